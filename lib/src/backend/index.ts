@@ -1,0 +1,2 @@
+/** Which engine runs tensors. */
+export { tf } from './tf.js';

@@ -1,0 +1,127 @@
+/**
+ * The safetensors file format: an 8-byte little-endian header length, a JSON header (name → dtype, shape, byte
+ * range; `__metadata__` holds strings), then the bytes of all tensors without gaps.
+ * Source: the format's description in huggingface/safetensors.
+ */
+import { readFile } from 'node:fs/promises';
+import { UserError } from './errors.js';
+import { writeFileAtomic } from './files.js';
+
+const types = {
+  F32: Float32Array,
+  F64: Float64Array,
+  I8: Int8Array,
+  U8: Uint8Array,
+  I16: Int16Array,
+  I32: Int32Array,
+  U32: Uint32Array,
+  I64: BigInt64Array,
+} as const;
+
+export type SafetensorsType = keyof typeof types;
+export type HostArray = InstanceType<(typeof types)[SafetensorsType]>;
+
+/** A tensor in host memory: row-major `data`, whose length is the product of `shape`. */
+export interface HostTensor<Data extends HostArray = HostArray> {
+  readonly shape: readonly number[];
+  readonly data: Data;
+}
+
+export interface Safetensors {
+  readonly tensors: Readonly<Record<string, HostTensor>>;
+  readonly metadata: Readonly<Record<string, string>>;
+}
+
+/** The number of elements of a tensor of this shape. */
+export const sizeOf = (shape: readonly number[]): number => shape.reduce((product, n) => product * n, 1);
+
+/** The bytes of a safetensors file that holds `tensors` in the order of their names. */
+export function encodeSafetensors({ tensors, metadata }: Safetensors): Uint8Array {
+  const header: Record<string, unknown> = {};
+  if (Object.keys(metadata).length > 0) header.__metadata__ = metadata;
+  let offset = 0;
+  const names = Object.keys(tensors).sort();
+  for (const name of names) {
+    const { shape, data } = tensors[name]!;
+    if (sizeOf(shape) !== data.length) {
+      throw new UserError(`Tensor ${name} has shape [${shape.join(', ')}] but ${data.length} elements`);
+    }
+    header[name] = { dtype: typeOf(data), shape, data_offsets: [offset, offset + data.byteLength] };
+    offset += data.byteLength;
+  }
+  const text = Buffer.from(JSON.stringify(header));
+  const padding = (8 - (text.length % 8)) % 8;
+  const start = 8 + text.length + padding;
+  const file = Buffer.alloc(start + offset, ' ');
+  file.writeBigUInt64LE(BigInt(text.length + padding), 0);
+  text.copy(file, 8);
+  offset = start;
+  for (const name of names) {
+    const { data } = tensors[name]!;
+    file.set(new Uint8Array(data.buffer, data.byteOffset, data.byteLength), offset);
+    offset += data.byteLength;
+  }
+  return file;
+}
+
+/**
+ * The tensors of a safetensors file's bytes.
+ * @throws UserError naming `source` when the file is truncated, is not safetensors, or holds a dtype that is not read.
+ */
+export function decodeSafetensors(file: Uint8Array, source = 'the file'): Safetensors {
+  const bad = (why: string): UserError =>
+    new UserError(`${source} is not a whole safetensors file: ${why}. Write or fetch it again.`);
+  if (file.byteLength < 8) throw bad(`${file.byteLength} bytes`);
+  const view = Buffer.from(file.buffer, file.byteOffset, file.byteLength);
+  const headerLength = Number(view.readBigUInt64LE(0));
+  if (headerLength > file.byteLength - 8) {
+    throw bad(`its header needs ${headerLength} bytes, it has ${file.byteLength - 8}`);
+  }
+  let header: Record<string, { dtype: string; shape: number[]; data_offsets: [number, number] }>;
+  try {
+    header = JSON.parse(view.toString('utf8', 8, 8 + headerLength));
+  } catch {
+    throw bad('its header is not JSON');
+  }
+  const { __metadata__, ...entries } = header;
+  const tensors: Record<string, HostTensor> = {};
+  for (const [name, { dtype, shape, data_offsets }] of Object.entries(entries)) {
+    const type = types[dtype as SafetensorsType] as (typeof types)[SafetensorsType] | undefined;
+    if (!type) {
+      throw new UserError(
+        `${source}: tensor ${name} has dtype ${dtype}; convert it to one of ${Object.keys(types).join(', ')}`,
+      );
+    }
+    const [begin, end] = [data_offsets[0] + 8 + headerLength, data_offsets[1] + 8 + headerLength];
+    if (end > file.byteLength) throw bad(`tensor ${name} ends at byte ${end} of ${file.byteLength}`);
+    if (end - begin !== sizeOf(shape) * type.BYTES_PER_ELEMENT) {
+      throw bad(`tensor ${name} of shape [${shape.join(', ')}] has ${end - begin} bytes`);
+    }
+    // A copy, because a typed array needs an aligned start and the file's bytes give none.
+    const bytes = Uint8Array.prototype.slice.call(view, begin, end);
+    tensors[name] = { shape, data: new type(bytes.buffer) };
+  }
+  return { tensors, metadata: (__metadata__ as unknown as Record<string, string> | undefined) ?? {} };
+}
+
+/** Reads a safetensors file. @throws UserError when it is missing, truncated or of another kind. */
+export async function readSafetensors(path: string): Promise<Safetensors> {
+  const file = await readFile(path).catch((error: NodeJS.ErrnoException) => {
+    throw new UserError(`Cannot read ${path}: ${error.code ?? error.message}`);
+  });
+  return decodeSafetensors(file, path);
+}
+
+/** Writes a safetensors file, whole or not at all. */
+export async function writeSafetensors(
+  path: string,
+  tensors: Safetensors['tensors'],
+  metadata: Safetensors['metadata'] = {},
+): Promise<void> {
+  await writeFileAtomic(path, encodeSafetensors({ tensors, metadata }));
+}
+
+function typeOf(data: HostArray): SafetensorsType {
+  const found = Object.entries(types).find(([, type]) => data instanceof type);
+  return found![0] as SafetensorsType;
+}
