@@ -1,0 +1,10 @@
+/** The networks: their description, their numbers, and their two forms, three-branch and merged. */
+export * from './architecture.js';
+export * from './batchNorm.js';
+export * from './checkpoint.js';
+export * from './cost.js';
+export * from './initialize.js';
+export * from './merged.js';
+export * from './parameters.js';
+export * from './repvgg.js';
+export * from './stateDict.js';
