@@ -1,6 +1,10 @@
 /** Training: the optimizer, the schedule, the steps of pretraining and fine-tuning, and the loop that runs them. */
+export * from './evaluate.js';
+export * from './finetune.js';
 export * from './gradients.js';
+export * from './loop.js';
 export * from './loss.js';
 export * from './schedule.js';
 export * from './sgd.js';
+export * from './state.js';
 export * from './step.js';

@@ -1,0 +1,57 @@
+/** Min–max calibration: the range of the activation that enters each quantized block, over some images. */
+import { tf } from '../backend/index.js';
+import { check } from '../base/index.js';
+import {
+  type Architecture,
+  forwardMerged,
+  quantizedBlocks,
+  type StateDict,
+  toVariables,
+} from '../model/index.js';
+import type { ActivationRange } from './uniform.js';
+
+/** Block name → range of its input. */
+export type ActivationRanges = Readonly<Record<string, ActivationRange>>;
+
+/** The minimum [blocks] and maximum [blocks] of the activations entering the quantized blocks, for one batch. */
+export function observeRanges(
+  arch: Architecture,
+  params: Readonly<Record<string, tf.Tensor>>,
+  images: tf.Tensor4D,
+): [tf.Tensor1D, tf.Tensor1D] {
+  const [minima, maxima]: [tf.Scalar[], tf.Scalar[]] = [[], []];
+  forwardMerged(arch, params, images, {
+    activation: (_, x) => {
+      minima.push(tf.min(x));
+      maxima.push(tf.max(x));
+      return x;
+    },
+  });
+  return [tf.stack(minima) as tf.Tensor1D, tf.stack(maxima) as tf.Tensor1D];
+}
+
+/** The ranges over all `batches` of images, each a Float32Array of [N,H,W,3] with `size` = N images. */
+export async function calibrate(
+  arch: Architecture,
+  merged: StateDict,
+  batches:
+    AsyncIterable<{ images: Float32Array; size: number }> | Iterable<{ images: Float32Array; size: number }>,
+): Promise<ActivationRanges> {
+  const { params } = toVariables(merged);
+  const blocks = quantizedBlocks(arch);
+  const min = new Float32Array(blocks.length).fill(Infinity);
+  const max = new Float32Array(blocks.length).fill(-Infinity);
+  for await (const { images, size } of batches) {
+    const side = Math.sqrt(images.length / size / 3);
+    const observed = tf.tidy(() => observeRanges(arch, params, tf.tensor4d(images, [size, side, side, 3])));
+    const [low, high] = await Promise.all(observed.map((tensor) => tensor.data()));
+    blocks.forEach((_, i) => {
+      min[i] = Math.min(min[i]!, low![i]!);
+      max[i] = Math.max(max[i]!, high![i]!);
+    });
+    tf.dispose(observed);
+  }
+  tf.dispose(params as tf.TensorContainer);
+  check(blocks.length === 0 || min[0]! < Infinity, 'Calibration needs at least one image, got none');
+  return Object.fromEntries(blocks.map(({ name }, i) => [name, { min: min[i]!, max: max[i]! }]));
+}

@@ -1,0 +1,8 @@
+/** From full precision to few values: quantizers, calibration, k-means, quantized networks and their state size. */
+export * from './calibrate.js';
+export * from './centroids.js';
+export * from './fakeQuantize.js';
+export * from './kmeans/index.js';
+export * from './quantizedNetwork.js';
+export * from './scheme.js';
+export * from './uniform.js';

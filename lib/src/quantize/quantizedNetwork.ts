@@ -1,0 +1,130 @@
+/**
+ * A quantized network: the merged one with quantized kernels, and the ranges by which its activations are
+ * quantized on the way. The first convolution and the classifier stay in FP32 (paper, figure 6).
+ */
+import type { tf } from '../backend/index.js';
+import { check, type HostTensor } from '../base/index.js';
+import {
+  type Architecture,
+  forwardMerged,
+  get,
+  loadNetwork,
+  type MergedHooks,
+  type Network,
+  quantizedBlocks,
+  saveNetwork,
+  type StateDict,
+  type Tensors,
+} from '../model/index.js';
+import type { ActivationRanges } from './calibrate.js';
+import { fakeQuantizeActivation } from './fakeQuantize.js';
+import { kmeans1d, type KmeansInit, quantizeToCentroids } from './kmeans/index.js';
+import { activationBitsOf, checkScheme, type QuantizationScheme } from './scheme.js';
+import { quantizeValues, weightQuantizer } from './uniform.js';
+
+export interface QuantizedNetwork {
+  readonly arch: Architecture;
+  readonly scheme: QuantizationScheme;
+  /** Merged, with quantized kernels. */
+  readonly stateDict: StateDict;
+  readonly activations: ActivationRanges;
+}
+
+/** Post-training quantization of a merged network (paper, section 4.2). */
+export function quantizeNetwork(
+  arch: Architecture,
+  merged: StateDict,
+  activations: ActivationRanges,
+  scheme: QuantizationScheme,
+): QuantizedNetwork {
+  checkScheme(scheme);
+  const quantize = (weights: Float32Array): Float32Array =>
+    scheme.weights === 'uniform'
+      ? quantizeValues(weightQuantizer(weights, scheme.bits), weights)
+      : quantizeToCentroids(weights, layerCentroids(weights, scheme.bits));
+  return {
+    arch,
+    scheme,
+    activations,
+    stateDict: mapKernels(arch, merged, (_, weights) => quantize(weights)),
+  };
+}
+
+/** The 2^b centroids of a layer's weights by 1-D k-means, ascending. */
+export function layerCentroids(
+  weights: Float32Array,
+  bits: number,
+  init: KmeansInit = 'quantile',
+  seed = 0,
+): Float32Array {
+  return Float32Array.from(kmeans1d(weights, 2 ** bits, { init, seed }).centroids);
+}
+
+/** A merged state dict with each quantized block's kernel replaced. */
+export function mapKernels(
+  arch: Architecture,
+  merged: StateDict,
+  replace: (block: string, weights: Float32Array) => Float32Array,
+): StateDict {
+  const replaced: Record<string, HostTensor<Float32Array>> = { ...merged };
+  for (const { name } of quantizedBlocks(arch)) {
+    const { shape, data } = get(merged, `${name}.rbr_reparam.weight`);
+    replaced[`${name}.rbr_reparam.weight`] = { shape, data: replace(name, data) };
+  }
+  return replaced;
+}
+
+/** The logits of a quantized network whose tensors are `params`, on images [N,H,W,3]. */
+export function forwardQuantized(
+  network: Omit<QuantizedNetwork, 'stateDict'>,
+  params: Tensors,
+  images: tf.Tensor4D,
+): tf.Tensor2D {
+  return forwardMerged(network.arch, params, images, activationHooks(network));
+}
+
+function activationHooks({ scheme, activations }: Omit<QuantizedNetwork, 'stateDict'>): MergedHooks {
+  const bits = activationBitsOf(scheme);
+  if (bits === undefined) return {};
+  return {
+    activation: (block, x) => {
+      const range = activations[block];
+      check(range, () => `No activation range for ${block}; calibrate the network first`);
+      return fakeQuantizeActivation(x, range.min, range.max, bits);
+    },
+  };
+}
+
+/**
+ * The state size (paper, section 4.2.2): the number of distinct weight values, summed over the quantized layers.
+ * Uniform per-layer quantization gives at most 2^b − 1 a layer, k-means at most 2^b.
+ */
+export function stateSize(arch: Architecture, stateDict: StateDict): number {
+  const distinct = ({ name }: { name: string }): number =>
+    new Set(get(stateDict, `${name}.rbr_reparam.weight`).data).size;
+  return quantizedBlocks(arch).reduce((total, block) => total + distinct(block), 0);
+}
+
+/** Writes a quantized network: merged tensors, with scheme and ranges in the header's `quantization`. */
+export async function saveQuantizedNetwork(
+  path: string,
+  network: QuantizedNetwork,
+  metadata: Record<string, string> = {},
+): Promise<void> {
+  const { arch, scheme, activations, stateDict } = network;
+  await saveNetwork(
+    path,
+    { arch, stateDict, form: 'merged' },
+    { quantization: JSON.stringify({ scheme, activations }), ...metadata },
+  );
+}
+
+/** Reads a network of any kind: three-branch, merged, or quantized (then with its `quantization`). */
+export async function loadAnyNetwork(
+  path: string,
+  arch?: Architecture,
+): Promise<Network & { quantization?: Pick<QuantizedNetwork, 'scheme' | 'activations'> }> {
+  const network = await loadNetwork(path, arch);
+  const { quantization } = network.metadata;
+  return quantization ? { ...network, quantization: JSON.parse(quantization) } : network;
+}
