@@ -1,0 +1,145 @@
+/**
+ * The part of ONNX's file format that a compiled step needs, written by hand: protocol buffers are a few lines
+ * when one only writes them. A message is a list of fields; a field is its number, its wire type (0: variable
+ * length integer, 2: bytes with their length, 5: four bytes) and its content. The numbers are those of
+ * `onnx.proto` (https://github.com/onnx/onnx/blob/main/onnx/onnx.proto), named beside each.
+ */
+
+/** Element types, as `TensorProto.DataType` numbers them. */
+export const elementTypes = { float32: 1, uint8: 2, int8: 3, int32: 6, int64: 7, bool: 9 } as const;
+export type ElementType = keyof typeof elementTypes;
+
+export interface OnnxTensor {
+  readonly type: ElementType;
+  readonly shape: readonly number[];
+  /** The elements, little endian, row-major. */
+  readonly bytes: Uint8Array;
+}
+
+/** An attribute is an integer (`i`), a float (`f`), a string, or a list of integers. */
+export type OnnxAttribute =
+  | { readonly kind: 'int'; readonly value: number }
+  | { readonly kind: 'float'; readonly value: number }
+  | { readonly kind: 'string'; readonly value: string }
+  | { readonly kind: 'ints'; readonly value: readonly number[] };
+
+export interface OnnxNode {
+  readonly op: string;
+  /** '' is ONNX's own operators. */
+  readonly domain: string;
+  /** Names; '' leaves an optional input out. */
+  readonly inputs: readonly string[];
+  readonly outputs: readonly string[];
+  readonly attributes: Readonly<Record<string, OnnxAttribute>>;
+}
+
+export interface OnnxValueInfo {
+  readonly name: string;
+  readonly type: ElementType;
+  readonly shape: readonly number[];
+}
+
+export interface OnnxGraph {
+  readonly nodes: readonly OnnxNode[];
+  readonly initializers: ReadonlyMap<string, OnnxTensor>;
+  readonly inputs: readonly OnnxValueInfo[];
+  readonly outputs: readonly OnnxValueInfo[];
+}
+
+/** The bytes of a model file with this one graph; `opsets` maps each domain to the version it uses. */
+export function encodeModel(graph: OnnxGraph, opsets: Readonly<Record<string, number>>): Uint8Array {
+  const imports = Object.entries(opsets).map(([domain, version]) =>
+    bytesField(8, concat([textField(1, domain), intField(2, version)])),
+  );
+  return concat([intField(1, 9), textField(2, 'oabn'), bytesField(7, encodeGraph(graph)), ...imports]);
+}
+
+function encodeGraph({ nodes, initializers, inputs, outputs }: OnnxGraph): Uint8Array {
+  return concat([
+    ...nodes.map((node, i) => bytesField(1, encodeNode(node, `${node.op}_${i}`))),
+    textField(2, 'step'),
+    ...[...initializers].map(([name, tensor]) => bytesField(5, encodeTensor(name, tensor))),
+    ...inputs.map((info) => bytesField(11, encodeValueInfo(info))),
+    ...outputs.map((info) => bytesField(12, encodeValueInfo(info))),
+  ]);
+}
+
+function encodeNode({ op, domain, inputs, outputs, attributes }: OnnxNode, name: string): Uint8Array {
+  return concat([
+    ...inputs.map((input) => textField(1, input)),
+    ...outputs.map((output) => textField(2, output)),
+    textField(3, name),
+    textField(4, op),
+    ...Object.entries(attributes).map(([key, value]) => bytesField(5, encodeAttribute(key, value))),
+    textField(7, domain),
+  ]);
+}
+
+/** Field 20 repeats which of the value fields holds: `AttributeProto.AttributeType`. */
+function encodeAttribute(name: string, attribute: OnnxAttribute): Uint8Array {
+  const key = textField(1, name);
+  switch (attribute.kind) {
+    case 'float':
+      return concat([key, floatField(2, attribute.value), intField(20, 1)]);
+    case 'int':
+      return concat([key, intField(3, attribute.value), intField(20, 2)]);
+    case 'string':
+      return concat([key, textField(4, attribute.value), intField(20, 3)]);
+    case 'ints':
+      return concat([key, ...attribute.value.map((value) => intField(8, value)), intField(20, 7)]);
+    default:
+      throw new Error(`unknown attribute ${JSON.stringify(attribute satisfies never)}`);
+  }
+}
+
+function encodeTensor(name: string, { type, shape, bytes }: OnnxTensor): Uint8Array {
+  const dims = shape.map((size) => intField(1, size));
+  return concat([...dims, intField(2, elementTypes[type]), textField(8, name), bytesField(9, bytes)]);
+}
+
+function encodeValueInfo({ name, type, shape }: OnnxValueInfo): Uint8Array {
+  const dims = shape.map((size) => bytesField(1, intField(1, size)));
+  const tensorType = concat([intField(1, elementTypes[type]), bytesField(2, concat(dims))]);
+  return concat([textField(1, name), bytesField(2, bytesField(1, tensorType))]);
+}
+
+const encoder = new TextEncoder();
+
+function textField(field: number, text: string): Uint8Array {
+  return bytesField(field, encoder.encode(text));
+}
+
+function bytesField(field: number, bytes: Uint8Array): Uint8Array {
+  return concat([varint((field << 3) | 2), varint(bytes.length), bytes]);
+}
+
+/** Negative numbers are written as 64-bit two's complement, ten bytes long. */
+function intField(field: number, value: number): Uint8Array {
+  return concat([varint(field << 3), varint(value)]);
+}
+
+function floatField(field: number, value: number): Uint8Array {
+  const bytes = new Uint8Array(4);
+  new DataView(bytes.buffer).setFloat32(0, value, true);
+  return concat([varint((field << 3) | 5), bytes]);
+}
+
+function varint(value: number): Uint8Array {
+  let rest = BigInt.asUintN(64, BigInt(value));
+  const bytes: number[] = [];
+  do {
+    bytes.push(Number(rest & 0x7fn) | (rest > 0x7fn ? 0x80 : 0));
+    rest >>= 7n;
+  } while (rest > 0n);
+  return Uint8Array.from(bytes);
+}
+
+function concat(parts: readonly Uint8Array[]): Uint8Array {
+  const whole = new Uint8Array(parts.reduce((sum, part) => sum + part.length, 0));
+  let offset = 0;
+  for (const part of parts) {
+    whole.set(part, offset);
+    offset += part.length;
+  }
+  return whole;
+}
