@@ -1,0 +1,13 @@
+/** The store of runs: cache, resume, provenance; safe against kills and against several processes. */
+export type { Checkpoint } from './checkpoints.js';
+export type { MetricsRow } from './metrics.js';
+export type { Machine, Provenance, RunFacts } from './provenance.js';
+export type { RunContext } from './session.js';
+export {
+  openStore,
+  type RequestOptions,
+  type RunEntry,
+  type Store,
+  type StoredRun,
+  type StoreOptions,
+} from './store.js';

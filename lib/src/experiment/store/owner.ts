@@ -1,0 +1,80 @@
+/**
+ * Who holds a lock, told apart from everyone else who ever did: a process id alone is used again after a while, so
+ * its start time goes with it, and the host with its boot and process namespace, in which that id means something.
+ */
+import { execFile } from 'node:child_process';
+import { randomBytes } from 'node:crypto';
+import { readFile, readlink } from 'node:fs/promises';
+import { hostname } from 'node:os';
+import { promisify } from 'node:util';
+
+export interface Owner {
+  readonly pid: number;
+  /** When the process started, in whatever form the system gives; null where it gives none. */
+  readonly processStart: string | null;
+  /** Machine, boot and process namespace. */
+  readonly host: string;
+  /** When the lock was taken. */
+  readonly since: string;
+  /** No two lockings have the same. */
+  readonly nonce: string;
+}
+
+/** This process as the owner of a new lock. */
+export async function newOwner(): Promise<Owner> {
+  return {
+    pid: process.pid,
+    processStart: (await processStart(process.pid)) ?? null,
+    host: await thisHost(),
+    since: new Date().toISOString(),
+    nonce: randomBytes(8).toString('hex'),
+  };
+}
+
+/** `gone` or `alive` when that can be known from here, else `unknown`: another host, or a system that cannot tell. */
+export async function stateOf(owner: Owner): Promise<'alive' | 'gone' | 'unknown'> {
+  if (owner.host !== (await thisHost())) return 'unknown';
+  const start = await processStart(owner.pid);
+  if (start === undefined) return 'gone';
+  if (start === null || owner.processStart === null) return 'unknown';
+  return start === owner.processStart ? 'alive' : 'gone';
+}
+
+/** «process 123 on host», for messages. */
+export const describeOwner = ({ pid, host }: Owner): string => `process ${pid} on ${host.split(' ')[0]}`;
+
+let host: Promise<string> | undefined;
+
+function thisHost(): Promise<string> {
+  host ??= Promise.all([
+    readFile('/proc/sys/kernel/random/boot_id', 'utf8').catch(() => ''),
+    readlink('/proc/self/ns/pid').catch(() => ''),
+  ]).then(([boot, namespace]) => [hostname(), boot.trim(), namespace].filter(Boolean).join(' '));
+  return host;
+}
+
+/** When the process started; null if the system does not say, undefined if there is no such process. */
+async function processStart(pid: number): Promise<string | null | undefined> {
+  if (process.platform === 'linux') {
+    const stat = await readFile(`/proc/${pid}/stat`, 'utf8').catch(() => undefined);
+    if (stat !== undefined) {
+      // The command's name, in parentheses, may hold anything; after it come the state (3rd) … start time (22nd).
+      const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
+      const dead = fields[0] === 'Z' || fields[0] === 'X';
+      return dead ? undefined : fields[19]!;
+    }
+  }
+  if (!exists(pid)) return undefined;
+  if (process.platform === 'win32' || process.platform === 'linux') return null;
+  const ps = await promisify(execFile)('ps', ['-o', 'lstart=', '-p', String(pid)]).catch(() => undefined);
+  return ps?.stdout.trim() || null;
+}
+
+function exists(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code !== 'ESRCH';
+  }
+}
