@@ -31,7 +31,7 @@ export function flatten(tree: unknown, name = ''): Flat {
     if (typeof node === 'number') return Number.isFinite(node) ? node : { '*': String(node) };
     if (Array.isArray(node)) return node.map((child, i) => visit(child, join(path, String(i))));
     if (isRecord(node)) {
-      return Object.entries(node).map(([key, child]) => [key, visit(child, join(path, key))]);
+      return entriesOf(node).map(([key, child]) => [key, visit(child, join(path, key))]);
     }
     throw new UserError(
       `A compiled step takes and returns tensors, numbers, strings, booleans, and records and arrays of them; ` +
@@ -48,7 +48,10 @@ export function unflatten(like: unknown, tensors: readonly tf.Tensor[]): unknown
   const visit = (node: unknown): unknown => {
     if (node instanceof tf.Tensor) return tensors[next++];
     if (Array.isArray(node)) return node.map(visit);
-    if (isRecord(node)) return Object.fromEntries(Object.entries(node).map(([key, child]) => [key, visit(child)]));
+    if (isRecord(node)) {
+      const children = Object.fromEntries(entriesOf(node).map(([key, child]) => [key, visit(child)]));
+      return Object.fromEntries(Object.keys(node).map((key) => [key, children[key]]));
+    }
     return node;
   };
   return visit(like);
@@ -58,6 +61,11 @@ function isRecord(node: unknown): node is Record<string, unknown> {
   if (typeof node !== 'object' || node === null) return false;
   const prototype: unknown = Object.getPrototypeOf(node);
   return prototype === Object.prototype || prototype === null;
+}
+
+/** Sorted, so that the order in which a record was built does not matter. */
+function entriesOf(node: Record<string, unknown>): [string, unknown][] {
+  return Object.entries(node).sort(([a], [b]) => (a < b ? -1 : 1));
 }
 
 function join(path: string, key: string): string {

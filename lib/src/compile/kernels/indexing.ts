@@ -26,10 +26,12 @@ export const indexingKernels: Kernels = {
   ),
   OneHot: plainKernel(
     ['indices'],
-    ([indices], { depth, dtype }) => ({
-      dtype: (dtype as 'float32' | 'int32' | undefined) ?? 'float32',
-      shape: [...indices!.shape, Number(depth)],
-    }),
+    ([indices], { depth, dtype, onValue, offValue }) => {
+      // tfjs lets an int32 result hold fractions (on its cpu backend); here it is what it holds.
+      const whole = Number.isInteger(onValue) && Number.isInteger(offValue);
+      const type = whole ? ((dtype as 'float32' | 'int32' | undefined) ?? 'int32') : 'float32';
+      return { dtype: type, shape: [...indices!.shape, Number(depth)] };
+    },
     ({ b }, [indices], { shape, dtype }, { depth, onValue, offValue }) => {
       // ONNX counts indices below 0 from the end, tfjs gives them no 1: a comparison has no such case.
       const classes = b.int32s(Array.from({ length: Number(depth) }, (_, i) => i));
