@@ -20,9 +20,12 @@ import { ignoreMissing, namesIn, onDisk, writeDurable } from './durable.js';
 export interface Checkpoint extends Safetensors {
   /** Steps taken when it was made. */
   readonly step: number;
+  /** Seconds of work that are in it, over all sessions of the run. */
+  readonly wallSeconds: number;
 }
 
-const checksumKey = 'oabn.checksum';
+/** Metadata of the store itself begins with this. */
+const own = 'oabn.';
 
 export const checkpointName = (step: number): string => `checkpoint-${step}.safetensors`;
 
@@ -36,15 +39,20 @@ export async function checkpointSteps(folder: string): Promise<number[]> {
 }
 
 /** The bytes of a checkpoint's file. Copies the tensors, so they may change afterwards. */
-export function encodeCheckpoint({ step, tensors, metadata }: Checkpoint): Uint8Array {
+export function encodeCheckpoint({ step, wallSeconds, tensors, metadata }: Checkpoint): Uint8Array {
   check(
     Number.isInteger(step) && step >= 0,
     () => `A checkpoint's step must be a whole number ≥ 0, got ${step}`,
   );
-  check(!(checksumKey in metadata), `A checkpoint's metadata must not have the key ${checksumKey}`);
+  const taken = Object.keys(metadata).find((key) => key.startsWith(own));
+  check(
+    taken === undefined,
+    `A checkpoint's metadata must not have keys that begin with ${own}, got ${taken}`,
+  );
+  const all = { ...metadata, [`${own}wallSeconds`]: String(wallSeconds) };
   return encodeSafetensors({
     tensors,
-    metadata: { ...metadata, [checksumKey]: checksum(step, tensors, metadata) },
+    metadata: { ...all, [`${own}checksum`]: checksum(step, tensors, all) },
   });
 }
 
@@ -75,10 +83,11 @@ export async function readCheckpoint(folder: string, step: number): Promise<Chec
   const file = await onDisk(path, () => readFile(path).catch(ignoreMissing));
   check(file, () => `${path} is not there`);
   const { tensors, metadata } = decodeSafetensors(file, path);
-  const { [checksumKey]: expected, ...rest } = metadata;
-  const found = checksum(step, tensors, rest);
+  const { [`${own}checksum`]: expected, ...all } = metadata;
+  const found = checksum(step, tensors, all);
   check(found === expected, () => `${path} is damaged: its checksum is ${found}, expected ${expected}`);
-  return { step, tensors, metadata: rest };
+  const { [`${own}wallSeconds`]: wallSeconds, ...rest } = all;
+  return { step, wallSeconds: Number(wallSeconds), tensors, metadata: rest };
 }
 
 /** The last whole checkpoint in `folder`, if any. Says which were damaged, and renames them to `….damaged`. */

@@ -76,7 +76,7 @@ const packages: Readonly<Record<string, string>> = {
   tfjs: '@tensorflow/tfjs',
   onnxruntime: 'onnxruntime-node',
   webgpu: 'webgpu',
-  libtensorflow: '@tensorflow/tfjs-node-gpu',
+  'tfjs-node-gpu': '@tensorflow/tfjs-node-gpu',
 };
 
 /** Versions of what computes, read from the packages' own descriptions, without loading them. */

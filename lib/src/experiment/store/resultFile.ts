@@ -19,7 +19,7 @@ export interface ResultFile {
  * @throws UserError when the result is not JSON (NaN, say), with the place, or when the disk refuses
  */
 export async function writeResultFile(path: string, content: ResultFile): Promise<ResultFile> {
-  canonicalJson(content.result, 'The result');
+  canonicalJson(content.result ?? null, 'The result');
   const plain = JSON.parse(JSON.stringify({ ...content, result: content.result ?? null })) as ResultFile;
   await writeJsonDurable(path, { ...plain, checksum: checksum(plain) });
   return plain;

@@ -81,8 +81,6 @@ export interface RunError {
   readonly lastCheckpoint: string | null;
 }
 
-const wallKey = 'oabn.wallSeconds';
-
 /** Executes a run, whose lock the caller holds, to its result. @throws what `execute` throws, after noting it */
 export async function runSession<Config, Result>(
   options: SessionOptions<Config, Result>,
@@ -99,8 +97,8 @@ export async function runSession<Config, Result>(
   await rm(file('error'), { force: true });
 
   const began = performance.now();
-  const { [wallKey]: earlierSeconds = '0', ...metadata } = checkpoint?.metadata ?? {};
-  const wallSeconds = (): number => Number(earlierSeconds) + (performance.now() - began) / 1000;
+  const wallSeconds = (): number =>
+    (checkpoint?.wallSeconds ?? 0) + Math.round(performance.now() - began) / 1000;
   const log = openMetricsLog(file('metrics'));
   const shown = publishedProgress(file('progress'), lock.owner.nonce, options.progress);
   let saving = Promise.resolve();
@@ -112,13 +110,9 @@ export async function runSession<Config, Result>(
   const context: RunContext<Config> = {
     config,
     folder,
-    ...(checkpoint && { resumed: { ...checkpoint, metadata, metrics } }),
-    saveCheckpoint(step, tensors, own = {}) {
-      const bytes = encodeCheckpoint({
-        step,
-        tensors,
-        metadata: { ...own, [wallKey]: wallSeconds().toFixed(3) },
-      });
+    ...(checkpoint && { resumed: { ...checkpoint, metrics } }),
+    saveCheckpoint(step, tensors, metadata = {}) {
+      const bytes = encodeCheckpoint({ step, wallSeconds: wallSeconds(), tensors, metadata });
       // One after the other, whether the caller waits or not.
       const saved = saving.then(() => save(step, bytes));
       saving = saved.catch(() => undefined);
@@ -141,7 +135,7 @@ export async function runSession<Config, Result>(
     provenance = {
       ...provenance,
       finishedAt: new Date().toISOString(),
-      wallSeconds: Number(wallSeconds().toFixed(3)),
+      wallSeconds: wallSeconds(),
     };
     await writeJsonDurable(file('provenance'), provenance);
     const content: ResultFile = { format: 'oabn-result-1', hash, config, result, provenance };
