@@ -10,7 +10,10 @@ export type Step = (...args: never[]) => unknown;
 export function sample(shape: number[], seed = 1, low = -1, high = 1): tf.Tensor {
   const size = shape.reduce((product, n) => product * n, 1);
   const next = random(seed, 'sample', shape.join('x'));
-  return tf.tensor(Float32Array.from({ length: size }, () => low + (high - low) * next.next()), shape);
+  return tf.tensor(
+    Float32Array.from({ length: size }, () => low + (high - low) * next.uniform()),
+    shape,
+  );
 }
 
 export function tensorsOf(tree: unknown): tf.Tensor[] {

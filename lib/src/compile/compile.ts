@@ -80,8 +80,7 @@ export async function compile<Args extends readonly unknown[], Result>(
   options: CompileOptions = {},
 ): Promise<Compiled<Args, Result>> {
   const start = performance.now();
-  const engine: CompileEngine =
-    options.eager ? { kind: 'eager', reason: 'as asked' } : await compileEngine();
+  const engine: CompileEngine = options.eager ? { kind: 'eager', reason: 'as asked' } : await compileEngine();
   const runtime = await loadRuntime();
   if (engine.kind === 'eager' || runtime.kind === 'missing') {
     if (runtime.kind === 'missing' && !options.eager) warnOnce(runtime.reason, options.warn);
@@ -116,7 +115,11 @@ export async function compile<Args extends readonly unknown[], Result>(
   return Object.assign(run, { dispose, print: () => printGraph(graph), stats });
 }
 
-async function runSession(session: Session, graph: Graph, inputs: readonly tf.Tensor[]): Promise<tf.Tensor[]> {
+async function runSession(
+  session: Session,
+  graph: Graph,
+  inputs: readonly tf.Tensor[],
+): Promise<tf.Tensor[]> {
   const values = valuesOf(graph);
   const types: TensorType[] = graph.results.map((id) => values.get(id)!);
   const outputs = types.map(({ dtype, shape }) => takeBuffer(dtype, shape));

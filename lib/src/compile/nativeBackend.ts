@@ -76,7 +76,13 @@ class NativeBackend extends tf.KernelBackend {
     return dataId;
   }
 
-  override move(dataId: object, values: tf.backend_util.BackendValues, _shape: number[], _dtype: tf.DataType, references: number): void {
+  override move(
+    dataId: object,
+    values: tf.backend_util.BackendValues,
+    _shape: number[],
+    _dtype: tf.DataType,
+    references: number,
+  ): void {
     addEntry(dataId, values as ConstantData, references);
   }
 

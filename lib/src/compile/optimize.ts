@@ -89,9 +89,11 @@ function createPass(firstId: number): Pass & { add: (node: Node) => void; consta
       types.every(({ shape }) => sizeOf(shape) <= largestFolded) &&
       inputs.every((id) => sizeOf(value(id).shape) <= largestFolded);
     const ids = foldable
-      ? fold(kernel, inputs.map((id) => ({ type: value(id), data: constant(id)! })), attributes).map((data, i) =>
-          addConstant(data, types[i]!),
-        )
+      ? fold(
+          kernel,
+          inputs.map((id) => ({ type: value(id), data: constant(id)! })),
+          attributes,
+        ).map((data, i) => addConstant(data, types[i]!))
       : types.map(() => next++);
     if (!foldable) {
       const outputs = types.map(({ dtype, shape }, i) => ({ dtype, shape, id: ids[i]! }));
@@ -126,7 +128,8 @@ function rewrite(pass: Pass, node: KernelNode, renamed: ReadonlyMap<ValueId, Val
   const [x, y] = inputs;
   const { shape, dtype } = node.outputs[0]!;
   const { kernel, attributes } = node;
-  const same = (id: ValueId): boolean => sameShape(pass.value(id).shape, shape) && pass.value(id).dtype === dtype;
+  const same = (id: ValueId): boolean =>
+    sameShape(pass.value(id).shape, shape) && pass.value(id).dtype === dtype;
   const filledWith = (id: ValueId, number: number): boolean => {
     const data = pass.constant(id);
     return data?.length === 1 && data[0] === number;
@@ -184,7 +187,9 @@ function broadcast(pass: Pass, x: ValueId, shape: Value['shape']): ValueId | und
 }
 
 const elementwise = new Set(
-  'Add Sub Multiply RealDiv Maximum Minimum Neg Square Sqrt Rsqrt Exp Log Cast Relu Step ClipByValue'.split(' '),
+  'Add Sub Multiply RealDiv Maximum Minimum Neg Square Sqrt Rsqrt Exp Log Cast Relu Step ClipByValue'.split(
+    ' ',
+  ),
 );
 
 /** op(repeat(x), y) → op(x, y) if y has the whole shape, else repeat(op(x, y)). */
@@ -218,7 +223,9 @@ function fold(
   void tf.setBackend('cpu');
   engine.startScope('fold');
   try {
-    const tensors = inputs.map(({ type, data }) => tf.tensor(elementsOf(data, type.shape), [...type.shape], type.dtype));
+    const tensors = inputs.map(({ type, data }) =>
+      tf.tensor(elementsOf(data, type.shape), [...type.shape], type.dtype),
+    );
     const names = kernels[kernel]!.inputs;
     const entries = tensors.map((tensor, i) => [names === 'list' ? i : names[i]!, tensor] as const);
     const named = names === 'list' ? tensors : Object.fromEntries(entries);
@@ -232,7 +239,9 @@ function fold(
 
 function compacted(data: ConstantData): ConstantData {
   const first = data[0];
-  return data.length > 1 && (data as Float32Array).every((x) => Object.is(x, first)) ? data.slice(0, 1) : data;
+  return data.length > 1 && (data as Float32Array).every((x) => Object.is(x, first))
+    ? data.slice(0, 1)
+    : data;
 }
 
 /** Inputs stay, for callers count them. */

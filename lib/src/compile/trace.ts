@@ -8,7 +8,15 @@
  */
 import { tf } from '../backend/index.js';
 import { UserError } from '../base/index.js';
-import { type ConstantData, type DType, dtypeOf, type Graph, type Node, type TensorType, type Value } from './ir.js';
+import {
+  type ConstantData,
+  type DType,
+  dtypeOf,
+  type Graph,
+  type Node,
+  type TensorType,
+  type Value,
+} from './ir.js';
 import { kernels } from './kernels/index.js';
 import { flatten } from './tree.js';
 
@@ -144,12 +152,15 @@ function valueOf({ dataId, shape, dtype }: tf.TensorInfo): Value {
 /** A copy of the elements, one of them if all are equal. */
 function compact(data: ArrayLike<number>, dtype: DType): ConstantData {
   const typed = { float32: Float32Array, int32: Int32Array, bool: Uint8Array }[dtype].from(data);
-  return typed.length > 1 && (typed as Float32Array).every((x) => Object.is(x, typed[0])) ? typed.slice(0, 1) : typed;
+  return typed.length > 1 && (typed as Float32Array).every((x) => Object.is(x, typed[0]))
+    ? typed.slice(0, 1)
+    : typed;
 }
 
 function checkedDtype(dtype: tf.DataType, what: string): DType {
   const known = dtypeOf(dtype);
-  if (!known) throw new UserError(`A compiled step works on float32, int32 and bool tensors; ${what} is ${dtype}`);
+  if (!known)
+    throw new UserError(`A compiled step works on float32, int32 and bool tensors; ${what} is ${dtype}`);
   return known;
 }
 
@@ -211,7 +222,9 @@ function infoOf(value: Value): tf.TensorInfo {
 
 /** Kernels of other backends that the compiler does not know: an error that names them. */
 function refuseOtherKernels(): void {
-  const others = ['cpu', 'wasm', 'webgl', 'webgpu', 'tensorflow'].flatMap((name) => tf.getKernelsForBackend(name));
+  const others = ['cpu', 'wasm', 'webgl', 'webgpu', 'tensorflow'].flatMap((name) =>
+    tf.getKernelsForBackend(name),
+  );
   for (const kernelName of new Set(others.map((config) => config.kernelName))) {
     if (kernels[kernelName] || kernelName === 'Identity') continue;
     tf.registerKernel({

@@ -44,6 +44,12 @@ export const arrangeKernels: Kernels = {
     }),
     ({ b }, _names, { shape, dtype }, { value }) => fill(b, Number(value), shape, dtype),
   ),
+  Range: plainKernel(
+    [],
+    (_, attributes) => ({ dtype: attributes['dtype'] as DType, shape: [rangeOf(attributes).length] }),
+    ({ b }, _names, { dtype }, attributes) =>
+      dtype === 'int32' ? b.int32s(rangeOf(attributes)) : b.floats(rangeOf(attributes)),
+  ),
   Transpose: plainKernel(
     ['x'],
     ([x], { perm }) => ({ dtype: x!.dtype, shape: (perm as number[]).map((axis) => x!.shape[axis]!) }),
@@ -66,7 +72,8 @@ export const arrangeKernels: Kernels = {
     ({ b }, [x], { shape, dtype }, { paddings, constantValue }) => {
       const pads = paddings as number[][];
       const amounts = b.int64s([...pads.map(([before]) => before!), ...pads.map(([, after]) => after!)]);
-      const value = dtype === 'int32' ? b.int32s([Number(constantValue)], []) : b.floats([Number(constantValue)], []);
+      const value =
+        dtype === 'int32' ? b.int32s([Number(constantValue)], []) : b.floats([Number(constantValue)], []);
       return b.emit('Pad', [x!, amounts, value], { shape, type: dtype });
     },
   ),
@@ -113,7 +120,8 @@ export const arrangeKernels: Kernels = {
   },
   SplitV: {
     inputs: ['x'],
-    infer: ([x], attributes) => splitSizes(x!.shape, attributes).map((size) => ({ dtype: x!.dtype, shape: size })),
+    infer: ([x], attributes) =>
+      splitSizes(x!.shape, attributes).map((size) => ({ dtype: x!.dtype, shape: size })),
     lower: (l, node) => {
       const axis = axisOf(node.attributes['axis'], node.outputs[0]!.shape.length);
       lowerParts(l, node.inputs[0]!, node.outputs, axis, (shape) => shape);
@@ -128,7 +136,11 @@ export const arrangeKernels: Kernels = {
     },
     lower: (l, node) => {
       const at = axisOf(node.attributes['axis'], l.typeOf(node.inputs[0]!).shape.length);
-      lowerParts(l, node.inputs[0]!, node.outputs, at, (shape) => [...shape.slice(0, at), 1, ...shape.slice(at)]);
+      lowerParts(l, node.inputs[0]!, node.outputs, at, (shape) => [
+        ...shape.slice(0, at),
+        1,
+        ...shape.slice(at),
+      ]);
     },
   },
   Reverse: plainKernel(
@@ -154,6 +166,12 @@ export const arrangeKernels: Kernels = {
     },
   ),
 };
+
+/** As `tf.range`: from start, before stop. */
+function rangeOf({ start, stop, step }: KernelAttributes): number[] {
+  const [from, by] = [Number(start), Number(step)];
+  return Array.from({ length: Math.max(0, Math.ceil((Number(stop) - from) / by)) }, (_, i) => from + i * by);
+}
 
 function lowerParts(
   l: Lowering,

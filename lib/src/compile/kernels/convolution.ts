@@ -16,7 +16,8 @@ export const convolutionKernels: Kernels = {
       checkFormat(attributes);
       check(
         x!.shape[3] === filter!.shape[2],
-        () => `Conv2D: the input has ${x!.shape[3]} channels, the kernel [${filter!.shape}] takes ${filter!.shape[2]}`,
+        () =>
+          `Conv2D: the input has ${x!.shape[3]} channels, the kernel [${filter!.shape}] takes ${filter!.shape[2]}`,
       );
       return [{ dtype: 'float32', shape: geometryOf(x!.shape, filter!.shape, attributes).output }];
     },
@@ -37,7 +38,11 @@ export const convolutionKernels: Kernels = {
     },
     lower: (l, node) => {
       const [dy, filter] = node.inputs;
-      const geometry = geometryOf(node.attributes['inputShape'] as Shape, l.typeOf(filter!).shape, node.attributes);
+      const geometry = geometryOf(
+        node.attributes['inputShape'] as Shape,
+        l.typeOf(filter!).shape,
+        node.attributes,
+      );
       const kernel = l.plain(filter!);
       const blocked = inputGradient(l.b, l.blocked(dy!), kernel, geometry, l.block);
       if (blocked === undefined) {
@@ -50,7 +55,9 @@ export const convolutionKernels: Kernels = {
         l.set(node.outputs[0]!.id, { kind: 'blocked', name: blocked });
         return;
       }
-      setConvolution(l, node, (options) => inputGradient(l.b, l.blocked(dy!), kernel, geometry, l.block, options)!);
+      setConvolution(l, node, (options) =>
+        inputGradient(l.b, l.blocked(dy!), kernel, geometry, l.block, options)!,
+      );
     },
   },
   Conv2DBackpropFilter: {
@@ -61,7 +68,11 @@ export const convolutionKernels: Kernels = {
     },
     lower: (l, node) => {
       const [x, dy] = node.inputs;
-      const geometry = geometryOf(l.typeOf(x!).shape, node.attributes['filterShape'] as Shape, node.attributes);
+      const geometry = geometryOf(
+        l.typeOf(x!).shape,
+        node.attributes['filterShape'] as Shape,
+        node.attributes,
+      );
       const name = kernelGradient(l.b, convolutionInput(l, x!), l.blocked(dy!), geometry, l.block);
       l.set(node.outputs[0]!.id, { kind: 'plain', name });
     },
@@ -125,8 +136,14 @@ function transposedConvolution(b: Builder, dy: string, kernel: string, geometry:
   const { input, output, strides, dilations, pads } = geometry;
   const [n, h, w, c] = input as Size4;
   const [kh, kw] = b.shapeOf(kernel) as Size4;
-  const missing = (size: number, out: number, stride: number, k: number, dilation: number, padding: number): number =>
-    size - (stride * (out - 1) + dilation * (k - 1) + 1 - padding);
+  const missing = (
+    size: number,
+    out: number,
+    stride: number,
+    k: number,
+    dilation: number,
+    padding: number,
+  ): number => size - (stride * (out - 1) + dilation * (k - 1) + 1 - padding);
   const extra = [
     missing(h, output[1]!, strides[0], kh, dilations[0], pads[0] + pads[2]),
     missing(w, output[2]!, strides[1], kw, dilations[1], pads[1] + pads[3]),

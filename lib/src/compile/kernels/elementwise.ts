@@ -57,7 +57,11 @@ const negated =
 const onFloats =
   (op: string, attributes: Record<string, number | { float: number }> = {}): Emit =>
   (b, operands, shape) =>
-    b.emit(op, operands.map((name) => b.cast(name, 'float32')), { shape, attributes });
+    b.emit(
+      op,
+      operands.map((name) => b.cast(name, 'float32')),
+      { shape, attributes },
+    );
 
 /** 1 where x > 0, else 0, in one pass: a ramp from 0 so steep that every normal number is beyond its end. */
 const steep = 3e38;
@@ -81,7 +85,10 @@ const binaryRules: Readonly<Record<string, Rule>> = {
     // tfjs's Mod has the sign of the divisor: x − y·⌊x/y⌋.
     emit: (b, operands, shape) => {
       const quotient = onFloats('Div')(b, operands, shape, {});
-      const floor = b.cast(b.emit('Floor', [quotient], { shape }), b.typeOf(operands[0]!) as 'float32' | 'int32');
+      const floor = b.cast(
+        b.emit('Floor', [quotient], { shape }),
+        b.typeOf(operands[0]!) as 'float32' | 'int32',
+      );
       return direct('Sub')(b, [operands[0]!, direct('Mul')(b, [floor, operands[1]!], shape, {})], shape, {});
     },
   },
@@ -118,12 +125,14 @@ const unaryRules: Readonly<Record<string, Rule>> = {
   Reciprocal: { emit: onFloats('Reciprocal') },
   Exp: { emit: onFloats('Exp'), safeOnZero: true },
   Expm1: {
-    emit: (b, [x], shape) => direct('Sub')(b, [onFloats('Exp')(b, [x!], shape, {}), b.floats([1], [])], shape, {}),
+    emit: (b, [x], shape) =>
+      direct('Sub')(b, [onFloats('Exp')(b, [x!], shape, {}), b.floats([1], [])], shape, {}),
     safeOnZero: true,
   },
   Log: { emit: onFloats('Log') },
   Log1p: {
-    emit: (b, [x], shape) => onFloats('Log')(b, [direct('Add')(b, [x!, b.floats([1], [])], shape, {})], shape, {}),
+    emit: (b, [x], shape) =>
+      onFloats('Log')(b, [direct('Add')(b, [x!, b.floats([1], [])], shape, {})], shape, {}),
     safeOnZero: true,
   },
   Sigmoid: { emit: onFloats('Sigmoid'), safeOnZero: true },
@@ -207,7 +216,9 @@ export const elementwiseKernels: Kernels = {
         {
           emit: (b, [condition, t, e], shape) => {
             const from = b.shapeOf(condition!);
-            const aligned = rowwise ? b.reshape(condition!, [...from, ...shape.slice(from.length).map(() => 1)]) : condition!;
+            const aligned = rowwise
+              ? b.reshape(condition!, [...from, ...shape.slice(from.length).map(() => 1)])
+              : condition!;
             return b.emit('Where', [b.cast(aligned, 'bool'), t!, e!], { shape, type: b.typeOf(t!) });
           },
           safeOnZero: true,
@@ -281,7 +292,8 @@ function blockedOperands(
   });
   if (!fits) return undefined;
   // A padded divisor would be zero: only quotients by a number per channel go through (as products).
-  if (ragged && node.kernel === 'RealDiv' && l.vector(node.inputs[1]!, channels) === undefined) return undefined;
+  if (ragged && node.kernel === 'RealDiv' && l.vector(node.inputs[1]!, channels) === undefined)
+    return undefined;
   return () => node.inputs.map((id) => blockedOperand(l, id, shape, isWhole(id)));
 }
 
@@ -311,12 +323,23 @@ function blockedOperand(l: Lowering, id: number, shape: Shape, whole: boolean): 
 }
 
 /** Whole operands need no care; others broadcast only where the block's channels are an axis of their own. */
-function emitBlocked(l: Lowering, operands: readonly Operand[], shape: Shape, node: KernelNode, rule: Rule): string {
+function emitBlocked(
+  l: Lowering,
+  operands: readonly Operand[],
+  shape: Shape,
+  node: KernelNode,
+  rule: Rule,
+): string {
   const { b, block } = l;
   const [n, c, h, w] = blockedShape(shape, block) as [number, number, number, number];
   const declared = [n, c, h, w];
   if (operands.every(({ whole }) => whole)) {
-    return rule.emit(b, operands.map(({ name }) => name), declared, node.attributes);
+    return rule.emit(
+      b,
+      operands.map(({ name }) => name),
+      declared,
+      node.attributes,
+    );
   }
   const split = [n, c / block, h, w, block];
   const views = operands.map(({ name, whole }) =>

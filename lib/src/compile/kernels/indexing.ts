@@ -12,10 +12,15 @@ export const indexingKernels: Kernels = {
     ['x', 'indices'],
     ([x, indices], { axis, batchDims }) => {
       if (Number(batchDims ?? 0) !== 0) {
-        throw new UserError(`A compiled step cannot gather with batchDims = ${String(batchDims)}; use 0, or run it eagerly`);
+        throw new UserError(
+          `A compiled step cannot gather with batchDims = ${String(batchDims)}; use 0, or run it eagerly`,
+        );
       }
       const at = axisOf(axis, x!.shape.length);
-      return { dtype: x!.dtype, shape: [...x!.shape.slice(0, at), ...indices!.shape, ...x!.shape.slice(at + 1)] };
+      return {
+        dtype: x!.dtype,
+        shape: [...x!.shape.slice(0, at), ...indices!.shape, ...x!.shape.slice(at + 1)],
+      };
     },
     ({ b }, [x, indices], { shape, dtype }, { axis }) =>
       b.emit('Gather', [x!, indices!], {
@@ -51,9 +56,11 @@ export const indexingKernels: Kernels = {
     inputs: ['x', 'weights'],
     infer: ([x, weights], { size }) => {
       if (x!.shape.length !== 1) {
-        throw new UserError('A compiled step can count (bincount) a list only, not a matrix; reshape it to one axis');
+        throw new UserError(
+          'A compiled step can count (bincount) a list only, not a matrix; reshape it to one axis',
+        );
       }
-      return [{ dtype: sizeOf(weights!.shape) > 0 ? weights!.dtype : 'int32', shape: [Number(size)] }];
+      return [{ dtype: weights!.dtype, shape: [Number(size)] }];
     },
     lower: (l, node) => l.set(node.outputs[0]!.id, { kind: 'plain', name: bincount(l, node) }),
   },
@@ -72,7 +79,15 @@ export const indexingKernels: Kernels = {
       const attributes = { axis: values!.shape.length - 1, largest: 1, sorted: 1 };
       const inputs = [l.plain(node.inputs[0]!), b.int64s([Number(node.attributes['k'])])];
       const { shape, dtype: type } = values!;
-      const [top, at] = b.emitMany('TopK', inputs, [{ shape, type }, { shape, type: 'int64' }], attributes);
+      const [top, at] = b.emitMany(
+        'TopK',
+        inputs,
+        [
+          { shape, type },
+          { shape, type: 'int64' },
+        ],
+        attributes,
+      );
       l.set(values!.id, { kind: 'plain', name: top! });
       l.set(indices!.id, { kind: 'plain', name: b.cast(at!, 'int32') });
     },
@@ -108,14 +123,18 @@ function searchSorted(b: Builder, sorted: string, values: string, right: boolean
   const float = b.cast(sorted, 'float32');
   const pads = b.int64s([0, 0, 0, width - size]);
   const table =
-    width === size
-      ? float
-      : b.emit('Pad', [float, pads, b.floats([Infinity], [])], { shape: [rows, width] });
+    width === size ? float : b.emit('Pad', [float, pads, b.floats([Infinity], [])], { shape: [rows, width] });
   const flat = b.reshape(table, [rows * width]);
   const wanted = b.reshape(b.cast(values, 'float32'), shape);
   const rowStart = (): string => {
-    const starts = b.int32s(Array.from({ length: rows }, (_, i) => i * width), [rows, 1]);
-    const expanded = b.emit('Expand', [starts, b.int64s([rows, count])], { shape: [rows, count], type: 'int32' });
+    const starts = b.int32s(
+      Array.from({ length: rows }, (_, i) => i * width),
+      [rows, 1],
+    );
+    const expanded = b.emit('Expand', [starts, b.int64s([rows, count])], {
+      shape: [rows, count],
+      type: 'int32',
+    });
     return b.reshape(expanded, shape);
   };
   let found: string | undefined;
@@ -131,7 +150,8 @@ function searchSorted(b: Builder, sorted: string, values: string, right: boolean
     found = found === undefined ? steps : b.emit('Add', [found, steps], { shape, type: 'int32' });
   }
   // Infinite values are not smaller than the filling.
-  const bounded = width === size ? found! : b.emit('Min', [found!, b.int32s([size], [])], { shape, type: 'int32' });
+  const bounded =
+    width === size ? found! : b.emit('Min', [found!, b.int32s([size], [])], { shape, type: 'int32' });
   return b.reshape(bounded, [rows, count]);
 }
 
@@ -143,8 +163,8 @@ function bincount(l: Lowering, node: KernelNode): string {
   const size = shape[0]!;
   const indices = b.cast(l.plain(x!), 'int32');
   const count = b.shapeOf(indices);
-  const binary = node.attributes['binaryOutput'] === true;
-  const weighted = sizeOf(l.typeOf(weights!).shape) > 0 && !binary;
+  // For a list, tfjs itself takes no notice of `binaryOutput`.
+  const weighted = sizeOf(l.typeOf(weights!).shape) > 0;
   const updates = weighted ? l.plain(weights!) : fill(b, 1, count, dtype);
   // Indices from `size` on are counted in one place more, which is cut off.
   const capped = b.emit('Min', [indices, b.int32s([size], [])], { shape: count, type: 'int32' });
@@ -152,7 +172,7 @@ function bincount(l: Lowering, node: KernelNode): string {
   const sums = b.emit('ScatterElements', [zeros, capped, updates], {
     shape: [size + 1],
     type: dtype,
-    attributes: { axis: 0, reduction: binary ? 'none' : 'add' },
+    attributes: { axis: 0, reduction: 'add' },
   });
   return b.emit('Slice', [sums, b.int64s([0]), b.int64s([size])], { shape: [size], type: dtype });
 }

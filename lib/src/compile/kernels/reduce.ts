@@ -3,7 +3,7 @@
  * of normalization, are an average pool (one pass that only reads) and a small sum over images; of an affine
  * form they are the same combination of the statistics of its terms.
  */
-import type { DType, KernelNode, Shape, TensorType } from '../ir.js';
+import type { DType, KernelAttributes, KernelNode, Shape, TensorType } from '../ir.js';
 import { sizeOf } from '../ir.js';
 import { type Builder, nchwc } from '../onnx/builder.js';
 import {
@@ -65,8 +65,11 @@ function reduction(name: ReductionName): Kernel {
   };
   return {
     inputs: ['x'],
-    infer: ([x], { axis, keepDims }) => [
-      { dtype: dtype(x!), shape: reducedShape(x!.shape, axis, keepDims === true) },
+    infer: ([x], attributes) => [
+      {
+        dtype: dtype(x!),
+        shape: reducedShape(x!.shape, reducedAxes(attributes), attributes['keepDims'] === true),
+      },
     ],
     lower: (l, node) => {
       const [value] = node.outputs;
@@ -74,6 +77,11 @@ function reduction(name: ReductionName): Kernel {
       l.set(value!.id, { kind: 'plain', name: l.b.reshape(name_, value!.shape) });
     },
   };
+}
+
+/** The axes to reduce; the kernel Max has a name of its own for them. */
+function reducedAxes({ axis, reductionIndices }: KernelAttributes): unknown {
+  return axis ?? reductionIndices;
 }
 
 function reducedShape(shape: Shape, axis: unknown, keepDims: boolean): Shape {
@@ -87,7 +95,7 @@ function lowerPlain(l: Lowering, node: KernelNode, name: ReductionName): string 
   const [value] = node.outputs;
   const [id] = node.inputs;
   const { shape, dtype } = l.typeOf(id!);
-  const axes = axesOf(node.attributes['axis'], shape.length);
+  const axes = axesOf(reducedAxes(node.attributes), shape.length);
   const x = l.plain(id!);
   switch (name) {
     case 'Mean':
@@ -107,7 +115,12 @@ function lowerPlain(l: Lowering, node: KernelNode, name: ReductionName): string 
 }
 
 /** The reduction, without the reduced axes. */
-export function reduce(b: Builder, name: 'Sum' | 'Mean' | 'Max' | 'Min' | 'Prod', x: string, axes: readonly number[]): string {
+export function reduce(
+  b: Builder,
+  name: 'Sum' | 'Mean' | 'Max' | 'Min' | 'Prod',
+  x: string,
+  axes: readonly number[],
+): string {
   const from = b.shapeOf(x);
   const shape = from.filter((_, i) => !axes.includes(i));
   if (axes.length === 0) return x;
@@ -125,14 +138,22 @@ function lowerBlocked(l: Lowering, node: KernelNode, name: ReductionName): strin
   const [id] = node.inputs;
   const { shape, dtype } = l.typeOf(id!);
   if (!l.isBlocked(id!) || shape.length !== 4 || dtype !== 'float32') return undefined;
-  const axes = axesOf(node.attributes['axis'], 4).join();
+  const axes = axesOf(reducedAxes(node.attributes), 4).join();
   const { b } = l;
   const [n, , , c] = shape as [number, number, number, number];
   if (name === 'Mean' || name === 'Sum') {
     const count = sizeOf(shape) / c;
     if (axes === '0,1,2') {
       const mean = affineMean(l, id!);
-      return sliceTo(b, vectorName(b, name === 'Sum' ? multiplyVectors(b, mean, count) : mean, blockedShape(shape, l.block)[1]!), [c]);
+      return sliceTo(
+        b,
+        vectorName(
+          b,
+          name === 'Sum' ? multiplyVectors(b, mean, count) : mean,
+          blockedShape(shape, l.block)[1]!,
+        ),
+        [c],
+      );
     }
     if (axes === '1,2') {
       const pooled = sliceTo(b, positionMean(b, l.blocked(id!)), [n, c]);
@@ -180,4 +201,3 @@ function argKernel(op: 'ArgMax' | 'ArgMin'): Kernel {
     },
   );
 }
-

@@ -119,7 +119,8 @@ export function createBuilder(): Builder {
     bools: (values, shape = [values.length]) => constant('bool', shape, Uint8Array.from(values)),
     reshape: (name, shape) => {
       if (shapeOf(name).join() === shape.join()) return name;
-      if (sizeOf(shapeOf(name)) !== sizeOf(shape)) throw new Error(`cannot reshape ${shapeOf(name)} to ${shape}`);
+      if (sizeOf(shapeOf(name)) !== sizeOf(shape))
+        throw new Error(`cannot reshape ${shapeOf(name)} to ${shape}`);
       return emit('Reshape', [name, int64s(shape)], { type: typeOf(name), shape });
     },
     transpose: (name, perm) => {

@@ -116,10 +116,18 @@ interface Phase {
  * Along one axis: row s·i + p of the gradient is the sum over taps k ≡ p + pad (mod s) of dy at i + (p + pad − k)/s.
  * Undefined if the rows do not divide into equal phases, or a phase starts inside dy.
  */
-function phasesOf(size: number, kernel: number, stride: number, pad: number, out: number): Phase[] | undefined {
+function phasesOf(
+  size: number,
+  kernel: number,
+  stride: number,
+  pad: number,
+  out: number,
+): Phase[] | undefined {
   if (size % stride !== 0) return undefined;
   const phases = Array.from({ length: stride }, (_, p): Phase => {
-    const taps = Array.from({ length: kernel }, (_, k) => kernel - 1 - k).filter((k) => (p + pad - k) % stride === 0);
+    const taps = Array.from({ length: kernel }, (_, k) => kernel - 1 - k).filter(
+      (k) => (p + pad - k) % stride === 0,
+    );
     if (taps.length === 0) return { taps, before: 0, after: 0, size: size / stride };
     const first = (p + pad - taps[0]!) / stride;
     const last = (p + pad - taps.at(-1)!) / stride;
@@ -142,12 +150,18 @@ function tapsOf(b: Builder, kernel: string, row: Phase, column: Phase): string {
 }
 
 /** parts[p][q] at rows s·i + p and columns s·j + q; missing parts are zero. */
-function interleave(b: Builder, parts: readonly (readonly (string | undefined)[])[], shape: Shape, block: number): string {
+function interleave(
+  b: Builder,
+  parts: readonly (readonly (string | undefined)[])[],
+  shape: Shape,
+  block: number,
+): string {
   const [n, c, h, w] = shape as [number, number, number, number];
   const [sh, sw] = [parts.length, parts[0]!.length];
   const [images, ph, pw] = [(n * c) / block, h / sh, w / sw];
   const split: Shape = [images, ph, 1, pw, 1, block];
-  const zeros = (size: Shape): string => b.emit('Expand', [b.floats([0], []), b.int64s(size)], { shape: size });
+  const zeros = (size: Shape): string =>
+    b.emit('Expand', [b.floats([0], []), b.int64s(size)], { shape: size });
   const only = parts.flat().filter((part) => part !== undefined);
   if (only.length === 1 && parts[0]![0] !== undefined) {
     return b.reshape(padTo(b, b.reshape(only[0]!, split), [images, ph, sh, pw, sw, block]), shape);
@@ -167,35 +181,102 @@ export function kernelGradient(b: Builder, x: string, dy: string, geometry: Geom
   const [, h, w, cin] = input as [number, number, number, number];
   const [, oh, ow, cout] = output as [number, number, number, number];
   const [kh, kw] = kernel as [number, number];
+  if (
+    kh * kw === 1 &&
+    pads.every((pad) => pad === 0) &&
+    (oh * ow) % block === 0 &&
+    b.shapeOf(x)[1]! >= block
+  ) {
+    return pointwiseGradient(b, x, dy, geometry, block);
+  }
   // The outcome has one row for each tap; rows that the stride never reaches come after them.
-  const reach = (size: number, out: number, stride: number, k: number, dilation: number): number =>
-    Math.max(0, dilation * (k - 1) + stride * (out - 1) + 1 - size);
-  const after = [
-    reach(h + pads[0], oh, strides[0], kh, dilations[0]),
-    reach(w + pads[1], ow, strides[1], kw, dilations[1]),
-  ];
-  const found = (size: number, out: number, stride: number, dilation: number): number =>
-    Math.floor((size - stride * (out - 1) - 1) / dilation) + 1;
-  const rows = found(h + pads[0] + after[0]!, oh, strides[0], dilations[0]);
-  const columns = found(w + pads[1] + after[1]!, ow, strides[1], dilations[1]);
+  const axis = (size: number, out: number, stride: number, k: number, dilation: number, pad: number) => {
+    const extent = stride * (out - 1) + 1;
+    const after = Math.max(0, dilation * (k - 1) + extent - size - pad);
+    return { after, found: Math.floor((size + pad + after - extent) / dilation) + 1 };
+  };
+  const rows = axis(h, oh, strides[0], kh, dilations[0], pads[0]);
+  const columns = axis(w, ow, strides[1], kw, dilations[1], pads[1]);
   const out = paddedChannels(cout, block);
-  const images = channelsAsImages(b, x, block);
+  // Zeros are written out, for the engine is slow at the edges of so small an outcome.
+  const padded = padPositions(b, x, [pads[0], pads[1], rows.after, columns.after], block);
+  const images = channelsAsImages(b, padded, block);
   const filter = gradientAsKernel(b, dy, block);
   const channels = b.shapeOf(images)[0]!;
   const conv = b.emit('Conv', [images, filter], {
-    shape: [channels, out, rows, columns],
+    shape: [channels, out, rows.found, columns.found],
     domain: nchwc,
-    attributes: {
-      kernel_shape: [oh, ow],
-      strides: dilations,
-      dilations: strides,
-      pads: [pads[0], pads[1], after[0]!, after[1]!],
-    },
+    attributes: { kernel_shape: [oh, ow], strides: dilations, dilations: strides },
   });
-  const split = b.reshape(conv, [channels, out / block, rows, columns, block]);
+  const split = b.reshape(conv, [channels, out / block, rows.found, columns.found, block]);
   const taps = sliceOf(b, split, [0, 0, 0, 0, 0], [cin, out / block, kh, kw, block]);
   const ordered = b.reshape(b.transpose(taps, [2, 3, 0, 1, 4]), [kh, kw, cin, out]);
   return sliceTo(b, ordered, [kh, kw, cin, cout]);
+}
+
+/**
+ * A 1×1 kernel's gradient is a product of matrices, xᵀ·dy, and a 1×1 convolution computes it fastest: positions
+ * play the channels, the channels of x the positions.
+ */
+function pointwiseGradient(b: Builder, x: string, dy: string, geometry: Geometry, block: number): string {
+  const { output, kernel, strides } = geometry;
+  const [, , cin, cout] = kernel as [number, number, number, number];
+  const [, oh, ow] = output as [number, number, number];
+  const seen = everyNth(b, x, strides, [oh, ow], block);
+  const [n, c] = b.shapeOf(seen) as [number, number];
+  const out = paddedChannels(cout, block);
+  const size = oh * ow;
+  const rows = b.emit('ReorderOutput', [seen], {
+    shape: [n, c, oh, ow],
+    domain: nchwc,
+    attributes: { channels: c },
+  });
+  const tiles = b.transpose(b.reshape(rows, [n, c, size / block, block]), [0, 2, 1, 3]);
+  const filter = b.transpose(b.reshape(dy, [n, out / block, size * block]), [1, 0, 2]);
+  const conv = b.emit(
+    'Conv',
+    [b.reshape(tiles, [1, n * size, 1, c]), b.reshape(filter, [out, n * size, 1, 1])],
+    {
+      shape: [1, out, 1, c],
+      domain: nchwc,
+      attributes: { kernel_shape: [1, 1] },
+    },
+  );
+  const ordered = b.transpose(b.reshape(conv, [out / block, c, block]), [1, 0, 2]);
+  return sliceTo(b, b.reshape(ordered, [1, 1, c, out]), [1, 1, cin, cout]);
+}
+
+/** The rows and columns of a blocked tensor that a stride keeps. */
+function everyNth(
+  b: Builder,
+  x: string,
+  strides: readonly number[],
+  [oh, ow]: readonly number[],
+  block: number,
+): string {
+  if (strides.every((stride) => stride === 1)) return x;
+  const [n, c, h, w] = b.shapeOf(x) as [number, number, number, number];
+  const split = b.reshape(x, [(n * c) / block, h, w, block]);
+  const inputs = [split, b.int64s([0, 0]), b.int64s([h, w]), b.int64s([1, 2]), b.int64s(strides)];
+  return b.reshape(b.emit('Slice', inputs, { shape: [(n * c) / block, oh!, ow!, block] }), [n, c, oh!, ow!]);
+}
+
+/** Zeros [top, left, bottom, right] around the positions of a blocked (or [N,C,H,W]) tensor. */
+function padPositions(b: Builder, x: string, pads: readonly number[], block: number): string {
+  if (pads.every((pad) => pad === 0)) return x;
+  const [n, c, h, w] = b.shapeOf(x) as [number, number, number, number];
+  const inner = c < block ? 1 : block;
+  const [top, left, bottom, right] = pads as [number, number, number, number];
+  const [rows, columns] = [h + top + bottom, w + left + right];
+  const outer = (n * c) / inner;
+  const split = b.reshape(x, [outer, h, w, inner]);
+  const amounts = b.int64s([0, top, left, 0, 0, bottom, right, 0]);
+  return b.reshape(b.emit('Pad', [split, amounts], { shape: [outer, rows, columns, inner] }), [
+    n,
+    c,
+    rows,
+    columns,
+  ]);
 }
 
 /** x → [C, N, H, W] with blocks of images: each channel becomes an image, each image a channel. */

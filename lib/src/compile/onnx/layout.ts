@@ -127,7 +127,10 @@ export function sliceOf(b: Builder, name: string, begin: readonly number[], size
   if (axes.length === 0) return name;
   const pick = (values: readonly number[]): string => b.int64s(axes.map((axis) => values[axis]!));
   const ends = begin.map((start, i) => start + size[i]!);
-  return b.emit('Slice', [name, pick(begin), pick(ends), b.int64s(axes)], { type: b.typeOf(name), shape: size });
+  return b.emit('Slice', [name, pick(begin), pick(ends), b.int64s(axes)], {
+    type: b.typeOf(name),
+    shape: size,
+  });
 }
 
 /** A vector [C], padded with zeros to [C padded]. */
@@ -201,8 +204,7 @@ export function materialize(b: Builder, affine: Affine, shape: Shape, relu = fal
     }
     const options: ConvOptions = { scale, bias: offset, sum, relu: relu && last };
     offset = 0;
-    sum =
-      source.kind === 'convolution' ? source.emit(options) : depthwise(b, source.name, shape, options);
+    sum = source.kind === 'convolution' ? source.emit(options) : depthwise(b, source.name, shape, options);
   });
   return sum!;
 }

@@ -51,7 +51,9 @@ function createLowering(graph: Graph, b: Builder, block: number): Lowering {
   const uses = countUses(graph);
   const forms = new Map<ValueId, Form>();
   const constants = new Map(
-    graph.nodes.flatMap((node) => (node.kind === 'constant' ? [[node.outputs[0].id, node.data] as const] : [])),
+    graph.nodes.flatMap((node) =>
+      node.kind === 'constant' ? [[node.outputs[0].id, node.data] as const] : [],
+    ),
   );
   const typeOf = (id: ValueId): TensorType => values.get(id)!;
   const scalar = (id: ValueId): number | undefined => {
@@ -139,4 +141,3 @@ function withoutDeadNodes(graph: OnnxGraph): OnnxGraph {
   const initializers = new Map([...graph.initializers].filter(([name]) => needed.has(name)));
   return { ...graph, nodes: nodes.reverse(), initializers };
 }
-

@@ -33,7 +33,10 @@ async function load(): Promise<RuntimeState> {
     }
     return { kind: 'ready', runtime, block, version: runtime.env.versions.node ?? 'unknown' };
   } catch (error) {
-    return { kind: 'missing', reason: `onnxruntime-node does not load: ${errorMessage(error).split('\n')[0]}` };
+    return {
+      kind: 'missing',
+      reason: `onnxruntime-node does not load: ${errorMessage(error).split('\n')[0]}`,
+    };
   }
 }
 
@@ -71,7 +74,9 @@ export async function createSession(
     ...options,
   });
   const tensors = (infos: readonly OnnxValueInfo[], data: readonly ConstantData[]): Record<string, Tensor> =>
-    Object.fromEntries(infos.map(({ name, type, shape }, i) => [name, makeTensor(runtime, type, data[i]!, shape)]));
+    Object.fromEntries(
+      infos.map(({ name, type, shape }, i) => [name, makeTensor(runtime, type, data[i]!, shape)]),
+    );
   return {
     run: async (inputs, outputs) => {
       const fetches = tensors(graph.outputs, outputs);
@@ -85,6 +90,11 @@ export async function createSession(
   };
 }
 
-function makeTensor(runtime: Runtime, type: ElementType, data: ConstantData, shape: readonly number[]): Tensor {
+function makeTensor(
+  runtime: Runtime,
+  type: ElementType,
+  data: ConstantData,
+  shape: readonly number[],
+): Tensor {
   return new runtime.Tensor(type as 'float32', data as Float32Array, shape);
 }
