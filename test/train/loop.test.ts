@@ -46,7 +46,7 @@ async function* batches(epoch: number, startBatch: number, count = 5): AsyncIter
       { length: 8 * 6 * 6 * 3 },
       (_, i) => stream.normal() + labels[Math.floor(i / 108)]! - 0.5,
     );
-    yield await Promise.resolve({ images, labels, size: 8, shape: [6, 6, 3] });
+    yield await Promise.resolve({ images, labels, size: 8 });
   }
 }
 
@@ -58,6 +58,7 @@ const loop = (changes: Partial<LoopOptions> = {}): LoopOptions => {
     schedule: { learningRate: 0.1, warmupEpochs: 1, epochs: 3 },
     batchSize: 8,
     stepsPerEpoch: 5,
+    imageShape: [6, 6, 3],
     batches,
     ...changes,
   };

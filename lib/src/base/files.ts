@@ -1,6 +1,6 @@
 /** Files that are either whole or not there: written to a temporary name beside the target, then renamed. */
 import { randomBytes } from 'node:crypto';
-import { mkdir, open, rename, rm } from 'node:fs/promises';
+import { copyFile, mkdir, open, rename, rm } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 
 /** A name beside `path` that no other process uses. */
@@ -30,4 +30,17 @@ export async function writeFileAtomic(path: string, data: string | Uint8Array): 
 /** `writeFileAtomic` of `value` as indented JSON with a final newline. */
 export async function writeJsonAtomic(path: string, value: unknown): Promise<void> {
   await writeFileAtomic(path, `${JSON.stringify(value, null, 2)}\n`);
+}
+
+/** Copies a file so that `to` is whole or not there. */
+export async function copyFileAtomic(from: string, to: string): Promise<void> {
+  await mkdir(dirname(to), { recursive: true });
+  const temporary = temporaryName(to);
+  try {
+    await copyFile(from, temporary);
+    await rename(temporary, to);
+  } catch (error) {
+    await rm(temporary, { force: true });
+    throw error;
+  }
 }

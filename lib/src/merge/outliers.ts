@@ -22,8 +22,8 @@ export interface OutlierRow {
   /** In blocks with an identity branch of known BN: r0 against the class-A weights. */
   readonly identity?: {
     readonly maxRatio: number;
-    /** Correlation of |r0| and |W_A| over the channels. */
-    readonly correlation: number;
+    /** Correlation of |r0| and |W_A| over the channels; null where every |r0| is the same, as OABN can make it. */
+    readonly correlation: number | null;
     /** Mean |W_A − r0| / mean |W_A|: what the other two branches add. */
     readonly otherShare: number;
   };
@@ -86,7 +86,7 @@ function compareIdentity(
   };
 }
 
-function correlation(x: Float64Array, y: Float64Array): number {
+function correlation(x: Float64Array, y: Float64Array): number | null {
   const [mx, my] = [sum(x, (v) => v) / x.length, sum(y, (v) => v) / y.length];
   let [xy, xx, yy] = [0, 0, 0];
   x.forEach((value, i) => {
@@ -94,7 +94,7 @@ function correlation(x: Float64Array, y: Float64Array): number {
     xx += (value - mx) ** 2;
     yy += (y[i]! - my) ** 2;
   });
-  return xy / Math.sqrt(xx * yy);
+  return xx > 0 && yy > 0 ? xy / Math.sqrt(xx * yy) : null;
 }
 
 function sum(values: Float32Array | Float64Array, of: (value: number) => number): number {

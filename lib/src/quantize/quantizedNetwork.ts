@@ -9,7 +9,6 @@ import {
   forwardMerged,
   get,
   loadNetwork,
-  type MergedHooks,
   type Network,
   quantizedBlocks,
   saveNetwork,
@@ -74,25 +73,25 @@ export function mapKernels(
   return replaced;
 }
 
-/** The logits of a quantized network whose tensors are `params`, on images [N,H,W,3]. */
+/** Ranges as numbers, or as scalar tensors where one traced function serves many networks. */
+export type EngineRanges = Readonly<Record<string, { min: tf.Tensor | number; max: tf.Tensor | number }>>;
+
+/** The logits [N, classes] of a quantized network with tensors `params`, on images [N,H,W,3]. */
 export function forwardQuantized(
-  network: Omit<QuantizedNetwork, 'stateDict'>,
+  { arch, scheme }: Pick<QuantizedNetwork, 'arch' | 'scheme'>,
   params: Tensors,
+  ranges: EngineRanges,
   images: tf.Tensor4D,
 ): tf.Tensor2D {
-  return forwardMerged(network.arch, params, images, activationHooks(network));
-}
-
-function activationHooks({ scheme, activations }: Omit<QuantizedNetwork, 'stateDict'>): MergedHooks {
   const bits = activationBitsOf(scheme);
-  if (bits === undefined) return {};
-  return {
+  if (bits === undefined) return forwardMerged(arch, params, images);
+  return forwardMerged(arch, params, images, {
     activation: (block, x) => {
-      const range = activations[block];
+      const range = ranges[block];
       check(range, () => `No activation range for ${block}; calibrate the network first`);
       return fakeQuantizeActivation(x, range.min, range.max, bits);
     },
-  };
+  });
 }
 
 /**

@@ -1,6 +1,6 @@
 /** Accuracy of a network over a dataset. */
 import { tf } from '../backend/index.js';
-import type { Batch } from './loop.js';
+import type { Batch, ImageShape } from './loop.js';
 
 export interface Accuracy {
   /** Share of images whose largest logit is at the label, in [0, 1]. */
@@ -16,11 +16,12 @@ export async function evaluate(
   logitsOf: (images: tf.Tensor4D) => tf.Tensor2D | Promise<tf.Tensor2D>,
   batches: AsyncIterable<Batch>,
   batchSize: number,
+  imageShape: ImageShape,
 ): Promise<Accuracy> {
   let [correct, total] = [0, 0];
-  for await (const { images, labels, size, shape } of batches) {
+  for await (const { images, labels, size } of batches) {
     const padded = size === batchSize ? images : paddedTo(images, (batchSize * images.length) / size);
-    const input = tf.tensor4d(padded, [batchSize, ...shape]);
+    const input = tf.tensor4d(padded, [batchSize, ...imageShape]);
     const logits = await logitsOf(input);
     const predicted = await tf.tidy(() => tf.argMax(logits, 1)).data();
     for (let i = 0; i < size; i++) if (predicted[i] === labels[i]) correct++;

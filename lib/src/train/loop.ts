@@ -10,13 +10,14 @@ import { disposeState } from './state.js';
 import type { StepInput, StepResult, TrainState, TrainStep } from './step.js';
 
 export interface Batch {
-  /** [size, ...shape], normalized. */
+  /** [size,H,W,3], normalized. */
   readonly images: Float32Array;
   readonly labels: Int32Array;
   readonly size: number;
-  /** [H, W, 3] */
-  readonly shape: readonly [number, number, number];
 }
+
+/** [H, W, 3] */
+export type ImageShape = readonly [number, number, number];
 
 /** Where a run stands between two steps, beside its state. */
 export interface Position {
@@ -45,6 +46,7 @@ export interface LoopOptions {
   readonly schedule: Schedule;
   readonly batchSize: number;
   readonly stepsPerEpoch: number;
+  readonly imageShape: ImageShape;
   /** The batches of `epoch` (from 0) from `startBatch` on, all of `batchSize` images. */
   readonly batches: (epoch: number, startBatch: number) => AsyncIterable<Batch>;
   /** How a step is made to run; default eagerly. */
@@ -107,7 +109,7 @@ export async function train(
     for await (const batch of options.batches(epoch, step % stepsPerEpoch)) {
       signal?.throwIfAborted();
       const learningRate = learningRateAt(schedule, step, stepsPerEpoch);
-      const input = toInput(batch, learningRate);
+      const input = toInput(batch, options.imageShape, learningRate);
       const stepFunction = options.stepAt(step);
       let run = prepared.get(stepFunction);
       if (!run) {
@@ -157,9 +159,9 @@ export async function train(
   return state;
 }
 
-function toInput(batch: Batch, learningRate: number): StepInput {
+function toInput(batch: Batch, imageShape: ImageShape, learningRate: number): StepInput {
   return {
-    images: tf.tensor4d(batch.images, [batch.size, ...batch.shape]),
+    images: tf.tensor4d(batch.images, [batch.size, ...imageShape]),
     labels: tf.tensor1d(batch.labels, 'int32'),
     learningRate: tf.scalar(learningRate),
   };

@@ -1,0 +1,144 @@
+/**
+ * A run is its configuration: plain JSON that says everything the result depends on. Its canonical hash is the
+ * run's name, and a configuration that builds on another run holds that run's configuration whole.
+ */
+import { check, UserError } from '../base/index.js';
+import { type Architecture, normalizeArchitecture } from '../model/index.js';
+import { checkScheme, type QuantizationScheme } from '../quantize/index.js';
+import type { ClusterOptions, Schedule, StepOptions } from '../train/index.js';
+
+export interface DataConfig {
+  readonly name: string;
+  /** Of the source's bytes: the same name with other images is another run. */
+  readonly checksum: string;
+  /** Class-balanced subsets, fixed by the data alone; `null` is all images. */
+  readonly trainImages: number | null;
+  readonly testImages: number | null;
+}
+
+/** What pretraining and fine-tuning share. */
+export interface TrainingConfig extends StepOptions {
+  readonly batchSize: number;
+  readonly schedule: Schedule;
+  readonly augment: boolean;
+  readonly seed: number;
+}
+
+/** Training of a three-branch network from scratch. */
+export interface PretrainConfig {
+  readonly kind: 'pretrain';
+  readonly data: DataConfig;
+  readonly arch: Architecture;
+  readonly training: TrainingConfig;
+}
+
+/** A network that comes from a file: a checkpoint from PyTorch, say. The file's bytes are its identity. */
+export interface CheckpointSource {
+  readonly kind: 'checkpoint';
+  readonly sha256: string;
+  readonly data: DataConfig;
+  readonly arch: Architecture;
+}
+
+/** Where the merged network of a quantization run comes from. */
+export type NetworkSource = PretrainConfig | CheckpointSource;
+
+/** Post-training quantization of a pretrained, merged network. */
+export interface PtqConfig {
+  readonly kind: 'ptq';
+  readonly source: NetworkSource;
+  readonly scheme: QuantizationScheme;
+  /** Training images for min–max calibration of the activations. */
+  readonly calibrationImages: number;
+}
+
+/** Quantization-aware fine-tuning of a pretrained, merged network: uniform QAT or ClusterQAT, by the scheme. */
+export interface FinetuneConfig {
+  readonly kind: 'finetune';
+  readonly source: NetworkSource;
+  readonly scheme: QuantizationScheme;
+  readonly calibrationImages: number;
+  readonly training: TrainingConfig;
+  readonly cluster?: ClusterOptions;
+}
+
+export type RunConfig = PretrainConfig | PtqConfig | FinetuneConfig;
+
+/** The configuration in its one canonical form. @throws UserError naming what is out of range. */
+export function normalizeConfig<C extends RunConfig>(config: C): C {
+  switch (config.kind) {
+    case 'pretrain':
+      return {
+        ...config,
+        arch: normalizeArchitecture(config.arch),
+        training: checkTraining(config.training),
+      };
+    case 'ptq':
+      checkScheme(config.scheme);
+      checkCalibration(config.calibrationImages);
+      return { ...config, source: normalizeSource(config.source) };
+    case 'finetune':
+      checkScheme(config.scheme);
+      checkCalibration(config.calibrationImages);
+      return { ...config, source: normalizeSource(config.source), training: checkTraining(config.training) };
+    default:
+      throw new UserError(
+        `Unknown kind of run: ${JSON.stringify((config satisfies never as RunConfig).kind)}`,
+      );
+  }
+}
+
+function normalizeSource(source: NetworkSource): NetworkSource {
+  return source.kind === 'pretrain'
+    ? normalizeConfig(source)
+    : { ...source, arch: normalizeArchitecture(source.arch) };
+}
+
+/** s as the paper writes it; ∞ is plain BN. */
+export function thresholdOf(arch: Architecture): number {
+  return arch.oabn?.threshold ?? Infinity;
+}
+
+/** A run in a few words, such as «train s=2 seed 1» or «4-bit ClusterQAT, s=2 seed 1». */
+export function describeConfig(config: RunConfig): string {
+  const source = config.kind === 'pretrain' ? config : config.source;
+  const s = thresholdOf(source.arch);
+  const origin =
+    source.kind === 'pretrain' ? `seed ${source.training.seed}` : `file ${source.sha256.slice(0, 8)}`;
+  const network = `${s === Infinity ? 'BN' : `OABN s=${s}`} ${origin}`;
+  switch (config.kind) {
+    case 'pretrain':
+      return `train ${network}`;
+    case 'ptq':
+      return `${config.scheme.bits}-bit ${config.scheme.weights} PTQ, ${network}`;
+    case 'finetune':
+      return `${config.scheme.bits}-bit ${config.scheme.weights === 'uniform' ? 'uniform QAT' : 'ClusterQAT'}, ${network}`;
+    default:
+      return config satisfies never;
+  }
+}
+
+function checkTraining(training: TrainingConfig): TrainingConfig {
+  const whole = (name: string, value: number): void =>
+    check(Number.isInteger(value) && value > 0, `${name} must be a whole number > 0, got ${value}`);
+  whole('batchSize', training.batchSize);
+  whole('epochs', training.schedule.epochs);
+  check(
+    training.momentum >= 0 && training.momentum < 1,
+    `momentum must be in [0, 1), got ${training.momentum}`,
+  );
+  check(training.weightDecay >= 0, `weightDecay must be ≥ 0, got ${training.weightDecay}`);
+  check(
+    training.labelSmoothing >= 0 && training.labelSmoothing < 1,
+    `labelSmoothing must be in [0, 1), got ${training.labelSmoothing}`,
+  );
+  check(Number.isInteger(training.seed), `seed must be a whole number, got ${training.seed}`);
+  return training;
+}
+
+function checkCalibration(images: number): void {
+  check(
+    Number.isInteger(images) && images > 0,
+    `calibrationImages must be a whole number > 0, got ${images}`,
+  );
+}

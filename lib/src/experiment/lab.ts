@@ -1,0 +1,139 @@
+/**
+ * A lab is where runs happen: a profile's settings, the data, the store of runs, and the functions compiled so far.
+ * It is opened once in a notebook or a command and handed to everything that runs.
+ */
+import { compile, type Compiled } from '../compile/index.js';
+import { fileDigest, type Progress, silent } from '../base/index.js';
+import { type Dataset, type DatasetName, openDatasets } from '../data/index.js';
+import { type Architecture, loadNetwork } from '../model/index.js';
+import type { LoopOptions } from '../train/index.js';
+import type {
+  CheckpointSource,
+  DataConfig,
+  FinetuneConfig,
+  PretrainConfig,
+  PtqConfig,
+  RunConfig,
+  TrainingConfig,
+} from './config.js';
+import { type Profile, profileNamed, withThreshold } from './profiles.js';
+import { openStore, type RunContext, type Store, type StoredRun } from './store/index.js';
+
+export interface LabOptions {
+  /** A profile or its name; default `OABN_PROFILE` or `quick`. */
+  readonly profile?: Profile | string;
+  /** The dataset's name; default the profile's. */
+  readonly dataset?: DatasetName;
+  /** The folder with the data; default `OABN_DATA_DIR`. */
+  readonly data?: string;
+  /** The folder of the runs; default `OABN_RUNS_DIR` or `runs`. */
+  readonly runs?: string;
+  /** Where progress goes; default nowhere. */
+  readonly progress?: Progress;
+  /** Run step by step in tfjs instead of compiling; default false. */
+  readonly eager?: boolean;
+  readonly signal?: AbortSignal;
+}
+
+export interface Lab {
+  readonly profile: Profile;
+  readonly data: DataConfig;
+  readonly train: Dataset;
+  readonly test: Dataset;
+  readonly store: Store;
+  /** SHA-256 → path of the checkpoints from elsewhere that were opened here. */
+  readonly checkpoints: Map<string, string>;
+  /** How training steps are made to run. */
+  readonly prepare: Pick<LoopOptions, 'prepare'>;
+  request<R>(config: RunConfig, execute: (context: RunContext) => Promise<R>): Promise<StoredRun<R>>;
+  /** `fn` compiled for inputs like `example`, or the function compiled under `key` before. */
+  compiled<A extends unknown[], R>(key: string, fn: (...args: A) => R, example: A): Promise<Compiled<A, R>>;
+}
+
+/** Opens the data and the store. @throws UserError when the data is broken; says so when it falls back to made data. */
+export async function openLab(options: LabOptions = {}): Promise<Lab> {
+  const { progress = silent, eager = false, signal } = options;
+  const named = options.profile ?? process.env.OABN_PROFILE ?? 'quick';
+  const profile = typeof named === 'string' ? profileNamed(named) : named;
+  const { train, test } = await openDatasets({
+    name: options.dataset ?? profile.data.name,
+    progress,
+    ...(options.data !== undefined && { data: options.data }),
+  });
+  const store = openStore(options.runs);
+  const provenance = { dataset: train.provenance };
+  const cache = new Map<string, Compiled<never, unknown>>();
+  const { trainImages, testImages } = profile.data;
+  return {
+    profile: { ...profile, arch: { ...profile.arch, classes: train.classes.length } },
+    data: { name: train.name, checksum: train.provenance.checksum, trainImages, testImages },
+    train,
+    test,
+    store,
+    checkpoints: new Map(),
+    prepare: { prepare: (step, state, input) => compile(step, [state, input], { eager }) },
+    request: (config, execute) =>
+      store.request(config, execute, { progress, provenance, ...(signal && { signal }) }),
+    async compiled(key, fn, example) {
+      const found = cache.get(key) ?? (await compile(fn, example, { eager }));
+      cache.set(key, found as Compiled<never, unknown>);
+      return found as Awaited<ReturnType<Lab['compiled']>> as never;
+    },
+  };
+}
+
+/** The configuration of a pretraining run with OABN of threshold s (Infinity is plain BN), in the lab's profile. */
+export function pretrainConfig(
+  lab: Pick<Lab, 'profile' | 'data'>,
+  {
+    threshold,
+    seed,
+    arch,
+    training,
+  }: { threshold: number; seed: number; arch?: Architecture; training?: Partial<TrainingConfig> },
+): PretrainConfig {
+  return {
+    kind: 'pretrain',
+    data: lab.data,
+    arch: withThreshold(arch ?? lab.profile.arch, threshold),
+    training: { ...lab.profile.pretraining, seed, ...training },
+  };
+}
+
+/** The configuration of post-training quantization of `source` to `bits` bits. */
+export function ptqConfig(
+  lab: Lab,
+  source: PtqConfig['source'],
+  bits: number,
+  weights: PtqConfig['scheme']['weights'] = 'uniform',
+): PtqConfig {
+  return { kind: 'ptq', source, scheme: { bits, weights }, calibrationImages: lab.profile.calibrationImages };
+}
+
+/** The configuration of quantization-aware fine-tuning of `source` to `bits` bits: `uniform` QAT or, by `kmeans`, ClusterQAT. */
+export function finetuneConfig(
+  lab: Lab,
+  source: FinetuneConfig['source'],
+  bits: number,
+  weights: FinetuneConfig['scheme']['weights'],
+  changes: { training?: Partial<TrainingConfig>; cluster?: FinetuneConfig['cluster'] } = {},
+): FinetuneConfig {
+  const { calibrationImages, finetuning } = lab.profile;
+  const seed = source.kind === 'pretrain' ? source.training.seed : 0;
+  return {
+    kind: 'finetune',
+    source,
+    scheme: { bits, weights },
+    calibrationImages,
+    training: { ...finetuning[weights], seed, ...changes.training },
+    ...(changes.cluster && { cluster: changes.cluster }),
+  };
+}
+
+/** A checkpoint from elsewhere as the source of quantization runs in `lab`. */
+export async function openCheckpoint(lab: Lab, path: string, arch?: Architecture): Promise<CheckpointSource> {
+  const network = await loadNetwork(path, arch);
+  const sha256 = await fileDigest(path);
+  lab.checkpoints.set(sha256, path);
+  return { kind: 'checkpoint', sha256, data: lab.data, arch: network.arch };
+}

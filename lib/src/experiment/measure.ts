@@ -1,0 +1,78 @@
+/** The accuracy of a merged network, quantized or not, on a lab's test images. */
+import { tf } from '../backend/index.js';
+import { canonicalJson } from '../base/index.js';
+import { type Architecture, type StateDict, type Tensors, toVariables } from '../model/index.js';
+import {
+  activationBitsOf,
+  type EngineRanges,
+  forwardQuantized,
+  type QuantizedNetwork,
+} from '../quantize/index.js';
+import { type Accuracy, evaluate } from '../train/index.js';
+import type { Lab } from './lab.js';
+
+export interface MeasuredNetwork {
+  readonly arch: Architecture;
+  /** Merged. */
+  readonly stateDict: StateDict;
+  readonly quantization?: Pick<QuantizedNetwork, 'scheme' | 'activations'>;
+}
+
+/** Images in one evaluation batch. */
+const batchSize = 200;
+
+/** Accuracy over the first `limit` test images of the fixed class-balanced order; `null` is all of them. */
+export async function measureAccuracy(
+  lab: Lab,
+  network: MeasuredNetwork,
+  limit: number | null,
+): Promise<Accuracy> {
+  const { params } = toVariables(network.stateDict);
+  const ranges = rangeTensors(network.quantization);
+  const images = limit === null ? lab.test.size : Math.min(limit, lab.test.size);
+  const example = { params, ranges, images: tf.zeros<tf.Rank.R4>([batchSize, ...lab.test.imageShape]) };
+  const logitsOf = await lab.compiled(cacheKey(network), logitsFunction(network), [example]);
+  tf.dispose(example.images);
+  try {
+    const batches = lab.test.batches({ batchSize, limit: images });
+    return await evaluate(
+      (x) => logitsOf({ params, ranges, images: x }),
+      batches,
+      batchSize,
+      lab.test.imageShape,
+    );
+  } finally {
+    tf.dispose([params, ranges] as unknown as tf.TensorContainer);
+  }
+}
+
+interface LogitsInput {
+  readonly params: Tensors;
+  readonly ranges: EngineRanges;
+  readonly images: tf.Tensor4D;
+}
+
+/** Unquantized networks take the same path with activations in FP32. */
+function logitsFunction({ arch, quantization }: MeasuredNetwork): (input: LogitsInput) => tf.Tensor2D {
+  const scheme = quantization?.scheme ?? { bits: 8, weights: 'uniform', activationBits: null };
+  return ({ params, ranges, images }) => forwardQuantized({ arch, scheme }, params, ranges, images);
+}
+
+/** Networks that differ in their numbers alone share one compiled function. */
+function cacheKey({ arch, quantization }: MeasuredNetwork): string {
+  const { oabn: _, branches: __, ...merged } = arch;
+  return canonicalJson({
+    merged,
+    bits: quantization ? (activationBitsOf(quantization.scheme) ?? null) : null,
+  });
+}
+
+function rangeTensors(quantization: MeasuredNetwork['quantization']): EngineRanges {
+  if (!quantization) return {};
+  return Object.fromEntries(
+    Object.entries(quantization.activations).map(([block, { min, max }]) => [
+      block,
+      { min: tf.scalar(min), max: tf.scalar(max) },
+    ]),
+  );
+}

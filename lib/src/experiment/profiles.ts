@@ -1,0 +1,112 @@
+/**
+ * Profiles: the same experiments at another scale. `smoke` takes seconds and shows only that all of it runs; `quick`
+ * takes minutes on two CPU cores; `paper` is the article's scale, for a GPU. A notebook names its profile and changes
+ * single values of it for an ablation.
+ */
+import { check } from '../base/index.js';
+import type { DatasetName } from '../data/index.js';
+import { type Architecture, normalizeArchitecture, type Oabn, repvgg } from '../model/index.js';
+import type { TrainingConfig } from './config.js';
+
+/** Training settings without a seed. */
+export type TrainingRecipe = Omit<TrainingConfig, 'seed'>;
+
+export interface Profile {
+  readonly name: string;
+  readonly data: {
+    readonly name: DatasetName;
+    readonly trainImages: number | null;
+    readonly testImages: number | null;
+  };
+  /** Without OABN; the grid's thresholds are put on it. */
+  readonly arch: Architecture;
+  readonly pretraining: TrainingRecipe;
+  /** By kind of weights, for the best learning rates differ. */
+  readonly finetuning: { readonly uniform: TrainingRecipe; readonly kmeans: TrainingRecipe };
+  readonly calibrationImages: number;
+  /** The grid of the main job: the paper's s (Infinity is plain BN), seeds, and bits. */
+  readonly thresholds: readonly number[];
+  readonly seeds: readonly number[];
+  readonly bits: readonly number[];
+}
+
+const recipe = (
+  batchSize: number,
+  epochs: number,
+  learningRate: number,
+  changes: Partial<TrainingRecipe> = {},
+): TrainingRecipe => ({
+  batchSize,
+  schedule: { learningRate, warmupEpochs: Math.min(1, epochs / 8), epochs },
+  momentum: 0.9,
+  weightDecay: 5e-4,
+  labelSmoothing: 0,
+  augment: true,
+  ...changes,
+});
+
+const finetuning = (batchSize: number, epochs: number): Profile['finetuning'] => ({
+  uniform: recipe(batchSize, epochs, 1e-3, { weightDecay: 0, augment: true }),
+  kmeans: recipe(batchSize, epochs, 1e-3, { weightDecay: 0, augment: true }),
+});
+
+const small: Architecture = normalizeArchitecture({
+  widths: [16, 16, 24, 48, 320],
+  depths: [1, 2, 4, 6, 1],
+  strides: [1, 1, 2, 2, 2],
+  classes: 10,
+});
+
+export const profiles = {
+  smoke: {
+    name: 'smoke',
+    data: { name: 'made', trainImages: 320, testImages: 200 },
+    arch: normalizeArchitecture({ widths: [8, 8, 16], depths: [1, 2, 1], strides: [2, 1, 2], classes: 10 }),
+    pretraining: recipe(32, 2, 0.05),
+    finetuning: finetuning(32, 1),
+    calibrationImages: 64,
+    thresholds: [0.5, Infinity],
+    seeds: [1],
+    bits: [8, 4],
+  },
+  quick: {
+    name: 'quick',
+    data: { name: 'cifar10', trainImages: 10_000, testImages: 2_000 },
+    arch: small,
+    pretraining: recipe(64, 4, 0.1),
+    finetuning: finetuning(64, 1),
+    calibrationImages: 512,
+    thresholds: [0.1, 0.5, 2, Infinity],
+    seeds: [1],
+    bits: [8, 6, 4, 3],
+  },
+  paper: {
+    name: 'paper',
+    data: { name: 'cifar10', trainImages: null, testImages: null },
+    arch: repvgg('A0'),
+    pretraining: recipe(128, 120, 0.1),
+    finetuning: finetuning(128, 10),
+    calibrationImages: 1024,
+    thresholds: [0.1, 0.25, 0.5, 1, 2, 3, 5, 10, Infinity],
+    seeds: [1, 2, 3],
+    bits: [8, 6, 4, 3, 2],
+  },
+} as const satisfies Record<string, Profile>;
+
+export type ProfileName = keyof typeof profiles;
+
+/** A profile by name. @throws UserError with the known names. */
+export function profileNamed(name: string): Profile {
+  const profile = (profiles as Record<string, Profile>)[name];
+  check(profile, () => `Unknown profile «${name}»; known are ${Object.keys(profiles).join(', ')}`);
+  return profile;
+}
+
+/** The profile's network with OABN of threshold s on its identity branches; Infinity is plain BN. */
+export function withThreshold(
+  arch: Architecture,
+  threshold: number,
+  options: Omit<Oabn, 'threshold'> = {},
+): Architecture {
+  return normalizeArchitecture({ ...arch, oabn: { threshold, ...options } });
+}

@@ -1,0 +1,67 @@
+/** Runs the training loop inside a run of the store: batches from the lab's data, checkpoints and metrics into the run. */
+import { type StateDict } from '../model/index.js';
+import {
+  downloadState,
+  type EpochMetrics,
+  type Position,
+  train,
+  type TrainState,
+  type TrainStep,
+  uploadState,
+} from '../train/index.js';
+import { type DataConfig, describeConfig, type RunConfig, type TrainingConfig } from './config.js';
+import type { Lab } from './lab.js';
+import type { RunContext } from './store/index.js';
+
+type TrainedConfig = RunConfig & { readonly data: DataConfig; readonly training: TrainingConfig };
+
+/** Trains from the run's last checkpoint, or from `fresh()`; returns the final state and the metrics of all epochs. */
+export async function trainRun(
+  config: TrainedConfig,
+  lab: Lab,
+  context: RunContext,
+  fresh: () => TrainState,
+  stepAt: (index: number) => TrainStep,
+): Promise<{ state: TrainState; epochs: EpochMetrics[] }> {
+  const { training, data } = config;
+  const { batchSize, schedule, augment, seed } = training;
+  const images = Math.min(lab.train.size, data.trainImages ?? lab.train.size);
+  const { resumed } = context;
+  const epochs = [...((resumed?.metrics ?? []) as unknown as readonly EpochMetrics[])];
+  const position: Position | undefined = resumed && JSON.parse(resumed.metadata.position!);
+  const state = await train(
+    resumed ? uploadState(resumed.tensors as StateDict) : fresh(),
+    {
+      task: describeConfig(config),
+      stepAt,
+      schedule,
+      batchSize,
+      stepsPerEpoch: Math.floor(images / batchSize),
+      imageShape: lab.train.imageShape,
+      batches: (epoch, startBatch) =>
+        lab.train.batches({
+          batchSize,
+          seed,
+          epoch,
+          startBatch,
+          augment,
+          limit: images,
+          shuffle: true,
+          dropLast: true,
+        }),
+      onEpoch: async (metrics) => {
+        epochs.push(metrics);
+        await context.logMetrics({ ...metrics });
+      },
+      onCheckpoint: async (at, current) => {
+        const metadata = { position: JSON.stringify(at) };
+        await context.saveCheckpoint(at.step, await downloadState(current), metadata);
+      },
+      progress: context.progress,
+      signal: context.signal,
+      ...lab.prepare,
+    },
+    position,
+  );
+  return { state, epochs };
+}
