@@ -8,13 +8,13 @@
 import fsSync from 'node:fs';
 import fs, { type FileHandle } from 'node:fs/promises';
 import { syncBuiltinESMExports } from 'node:module';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import type { ToyConfig } from './storeToy.js';
 
 export interface ChildOptions {
   readonly folder: string;
   readonly config: ToyConfig;
-  /** Kill itself at this file operation, counted from the first after start. */
+  /** Kill itself at this file operation, counted from 1. */
   readonly crashAt?: number;
   /** Pause in each step. */
   readonly milliseconds?: number;
@@ -25,52 +25,69 @@ export interface ChildOptions {
 }
 
 const options = JSON.parse(process.argv[2]!) as ChildOptions;
-let operations = 0;
+/** What was done to which file, in order. */
+let operations: string[] = [];
 
-/** Counts a file operation; at `crashAt` does its first half, then dies. */
-function tick(half?: () => void): void {
-  if (++operations !== options.crashAt) return;
+/** Notes a file operation; the one to crash at is done by half, and then this process is no more. */
+function note(operation: string, path: unknown, half?: () => void): void {
+  operations.push(`${operation} ${typeof path === 'string' ? basename(path) : ''}`);
+  if (operations.length !== options.crashAt) return;
   half?.();
   process.kill(process.pid, 'SIGKILL');
 }
 
 type Operation = (...args: unknown[]) => unknown;
 
-async function countFileOperations(): Promise<void> {
-  const wrap = (target: object, name: string, half?: (...args: unknown[]) => void): void => {
-    const operation = (target as Record<string, Operation>)[name]!;
-    (target as Record<string, Operation>)[name] = function (this: unknown, ...args: unknown[]) {
-      tick(half && (() => half.apply(this, args)));
-      return operation.apply(this, args);
-    };
+/** Replaces `object[name]` by one that first calls `before` with its `this` and arguments. */
+function wrap(object: object, name: string, before: (self: unknown, args: unknown[]) => void): void {
+  const operation = (object as Record<string, Operation>)[name]!;
+  (object as Record<string, Operation>)[name] = function (this: unknown, ...args: unknown[]) {
+    before(this, args);
+    return operation.apply(this, args);
   };
-  const firstHalf = (data: unknown): Uint8Array => {
+}
+
+async function noteFileOperations(): Promise<void> {
+  const { writeSync } = fsSync;
+  const paths = new Map<number, string>();
+  const writeHalf = (file: number, data: unknown): void => {
     const bytes = Buffer.from(data as Uint8Array);
-    return bytes.subarray(0, bytes.length >> 1);
+    writeSync(file, bytes, 0, bytes.length >> 1);
   };
-  const writeSync = fsSync.writeSync;
   const probe = await fs.open(process.execPath, 'r');
   const handles = Object.getPrototypeOf(probe) as object;
   await probe.close();
-  for (const name of ['mkdir', 'open', 'rename', 'rm', 'link', 'readFile', 'readdir', 'stat']) wrap(fs, name);
-  for (const name of ['sync', 'close']) wrap(handles, name);
-  wrap(handles, 'writeFile', function (this: FileHandle, data) {
-    writeSync(this.fd, firstHalf(data));
+  for (const name of ['mkdir', 'rename', 'rm', 'link', 'readFile', 'readdir', 'stat']) {
+    wrap(fs, name, (_, args) => note(name, args[0]));
+  }
+  const { open } = fs;
+  fs.open = async (path, ...rest) => {
+    note('open', path);
+    const handle = await open(path, ...rest);
+    paths.set(handle.fd, path as string);
+    return handle;
+  };
+  for (const name of ['sync', 'close']) {
+    wrap(handles, name, (handle) => note(name, paths.get((handle as FileHandle).fd)));
+  }
+  wrap(handles, 'writeFile', (handle, [data]) => {
+    const { fd } = handle as FileHandle;
+    note('writeFile', paths.get(fd), () => writeHalf(fd, data));
   });
-  wrap(fsSync, 'writeSync', (file, data) => {
-    writeSync(file as number, firstHalf(data));
-  });
-  wrap(fsSync, 'fsyncSync');
-  wrap(fsSync, 'renameSync');
+  wrap(fsSync, 'writeSync', (_, [file, data]) =>
+    note('writeSync', 'metrics', () => writeHalf(file as number, data)),
+  );
+  for (const name of ['fsyncSync', 'renameSync', 'writeFileSync'])
+    wrap(fsSync, name, (_, args) => note(name, args[0]));
   syncBuiltinESMExports();
 }
 
-await countFileOperations();
+await noteFileOperations();
 const { openStore } = await import('../../lib/src/experiment/store/index.js');
 const { toyRun } = await import('./storeToy.js');
 const notices: string[] = [];
 const store = openStore(options.folder, { notice: (message) => notices.push(message) });
-operations = 0;
+operations = [];
 process.stdout.write('ready\n');
 try {
   const run = await store.request(

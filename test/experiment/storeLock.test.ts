@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { writeFileSync } from 'node:fs';
 import { mkdtemp, readdir, readFile, rm, utimes, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -87,6 +88,21 @@ describe('a lock of the run store', () => {
     await place({ pid: await endedProcess() }, owner);
     await writeFile(`${path}.aaaa`, JSON.stringify({ ...owner, nonce: 'bbbb' }));
     assert.equal((await tryLock(path)).kind, 'held');
+  });
+
+  it('stays with who took it over between our look and our turn', async () => {
+    const owner = await newOwner();
+    await place({ host: 'elsewhere' }, owner);
+    const watch = {
+      secondsStill(nonce: string): number {
+        assert.equal(nonce, 'aaaa');
+        writeFileSync(path, JSON.stringify({ ...owner, nonce: 'heir' }));
+        return 1e6;
+      },
+    };
+    const attempt = await tryLock(path, watch);
+    assert.equal(attempt.kind === 'held' && attempt.owner.nonce, 'heir');
+    assert.deepEqual(await readdir(folder), ['lock']);
   });
 
   it('of another host is stale when its heartbeat stood still for two minutes of ours', async () => {
