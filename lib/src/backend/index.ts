@@ -1,2 +1,9 @@
-/** Which engine runs tensors. */
+/**
+ * Which engine runs tensors: `useBackend` chooses it, `tf` is the one instance of TensorFlow.js that runs on it, and
+ * `doctor` says what this machine has.
+ */
+export type { BackendInfo, BackendName, Rejection } from './backendInfo.js';
+export { type MemoryUse, memoryUse } from './memoryUse.js';
 export { tf } from './tf.js';
+export { type BackendChoice, currentBackend, fallbackMessage, useBackend } from './useBackend.js';
+export { webgpuDevice } from './webgpu/start.js';

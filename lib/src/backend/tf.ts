@@ -1,2 +1,6 @@
 /** The one instance of TensorFlow.js: every room, and every notebook through `oabn`, takes `tf` from here. */
+import { replaceReductionGradients } from './gradients.js';
+
 export * as tf from '@tensorflow/tfjs';
+
+replaceReductionGradients();

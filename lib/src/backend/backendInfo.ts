@@ -1,0 +1,40 @@
+/** What is said about backends: which there are, which one runs, and why not the others. */
+export const backendNames = ['tensorflow', 'webgpu', 'wasm'] as const;
+
+/** From the fastest to the one that always works; `auto` takes the first that does. */
+export type BackendName = (typeof backendNames)[number];
+
+/** A backend that could not be used, and why not. */
+export interface Rejection {
+  readonly name: BackendName;
+  readonly reason: string;
+}
+
+/** What a backend says of itself once it runs. */
+export interface StartedBackend {
+  /** The device in words, such as «NVIDIA H200 (vulkan)» or «AMD EPYC, 1 thread, SIMD». */
+  readonly device: string;
+  /** Versions of what runs below tfjs, by package or library. */
+  readonly versions: Readonly<Record<string, string>>;
+  /** True for a GPU that is emulated on the CPU. */
+  readonly software: boolean;
+}
+
+export interface BackendInfo extends StartedBackend {
+  readonly name: BackendName;
+  /** Why this one, in a sentence. */
+  readonly reason: string;
+  /** What `auto` preferred and did not get. */
+  readonly tried: readonly Rejection[];
+}
+
+/** How to get a backend that is missing. */
+export const howToGet: Record<BackendName, string> = {
+  tensorflow:
+    'npm rebuild @tensorflow/tfjs-node-gpu (its install script downloads libtensorflow; npm 11 must be allowed to run ' +
+    'it: npm install-scripts approve @tensorflow/tfjs-node-gpu), with CUDA 11.2 and cuDNN 8.1; see environment.md',
+  webgpu:
+    'install the driver of the GPU and, on Linux, the Vulkan loader (apt-get install libvulkan1); a container must be ' +
+    'given the GPU with its graphics capability (NVIDIA_DRIVER_CAPABILITIES=all); see environment.md',
+  wasm: 'use Node 20.19 or newer on a processor with SIMD, and install the npm dependencies again (npm ci)',
+};
