@@ -4,7 +4,7 @@
  * broadcasting in tfjs's layout.
  */
 import type { DType, KernelAttributes, KernelNode, Shape, TensorType } from '../ir.js';
-import { sameShape } from '../ir.js';
+import { sameShape, sizeOf } from '../ir.js';
 import type { Builder } from '../onnx/builder.js';
 import {
   addAffine,
@@ -12,7 +12,6 @@ import {
   blockedShape,
   type Lowering,
   materialize,
-  multiplyVectors,
   scaleAffine,
   vectorName,
 } from '../onnx/layout.js';
@@ -291,9 +290,8 @@ function blockedOperands(
     return l.vector(id, channels) !== undefined || fitsBlocks(l.typeOf(id), shape);
   });
   if (!fits) return undefined;
-  // A padded divisor would be zero: only quotients by a number per channel go through (as products).
-  if (ragged && node.kernel === 'RealDiv' && l.vector(node.inputs[1]!, channels) === undefined)
-    return undefined;
+  // A padded divisor would be zero: in ragged blocks, only quotients by one number stay finite.
+  if (ragged && node.kernel === 'RealDiv' && sizeOf(l.typeOf(node.inputs[1]!).shape) !== 1) return undefined;
   return () => node.inputs.map((id) => blockedOperand(l, id, shape, isWhole(id)));
 }
 
@@ -377,20 +375,11 @@ function affineProduct(l: Lowering, { inputs: [x, y], outputs }: KernelNode): Af
   return undefined;
 }
 
+/** Division by a known number only: by others, x·(1/y) would round otherwise than x/y, which quantizers notice. */
 function affineQuotient(l: Lowering, { inputs: [x, y], outputs }: KernelNode): Affine | undefined {
-  const shape = outputs[0]!.shape;
-  const divisor = l.vector(y!, shape[3]!);
-  if (divisor === undefined || !sameShape(l.typeOf(x!).shape, shape)) return undefined;
-  if (typeof divisor === 'number') return scaleAffine(l.b, l.affine(x!), Math.fround(1 / divisor));
-  const { b } = l;
-  // Padded channels of a vector are zero; their quotient must stay finite.
-  const size = b.shapeOf(divisor);
-  const isZero = b.emit('Equal', [divisor, b.floats([0], [])], { shape: size, type: 'bool' });
-  const padded = b.bools(Array.from({ length: size[0]! }, (_, i) => (i >= shape[3]! ? 1 : 0)));
-  const guard = b.emit('And', [isZero, padded], { shape: size, type: 'bool' });
-  const safe = b.emit('Where', [guard, b.floats([1], []), divisor], { shape: size });
-  const inverse = b.emit('Reciprocal', [safe], { shape: size });
-  return scaleAffine(b, l.affine(x!), multiplyVectors(b, inverse, 1));
+  const divisor = l.scalar(y!);
+  if (divisor === undefined || !sameShape(l.typeOf(x!).shape, outputs[0]!.shape)) return undefined;
+  return scaleAffine(l.b, l.affine(x!), Math.fround(1 / divisor));
 }
 
 function emitRelu(b: Builder, x: string, shape: Shape): string {
