@@ -2,8 +2,9 @@
  * A lab is where runs happen: a profile's settings, the data, the store of runs, and the functions compiled so far.
  * It is opened once in a notebook or a command and handed to everything that runs.
  */
-import { compile, type Compiled } from '../compile/index.js';
+import { type BackendInfo, useBackend } from '../backend/index.js';
 import { fileDigest, type Progress, silent } from '../base/index.js';
+import { compile, type Compiled, compileEngine } from '../compile/index.js';
 import { type Dataset, type DatasetName, openDatasets } from '../data/index.js';
 import { type Architecture, loadNetwork } from '../model/index.js';
 import type { LoopOptions } from '../train/index.js';
@@ -33,6 +34,8 @@ export interface LabOptions {
   /** Run step by step in tfjs instead of compiling; default false. */
   readonly eager?: boolean;
   readonly signal?: AbortSignal;
+  /** Hears what a reader must know, such as that made data is used; default standard error. */
+  readonly notice?: (message: string) => void;
 }
 
 export interface Lab {
@@ -55,13 +58,16 @@ export async function openLab(options: LabOptions = {}): Promise<Lab> {
   const { progress = silent, eager = false, signal } = options;
   const named = options.profile ?? process.env.OABN_PROFILE ?? 'quick';
   const profile = typeof named === 'string' ? profileNamed(named) : named;
+  const { notice = (message: string) => process.stderr.write(`${message}\n`) } = options;
+  const backend = await useBackend(undefined, notice);
   const { train, test } = await openDatasets({
     name: options.dataset ?? profile.data.name,
     progress,
+    warn: notice,
     ...(options.data !== undefined && { data: options.data }),
   });
-  const store = openStore(options.runs);
-  const provenance = { dataset: train.provenance };
+  const store = openStore(options.runs, { notice });
+  const provenance = { dataset: train.provenance, backend: await engineName(backend, eager), device: backend.device };
   const cache = new Map<string, Compiled<never, unknown>>();
   const { trainImages, testImages } = profile.data;
   return {
@@ -80,6 +86,12 @@ export async function openLab(options: LabOptions = {}): Promise<Lab> {
       return found as Awaited<ReturnType<Lab['compiled']>> as never;
     },
   };
+}
+
+/** What runs the steps: the tfjs backend, or the native engine that steps are compiled for. */
+async function engineName({ name }: BackendInfo, eager: boolean): Promise<string> {
+  const engine = eager ? undefined : await compileEngine();
+  return engine?.kind === 'onnxruntime' ? `onnxruntime ${engine.version}, compiled` : `${name}, eager`;
 }
 
 /** The configuration of a pretraining run with OABN of threshold s (Infinity is plain BN), in the lab's profile. */
