@@ -133,7 +133,7 @@ function table({ oabn, sklearn, ratios, machine }: typeof result): string {
     row('Lloyd step, sorted sample', oabn.stepSortedMs, sklearn?.stepMs, ratios?.stepSorted),
     row('Lloyd step, unsorted (training)', oabn.stepUnsortedMs, sklearn?.stepMs, ratios?.stepUnsorted),
     sklearn
-      ? `scikit-learn ${sklearn.version}, ${sklearn.threads} threads, ${sklearn.iterations} steps; inertia ${sklearn.inertia.toFixed(4)}, ours ${oabn.inertia.toFixed(4)}`
+      ? `scikit-learn ${sklearn.version}, ${sklearn.threads} threads, ${sklearn.iterations} steps; inertia ${sklearn.inertia.toFixed(4)} (it sums in float32), ours ${oabn.inertia.toFixed(4)}`
       : 'scikit-learn was not found; set PYTHON to an interpreter that has it',
   ].join('\n');
 }
