@@ -14,7 +14,10 @@ import { run } from './run.js';
 export interface GridOptions {
   readonly thresholds?: readonly number[];
   readonly seeds?: readonly number[];
+  /** Of the low-bit table: PTQ and both kinds of fine-tuning. */
   readonly bits?: readonly number[];
+  /** Of the sweep over s, where only PTQ is needed. */
+  readonly ptqBits?: readonly number[];
 }
 
 /** How weights reach low bits: without training, or by fine-tuning with uniform or clustered weights. */
@@ -45,14 +48,14 @@ const fineTunedWeights: Readonly<Record<Exclude<LowBitMethod, 'ptq'>, WeightMeth
 
 /** FP32 and uniform-PTQ accuracy over s (paper, figure 7). */
 export async function thresholdSweep(lab: Lab, options: GridOptions = {}): Promise<ThresholdPoint[]> {
-  const { thresholds, seeds, bits } = gridOf(lab, options);
+  const { thresholds, seeds, ptqBits } = gridOf(lab, options);
   const points: ThresholdPoint[] = [];
   for (const seed of seeds) {
     for (const threshold of thresholds) {
       const source = pretrainConfig(lab, { threshold, seed });
       const { accuracy, images } = (await run(source, lab)).result;
       const quantized: Record<number, number> = {};
-      for (const b of bits) quantized[b] = (await run(ptqConfig(lab, source, b), lab)).result.accuracy;
+      for (const b of ptqBits) quantized[b] = (await run(ptqConfig(lab, source, b), lab)).result.accuracy;
       points.push({ threshold, seed, fp32: accuracy, quantized, images });
     }
   }
@@ -94,19 +97,23 @@ export function lowBitConfig(
 
 /** Every run of the grid, networks first, each once. */
 export function gridConfigs(lab: Lab, options: GridOptions = {}): RunConfig[] {
-  const { thresholds, seeds, bits } = gridOf(lab, options);
+  const { thresholds, seeds, bits, ptqBits } = gridOf(lab, options);
   const cells = seeds.flatMap((seed) => thresholds.map((threshold) => ({ seed, threshold })));
   const networks = cells.map((cell) => pretrainConfig(lab, cell));
-  const quantized = cells.flatMap((cell) =>
-    lowBitMethods.flatMap((method) => bits.map((b) => lowBitConfig(lab, { ...cell, bits: b, method }))),
+  // Cells that differ in the network alone stand together, for they share a compiled step.
+  const quantized = lowBitMethods.flatMap((method) =>
+    bits.flatMap((b) => cells.map((cell) => lowBitConfig(lab, { ...cell, bits: b, method }))),
+  );
+  const swept = cells.flatMap((cell) =>
+    ptqBits.map((b) => lowBitConfig(lab, { ...cell, bits: b, method: 'ptq' })),
   );
   const byName = new Map<string, RunConfig>(
-    [...networks, ...quantized].map((config) => [canonicalJson(config), config]),
+    [...networks, ...swept, ...quantized].map((config) => [canonicalJson(config), config]),
   );
   return [...byName.values()];
 }
 
 function gridOf({ profile }: Lab, options: GridOptions): Required<GridOptions> {
-  const { thresholds = profile.thresholds, seeds = profile.seeds, bits = profile.bits } = options;
-  return { thresholds, seeds, bits };
+  const { thresholds, seeds, bits, ptqBits } = profile;
+  return { thresholds, seeds, bits, ptqBits, ...options };
 }

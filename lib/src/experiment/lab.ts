@@ -4,10 +4,10 @@
  */
 import { type BackendInfo, useBackend } from '../backend/index.js';
 import { fileDigest, type Progress, silent } from '../base/index.js';
-import { compile, type Compiled, compileEngine } from '../compile/index.js';
+import { compileEngine } from '../compile/index.js';
 import { type Dataset, type DatasetName, openDatasets } from '../data/index.js';
 import { type Architecture, loadNetwork } from '../model/index.js';
-import type { LoopOptions } from '../train/index.js';
+import { compiledCache, type CompiledCache } from './compiledCache.js';
 import type {
   CheckpointSource,
   DataConfig,
@@ -46,11 +46,9 @@ export interface Lab {
   readonly store: Store;
   /** SHA-256 → path of the checkpoints from elsewhere that were opened here. */
   readonly checkpoints: Map<string, string>;
-  /** How training steps are made to run. */
-  readonly prepare: Pick<LoopOptions, 'prepare'>;
   request<R>(config: RunConfig, execute: (context: RunContext) => Promise<R>): Promise<StoredRun<R>>;
-  /** `fn` compiled for inputs like `example`, or the function compiled under `key` before. */
-  compiled<A extends unknown[], R>(key: string, fn: (...args: A) => R, example: A): Promise<Compiled<A, R>>;
+  /** Steps and networks compiled so far. */
+  readonly compiled: CompiledCache;
 }
 
 /** Opens the data and the store. @throws UserError when the data is broken; says so when it falls back to made data. */
@@ -67,8 +65,11 @@ export async function openLab(options: LabOptions = {}): Promise<Lab> {
     ...(options.data !== undefined && { data: options.data }),
   });
   const store = openStore(options.runs, { notice });
-  const provenance = { dataset: train.provenance, backend: await engineName(backend, eager), device: backend.device };
-  const cache = new Map<string, Compiled<never, unknown>>();
+  const provenance = {
+    dataset: train.provenance,
+    backend: await engineName(backend, eager),
+    device: backend.device,
+  };
   const { trainImages, testImages } = profile.data;
   return {
     profile: { ...profile, arch: { ...profile.arch, classes: train.classes.length } },
@@ -77,15 +78,18 @@ export async function openLab(options: LabOptions = {}): Promise<Lab> {
     test,
     store,
     checkpoints: new Map(),
-    prepare: { prepare: (step, state, input) => compile(step, [state, input], { eager }) },
     request: (config, execute) =>
-      store.request(config, execute, { progress, provenance, ...(signal && { signal }) }),
-    async compiled(key, fn, example) {
-      const found = cache.get(key) ?? (await compile(fn, example, { eager }));
-      cache.set(key, found as Compiled<never, unknown>);
-      return found as Awaited<ReturnType<Lab['compiled']>> as never;
-    },
+      store.request(config, execute, {
+        progress,
+        provenance: { ...provenance, ...seedOf(config) },
+        ...(signal && { signal }),
+      }),
+    compiled: compiledCache({ eager }),
   };
+}
+
+function seedOf(config: RunConfig): { seed?: number } {
+  return 'training' in config ? { seed: config.training.seed } : {};
 }
 
 /** What runs the steps: the tfjs backend, or the native engine that steps are compiled for. */

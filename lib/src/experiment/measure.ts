@@ -31,7 +31,7 @@ export async function measureAccuracy(
   const ranges = rangeTensors(network.quantization);
   const images = limit === null ? lab.test.size : Math.min(limit, lab.test.size);
   const example = { params, ranges, images: tf.zeros<tf.Rank.R4>([batchSize, ...lab.test.imageShape]) };
-  const logitsOf = await lab.compiled(cacheKey(network), logitsFunction(network), [example]);
+  const logitsOf = await lab.compiled.get(cacheKey(network), () => logitsFunction(network), [example]);
   tf.dispose(example.images);
   try {
     const batches = lab.test.batches({ batchSize, limit: images });
@@ -60,11 +60,9 @@ function logitsFunction({ arch, quantization }: MeasuredNetwork): (input: Logits
 
 /** Networks that differ in their numbers alone share one compiled function. */
 function cacheKey({ arch, quantization }: MeasuredNetwork): string {
-  const { oabn: _, branches: __, ...merged } = arch;
-  return canonicalJson({
-    merged,
-    bits: quantization ? (activationBitsOf(quantization.scheme) ?? null) : null,
-  });
+  const { widths, depths, strides, classes } = arch;
+  const bits = quantization ? (activationBitsOf(quantization.scheme) ?? null) : null;
+  return canonicalJson({ kind: 'logits', widths, depths, strides, classes, bits });
 }
 
 function rangeTensors(quantization: MeasuredNetwork['quantization']): EngineRanges {

@@ -8,7 +8,7 @@ import { measureAccuracy } from './measure.js';
 import type { Lab } from './lab.js';
 import type { PretrainResult } from './results.js';
 import type { RunContext } from './store/index.js';
-import { trainRun } from './training.js';
+import { stepKey, trainRun } from './training.js';
 
 export const networkFile = 'network.safetensors';
 
@@ -23,7 +23,8 @@ export async function executePretrain(
     return initialState(params, buffers);
   };
   const step = pretrainStep(arch, training);
-  const { state, epochs } = await trainRun(config, lab, context, fresh, () => step);
+  const steps = { at: () => step, keyAt: () => stepKey(arch, training) };
+  const { state, epochs } = await trainRun(config, lab, context, fresh, steps);
   const stateDict = await toStateDict(state.params, state.buffers);
   disposeState(state);
   await saveNetwork(join(context.folder, networkFile), { arch, stateDict, form: 'training' });

@@ -24,10 +24,11 @@ export interface Profile {
   /** By kind of weights, for the best learning rates differ. */
   readonly finetuning: { readonly uniform: TrainingRecipe; readonly kmeans: TrainingRecipe };
   readonly calibrationImages: number;
-  /** The grid of the main job: the paper's s (Infinity is plain BN), seeds, and bits. */
+  /** The grid of the main job: the paper's s (Infinity is plain BN), seeds, and bits with and without training. */
   readonly thresholds: readonly number[];
   readonly seeds: readonly number[];
   readonly bits: readonly number[];
+  readonly ptqBits: readonly number[];
 }
 
 const recipe = (
@@ -68,6 +69,7 @@ export const profiles = {
     thresholds: [0.5, Infinity],
     seeds: [1],
     bits: [8, 4],
+    ptqBits: [8, 4],
   },
   quick: {
     name: 'quick',
@@ -76,9 +78,10 @@ export const profiles = {
     pretraining: recipe(64, 4, 0.1),
     finetuning: finetuning(64, 1),
     calibrationImages: 512,
-    thresholds: [0.1, 0.5, 2, Infinity],
+    thresholds: [0.1, 0.25, 0.5, 1, Infinity],
     seeds: [1],
     bits: [8, 6, 4, 3],
+    ptqBits: [8, 6, 5, 4, 3],
   },
   paper: {
     name: 'paper',
@@ -90,6 +93,7 @@ export const profiles = {
     thresholds: [0.1, 0.25, 0.5, 1, 2, 3, 5, 10, Infinity],
     seeds: [1, 2, 3],
     bits: [8, 6, 4, 3, 2],
+    ptqBits: [8, 6, 5, 4, 3, 2],
   },
 } as const satisfies Record<string, Profile>;
 

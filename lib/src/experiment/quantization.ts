@@ -20,7 +20,7 @@ import { networkFile } from './pretrain.js';
 import type { QuantizedResult } from './results.js';
 import { runFolder } from './run.js';
 import type { RunContext } from './store/index.js';
-import { trainRun } from './training.js';
+import { stepKey, trainRun } from './training.js';
 
 export async function executePtq(config: PtqConfig, lab: Lab, context: RunContext): Promise<QuantizedResult> {
   const { source, scheme, calibrationImages } = config;
@@ -40,7 +40,19 @@ export async function executeFinetune(
   const ranges = await calibrateOn(lab, source, merged, calibrationImages);
   const fresh = () => finetuneState(merged, ranges, scheme, arch, cluster);
   const stepAt = finetuneSteps(arch, scheme, { ...training, ...(cluster && { cluster }) });
-  const { state, epochs } = await trainRun({ ...config, data: source.data }, lab, context, fresh, stepAt);
+  // Of the architecture and the cluster options, the step depends on these alone.
+  const { widths, depths, strides, classes } = arch;
+  const { update = 'lloyd', updateEvery = 1 } = cluster ?? {};
+  const steps = {
+    at: stepAt,
+    keyAt: (index: number) =>
+      stepKey({ widths, depths, strides, classes }, training, {
+        scheme,
+        update,
+        moves: index % updateEvery === 0,
+      }),
+  };
+  const { state, epochs } = await trainRun({ ...config, data: source.data }, lab, context, fresh, steps);
   const network = finetunedNetwork(
     arch,
     scheme,

@@ -1,5 +1,6 @@
 /** Runs the training loop inside a run of the store: batches from the lab's data, checkpoints and metrics into the run. */
-import { type StateDict } from '../model/index.js';
+import { canonicalJson } from '../base/index.js';
+import type { Architecture, StateDict } from '../model/index.js';
 import {
   downloadState,
   type EpochMetrics,
@@ -13,7 +14,19 @@ import { type DataConfig, describeConfig, type RunConfig, type TrainingConfig } 
 import type { Lab } from './lab.js';
 import type { RunContext } from './store/index.js';
 
+/** A key for a step of `arch`: all that its function depends on, beside the shapes of its inputs. */
+export function stepKey(arch: Architecture, training: TrainingConfig, more: object = {}): string {
+  const { momentum, weightDecay, labelSmoothing } = training;
+  return canonicalJson({ kind: 'step', arch, momentum, weightDecay, labelSmoothing, ...more });
+}
+
 type TrainedConfig = RunConfig & { readonly data: DataConfig; readonly training: TrainingConfig };
+
+/** The steps of a run by their index, and what tells them from those of other runs: equal keys, equal functions. */
+export interface Steps {
+  readonly at: (index: number) => TrainStep;
+  readonly keyAt: (index: number) => string;
+}
 
 /** Trains from the run's last checkpoint, or from `fresh()`; returns the final state and the metrics of all epochs. */
 export async function trainRun(
@@ -21,7 +34,7 @@ export async function trainRun(
   lab: Lab,
   context: RunContext,
   fresh: () => TrainState,
-  stepAt: (index: number) => TrainStep,
+  steps: Steps,
 ): Promise<{ state: TrainState; epochs: EpochMetrics[] }> {
   const { training, data } = config;
   const { batchSize, schedule, augment, seed } = training;
@@ -33,7 +46,7 @@ export async function trainRun(
     resumed ? uploadState(resumed.tensors as StateDict) : fresh(),
     {
       task: describeConfig(config),
-      stepAt,
+      stepAt: steps.at,
       schedule,
       batchSize,
       stepsPerEpoch: Math.floor(images / batchSize),
@@ -59,7 +72,8 @@ export async function trainRun(
       },
       progress: context.progress,
       signal: context.signal,
-      ...lab.prepare,
+      prepare: (step, example, input, index) =>
+        lab.compiled.get(`${steps.keyAt(index)} batch ${batchSize}`, () => step, [example, input]),
     },
     position,
   );

@@ -49,8 +49,13 @@ export interface LoopOptions {
   readonly imageShape: ImageShape;
   /** The batches of `epoch` (from 0) from `startBatch` on, all of `batchSize` images. */
   readonly batches: (epoch: number, startBatch: number) => AsyncIterable<Batch>;
-  /** How a step is made to run; default eagerly. */
-  readonly prepare?: (step: TrainStep, state: TrainState, input: StepInput) => Promise<RunStep>;
+  /** How the step with the given index is made to run, once for each function; default eagerly. */
+  readonly prepare?: (
+    step: TrainStep,
+    state: TrainState,
+    input: StepInput,
+    index: number,
+  ) => Promise<RunStep>;
   /** Called at the end of each epoch; it must not dispose of the state. */
   readonly onEpoch?: (metrics: EpochMetrics, state: TrainState) => Promise<void>;
   /** Called at the end of each epoch and every `checkpointSeconds` (default 60) between. */
@@ -113,7 +118,9 @@ export async function train(
       const stepFunction = options.stepAt(step);
       let run = prepared.get(stepFunction);
       if (!run) {
-        run = options.prepare ? await options.prepare(stepFunction, state, input) : eagerly(stepFunction);
+        run = options.prepare
+          ? await options.prepare(stepFunction, state, input, step)
+          : eagerly(stepFunction);
         prepared.set(stepFunction, run);
         clock = { at: performance.now(), step };
       }
