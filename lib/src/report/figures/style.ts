@@ -1,0 +1,55 @@
+/**
+ * The house style of all figures: Plotly's JSON, white cards with dark text (so that they read on a dark page too),
+ * the Okabe–Ito palette, which colour-blind readers tell apart, and a title on every axis.
+ */
+
+/** A figure as Plotly takes it; plain JSON. */
+export interface Figure {
+  readonly data: readonly Readonly<Record<string, unknown>>[];
+  readonly layout: Readonly<Record<string, unknown>>;
+}
+
+export interface Titles {
+  readonly title: string;
+  /** A line below the title: data, profile, seeds. Say here when data are made. */
+  readonly subtitle: string;
+  /** With units. */
+  readonly xTitle: string;
+  readonly yTitle: string;
+}
+
+/** Okabe & Ito (2008): distinguishable with every common colour vision. */
+export const palette = ['#0072B2', '#D55E00', '#009E73', '#CC79A7', '#E69F00', '#56B4E9', '#000000', '#F0E442'] as const;
+
+/** Marker shapes in the palette's order, so that series differ without colour too. */
+export const symbols = ['circle', 'square', 'diamond', 'triangle-up', 'cross', 'x', 'star', 'hexagon'] as const;
+
+export const colorAt = (i: number): string => palette[i % palette.length]!;
+
+const font = { family: 'system-ui, -apple-system, "Segoe UI", Helvetica, Arial, sans-serif', size: 14, color: '#1b1b1b' };
+
+/** The common layout, with `more` on top of it. */
+export function layoutOf(
+  { title, subtitle, xTitle, yTitle }: Titles,
+  more: Readonly<Record<string, unknown>> = {},
+): Record<string, unknown> {
+  return {
+    title: { text: title, subtitle: { text: subtitle, font: { ...font, size: 12, color: '#555555' } }, x: 0.02, xanchor: 'left' },
+    font,
+    paper_bgcolor: '#ffffff',
+    plot_bgcolor: '#ffffff',
+    colorway: [...palette],
+    width: 820,
+    height: 460,
+    margin: { l: 70, r: 24, t: 84, b: 64 },
+    legend: { orientation: 'v', bgcolor: 'rgba(255,255,255,0.8)' },
+    xaxis: axis(xTitle),
+    yaxis: axis(yTitle),
+    ...more,
+  };
+}
+
+/** An axis with its title. */
+export function axis(title: string, more: Readonly<Record<string, unknown>> = {}): Record<string, unknown> {
+  return { title: { text: title }, showline: true, linecolor: '#444444', gridcolor: '#e6e6e6', zeroline: false, automargin: true, ...more };
+}
