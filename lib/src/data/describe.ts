@@ -3,7 +3,7 @@
  * on disk, and what is wrong with it. Images are not decoded; labels, counts and file sizes are checked.
  */
 import { existsSync } from 'node:fs';
-import { readdir, stat } from 'node:fs/promises';
+import { stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { check, errorMessage } from '../base/index.js';
 import { checksumOf, largestCache, listingChecksum } from './cache.js';
@@ -12,7 +12,7 @@ import type { Split } from './dataset.js';
 import { imageSize, isJpeg } from './decode.js';
 import { checkMd5 } from './download.js';
 import { classFolders, openFolders } from './folders.js';
-import { checkShards, findIn, type Found } from './locate.js';
+import { checkShards, findIn, foldersIn, type Found } from './locate.js';
 import { openParquet } from './parquet.js';
 
 /** One split of a dataset that was found. */
@@ -42,11 +42,10 @@ export async function describeData(
   source: Cifar10Source = cifar10Source,
 ): Promise<DataDescription[]> {
   check(existsSync(folder), `The data folder ${folder} does not exist`);
-  const entries = await readdir(folder, { withFileTypes: true });
-  const inside = entries.filter((entry) => entry.isDirectory()).map((entry) => join(folder, entry.name));
+  const inside = (await foldersIn(folder)).map((name) => join(folder, name));
   const descriptions: DataDescription[] = [];
   const seen = new Set<string>();
-  for (const place of [folder, ...inside.sort()]) {
+  for (const place of [folder, ...inside]) {
     for (const found of await findIn(place)) {
       const key = `${found.format} ${found.folder}`;
       if (!seen.has(key)) descriptions.push(await describe(found, source));

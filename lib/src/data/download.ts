@@ -41,14 +41,13 @@ export async function downloadFile(
   await mkdir(dirname(path), { recursive: true });
   const part = `${path}.part`;
   for (let attempt = 1; ; attempt++) {
-    const before = await sizeOf(part);
+    let answered = false;
     try {
-      await fetchRest(url, part, options);
+      await fetchRest(url, part, options, () => (answered = true));
       break;
     } catch (error) {
-      const moved = (await sizeOf(part)) > before;
       // A server that never answered will not do so in a second; one that broke off may well go on.
-      if (error instanceof UserError || !moved || attempt >= attempts) throw asDownloadError(url, error);
+      if (!answered || attempt >= attempts) throw asDownloadError(url, error);
       await delay(retryMilliseconds * 2 ** (attempt - 1));
     }
   }
@@ -70,8 +69,13 @@ export async function checkMd5(path: string, md5: string, source: string): Promi
   );
 }
 
-/** Appends to `part` what is missing of `url`. */
-async function fetchRest(url: string, part: string, options: DownloadOptions): Promise<void> {
+/** Appends to `part` what is missing of `url`; calls `onAnswer` when the server begins to send it. */
+async function fetchRest(
+  url: string,
+  part: string,
+  options: DownloadOptions,
+  onAnswer: () => void,
+): Promise<void> {
   const { progress = silent, connectMilliseconds = 5000, stallMilliseconds = 30_000 } = options;
   const have = await sizeOf(part);
   const controller = new AbortController();
@@ -82,7 +86,8 @@ async function fetchRest(url: string, part: string, options: DownloadOptions): P
       headers: have > 0 ? { Range: `bytes=${have}-` } : {},
     });
     if (response.status === 416) return; // nothing is missing; the MD5 tells whether that is true
-    if (!response.ok || !response.body) throw new DownloadError(`the server answered ${response.status}`);
+    if (!response.ok || !response.body) throw new Error(`the server answered ${response.status}`);
+    onAnswer();
     const start = response.status === 206 ? have : 0;
     const total = start + Number(response.headers.get('content-length') ?? 0);
     // Written at positions, so that two processes that fetch the same file write the same bytes to the same places.

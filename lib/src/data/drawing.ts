@@ -31,10 +31,10 @@ const wave = (t: number): number => {
   return Math.min(1, Math.max(-1, 2.5 * triangle));
 };
 
-/** The two textures, by name. */
+/** The two textures, by name: lying stripes and upright ones. */
 export const textures = {
+  barred: (_, v) => wave(v),
   striped: (u) => wave(u),
-  checked: (u, v) => wave(u * 0.75) * wave(v * 0.75),
 } satisfies Record<string, TextureFunction>;
 
 export type ShapeName = keyof typeof shapes;
@@ -63,6 +63,13 @@ export function randomRotation(draw: Random): readonly [number, number] {
     const square = a * a + b * b;
     if (square > 0.01 && square <= 1) return [a / Math.sqrt(square), b / Math.sqrt(square)];
   }
+}
+
+/** A rotation by a random angle whose half has a tangent of at most `reach` either way (0.1 is 11°, 0.3 is 33°). */
+export function randomTilt(draw: Random, reach: number): readonly [number, number] {
+  const tangent = (2 * draw.uniform() - 1) * reach;
+  const square = tangent * tangent;
+  return [(1 - square) / (1 + square), (2 * tangent) / (1 + square)];
 }
 
 /** Fills the canvas with two colours that run into each other, and blotches of the size of a quarter of the canvas. */

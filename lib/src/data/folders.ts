@@ -6,7 +6,7 @@ import { readFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { check, sha256, UserError } from '../base/index.js';
 import type { Split } from './dataset.js';
-import { isImageName, namesIn, shortName } from './locate.js';
+import { foldersIn, isImageName, namesIn, shortName } from './locate.js';
 import type { EncodedImages } from './parquet.js';
 
 /**
@@ -21,7 +21,7 @@ export async function openFolders(
   const labelOf = new Map(classes.map((name, label) => [name, label]));
   const paths: string[] = [];
   const labels: number[] = [];
-  for (const name of await subfolders(folder)) {
+  for (const name of await foldersIn(folder)) {
     const label = labelOf.get(name);
     check(
       label !== undefined,
@@ -50,7 +50,7 @@ export async function classFolders(splits: Partial<Record<Split, string>>): Prom
   const folders = Object.values(splits);
   const listed = await readWnids(dirname(folders[0]!));
   if (listed) return listed;
-  const names = await Promise.all(folders.map(subfolders));
+  const names = await Promise.all(folders.map(foldersIn));
   return [...new Set(names.flat())].sort();
 }
 
@@ -72,11 +72,6 @@ export async function classNamesOf(wnids: readonly string[], folder: string): Pr
     if (wnid && synonyms) words.set(wnid, synonyms.split(',')[0]!.trim());
   }
   return wnids.map((wnid) => words.get(wnid) ?? wnid);
-}
-
-async function subfolders(folder: string): Promise<string[]> {
-  const names = await namesIn(folder);
-  return names.filter((name) => !name.includes('.'));
 }
 
 /** The image files of one class, sorted: those in the folder, or in its folder `images`. */

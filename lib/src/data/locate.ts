@@ -58,6 +58,16 @@ export async function namesIn(folder: string): Promise<string[]> {
   return (await readdir(folder).catch(() => [] as string[])).sort();
 }
 
+/** The names of the folders (or links, which may lead to one) in a folder, sorted, but hidden ones. */
+export async function foldersIn(folder: string): Promise<string[]> {
+  const entries = await readdir(folder, { withFileTypes: true }).catch(() => []);
+  const folders = entries.filter((entry) => entry.isDirectory() || entry.isSymbolicLink());
+  return folders
+    .map((entry) => entry.name)
+    .filter((name) => !name.startsWith('.'))
+    .sort();
+}
+
 export const isImageName = (name: string): boolean => /\.(jpe?g|png|webp)$/i.test(name);
 
 async function parquetFiles(folder: string): Promise<Partial<Record<Split, string[]>> | undefined> {
@@ -93,11 +103,9 @@ export function filesName(paths: readonly string[]): string {
 }
 
 async function hasClassFolders(folder: string): Promise<boolean> {
-  const entries = await readdir(folder, { withFileTypes: true }).catch(() => []);
-  for (const entry of entries.filter((each) => each.isDirectory()).slice(0, 3)) {
-    const inside = await namesIn(join(folder, entry.name));
-    if (inside.some(isImageName)) return true;
-    if (inside.includes('images')) return true;
+  for (const name of (await foldersIn(folder)).slice(0, 3)) {
+    const inside = await namesIn(join(folder, name));
+    if (inside.some(isImageName) || inside.includes('images')) return true;
   }
   return false;
 }

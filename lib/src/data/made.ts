@@ -1,6 +1,6 @@
 /**
- * A made set of 10 classes of 32×32 images for when there is no CIFAR-10, and for tests: five shapes, each striped or
- * checked. Colours, place, size, rotation, light, noise and distracting things around (other shapes, plain or with a
+ * A made set of 10 classes of 32×32 images for when there is no CIFAR-10, and for tests: five shapes, each with
+ * lying stripes («barred») or upright ones («striped»). Colours, place, size, rotation, light, noise and distracting things around (other shapes, plain or with a
  * weak texture of their own) are random, so neither colour nor a single spot gives the class away: a network must
  * see the outline and the texture. One number, `difficulty`, makes all of it harder.
  */
@@ -13,6 +13,7 @@ import {
   paintBackground,
   paintShape,
   randomRotation,
+  randomTilt,
   shapes,
   textures,
   type Canvas,
@@ -41,7 +42,7 @@ const SIDE = 32;
 const shapeNames = Object.keys(shapes) as ShapeName[];
 const textureNames = Object.keys(textures) as TextureName[];
 
-/** «striped disc», «checked disc», … in the order of the labels. */
+/** «barred disc», «striped disc», «barred square», … in the order of the labels. */
 export const madeClasses: readonly string[] = shapeNames.flatMap((shape) =>
   textureNames.map((texture) => `${texture} ${shape}`),
 );
@@ -113,7 +114,7 @@ function drawMadeImage(
     light,
     dark,
     period: within(4, between(5, 6.5)),
-    rotation: randomRotation(draw),
+    rotation: randomTilt(draw, between(0.1, 0.35)),
   };
 
   const distractors = Math.round(within(0, between(1, 7)));
