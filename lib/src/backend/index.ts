@@ -3,7 +3,10 @@
  * `doctor` says what this machine has.
  */
 export type { BackendInfo, BackendName, Rejection } from './backendInfo.js';
+export { type BackendFinding, doctor, type DoctorReport, type OnnxRuntime } from './doctor.js';
+export { formatDoctor } from './formatDoctor.js';
 export { type MemoryUse, memoryUse } from './memoryUse.js';
+export { selfTest, type SelfTest } from './selfTest.js';
 export { tf } from './tf.js';
 export { type BackendChoice, currentBackend, fallbackMessage, useBackend } from './useBackend.js';
 export { webgpuDevice } from './webgpu/start.js';

@@ -34,10 +34,10 @@ export const currentBackend = (): BackendInfo | undefined => current;
  * @throws UserError for an unknown name, and when the named backend cannot be used here, with how to get it
  */
 export function useBackend(
-  choice: BackendChoice | undefined = choiceOfEnvironment(),
+  choice?: BackendChoice,
   say: (message: string) => void = () => undefined,
 ): Promise<BackendInfo> {
-  const result = pending.then(() => select(choice, say));
+  const result = pending.then(() => select(choice ?? choiceOfEnvironment(), say));
   pending = result.catch(() => undefined);
   return result;
 }
@@ -71,7 +71,7 @@ async function select(choice: BackendChoice, say: (message: string) => void): Pr
 
 async function forced(name: BackendName): Promise<BackendInfo> {
   try {
-    return infoOf(name, await start(name), 'it was asked for', []);
+    return infoOf(name, await startBackend(name), 'it was asked for', []);
   } catch (error) {
     throw new UserError(
       `Backend ${name} cannot be used here: ${errorMessage(error)}. To get it: ${howToGet[name]}.`,
@@ -83,7 +83,7 @@ async function best(): Promise<BackendInfo> {
   const tried: Rejection[] = [];
   for (const name of backendNames) {
     try {
-      const started = await start(name);
+      const started = await startBackend(name);
       const reason = tried.length === 0 ? 'the fastest there is' : 'the fastest that works here';
       return infoOf(name, started, reason, tried);
     } catch (error) {
@@ -94,7 +94,8 @@ async function best(): Promise<BackendInfo> {
   throw new UserError(`No backend works here (${reasons}). ${howToGet.wasm}.`);
 }
 
-function start(name: BackendName): Promise<StartedBackend> {
+/** Starts `name` and makes it tfjs's backend. @throws an Error that says why it cannot be used */
+export function startBackend(name: BackendName): Promise<StartedBackend> {
   switch (name) {
     case 'tensorflow':
       return startTensorflow();

@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { tf } from '../../../lib/src/backend/index.js';
-import { agree, normal } from './compare.js';
+import { normal } from '../cases.js';
+import { agree } from './compare.js';
 
 type Pad = 'same' | 'valid' | [number, number, number, number];
 interface Case {

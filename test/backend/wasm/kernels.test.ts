@@ -2,7 +2,8 @@ import fc from 'fast-check';
 import assert from 'node:assert/strict';
 import { tf } from '../../../lib/src/backend/index.js';
 import { broadcastDimensions } from '../../../lib/src/backend/wasm/broadcast.js';
-import { agree, type Host, normal, whole } from './compare.js';
+import { type Host, normal, whole } from '../cases.js';
+import { agree } from './compare.js';
 
 const side = (max: number) => fc.integer({ min: 1, max });
 const shape = (rank: { min: number; max: number }, max = 6) =>

@@ -1,13 +1,22 @@
 /**
- * Running out of wasm memory as an error that names it. tfjs-backend-wasm does not look at what `malloc` returns: at
- * the limit it writes over address 0, and whatever fails later fails obscurely. The limit is 4 GiB, that of 32-bit
- * wasm, or what the machine has.
+ * Running out of wasm memory as an error that names it. tfjs-backend-wasm does not look at what `malloc` returns, and
+ * the limit is 4 GiB, where the 32-bit arithmetic of its allocator wraps around: it then returns addresses beyond the
+ * end, and later ones that overlap other tensors. So an allocation that needs more than the memory can grow by is
+ * refused before it is tried, and one that went wrong all the same ends the work.
  */
 import { UserError } from '../../base/index.js';
 import { type BackendWasm, memoryOf } from './simd.js';
 
+const addressSpace = 2 ** 32;
+/** What the allocator adds to a request, and rounds it up by. */
+const overhead = 2 ** 17;
 /** Given back when memory runs out, so that tensors can still be disposed of and errors reported. */
 const reserveBytes = 16 * 2 ** 20;
+
+interface Allocator {
+  malloc(bytes: number): number;
+  free(address: number): void;
+}
 
 interface Heap {
   _malloc(bytes: number): number;
@@ -17,15 +26,37 @@ interface Heap {
 /** Makes every later allocation of `backend` throw a `UserError` when it fails. */
 export function guardMemory(backend: BackendWasm): void {
   const heap = backend.wasm as unknown as Heap;
-  // The module replaces its own entry at the first call; the export is what it ends up calling.
-  const malloc = (backend.wasm as unknown as { asm: { malloc: Heap['_malloc'] } }).asm.malloc;
+  // The module's entries replace themselves at their first call; the exports are what they end up calling.
+  const { malloc, free } = (backend.wasm as unknown as { asm: Allocator }).asm;
+  const sizes = new Map<number, number>();
+  let liveBytes = 0;
   let reserve = malloc(reserveBytes);
-  heap._malloc = (bytes) => {
-    const address = malloc(bytes);
-    if (address !== 0 || bytes === 0) return address;
-    if (reserve !== 0) heap._free(reserve);
+  let broken = false;
+  const length = (): number => memoryOf(backend).buffer.byteLength;
+  const refuse = (bytes: number): never => {
+    if (reserve !== 0) free(reserve);
     reserve = 0;
-    throw new UserError(outOfMemory(bytes, memoryOf(backend).buffer.byteLength));
+    throw new UserError(outOfMemory(bytes, length()));
+  };
+  // What lives needs more than the memory has, so it would have to grow, and cannot.
+  const growsTooFar = (bytes: number): boolean =>
+    liveBytes + bytes > length() && length() + bytes + overhead > addressSpace;
+  heap._malloc = (bytes) => {
+    if (broken || growsTooFar(bytes)) refuse(bytes);
+    const address = malloc(bytes) >>> 0;
+    if (address === 0 && bytes > 0) refuse(bytes);
+    if (address + bytes > length()) {
+      broken = true;
+      refuse(bytes);
+    }
+    sizes.set(address, bytes);
+    liveBytes += bytes;
+    return address;
+  };
+  heap._free = (address) => {
+    liveBytes -= sizes.get(address >>> 0) ?? 0;
+    sizes.delete(address >>> 0);
+    free(address);
   };
 }
 

@@ -11,6 +11,7 @@ import type { StartedBackend } from '../backendInfo.js';
 import { tf } from '../tf.js';
 import { describeAdapter, isSoftware, probeAdapter } from './adapter.js';
 import { guardDevice } from './failure.js';
+import { completeWebgpuKernels } from './kernels.js';
 
 /** Features that kernels can use; the ones the adapter has are enabled. */
 const wantedFeatures = [
@@ -79,6 +80,7 @@ async function registerBackend(gpu: GPU, device: GPUDevice): Promise<void> {
   try {
     const backend = new WebGPUBackend(device, device.adapterInfo);
     guardDevice(device, backend);
+    completeWebgpuKernels();
     tf.registerBackend('webgpu', () => backend as unknown as tf.KernelBackend, 3);
   } finally {
     if (navigator) Object.defineProperty(globalThis, 'navigator', navigator);

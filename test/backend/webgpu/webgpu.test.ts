@@ -1,0 +1,118 @@
+import { execFile } from 'node:child_process';
+import { existsSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
+import assert from 'node:assert/strict';
+import { isSoftware, probeAdapter } from '../../../lib/src/backend/webgpu/adapter.js';
+import { guardDevice } from '../../../lib/src/backend/webgpu/failure.js';
+import { cases } from '../cases.js';
+
+const run = promisify(execFile);
+
+interface Line {
+  readonly name?: string;
+  readonly device?: string;
+  readonly off?: number | null;
+  readonly error?: string;
+}
+
+/** Debian's chromium brings a Vulkan driver that computes on the CPU. */
+const swiftShader = '/usr/lib/chromium/vk_swiftshader_icd.json';
+
+/** A real GPU where there is one, else an emulated one. */
+async function findAdapter(): Promise<{ environment: NodeJS.ProcessEnv } | { missing: string }> {
+  const real = await probeAdapter();
+  if ('adapter' in real) return { environment: {} };
+  const driver = process.env.VK_DRIVER_FILES ?? (existsSync(swiftShader) ? swiftShader : undefined);
+  const environment = { OABN_WEBGPU_SOFTWARE: '1', ...(driver ? { VK_DRIVER_FILES: driver } : {}) };
+  const before = { ...process.env };
+  Object.assign(process.env, environment);
+  const emulated = await probeAdapter();
+  for (const name of Object.keys(environment)) {
+    if (before[name] === undefined) Reflect.deleteProperty(process.env, name);
+    else process.env[name] = before[name];
+  }
+  if ('adapter' in emulated) return { environment };
+  return { missing: `no GPU (${real.missing}) and none emulated (${emulated.missing})` };
+}
+
+describe('webgpu', function () {
+  this.timeout(120_000);
+  let lines: Line[] = [];
+
+  before(async function () {
+    const found = await findAdapter();
+    if ('missing' in found) {
+      console.log(
+        `    skipped: ${found.missing}; install chromium and libvulkan1 to run these tests without a GPU`,
+      );
+      return this.skip();
+    }
+    const script = fileURLToPath(new URL('agreement.mts', import.meta.url));
+    const env = { ...process.env, ...found.environment };
+    const { stdout, stderr } = await run(process.execPath, ['--import', 'tsx', script], { env });
+    assert.equal(stderr, '', 'Dawn’s warnings do not reach a user');
+    lines = stdout
+      .split('\n')
+      .filter((line) => line.startsWith('{'))
+      .map((line) => JSON.parse(line) as Line);
+    console.log(`    on ${lines[0]?.device}`);
+  });
+
+  for (const { name } of cases) {
+    it(`agrees with the CPU: ${name}`, () => {
+      const line = lines.find((candidate) => candidate.name === name);
+      assert.ok(line, 'the process ended before this case');
+      assert.equal(line.error, undefined);
+      assert.ok(typeof line.off === 'number' && line.off < 1e-4, `off by ${line.off}`);
+    });
+  }
+
+  it('reports a lost device where results are read', () => {
+    const line = lines.find(({ name }) => name === 'lost device');
+    assert.match(
+      line?.error ?? '',
+      /^UserError: The GPU device was lost .* resumes from its last checkpoint/,
+    );
+  });
+});
+
+describe('a failing device', () => {
+  /** A device that reports `error` as Dawn does, and a backend above it that can always read. */
+  async function readAfter(error: { constructor: { name: string }; message: string }): Promise<unknown> {
+    const device = Object.assign(new EventTarget(), { lost: new Promise(() => undefined) });
+    const backend = { read: async (): Promise<number[]> => [0, 0] };
+    guardDevice(device as unknown as GPUDevice, backend);
+    assert.deepEqual(await backend.read(), [0, 0]);
+    device.dispatchEvent(Object.assign(new Event('uncapturederror', { cancelable: true }), { error }));
+    return backend.read();
+  }
+
+  it('out of memory makes reading throw instead of giving zeros', async () => {
+    class GPUOutOfMemoryError extends Error {}
+    const read = readAfter(new GPUOutOfMemoryError('vkAllocateMemory failed\n at …'));
+    await assert.rejects(
+      read,
+      /^UserError: Out of GPU memory \(vkAllocateMemory failed\)\. Use a smaller batch/,
+    );
+  });
+
+  it('a refused command does too', async () => {
+    class GPUValidationError extends Error {}
+    await assert.rejects(
+      readAfter(new GPUValidationError('Invalid Buffer')),
+      /The GPU refused .*Invalid Buffer/,
+    );
+  });
+});
+
+describe('adapters', () => {
+  it('that compute on the CPU are recognised', () => {
+    const info = { vendor: '', architecture: '', device: '', description: '' };
+    assert.ok(isSoftware({ ...info, vendor: 'google', architecture: 'swiftshader' }));
+    assert.ok(isSoftware({ ...info, description: 'llvmpipe (LLVM 15.0.6, 256 bits)' }));
+    assert.ok(isSoftware({ ...info, description: 'Microsoft Basic Render Driver' }));
+    assert.ok(!isSoftware({ ...info, vendor: 'nvidia', description: 'NVIDIA H200' }));
+    assert.ok(!isSoftware({ ...info, vendor: 'apple', description: 'Apple M1 Max' }));
+  });
+});
