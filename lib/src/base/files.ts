@@ -1,7 +1,8 @@
 /** Files that are either whole or not there: written to a temporary name beside the target, then renamed. */
 import { randomBytes } from 'node:crypto';
+import { existsSync } from 'node:fs';
 import { copyFile, mkdir, open, rename, rm } from 'node:fs/promises';
-import { basename, dirname, join } from 'node:path';
+import { basename, dirname, join, resolve } from 'node:path';
 
 /** A name beside `path` that no other process uses. */
 export function temporaryName(path: string): string {
@@ -43,4 +44,11 @@ export async function copyFileAtomic(from: string, to: string): Promise<void> {
     await rm(temporary, { force: true });
     throw error;
   }
+}
+
+/** The nearest folder from `start` upwards that has a package.json, or `start`: where runs and caches go. */
+export function projectFolder(start = process.cwd()): string {
+  let folder = resolve(start);
+  while (!existsSync(join(folder, 'package.json')) && dirname(folder) !== folder) folder = dirname(folder);
+  return existsSync(join(folder, 'package.json')) ? folder : resolve(start);
 }

@@ -131,3 +131,8 @@ function atThreshold(points: readonly ThresholdPoint[], threshold: number): Thre
 function leastThreshold(points: readonly ThresholdPoint[]): number {
   return Math.min(...points.map((point) => point.threshold));
 }
+
+/** Claims as rows of a table. */
+export function claimRows(claims: readonly Claim[]): Record<string, string>[] {
+  return claims.map(({ id, statement, verdict, evidence }) => ({ claim: id, statement, verdict, evidence }));
+}

@@ -2,8 +2,9 @@
  * A lab is where runs happen: a profile's settings, the data, the store of runs, and the functions compiled so far.
  * It is opened once in a notebook or a command and handed to everything that runs.
  */
+import { join } from 'node:path';
 import { type BackendInfo, useBackend } from '../backend/index.js';
-import { fileDigest, type Progress, silent } from '../base/index.js';
+import { fileDigest, type Progress, projectFolder, silent } from '../base/index.js';
 import { compileEngine } from '../compile/index.js';
 import { type Dataset, type DatasetName, openDatasets } from '../data/index.js';
 import { type Architecture, loadNetwork } from '../model/index.js';
@@ -27,7 +28,7 @@ export interface LabOptions {
   readonly dataset?: DatasetName;
   /** The folder with the data; default `OABN_DATA_DIR`. */
   readonly data?: string;
-  /** The folder of the runs; default `OABN_RUNS_DIR` or `runs`. */
+  /** The folder of the runs; default `runsFolder()`. */
   readonly runs?: string;
   /** Where progress goes; default nowhere. */
   readonly progress?: Progress;
@@ -64,7 +65,7 @@ export async function openLab(options: LabOptions = {}): Promise<Lab> {
     warn: notice,
     ...(options.data !== undefined && { data: options.data }),
   });
-  const store = openStore(options.runs, { notice });
+  const store = openStore(options.runs ?? runsFolder(), { notice });
   const provenance = {
     dataset: train.provenance,
     backend: await engineName(backend, eager),
@@ -88,6 +89,11 @@ export async function openLab(options: LabOptions = {}): Promise<Lab> {
   };
 }
 
+/** `OABN_RUNS_DIR`, or `runs` in the project's folder: the same for a command and for a notebook in a folder below. */
+export function runsFolder(): string {
+  return process.env.OABN_RUNS_DIR || join(projectFolder(), 'runs');
+}
+
 function seedOf(config: RunConfig): { seed?: number } {
   return 'training' in config ? { seed: config.training.seed } : {};
 }
@@ -96,6 +102,16 @@ function seedOf(config: RunConfig): { seed?: number } {
 async function engineName({ name }: BackendInfo, eager: boolean): Promise<string> {
   const engine = eager ? undefined : await compileEngine();
   return engine?.kind === 'onnxruntime' ? `onnxruntime ${engine.version}, compiled` : `${name}, eager`;
+}
+
+/** What figures and tables say of the runs behind them: data, scale and seeds, and that data are made when they are. */
+export function describeLab({ profile, data, train }: Pick<Lab, 'profile' | 'data' | 'train'>): string {
+  const { dataset, note } = train.provenance;
+  const images = data.trainImages ?? train.size;
+  const { epochs } = profile.pretraining.schedule;
+  const seeds = `${profile.seeds.length} seed${profile.seeds.length === 1 ? '' : 's'}`;
+  const source = train.made ? `MADE DATA (${dataset})` : `${dataset}${note && ` (${note})`}`;
+  return `profile ${profile.name} · ${source} · ${images} training images × ${epochs} epochs · ${seeds}`;
 }
 
 /** The configuration of a pretraining run with OABN of threshold s (Infinity is plain BN), in the lab's profile. */

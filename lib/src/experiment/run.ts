@@ -1,4 +1,6 @@
 /** Asking for a run: from the store if done, resumed if begun, else executed. */
+import { join } from 'node:path';
+import { loadNetwork, type Network } from '../model/index.js';
 import { executePretrain } from './pretrain.js';
 import { executeFinetune, executePtq } from './quantization.js';
 import {
@@ -35,4 +37,10 @@ export async function run<C extends RunConfig>(config: C, lab: Lab): Promise<Sto
 /** The folder of a finished pretraining run, which holds its network; the run is made if it is not there. */
 export async function runFolder(config: PretrainConfig, lab: Lab): Promise<string> {
   return (await run(config, lab)).folder;
+}
+
+/** The three-branch network that a pretraining run ends with; the run is made if it is not there. */
+export async function trainedNetwork(config: PretrainConfig, lab: Lab): Promise<Network> {
+  const { folder, result } = await run(config, lab);
+  return await loadNetwork(join(folder, result.network));
 }
