@@ -11,13 +11,14 @@ export interface DataConfig {
   readonly name: string;
   /** Of the source's bytes: the same name with other images is another run. */
   readonly checksum: string;
-  /** Class-balanced subsets, fixed by the data alone; `null` is all images. */
-  readonly trainImages: number | null;
+  /** Images that accuracy is measured on: the first of a fixed class-balanced order; `null` is all. */
   readonly testImages: number | null;
 }
 
 /** What pretraining and fine-tuning share. */
 export interface TrainingConfig extends StepOptions {
+  /** Training images: the first of a fixed class-balanced order; `null` is all. */
+  readonly images: number | null;
   readonly batchSize: number;
   readonly schedule: Schedule;
   readonly augment: boolean;
@@ -122,6 +123,7 @@ function checkTraining(training: TrainingConfig): TrainingConfig {
   const whole = (name: string, value: number): void =>
     check(Number.isInteger(value) && value > 0, `${name} must be a whole number > 0, got ${value}`);
   whole('batchSize', training.batchSize);
+  if (training.images !== null) whole('images', training.images);
   whole('epochs', training.schedule.epochs);
   check(
     training.momentum >= 0 && training.momentum < 1,

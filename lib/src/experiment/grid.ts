@@ -13,6 +13,7 @@ import { run } from './run.js';
 /** Which part of the profile's grid; default all of it. */
 export interface GridOptions {
   readonly thresholds?: readonly number[];
+  readonly lowBitThresholds?: readonly number[];
   readonly seeds?: readonly number[];
   /** Of the low-bit table: PTQ and both kinds of fine-tuning. */
   readonly bits?: readonly number[];
@@ -68,10 +69,10 @@ export async function lowBitSweep(
   methods: readonly LowBitMethod[] = lowBitMethods,
   options: GridOptions = {},
 ): Promise<LowBitPoint[]> {
-  const { thresholds, seeds, bits } = gridOf(lab, options);
+  const { lowBitThresholds, seeds, bits } = gridOf(lab, options);
   const points: LowBitPoint[] = [];
   for (const seed of seeds) {
-    for (const threshold of thresholds) {
+    for (const threshold of lowBitThresholds) {
       for (const b of bits) {
         for (const method of methods) {
           const stored = await run(lowBitConfig(lab, { threshold, seed, bits: b, method }), lab);
@@ -97,12 +98,15 @@ export function lowBitConfig(
 
 /** Every run of the grid, networks first, each once. */
 export function gridConfigs(lab: Lab, options: GridOptions = {}): RunConfig[] {
-  const { thresholds, seeds, bits, ptqBits } = gridOf(lab, options);
-  const cells = seeds.flatMap((seed) => thresholds.map((threshold) => ({ seed, threshold })));
+  const { thresholds, lowBitThresholds, seeds, bits, ptqBits } = gridOf(lab, options);
+  const cellsOf = (grid: readonly number[]) =>
+    seeds.flatMap((seed) => grid.map((threshold) => ({ seed, threshold })));
+  const cells = cellsOf(thresholds);
+  const lowBitCells = cellsOf(lowBitThresholds);
   const networks = cells.map((cell) => pretrainConfig(lab, cell));
   // Cells that differ in the network alone stand together, for they share a compiled step.
   const quantized = lowBitMethods.flatMap((method) =>
-    bits.flatMap((b) => cells.map((cell) => lowBitConfig(lab, { ...cell, bits: b, method }))),
+    bits.flatMap((b) => lowBitCells.map((cell) => lowBitConfig(lab, { ...cell, bits: b, method }))),
   );
   const swept = cells.flatMap((cell) =>
     ptqBits.map((b) => lowBitConfig(lab, { ...cell, bits: b, method: 'ptq' })),
@@ -114,6 +118,6 @@ export function gridConfigs(lab: Lab, options: GridOptions = {}): RunConfig[] {
 }
 
 function gridOf({ profile }: Lab, options: GridOptions): Required<GridOptions> {
-  const { thresholds, seeds, bits, ptqBits } = profile;
-  return { thresholds, seeds, bits, ptqBits, ...options };
+  const { thresholds, lowBitThresholds, seeds, bits, ptqBits } = profile;
+  return { thresholds, lowBitThresholds, seeds, bits, ptqBits, ...options };
 }

@@ -71,10 +71,9 @@ export async function openLab(options: LabOptions = {}): Promise<Lab> {
     backend: await engineName(backend, eager),
     device: backend.device,
   };
-  const { trainImages, testImages } = profile.data;
   return {
     profile: { ...profile, arch: { ...profile.arch, classes: train.classes.length } },
-    data: { name: train.name, checksum: train.provenance.checksum, trainImages, testImages },
+    data: { name: train.name, checksum: train.provenance.checksum, testImages: profile.data.testImages },
     train,
     test,
     store,
@@ -105,9 +104,9 @@ async function engineName({ name }: BackendInfo, eager: boolean): Promise<string
 }
 
 /** What figures and tables say of the runs behind them: data, scale and seeds, and that data are made when they are. */
-export function describeLab({ profile, data, train }: Pick<Lab, 'profile' | 'data' | 'train'>): string {
+export function describeLab({ profile, train }: Pick<Lab, 'profile' | 'train'>): string {
   const { dataset, note } = train.provenance;
-  const images = data.trainImages ?? train.size;
+  const images = Math.min(train.size, profile.pretraining.images ?? train.size);
   const { epochs } = profile.pretraining.schedule;
   const seeds = `${profile.seeds.length} seed${profile.seeds.length === 1 ? '' : 's'}`;
   const source = train.made ? `MADE DATA (${dataset})` : `${dataset}${note && ` (${note})`}`;

@@ -13,11 +13,7 @@ export type TrainingRecipe = Omit<TrainingConfig, 'seed'>;
 
 export interface Profile {
   readonly name: string;
-  readonly data: {
-    readonly name: DatasetName;
-    readonly trainImages: number | null;
-    readonly testImages: number | null;
-  };
+  readonly data: { readonly name: DatasetName; readonly testImages: number | null };
   /** Without OABN; the grid's thresholds are put on it. */
   readonly arch: Architecture;
   readonly pretraining: TrainingRecipe;
@@ -26,17 +22,22 @@ export interface Profile {
   readonly calibrationImages: number;
   /** The grid of the main job: the paper's s (Infinity is plain BN), seeds, and bits with and without training. */
   readonly thresholds: readonly number[];
+  /** Those of the low-bit table, where every cell is a fine-tuning run. */
+  readonly lowBitThresholds: readonly number[];
   readonly seeds: readonly number[];
   readonly bits: readonly number[];
   readonly ptqBits: readonly number[];
 }
 
+/** `images` × `epochs` in batches, with half an epoch or less of warm-up; the rest as usual for CIFAR. */
 const recipe = (
+  images: number | null,
   batchSize: number,
   epochs: number,
   learningRate: number,
   changes: Partial<TrainingRecipe> = {},
 ): TrainingRecipe => ({
+  images,
   batchSize,
   schedule: { learningRate, warmupEpochs: Math.min(1, epochs / 8), epochs },
   momentum: 0.9,
@@ -46,9 +47,9 @@ const recipe = (
   ...changes,
 });
 
-const finetuning = (batchSize: number, epochs: number): Profile['finetuning'] => ({
-  uniform: recipe(batchSize, epochs, 1e-3, { weightDecay: 0, augment: true }),
-  kmeans: recipe(batchSize, epochs, 1e-3, { weightDecay: 0, augment: true }),
+const finetuning = (images: number | null, batchSize: number, epochs: number): Profile['finetuning'] => ({
+  uniform: recipe(images, batchSize, epochs, 1e-3, { weightDecay: 0 }),
+  kmeans: recipe(images, batchSize, epochs, 1e-3, { weightDecay: 0 }),
 });
 
 const small: Architecture = normalizeArchitecture({
@@ -61,36 +62,39 @@ const small: Architecture = normalizeArchitecture({
 export const profiles = {
   smoke: {
     name: 'smoke',
-    data: { name: 'made', trainImages: 320, testImages: 200 },
+    data: { name: 'made', testImages: 200 },
     arch: normalizeArchitecture({ widths: [8, 8, 16], depths: [1, 2, 1], strides: [2, 1, 2], classes: 10 }),
-    pretraining: recipe(32, 2, 0.05),
-    finetuning: finetuning(32, 1),
+    pretraining: recipe(320, 32, 2, 0.05),
+    finetuning: finetuning(320, 32, 1),
     calibrationImages: 64,
     thresholds: [0.5, Infinity],
+    lowBitThresholds: [0.5, Infinity],
     seeds: [1],
     bits: [8, 4],
     ptqBits: [8, 4],
   },
   quick: {
     name: 'quick',
-    data: { name: 'cifar10', trainImages: 10_000, testImages: 2_000 },
+    data: { name: 'cifar10', testImages: 2_000 },
     arch: small,
-    pretraining: recipe(64, 4, 0.1),
-    finetuning: finetuning(64, 1),
+    pretraining: recipe(10_000, 64, 3, 0.1),
+    finetuning: finetuning(2_560, 64, 2),
     calibrationImages: 512,
     thresholds: [0.1, 0.25, 0.5, 1, Infinity],
+    lowBitThresholds: [0.25, 0.5, Infinity],
     seeds: [1],
     bits: [8, 6, 4, 3],
     ptqBits: [8, 6, 5, 4, 3],
   },
   paper: {
     name: 'paper',
-    data: { name: 'cifar10', trainImages: null, testImages: null },
+    data: { name: 'cifar10', testImages: null },
     arch: repvgg('A0'),
-    pretraining: recipe(128, 120, 0.1),
-    finetuning: finetuning(128, 10),
+    pretraining: recipe(null, 128, 120, 0.1),
+    finetuning: finetuning(null, 128, 10),
     calibrationImages: 1024,
     thresholds: [0.1, 0.25, 0.5, 1, 2, 3, 5, 10, Infinity],
+    lowBitThresholds: [0.25, 0.5, 1, 3, Infinity],
     seeds: [1, 2, 3],
     bits: [8, 6, 4, 3, 2],
     ptqBits: [8, 6, 5, 4, 3, 2],

@@ -52,7 +52,7 @@ export async function executeFinetune(
         moves: index % updateEvery === 0,
       }),
   };
-  const { state, epochs } = await trainRun({ ...config, data: source.data }, lab, context, fresh, steps);
+  const { state, epochs } = await trainRun(config, lab, context, fresh, steps);
   const network = finetunedNetwork(
     arch,
     scheme,

@@ -10,7 +10,7 @@ import {
   type TrainStep,
   uploadState,
 } from '../train/index.js';
-import { type DataConfig, describeConfig, type RunConfig, type TrainingConfig } from './config.js';
+import { describeConfig, type RunConfig, type TrainingConfig } from './config.js';
 import type { Lab } from './lab.js';
 import type { RunContext } from './store/index.js';
 
@@ -20,7 +20,7 @@ export function stepKey(arch: Architecture, training: TrainingConfig, more: obje
   return canonicalJson({ kind: 'step', arch, momentum, weightDecay, labelSmoothing, ...more });
 }
 
-type TrainedConfig = RunConfig & { readonly data: DataConfig; readonly training: TrainingConfig };
+type TrainedConfig = RunConfig & { readonly training: TrainingConfig };
 
 /** The steps of a run by their index, and what tells them from those of other runs: equal keys, equal functions. */
 export interface Steps {
@@ -36,9 +36,9 @@ export async function trainRun(
   fresh: () => TrainState,
   steps: Steps,
 ): Promise<{ state: TrainState; epochs: EpochMetrics[] }> {
-  const { training, data } = config;
+  const { training } = config;
   const { batchSize, schedule, augment, seed } = training;
-  const images = Math.min(lab.train.size, data.trainImages ?? lab.train.size);
+  const images = Math.min(lab.train.size, training.images ?? lab.train.size);
   const { resumed } = context;
   const epochs = [...((resumed?.metrics ?? []) as unknown as readonly EpochMetrics[])];
   const position: Position | undefined = resumed && JSON.parse(resumed.metadata.position!);
