@@ -35,8 +35,8 @@ export interface MadeOptions {
   readonly difficulty?: number;
 }
 
-/** The difficulty at which a small RepVGG (width 0.25, a few epochs) is right on about nine test images of ten. */
-export const madeDifficulty = 0.5;
+/** The difficulty at which RepVGG-A0 at width 0.25 is right on about nine test images of ten, after 6 epochs of 10,000. */
+export const madeDifficulty = 0.75;
 
 const SIDE = 32;
 const shapeNames = Object.keys(shapes) as ShapeName[];
@@ -47,7 +47,7 @@ export const madeClasses: readonly string[] = shapeNames.flatMap((shape) =>
   textureNames.map((texture) => `${texture} ${shape}`),
 );
 
-/** The made set, in memory; about 10,000 images a second. Image i of a split depends on (seed, difficulty, i) alone. */
+/** The made set, in memory; about 5,000 images a second. Image i of a split depends on (seed, difficulty, i) alone. */
 export function madeDataset(options: MadeOptions = {}): Dataset {
   const { split = 'train', seed = 0, difficulty = madeDifficulty } = options;
   const { size = split === 'train' ? 10_000 : 2_000 } = options;
