@@ -12,7 +12,15 @@
 import type { Shape } from '../ir.js';
 import { sizeOf } from '../ir.js';
 import { type Builder, nchwc } from './builder.js';
-import { type ConvOptions, emitConvolution, padTo, paddedChannels, sliceOf, sliceTo } from './layout.js';
+import {
+  type ConvOptions,
+  emitConvolution,
+  fromBlocked,
+  padTo,
+  paddedChannels,
+  sliceOf,
+  sliceTo,
+} from './layout.js';
 
 /** A convolution of [N,H,W,C] tensors. Spatial pairs are [height, width]. */
 export interface Geometry {
@@ -226,12 +234,12 @@ function pointwiseGradient(b: Builder, x: string, dy: string, geometry: Geometry
   const [n, c] = b.shapeOf(seen) as [number, number];
   const out = paddedChannels(cout, block);
   const size = oh * ow;
-  const rows = b.emit('ReorderOutput', [seen], {
-    shape: [n, c, oh, ow],
+  // Reordering positions as if they were channels makes the blocks that are wanted.
+  const rows = fromBlocked(b, seen, [n, oh, ow, c], block);
+  const tiles = b.emit('ReorderInput', [b.reshape(rows, [1, n * size, c, 1])], {
+    shape: [1, n * size, c, 1],
     domain: nchwc,
-    attributes: { channels: c },
   });
-  const tiles = b.transpose(b.reshape(rows, [n, c, size / block, block]), [0, 2, 1, 3]);
   const filter = b.transpose(b.reshape(dy, [n, out / block, size * block]), [1, 0, 2]);
   const conv = b.emit(
     'Conv',

@@ -78,22 +78,24 @@ export function blockedShape([n, h, w, c]: Shape, block: number): Shape {
 /** [N,H,W,C] → blocked. */
 export function toBlocked(b: Builder, name: string, block: number): string {
   const shape = b.shapeOf(name);
-  const [n, h, w, c] = shape as [number, number, number, number];
+  const [n, h, w] = shape as [number, number, number];
   const target = blockedShape(shape, block);
   const padded = padTo(b, name, [n, h, w, target[1]!]);
-  if (h * w === 1 || c === 0) return b.reshape(padded, target);
+  // A single block of channels lies as tfjs has it.
+  if (h * w === 1 || target[1] === block) return b.reshape(padded, target);
   return b.emit('ReorderInput', [padded], { shape: target, domain: nchwc, attributes: { channels_last: 1 } });
 }
 
 /** Blocked → [N,H,W,C]. Values other than float32 go through float32. */
-export function fromBlocked(b: Builder, name: string, shape: Shape): string {
+export function fromBlocked(b: Builder, name: string, shape: Shape, block: number): string {
   const type = b.typeOf(name);
-  if (type !== 'float32') return b.cast(fromBlocked(b, b.cast(name, 'float32'), shape), type);
+  if (type !== 'float32') return b.cast(fromBlocked(b, b.cast(name, 'float32'), shape, block), type);
   const [n, h, w, c] = shape as [number, number, number, number];
   const channels = b.shapeOf(name)[1]!;
   const whole = [n, h, w, channels];
+  // A single block of channels lies as tfjs has it.
   const reordered =
-    h * w === 1
+    h * w === 1 || channels === block
       ? b.reshape(name, whole)
       : b.emit('ReorderOutput', [name], {
           shape: whole,

@@ -81,7 +81,7 @@ function createLowering(graph: Graph, b: Builder, block: number): Lowering {
     isBlocked: (id) => forms.get(id)!.kind !== 'plain',
     plain: (id) => {
       const form = forms.get(id)!;
-      return form.kind === 'plain' ? form.name : fromBlocked(b, blocked(id), typeOf(id).shape);
+      return form.kind === 'plain' ? form.name : fromBlocked(b, blocked(id), typeOf(id).shape, block);
     },
     affine: (id) => {
       const form = forms.get(id)!;

@@ -1,0 +1,140 @@
+/**
+ * One engine of `bench/step.ts`, as a process of its own: `stock` (tfjs-backend-wasm as it is, with the one kernel
+ * that it lacks made of its own slices and matrix products), `eager` (the library's wasm backend) or `compiled`.
+ * It answers lines of JSON as `peer.py` does.
+ */
+import { createInterface } from 'node:readline';
+import { tf, useBackend } from '../lib/src/backend/index.js';
+import { compile } from '../lib/src/compile/index.js';
+import { mergeNetwork } from '../lib/src/merge/index.js';
+import { initialize, quantizedBlocks, repvgg, toVariables } from '../lib/src/model/index.js';
+import {
+  disposeState,
+  eagerly,
+  finetuneState,
+  finetuneSteps,
+  initialState,
+  pretrainStep,
+  type RunStep,
+  type TrainState,
+  type TrainStep,
+} from '../lib/src/train/index.js';
+
+interface Request {
+  readonly kind: 'pretrain' | 'qat';
+  readonly width: number;
+  readonly batch: number;
+  readonly threads: number;
+  readonly steps: number;
+}
+
+const options = { momentum: 0.9, weightDecay: 1e-4, labelSmoothing: 0.1 };
+const scheme = { bits: 4, weights: 'kmeans' } as const;
+
+/** The step and the state before it: three branches with OABN (s = 2), or merged with 4-bit ClusterQAT. */
+function stepAndState({ kind, width }: Request): { step: TrainStep; state: TrainState } {
+  const arch = repvgg('A0', { width, oabn: { threshold: 2 } });
+  const stateDict = initialize(arch, 1);
+  if (kind === 'pretrain') {
+    const { params, buffers } = toVariables(stateDict);
+    return { step: pretrainStep(arch, options), state: initialState(params, buffers) };
+  }
+  const ranges = Object.fromEntries(quantizedBlocks(arch).map(({ name }) => [name, { min: 0, max: 3 }]));
+  const state = finetuneState(mergeNetwork(arch, stateDict), ranges, scheme, arch);
+  return { step: finetuneSteps(arch, scheme, options)(0), state };
+}
+
+/** Takes steps one after the other, each from the state that the last one left; the first is not timed. */
+async function makeRunner(engine: string, request: Request): Promise<() => Promise<number>> {
+  const { batch, threads } = request;
+  const { step, state: begin } = stepAndState(request);
+  const input = {
+    images: tf.randomNormal([batch, 32, 32, 3], 0, 1, 'float32', 1) as tf.Tensor4D,
+    labels: tf.tensor1d(
+      Array.from({ length: batch }, (_, i) => i % 10),
+      'int32',
+    ),
+    learningRate: tf.scalar(0.05),
+  };
+  const run: RunStep =
+    engine === 'compiled' ? await compile(step, [begin, input], { threads }) : eagerly(step);
+  let state = begin;
+  const once = async (): Promise<number> => {
+    const began = performance.now();
+    const result = await run(state, input);
+    await result.metrics.loss.data();
+    const milliseconds = performance.now() - began;
+    disposeState(state, result.state);
+    tf.dispose([result.metrics.loss, result.metrics.correct]);
+    state = result.state;
+    return milliseconds;
+  };
+  if (engine === 'compiled') await once();
+  return once;
+}
+
+/** Stock tfjs-backend-wasm cannot train a convolution: it has no gradient of the kernel. This is the plain way. */
+function registerFilterGradient(): void {
+  tf.registerKernel({
+    kernelName: tf.Conv2DBackpropFilter,
+    backendName: 'wasm',
+    kernelFunc: ({ inputs, attrs }) => {
+      const [x, dy] = ['x', 'dy'].map((name) =>
+        tf.engine().makeTensorFromTensorInfo(inputs[name]!),
+      ) as tf.Tensor4D[];
+      const { strides, pad, filterShape } = attrs as unknown as {
+        strides: number;
+        pad: number;
+        filterShape: [number, number, number, number];
+      };
+      const info = tf.backend_util.computeConv2DInfo(x!.shape, filterShape, strides, 1, pad);
+      const { top, bottom, left, right } = info.padInfo;
+      const padded = tf.pad(x!, [
+        [0, 0],
+        [top, bottom],
+        [left, right],
+        [0, 0],
+      ]);
+      const [kh, kw, cin, cout] = filterShape;
+      const taps = Array.from({ length: kh * kw }, (_, tap) => {
+        const [i, j] = [Math.floor(tap / kw), tap % kw];
+        const end = [
+          x!.shape[0],
+          i + info.outHeight * info.strideHeight,
+          j + info.outWidth * info.strideWidth,
+          cin,
+        ];
+        const seen = tf.stridedSlice(padded, [0, i, j, 0], end, [1, info.strideHeight, info.strideWidth, 1]);
+        const rows = info.batchSize * info.outHeight * info.outWidth;
+        return tf.matMul(
+          tf.reshape(seen, [rows, cin]) as tf.Tensor2D,
+          tf.reshape(dy!, [rows, cout]) as tf.Tensor2D,
+          true,
+        );
+      });
+      return tf.reshape(tf.stack(taps), filterShape);
+    },
+  });
+}
+
+async function main(engine: string): Promise<void> {
+  if (engine === 'stock') {
+    await import('@tensorflow/tfjs-backend-wasm');
+    await tf.setBackend('wasm');
+    registerFilterGradient();
+  } else {
+    await useBackend('wasm');
+  }
+  console.log(JSON.stringify({ version: tf.version['tfjs'] }));
+  let made: { key: string; run: () => Promise<number> } | undefined;
+  for await (const line of createInterface({ input: process.stdin })) {
+    const request = JSON.parse(line) as Request;
+    const key = JSON.stringify({ ...request, steps: 0 });
+    if (made?.key !== key) made = { key, run: await makeRunner(engine, request) };
+    const milliseconds: number[] = [];
+    for (let i = 0; i < request.steps; i++) milliseconds.push(await made.run());
+    console.log(JSON.stringify({ milliseconds }));
+  }
+}
+
+await main(process.argv[2] ?? 'compiled');

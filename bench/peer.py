@@ -1,0 +1,136 @@
+"""The steps of bench/step.ts in PyTorch: the same networks, losses and updates, channels-last.
+
+Reads lines of JSON {"width", "kind": "pretrain" | "qat", "batch", "threads", "steps"} from standard input and answers
+each with a line {"milliseconds": [...]}, one per step. A network stays between lines that ask for the same one.
+"""
+import json
+import math
+import sys
+import time
+
+import torch
+from torch import nn
+import torch.nn.functional as F
+
+THRESHOLD = 2.0
+
+
+class Oabn(nn.BatchNorm2d):
+    """Batch normalization whose ratio of scale and deviation is limited (training form)."""
+
+    def forward(self, x):
+        var, mean = torch.var_mean(x, (0, 2, 3), unbiased=False)
+        ratio = torch.clamp(self.weight * torch.rsqrt(var + self.eps), -THRESHOLD, THRESHOLD)
+        with torch.no_grad():
+            self.running_mean.lerp_(mean, self.momentum)
+            self.running_var.lerp_(var, self.momentum)
+        return x * ratio[:, None, None] + (self.bias - ratio * mean)[:, None, None]
+
+
+class Block(nn.Module):
+    def __init__(self, cin, cout, stride):
+        super().__init__()
+        self.conv3, self.bn3 = nn.Conv2d(cin, cout, 3, stride, 1, bias=False), nn.BatchNorm2d(cout)
+        self.conv1, self.bn1 = nn.Conv2d(cin, cout, 1, stride, 0, bias=False), nn.BatchNorm2d(cout)
+        self.bn0 = Oabn(cin) if cin == cout and stride == 1 else None
+
+    def forward(self, x):
+        y = self.bn3(self.conv3(x)) + self.bn1(self.conv1(x))
+        return torch.relu(y if self.bn0 is None else y + self.bn0(x))
+
+
+class Round(torch.autograd.Function):
+    """A value in the forward pass, the identity (where `inside`) in the backward pass."""
+
+    @staticmethod
+    def forward(ctx, x, value, inside):
+        ctx.save_for_backward(inside)
+        return value
+
+    @staticmethod
+    def backward(ctx, dy):
+        (inside,) = ctx.saved_tensors
+        return (dy if inside is None else dy * inside), None, None
+
+
+class QuantizedConv(nn.Module):
+    """3x3 convolution with 16 centroids that move each step, on 4-bit activations with a moving range."""
+
+    def __init__(self, cin, cout, stride, quantized):
+        super().__init__()
+        self.conv, self.quantized = nn.Conv2d(cin, cout, 3, stride, 1), quantized
+        self.register_buffer("centroids", torch.linspace(-0.2, 0.2, 16))
+        self.register_buffer("low", torch.tensor(0.0))
+        self.register_buffer("high", torch.tensor(3.0))
+
+    def forward(self, x):
+        if not self.quantized:
+            return torch.relu(self.conv(x))
+        weight = self.conv.weight
+        with torch.no_grad():
+            flat = weight.permute(0, 2, 3, 1).reshape(-1)
+            index = torch.searchsorted((self.centroids[1:] + self.centroids[:-1]) / 2, flat)
+            values = self.centroids[index].view(weight.permute(0, 2, 3, 1).shape).permute(0, 3, 1, 2)
+            count = torch.bincount(index, minlength=16)
+            total = torch.bincount(index, flat, minlength=16)
+            means = torch.where(count == 0, self.centroids, (total / count.clamp(min=1)).float())
+            low = self.low.lerp(x.min(), 0.01)
+            high = self.high.lerp(x.max(), 0.01)
+            least = low.clamp(max=0)
+            scale = ((high.clamp(min=0) - least) / 15).clamp(min=1e-12)
+            zero = torch.round(-least / scale)
+            shifted = torch.round(x / scale) + zero
+            clamped = shifted.clamp(0, 15)
+            quantized = (clamped - zero) * scale
+            inside = (shifted == clamped).float()
+            self.centroids, self.low, self.high = means.sort().values, low, high
+        y = F.conv2d(Round.apply(x, quantized, inside), Round.apply(weight, values, None), self.conv.bias,
+                     self.conv.stride, self.conv.padding)
+        return torch.relu(y)
+
+
+def network(kind, width):
+    widths = [c if width == 1 else math.ceil(c * width / 8) * 8 for c in (48, 48, 96, 192, 1280)]
+    layers, cin = [], 3
+    for cout, depth, stride in zip(widths, (1, 2, 4, 14, 1), (1, 1, 2, 2, 2)):
+        for i in range(depth):
+            step = stride if i == 0 else 1
+            layers.append(Block(cin, cout, step) if kind == "pretrain" else QuantizedConv(cin, cout, step, bool(layers)))
+            cin = cout
+    return nn.Sequential(*layers, nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(cin, 10))
+
+
+def make_step(kind, width, batch):
+    torch.manual_seed(1)
+    net = network(kind, width).to(memory_format=torch.channels_last)
+    optimizer = torch.optim.SGD(net.parameters(), 0.05, 0.9, weight_decay=1e-4, nesterov=True)
+    images = torch.randn(batch, 3, 32, 32).to(memory_format=torch.channels_last)
+    labels = torch.arange(batch) % 10
+
+    def step():
+        optimizer.zero_grad()
+        F.cross_entropy(net(images), labels, label_smoothing=0.1).backward()
+        optimizer.step()
+
+    step()
+    return step
+
+
+def main():
+    print(json.dumps({"version": torch.__version__}), flush=True)
+    made = {}
+    for line in sys.stdin:
+        want = json.loads(line)
+        key = (want["kind"], want["width"], want["batch"])
+        torch.set_num_threads(want["threads"])
+        if key not in made:
+            made = {key: make_step(*key)}
+        times = []
+        for _ in range(want["steps"]):
+            began = time.perf_counter()
+            made[key]()
+            times.append((time.perf_counter() - began) * 1000)
+        print(json.dumps({"milliseconds": times}), flush=True)
+
+
+main()
