@@ -61,7 +61,7 @@ describe('useBackend', () => {
     await assert.rejects(useBackend('tensorflow'), (error: Error) => {
       return (
         error instanceof UserError &&
-        /tensorflow cannot be used here: .* To get it: npm rebuild/.test(error.message)
+        /tensorflow cannot be used here: .* To get it: run npm ci/.test(error.message)
       );
     });
   });

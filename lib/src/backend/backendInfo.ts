@@ -31,8 +31,9 @@ export interface BackendInfo extends StartedBackend {
 /** How to get a backend that is missing. */
 export const howToGet: Record<BackendName, string> = {
   tensorflow:
-    'npm rebuild @tensorflow/tfjs-node-gpu (its install script downloads libtensorflow; npm 11 must be allowed to run ' +
-    'it: npm install-scripts approve @tensorflow/tfjs-node-gpu), with CUDA 11.2 and cuDNN 8.1; see environment.md',
+    'run npm ci where storage.googleapis.com can be reached (the install script of @tensorflow/tfjs-node-gpu downloads ' +
+    'libtensorflow from there; npm leaves the package out when that fails), with CUDA 11.2 and cuDNN 8.1 on the ' +
+    'machine; see environment.md',
   webgpu:
     'install the driver of the GPU and, on Linux, the Vulkan loader (apt-get install libvulkan1); a container must be ' +
     'given the GPU with its graphics capability (NVIDIA_DRIVER_CAPABILITIES=all); see environment.md',
