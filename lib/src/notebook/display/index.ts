@@ -1,0 +1,6 @@
+/** What a cell shows below itself: figures, tables, progress. */
+export { figureBundle, figureHtml, figureText } from './figure.js';
+export type { Bundle, Publish } from './kernel.js';
+export { isPlotlyBundle, plotlyMark, plotlyScript } from './plotly.js';
+export { notebookProgress, type NotebookProgressOptions } from './progress.js';
+export { show, showTable } from './show.js';

@@ -1,0 +1,29 @@
+/** `show` and `showTable`: what a cell calls to show a figure or a table below itself. */
+import { type DataFrameLike, type Figure, type Row, tableHtml, tableText } from '../../report/index.js';
+import { figureBundle, figureText } from './figure.js';
+import { currentCell } from './kernel.js';
+import { plotlyScript } from './plotly.js';
+
+let plotlyShown = false;
+
+/** Shows a figure below the running cell; outside a notebook it prints the title and what the figure holds. */
+export async function show(figure: Figure): Promise<void> {
+  const publish = currentCell();
+  if (!publish) {
+    console.log(`${figureText(figure)} (drawn when run in a notebook)`);
+    return;
+  }
+  const bundle = await figureBundle(figure);
+  if (!plotlyShown) {
+    publish({ 'text/html': plotlyScript(), 'text/plain': '[Plotly, once per page]' });
+    plotlyShown = true;
+  }
+  publish(bundle);
+}
+
+/** Shows rows, or a danfo DataFrame, as a table that sorts by a click on a column's head; outside a notebook as text. */
+export async function showTable(rows: readonly Row[] | DataFrameLike): Promise<void> {
+  const publish = currentCell();
+  if (publish) publish({ 'text/html': tableHtml(rows), 'text/plain': tableText(rows) });
+  else console.log(tableText(rows));
+}

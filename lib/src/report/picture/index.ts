@@ -1,0 +1,4 @@
+/** Still pictures of figures, for wherever Plotly's script does not run. */
+export { figureSvg } from './draw.js';
+export { figurePng } from './png.js';
+export { figureTitle } from './spec.js';

@@ -1,0 +1,111 @@
+/** Axes: from values to places along a line, with the values that get a tick. */
+import type { AxisSpec } from './spec.js';
+
+export interface Tick {
+  readonly at: number;
+  readonly text: string;
+}
+
+export interface Scale {
+  /** The place of a value, in pixels; undefined where the axis has none, such as 0 on a log axis. */
+  readonly place: (value: number | string) => number | undefined;
+  readonly ticks: readonly Tick[];
+  /** Pixels between two neighbouring categories. */
+  readonly step: number;
+}
+
+/** What an axis has to show. */
+export interface Extent {
+  readonly values: readonly (number | string)[];
+  /** Bars begin at zero and need half a category at both ends. */
+  readonly bars?: boolean;
+}
+
+/** The kind of an axis: as the layout says, else categories where there are texts. */
+export function axisKind({ type }: AxisSpec, { values }: Extent): 'linear' | 'log' | 'category' {
+  return type ?? (values.some((value) => typeof value === 'string') ? 'category' : 'linear');
+}
+
+/** The scale of an axis drawn from pixel `from` to pixel `to`; `count` is about how many ticks it should have. */
+export function scaleOf(spec: AxisSpec, extent: Extent, from: number, to: number, count: number): Scale {
+  switch (axisKind(spec, extent)) {
+    case 'category':
+      return categoryScale(extent, from, to, count);
+    case 'log':
+      return logScale(spec, extent, from, to, count);
+    case 'linear':
+      return linearScale(spec, extent, from, to, count);
+  }
+}
+
+function categoryScale({ values, bars }: Extent, from: number, to: number, count: number): Scale {
+  const names = [...new Set(values.map(String))];
+  const margin = bars ? 0.5 : 0.3;
+  const step = (to - from) / Math.max(1, names.length - 1 + 2 * margin);
+  const place = (value: number | string): number | undefined => {
+    const i = names.indexOf(String(value));
+    return i < 0 ? undefined : from + (i + margin) * step;
+  };
+  const every = Math.ceil(names.length / Math.max(1, count));
+  const ticks = names.filter((_, i) => i % every === 0).map((text) => ({ at: place(text)!, text }));
+  return { place, ticks, step: Math.abs(step) };
+}
+
+function linearScale(spec: AxisSpec, { values, bars }: Extent, from: number, to: number, count: number): Scale {
+  const numbers = values.map(Number).filter(Number.isFinite);
+  const [low, high] = spec.range ?? padded(numbers, bars ?? false);
+  const place = (value: number | string): number => from + ((Number(value) - low) / (high - low)) * (to - from);
+  const step = niceStep((high - low) / count);
+  const first = Math.ceil(low / step - 1e-9);
+  const length = Math.floor(high / step + 1e-9) - first + 1;
+  const digits = Math.max(0, -Math.floor(Math.log10(step) + 1e-9));
+  const ticks = Array.from({ length }, (_, i) => (first + i) * step).map((value) => ({
+    at: place(value),
+    text: (Math.abs(value) < step / 2 ? 0 : value).toFixed(digits).replace('-', '−'),
+  }));
+  return { place, ticks, step: Math.abs(to - from) / Math.max(1, numbers.length) };
+}
+
+function logScale(spec: AxisSpec, { values }: Extent, from: number, to: number, count: number): Scale {
+  const logs = values.map((value) => Math.log10(Number(value))).filter(Number.isFinite);
+  const [low, high] = spec.range ?? padded(logs, false);
+  const place = (value: number | string): number | undefined => {
+    const log = Math.log10(Number(value));
+    return Number.isFinite(log) ? from + ((log - low) / (high - low)) * (to - from) : undefined;
+  };
+  const decades = Array.from(
+    { length: Math.floor(high) - Math.ceil(low) + 1 },
+    (_, i) => Math.ceil(low) + i,
+  );
+  const every = Math.ceil(decades.length / Math.max(1, count));
+  const steps = high - low < 2 ? [1, 2, 5] : [1];
+  const ticks = [Math.ceil(low) - 1, ...decades]
+    .filter((decade) => decade % every === 0)
+    .flatMap((decade) => steps.map((factor) => factor * 10 ** decade))
+    .filter((value) => Math.log10(value) >= low - 1e-9 && Math.log10(value) <= high + 1e-9)
+    .map((value) => ({ at: place(value)!, text: shortNumber(value) }));
+  return { place, ticks, step: Math.abs(to - from) / Math.max(1, logs.length) };
+}
+
+/** The range of `values` with a twentieth of it on both sides, but none below the zero that bars stand on. */
+function padded(values: readonly number[], bars: boolean): [number, number] {
+  const all = bars ? [0, ...values] : values;
+  const low = all.reduce((least, value) => Math.min(least, value), Infinity);
+  const high = all.reduce((most, value) => Math.max(most, value), -Infinity);
+  if (low > high) return [0, 1];
+  const pad = (high - low) * 0.05 || Math.abs(high) * 0.1 || 1;
+  return [bars && low === 0 ? 0 : low - pad, bars && high === 0 ? 0 : high + pad];
+}
+
+/** 1, 2 or 5 times a power of ten, not below `least`. */
+function niceStep(least: number): number {
+  const power = 10 ** Math.floor(Math.log10(least));
+  return power * [1, 2, 5, 10].find((factor) => factor * power >= least * (1 - 1e-9))!;
+}
+
+/** 0.01, 1, 1000, 10k, 1M, as Plotly writes the ticks of a log axis. */
+function shortNumber(value: number): string {
+  if (value >= 1e6) return `${Number((value / 1e6).toPrecision(3))}M`;
+  if (value >= 1e4) return `${Number((value / 1e3).toPrecision(3))}k`;
+  return String(Number(value.toPrecision(3)));
+}

@@ -1,0 +1,81 @@
+/** The part of Plotly's JSON that our figures use, as types to read it by. */
+import type { Figure } from '../figures/index.js';
+
+export interface ScatterSpec {
+  readonly type: 'scatter';
+  readonly name?: string;
+  readonly mode?: string;
+  readonly x: readonly (number | string)[];
+  readonly y: readonly (number | null)[];
+  readonly line?: { readonly color?: string; readonly width?: number; readonly dash?: string; readonly shape?: string };
+  readonly marker?: { readonly color?: string; readonly size?: number; readonly symbol?: string };
+  readonly error_y?: ErrorSpec;
+}
+
+export interface BarSpec {
+  readonly type: 'bar';
+  readonly name?: string;
+  readonly x: readonly (number | string)[];
+  readonly y: readonly number[];
+  readonly marker?: { readonly color?: string };
+  readonly error_y?: ErrorSpec;
+}
+
+export interface HeatmapSpec {
+  readonly type: 'heatmap';
+  readonly z: readonly (readonly (number | null)[])[];
+  readonly zmin?: number;
+  readonly zmax?: number;
+  readonly colorbar?: { readonly title?: { readonly text?: string } };
+}
+
+interface ErrorSpec {
+  readonly array: readonly number[];
+  readonly color?: string;
+}
+
+export type TraceSpec = ScatterSpec | BarSpec | HeatmapSpec;
+
+export interface AxisSpec {
+  readonly title?: { readonly text?: string };
+  readonly type?: 'linear' | 'log' | 'category';
+  readonly range?: readonly [number, number];
+  readonly autorange?: 'reversed' | boolean;
+  readonly tickvals?: readonly number[];
+  readonly ticktext?: readonly string[];
+  readonly showgrid?: boolean;
+  readonly zeroline?: boolean;
+}
+
+export interface LayoutSpec {
+  readonly title?: { readonly text?: string; readonly subtitle?: { readonly text?: string } };
+  readonly width?: number;
+  readonly height?: number;
+  readonly margin?: { readonly l: number; readonly r: number; readonly t: number; readonly b: number };
+  readonly barmode?: 'group' | 'relative';
+  readonly xaxis?: AxisSpec;
+  readonly yaxis?: AxisSpec;
+  readonly font?: { readonly family?: string };
+}
+
+const drawnTypes = ['scatter', 'bar', 'heatmap'];
+
+/** The traces of a figure that a still picture can show, and the types of those that it cannot. */
+export function readFigure({ data, layout }: Figure): { traces: TraceSpec[]; missing: string[]; layout: LayoutSpec } {
+  const typed = data.map((trace) => ({ type: 'scatter', ...trace }));
+  return {
+    traces: typed.filter(({ type }) => drawnTypes.includes(type)) as unknown as TraceSpec[],
+    missing: typed.map(({ type }) => type).filter((type) => !drawnTypes.includes(type)),
+    layout: layout as LayoutSpec,
+  };
+}
+
+/** The title of a figure, without its markup; «Figure» when it has none. */
+export function figureTitle({ layout }: Figure): string {
+  const { title } = layout as { title?: string | { text?: string } };
+  return plainLines(typeof title === 'string' ? title : (title?.text ?? 'Figure')).join(' ');
+}
+
+/** Plotly's markup in a text: `<br>` starts a line, other tags are dropped. */
+export const plainLines = (text: string): string[] =>
+  text.split(/<br\s*\/?>/).map((line) => line.replace(/<\/?(b|i|em|sub|sup|span)\b[^>]*>/g, ''));

@@ -1,0 +1,123 @@
+/**
+ * Tables: rows of plain records in, a danfo DataFrame for those who compute on, HTML or text for those who read.
+ * Columns of numbers are aligned right, also where they are written «97.1%», «0.52 ± 0.01» or «∞ (BN)».
+ */
+import { randomUUID } from 'node:crypto';
+import type { DataFrame } from 'danfojs-node';
+import { formatNumber } from '../base/index.js';
+import { escapeHtml } from './html.js';
+
+/** A row: column → cell. Rows of a table have the same columns in the same order; what is missing stays empty. */
+export type Row = Readonly<Record<string, unknown>>;
+
+/** What we read of a danfo DataFrame. */
+export interface DataFrameLike {
+  readonly columns: readonly string[];
+  readonly values: unknown;
+}
+
+/** A danfo DataFrame of `rows`. Danfo takes two seconds to load, so it is loaded by the first call. */
+export async function table(rows: readonly Row[]): Promise<DataFrame> {
+  const danfo = await import('danfojs-node');
+  return new danfo.DataFrame([...rows]);
+}
+
+interface Column {
+  readonly name: string;
+  readonly cells: readonly string[];
+  readonly numeric: boolean;
+}
+
+/** The table as HTML: legible on light and dark pages, and sorted by the column whose head is clicked. */
+export function tableHtml(rows: readonly Row[] | DataFrameLike): string {
+  const columns = columnsOf(rows);
+  const id = `oabn-${randomUUID()}`;
+  const align = ({ numeric }: Column): string => `style="text-align: ${numeric ? 'right' : 'left'}; padding: 0.25em 0.8em"`;
+  const head = columns.map(
+    (column) =>
+      `<th scope="col" tabindex="0" title="Click to sort" ${align(column)}>${escapeHtml(column.name)}</th>`,
+  );
+  const body = Array.from({ length: rowCount(columns) }, (_, i) => {
+    const cells = columns.map((column) => `<td ${align(column)}>${escapeHtml(column.cells[i]!)}</td>`);
+    return `<tr>${cells.join('')}</tr>`;
+  });
+  return `<table id="${id}" style="${tableStyle}"><thead><tr>${head.join('')}</tr></thead>
+<tbody>
+${body.join('\n')}
+</tbody></table>
+<script>(${sortOnClick})(document.getElementById('${id}'))</script>`;
+}
+
+const tableStyle = 'border-collapse: collapse; font-variant-numeric: tabular-nums; margin: 0.5em 0';
+
+/** Runs in the page. Numbers sort by value, ∞ last, texts by the alphabet; a second click turns the order round. */
+const sortOnClick = `(table) => {
+  const value = (row, column) => {
+    const text = row.cells[column].textContent.replace('−', '-');
+    const number = text.startsWith('∞') ? Infinity : text.startsWith('-∞') ? -Infinity : parseFloat(text);
+    return Number.isNaN(number) ? text : number;
+  };
+  const compare = (a, b) =>
+    typeof a === typeof b ? (typeof a === 'number' ? (a < b ? -1 : a > b ? 1 : 0) : a.localeCompare(b)) : typeof a === 'number' ? -1 : 1;
+  table.querySelectorAll('th').forEach((head, column) => {
+    const sort = () => {
+      const down = head.getAttribute('aria-sort') === 'ascending';
+      table.querySelectorAll('th').forEach((other) => other.removeAttribute('aria-sort'));
+      head.setAttribute('aria-sort', down ? 'descending' : 'ascending');
+      const rows = [...table.tBodies[0].rows];
+      rows.sort((a, b) => (down ? -1 : 1) * compare(value(a, column), value(b, column)));
+      table.tBodies[0].append(...rows);
+    };
+    head.style.cursor = 'pointer';
+    head.addEventListener('click', sort);
+    head.addEventListener('keydown', (event) => { if (event.key === 'Enter') sort(); });
+  });
+}`;
+
+/** The table as text, its columns padded to their widths. */
+export function tableText(rows: readonly Row[] | DataFrameLike): string {
+  const padded = columnsOf(rows).map(({ name, cells, numeric }) => {
+    const width = Math.max(...[name, ...cells].map((cell) => [...cell].length));
+    const pad = (cell: string): string => {
+      const space = ' '.repeat(width - [...cell].length);
+      return numeric ? space + cell : cell + space;
+    };
+    return [pad(name), '─'.repeat(width), ...cells.map(pad)];
+  });
+  const lines = Array.from({ length: padded[0]?.length ?? 0 }, (_, i) => padded.map((column) => column[i]!));
+  return lines.map((cells) => cells.join('  ').trimEnd()).join('\n');
+}
+
+function columnsOf(rows: readonly Row[] | DataFrameLike): Column[] {
+  const records = isFrame(rows) ? recordsOf(rows) : rows;
+  const names = [...new Set(records.flatMap((row) => Object.keys(row)))];
+  return names.map((name) => {
+    const cells = records.map((row) => cellText(row[name]));
+    const numeric = cells.some((cell) => /\d|∞/.test(cell)) && cells.every((cell) => cell === '' || looksNumeric(cell));
+    return { name, cells, numeric };
+  });
+}
+
+const isFrame = (rows: readonly Row[] | DataFrameLike): rows is DataFrameLike => !Array.isArray(rows);
+
+function recordsOf({ columns, values }: DataFrameLike): Row[] {
+  const lines = values as readonly (readonly unknown[])[];
+  // A frame of one column may give its cells without a list around each.
+  return lines.map((line) =>
+    Object.fromEntries(columns.map((name, j) => [name, Array.isArray(line) ? line[j] : line])),
+  );
+}
+
+const rowCount = (columns: readonly Column[]): number => columns[0]?.cells.length ?? 0;
+
+function cellText(value: unknown): string {
+  if (value === null || value === undefined) return '';
+  if (typeof value !== 'number') return String(value);
+  if (Number.isNaN(value)) return '–';
+  if (!Number.isFinite(value)) return value > 0 ? '∞' : '−∞';
+  return Number.isInteger(value) ? String(value) : formatNumber(value);
+}
+
+/** «12», «−0.5», «97.1%», «0.52 ± 0.01», «∞ (BN)», «–»; not «3x3» or «stage1.0». */
+const looksNumeric = (cell: string): boolean =>
+  /^(–|[-+−]?(\d[\d.,]*|∞)(e[-+]?\d+)?\s*%?(\s*±\s*[\d.]+\s*%?)?(\s*[a-zA-Zµσ]{1,4}|\s*\(.*\))?)$/.test(cell);
