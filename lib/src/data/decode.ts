@@ -1,6 +1,5 @@
 /**
- * JPEG, PNG and WebP bytes to 8-bit sRGB pixels, by sharp (libvips), outside the JavaScript thread; small plain ones
- * by decoders of our own. Embedded colour
+ * JPEG, PNG and WebP bytes to 8-bit sRGB pixels, by sharp (libvips), outside the JavaScript thread. Embedded colour
  * profiles are applied, greyscale gets three channels, CMYK becomes RGB, transparency and EXIF orientation are
  * ignored, as torchvision ignores them.
  */
@@ -8,14 +7,9 @@ import { availableParallelism } from 'node:os';
 import sharp from 'sharp';
 import { errorMessage, UserError } from '../base/index.js';
 import type { Box, Pixels } from './augment.js';
-import { decodeBaselineJpeg } from './jpeg.js';
-import { decodePlainPng } from './png.js';
 
 // One thread per image: many images are in work at the same time, and threads within each would only get in the way.
 sharp.concurrency(1);
-
-/** Up to this many bytes, an image that is not resized is decoded in JavaScript, which is quicker than to ask sharp. */
-const QUICK = 20_000;
 
 /** How many images to have in work: sharp decodes on the threads of libuv's pool (`UV_THREADPOOL_SIZE`, default 4). */
 export const decodersAtOnce = Math.max(
@@ -46,9 +40,6 @@ export async function decodeImage(
   place?: (width: number, height: number) => Placement,
 ): Promise<Pixels> {
   if (bytes.length === 0) throw unreadable(where, 'it has no bytes');
-  const quick =
-    place || bytes.length > QUICK ? undefined : (decodeBaselineJpeg(bytes) ?? decodePlainPng(bytes));
-  if (quick) return quick;
   try {
     const image = sharp(bytes, { failOn: 'error' });
     if (place) {
