@@ -57,7 +57,7 @@ export async function decodeImage(
       .toBuffer({ resolveWithObject: true });
     return { data: info.channels === 3 ? data : threeChannels(data), width: info.width, height: info.height };
   } catch (error) {
-    throw unreadable(where, errorMessage(error));
+    throw unreadable(where, decodingError(error));
   }
 }
 
@@ -92,6 +92,12 @@ export function centerPlacement(size: number): (width: number, height: number) =
       window: { left: (w - size) >> 1, top: (h - size) >> 1, width: size, height: size },
     };
   };
+}
+
+/** libvips keeps its reasons in one place for all threads, so that of one image can be lost to another's beginning. */
+function decodingError(error: unknown): string {
+  const message = errorMessage(error);
+  return message === 'Unknown error' ? 'its data are damaged or a premature end cuts them short' : message;
 }
 
 function unreadable(where: string, why: string): UserError {
