@@ -84,7 +84,7 @@ const head: Case = {
   compute: (x, w, bias, labels) => {
     const loss = (x: tf.Tensor, w: tf.Tensor, bias: tf.Tensor): tf.Tensor => {
       const logits = tf.add(tf.matMul(tf.mean(x, [1, 2]) as tf.Tensor2D, w as tf.Tensor2D), bias);
-      const target = tf.oneHot(tf.cast(labels!, 'int32') as tf.Tensor1D, 10);
+      const target = tf.oneHot(tf.cast(labels!, 'int32') as tf.Tensor1D, 10, 0.91, 0.01, 'float32');
       return tf.neg(tf.mean(tf.sum(tf.mul(target, tf.logSoftmax(logits)), -1)));
     };
     const { value, grads } = tf.valueAndGrads(loss)([x!, w!, bias!]);

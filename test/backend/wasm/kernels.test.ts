@@ -192,6 +192,19 @@ describe('wasm copies', () => {
     await agree((x, i) => tf.gather(x!, i as tf.Tensor1D), [whole([9], 100, 1), whole([30], 9, 2)]);
   });
 
+  it('mark places as floats, integers and truths, and leave out those outside', async () => {
+    const indices: Host = { shape: [2, 3], dtype: 'int32', data: [0, 4, 2, -1, 5, 1] };
+    const compute = (i?: tf.Tensor): tf.Tensor[] => {
+      const places = i as tf.Tensor1D;
+      return [
+        tf.oneHot(places, 5, 0.9, 0.025, 'float32'),
+        tf.oneHot(places, 5),
+        tf.oneHot(places, 5, 1, 0, 'bool'),
+      ];
+    };
+    await agree(compute, [indices]);
+  });
+
   it('refuse an index outside', async () => {
     await tf.setBackend('wasm');
     assert.throws(

@@ -15,6 +15,7 @@ import { fusedBatchNorm } from './kernels/fusedBatchNorm.js';
 import { gather, unsortedSegmentSum } from './kernels/gather.js';
 import { identity } from './kernels/identity.js';
 import { batchMatMul, fusedMatMul } from './kernels/matMul.js';
+import { oneHot } from './kernels/oneHot.js';
 import { mean, reduction } from './kernels/reductions.js';
 import { logicalAnd, select } from './kernels/select.js';
 import { type Kernel, replaceKernel } from './simd.js';
@@ -38,6 +39,7 @@ const kernels: Record<string, (original: Kernel) => Kernel> = {
   [tf.Tile]: tile,
   [tf.GatherV2]: gather,
   [tf.UnsortedSegmentSum]: unsortedSegmentSum,
+  [tf.OneHot]: () => oneHot,
   [tf.Select]: select,
   [tf.LogicalAnd]: logicalAnd,
   [tf.Identity]: identity,
