@@ -1,0 +1,125 @@
+/**
+ * The exported page's own script. It draws the figures with the bundle that is on the page, in the colours of the
+ * theme (the house style's colours are a closed list, so a figure's JSON is recoloured by replacing them), wide or
+ * narrow; switches the theme; and folds all code. It is written here as a function, so that it is type-checked, and
+ * goes onto the page as its text.
+ */
+
+/** What the function below needs of a browser, as Node's types have none of it. */
+interface PageElement {
+  readonly dataset: Record<string, string | undefined>;
+  readonly clientWidth: number;
+  textContent: string | null;
+  open?: boolean;
+  querySelector(selector: string): PageElement | null;
+  querySelectorAll(selector: string): Iterable<PageElement>;
+  addEventListener(type: string, listener: () => void): void;
+  setAttribute(name: string, value: string): void;
+}
+
+interface PageWindow {
+  readonly document: { readonly documentElement: PageElement } & PageElement;
+  readonly localStorage: { getItem(key: string): string | null; setItem(key: string, value: string): void };
+  readonly Plotly?: {
+    react(element: PageElement, data: unknown, layout: unknown, config: unknown): Promise<unknown>;
+  };
+  matchMedia(query: string): { matches: boolean; addEventListener(type: string, listener: () => void): void };
+  addEventListener(type: string, listener: () => void): void;
+  setTimeout(action: () => void, milliseconds: number): number;
+  clearTimeout(timer: number): void;
+}
+
+function page(window: PageWindow, darkColors: Record<string, string>): void {
+  const { document } = window;
+  const root = document.documentElement;
+  const prefersDark = window.matchMedia('(prefers-color-scheme: dark)');
+  const isDark = (): boolean => (root.dataset.theme ? root.dataset.theme === 'dark' : prefersDark.matches);
+
+  const draw = (): void => {
+    for (const figure of document.querySelectorAll('figure.plot')) {
+      const area = figure.querySelector('.plot-area')!;
+      let json = figure.querySelector('script')!.textContent ?? '';
+      if (isDark())
+        json = json.replace(/"(#[0-9a-fA-F]{6}|rgba\(255,255,255,[^"]*\))"/g, (all, color: string) => {
+          const dark = darkColors[color.toLowerCase()];
+          return dark === undefined ? all : `"${dark}"`;
+        });
+      const { data, layout } = JSON.parse(json);
+      const narrow = area.clientWidth < 560;
+      delete layout.title;
+      delete layout.width;
+      layout.autosize = true;
+      layout.margin = { ...layout.margin, t: 16, ...(narrow && { l: 44, r: 8 }) };
+      if (layout.height) layout.height = Math.max(260, layout.height - 60);
+      if (narrow) {
+        layout.legend = {
+          ...layout.legend,
+          orientation: 'h',
+          x: 0,
+          xanchor: 'left',
+          y: -0.28,
+          yanchor: 'top',
+        };
+        layout.font = { ...layout.font, size: 12 };
+      }
+      const config = { displaylogo: false, responsive: true, displayModeBar: narrow ? false : 'hover' };
+      void window.Plotly?.react(area, data, layout, config);
+    }
+  };
+
+  const remember = (theme?: string): string | null => {
+    try {
+      if (theme !== undefined) window.localStorage.setItem('oabn-theme', theme);
+      return window.localStorage.getItem('oabn-theme');
+    } catch {
+      return null; // a page opened as a file may have no storage
+    }
+  };
+  const setTheme = (theme: string): void => {
+    root.dataset.theme = theme;
+    document.querySelector('#theme')!.textContent = theme === 'dark' ? 'Light' : 'Dark';
+    draw();
+  };
+  setTheme(remember() ?? (prefersDark.matches ? 'dark' : 'light'));
+  document.querySelector('#theme')!.addEventListener('click', () => {
+    const theme = isDark() ? 'light' : 'dark';
+    remember(theme);
+    setTheme(theme);
+  });
+  prefersDark.addEventListener('change', () => {
+    if (remember() === null) setTheme(prefersDark.matches ? 'dark' : 'light');
+  });
+
+  const fold = document.querySelector('#fold')!;
+  fold.addEventListener('click', () => {
+    const open = fold.dataset.folded === 'true';
+    fold.dataset.folded = String(!open);
+    fold.textContent = open ? 'Hide code' : 'Show code';
+    for (const code of document.querySelectorAll('details.code')) code.open = open;
+  });
+
+  let timer = 0;
+  let narrow = root.clientWidth < 640;
+  window.addEventListener('resize', () => {
+    window.clearTimeout(timer);
+    timer = window.setTimeout(() => {
+      if (root.clientWidth < 640 !== narrow) draw();
+      narrow = root.clientWidth < 640;
+    }, 200);
+  });
+  if (narrow) for (const contents of document.querySelectorAll('nav details')) contents.open = false;
+}
+
+/** The house style's colours on a dark page; what is not here stays. */
+const darkColors: Readonly<Record<string, string>> = {
+  '#ffffff': '#14171b',
+  '#1b1b1b': '#e4e7eb',
+  '#444444': '#8b949e',
+  '#555555': '#a3acb8',
+  '#e6e6e6': '#2e343c',
+  '#000000': '#e4e7eb',
+  '#0072b2': '#4aa3df',
+  'rgba(255,255,255,0.8)': 'rgba(20,23,27,0.8)',
+};
+
+export const pageScript = `(${page.toString()})(window, ${JSON.stringify(darkColors)});`;

@@ -1,0 +1,26 @@
+/** Notebooks: the kernel for Jupyter, running notebooks from Node alone, pages from them, and what cells show. */
+export { notebookProgress, type NotebookProgressOptions, show, showTable } from './display/index.js';
+export * from './execute.js';
+export { exportHtml, type ExportOptions } from './html/index.js';
+export * from './kernelName.js';
+export {
+  installKernel,
+  type InstallOptions,
+  jupyterDataFolder,
+  type KernelspecOptions,
+  type KernelState,
+  type KernelStatus,
+  kernelStatus,
+  uninstallKernel,
+} from './kernelspec.js';
+export * from './notebookFile.js';
+export type {
+  DisplayOutput,
+  ErrorOutput,
+  MimeBundle,
+  Output,
+  ResultOutput,
+  StreamOutput,
+} from './outputs.js';
+export * from './run.js';
+export * from './session.js';

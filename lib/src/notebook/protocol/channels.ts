@@ -1,0 +1,83 @@
+/**
+ * The ZeroMQ sockets of a Jupyter client: shell (requests that wait their turn), control (requests that do not) and
+ * iopub (what cells print and show). Two channels are left out on purpose: stdin, because tslab never asks for
+ * input, and the heartbeat, because a kernel that computes does not answer it, while a dead one is seen at once by
+ * the end of its process.
+ */
+import { createRequest, decodeMessage, encodeMessage, type Message } from './message.js';
+import type { Connection } from './connection.js';
+
+export interface Channels {
+  /** Sends a request; resolves to the reply to it. Rejects when the channels are closed before. */
+  request(type: string, content: Message['content'], channel?: 'shell' | 'control'): Promise<Message>;
+  /** Like `request`, with the id of the request, which the outputs of a cell name as their parent. */
+  send(
+    type: string,
+    content: Message['content'],
+    channel?: 'shell' | 'control',
+  ): { readonly id: string; readonly reply: Promise<Message> };
+  /** Calls `listener` with every iopub message. */
+  onOutput(listener: (message: Message) => void): void;
+  /** Closes the sockets; requests without a reply are rejected with `reason`. */
+  close(reason: Error): void;
+}
+
+interface Waiting {
+  resolve(message: Message): void;
+  reject(error: Error): void;
+}
+
+/** Connects to a kernel. ZeroMQ connects in the background: the kernel may come up later. */
+export async function openChannels(connection: Connection): Promise<Channels> {
+  const { Dealer, Subscriber } = await import('zeromq');
+  const { transport, ip, key } = connection;
+  const shell = new Dealer({ linger: 0 });
+  const control = new Dealer({ linger: 0 });
+  const iopub = new Subscriber({ linger: 0, receiveHighWaterMark: 0 });
+  shell.connect(`${transport}://${ip}:${connection.shell_port}`);
+  control.connect(`${transport}://${ip}:${connection.control_port}`);
+  iopub.connect(`${transport}://${ip}:${connection.iopub_port}`);
+  iopub.subscribe();
+
+  const session = `oabn-${process.pid}`;
+  const waiting = new Map<string, Waiting>();
+  const listeners: ((message: Message) => void)[] = [];
+  const pump = async (
+    socket: AsyncIterable<Uint8Array[]>,
+    take: (message: Message) => void,
+  ): Promise<void> => {
+    for await (const frames of socket) take(decodeMessage(frames, key));
+  };
+  const settle = (message: Message): void => {
+    const id = message.parent.msg_id ?? '';
+    waiting.get(id)?.resolve(message);
+    waiting.delete(id);
+  };
+  const abandon = (reason: Error): void => {
+    for (const { reject } of waiting.values()) reject(reason);
+    waiting.clear();
+  };
+  for (const socket of [shell, control]) pump(socket, settle).catch(abandon);
+  pump(iopub, (message) => listeners.forEach((listener) => listener(message))).catch(abandon);
+
+  // A socket sends one message at a time.
+  const sending = { shell: Promise.resolve(), control: Promise.resolve() };
+  const send: Channels['send'] = (type, content, channel = 'shell') => {
+    const message = createRequest(type, content, session);
+    const socket = channel === 'shell' ? shell : control;
+    const reply = new Promise<Message>((resolve, reject) => {
+      waiting.set(message.header.msg_id, { resolve, reject });
+      sending[channel] = sending[channel].then(() => socket.send(encodeMessage(message, key))).catch(reject);
+    });
+    return { id: message.header.msg_id, reply };
+  };
+  return {
+    send,
+    request: (type, content, channel) => send(type, content, channel).reply,
+    onOutput: (listener) => listeners.push(listener),
+    close(reason) {
+      for (const socket of [shell, control, iopub]) socket.close();
+      abandon(reason);
+    },
+  };
+}
