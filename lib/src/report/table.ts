@@ -32,22 +32,25 @@ interface Column {
 export function tableHtml(rows: readonly Row[] | DataFrameLike): string {
   const columns = columnsOf(rows);
   const id = `oabn-${randomUUID()}`;
-  const align = ({ numeric }: Column): string => `style="text-align: ${numeric ? 'right' : 'left'}; padding: 0.25em 0.8em"`;
+  const align = ({ numeric }: Column, more = ''): string =>
+    `style="text-align: ${numeric ? 'right' : 'left'}; padding: 0.25em 0.8em${more}"`;
   const head = columns.map(
     (column) =>
-      `<th scope="col" tabindex="0" title="Click to sort" ${align(column)}>${escapeHtml(column.name)}</th>`,
+      `<th scope="col" tabindex="0" title="Click to sort" ${align(column, headBorder)}>${escapeHtml(column.name)}</th>`,
   );
   const body = Array.from({ length: rowCount(columns) }, (_, i) => {
     const cells = columns.map((column) => `<td ${align(column)}>${escapeHtml(column.cells[i]!)}</td>`);
     return `<tr>${cells.join('')}</tr>`;
   });
-  return `<table id="${id}" style="${tableStyle}"><thead><tr>${head.join('')}</tr></thead>
+  return `<table id="${id}" class="oabn-table" style="${tableStyle}"><thead><tr>${head.join('')}</tr></thead>
 <tbody>
 ${body.join('\n')}
 </tbody></table>
 <script>(${sortOnClick})(document.getElementById('${id}'))</script>`;
 }
 
+/** Grey with half its colour shows on light and dark alike. */
+const headBorder = '; border-bottom: 1px solid rgba(128, 128, 128, 0.6)';
 const tableStyle = 'border-collapse: collapse; font-variant-numeric: tabular-nums; margin: 0.5em 0';
 
 /** Runs in the page. Numbers sort by value, ∞ last, texts by the alphabet; a second click turns the order round. */

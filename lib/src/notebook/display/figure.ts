@@ -58,7 +58,11 @@ export function figureText(figure: Figure): string {
 /** Six significant digits are more than a screen shows, and a third of the bytes. */
 function roundNumbers(figure: Figure): Figure {
   const short = (_key: string, value: unknown): unknown =>
-    typeof value === 'number' && Number.isFinite(value) ? Number(value.toPrecision(6)) : value;
+    typeof value === 'number'
+      ? Number(value.toPrecision(6))
+      : ArrayBuffer.isView(value)
+        ? Array.from(value as Float32Array)
+        : value;
   return JSON.parse(JSON.stringify(figure, short)) as Figure;
 }
 

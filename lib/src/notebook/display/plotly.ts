@@ -1,6 +1,6 @@
 /**
- * Plotly for a page without network: the package's own file, once. It is the bundle of the cartesian traces,
- * 1.5 MB of text, and travels compressed (gzip, then base64), so that a notebook saved by Jupyter stays small.
+ * Plotly for a page without network: the package's own file, once. It is 10 MB of text, and Jupyter's server drops
+ * what exceeds 3 MB in three seconds, so it travels compressed (gzip, then base64) and the browser unpacks it.
  * `window.oabnPlotly` is the promise of it; figures wait for that, and keep their still picture where it never comes.
  */
 import { readFileSync } from 'node:fs';
@@ -12,10 +12,12 @@ export const plotlyMark = 'data-oabn-plotly';
 
 let script: string | undefined;
 
-/** The script element that brings Plotly to a page, about 0.7 MB. A second one on a page does nothing. */
+/** The script element that brings Plotly to a page, about 2.5 MB. A second one on a page does nothing. */
 export function plotlyScript(): string {
   script ??= scriptOf(
-    gzipSync(readFileSync(createRequire(import.meta.url).resolve('plotly.js-cartesian-dist-min')), { level: 9 }),
+    gzipSync(readFileSync(createRequire(import.meta.url).resolve('plotly.js-dist')), {
+      level: 9,
+    }),
   );
   return script;
 }

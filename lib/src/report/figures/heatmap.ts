@@ -27,14 +27,26 @@ export function kernelGridFigure({ values, inChannels, rows, colorTitle, ...titl
     ticktext: Array.from({ length: count }, (_, i) => String(i + 1)),
     showgrid: false,
     showline: false,
+    constrain: 'domain',
   });
   const colorbar = { title: { text: colorTitle, side: 'right' }, thickness: 14 };
-  const heatmap = { type: 'heatmap', z, colorscale: 'Viridis', zmin: 0, colorbar, hoverongaps: false, xgap: 0.5, ygap: 0.5 };
+  const heatmap = { type: 'heatmap', z, colorscale: 'Viridis', zmin: 0, zmax: largest(values), colorbar, hoverongaps: false, xgap: 0.5, ygap: 0.5 };
   const layout = layoutOf(titles, {
     xaxis: axis(titles.xTitle, ticks(inChannels)),
     yaxis: axis(titles.yTitle, { ...ticks(rows), autorange: 'reversed', scaleanchor: 'x' }),
-    height: 190 + rows * 62,
-    margin: { l: 70, r: 24, t: 84, b: 60 },
+    height: heightFor(rows, inChannels),
   });
   return { data: [heatmap], layout };
+}
+
+/** The height at which square cells fill the figure's width, within reason. */
+function heightFor(rows: number, columns: number): number {
+  const cell = Math.min(20, 650 / (columns * pitch - 1));
+  return Math.round(160 + Math.max(110, cell * (rows * pitch - 1)));
+}
+
+function largest(values: ArrayLike<number>): number {
+  let most = 0;
+  for (let i = 0; i < values.length; i++) most = Math.max(most, values[i]!);
+  return most;
 }

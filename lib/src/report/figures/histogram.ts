@@ -13,24 +13,31 @@ export interface HistogramOptions extends Titles {
   readonly logCounts?: boolean;
 }
 
+/** Half a weight: where the steps of a log axis stand, so that a bin of one weight is seen, alone or beside others. */
+const logFloor = 0.5;
+
 export function histogramFigure({ series, binWidth, logCounts = true, ...titles }: HistogramOptions): Figure {
+  const floor = logCounts ? logFloor : 0;
+  let most = 1;
   const data = series.map(({ name, values }, i) => {
     const { centres, counts } = binCounts(values, binWidth);
-    // Plotly drops what a log axis cannot show, and so would join the bins across an empty one.
-    const y = Array.from(counts, (count) => (count > 0 ? count : logCounts ? null : 0));
+    most = counts.reduce((a, b) => Math.max(a, b), most);
+    // An empty bin at both ends, from which the steps rise.
+    const x = [centres[0]! - binWidth, ...centres, centres.at(-1)! + binWidth];
+    const all = [0, ...counts, 0];
     return {
       type: 'scatter',
       mode: 'lines',
       name,
-      x: centres,
-      y,
+      x,
+      y: all.map((count) => Math.max(count, floor)),
+      customdata: all,
       line: { shape: 'hvh', color: colorAt(i), width: 2 },
-      fill: 'none',
-      hovertemplate: `${name}<br>%{x}: %{y} weights<extra></extra>`,
+      hovertemplate: `${name}<br>%{x}: %{customdata} weights<extra></extra>`,
     };
   });
-  const yaxis = axis(titles.yTitle, logCounts ? { type: 'log', dtick: 1, rangemode: 'tozero' } : {});
-  return { data, layout: layoutOf(titles, { yaxis }) };
+  const log = { type: 'log', dtick: 1, range: [Math.log10(logFloor), Math.log10(most) + 0.3] };
+  return { data, layout: layoutOf(titles, { yaxis: axis(titles.yTitle, logCounts ? log : { rangemode: 'tozero' }) }) };
 }
 
 /** Counts of `values` in bins of `width` centred at its multiples, from the least to the greatest. */

@@ -33,15 +33,16 @@ export function layoutOf(
   { title, subtitle, xTitle, yTitle }: Titles,
   more: Readonly<Record<string, unknown>> = {},
 ): Record<string, unknown> {
+  const lines = wrap(subtitle);
   return {
-    title: { text: title, subtitle: { text: subtitle, font: { ...font, size: 12, color: '#555555' } }, x: 0.02, xanchor: 'left' },
+    title: { text: title, subtitle: { text: lines.join('<br>'), font: { ...font, size: 12, color: '#555555' } }, x: 0.02, xanchor: 'left' },
     font,
     paper_bgcolor: '#ffffff',
     plot_bgcolor: '#ffffff',
     colorway: [...palette],
     width: 820,
     height: 460,
-    margin: { l: 70, r: 24, t: 84, b: 64 },
+    margin: marginsOf(lines.length),
     legend: { orientation: 'v', bgcolor: 'rgba(255,255,255,0.8)' },
     xaxis: axis(xTitle),
     yaxis: axis(yTitle),
@@ -49,7 +50,20 @@ export function layoutOf(
   };
 }
 
+/** Margins that leave room for a subtitle of so many lines. */
+const marginsOf = (lines: number): Record<string, number> => ({ l: 70, r: 24, t: 70 + 17 * lines, b: 64 });
+
+/** A text in lines of at most `most` characters: as many as fit on a figure in the subtitle's size. */
+export function wrap(text: string, most = 125): string[] {
+  const lines = [''];
+  for (const word of text.split(' ')) {
+    if (lines.at(-1) !== '' && lines.at(-1)!.length + 1 + word.length > most) lines.push('');
+    lines.push([lines.pop(), word].filter(Boolean).join(' '));
+  }
+  return lines;
+}
+
 /** An axis with its title. */
 export function axis(title: string, more: Readonly<Record<string, unknown>> = {}): Record<string, unknown> {
-  return { title: { text: title }, showline: true, linecolor: '#444444', gridcolor: '#e6e6e6', zeroline: false, automargin: true, ...more };
+  return { title: { text: title, standoff: 14 }, showline: true, linecolor: '#444444', gridcolor: '#e6e6e6', zeroline: false, automargin: true, ...more };
 }

@@ -65,7 +65,8 @@ function stepPath(run: readonly Point[]): string {
   return `M${xy(run[0]!)}${steps.join('')}`;
 }
 
-const dashes = (dash: string | undefined, width: number): string | undefined =>
+/** Plotly's name of a dash as SVG has it. */
+export const dashes = (dash: string | undefined, width: number): string | undefined =>
   dash === 'dash' ? `${3 * width} ${2 * width}` : dash === 'dot' ? `${width} ${width}` : undefined;
 
 /** A marker by its name in Plotly, `size` pixels across. */

@@ -60,20 +60,35 @@ export interface LayoutSpec {
 
 const drawnTypes = ['scatter', 'bar', 'heatmap'];
 
-/** The traces of a figure that a still picture can show, and the types of those that it cannot. */
+/**
+ * The traces of a figure that a still picture can show, and the types of those that it cannot. A reader's own figure
+ * may leave out what ours always have: x counts from 0 then, and a title may be a bare text.
+ */
 export function readFigure({ data, layout }: Figure): { traces: TraceSpec[]; missing: string[]; layout: LayoutSpec } {
   const typed = data.map((trace) => ({ type: 'scatter', ...trace }));
+  const axes = [layout.xaxis, layout.yaxis].map((axis) => withTitle((axis ?? {}) as Record<string, unknown>));
   return {
-    traces: typed.filter(({ type }) => drawnTypes.includes(type)) as unknown as TraceSpec[],
+    traces: typed.filter(({ type }) => drawnTypes.includes(type)).map((trace) => withPoints(trace) as unknown as TraceSpec),
     missing: typed.map(({ type }) => type).filter((type) => !drawnTypes.includes(type)),
-    layout: layout as LayoutSpec,
+    layout: { ...withTitle(layout), xaxis: axes[0], yaxis: axes[1] } as LayoutSpec,
   };
+}
+
+const withTitle = ({ title, ...rest }: Readonly<Record<string, unknown>>): Record<string, unknown> => ({
+  ...rest,
+  title: typeof title === 'string' ? { text: title } : title,
+});
+
+function withPoints({ x, y, z, ...rest }: { readonly [key: string]: unknown; readonly type: string }): Record<string, unknown> {
+  const list = (values: unknown): unknown[] => Array.from((values ?? []) as ArrayLike<unknown>);
+  if (rest.type === 'heatmap') return { ...rest, z: list(z).map(list) };
+  return { ...rest, x: x === undefined ? list(y).map((_, i) => i) : list(x), y: list(y) };
 }
 
 /** The title of a figure, without its markup; «Figure» when it has none. */
 export function figureTitle({ layout }: Figure): string {
-  const { title } = layout as { title?: string | { text?: string } };
-  return plainLines(typeof title === 'string' ? title : (title?.text ?? 'Figure')).join(' ');
+  const { title } = withTitle(layout) as LayoutSpec;
+  return plainLines(title?.text ?? 'Figure').join(' ');
 }
 
 /** Plotly's markup in a text: `<br>` starts a line, other tags are dropped. */

@@ -1,0 +1,97 @@
+/** Scatter and bar traces over two axes, with a legend at the right. */
+import { axes, axisColor, type Box, boxOf, grid } from './axes.js';
+import { barMarks, dashes, marker, scatterMarks, traceColor } from './marks.js';
+import { axisKind, type Extent, type Scale, scaleOf } from './scale.js';
+import type { AxisSpec, BarSpec, LayoutSpec, ScatterSpec } from './spec.js';
+import { element, hundredths, line, text, textWidth } from './svg.js';
+
+type Cartesian = ScatterSpec | BarSpec;
+
+export function cartesianBody(traces: readonly Cartesian[], layout: LayoutSpec, width: number, height: number): string {
+  const { xaxis = {}, yaxis = {}, barmode = 'group' } = layout;
+  const bars = traces.filter((trace) => trace.type === 'bar');
+  const xExtent: Extent = { values: traces.flatMap(({ x }) => [...x]), bars: bars.length > 0 };
+  const yExtent: Extent = { values: yValues(traces, bars, barmode), bars: bars.length > 0 };
+
+  const names = traces.length > 1 ? traces.map(({ name = '' }) => name) : [];
+  const legendWidth = names.length > 0 ? 52 + Math.max(...names.map((name) => textWidth(name, 13))) : 0;
+  const verticals = boxOf(layout, width, height, 0, 0);
+  const yTicks = (top: number, bottom: number): Scale => scaleOf(yaxis, yExtent, bottom, top, 9);
+  const labels = yTicks(verticals.top, verticals.bottom).ticks.map((tick) => textWidth(tick.text, 13));
+  const box = boxOf(layout, width, height, 44 + Math.max(0, ...labels), legendWidth);
+  const xTickCount = (box.right - box.left) / labelWidth(xaxis, xExtent);
+  const scales = { x: scaleOf(xaxis, xExtent, box.left, box.right, xTickCount), y: yTicks(box.top, box.bottom) };
+
+  const zero = yaxis.zeroline ? scales.y.place(0) : undefined;
+  return [
+    grid(scales.x, scales.y, box),
+    zero !== undefined && zero >= box.top && zero <= box.bottom ? line(box.left, zero, box.right, zero, axisColor) : '',
+    clipped(
+      box,
+      barMarks(bars, barmode, scales),
+      ...traces.map((trace, i) => (trace.type === 'scatter' ? scatterMarks(trace, i, scales) : '')),
+    ),
+    axes(scales.x.ticks, scales.y.ticks, xaxis, yaxis, box),
+    names.length > 0 ? legend(traces, box) : '',
+  ].join('');
+}
+
+/** The width that a label under the x axis needs, with the space around it. */
+function labelWidth(xaxis: AxisSpec, extent: Extent): number {
+  if (axisKind(xaxis, extent) !== 'category') return 64;
+  return Math.max(...extent.values.map((value) => textWidth(String(value), 13) + 14));
+}
+
+/** What the y axis has to show: values, ends of error bars, tops of stacks. */
+function yValues(traces: readonly Cartesian[], bars: readonly BarSpec[], mode: 'group' | 'relative'): number[] {
+  const shown = mode === 'relative' ? traces.filter((trace) => trace.type !== 'bar') : traces;
+  const single = shown.flatMap(({ y, error_y }) =>
+    y.flatMap((value, i) => (value === null ? [] : [value, value + (error_y?.array[i] ?? 0), value - (error_y?.array[i] ?? 0)])),
+  );
+  if (mode !== 'relative') return single;
+  const ends = new Map<string, number>();
+  for (const { x, y } of bars) {
+    y.forEach((value, i) => {
+      const key = `${x[i]} ${value < 0}`;
+      ends.set(key, (ends.get(key) ?? 0) + value);
+    });
+  }
+  return [...single, ...ends.values()];
+}
+
+/** Marks may pass the box by half a marker, but not run into titles and legend. */
+function clipped(box: Box, ...marks: readonly string[]): string {
+  const rect = element('rect', {
+    x: box.left - 6,
+    y: box.top - 6,
+    width: box.right - box.left + 12,
+    height: box.bottom - box.top + 12,
+  });
+  const path = element('clipPath', { id: 'box' }, rect);
+  return element('defs', {}, path) + element('g', { 'clip-path': 'url(#box)' }, ...marks);
+}
+
+function legend(traces: readonly Cartesian[], box: Box): string {
+  return traces
+    .map((trace, i) => {
+      const [x, y] = [box.right + 16, box.top + 10 + 21 * i];
+      const color = traceColor(trace, i);
+      const sample =
+        trace.type === 'bar'
+          ? element('rect', { x: x + 6, y: y - 6, width: 12, height: 12, fill: color })
+          : scatterSample(trace, x, y, color);
+      return sample + text(x + 30, y + 4.5, trace.name ?? '', { size: 13 });
+    })
+    .join('');
+}
+
+function scatterSample(trace: ScatterSpec, x: number, y: number, color: string): string {
+  const { mode = 'lines' } = trace;
+  const stroke = mode.includes('lines') ? lineSample(trace, x, y, color) : '';
+  return stroke + (mode.includes('markers') ? marker({ x: x + 12, y }, trace.marker, color) : '');
+}
+
+function lineSample({ line: { width = 2, dash } = {} }: ScatterSpec, x: number, y: number, color: string): string {
+  const d = `M${hundredths(x)} ${hundredths(y)}h24`;
+  return element('path', { d, stroke: color, 'stroke-width': width, 'stroke-dasharray': dashes(dash, width) });
+}
