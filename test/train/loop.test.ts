@@ -11,7 +11,7 @@ import {
 import { mergeNetwork } from '../../lib/src/merge/index.js';
 import { calibrate, stateSize } from '../../lib/src/quantize/index.js';
 import {
-  type Batch,
+  type LabelledBatch,
   disposeState,
   downloadState,
   finetunedNetwork,
@@ -38,7 +38,7 @@ const arch: Architecture = normalizeArchitecture({
 const options: StepOptions = { momentum: 0.9, weightDecay: 1e-4, labelSmoothing: 0 };
 
 /** Two classes that the mean brightness tells apart: batches are a pure function of epoch and index. */
-async function* batches(epoch: number, startBatch: number, count = 5): AsyncIterable<Batch> {
+async function* batches(epoch: number, startBatch: number, count = 5): AsyncIterable<LabelledBatch> {
   for (let index = startBatch; index < count; index++) {
     const stream = random(1, epoch, index);
     const labels = Int32Array.from({ length: 8 }, () => stream.integer(2));

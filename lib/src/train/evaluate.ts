@@ -1,6 +1,6 @@
 /** Accuracy of a network over a dataset. */
 import { tf } from '../backend/index.js';
-import type { Batch, ImageShape } from './loop.js';
+import type { ImageShape, LabelledBatch } from './loop.js';
 
 export interface Accuracy {
   /** Share of images whose largest logit is at the label, in [0, 1]. */
@@ -14,7 +14,7 @@ export interface Accuracy {
  */
 export async function evaluate(
   logitsOf: (images: tf.Tensor4D) => tf.Tensor2D | Promise<tf.Tensor2D>,
-  batches: AsyncIterable<Batch>,
+  batches: AsyncIterable<LabelledBatch>,
   batchSize: number,
   imageShape: ImageShape,
 ): Promise<Accuracy> {

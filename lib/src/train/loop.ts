@@ -5,16 +5,13 @@
  */
 import { tf } from '../backend/index.js';
 import { type Progress, silent, UserError } from '../base/index.js';
+import type { Batch } from '../data/index.js';
 import { learningRateAt, type Schedule } from './schedule.js';
 import { disposeState } from './state.js';
 import type { StepInput, StepResult, TrainState, TrainStep } from './step.js';
 
-export interface Batch {
-  /** [size,H,W,3], normalized. */
-  readonly images: Float32Array;
-  readonly labels: Int32Array;
-  readonly size: number;
-}
+/** What a step needs of a batch. */
+export type LabelledBatch = Pick<Batch, 'images' | 'labels' | 'size'>;
 
 /** [H, W, 3] */
 export type ImageShape = readonly [number, number, number];
@@ -48,7 +45,7 @@ export interface LoopOptions {
   readonly stepsPerEpoch: number;
   readonly imageShape: ImageShape;
   /** The batches of `epoch` (from 0) from `startBatch` on, all of `batchSize` images. */
-  readonly batches: (epoch: number, startBatch: number) => AsyncIterable<Batch>;
+  readonly batches: (epoch: number, startBatch: number) => AsyncIterable<LabelledBatch>;
   /** How the step with the given index is made to run, once for each function; default eagerly. */
   readonly prepare?: (
     step: TrainStep,
@@ -166,7 +163,7 @@ export async function train(
   return state;
 }
 
-function toInput(batch: Batch, imageShape: ImageShape, learningRate: number): StepInput {
+function toInput(batch: LabelledBatch, imageShape: ImageShape, learningRate: number): StepInput {
   return {
     images: tf.tensor4d(batch.images, [batch.size, ...imageShape]),
     labels: tf.tensor1d(batch.labels, 'int32'),

@@ -1,0 +1,120 @@
+/** `oabn eval` and `oabn quantize`: the accuracy of a checkpoint, as it is or after post-training quantization. */
+import type { Command } from 'commander';
+import { check } from '../base/index.js';
+import { takeCalibration } from '../data/index.js';
+import { measureAccuracy } from '../experiment/index.js';
+import { mergeNetwork } from '../merge/index.js';
+import {
+  calibrate,
+  checkBits,
+  loadAnyNetwork,
+  quantizeNetwork,
+  saveQuantizedNetwork,
+  stateSize,
+  weightMethods,
+} from '../quantize/index.js';
+import {
+  architectureOf,
+  archOption,
+  type CommonOptions,
+  dataOption,
+  eagerOption,
+  jsonOption,
+  labOf,
+  wholeNumber,
+} from './options.js';
+import { percent, print } from './output.js';
+
+interface EvalOptions extends CommonOptions {
+  readonly images?: string;
+}
+
+interface QuantizeOptions extends EvalOptions {
+  readonly bits: string;
+  readonly method: string;
+  readonly calibration: string;
+  readonly output?: string;
+}
+
+export function addEval(program: Command): void {
+  program
+    .command('eval <checkpoint>')
+    .description('accuracy of a three-branch, merged or quantized checkpoint on the test images')
+    .addOption(archOption)
+    .addOption(dataOption)
+    .option('--images <n>', 'test images to use; default all')
+    .addOption(eagerOption)
+    .addOption(jsonOption)
+    .addHelpText('after', '\nExample:\n  $ oabn eval small.safetensors --arch A0@0.25 --data cifar10 --json')
+    .action(async (checkpoint: string, options: EvalOptions) => {
+      const network = await loadAnyNetwork(checkpoint, architectureOf(options));
+      const { arch, form, quantization } = network;
+      const lab = await labOf(options);
+      checkClasses(arch.classes, lab.test.classes.length, lab.test.name);
+      const stateDict = form === 'merged' ? network.stateDict : mergeNetwork(arch, network.stateDict);
+      const result = await measureAccuracy(
+        lab,
+        { arch, stateDict, ...(quantization && { quantization }) },
+        imagesOf(options),
+      );
+      print(
+        result,
+        `${checkpoint}: ${percent(result.accuracy)} of ${result.images} images (${lab.test.provenance.dataset})`,
+        options.json,
+      );
+    });
+}
+
+export function addQuantize(program: Command): void {
+  program
+    .command('quantize <checkpoint>')
+    .description('post-training quantization of weights and activations, one set of values a layer')
+    .requiredOption('--bits <b>', '2 to 8')
+    .option('--method <name>', `of the weights: ${weightMethods.join(' or ')}`, 'uniform')
+    .option('--calibration <n>', 'training images for the ranges of the activations', '512')
+    .option('-o, --output <file>', 'write the quantized checkpoint')
+    .addOption(archOption)
+    .addOption(dataOption)
+    .option('--images <n>', 'test images to use; default all')
+    .addOption(eagerOption)
+    .addOption(jsonOption)
+    .addHelpText(
+      'after',
+      '\nExample:\n  $ oabn quantize small.safetensors --arch A0@0.25 --bits 4 --method uniform --data cifar10 --json',
+    )
+    .action(async (checkpoint: string, options: QuantizeOptions) => {
+      const bits = wholeNumber('--bits', options.bits);
+      checkBits(bits);
+      const weights = weightMethods.find((name) => name === options.method);
+      check(weights, `--method must be ${weightMethods.join(' or ')}, got ${options.method}`);
+      const { arch, form, stateDict } = await loadAnyNetwork(checkpoint, architectureOf(options));
+      const lab = await labOf(options);
+      checkClasses(arch.classes, lab.test.classes.length, lab.test.name);
+      const merged = form === 'merged' ? stateDict : mergeNetwork(arch, stateDict);
+      const batch = await takeCalibration(lab.train, wholeNumber('--calibration', options.calibration), 0);
+      const ranges = await calibrate(arch, merged, [batch]);
+      const network = quantizeNetwork(arch, merged, ranges, { bits, weights });
+      const { scheme, activations } = network;
+      const measured = { arch, stateDict: network.stateDict, quantization: { scheme, activations } };
+      const accuracy = await measureAccuracy(lab, measured, imagesOf(options));
+      if (options.output) await saveQuantizedNetwork(options.output, network);
+      const result = { ...accuracy, bits, method: weights, stateSize: stateSize(arch, network.stateDict) };
+      print(
+        result,
+        `${bits}-bit ${weights}: ${percent(result.accuracy)} of ${result.images} images, state size ${result.stateSize}`,
+        options.json,
+      );
+    });
+}
+
+function imagesOf({ images }: EvalOptions): number | null {
+  return images === undefined ? null : wholeNumber('--images', images);
+}
+
+/** @throws UserError when a network's classes are not the data's. */
+export function checkClasses(network: number, data: number, dataset: string): void {
+  check(
+    network === data,
+    `The network has ${network} classes, ${dataset} has ${data}; name the right data with --data`,
+  );
+}

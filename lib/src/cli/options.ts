@@ -1,0 +1,77 @@
+/** Options that several commands share, and how their texts become values. */
+import { existsSync } from 'node:fs';
+import { Option } from 'commander';
+import { check, consoleProgress } from '../base/index.js';
+import { type DatasetName, datasetNames } from '../data/index.js';
+import { type Lab, openLab } from '../experiment/index.js';
+import { type Architecture, parseArchitecture } from '../model/index.js';
+
+export interface CommonOptions {
+  readonly arch?: string;
+  readonly data?: string;
+  readonly runs?: string;
+  readonly profile?: string;
+  readonly eager?: boolean;
+  readonly json?: boolean;
+}
+
+export const archOption = new Option(
+  '--arch <name|json>',
+  'the network: A0, A0@0.25, or JSON with widths, depths and strides',
+);
+export const dataOption = new Option(
+  '--data <name|folder>',
+  `a dataset (${datasetNames.join(', ')}) or the folder that holds one; default OABN_DATA_DIR`,
+);
+export const jsonOption = new Option('--json', 'print the result as JSON on standard output');
+export const eagerOption = new Option('--eager', 'run operation by operation in tfjs instead of compiling');
+export const runsOption = new Option(
+  '--runs <folder>',
+  'the folder of the runs; default OABN_RUNS_DIR or runs',
+);
+export const profileOption = new Option(
+  '--profile <name>',
+  'smoke, quick or paper; default OABN_PROFILE or quick',
+);
+
+/** The architecture that `--arch` describes; undefined where it is not given. */
+export function architectureOf({ arch }: CommonOptions): Architecture | undefined {
+  return arch === undefined ? undefined : parseArchitecture(arch);
+}
+
+/** A lab as the options say. `--data` is a dataset's name, looked for in `OABN_DATA_DIR`, or a folder. */
+export async function labOf({ data, runs, profile, eager = false }: CommonOptions): Promise<Lab> {
+  return await openLab({
+    ...dataLocation(data),
+    ...(runs !== undefined && { runs }),
+    ...(profile !== undefined && { profile }),
+    eager,
+    progress: consoleProgress(),
+  });
+}
+
+/** What `--data` means: a name of a dataset, or a folder. */
+export function dataLocation(data: string | undefined): { dataset?: DatasetName; data?: string } {
+  if (data === undefined) return {};
+  const name = datasetNames.find((known) => known === data);
+  if (name) return { dataset: name };
+  check(
+    existsSync(data),
+    `--data ${data} is neither a dataset (${datasetNames.join(', ')}) nor a folder that exists`,
+  );
+  return { data };
+}
+
+/** A whole number from an option's text. @throws UserError naming the option. */
+export function wholeNumber(option: string, text: string): number {
+  const value = Number(text);
+  check(Number.isInteger(value), `${option} must be a whole number, got ${text}`);
+  return value;
+}
+
+/** s from an option's text: a number, or `inf` for plain BN. */
+export function threshold(text: string): number {
+  const value = /^(inf|infinity|∞)$/i.test(text) ? Infinity : Number(text);
+  check(value > 0, `s must be > 0 or inf, got ${text}`);
+  return value;
+}
