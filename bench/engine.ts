@@ -28,6 +28,12 @@ interface Request {
   readonly steps: number;
 }
 
+/** Wall and processor time of a step. */
+interface Timing {
+  readonly milliseconds: number;
+  readonly cpu: number;
+}
+
 const options = { momentum: 0.9, weightDecay: 1e-4, labelSmoothing: 0.1 };
 const scheme = { bits: 4, weights: 'kmeans' } as const;
 
@@ -45,7 +51,7 @@ function stepAndState({ kind, width }: Request): { step: TrainStep; state: Train
 }
 
 /** Takes steps one after the other, each from the state that the last one left; the first is not timed. */
-async function makeRunner(engine: string, request: Request): Promise<() => Promise<number>> {
+async function makeRunner(engine: string, request: Request): Promise<() => Promise<Timing>> {
   const { batch, threads } = request;
   const { step, state: begin } = stepAndState(request);
   const input = {
@@ -59,15 +65,15 @@ async function makeRunner(engine: string, request: Request): Promise<() => Promi
   const run: RunStep =
     engine === 'compiled' ? await compile(step, [begin, input], { threads }) : eagerly(step);
   let state = begin;
-  const once = async (): Promise<number> => {
-    const began = performance.now();
+  const once = async (): Promise<Timing> => {
+    const [began, used] = [performance.now(), process.cpuUsage()];
     const result = await run(state, input);
     await result.metrics.loss.data();
-    const milliseconds = performance.now() - began;
+    const [milliseconds, { user, system }] = [performance.now() - began, process.cpuUsage(used)];
     disposeState(state, result.state);
     tf.dispose([result.metrics.loss, result.metrics.correct]);
     state = result.state;
-    return milliseconds;
+    return { milliseconds, cpu: (user + system) / 1000 };
   };
   if (engine === 'compiled') await once();
   return once;
@@ -126,14 +132,15 @@ async function main(engine: string): Promise<void> {
     await useBackend('wasm');
   }
   console.log(JSON.stringify({ version: tf.version['tfjs'] }));
-  let made: { key: string; run: () => Promise<number> } | undefined;
+  let made: { key: string; run: () => Promise<Timing> } | undefined;
   for await (const line of createInterface({ input: process.stdin })) {
     const request = JSON.parse(line) as Request;
     const key = JSON.stringify({ ...request, steps: 0 });
     if (made?.key !== key) made = { key, run: await makeRunner(engine, request) };
-    const milliseconds: number[] = [];
-    for (let i = 0; i < request.steps; i++) milliseconds.push(await made.run());
-    console.log(JSON.stringify({ milliseconds }));
+    const timings: Timing[] = [];
+    for (let i = 0; i < request.steps; i++) timings.push(await made.run());
+    const [milliseconds, cpu] = [timings.map((each) => each.milliseconds), timings.map((each) => each.cpu)];
+    console.log(JSON.stringify({ milliseconds, cpu }));
   }
 }
 

@@ -1,7 +1,7 @@
 """The steps of bench/step.ts in PyTorch: the same networks, losses and updates, channels-last.
 
 Reads lines of JSON {"width", "kind": "pretrain" | "qat", "batch", "threads", "steps"} from standard input and answers
-each with a line {"milliseconds": [...]}, one per step. A network stays between lines that ask for the same one.
+each with a line {"milliseconds": [...], "cpu": [...]}, wall and processor time of each step. A network stays between lines that ask for the same one.
 """
 import json
 import math
@@ -125,12 +125,13 @@ def main():
         torch.set_num_threads(want["threads"])
         if key not in made:
             made = {key: make_step(*key)}
-        times = []
+        times, processor = [], []
         for _ in range(want["steps"]):
-            began = time.perf_counter()
+            began, used = time.perf_counter(), time.process_time()
             made[key]()
             times.append((time.perf_counter() - began) * 1000)
-        print(json.dumps({"milliseconds": times}), flush=True)
+            processor.append((time.process_time() - used) * 1000)
+        print(json.dumps({"milliseconds": times, "cpu": processor}), flush=True)
 
 
 main()

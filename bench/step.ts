@@ -30,15 +30,18 @@ const { values: flags } = parseArgs({
 const [batch, threads, rounds] = [Number(flags.batch), Number(flags.threads), Number(flags.rounds)];
 const python = process.env.PYTHON ?? 'python3';
 
-interface Answer {
-  readonly version?: string;
-  readonly milliseconds?: number[];
+interface Times {
+  /** Wall and processor time of each step, in milliseconds. */
+  readonly milliseconds: number[];
+  readonly cpu: number[];
 }
+
+type Answer = Partial<Times> & { readonly version?: string };
 
 interface Engine {
   readonly name: string;
   readonly version: string;
-  readonly ask: (request: object) => Promise<number[]>;
+  readonly ask: (request: object) => Promise<Times>;
   readonly stop: () => void;
 }
 
@@ -73,9 +76,9 @@ async function start(name: string): Promise<Engine | undefined> {
     stop: () => child.kill(),
     ask: async (request) => {
       child.stdin.write(`${JSON.stringify(request)}\n`);
-      const { milliseconds } = (await answer()) ?? {};
-      if (!milliseconds) throw new Error(`${name} ended without an answer`);
-      return milliseconds;
+      const { milliseconds, cpu } = (await answer()) ?? {};
+      if (!milliseconds || !cpu) throw new Error(`${name} ended without an answer`);
+      return { milliseconds, cpu };
     },
   };
 }
@@ -83,12 +86,10 @@ async function start(name: string): Promise<Engine | undefined> {
 const median = (numbers: readonly number[]): number =>
   [...numbers].sort((a, b) => a - b)[Math.floor(numbers.length / 2)]!;
 
-interface Measurement {
+interface Measurement extends Times {
   readonly kind: string;
   readonly width: number;
   readonly engine: string;
-  /** Of every timed step. */
-  readonly milliseconds: number[];
   readonly imagesPerSecond: number;
   /** Multiply–accumulates of forward, input and kernel gradient, twice, per second. */
   readonly gflops: number;
@@ -96,23 +97,26 @@ interface Measurement {
 
 /** All engines in turn, `rounds` times; slow ones take one step a round and at most two rounds. */
 async function measure(engines: readonly Engine[], kind: string, width: number): Promise<Measurement[]> {
-  const times = new Map(engines.map((engine) => [engine, [] as number[]]));
+  const times = new Map(engines.map((engine): [Engine, Times] => [engine, { milliseconds: [], cpu: [] }]));
   for (let round = 0; round < rounds; round++) {
     for (const engine of engines) {
       const slow = engine.name === 'stock' || engine.name === 'eager';
       if (slow && round >= 2) continue;
-      times.get(engine)!.push(...(await engine.ask({ kind, width, batch, threads, steps: slow ? 1 : 3 })));
+      const { milliseconds, cpu } = await engine.ask({ kind, width, batch, threads, steps: slow ? 1 : 3 });
+      times.get(engine)!.milliseconds.push(...milliseconds);
+      times.get(engine)!.cpu.push(...cpu);
     }
   }
   const macs = costOf(repvgg('A0', { width }), 32, kind === 'qat' ? 'merged' : 'training').macs;
   return engines.map((engine) => {
-    const milliseconds = times.get(engine)!;
+    const { milliseconds, cpu } = times.get(engine)!;
     const seconds = median(milliseconds) / 1000;
     return {
       kind,
       width,
       engine: engine.name,
       milliseconds,
+      cpu,
       imagesPerSecond: batch / seconds,
       gflops: (6 * macs * batch) / seconds / 1e9,
     };
@@ -120,13 +124,13 @@ async function measure(engines: readonly Engine[], kind: string, width: number):
 }
 
 function printTable(rows: readonly Measurement[]): void {
-  const time = (engine: string): number | undefined => {
+  const time = (engine: string, of: keyof Times = 'milliseconds'): number | undefined => {
     const row = rows.find((each) => each.engine === engine);
-    return row && median(row.milliseconds);
+    return row && median(row[of]);
   };
   const ratio = (slow: number | undefined, fast: number): string =>
     slow === undefined ? '–' : `${(slow / fast).toFixed(2)}×`;
-  for (const { kind, width, engine, milliseconds, imagesPerSecond, gflops } of rows) {
+  for (const { kind, width, engine, milliseconds, cpu, imagesPerSecond, gflops } of rows) {
     const own = median(milliseconds);
     const cells = [
       kind.padEnd(9),
@@ -137,6 +141,7 @@ function printTable(rows: readonly Measurement[]): void {
       `${gflops.toFixed(0)} GFLOP/s`.padStart(12),
       `vs stock ${ratio(time('stock'), own)}`.padStart(17),
       `vs PyTorch ${ratio(time('pytorch'), own)}`.padStart(19),
+      `CPU ${median(cpu).toFixed(0)} ms, ${ratio(time('pytorch', 'cpu'), median(cpu))}`.padStart(21),
     ];
     console.log(cells.join(' '));
   }
@@ -154,7 +159,8 @@ console.log(
   'Whole steps (forward, backward, update), after one that is not counted; engines in turn, medians of all steps.\n' +
     'GFLOP/s: 6 × multiply–accumulates of one forward pass. stock: tfjs-backend-wasm (one thread) with a kernel\n' +
     'gradient made of its own operations; eager: the library’s wasm kernels; pytorch: channels-last, float32,\n' +
-    'OMP_WAIT_POLICY=passive unless set.',
+    'OMP_WAIT_POLICY=passive unless set. CPU: processor time of a step, and PyTorch’s as a multiple of it; with one\n' +
+    'thread it is what a quiet machine would take, whatever else this one does.',
 );
 const results: Measurement[] = [];
 for (const kind of flags.kinds.split(',')) {

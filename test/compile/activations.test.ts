@@ -97,6 +97,16 @@ describe('compile: activations', () => {
     );
   });
 
+  it('convolutions of many channels, whose arithmetic is saved', async () => {
+    const f = (x: tf.Tensor, w: tf.Tensor): tf.Tensor => tf.conv2d(x as tf.Tensor4D, w as tf.Tensor4D, 1, 1);
+    const step = (x: tf.Tensor, w: tf.Tensor, v: tf.Tensor): tf.Tensor[] => {
+      const scaled = tf.add(tf.mul(f(x, w), v), x);
+      return [f(x, w), tf.relu(tf.add(f(x, tf.neg(w)), v)), scaled, ...tf.grads(f)([x, w], tf.relu(scaled))];
+    };
+    const args = [sample([2, 6, 5, 100], 1), sample([3, 3, 100, 100], 2), sample([100], 3)];
+    await checkStep(step as never, args, 2e-5);
+  });
+
   it('gradients of stride 2 and padding 1 on both kernel sizes', async () => {
     const f = (x: tf.Tensor, w: tf.Tensor, v: tf.Tensor): tf.Tensor =>
       tf.relu(

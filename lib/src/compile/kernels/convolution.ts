@@ -5,6 +5,7 @@ import type { KernelAttributes, KernelNode, Shape } from '../ir.js';
 import type { Builder } from '../onnx/builder.js';
 import { forwardConvolution, type Geometry, inputGradient, kernelGradient } from '../onnx/convolution.js';
 import type { Lowering, Source } from '../onnx/layout.js';
+import { suitsWinograd } from '../onnx/winograd.js';
 import type { Kernels } from './kernel.js';
 
 type Size4 = [number, number, number, number];
@@ -25,7 +26,7 @@ export const convolutionKernels: Kernels = {
       const [x, filter] = node.inputs;
       const geometry = geometryOf(l.typeOf(x!).shape, l.typeOf(filter!).shape, node.attributes);
       const kernel = l.plain(filter!);
-      setConvolution(l, node, (options) =>
+      setConvolution(l, node, geometry, (options) =>
         forwardConvolution(l.b, convolutionInput(l, x!), kernel, geometry, l.block, options),
       );
     },
@@ -55,7 +56,7 @@ export const convolutionKernels: Kernels = {
         l.set(node.outputs[0]!.id, { kind: 'blocked', name: blocked });
         return;
       }
-      setConvolution(l, node, (options) =>
+      setConvolution(l, node, geometry, (options) =>
         inputGradient(l.b, l.blocked(dy!), kernel, geometry, l.block, options)!,
       );
     },
@@ -118,16 +119,19 @@ function convolutionInput(l: Lowering, id: number): string {
 function setConvolution(
   l: Lowering,
   node: KernelNode,
+  geometry: Geometry,
   emit: Extract<Source, { kind: 'convolution' }>['emit'],
 ): void {
   const { id } = node.outputs[0]!;
+  const [n, h, w, c] = geometry.input as Size4;
+  const alone = suitsWinograd(geometry.kernel, [n, c, h, w], geometry);
   if (l.uses(id) > 1) {
     l.set(id, { kind: 'blocked', name: emit({}) });
     return;
   }
   l.set(id, {
     kind: 'affine',
-    affine: { terms: [{ source: { kind: 'convolution', emit }, scale: 1 }], offset: 0 },
+    affine: { terms: [{ source: { kind: 'convolution', emit, alone }, scale: 1 }], offset: 0 },
   });
 }
 

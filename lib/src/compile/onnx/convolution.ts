@@ -21,6 +21,7 @@ import {
   sliceOf,
   sliceTo,
 } from './layout.js';
+import { suitsWinograd, winogradConvolution } from './winograd.js';
 
 /** A convolution of [N,H,W,C] tensors. Spatial pairs are [height, width]. */
 export interface Geometry {
@@ -58,6 +59,9 @@ export function forwardConvolution(
   options: ConvOptions = {},
 ): string {
   const wholeInput = b.shapeOf(x)[1]! < block;
+  if (suitsWinograd(b.shapeOf(kernel), b.shapeOf(x), { strides, dilations, pads })) {
+    return winogradConvolution(b, x, scaledKernel(b, kernel, options.scale), pads, block, options);
+  }
   const filter = blockedKernel(b, scaledKernel(b, kernel, options.scale), block, wholeInput);
   const [n, h, w, c] = output as [number, number, number, number];
   const shape = [n, paddedChannels(c, block), h, w];
@@ -95,7 +99,12 @@ export function inputGradient(
     const taps = tapsOf(b, exchanged, row, column);
     const shape: Shape = [n, row.size, column.size, c];
     const attributes = { pads: [row.before, column.before, row.after, column.after] };
-    const filter = blockedKernel(b, scaledKernel(b, taps, options.scale), block);
+    const scaled = scaledKernel(b, taps, options.scale);
+    const stride1 = { strides: [1, 1], dilations: [1, 1], pads: attributes.pads };
+    if (single && suitsWinograd(b.shapeOf(taps), b.shapeOf(dy), stride1)) {
+      return winogradConvolution(b, dy, scaled, attributes.pads, block, options);
+    }
+    const filter = blockedKernel(b, scaled, block);
     const declared = [n, channels, shape[1]!, shape[2]!];
     return emitConvolution(b, dy, filter, declared, single ? options : {}, attributes);
   };

@@ -31,7 +31,12 @@ export interface ConvOptions {
 /** What an affine form adds up: a blocked tensor, or a convolution that is not emitted yet. */
 export type Source =
   | { readonly kind: 'tensor'; readonly name: string }
-  | { readonly kind: 'convolution'; readonly emit: (options: ConvOptions) => string };
+  | {
+      readonly kind: 'convolution';
+      readonly emit: (options: ConvOptions) => string;
+      /** It can add nothing to its result, so it is the one to begin a sum with. */
+      readonly alone?: boolean;
+    };
 
 export interface Affine {
   readonly terms: readonly { readonly source: Source; readonly scale: Vector }[];
@@ -189,7 +194,7 @@ export function scaleAffine(b: Builder, x: Affine, scale: Vector): Affine {
 /** Computes an affine form, then ReLU if asked for: a blocked tensor of `shape` [N, C padded, H, W]. */
 export function materialize(b: Builder, affine: Affine, shape: Shape, relu = false): string {
   const rank = ({ source, scale }: Affine['terms'][number]): number =>
-    source.kind === 'convolution' ? 2 : scale === 1 ? 0 : 1;
+    source.kind === 'convolution' ? (source.alone ? -1 : 2) : scale === 1 ? 0 : 1;
   const terms = [...affine.terms].sort((x, y) => rank(x) - rank(y));
   if (terms.length === 0) {
     const offset = b.reshape(vectorName(b, affine.offset, shape[1]!), [shape[1]!, 1, 1]);
