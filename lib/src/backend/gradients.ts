@@ -3,7 +3,7 @@
  * and uploads at every call (8 MB for one batch-norm statistic of 128 images). A broadcast is the same values, made
  * where the data is.
  */
-import * as tf from '@tensorflow/tfjs';
+import { tf } from './tf.js';
 
 /** `dy` of a reduction of `x` over `axis`, spread over the shape of x. */
 function spread(dy: tf.Tensor, x: tf.Tensor, axis: number | number[]): tf.Tensor {
@@ -30,7 +30,7 @@ function replaceGradient(
   });
 }
 
-/** Registers both; calling it again does no harm. */
+/** Registers both, for all backends; calling it again does no harm. */
 export function replaceReductionGradients(): void {
   replaceGradient(tf.Sum, (dy, x, { axis }) => spread(dy, x, axis));
   replaceGradient(tf.Mean, (dy, x, { axis }) => {

@@ -12,6 +12,7 @@ import {
   type Rejection,
   type StartedBackend,
 } from './backendInfo.js';
+import { replaceReductionGradients } from './gradients.js';
 import { startTensorflow } from './tensorflow.js';
 import { tf } from './tf.js';
 import { startWasm } from './wasm/start.js';
@@ -96,6 +97,7 @@ async function best(): Promise<BackendInfo> {
 
 /** Starts `name` and makes it tfjs's backend. @throws an Error that says why it cannot be used */
 export function startBackend(name: BackendName): Promise<StartedBackend> {
+  replaceReductionGradients();
   switch (name) {
     case 'tensorflow':
       return startTensorflow();
