@@ -167,6 +167,14 @@ const cases: Case[] = [
     () => [floats([-1, 0, 0, 2, 5]), floats([-7, -1, -0.5, 0, 1, 2, 4.9, 5, 6, Infinity])],
   ],
   [
+    'searchSorted among many',
+    (s: tf.Tensor, v: tf.Tensor) => [tf.searchSorted(s, v, 'left'), tf.searchSorted(s, v, 'right')],
+    () => [
+      floats(Array.from({ length: 70 }, (_, i) => i / 7)),
+      floats([-1, 0, 1, 1.01, 5.5, 9, 10, Infinity]),
+    ],
+  ],
+  [
     'searchSorted, rows',
     (s: tf.Tensor, v: tf.Tensor) => tf.searchSorted(s, v),
     () => [

@@ -305,12 +305,10 @@ function blockedOperand(l: Lowering, id: number, shape: Shape, whole: boolean): 
   if (whole) return { name: l.blocked(id), whole: true };
   const number = l.scalar(id);
   if (number !== undefined) {
-    const [dtype] = [l.typeOf(id).dtype];
-    return {
-      name: dtype === 'float32' ? b.floats([number], []) : b.cast(b.floats([number], []), dtype),
-      whole: true,
-    };
+    return { name: b.cast(b.floats([number], []), l.typeOf(id).dtype), whole: true };
   }
+  // Single numbers broadcast everywhere, and faster than vectors.
+  if (sizeOf(l.typeOf(id).shape) === 1) return { name: b.reshape(l.plain(id), []), whole: true };
   const vector = l.vector(id, shape[3]!);
   if (vector !== undefined) {
     const name = vectorName(b, vector, channels);

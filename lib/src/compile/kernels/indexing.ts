@@ -6,6 +6,7 @@ import type { Builder } from '../onnx/builder.js';
 import type { Lowering } from '../onnx/layout.js';
 import { fill } from './arrange.js';
 import { axisOf, type Kernels, plainKernel } from './kernel.js';
+import { reduce } from './reduce.js';
 
 export const indexingKernels: Kernels = {
   GatherV2: plainKernel(
@@ -109,6 +110,20 @@ export const indexingKernels: Kernels = {
   ),
 };
 
+/** Up to this many comparisons are made all at once, which is faster than searching but needs memory for them. */
+const mostComparisons = 1 << 22;
+
+/** One row: compares each of [1,V] with each of [1,S] and counts. */
+function countSmaller(b: Builder, sorted: string, values: string, right: boolean): string {
+  const [size, count] = [b.shapeOf(sorted)[1]!, b.shapeOf(values)[1]!];
+  const column = b.reshape(b.cast(sorted, 'float32'), [size, 1]);
+  const operands = [b.cast(values, 'float32'), column];
+  const shape = [size, count];
+  const smaller = b.emit(right ? 'GreaterOrEqual' : 'Greater', operands, { shape, type: 'bool' });
+  const counts = reduce(b, 'Sum', b.cast(smaller, 'float32'), [0]);
+  return b.reshape(b.cast(counts, 'int32'), [1, count]);
+}
+
 /**
  * For each row of sorted [R,S] and values [R,V]: how many of the sorted are < v (or ≤ v, for `right`). A binary
  * search for all values at once: the S sorted ones are filled up with infinity to 2^k − 1, and k times the half
@@ -117,6 +132,8 @@ export const indexingKernels: Kernels = {
 function searchSorted(b: Builder, sorted: string, values: string, right: boolean): string {
   const [rows, size] = b.shapeOf(sorted) as [number, number];
   const count = b.shapeOf(values)[1]!;
+  if (rows === 1 && size < 64 && size * count <= mostComparisons)
+    return countSmaller(b, sorted, values, right);
   const shape: Shape = [rows * count];
   const levels = Math.ceil(Math.log2(size + 1));
   const width = 2 ** levels - 1;
