@@ -13,6 +13,7 @@ import {
   show,
   showTable,
 } from '../../lib/src/notebook/display/index.js';
+import { pace } from '../../lib/src/notebook/display/pace.js';
 import { kernelGridFigure, lineFigure } from '../../lib/src/report/index.js';
 
 const titles = { title: 'A "title" </script>', subtitle: 'made', xTitle: 'x', yTitle: 'y' };
@@ -139,6 +140,19 @@ describe('notebook/display', () => {
     assert.ok(isPlotlyBundle({ data: { 'text/html': html.split(/(?<=\n)/) } }), 'a file has a list of lines');
     assert.ok(!isPlotlyBundle({}) && !isPlotlyBundle({ data: { 'text/html': `<p>${plotlyMark}</p>` } }));
     assert.ok('application/vnd.plotly.v1+json' in sent[1]!.data);
+  });
+
+  it('lets out no more than the limit within any three seconds', async () => {
+    let time = 0;
+    const room = pace({ most: 100, window: 3000, now: () => time, wait: async (ms) => (time += ms) });
+    const sentAt: number[] = [];
+    for (const bytes of [80, 20, 10, 90, 200]) {
+      await room(bytes);
+      sentAt.push(time);
+      time += 100;
+    }
+    // The third waits for the first to leave the window, the fourth for the second; what is too large goes alone.
+    assert.deepEqual(sentAt, [0, 100, 3000, 3100, 6100]);
   });
 
   it('shows tables in a kernel, and prints outside of one', async () => {

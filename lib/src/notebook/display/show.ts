@@ -2,9 +2,11 @@
 import { type DataFrameLike, type Figure, type Row, tableHtml, tableText } from '../../report/index.js';
 import { figureBundle, figureText } from './figure.js';
 import { currentCell } from './kernel.js';
+import { pace } from './pace.js';
 import { plotlyScript } from './plotly.js';
 
 let plotlyShown = false;
+const room = pace();
 
 /** Shows a figure below the running cell; outside a notebook it prints the title and what the figure holds. */
 export async function show(figure: Figure): Promise<void> {
@@ -15,9 +17,11 @@ export async function show(figure: Figure): Promise<void> {
   }
   const bundle = await figureBundle(figure);
   if (!plotlyShown) {
-    publish({ 'text/html': plotlyScript(), 'text/plain': '[Plotly, once per page]' });
     plotlyShown = true;
+    await room(plotlyScript().length);
+    publish({ 'text/html': plotlyScript(), 'text/plain': '[Plotly, once per page]' });
   }
+  await room(JSON.stringify(bundle).length);
   publish(bundle);
 }
 
