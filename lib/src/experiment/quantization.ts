@@ -1,9 +1,7 @@
-/** Executes the runs that quantize a merged network: post-training quantization and quantization-aware fine-tuning. */
+/** Executes the runs that quantize a `merged` network: post-training quantization and quantization-aware fine-tuning. */
 import { join } from 'node:path';
-import { check } from '../base/index.js';
 import { takeCalibration } from '../data/index.js';
-import { mergeNetwork } from '../merge/index.js';
-import { loadNetwork, type StateDict, toStateDict } from '../model/index.js';
+import { type StateDict, toStateDict } from '../model/index.js';
 import {
   type ActivationRanges,
   calibrate,
@@ -18,25 +16,28 @@ import type { Lab } from './lab.js';
 import { measureAccuracy } from './measure.js';
 import { networkFile } from './pretrain.js';
 import type { QuantizedResult } from './results.js';
-import { runFolder } from './run.js';
 import type { RunContext } from './store/index.js';
 import { stepKey, trainRun } from './training.js';
 
-export async function executePtq(config: PtqConfig, lab: Lab, context: RunContext): Promise<QuantizedResult> {
+export async function executePtq(
+  config: PtqConfig,
+  merged: StateDict,
+  lab: Lab,
+  context: RunContext,
+): Promise<QuantizedResult> {
   const { source, scheme, calibrationImages } = config;
-  const merged = await mergedNetwork(source, lab);
   const ranges = await calibrateOn(lab, source, merged, calibrationImages);
   return await finish(quantizeNetwork(source.arch, merged, ranges, scheme), source.data, lab, context);
 }
 
 export async function executeFinetune(
   config: FinetuneConfig,
+  merged: StateDict,
   lab: Lab,
   context: RunContext,
 ): Promise<QuantizedResult> {
   const { source, scheme, training, cluster, calibrationImages } = config;
   const { arch } = source;
-  const merged = await mergedNetwork(source, lab);
   const ranges = await calibrateOn(lab, source, merged, calibrationImages);
   const fresh = () => finetuneState(merged, ranges, scheme, arch, cluster);
   const stepAt = finetuneSteps(arch, scheme, { ...training, ...(cluster && { cluster }) });
@@ -61,21 +62,6 @@ export async function executeFinetune(
   );
   disposeState(state);
   return { ...(await finish(network, source.data, lab, context)), epochs };
-}
-
-/** The merged network that a quantization run starts from; a pretraining run that is not there yet is made. */
-export async function mergedNetwork(source: NetworkSource, lab: Lab): Promise<StateDict> {
-  const path =
-    source.kind === 'pretrain'
-      ? join(await runFolder(source, lab), networkFile)
-      : lab.checkpoints.get(source.sha256);
-  check(
-    path,
-    () =>
-      `The checkpoint with SHA-256 ${source.kind === 'checkpoint' && source.sha256} is not open in this lab; open it with openCheckpoint`,
-  );
-  const { stateDict, form } = await loadNetwork(path, source.arch);
-  return form === 'merged' ? stateDict : mergeNetwork(source.arch, stateDict);
 }
 
 async function calibrateOn(

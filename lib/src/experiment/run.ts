@@ -1,10 +1,14 @@
 /** Asking for a run: from the store if done, resumed if begun, else executed. */
 import { join } from 'node:path';
-import { loadNetwork, type Network } from '../model/index.js';
+import { check } from '../base/index.js';
+import { mergeNetwork } from '../merge/index.js';
+import { loadNetwork, type Network, type StateDict } from '../model/index.js';
 import { executePretrain } from './pretrain.js';
 import { executeFinetune, executePtq } from './quantization.js';
 import {
+  type CheckpointSource,
   type FinetuneConfig,
+  type NetworkSource,
   normalizeConfig,
   type PretrainConfig,
   type PtqConfig,
@@ -19,14 +23,19 @@ export type ResultOf<C extends RunConfig> = C extends PretrainConfig ? PretrainR
 /** The result of `config` with its provenance. The same configuration gives the same result from the store. */
 export async function run<C extends RunConfig>(config: C, lab: Lab): Promise<StoredRun<ResultOf<C>>> {
   const normal = normalizeConfig(config);
-  const execute = (context: RunContext): Promise<PretrainResult | QuantizedResult> => {
+  const execute = async (context: RunContext): Promise<PretrainResult | QuantizedResult> => {
     switch (normal.kind) {
       case 'pretrain':
         return executePretrain(normal as PretrainConfig, lab, context);
       case 'ptq':
-        return executePtq(normal as PtqConfig, lab, context);
+        return executePtq(normal as PtqConfig, await mergedSource(normal.source, lab), lab, context);
       case 'finetune':
-        return executeFinetune(normal as FinetuneConfig, lab, context);
+        return executeFinetune(
+          normal as FinetuneConfig,
+          await mergedSource(normal.source, lab),
+          lab,
+          context,
+        );
       default:
         return normal satisfies never;
     }
@@ -34,13 +43,23 @@ export async function run<C extends RunConfig>(config: C, lab: Lab): Promise<Sto
   return (await lab.request(normal, execute)) as StoredRun<ResultOf<C>>;
 }
 
-/** The folder of a finished pretraining run, which holds its network; the run is made if it is not there. */
-export async function runFolder(config: PretrainConfig, lab: Lab): Promise<string> {
-  return (await run(config, lab)).folder;
-}
-
 /** The three-branch network that a pretraining run ends with; the run is made if it is not there. */
 export async function trainedNetwork(config: PretrainConfig, lab: Lab): Promise<Network> {
   const { folder, result } = await run(config, lab);
   return await loadNetwork(join(folder, result.network));
+}
+
+/** The merged network that a quantization run starts from. */
+async function mergedSource(source: NetworkSource, lab: Lab): Promise<StateDict> {
+  const { arch, stateDict, form } =
+    source.kind === 'pretrain'
+      ? await trainedNetwork(source, lab)
+      : await loadNetwork(openedCheckpoint(source, lab), source.arch);
+  return form === 'merged' ? stateDict : mergeNetwork(arch, stateDict);
+}
+
+function openedCheckpoint({ sha256 }: CheckpointSource, lab: Lab): string {
+  const path = lab.checkpoints.get(sha256);
+  check(path, `The checkpoint with SHA-256 ${sha256} is not open in this lab; open it with openCheckpoint`);
+  return path;
 }
