@@ -1,4 +1,8 @@
 import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import sharp from 'sharp';
 import { barFigure, figurePng, figureSvg, figureTitle, histogramFigure, kernelGridFigure, lineFigure } from '../../lib/src/report/index.js';
 import { scaleOf } from '../../lib/src/report/picture/scale.js';
@@ -86,5 +90,22 @@ describe('report/picture', () => {
     assert.deepEqual({ width, height, format }, { width: 1640, height: 920, format: 'png' });
     const { channels } = await sharp(png).stats();
     assert.ok(channels.every(({ max }) => max === 255) && channels.some(({ min }) => min < 60));
+  });
+
+  it('is no PNG on a machine without fonts, where text would be empty boxes', function () {
+    if (process.platform !== 'linux') this.skip(); // elsewhere fonts do not come from fontconfig
+    const folder = mkdtempSync(join(tmpdir(), 'fonts-'));
+    const config = join(folder, 'fonts.conf');
+    writeFileSync(config, '<?xml version="1.0"?><fontconfig></fontconfig>');
+    const code = `import { figurePng } from ${JSON.stringify(new URL('../../lib/src/report/picture/index.ts', import.meta.url).href)};
+      const png = await figurePng({ data: [], layout: { title: 'A title' } });
+      console.log(png === undefined ? 'none' : png.length);`;
+    try {
+      const args = ['--import', 'tsx', '--input-type=module', '--eval', code];
+      const env = { ...process.env, FONTCONFIG_FILE: config };
+      assert.equal(execFileSync(process.execPath, args, { env, encoding: 'utf8' }).trim(), 'none');
+    } finally {
+      rmSync(folder, { recursive: true });
+    }
   });
 });

@@ -3,7 +3,7 @@
  * - `application/vnd.plotly.v1+json`: VS Code and JupyterLab with a Plotly renderer;
  * - `text/html`: JupyterLab, classic notebook and exported pages draw it with the page's Plotly; where scripts do not
  *   run (an untrusted notebook, a code host) the same HTML is a still picture;
- * - `image/png`: viewers of pictures only, and paper; `text/plain`: a terminal.
+ * - `image/png` (`image/svg+xml` from a machine without fonts): viewers of pictures only, and paper; `text/plain`: a terminal.
  */
 import { randomUUID } from 'node:crypto';
 import { escapeHtml, type Figure, figurePng, figureSvg, figureTitle } from '../../report/index.js';
@@ -14,13 +14,14 @@ export async function figureBundle(figure: Figure): Promise<Bundle> {
   const png = (await figurePng(figure))?.toString('base64');
   const { data, layout } = roundNumbers(figure);
   // Without fonts here there is no PNG; the reader's browser has fonts to draw the SVG with.
+  const svg = figureSvg(figure);
   const picture = png
     ? `data:image/png;base64,${png}`
-    : `data:image/svg+xml;base64,${Buffer.from(figureSvg(figure)).toString('base64')}`;
+    : `data:image/svg+xml;base64,${Buffer.from(svg).toString('base64')}`;
   return {
     'application/vnd.plotly.v1+json': { data, layout, config },
     'text/html': figureHtml({ data, layout }, picture),
-    ...(png && { 'image/png': png }),
+    ...(png ? { 'image/png': png } : { 'image/svg+xml': svg }),
     'text/plain': figureText(figure),
   };
 }

@@ -2,7 +2,7 @@
 import sharp from 'sharp';
 import type { Figure } from '../figures/index.js';
 import { figureSvg } from './draw.js';
-import { text } from './svg.js';
+import { element, text } from './svg.js';
 
 /** The figure as PNG, `scale` pixels for one of the figure's; undefined on a machine without fonts. */
 export async function figurePng(figure: Figure, scale = 1.5): Promise<Buffer | undefined> {
@@ -14,9 +14,14 @@ export async function figurePng(figure: Figure, scale = 1.5): Promise<Buffer | u
 
 let fontsFound: Promise<boolean> | undefined;
 
-/** Whether a letter leaves a mark. */
+/** Whether two letters look different: without a font, both are the same empty box, or nothing. */
 async function canDrawText(): Promise<boolean> {
-  const svg = `<svg xmlns="http://www.w3.org/2000/svg" width="40" height="40"><rect width="40" height="40" fill="#fff"/>${text(10, 30, 'M', { size: 24 })}</svg>`;
-  const { channels } = await sharp(Buffer.from(svg)).stats();
-  return channels[0]!.min < 128;
+  const [one, other] = await Promise.all(['M', 'i'].map(pixelsOf));
+  return !one!.equals(other!);
+}
+
+function pixelsOf(letter: string): Promise<Buffer> {
+  const size = { width: 40, height: 40 };
+  const svg = element('svg', { xmlns: 'http://www.w3.org/2000/svg', ...size }, text(10, 30, letter, { size: 24 }));
+  return sharp(Buffer.from(svg)).raw().toBuffer();
 }
