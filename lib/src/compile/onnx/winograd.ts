@@ -12,7 +12,7 @@
  */
 import type { Shape } from '../ir.js';
 import { type Builder, nchwc } from './builder.js';
-import { blockedKernel } from './convolution.js';
+import { blockedKernel } from './filter.js';
 import { type ConvOptions, emitConvolution, paddedChannels, sliceOf } from './layout.js';
 
 /** From this many channels on (on both sides) it is faster than the direct way. */
