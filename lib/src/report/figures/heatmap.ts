@@ -30,7 +30,7 @@ export function kernelGridFigure({ values, inChannels, rows, colorTitle, ...titl
     constrain: 'domain',
   });
   const colorbar = { title: { text: colorTitle, side: 'right' }, thickness: 14 };
-  const heatmap = { type: 'heatmap', z, colorscale: 'Viridis', zmin: 0, zmax: largest(values), colorbar, hoverongaps: false, xgap: 0.5, ygap: 0.5 };
+  const heatmap = { type: 'heatmap', z, colorscale: 'Viridis', zmin: 0, zmax: largest(values, rows * inChannels * 9), colorbar, hoverongaps: false, xgap: 0.5, ygap: 0.5 };
   const layout = layoutOf(titles, {
     xaxis: axis(titles.xTitle, ticks(inChannels)),
     yaxis: axis(titles.yTitle, { ...ticks(rows), autorange: 'reversed', scaleanchor: 'x' }),
@@ -45,8 +45,9 @@ function heightFor(rows: number, columns: number): number {
   return Math.round(160 + Math.max(110, cell * (rows * pitch - 1)));
 }
 
-function largest(values: ArrayLike<number>): number {
+/** The largest of the first `count` values: of what is shown. */
+function largest(values: ArrayLike<number>, count: number): number {
   let most = 0;
-  for (let i = 0; i < values.length; i++) most = Math.max(most, values[i]!);
+  for (let i = 0; i < count; i++) most = Math.max(most, values[i]!);
   return most;
 }

@@ -47,7 +47,7 @@ export function classAPartsFigure(block: Block, { kernels }: MergeParts, subtitl
     title: `Figure 4(b) · Class-A weights of ${block.name} by branch`,
     subtitle,
     xTitle: 'channel i = j',
-    yTitle: 'share of the merged weight',
+    yTitle: 'part of the merged weight',
     mode: 'relative',
     series: branchNames.flatMap((branch) => {
       const kernel = kernels[branch];
