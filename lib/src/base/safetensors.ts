@@ -19,7 +19,15 @@ const types = {
 } as const;
 
 export type SafetensorsType = keyof typeof types;
-export type HostArray = InstanceType<(typeof types)[SafetensorsType]>;
+export type HostArray =
+  | Float32Array
+  | Float64Array
+  | Int8Array
+  | Uint8Array
+  | Int16Array
+  | Int32Array
+  | Uint32Array
+  | BigInt64Array;
 
 /** A tensor in host memory: row-major `data`, whose length is the product of `shape`. */
 export interface HostTensor<Data extends HostArray = HostArray> {
