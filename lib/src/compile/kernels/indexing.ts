@@ -3,7 +3,7 @@ import { UserError } from '../../base/index.js';
 import type { KernelNode, Shape } from '../ir.js';
 import { sizeOf } from '../ir.js';
 import type { Builder } from '../onnx/builder.js';
-import type { Lowering } from '../onnx/layout.js';
+import { type Lowering, sliceOf } from '../onnx/layout.js';
 import { fill } from './arrange.js';
 import { axisOf, type Kernels, plainKernel } from './kernel.js';
 import { reduce } from './reduce.js';
@@ -110,18 +110,25 @@ export const indexingKernels: Kernels = {
   ),
 };
 
-/** Up to this many comparisons are made all at once, which is faster than searching but needs memory for them. */
-const mostComparisons = 1 << 22;
+/** Comparisons made at once, and up to how many sorted values they are faster than a search. */
+const mostComparisons = 1 << 23;
+const fewSorted = 64;
 
-/** One row: compares each of [1,V] with each of [1,S] and counts. */
+/** One row: compares each of [1,V] with each of [1,S], some of the S at a time, and counts. */
 function countSmaller(b: Builder, sorted: string, values: string, right: boolean): string {
   const [size, count] = [b.shapeOf(sorted)[1]!, b.shapeOf(values)[1]!];
   const column = b.reshape(b.cast(sorted, 'float32'), [size, 1]);
-  const operands = [b.cast(values, 'float32'), column];
-  const shape = [size, count];
-  const smaller = b.emit(right ? 'GreaterOrEqual' : 'Greater', operands, { shape, type: 'bool' });
-  const counts = reduce(b, 'Sum', b.cast(smaller, 'float32'), [0]);
-  return b.reshape(b.cast(counts, 'int32'), [1, count]);
+  const row = b.cast(values, 'float32');
+  const rows = Math.max(1, Math.floor(mostComparisons / count));
+  let found: string | undefined;
+  for (let from = 0; from < size; from += rows) {
+    const shape = [Math.min(rows, size - from), count];
+    const part = sliceOf(b, column, [from, 0], [shape[0]!, 1]);
+    const smaller = b.emit(right ? 'GreaterOrEqual' : 'Greater', [row, part], { shape, type: 'bool' });
+    const counts = reduce(b, 'Sum', b.cast(smaller, 'float32'), [0]);
+    found = found === undefined ? counts : b.emit('Add', [found, counts], { shape: [count] });
+  }
+  return b.reshape(b.cast(found!, 'int32'), [1, count]);
 }
 
 /**
@@ -132,8 +139,7 @@ function countSmaller(b: Builder, sorted: string, values: string, right: boolean
 function searchSorted(b: Builder, sorted: string, values: string, right: boolean): string {
   const [rows, size] = b.shapeOf(sorted) as [number, number];
   const count = b.shapeOf(values)[1]!;
-  if (rows === 1 && size < 64 && size * count <= mostComparisons)
-    return countSmaller(b, sorted, values, right);
+  if (rows === 1 && size < fewSorted) return countSmaller(b, sorted, values, right);
   const shape: Shape = [rows * count];
   const levels = Math.ceil(Math.log2(size + 1));
   const width = 2 ** levels - 1;
