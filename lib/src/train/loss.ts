@@ -5,7 +5,13 @@ import { tf } from '../backend/index.js';
 export function crossEntropy(logits: tf.Tensor2D, labels: tf.Tensor1D, smoothing: number): tf.Scalar {
   const classes = logits.shape[1];
   const logProbabilities = tf.logSoftmax(logits);
-  const oneHot = tf.oneHot(labels, classes, 1 - smoothing + smoothing / classes, smoothing / classes);
+  const oneHot = tf.oneHot(
+    labels,
+    classes,
+    1 - smoothing + smoothing / classes,
+    smoothing / classes,
+    'float32',
+  );
   return tf.neg(tf.mean(tf.sum(tf.mul(oneHot, logProbabilities), 1))) as tf.Scalar;
 }
 
