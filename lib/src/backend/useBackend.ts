@@ -98,6 +98,7 @@ async function best(): Promise<BackendInfo> {
 /** Starts `name` and makes it tfjs's backend. @throws an Error that says why it cannot be used */
 export function startBackend(name: BackendName): Promise<StartedBackend> {
   replaceReductionGradients();
+  silenceAdvertisement();
   switch (name) {
     case 'tensorflow':
       return startTensorflow();
@@ -108,6 +109,11 @@ export function startBackend(name: BackendName): Promise<StartedBackend> {
     default:
       return name satisfies never;
   }
+}
+
+/** At its first use in Node, tfjs's cpu backend prints an advertisement, which would land in users' output. */
+function silenceAdvertisement(): void {
+  Object.assign(tf.findBackend('cpu') ?? {}, { firstUse: false });
 }
 
 async function startWasmOnCpu(): Promise<StartedBackend> {

@@ -5,6 +5,7 @@
  */
 import type { Progress, ProgressEvent } from '../base/index.js';
 import { silent } from '../base/index.js';
+import { progressMark } from './display/index.js';
 import type { Cell, CodeCell, Notebook } from './notebookFile.js';
 import type { ErrorOutput, Output } from './outputs.js';
 import type { Message } from './protocol/message.js';
@@ -123,8 +124,8 @@ function firstLine(source: string): string {
 
 /** A bar in a cell is a bar of the run: our progress display carries its event. */
 function relayProgress({ content }: Message, name: string, progress: Progress): void {
-  const mark = (content.metadata as { oabn?: { event?: ProgressEvent } } | undefined)?.oabn;
-  if (mark?.event) progress({ ...mark.event, task: `${name} · ${mark.event.task}` });
+  const event = (content.metadata as Record<string, ProgressEvent | undefined> | undefined)?.[progressMark];
+  if (event) progress({ ...event, task: `${name} · ${event.task}` });
 }
 
 function withExecution(cell: Cell, execution: Execution | undefined, timeout?: number): Cell {

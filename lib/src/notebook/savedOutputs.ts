@@ -1,18 +1,21 @@
 /**
  * What of a cell's outputs a saved notebook keeps. A notebook on disk is read by code hosts and editors that run no
- * script, so the Plotly bundle goes, and a figure keeps its Plotly JSON (VS Code and Jupyter extensions draw it) and
+ * script, so the Plotly bundle and progress bars go, and a figure keeps its Plotly JSON (VS Code and Jupyter extensions draw it) and
  * its picture (all others show it), but not the page script made from the same JSON, which hosts such as GitHub would
  * prefer to the picture, strip of its script, and show as nothing.
  */
-import { isPlotlyBundle } from './display/index.js';
+import { isPlotlyBundle, progressMark } from './display/index.js';
 import { type ErrorOutput, omit, type Output } from './outputs.js';
 
 export const plotlyMime = 'application/vnd.plotly.v1+json';
 
 /** The outputs as they are saved. */
 export function savedOutputs(outputs: readonly Output[]): Output[] {
-  return outputs.filter((output) => !('data' in output && isPlotlyBundle(output))).map(withoutFigureScript);
+  return outputs.filter((output) => !isForTheMoment(output)).map(withoutFigureScript);
 }
+
+const isForTheMoment = (output: Output): boolean =>
+  'data' in output && (isPlotlyBundle(output) || progressMark in output.metadata);
 
 function withoutFigureScript(output: Output): Output {
   if (output.output_type !== 'display_data' || !(plotlyMime in output.data)) return output;

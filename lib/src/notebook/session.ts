@@ -108,14 +108,25 @@ async function waitUntilReady(channels: Channels): Promise<Message> {
   }
 }
 
+interface RunningCell {
+  readonly collector: OutputCollector;
+  readonly options: ExecuteOptions;
+  /** The cell's number, from the message that announces it. */
+  count: number | null;
+  /** Called when the kernel is through with it. */
+  idle(): void;
+}
+
 function createSession(kernel: KernelProcess, channels: Channels, info: Message['content']): KernelSession {
   const displays: Displays = new Map();
   // Kept for the session's life: a cell may print after it has ended, and Jupyter adds that to its outputs.
-  const cells = new Map<string, { collector: OutputCollector; options: ExecuteOptions; idle: () => void }>();
+  const cells = new Map<string, RunningCell>();
   channels.onOutput((message) => {
     const cell = cells.get(message.parent.msg_id ?? '');
     if (!cell) return;
     if (message.header.msg_type === 'status' && message.content.execution_state === 'idle') cell.idle();
+    else if (message.header.msg_type === 'execute_input')
+      cell.count = Number(message.content.execution_count);
     else if (cell.collector.receive(message)) cell.options.onOutput?.(message);
   });
   let death: string | undefined;
@@ -132,24 +143,26 @@ function createSession(kernel: KernelProcess, channels: Channels, info: Message[
     if (death !== undefined) return { status: 'died', executionCount: null, outputs, reason: death };
     const content = { code, silent: false, store_history: true, allow_stdin: false, stop_on_error: true };
     const { id, reply } = channels.send('execute_request', content);
-    const idle = new Promise<void>((resolve) => cells.set(id, { collector, options, idle: resolve }));
+    const cell: RunningCell = { collector, options, count: null, idle: () => undefined };
+    const idle = new Promise<void>((resolve) => (cell.idle = resolve));
+    cells.set(id, cell);
     const finished = reply.then(async (message) => {
       await Promise.race([idle, kernel.ended]);
       return message.content;
     });
     const stopped = stopWhenAsked(kernel, options);
     try {
-      const { status, execution_count } = await finished;
+      const { status } = await finished;
       if (status !== 'ok') quiet = sleep(quietAfterFailure);
       return {
         status: stopped.by() ?? (status === 'ok' ? 'ok' : 'error'),
-        executionCount: typeof execution_count === 'number' ? execution_count : null,
+        executionCount: cell.count,
         outputs,
       };
     } catch (error) {
       await kernel.ended;
       const reason = death ?? String(error);
-      return { status: stopped.by() ?? 'died', executionCount: null, outputs, reason };
+      return { status: stopped.by() ?? 'died', executionCount: cell.count, outputs, reason };
     } finally {
       stopped.dispose();
     }

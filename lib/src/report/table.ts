@@ -2,9 +2,8 @@
  * Tables: rows of plain records in, a danfo DataFrame for those who compute on, HTML or text for those who read.
  * Columns of numbers are aligned right, also where they are written «97.1%», «0.52 ± 0.01» or «∞ (BN)».
  */
-import { randomUUID } from 'node:crypto';
 import type { DataFrame } from 'danfojs-node';
-import { formatNumber } from '../base/index.js';
+import { formatNumber, sha256 } from '../base/index.js';
 import { escapeHtml } from './html.js';
 
 /** A row: column → cell. Rows of a table have the same columns in the same order; what is missing stays empty. */
@@ -28,10 +27,11 @@ interface Column {
   readonly numeric: boolean;
 }
 
+let tables = 0;
+
 /** The table as HTML: legible on light and dark pages, and sorted by the column whose head is clicked. */
 export function tableHtml(rows: readonly Row[] | DataFrameLike): string {
   const columns = columnsOf(rows);
-  const id = `oabn-${randomUUID()}`;
   const align = ({ numeric }: Column, more = ''): string =>
     `style="text-align: ${numeric ? 'right' : 'left'}; padding: 0.25em 0.8em${more}"`;
   const head = columns.map(
@@ -42,6 +42,8 @@ export function tableHtml(rows: readonly Row[] | DataFrameLike): string {
     const cells = columns.map((column) => `<td ${align(column)}>${escapeHtml(column.cells[i]!)}</td>`);
     return `<tr>${cells.join('')}</tr>`;
   });
+  // The same for the same notebook, so that running it again changes nothing in the file.
+  const id = `oabn-table-${++tables}-${sha256(body.join('')).slice(0, 8)}`;
   return `<table id="${id}" class="oabn-table" style="${tableStyle}"><thead><tr>${head.join('')}</tr></thead>
 <tbody>
 ${body.join('\n')}

@@ -2,5 +2,5 @@
 export { figureBundle, figureHtml, figureText } from './figure.js';
 export type { Bundle, Publish } from './kernel.js';
 export { isPlotlyBundle, plotlyMark, plotlyScript } from './plotly.js';
-export { notebookProgress, type NotebookProgressOptions } from './progress.js';
+export { notebookProgress, type NotebookProgressOptions, progressMark } from './progress.js';
 export { show, showTable } from './show.js';

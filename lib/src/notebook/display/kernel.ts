@@ -8,8 +8,17 @@ import { createRequire } from 'node:module';
 /** MIME type → content: text, base64 for pictures, an object for types that end in «json». */
 export type Bundle = Readonly<Record<string, unknown>>;
 
-/** Sends one display to the cell that runs; with the same `id` and `update` it replaces the earlier one in place. */
-export type Publish = (data: Bundle, display?: { readonly id: string; readonly update: boolean }) => void;
+/** What else there is to say of a display. */
+export interface DisplayOptions {
+  /** With the same `id` and `update` a display replaces the earlier one in place. */
+  readonly id?: string;
+  readonly update?: boolean;
+  /** Kept with the output: MIME type → what its viewer should know, such as a picture's width. */
+  readonly metadata?: Bundle;
+}
+
+/** Sends one display to the cell that runs. */
+export type Publish = (data: Bundle, display?: DisplayOptions) => void;
 
 interface TslabJupyter {
   /** A new function for each cell, bound to it. */
@@ -31,8 +40,8 @@ export function currentCell(): Publish | undefined {
   if (!write) return undefined;
   const known = publishers.get(write);
   if (known) return known;
-  const publish: Publish = (data, { id, update } = { id: '', update: false }) =>
-    write({ data, metadata: {}, transient: id === '' ? {} : { display_id: id } }, update);
+  const publish: Publish = (data, { id, update = false, metadata = {} } = {}) =>
+    write({ data, metadata, transient: id === undefined ? {} : { display_id: id } }, update);
   publishers.set(write, publish);
   return publish;
 }

@@ -1,7 +1,7 @@
 /**
  * Progress below a cell: one display, updated in place. Every task that works has a bar, every finished one a line
- * with its last figures; the numbered parts of one task, such as epochs, share a line. What a saved notebook keeps is
- * the last state: a few short lines.
+ * with its last figures; the numbered parts of one task, such as epochs, share a line. The stop button ends what
+ * reports here: tslab alone would only stop waiting for it.
  */
 import { randomUUID } from 'node:crypto';
 import {
@@ -11,6 +11,7 @@ import {
   type Progress,
   type ProgressEvent,
   remainingTime,
+  UserError,
 } from '../../base/index.js';
 import { escapeHtml } from '../../report/index.js';
 import { type Bundle, currentCell, type Publish } from './kernel.js';
@@ -22,6 +23,20 @@ export interface NotebookProgressOptions {
   readonly now?: () => number;
   /** Where progress goes outside a kernel. */
   readonly otherwise?: Progress;
+}
+
+/** The member of a display's metadata that marks progress, and holds the latest event for whoever runs the notebook. */
+export const progressMark = 'oabn-progress';
+
+let interruptCount: number | undefined;
+
+/** How often this kernel was interrupted since this was first asked. */
+function interrupts(): number {
+  if (interruptCount === undefined) {
+    interruptCount = 0;
+    process.on('SIGINT', () => interruptCount!++);
+  }
+  return interruptCount;
 }
 
 /** Milliseconds between two updates, as a page has to draw each of them; less at the end of a task, which may be the
@@ -62,16 +77,20 @@ function progressDisplay(publish: Publish, now: () => number): Progress {
   const timers = new Map<string, ReturnType<typeof remainingTime>>();
   let publishedAt: number | undefined;
   let pending: NodeJS.Timeout | undefined;
+  let latest: ProgressEvent | undefined;
+  const interruptsBefore = interrupts();
 
   const send = (): void => {
     clearTimeout(pending);
     pending = undefined;
     const bundle = progressBundle([...tasks.values()], (now() - startedAt) / 1000);
-    publish(bundle, { id, update: publishedAt !== undefined });
+    publish(bundle, { id, update: publishedAt !== undefined, metadata: { [progressMark]: latest } });
     publishedAt = now();
   };
 
   return (event) => {
+    if (interrupts() > interruptsBefore) throw new UserError(`Interrupted in «${event.task}»`);
+    latest = event;
     const group = taskGroup(event.task);
     const timer = timers.get(group) ?? remainingTime(() => now() / 1000);
     timers.set(group, timer);

@@ -22,7 +22,13 @@ export async function show(figure: Figure): Promise<void> {
     publish({ 'text/html': plotlyScript(), 'text/plain': '[Plotly, once per page]' });
   }
   await room(JSON.stringify(bundle).length);
-  publish(bundle);
+  publish(bundle, { metadata: { 'image/png': pictureSize(figure) } });
+}
+
+/** The size at which a viewer shows the picture, whose pixels are finer. */
+function pictureSize({ layout }: Figure): { width: unknown; height: unknown } {
+  const { width = 820, height = 460 } = layout;
+  return { width, height };
 }
 
 /** Shows rows, or a danfo DataFrame, as a table that sorts by a click on a column's head; outside a notebook as text. */

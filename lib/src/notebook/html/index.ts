@@ -2,8 +2,7 @@
  * `exportHtml`: notebooks as one page that needs nothing but itself: no network (its content security policy allows
  * none), no fonts, the Plotly bundle once.
  */
-import { readFile } from 'node:fs/promises';
-import { createRequire } from 'node:module';
+import { plotlyScript } from '../display/index.js';
 import type { Notebook } from '../notebookFile.js';
 import { cellHtml } from './cells.js';
 import { createMarkdownRenderer, type Heading } from './markdown.js';
@@ -32,7 +31,7 @@ export async function exportHtml(
   }
   const body = articles.join('\n');
   const name = plainText(headings.find(({ level }) => level === 1)?.html) || title || 'Notebook';
-  const plotly = body.includes('<figure class="plot">') ? `<script>${await plotlyBundle()}</script>\n` : '';
+  const plotly = body.includes('<figure class="plot">') ? `${plotlyScript()}\n` : '';
   return `<!doctype html>
 <html lang="en">
 <head>
@@ -77,9 +76,3 @@ const plainText = (html = ''): string =>
     .replaceAll('&quot;', '"')
     .replaceAll('&#39;', "'")
     .replaceAll('&amp;', '&');
-
-/** Plotly's bundle as text that may stand in a script element. */
-export async function plotlyBundle(): Promise<string> {
-  const path = createRequire(import.meta.url).resolve('plotly.js-cartesian-dist-min');
-  return (await readFile(path, 'utf8')).replaceAll(/<\/(script)/gi, '<\\/$1');
-}

@@ -88,8 +88,9 @@ function mathExtension(
   return {
     name,
     level,
-    start: (source: string): number | undefined => {
-      const at = source.indexOf('$');
+    // Where the next one may begin; a block only at the start of a line, as it would cut a paragraph in two.
+    start(source: string): number | undefined {
+      const at = source.search(level === 'block' ? /(?<=^|\n)\$\$/ : /\$/);
       return at < 0 ? undefined : at;
     },
     tokenizer(source: string) {

@@ -17,12 +17,15 @@ interface PageElement {
   setAttribute(name: string, value: string): void;
 }
 
+interface Plotly {
+  react(element: PageElement, data: unknown, layout: unknown, config: unknown): Promise<unknown>;
+}
+
 interface PageWindow {
   readonly document: { readonly documentElement: PageElement } & PageElement;
   readonly localStorage: { getItem(key: string): string | null; setItem(key: string, value: string): void };
-  readonly Plotly?: {
-    react(element: PageElement, data: unknown, layout: unknown, config: unknown): Promise<unknown>;
-  };
+  /** Present on a page with figures: resolves when the bundle is unpacked. */
+  readonly oabnPlotly?: Promise<Plotly>;
   matchMedia(query: string): { matches: boolean; addEventListener(type: string, listener: () => void): void };
   addEventListener(type: string, listener: () => void): void;
   setTimeout(action: () => void, milliseconds: number): number;
@@ -35,7 +38,9 @@ function page(window: PageWindow, darkColors: Record<string, string>): void {
   const prefersDark = window.matchMedia('(prefers-color-scheme: dark)');
   const isDark = (): boolean => (root.dataset.theme ? root.dataset.theme === 'dark' : prefersDark.matches);
 
-  const draw = (): void => {
+  const draw = async (): Promise<void> => {
+    const Plotly = await window.oabnPlotly;
+    if (!Plotly) return;
     for (const figure of document.querySelectorAll('figure.plot')) {
       const area = figure.querySelector('.plot-area')!;
       let json = figure.querySelector('script')!.textContent ?? '';
@@ -50,8 +55,10 @@ function page(window: PageWindow, darkColors: Record<string, string>): void {
       delete layout.width;
       layout.autosize = true;
       layout.margin = { ...layout.margin, t: 16, ...(narrow && { l: 44, r: 8 }) };
-      if (layout.height) layout.height = Math.max(260, layout.height - 60);
+      if (layout.height) layout.height = Math.max(200, layout.height - 60);
       if (narrow) {
+        // Square cells shrink with the width, and the height with them.
+        if (layout.yaxis?.scaleanchor) layout.height = 200;
         layout.legend = {
           ...layout.legend,
           orientation: 'h',
@@ -63,7 +70,7 @@ function page(window: PageWindow, darkColors: Record<string, string>): void {
         layout.font = { ...layout.font, size: 12 };
       }
       const config = { displaylogo: false, responsive: true, displayModeBar: narrow ? false : 'hover' };
-      void window.Plotly?.react(area, data, layout, config);
+      await Plotly.react(area, data, layout, config);
     }
   };
 
@@ -78,7 +85,7 @@ function page(window: PageWindow, darkColors: Record<string, string>): void {
   const setTheme = (theme: string): void => {
     root.dataset.theme = theme;
     document.querySelector('#theme')!.textContent = theme === 'dark' ? 'Light' : 'Dark';
-    draw();
+    void draw();
   };
   setTheme(remember() ?? (prefersDark.matches ? 'dark' : 'light'));
   document.querySelector('#theme')!.addEventListener('click', () => {
@@ -103,7 +110,7 @@ function page(window: PageWindow, darkColors: Record<string, string>): void {
   window.addEventListener('resize', () => {
     window.clearTimeout(timer);
     timer = window.setTimeout(() => {
-      if (root.clientWidth < 640 !== narrow) draw();
+      if (root.clientWidth < 640 !== narrow) void draw();
       narrow = root.clientWidth < 640;
     }, 200);
   });
@@ -122,4 +129,5 @@ const darkColors: Readonly<Record<string, string>> = {
   'rgba(255,255,255,0.8)': 'rgba(20,23,27,0.8)',
 };
 
-export const pageScript = `(${page.toString()})(window, ${JSON.stringify(darkColors)});`;
+/** The script's text. Where this library runs from its sources, tsx wraps functions in a helper of that name. */
+export const pageScript = `{ const __name = (f) => f; (${page.toString()})(window, ${JSON.stringify(darkColors)}); }`;

@@ -40,7 +40,8 @@ blockquote { margin: 1rem 0; padding: .1rem 1rem; border-left: 4px solid var(--l
 .html { overflow-x: auto; }
 table { border-collapse: collapse; font-size: .92rem; font-variant-numeric: tabular-nums; margin: .5rem 0; }
 th, td { text-align: left; padding: .35rem .8rem; border-bottom: 1px solid var(--line); vertical-align: top; }
-thead th { border-bottom: 2px solid var(--soft); white-space: nowrap; }
+td[style*=right], thead th { white-space: nowrap; }
+thead th { border-bottom: 2px solid var(--soft); }
 tbody tr:hover { background: var(--panel); }
 img { max-width: 100%; height: auto; }
 math { font-size: 1.08em; } math[display=block] { overflow-x: auto; overflow-y: hidden; margin: 1rem 0; }
