@@ -169,9 +169,9 @@ describe('notebook/display', () => {
 describe('notebook/display progress', () => {
   /** A progress on a clock that the test turns, and what it displayed. */
   function setUp() {
-    const shown: { html: string; text: string; id: string; update: boolean }[] = [];
-    const newCell = () => (data: Bundle, display?: { id: string; update: boolean }) => {
-      shown.push({ html: data['text/html'] as string, text: data['text/plain'] as string, ...display! });
+    const shown: { html: string; text: string; id?: string; update?: boolean }[] = [];
+    const newCell = () => (data: Bundle, display?: { id?: string; update?: boolean }) => {
+      shown.push({ html: data['text/html'] as string, text: data['text/plain'] as string, ...display });
     };
     const state = { time: 0, cell: newCell() };
     const progress = notebookProgress({ cell: () => state.cell, now: () => state.time });
