@@ -1,9 +1,15 @@
 import assert from 'node:assert/strict';
-import { copyFile, mkdtemp, readFile, rm } from 'node:fs/promises';
+import { copyFile, mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { ProgressEvent } from '../../lib/src/base/index.js';
-import { type CellEvent, type NotebookRun, readNotebook, runNotebook } from '../../lib/src/notebook/index.js';
+import {
+  type CellEvent,
+  type NotebookRun,
+  type Output,
+  readNotebook,
+  runNotebook,
+} from '../../lib/src/notebook/index.js';
 
 const fixtures = new URL('fixtures/', import.meta.url).pathname;
 
@@ -12,7 +18,7 @@ describe('notebook/run', function () {
   let folder: string;
   before(async () => {
     folder = await mkdtemp(join(tmpdir(), 'oabn-run-'));
-    for (const name of ['tour.ipynb', 'failing.ipynb'])
+    for (const name of ['tour.ipynb', 'failing.ipynb', 'figures.ipynb'])
       await copyFile(join(fixtures, name), join(folder, name));
   });
   after(() => rm(folder, { recursive: true }));
@@ -77,16 +83,52 @@ describe('notebook/run', function () {
       assert.deepEqual(text, { output_type: 'stream', name: 'stdout', text: 'between\n' });
     });
 
-    it('gives the same file when it runs again', async () => {
-      const before = await readFile(join(folder, 'tour.ipynb'), 'utf8');
-      await runNotebook(join(folder, 'tour.ipynb'));
-      assert.equal(await readFile(join(folder, 'tour.ipynb'), 'utf8'), before);
-    });
-
     it('exports a page', async () => {
       const page = await readFile(result.html!, 'utf8');
       assert.equal(result.html, join(folder, 'pages', 'tour.html'));
       assert.match(page, /<b>third<\/b>/);
+    });
+  });
+
+  describe('of a notebook with figures', () => {
+    const path = (): string => join(folder, 'figures.ipynb');
+    const progress: ProgressEvent[] = [];
+    let result: NotebookRun;
+    before(async () => {
+      result = await runNotebook(path(), { html: folder, progress: (event) => progress.push(event) });
+    });
+
+    it('saves each figure as Plotly JSON and a picture, and no script, bundle or bar', async () => {
+      assert.equal(result.ok, true, result.summary);
+      const [, bar, figures, table] = await outputsOf('figures.ipynb');
+      const types = (outputs: readonly Output[]) =>
+        outputs.map((output) => ('data' in output ? Object.keys(output.data).sort() : output.output_type));
+      const figure = ['application/vnd.plotly.v1+json', 'image/png', 'text/plain'];
+      assert.deepEqual(types(bar!), []);
+      assert.deepEqual(types(figures!), [figure, figure]);
+      assert.deepEqual(types(table!), [['text/html', 'text/plain']]);
+      assert.deepEqual((figures![0] as { metadata: unknown }).metadata, {
+        'image/png': { width: 820, height: 460 },
+      });
+      assert.ok((await stat(path())).size < 100_000);
+    });
+
+    it('relays the bar of a cell', () => {
+      const task = 'figures · train';
+      const last = progress.filter((event) => event.task === task).at(-1);
+      assert.deepEqual(last, { task, done: 3, total: 3, fields: { loss: 0.25 } });
+    });
+
+    it('puts Plotly on the page once', async () => {
+      const page = await readFile(result.html!, 'utf8');
+      assert.equal(page.split('data-oabn-plotly').length - 1, 1);
+      assert.equal(page.split('<figure class="plot">').length - 1, 2);
+    });
+
+    it('gives the same file when it runs again', async () => {
+      const before = await readFile(path(), 'utf8');
+      await runNotebook(path());
+      assert.equal(await readFile(path(), 'utf8'), before);
     });
   });
 
@@ -120,10 +162,10 @@ describe('notebook/run', function () {
   });
 
   it('leaves the file alone with write: false', async () => {
-    const path = join(fixtures, 'ill-typed.ipynb');
-    const before = await readFile(path, 'utf8');
-    const result = await runNotebook(path, { write: false });
-    assert.match(result.failure!.error, /TypeScript: Type 'string' is not assignable to type 'number'/);
-    assert.equal(await readFile(path, 'utf8'), before);
+    const path = join(folder, 'text.ipynb');
+    const text = '{"nbformat":4,"nbformat_minor":5,"metadata":{},"cells":[]}';
+    await writeFile(path, text);
+    assert.equal((await runNotebook(path, { write: false })).ok, true);
+    assert.equal(await readFile(path, 'utf8'), text);
   });
 });

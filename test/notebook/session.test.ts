@@ -83,6 +83,29 @@ describe('notebook/session: tslab, in a folder without node_modules', function (
     assert.equal(status, 'interrupted');
   });
 
+  it('ends, when interrupted, what reports to notebookProgress, which tslab would leave running', async () => {
+    await session.execute("import { notebookProgress } from 'oabn';\nlet steps = 0;");
+    const controller = new AbortController();
+    setTimeout(() => controller.abort(), 300);
+    const { status, reason } = await session.execute(
+      `const progress = notebookProgress();
+      for (let done = 0; done < 1000; done++) {
+        progress({ task: 'train', done, total: 1000 });
+        steps++;
+        await new Promise((next) => setTimeout(next, 20));
+      }`,
+      controller,
+    );
+    assert.equal(status, 'interrupted');
+    assert.equal(reason, undefined, 'the kernel lives');
+    const [first, second] = [
+      await session.execute('await new Promise((next) => setTimeout(next, 100)); steps'),
+      await session.execute('await new Promise((next) => setTimeout(next, 100)); steps'),
+    ].map(printed);
+    assert.match(second!, /^\d+\n$/);
+    assert.equal(second, first);
+  });
+
   it('says when the kernel dies, with its last words and the outputs before', async () => {
     const execution = await session.execute(
       'console.log("before"); await new Promise((done) => setTimeout(done, 50)); require("fs").writeSync(2, "last words"); process.exit(7);',
@@ -90,6 +113,7 @@ describe('notebook/session: tslab, in a folder without node_modules', function (
     assert.equal(execution.status, 'died');
     assert.match(execution.reason!, /exit code 7\n.*last words/s);
     assert.equal(printed(execution), 'before\n');
+    assert.ok(execution.executionCount! > 10, 'the cell was announced with its number');
     assert.equal((await session.execute('1')).status, 'died');
   });
 });

@@ -203,7 +203,9 @@ function stopWhenAsked(
   const stop = (by: ExecutionStatus): void => {
     if (stoppedBy !== undefined) return;
     stoppedBy = by;
+    // Again and again: tslab forgets an interrupt that comes while it has yet to begin the cell.
     kernel.interrupt();
+    timers.push(setInterval(() => kernel.interrupt(), 500));
     timers.push(setTimeout(() => kernel.kill(), graceAfterInterrupt * 1000));
   };
   const interrupt = (): void => stop('interrupted');

@@ -34,7 +34,9 @@ let interruptCount: number | undefined;
 function interrupts(): number {
   if (interruptCount === undefined) {
     interruptCount = 0;
-    process.on('SIGINT', () => interruptCount!++);
+    // Not at once: tslab lets Node watch for SIGINT while a cell runs up to its first await, and a handler that is put
+    // in place meanwhile is lost with the watch, after which SIGINT ends the process.
+    setImmediate(() => process.on('SIGINT', () => interruptCount!++));
   }
   return interruptCount;
 }
