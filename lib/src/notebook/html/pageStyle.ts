@@ -51,6 +51,6 @@ math { font-size: 1.08em; } math[display=block] { overflow-x: auto; overflow-y: 
 .ansi-bold { font-weight: 700; } .ansi-fg-red { color: var(--bad); } .ansi-fg-green { color: var(--string); } .ansi-fg-yellow { color: #b07a00; }
 .ansi-fg-blue { color: var(--accent); } .ansi-fg-magenta { color: var(--keyword); } .ansi-fg-cyan { color: #0f8f8f; } .ansi-fg-white, .ansi-fg-black { color: var(--soft); }
 @media (max-width: 60rem) { .layout { grid-template-columns: minmax(0, 1fr); gap: 0; padding: 0 1rem 3rem; } nav { position: static; max-height: none; padding: 1rem 0 0; } }
-@media (max-width: 40rem) { body { font-size: 15px; } h1 { font-size: 1.5rem; } pre { font-size: 12px; } .plot { padding: .7rem .4rem .2rem; } .plot figcaption { padding: 0 .4rem; } th, td { padding: .3rem .5rem; } }
+@media (max-width: 40rem) { td:not([style*=right]) { min-width: 7.5rem; } body { font-size: 15px; } h1 { font-size: 1.5rem; } pre { font-size: 12px; } .plot { padding: .7rem .4rem .2rem; } .plot figcaption { padding: 0 .4rem; } th, td { padding: .3rem .5rem; } }
 @media print { nav, .tools, .code summary { display: none; } .layout { display: block; } }
 `;
