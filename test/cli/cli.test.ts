@@ -52,13 +52,28 @@ describe('cli', () => {
       assert.equal(stdout, '');
       assert.equal(code, 2);
     };
-    await wrong(['merge', 'nowhere.safetensors', '-o', 'x'], /oabn: Cannot read nowhere\.safetensors: ENOENT/);
+    await wrong(
+      ['merge', 'nowhere.safetensors', '-o', 'x'],
+      /oabn: Cannot read nowhere\.safetensors: ENOENT/,
+    );
     await wrong(['merge', pytorchFile, '-o', 'x'], /does not say its architecture; give it with --arch/);
-    await wrong(['merge', pytorchFile, '--arch', 'A0', '-o', 'x'], /is \[4, 3, 3, 3\], the architecture expects \[48, 3, 3, 3\]/);
-    await wrong(['eval', pytorchFile, '--arch', arch, '--data', 'nowhere'], /--data nowhere is neither a dataset/);
-    await wrong(['eval', pytorchFile, '--arch', arch, '--data', 'made'], /The network has 5 classes, made has 10/);
+    await wrong(
+      ['merge', pytorchFile, '--arch', 'A0', '-o', 'x'],
+      /is \[4, 3, 3, 3\], the architecture expects \[48, 3, 3, 3\]/,
+    );
+    await wrong(
+      ['eval', pytorchFile, '--arch', arch, '--data', 'nowhere'],
+      /--data nowhere is neither a dataset/,
+    );
+    await wrong(
+      ['eval', pytorchFile, '--arch', arch, '--data', 'made'],
+      /The network has 5 classes, made has 10/,
+    );
     await wrong(['train', '--threshold', '-1', '--data', 'made'], /s must be > 0 or inf, got -1/);
-    await wrong(['quantize', pytorchFile, '--arch', arch, '--bits', '9', '--data', 'made'], /bits must be a whole number from 2 to 8, got 9/);
+    await wrong(
+      ['quantize', pytorchFile, '--arch', arch, '--bits', '9', '--data', 'made'],
+      /bits must be a whole number from 2 to 8, got 9/,
+    );
     await wrong(['fly'], /unknown command 'fly'/);
   });
 
@@ -75,16 +90,23 @@ describe('cli', () => {
     const again = JSON.parse((await oabn(train, env)).stdout);
     assert.deepEqual(again, { ...trained, from: 'store' });
 
-    const measured = JSON.parse((await oabn(['eval', network, '--data', 'made', '--images', '200', '--json'], env)).stdout);
+    const measured = JSON.parse(
+      (await oabn(['eval', network, '--data', 'made', '--images', '200', '--json'], env)).stdout,
+    );
     assert.deepEqual(measured, { accuracy: trained.accuracy, images: 200 });
 
     const quantized = join(folder, 'quantized.safetensors');
-    const ptq = await oabn(['quantize', network, '--bits', '8', '--data', 'made', '--images', '200', '-o', quantized, '--json'], env);
+    const ptq = await oabn(
+      ['quantize', network, '--bits', '8', '--data', 'made', '--images', '200', '-o', quantized, '--json'],
+      env,
+    );
     const { accuracy, stateSize, bits, method } = JSON.parse(ptq.stdout);
     assert.deepEqual([bits, method], [8, 'uniform']);
     assert.ok(stateSize > 100 && stateSize <= 3 * 255);
     assert.ok(Math.abs(accuracy - trained.accuracy) < 0.1);
-    const reread = JSON.parse((await oabn(['eval', quantized, '--data', 'made', '--images', '200', '--json'], env)).stdout);
+    const reread = JSON.parse(
+      (await oabn(['eval', quantized, '--data', 'made', '--images', '200', '--json'], env)).stdout,
+    );
     assert.deepEqual(reread, { accuracy, images: 200 });
 
     const fineTuned = await oabn(['finetune', network, '--bits', '3', '--method', 'cluster', ...common], env);

@@ -54,6 +54,12 @@ describe('experiment/claims', () => {
     assert.equal(claimC3([point(0.1, 0.6, 0.3), point(Infinity, 0.77, 0.77)], 4).verdict, 'not held');
   });
 
+  it('C3 is undecided where every network has collapsed', () => {
+    const claim = claimC3([point(0.1, 0.6, 0.1), point(Infinity, 0.77, 0.15)], 4);
+    assert.equal(claim.verdict, 'undecided');
+    assert.match(claim.evidence, /every network has lost more than half/);
+  });
+
   it('C4: a smallest s that costs accuracy', () => {
     assert.equal(claimC4(grid, 4).verdict, 'held');
     assert.equal(

@@ -5,7 +5,18 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { oabn, start } from '../cli/run.js';
 
-const command = ['train', '--profile', 'smoke', '--data', 'made', '--threshold', '0.5', '--epochs', '8', '--json'];
+const command = [
+  'train',
+  '--profile',
+  'smoke',
+  '--data',
+  'made',
+  '--threshold',
+  '0.5',
+  '--epochs',
+  '8',
+  '--json',
+];
 
 async function onlyRun(runs: string): Promise<string> {
   const [run, ...others] = (await readdir(runs)).filter((name) => /^[0-9a-f]{16}$/.test(name));
@@ -27,7 +38,9 @@ async function reached(runs: string, epoch: number): Promise<void> {
 describe('experiment: a killed run', () => {
   it('goes on from its last checkpoint and ends with the same bits as an uninterrupted one', async function () {
     this.timeout(240_000);
-    const [whole, killed] = await Promise.all(['whole', 'killed'].map((name) => mkdtemp(join(tmpdir(), `oabn-${name}-`))));
+    const [whole, killed] = await Promise.all(
+      ['whole', 'killed'].map((name) => mkdtemp(join(tmpdir(), `oabn-${name}-`))),
+    );
     const expected = await oabn([...command, '--runs', whole!]);
     assert.equal(expected.code, 0, expected.stderr);
 

@@ -74,19 +74,23 @@ export function claimC3(points: readonly ThresholdPoint[], bits: number): Claim 
   const gap = (point: ThresholdPoint): number => point.fp32 - point.quantized[bits]!;
   const error = Math.SQRT2 * accuracyError(estimate(plain.map((point) => point.fp32)).mean, plain[0]!.images);
   const [plainGaps, smallGaps] = [plain.map(gap), smallest.map(gap)];
+  const collapsed = points.every((point) => point.quantized[bits]! < point.fp32 / 2);
   return {
     id: 'C3',
     statement: `With plain BN, ${bits}-bit per-layer accuracy falls well below FP32; a smaller s closes the gap.`,
-    verdict: allOf([
-      judge(plainGaps, error),
-      judge(
-        plainGaps.map((value, i) => value - smallGaps[i]!),
-        error,
-      ),
-    ]),
+    verdict: collapsed
+      ? 'undecided'
+      : allOf([
+          judge(plainGaps, error),
+          judge(
+            plainGaps.map((value, i) => value - smallGaps[i]!),
+            error,
+          ),
+        ]),
     evidence:
       `The gap at ${bits} bits is ${formatPercent(estimate(plainGaps))} (in points) with plain BN and ` +
-      `${formatPercent(estimate(smallGaps))} at s = ${smallest[0]!.threshold}.`,
+      `${formatPercent(estimate(smallGaps))} at s = ${smallest[0]!.threshold}.` +
+      (collapsed ? ' At this width every network has lost more than half of its accuracy, whatever s.' : ''),
   };
 }
 

@@ -109,7 +109,8 @@ export function describeLab({ profile, train }: Pick<Lab, 'profile' | 'train'>):
   const images = Math.min(train.size, profile.pretraining.images ?? train.size);
   const { epochs } = profile.pretraining.schedule;
   const seeds = `${profile.seeds.length} seed${profile.seeds.length === 1 ? '' : 's'}`;
-  const source = train.made ? `MADE DATA (${dataset})` : `${dataset}${note && ` (${note})`}`;
+  // The note's first words; the whole of it is in `lab.train.provenance.note`.
+  const source = train.made ? `MADE DATA (${dataset})` : `${dataset}${note && ` (${note.split(':')[0]})`}`;
   return `profile ${profile.name} · ${source} · ${images} training images × ${epochs} epochs · ${seeds}`;
 }
 
