@@ -3,7 +3,8 @@ import type { Command } from 'commander';
 import { analyzeOutliers, type OutlierRow } from '../merge/index.js';
 import { loadNetwork } from '../model/index.js';
 import { architectureOf, archOption, type CommonOptions, jsonOption } from './options.js';
-import { formatTable, print } from './output.js';
+import { tableText } from '../report/index.js';
+import { print } from './output.js';
 
 export function addAnalyze(program: Command): void {
   program
@@ -24,7 +25,7 @@ Example:
     .action(async (checkpoint: string, options: CommonOptions) => {
       const { arch, stateDict } = await loadNetwork(checkpoint, architectureOf(options));
       const rows = analyzeOutliers(arch, stateDict);
-      print(rows, formatTable(rows.map(formatRow)), options.json);
+      print(rows, tableText(rows.map(formatRow)), options.json);
     });
 }
 

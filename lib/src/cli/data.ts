@@ -3,7 +3,8 @@ import type { Command } from 'commander';
 import { check, consoleProgress } from '../base/index.js';
 import { type DataDescription, describeData, openDataset } from '../data/index.js';
 import { type CommonOptions, dataLocation, dataOption, jsonOption } from './options.js';
-import { formatTable, print } from './output.js';
+import { tableText } from '../report/index.js';
+import { print } from './output.js';
 
 export function addData(program: Command): void {
   program
@@ -40,5 +41,5 @@ function formatDataset({ content, format, folder, splits, problems }: DataDescri
     checksum: checksum.slice(0, 23),
   }));
   const trouble = problems.map((problem) => `  ! ${problem}`);
-  return [`${content} (${format}) in ${folder}`, formatTable(rows), ...trouble, ''].join('\n');
+  return [`${content} (${format}) in ${folder}`, tableText(rows), ...trouble, ''].join('\n');
 }

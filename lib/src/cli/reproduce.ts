@@ -7,18 +7,16 @@ import { check, consoleProgress, formatDuration, writeFileAtomic } from '../base
 import {
   describeConfig,
   describeLab,
-  estimate,
-  formatPercent,
-  formatThreshold,
   gridConfigs,
   type Lab,
-  lowBitMethods,
+  type LowBitPoint,
   lowBitSweep,
-  methodTitles,
   run,
+  type ThresholdPoint,
   thresholdSweep,
 } from '../experiment/index.js';
 import { runNotebook } from '../notebook/index.js';
+import { lowBitRows, overviewPage, sweepRows, tableText } from '../report/index.js';
 import { kernelEnvironment } from './notebook.js';
 import {
   type CommonOptions,
@@ -29,7 +27,7 @@ import {
   profileOption,
   runsOption,
 } from './options.js';
-import { formatTable, print } from './output.js';
+import { print } from './output.js';
 
 interface ReproduceOptions extends CommonOptions {
   readonly report: string;
@@ -65,15 +63,16 @@ Examples:
       const lab = await labOf(options);
       process.stderr.write(`${describeLab(lab)}\n`);
       await runGrid(lab);
-      const tables = await resultTables(lab);
-      if (!options.json) process.stdout.write(`\n${tables.text}\n`);
+      const [sweep, cells] = [await thresholdSweep(lab), await lowBitSweep(lab)];
+      const description = describeLab(lab);
+      if (!options.json) process.stdout.write(resultText(sweep, cells));
       const pages = options.notebooks ? await runNotebooks(lab, options) : [];
+      const report = join(resolve(options.report), 'index.html');
+      await writeFileAtomic(report, overviewPage({ description, pages, sweep, cells }));
       const seconds = (performance.now() - began) / 1000;
-      const report =
-        pages.length > 0 ? await writeIndex(resolve(options.report), lab, pages, tables.text) : undefined;
       print(
-        { profile: lab.profile.name, seconds, report, ...tables.json },
-        `Done in ${formatDuration(seconds)}.${report ? ` The report: ${report}` : ''}`,
+        { profile: lab.profile.name, seconds, report, sweep, cells },
+        `Done in ${formatDuration(seconds)}. The report: ${report}`,
         options.json,
       );
     });
@@ -96,38 +95,17 @@ async function runGrid(lab: Lab): Promise<void> {
   );
 }
 
-async function resultTables(lab: Lab): Promise<{ text: string; json: Record<string, unknown> }> {
-  const [sweep, cells] = [await thresholdSweep(lab), await lowBitSweep(lab)];
-  const { thresholds, lowBitThresholds, ptqBits, bits } = lab.profile;
-  const sweepRows = thresholds.map((s) => {
-    const at = sweep.filter(({ threshold }) => threshold === s);
-    const quantized = ptqBits.map((b) => [
-      `INT${b}`,
-      formatPercent(estimate(at.map((point) => point.quantized[b]!))),
-    ]);
-    return {
-      s: formatThreshold(s),
-      FP32: formatPercent(estimate(at.map(({ fp32 }) => fp32))),
-      ...Object.fromEntries(quantized),
-    };
-  });
-  const cellRows = bits.flatMap((b) =>
-    lowBitMethods.map((method) => {
-      const columns = lowBitThresholds.map((s) => {
-        const at = cells.filter((cell) => cell.bits === b && cell.method === method && cell.threshold === s);
-        return [`s=${formatThreshold(s)}`, formatPercent(estimate(at.map(({ accuracy }) => accuracy)))];
-      });
-      return { bits: b, method: methodTitles[method], ...Object.fromEntries(columns) };
-    }),
-  );
-  const text = [
-    `Accuracy over s, uniform PTQ (figure 7a) · ${describeLab(lab)}`,
-    formatTable(sweepRows),
+function resultText(sweep: readonly ThresholdPoint[], cells: readonly LowBitPoint[]): string {
+  return [
+    '',
+    'Accuracy over s, uniform PTQ (figure 7a)',
+    tableText(sweepRows(sweep)),
     '',
     'Low bits: accuracy by method and s (table 5)',
-    formatTable(cellRows),
+    tableText(lowBitRows(cells)),
+    '',
+    '',
   ].join('\n');
-  return { text, json: { sweep, cells } };
 }
 
 /** Executes the project's notebooks into the report folder. Returns the pages' names and titles. */
@@ -155,38 +133,4 @@ async function runNotebooks(lab: Lab, { report, write, data, runs }: ReproduceOp
     check(result.ok, () => result.summary);
   }
   return names.map((name) => `${basename(name, '.ipynb')}.html`);
-}
-
-/** The report's first page: the tables, and a link to each notebook. */
-async function writeIndex(
-  folder: string,
-  lab: Lab,
-  pages: readonly string[],
-  tables: string,
-): Promise<string> {
-  const links = pages
-    .map((page) => `<li><a href="${page}">${page.replace('.html', '').replaceAll('-', ' ')}</a></li>`)
-    .join('\n');
-  const escaped = tables.replaceAll('&', '&amp;').replaceAll('<', '&lt;');
-  const path = join(folder, 'index.html');
-  await writeFileAtomic(
-    path,
-    `<!doctype html>
-<html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width">
-<title>OABN · report</title>
-<style>
-:root { color-scheme: light dark; }
-body { font: 16px/1.5 system-ui, sans-serif; max-width: 60rem; margin: 2rem auto; padding: 0 1rem; }
-pre { overflow-x: auto; font-size: 13px; }
-</style></head><body>
-<h1>Outlier-aware training for low-bit quantization of RepVGG</h1>
-<p>${describeLab(lab)}</p>
-<ul>
-${links}
-</ul>
-<pre>${escaped}</pre>
-</body></html>
-`,
-  );
-  return path;
 }

@@ -1,0 +1,46 @@
+import assert from 'node:assert/strict';
+import type { LowBitPoint, ThresholdPoint } from '../../lib/src/experiment/index.js';
+import { lowBitRows, overviewPage, sweepRows } from '../../lib/src/report/index.js';
+
+const sweep: ThresholdPoint[] = [
+  { threshold: Infinity, seed: 1, fp32: 0.8, quantized: { 4: 0.1, 8: 0.7 }, images: 100 },
+  { threshold: 0.5, seed: 1, fp32: 0.6, quantized: { 4: 0.5, 8: 0.6 }, images: 100 },
+  { threshold: 0.5, seed: 2, fp32: 0.7, quantized: { 4: 0.6, 8: 0.7 }, images: 100 },
+];
+const cells: LowBitPoint[] = (['ptq', 'uniformQat', 'clusterQat'] as const).flatMap((method, i) =>
+  [0.5, Infinity].map((threshold) => ({
+    threshold,
+    seed: 1,
+    bits: 4,
+    method,
+    accuracy: 0.1 * (i + 1),
+    images: 100,
+    stateSize: 16,
+  })),
+);
+
+describe('report/overview', () => {
+  it('has a row for each s, wide bits first, with the spread over seeds', () => {
+    assert.deepEqual(sweepRows(sweep), [
+      { s: '0.5', FP32: '65.0 ± 7.1%', INT8: '65.0 ± 7.1%', INT4: '55.0 ± 7.1%' },
+      { s: '∞ (BN)', FP32: '80.0%', INT8: '70.0%', INT4: '10.0%' },
+    ]);
+  });
+
+  it('has a row for each width and method', () => {
+    assert.deepEqual(lowBitRows(cells), [
+      { bits: 4, method: 'uniform PTQ', 's = 0.5': '10.0%', 's = ∞ (BN)': '10.0%' },
+      { bits: 4, method: 'uniform QAT', 's = 0.5': '20.0%', 's = ∞ (BN)': '20.0%' },
+      { bits: 4, method: 'ClusterQAT', 's = 0.5': '30.0%', 's = ∞ (BN)': '30.0%' },
+    ]);
+  });
+
+  it('is one page without network, with links, tables and figures', () => {
+    const page = overviewPage({ description: 'MADE DATA <x>', pages: ['fig2-a.html'], sweep, cells });
+    assert.match(page, /MADE DATA &lt;x&gt;/);
+    assert.match(page, /<a href="fig2-a\.html">fig2 a<\/a>/);
+    assert.equal(page.match(/<table/g)!.length, 2);
+    assert.equal(page.match(/<figure>/g)!.length, 2);
+    assert.doesNotMatch(page, /(src|href)="https?:/);
+  });
+});
