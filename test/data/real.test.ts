@@ -3,9 +3,6 @@ import assert from 'node:assert/strict';
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { openDataset, type Dataset, type OpenOptions } from '../../lib/src/data/index.js';
-import { decodeImage } from '../../lib/src/data/decode.js';
-import { openParquet } from '../../lib/src/data/parquet.js';
-import sharp from 'sharp';
 import { collect, inFolder } from './helpers.js';
 
 const folder = process.env['OABN_DATA_DIR'] ?? '';
@@ -38,15 +35,6 @@ describe('real data', () => {
       assert.ok(Math.abs(squares / count - 1) < 0.05, `mean square ${squares / count}`);
     }),
   );
-
-  withData('cifar10/test-00000-of-00001.parquet', 'CIFAR-10: our decoder agrees with libjpeg', async () => {
-    const images = await openParquet([join(folder, 'cifar10/test-00000-of-00001.parquet')]);
-    for (let row = 0; row < images.size; row += 97) {
-      const bytes = await images.read(row);
-      const { data } = await decodeImage(bytes, images.where(row));
-      assert.deepEqual(Buffer.from(data), await sharp(bytes).raw().toBuffer(), images.where(row));
-    }
-  });
 
   withData('imagenet50-64', 'ImageNet, 50 classes at 64×64: 50 validation images of each class', () =>
     inFolder(async (cache) => {
