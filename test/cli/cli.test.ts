@@ -10,6 +10,9 @@ import { oabn } from './run.js';
 const arch = '{"widths":[4,4,6,8,12],"depths":[1,2,2,1,1],"strides":[1,1,2,2,1]}';
 const pytorchFile = goldenPath('repvgg.safetensors');
 
+/** A module that makes every download fail at once, on machines with a network too. */
+const noNetwork = `data:text/javascript,${encodeURIComponent("globalThis.fetch = async () => { throw new Error('no network'); };")}`;
+
 describe('cli', () => {
   let folder: string;
   before(async () => {
@@ -45,8 +48,8 @@ describe('cli', () => {
   });
 
   it('says what is wrong and exits with 2', async () => {
-    const wrong = async (args: string[], message: RegExp): Promise<void> => {
-      const { code, stderr, stdout } = await oabn(args);
+    const wrong = async (args: string[], message: RegExp, env = {}): Promise<void> => {
+      const { code, stderr, stdout } = await oabn(args, env);
       assert.match(stderr, message);
       assert.doesNotMatch(stderr, /\n {4}at /);
       assert.equal(stdout, '');
@@ -68,6 +71,11 @@ describe('cli', () => {
     await wrong(
       ['eval', pytorchFile, '--arch', arch, '--data', 'made'],
       /The network has 5 classes, made has 10/,
+    );
+    await wrong(
+      ['eval', pytorchFile, '--arch', arch, '--data', 'cifar10'],
+      /CIFAR-10 is not here and could not be downloaded: name its folder/,
+      { OABN_DATA_DIR: '', OABN_CACHE_DIR: join(folder, 'empty'), NODE_OPTIONS: `--import ${noNetwork}` },
     );
     await wrong(['train', '--threshold', '-1', '--data', 'made'], /s must be > 0 or inf, got -1/);
     await wrong(

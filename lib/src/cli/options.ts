@@ -39,15 +39,28 @@ export function architectureOf({ arch }: CommonOptions): Architecture | undefine
   return arch === undefined ? undefined : parseArchitecture(arch);
 }
 
-/** A lab as the options say. `--data` is a dataset's name, looked for in `OABN_DATA_DIR`, or a folder. */
-export async function labOf({ data, runs, profile, eager = false }: CommonOptions): Promise<Lab> {
-  return await openLab({
+/**
+ * A lab as the options say. `--data` is a dataset's name, looked for in `OABN_DATA_DIR`, or a folder. The made set
+ * stands in for CIFAR-10 only where the command allows it and nobody named CIFAR-10: a number on other images than
+ * those that were asked for is worse than none.
+ */
+export async function labOf(
+  { data, runs, profile, eager = false }: CommonOptions,
+  { standIn = false } = {},
+): Promise<Lab> {
+  const lab = await openLab({
     ...dataLocation(data),
     ...(runs !== undefined && { runs }),
     ...(profile !== undefined && { profile }),
     eager,
     progress: consoleProgress(),
   });
+  const wanted = data === 'made' || lab.profile.data.name === 'made';
+  check(
+    !lab.train.made || wanted || (standIn && data === undefined),
+    'CIFAR-10 is not here and could not be downloaded: name its folder with OABN_DATA_DIR or --data, or say --data made',
+  );
+  return lab;
 }
 
 /** What `--data` means: a name of a dataset, or a folder. */

@@ -60,7 +60,7 @@ Examples:
     )
     .action(async (options: ReproduceOptions) => {
       const began = performance.now();
-      const lab = await labOf(options);
+      const lab = await labOf(options, { standIn: true });
       process.stderr.write(`${describeLab(lab)}\n`);
       await runGrid(lab);
       const [sweep, cells] = [await thresholdSweep(lab), await lowBitSweep(lab)];

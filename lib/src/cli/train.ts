@@ -57,7 +57,7 @@ Examples:
     .action(async (options: TrainOptions) => {
       const s = threshold(options.threshold);
       const arch = architectureOf(options);
-      const lab = await labOf(options);
+      const lab = await labOf(options, { standIn: true });
       const config = pretrainConfig(lab, {
         threshold: s,
         seed: wholeNumber('--seed', options.seed),
