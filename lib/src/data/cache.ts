@@ -9,6 +9,7 @@ import { basename, dirname, join, resolve } from 'node:path';
 import {
   errorMessage,
   fileDigest,
+  projectFolder,
   readSafetensors,
   sha256,
   UserError,
@@ -38,10 +39,7 @@ export const largestCache = 1.5e9;
  * the working folder (so notebooks and the command line share it).
  */
 export function cacheFolder(environment: NodeJS.ProcessEnv = process.env, start = process.cwd()): string {
-  if (environment['OABN_CACHE_DIR']) return resolve(environment['OABN_CACHE_DIR']);
-  let folder = resolve(start);
-  while (!existsSync(join(folder, 'package.json')) && dirname(folder) !== folder) folder = dirname(folder);
-  return join(existsSync(join(folder, 'package.json')) ? folder : resolve(start), '.cache', 'oabn');
+  return resolve(environment['OABN_CACHE_DIR'] || join(projectFolder(start), '.cache', 'oabn'));
 }
 
 /** `sha256:` of one file, or of the list of several files' names and digests. */
