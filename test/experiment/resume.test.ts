@@ -62,4 +62,17 @@ describe('experiment: a killed run', () => {
     const { provenance } = JSON.parse(await readFile(join(b, 'result.json'), 'utf8'));
     assert.equal(provenance.sessions, 3);
   });
+
+  it('ends with 130 and a word on how to go on when it is interrupted', async function () {
+    this.timeout(120_000);
+    const runs = await mkdtemp(join(tmpdir(), 'oabn-interrupted-'));
+    const child = start([...command, '--runs', runs]);
+    let said = '';
+    child.stderr!.on('data', (chunk) => (said += chunk));
+    await reached(runs, 1);
+    child.kill('SIGINT');
+    const code = await new Promise((resolve) => child.on('close', resolve));
+    assert.equal(code, 130, said);
+    assert.match(said, /interrupted; ask again to go on from the last checkpoint/);
+  });
 });

@@ -54,6 +54,7 @@ export async function labOf(
     ...(profile !== undefined && { profile }),
     eager,
     progress: consoleProgress(),
+    signal: interruption(),
   });
   const wanted = data === 'made' || lab.profile.data.name === 'made';
   check(
@@ -61,6 +62,13 @@ export async function labOf(
     'CIFAR-10 is not here and could not be downloaded: name its folder with OABN_DATA_DIR or --data, or say --data made',
   );
   return lab;
+}
+
+/** Aborts at the first Ctrl-C, so that a run ends between two steps; a second one ends the process at once. */
+function interruption(): AbortSignal {
+  const controller = new AbortController();
+  process.once('SIGINT', () => controller.abort());
+  return controller.signal;
 }
 
 /** What `--data` means: a name of a dataset, or a folder. */

@@ -70,11 +70,6 @@ export function valuesOf(graph: Graph): Map<ValueId, Value> {
   return new Map(graph.nodes.flatMap((node) => node.outputs.map((value) => [value.id, value] as const)));
 }
 
-/** The node that produces each value. */
-export function producersOf(graph: Graph): Map<ValueId, Node> {
-  return new Map(graph.nodes.flatMap((node) => node.outputs.map((value) => [value.id, node] as const)));
-}
-
 /** All elements of a constant, with a filling written out. */
 export function elementsOf(data: ConstantData, shape: Shape): ConstantData {
   const size = sizeOf(shape);
