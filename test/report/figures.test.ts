@@ -41,12 +41,30 @@ describe('report/figures', () => {
   });
 
   it('draws accuracy over s with the spread of the seeds, ∞ last', () => {
-    const point = (threshold: number, seed: number, fp32: number) => ({ threshold, seed, fp32, quantized: { 8: fp32, 4: fp32 / 2 }, images: 100 });
-    const figure = thresholdFigure([point(Infinity, 1, 0.6), point(Infinity, 2, 0.8), point(0.5, 1, 0.5), point(0.5, 2, 0.5)], 'Figure 7a', 'made');
-    const [fp32, int8, int4] = figure.data as unknown as { name: string; x: string[]; y: number[]; error_y?: { array: number[] } }[];
+    const point = (threshold: number, seed: number, fp32: number) => ({
+      threshold,
+      seed,
+      fp32,
+      quantized: { 8: fp32, 4: fp32 / 2 },
+      images: 100,
+    });
+    const figure = thresholdFigure(
+      [point(Infinity, 1, 0.6), point(Infinity, 2, 0.8), point(0.5, 1, 0.5), point(0.5, 2, 0.5)],
+      'Figure 7a',
+      'made',
+    );
+    const [fp32, int8, int4] = figure.data as unknown as {
+      name: string;
+      x: string[];
+      y: number[];
+      error_y?: { array: number[] };
+    }[];
     assert.deepEqual([fp32!.name, int8!.name, int4!.name], ['FP32', 'INT8', 'INT4']);
     assert.deepEqual(fp32!.x, ['0.5', '∞ (BN)']);
-    assert.deepEqual(fp32!.y.map((value) => value.toFixed(6)), ['50.000000', '70.000000']);
+    assert.deepEqual(
+      fp32!.y.map((value) => value.toFixed(6)),
+      ['50.000000', '70.000000'],
+    );
     assert.ok(Math.abs(fp32!.error_y!.array[1]! - 14.142) < 0.001);
     checkFigure(figure);
   });
@@ -57,7 +75,10 @@ describe('report/figures', () => {
     const block = blocksOf(arch)[1]!;
     const parts = mergeParts(arch, stateDict, block);
     const figure = classAPartsFigure(block, parts, 'made');
-    assert.deepEqual(figure.data.map((trace) => trace.name), ['3x3', '1x1', 'identity (r0)']);
+    assert.deepEqual(
+      figure.data.map((trace) => trace.name),
+      ['3x3', '1x1', 'identity (r0)'],
+    );
     const identity = figure.data[2]!.y as number[];
     identity.forEach((value, i) => assert.ok(Math.abs(value - parts.ratios.identity![i]!) < 1e-6));
     checkFigure(figure);
@@ -65,8 +86,21 @@ describe('report/figures', () => {
 
   it('puts titles with units on the other figures', () => {
     checkFigure(lineFigure({ ...titles, series: [{ name: 'a', x: [1, 2], y: [3, 4] }], xKind: 'log' }));
-    checkFigure(weightDistributionFigure([{ name: 'BN', layers: [Float32Array.of(1, 2, 3), Float32Array.of(-1, 1)] }], 'made'));
-    const cell = { threshold: 1, seed: 1, bits: 4, method: 'clusterQat', accuracy: 0.5, images: 10, stateSize: 16 } as const;
+    checkFigure(
+      weightDistributionFigure(
+        [{ name: 'BN', layers: [Float32Array.of(1, 2, 3), Float32Array.of(-1, 1)] }],
+        'made',
+      ),
+    );
+    const cell = {
+      threshold: 1,
+      seed: 1,
+      bits: 4,
+      method: 'clusterQat',
+      accuracy: 0.5,
+      images: 10,
+      stateSize: 16,
+    } as const;
     checkFigure(lowBitFigure([cell, { ...cell, method: 'uniformQat' }], 4, 'made'));
   });
 });

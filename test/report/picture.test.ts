@@ -4,10 +4,23 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import sharp from 'sharp';
-import { barFigure, figurePng, figureSvg, figureTitle, histogramFigure, kernelGridFigure, lineFigure } from '../../lib/src/report/index.js';
+import {
+  barFigure,
+  figurePng,
+  figureSvg,
+  figureTitle,
+  histogramFigure,
+  kernelGridFigure,
+  lineFigure,
+} from '../../lib/src/report/index.js';
 import { scaleOf } from '../../lib/src/report/picture/scale.js';
 
-const titles = { title: 'Loss & <accuracy>', subtitle: 'made data', xTitle: 'time (s)', yTitle: 'loss (nat)' };
+const titles = {
+  title: 'Loss & <accuracy>',
+  subtitle: 'made data',
+  xTitle: 'time (s)',
+  yTitle: 'loss (nat)',
+};
 const count = (svg: string, element: string): number => svg.split(`<${element}`).length - 1;
 
 describe('report/picture', () => {
@@ -22,7 +35,15 @@ describe('report/picture', () => {
         ],
       }),
     );
-    for (const text of ['Loss &amp; &lt;accuracy&gt;', 'made data', 'time (s)', 'loss (nat)', 'first', 'second', '∞']) {
+    for (const text of [
+      'Loss &amp; &lt;accuracy&gt;',
+      'made data',
+      'time (s)',
+      'loss (nat)',
+      'first',
+      'second',
+      '∞',
+    ]) {
       assert.ok(svg.includes(`>${text}<`), text);
     }
     assert.equal(count(svg, 'circle '), 3 + 1); // points of the first series and its sample in the legend
@@ -37,9 +58,9 @@ describe('report/picture', () => {
       { name: 'r', x: [1], y: [1] },
     ];
     const svg = figureSvg(barFigure({ ...titles, mode: 'relative', series }));
-    const bars = [...svg.matchAll(/<rect x="([\d.]+)" y="([\d.]+)" width="([\d.]+)" height="([\d.]+)" fill="#/g)].map((match) =>
-      match.slice(1).map(Number),
-    );
+    const bars = [
+      ...svg.matchAll(/<rect x="([\d.]+)" y="([\d.]+)" width="([\d.]+)" height="([\d.]+)" fill="#/g),
+    ].map((match) => match.slice(1).map(Number));
     const [p, q, r] = bars;
     const bottom = (bar: number[]): number => bar[1]! + bar[3]!;
     assert.ok(Math.abs(bottom(p!) - q![1]!) < 0.05, 'q hangs from zero, where p stands');
@@ -66,15 +87,31 @@ describe('report/picture', () => {
   });
 
   it('chooses ticks that people count in', () => {
-    const labels = (...args: Parameters<typeof scaleOf>): string[] => scaleOf(...args).ticks.map(({ text }) => text);
-    assert.deepEqual(labels({ range: [0, 1] }, { values: [] }, 0, 100, 5), ['0.0', '0.2', '0.4', '0.6', '0.8', '1.0']);
+    const labels = (...args: Parameters<typeof scaleOf>): string[] =>
+      scaleOf(...args).ticks.map(({ text }) => text);
+    assert.deepEqual(labels({ range: [0, 1] }, { values: [] }, 0, 100, 5), [
+      '0.0',
+      '0.2',
+      '0.4',
+      '0.6',
+      '0.8',
+      '1.0',
+    ]);
     assert.deepEqual(labels({ range: [-3, 3] }, { values: [] }, 0, 100, 4), ['−2', '0', '2']);
-    assert.deepEqual(labels({ type: 'log', range: [0, 6] }, { values: [] }, 0, 100, 4), ['1', '100', '10k', '1M']);
+    assert.deepEqual(labels({ type: 'log', range: [0, 6] }, { values: [] }, 0, 100, 4), [
+      '1',
+      '100',
+      '10k',
+      '1M',
+    ]);
     assert.deepEqual(labels({}, { values: ['a', 'b', 'a'] }, 0, 100, 5), ['a', 'b']);
   });
 
   it('says what it leaves out of a figure that a reader made', () => {
-    const figure = { data: [{ type: 'pie', values: [1, 2] }, { y: Float32Array.of(1, 2) }], layout: { title: 'Mine' } };
+    const figure = {
+      data: [{ type: 'pie', values: [1, 2] }, { y: Float32Array.of(1, 2) }],
+      layout: { title: 'Mine' },
+    };
     const svg = figureSvg(figure);
     assert.ok(svg.includes('>Not in this still picture: pie<') && svg.includes('>Mine<'));
     assert.equal(figureTitle(figure), 'Mine');

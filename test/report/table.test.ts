@@ -8,7 +8,12 @@ const rows: Row[] = [
 ];
 
 /** The sorting script of a table, run over stand-ins for its rows; returns the texts of a column after `clicks`. */
-function sortedBy(html: string, cells: readonly (readonly string[])[], column: number, clicks: number): string[] {
+function sortedBy(
+  html: string,
+  cells: readonly (readonly string[])[],
+  column: number,
+  clicks: number,
+): string[] {
   const heads = cells[0]!.map(() => {
     const attributes = new Map<string, string>();
     return {
@@ -42,7 +47,13 @@ describe('report/table', () => {
   });
 
   it('sorts by value on a click, back on the next, ∞ above all numbers and texts last', () => {
-    const cells = [['∞ (BN)', 'b'], ['10', 'c'], ['–', 'd'], ['2.5 ± 1', 'a'], ['−3', 'e']];
+    const cells = [
+      ['∞ (BN)', 'b'],
+      ['10', 'c'],
+      ['–', 'd'],
+      ['2.5 ± 1', 'a'],
+      ['−3', 'e'],
+    ];
     const html = tableHtml(rows);
     assert.deepEqual(sortedBy(html, cells, 0, 1), ['−3', '2.5 ± 1', '10', '∞ (BN)', '–']);
     assert.deepEqual(sortedBy(html, cells, 0, 2), ['–', '∞ (BN)', '10', '2.5 ± 1', '−3']);
@@ -56,7 +67,10 @@ describe('report/table', () => {
   });
 
   it('takes a danfo DataFrame as it takes rows', async () => {
-    const numbers = [{ a: 1, b: 'x' }, { a: 2, b: 'y' }];
+    const numbers = [
+      { a: 1, b: 'x' },
+      { a: 2, b: 'y' },
+    ];
     const frame = await table(numbers);
     assert.deepEqual(frame.shape, [2, 2]);
     assert.equal(tableText(frame), tableText(numbers));

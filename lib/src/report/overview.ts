@@ -85,6 +85,7 @@ figure { margin: 1rem 0; } figure svg { max-width: 100%; height: auto; border-ra
 /** «fig7a-threshold-cifar10.html» → «fig7a threshold cifar10». */
 const pageTitle = (page: string): string => page.replace(/\.html$/, '').replaceAll('-', ' ');
 
-const widthsOf = (points: readonly LowBitPoint[]): number[] => ascending(points.map(({ bits }) => bits)).reverse();
+const widthsOf = (points: readonly LowBitPoint[]): number[] =>
+  ascending(points.map(({ bits }) => bits)).reverse();
 
 const ascending = (values: readonly number[]): number[] => [...new Set(values)].sort((a, b) => a - b);

@@ -98,7 +98,8 @@ function columnsOf(rows: readonly Row[] | DataFrameLike): Column[] {
   const names = [...new Set(records.flatMap((row) => Object.keys(row)))];
   return names.map((name) => {
     const cells = records.map((row) => cellText(row[name]));
-    const numeric = cells.some((cell) => /\d|∞/.test(cell)) && cells.every((cell) => cell === '' || looksNumeric(cell));
+    const numeric =
+      cells.some((cell) => /\d|∞/.test(cell)) && cells.every((cell) => cell === '' || looksNumeric(cell));
     return { name, cells, numeric };
   });
 }

@@ -27,7 +27,11 @@ export function barFigure({ series, mode = 'group', yRange, ...titles }: BarOpti
   const layout = layoutOf(titles, {
     barmode: mode,
     xaxis: axis(titles.xTitle, { type: 'category' }),
-    yaxis: axis(titles.yTitle, { ...(yRange && { range: yRange }), zeroline: true, zerolinecolor: '#444444' }),
+    yaxis: axis(titles.yTitle, {
+      ...(yRange && { range: yRange }),
+      zeroline: true,
+      zerolinecolor: '#444444',
+    }),
   });
   return { data, layout };
 }

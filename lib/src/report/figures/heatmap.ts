@@ -13,8 +13,16 @@ export interface KernelGridOptions extends Titles {
 /** Tiles are three cells and a gap of one. */
 const pitch = 4;
 
-export function kernelGridFigure({ values, inChannels, rows, colorTitle, ...titles }: KernelGridOptions): Figure {
-  const z = Array.from({ length: rows * pitch - 1 }, () => new Array<number | null>(inChannels * pitch - 1).fill(null));
+export function kernelGridFigure({
+  values,
+  inChannels,
+  rows,
+  colorTitle,
+  ...titles
+}: KernelGridOptions): Figure {
+  const z = Array.from({ length: rows * pitch - 1 }, () =>
+    new Array<number | null>(inChannels * pitch - 1).fill(null),
+  );
   for (let i = 0; i < rows; i++) {
     for (let j = 0; j < inChannels; j++) {
       for (let tap = 0; tap < 9; tap++) {
@@ -30,7 +38,17 @@ export function kernelGridFigure({ values, inChannels, rows, colorTitle, ...titl
     constrain: 'domain',
   });
   const colorbar = { title: { text: colorTitle, side: 'right' }, thickness: 14 };
-  const heatmap = { type: 'heatmap', z, colorscale: 'Viridis', zmin: 0, zmax: largest(values, rows * inChannels * 9), colorbar, hoverongaps: false, xgap: 0.5, ygap: 0.5 };
+  const heatmap = {
+    type: 'heatmap',
+    z,
+    colorscale: 'Viridis',
+    zmin: 0,
+    zmax: largest(values, rows * inChannels * 9),
+    colorbar,
+    hoverongaps: false,
+    xgap: 0.5,
+    ygap: 0.5,
+  };
   const layout = layoutOf(titles, {
     xaxis: axis(titles.xTitle, ticks(inChannels)),
     yaxis: axis(titles.yTitle, { ...ticks(rows), autorange: 'reversed', scaleanchor: 'x' }),

@@ -37,7 +37,10 @@ export function histogramFigure({ series, binWidth, logCounts = true, ...titles 
     };
   });
   const log = { type: 'log', dtick: 1, range: [Math.log10(logFloor), Math.log10(most) + 0.3] };
-  return { data, layout: layoutOf(titles, { yaxis: axis(titles.yTitle, logCounts ? log : { rangemode: 'tozero' }) }) };
+  return {
+    data,
+    layout: layoutOf(titles, { yaxis: axis(titles.yTitle, logCounts ? log : { rangemode: 'tozero' }) }),
+  };
 }
 
 /** Counts of `values` in bins of `width` centred at its multiples, from the least to the greatest. */

@@ -1,5 +1,12 @@
 /** The paper's figures from our measurements: which numbers go where. */
-import { estimate, formatThreshold, type LowBitPoint, lowBitMethods, methodTitles, type ThresholdPoint } from '../../experiment/index.js';
+import {
+  estimate,
+  formatThreshold,
+  type LowBitPoint,
+  lowBitMethods,
+  methodTitles,
+  type ThresholdPoint,
+} from '../../experiment/index.js';
 import { type MergeParts, splitByClass } from '../../merge/index.js';
 import { type Block, branchNames } from '../../model/index.js';
 import { barFigure } from './bars.js';
@@ -52,8 +59,13 @@ export function classAPartsFigure(block: Block, { kernels }: MergeParts, subtitl
     series: branchNames.flatMap((branch) => {
       const kernel = kernels[branch];
       if (!kernel) return [];
-      const { A } = splitByClass({ shape: [block.outChannels, block.inChannels, 3, 3], data: Float32Array.from(kernel) });
-      return [{ name: branch === 'identity' ? 'identity (r0)' : branch, x: channels.map((i) => i + 1), y: [...A] }];
+      const { A } = splitByClass({
+        shape: [block.outChannels, block.inChannels, 3, 3],
+        data: Float32Array.from(kernel),
+      });
+      return [
+        { name: branch === 'identity' ? 'identity (r0)' : branch, x: channels.map((i) => i + 1), y: [...A] },
+      ];
     }),
   });
 }
@@ -61,9 +73,13 @@ export function classAPartsFigure(block: Block, { kernels }: MergeParts, subtitl
 /** Figure 7: FP32 and post-training quantized accuracy over s. */
 export function thresholdFigure(points: readonly ThresholdPoint[], title: string, subtitle: string): Figure {
   const thresholds = [...new Set(points.map((point) => point.threshold))].sort((a, b) => a - b);
-  const bits = Object.keys(points[0]?.quantized ?? {}).map(Number).sort((a, b) => b - a);
+  const bits = Object.keys(points[0]?.quantized ?? {})
+    .map(Number)
+    .sort((a, b) => b - a);
   const series = (name: string, of: (point: ThresholdPoint) => number): LineSeries => {
-    const estimates = thresholds.map((s) => estimate(points.filter((point) => point.threshold === s).map(of)));
+    const estimates = thresholds.map((s) =>
+      estimate(points.filter((point) => point.threshold === s).map(of)),
+    );
     const error = estimates.map(({ sd }) => 100 * sd);
     return {
       name,
@@ -79,7 +95,10 @@ export function thresholdFigure(points: readonly ThresholdPoint[], title: string
     yTitle: 'test accuracy (%)',
     xKind: 'category',
     yRange: [0, 100],
-    series: [series('FP32', (point) => point.fp32), ...bits.map((b) => series(`INT${b}`, (point) => point.quantized[b]!))],
+    series: [
+      series('FP32', (point) => point.fp32),
+      ...bits.map((b) => series(`INT${b}`, (point) => point.quantized[b]!)),
+    ],
   });
 }
 
@@ -96,9 +115,17 @@ export function lowBitFigure(points: readonly LowBitPoint[], bits: number, subti
     yRange: [0, 100],
     series: methods.map((method) => {
       const estimates = thresholds.map((s) =>
-        estimate(chosen.filter((point) => point.threshold === s && point.method === method).map((point) => point.accuracy)),
+        estimate(
+          chosen
+            .filter((point) => point.threshold === s && point.method === method)
+            .map((point) => point.accuracy),
+        ),
       );
-      return { name: methodTitles[method], x: thresholds.map(formatThreshold), y: estimates.map(({ mean }) => 100 * mean) };
+      return {
+        name: methodTitles[method],
+        x: thresholds.map(formatThreshold),
+        y: estimates.map(({ mean }) => 100 * mean),
+      };
     }),
   });
 }

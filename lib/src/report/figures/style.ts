@@ -19,14 +19,36 @@ export interface Titles {
 }
 
 /** Okabe & Ito (2008): distinguishable with every common colour vision. */
-export const palette = ['#0072B2', '#D55E00', '#009E73', '#CC79A7', '#E69F00', '#56B4E9', '#000000', '#F0E442'] as const;
+export const palette = [
+  '#0072B2',
+  '#D55E00',
+  '#009E73',
+  '#CC79A7',
+  '#E69F00',
+  '#56B4E9',
+  '#000000',
+  '#F0E442',
+] as const;
 
 /** Marker shapes in the palette's order, so that series differ without colour too. */
-export const symbols = ['circle', 'square', 'diamond', 'triangle-up', 'cross', 'x', 'star', 'hexagon'] as const;
+export const symbols = [
+  'circle',
+  'square',
+  'diamond',
+  'triangle-up',
+  'cross',
+  'x',
+  'star',
+  'hexagon',
+] as const;
 
 export const colorAt = (i: number): string => palette[i % palette.length]!;
 
-const font = { family: 'system-ui, -apple-system, "Segoe UI", Helvetica, Arial, sans-serif', size: 14, color: '#1b1b1b' };
+const font = {
+  family: 'system-ui, -apple-system, "Segoe UI", Helvetica, Arial, sans-serif',
+  size: 14,
+  color: '#1b1b1b',
+};
 
 /** The common layout, with `more` on top of it. */
 export function layoutOf(
@@ -35,7 +57,12 @@ export function layoutOf(
 ): Record<string, unknown> {
   const lines = wrap(subtitle);
   return {
-    title: { text: title, subtitle: { text: lines.join('<br>'), font: { ...font, size: 12, color: '#555555' } }, x: 0.02, xanchor: 'left' },
+    title: {
+      text: title,
+      subtitle: { text: lines.join('<br>'), font: { ...font, size: 12, color: '#555555' } },
+      x: 0.02,
+      xanchor: 'left',
+    },
     font,
     paper_bgcolor: '#ffffff',
     plot_bgcolor: '#ffffff',
@@ -65,5 +92,13 @@ export function wrap(text: string, most = 125): string[] {
 
 /** An axis with its title. */
 export function axis(title: string, more: Readonly<Record<string, unknown>> = {}): Record<string, unknown> {
-  return { title: { text: title, standoff: 14 }, showline: true, linecolor: '#444444', gridcolor: '#e6e6e6', zeroline: false, automargin: true, ...more };
+  return {
+    title: { text: title, standoff: 14 },
+    showline: true,
+    linecolor: '#444444',
+    gridcolor: '#e6e6e6',
+    zeroline: false,
+    automargin: true,
+    ...more,
+  };
 }

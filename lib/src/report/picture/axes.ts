@@ -15,7 +15,13 @@ export const axisColor = '#444444';
 const gridColor = '#e6e6e6';
 
 /** The box that the margins leave, with `left` for labels and title of the y axis and `right` for the legend. */
-export function boxOf({ margin }: LayoutSpec, width: number, height: number, left: number, right: number): Box {
+export function boxOf(
+  { margin }: LayoutSpec,
+  width: number,
+  height: number,
+  left: number,
+  right: number,
+): Box {
   const { r, t, b } = margin ?? { r: 24, t: 84, b: 64 };
   return { left, right: width - r - right, top: t, bottom: height - b };
 }
@@ -28,7 +34,13 @@ export function grid(x: Scale, y: Scale, box: Box): string {
 }
 
 /** Axis lines, tick labels and axis titles. */
-export function axes(xTicks: readonly Tick[], yTicks: readonly Tick[], xaxis: AxisSpec, yaxis: AxisSpec, box: Box): string {
+export function axes(
+  xTicks: readonly Tick[],
+  yTicks: readonly Tick[],
+  xaxis: AxisSpec,
+  yaxis: AxisSpec,
+  box: Box,
+): string {
   const middle = (box.top + box.bottom) / 2;
   return [
     line(box.left, box.bottom, box.right, box.bottom, axisColor),

@@ -7,7 +7,12 @@ import { element, hundredths, line, text, textWidth } from './svg.js';
 
 type Cartesian = ScatterSpec | BarSpec;
 
-export function cartesianBody(traces: readonly Cartesian[], layout: LayoutSpec, width: number, height: number): string {
+export function cartesianBody(
+  traces: readonly Cartesian[],
+  layout: LayoutSpec,
+  width: number,
+  height: number,
+): string {
   const { xaxis = {}, yaxis = {}, barmode = 'group' } = layout;
   const bars = traces.filter((trace) => trace.type === 'bar');
   const xExtent: Extent = { values: traces.flatMap(({ x }) => [...x]), bars: bars.length > 0 };
@@ -20,12 +25,17 @@ export function cartesianBody(traces: readonly Cartesian[], layout: LayoutSpec, 
   const labels = yTicks(verticals.top, verticals.bottom).ticks.map((tick) => textWidth(tick.text, 13));
   const box = boxOf(layout, width, height, 44 + Math.max(0, ...labels), legendWidth);
   const xTickCount = (box.right - box.left) / labelWidth(xaxis, xExtent);
-  const scales = { x: scaleOf(xaxis, xExtent, box.left, box.right, xTickCount), y: yTicks(box.top, box.bottom) };
+  const scales = {
+    x: scaleOf(xaxis, xExtent, box.left, box.right, xTickCount),
+    y: yTicks(box.top, box.bottom),
+  };
 
   const zero = yaxis.zeroline ? scales.y.place(0) : undefined;
   return [
     grid(scales.x, scales.y, box),
-    zero !== undefined && zero >= box.top && zero <= box.bottom ? line(box.left, zero, box.right, zero, axisColor) : '',
+    zero !== undefined && zero >= box.top && zero <= box.bottom
+      ? line(box.left, zero, box.right, zero, axisColor)
+      : '',
     clipped(
       box,
       barMarks(bars, barmode, scales),
@@ -43,10 +53,16 @@ function labelWidth(xaxis: AxisSpec, extent: Extent): number {
 }
 
 /** What the y axis has to show: values, ends of error bars, tops of stacks. */
-function yValues(traces: readonly Cartesian[], bars: readonly BarSpec[], mode: 'group' | 'relative'): number[] {
+function yValues(
+  traces: readonly Cartesian[],
+  bars: readonly BarSpec[],
+  mode: 'group' | 'relative',
+): number[] {
   const shown = mode === 'relative' ? traces.filter((trace) => trace.type !== 'bar') : traces;
   const single = shown.flatMap(({ y, error_y }) =>
-    y.flatMap((value, i) => (value === null ? [] : [value, value + (error_y?.array[i] ?? 0), value - (error_y?.array[i] ?? 0)])),
+    y.flatMap((value, i) =>
+      value === null ? [] : [value, value + (error_y?.array[i] ?? 0), value - (error_y?.array[i] ?? 0)],
+    ),
   );
   if (mode !== 'relative') return single;
   const ends = new Map<string, number>();
@@ -91,7 +107,17 @@ function scatterSample(trace: ScatterSpec, x: number, y: number, color: string):
   return stroke + (mode.includes('markers') ? marker({ x: x + 12, y }, trace.marker, color) : '');
 }
 
-function lineSample({ line: { width = 2, dash } = {} }: ScatterSpec, x: number, y: number, color: string): string {
+function lineSample(
+  { line: { width = 2, dash } = {} }: ScatterSpec,
+  x: number,
+  y: number,
+  color: string,
+): string {
   const d = `M${hundredths(x)} ${hundredths(y)}h24`;
-  return element('path', { d, stroke: color, 'stroke-width': width, 'stroke-dasharray': dashes(dash, width) });
+  return element('path', {
+    d,
+    stroke: color,
+    'stroke-width': width,
+    'stroke-dasharray': dashes(dash, width),
+  });
 }

@@ -30,7 +30,10 @@ export function figureSvg(figure: Figure): string {
     ...titles(figure, layout),
     heatmap ? heatmapBody(heatmap, layout, width, height) : cartesianBody(cartesian, layout, width, height),
     missing.length > 0
-      ? text(width / 2, height / 2, `Not in this still picture: ${missing.join(', ')}`, { anchor: 'middle', color: '#555555' })
+      ? text(width / 2, height / 2, `Not in this still picture: ${missing.join(', ')}`, {
+          anchor: 'middle',
+          color: '#555555',
+        })
       : '',
   );
 }

@@ -17,7 +17,10 @@ export function heatmapBody(heatmap: HeatmapSpec, layout: LayoutSpec, width: num
   const upwards = yaxis.autorange !== 'reversed';
 
   const values = heatmap.z.flat().filter((value) => value !== null);
-  const { zmin = values.reduce((a, b) => Math.min(a, b), Infinity), zmax = values.reduce((a, b) => Math.max(a, b), -Infinity) } = heatmap;
+  const {
+    zmin = values.reduce((a, b) => Math.min(a, b), Infinity),
+    zmax = values.reduce((a, b) => Math.max(a, b), -Infinity),
+  } = heatmap;
   const place = (i: number): number => (i + 0.5) * cell;
   const xTicks = givenTicks(xaxis, (i) => box.left + place(i), Math.floor((box.right - box.left) / 30));
   const yTicks = givenTicks(yaxis, (i) => (upwards ? box.bottom - place(i) : box.top + place(i)), rows);
@@ -26,13 +29,20 @@ export function heatmapBody(heatmap: HeatmapSpec, layout: LayoutSpec, width: num
     heatmapMarks(heatmap, [zmin, zmax], { x: box.left, y: box.top }, cell, upwards),
     tickLabels(xTicks, yTicks, box),
     text((box.left + box.right) / 2, box.bottom + 42, axisTitle(xaxis), { anchor: 'middle' }),
-    text(Math.max(20, box.left - 40), (box.top + box.bottom) / 2, axisTitle(yaxis), { anchor: 'middle', turn: -90 }),
+    text(Math.max(20, box.left - 40), (box.top + box.bottom) / 2, axisTitle(yaxis), {
+      anchor: 'middle',
+      turn: -90,
+    }),
     colorBar([zmin, zmax], title, { ...space, left: width - 84, top: box.top, bottom: box.bottom }),
   ].join('');
 }
 
 /** The ticks of a layout with texts of its own, thinned out to at most `most`. */
-function givenTicks({ tickvals = [], ticktext = [] }: AxisSpec, place: (i: number) => number, most: number): Tick[] {
+function givenTicks(
+  { tickvals = [], ticktext = [] }: AxisSpec,
+  place: (i: number) => number,
+  most: number,
+): Tick[] {
   const every = Math.ceil(tickvals.length / Math.max(1, most));
   return tickvals
     .map((value, i) => ({ at: place(value), text: ticktext[i] ?? String(value) }))
@@ -44,7 +54,13 @@ function colorBar([low, high]: readonly [number, number], title: string, { left,
     element('stop', { offset: i / 8, 'stop-color': viridis(i / 8) }),
   );
   const gradient = element('linearGradient', { id: 'colors', x1: 0, x2: 0, y1: 1, y2: 0 }, ...stops);
-  const scale = scaleOf({ range: [low, high] }, { values: [low, high] }, bottom, top, Math.max(2, (bottom - top) / 40));
+  const scale = scaleOf(
+    { range: [low, high] },
+    { values: [low, high] },
+    bottom,
+    top,
+    Math.max(2, (bottom - top) / 40),
+  );
   return [
     element('defs', {}, gradient),
     element('rect', { x: left, y: top, width: 14, height: bottom - top, fill: 'url(#colors)' }),

@@ -61,7 +61,9 @@ function runsOf(points: readonly (Point | undefined)[]): Point[][] {
 
 /** Steps that change half-way between two points. */
 function stepPath(run: readonly Point[]): string {
-  const steps = run.slice(1).map(({ x, y }, i) => `H${hundredths((run[i]!.x + x) / 2)}V${hundredths(y)}H${hundredths(x)}`);
+  const steps = run
+    .slice(1)
+    .map(({ x, y }, i) => `H${hundredths((run[i]!.x + x) / 2)}V${hundredths(y)}H${hundredths(x)}`);
   return `M${xy(run[0]!)}${steps.join('')}`;
 }
 
@@ -70,7 +72,11 @@ export const dashes = (dash: string | undefined, width: number): string | undefi
   dash === 'dash' ? `${3 * width} ${2 * width}` : dash === 'dot' ? `${width} ${width}` : undefined;
 
 /** A marker by its name in Plotly, `size` pixels across. */
-export function marker({ x, y }: Point, { size = 6, symbol = 'circle' }: ScatterSpec['marker'] = {}, fill: string): string {
+export function marker(
+  { x, y }: Point,
+  { size = 6, symbol = 'circle' }: ScatterSpec['marker'] = {},
+  fill: string,
+): string {
   const r = size / 2;
   const corners = symbolCorners[symbol];
   if (!corners) return element('circle', { cx: x, cy: y, r, fill });
@@ -93,7 +99,8 @@ const plus: Corners = [
   [-bar, -1], [bar, -1], [bar, -bar], [1, -bar], [1, bar], [bar, bar],
   [bar, 1], [-bar, 1], [-bar, bar], [-1, bar], [-1, -bar], [-bar, -bar],
 ]; // prettier-ignore
-const turned = (corners: Corners): Corners => corners.map(([x, y]) => [(x - y) * Math.SQRT1_2, (x + y) * Math.SQRT1_2]);
+const turned = (corners: Corners): Corners =>
+  corners.map(([x, y]) => [(x - y) * Math.SQRT1_2, (x + y) * Math.SQRT1_2]);
 
 const symbolCorners: Readonly<Record<string, Corners>> = {
   square: around(4, [1.25], Math.PI / 4),
@@ -133,7 +140,8 @@ export function barMarks(traces: readonly BarSpec[], mode: 'group' | 'relative',
         const key = `${trace.x[j]} ${value < 0 ? 'below' : 'above'}`;
         const base = mode === 'relative' ? (stacked.get(key) ?? 0) : 0;
         stacked.set(key, base + value);
-        const centre = scales.x.place(trace.x[j]!)! + (mode === 'group' ? (i - (traces.length - 1) / 2) * width : 0);
+        const centre =
+          scales.x.place(trace.x[j]!)! + (mode === 'group' ? (i - (traces.length - 1) / 2) * width : 0);
         const [y, zero] = [scales.y.place(base + value)!, scales.y.place(base)!];
         return { x: centre, y, zero };
       });
@@ -152,7 +160,13 @@ export function barMarks(traces: readonly BarSpec[], mode: 'group' | 'relative',
 }
 
 /** Cells of a heat map, `cell` pixels wide and high, from the top left corner. */
-export function heatmapMarks({ z }: HeatmapSpec, [low, high]: readonly [number, number], { x, y }: Point, cell: number, upwards: boolean): string {
+export function heatmapMarks(
+  { z }: HeatmapSpec,
+  [low, high]: readonly [number, number],
+  { x, y }: Point,
+  cell: number,
+  upwards: boolean,
+): string {
   return z
     .flatMap((row, i) =>
       row.map((value, j) => {
@@ -166,7 +180,17 @@ export function heatmapMarks({ z }: HeatmapSpec, [low, high]: readonly [number, 
 }
 
 /** Smith & van der Walt's colour map at equal steps, as Plotly's «Viridis». */
-const viridisStops = ['#440154', '#472d7b', '#3b528b', '#2c728e', '#21918c', '#28ae80', '#5ec962', '#addc30', '#fde725'];
+const viridisStops = [
+  '#440154',
+  '#472d7b',
+  '#3b528b',
+  '#2c728e',
+  '#21918c',
+  '#28ae80',
+  '#5ec962',
+  '#addc30',
+  '#fde725',
+];
 
 /** The colour of a share between 0 and 1. */
 export function viridis(share: number): string {

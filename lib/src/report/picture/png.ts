@@ -9,7 +9,9 @@ export async function figurePng(figure: Figure, scale = 1.5): Promise<Buffer | u
   fontsFound ??= canDrawText();
   if (!(await fontsFound)) return undefined;
   // A few hundred colours at most: a palette halves the bytes.
-  return sharp(Buffer.from(figureSvg(figure)), { density: 72 * scale }).png({ palette: true, compressionLevel: 9 }).toBuffer();
+  return sharp(Buffer.from(figureSvg(figure)), { density: 72 * scale })
+    .png({ palette: true, compressionLevel: 9 })
+    .toBuffer();
 }
 
 let fontsFound: Promise<boolean> | undefined;
@@ -22,6 +24,10 @@ async function canDrawText(): Promise<boolean> {
 
 function pixelsOf(letter: string): Promise<Buffer> {
   const size = { width: 40, height: 40 };
-  const svg = element('svg', { xmlns: 'http://www.w3.org/2000/svg', ...size }, text(10, 30, letter, { size: 24 }));
+  const svg = element(
+    'svg',
+    { xmlns: 'http://www.w3.org/2000/svg', ...size },
+    text(10, 30, letter, { size: 24 }),
+  );
   return sharp(Buffer.from(svg)).raw().toBuffer();
 }

@@ -51,10 +51,17 @@ function categoryScale({ values, bars }: Extent, from: number, to: number, count
   return { place, ticks, step: Math.abs(step) };
 }
 
-function linearScale(spec: AxisSpec, { values, bars }: Extent, from: number, to: number, count: number): Scale {
+function linearScale(
+  spec: AxisSpec,
+  { values, bars }: Extent,
+  from: number,
+  to: number,
+  count: number,
+): Scale {
   const numbers = values.map(Number).filter(Number.isFinite);
   const [low, high] = spec.range ?? padded(numbers, bars ?? false);
-  const place = (value: number | string): number => from + ((Number(value) - low) / (high - low)) * (to - from);
+  const place = (value: number | string): number =>
+    from + ((Number(value) - low) / (high - low)) * (to - from);
   const step = niceStep((high - low) / count);
   const first = Math.ceil(low / step - 1e-9);
   const length = Math.floor(high / step + 1e-9) - first + 1;
@@ -73,10 +80,7 @@ function logScale(spec: AxisSpec, { values }: Extent, from: number, to: number, 
     const log = Math.log10(Number(value));
     return Number.isFinite(log) ? from + ((log - low) / (high - low)) * (to - from) : undefined;
   };
-  const decades = Array.from(
-    { length: Math.floor(high) - Math.ceil(low) + 1 },
-    (_, i) => Math.ceil(low) + i,
-  );
+  const decades = Array.from({ length: Math.floor(high) - Math.ceil(low) + 1 }, (_, i) => Math.ceil(low) + i);
   const every = Math.ceil(decades.length / Math.max(1, count));
   const steps = high - low < 2 ? [1, 2, 5] : [1];
   const ticks = [Math.ceil(low) - 1, ...decades]

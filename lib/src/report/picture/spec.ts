@@ -7,7 +7,12 @@ export interface ScatterSpec {
   readonly mode?: string;
   readonly x: readonly (number | string)[];
   readonly y: readonly (number | null)[];
-  readonly line?: { readonly color?: string; readonly width?: number; readonly dash?: string; readonly shape?: string };
+  readonly line?: {
+    readonly color?: string;
+    readonly width?: number;
+    readonly dash?: string;
+    readonly shape?: string;
+  };
   readonly marker?: { readonly color?: string; readonly size?: number; readonly symbol?: string };
   readonly error_y?: ErrorSpec;
 }
@@ -64,11 +69,17 @@ const drawnTypes = ['scatter', 'bar', 'heatmap'];
  * The traces of a figure that a still picture can show, and the types of those that it cannot. A reader's own figure
  * may leave out what ours always have: x counts from 0 then, and a title may be a bare text.
  */
-export function readFigure({ data, layout }: Figure): { traces: TraceSpec[]; missing: string[]; layout: LayoutSpec } {
+export function readFigure({ data, layout }: Figure): {
+  traces: TraceSpec[];
+  missing: string[];
+  layout: LayoutSpec;
+} {
   const typed = data.map((trace) => ({ type: 'scatter', ...trace }));
   const axes = [layout.xaxis, layout.yaxis].map((axis) => withTitle((axis ?? {}) as Record<string, unknown>));
   return {
-    traces: typed.filter(({ type }) => drawnTypes.includes(type)).map((trace) => withPoints(trace) as unknown as TraceSpec),
+    traces: typed
+      .filter(({ type }) => drawnTypes.includes(type))
+      .map((trace) => withPoints(trace) as unknown as TraceSpec),
     missing: typed.map(({ type }) => type).filter((type) => !drawnTypes.includes(type)),
     layout: { ...withTitle(layout), xaxis: axes[0], yaxis: axes[1] } as LayoutSpec,
   };
@@ -79,7 +90,15 @@ const withTitle = ({ title, ...rest }: Readonly<Record<string, unknown>>): Recor
   title: typeof title === 'string' ? { text: title } : title,
 });
 
-function withPoints({ x, y, z, ...rest }: { readonly [key: string]: unknown; readonly type: string }): Record<string, unknown> {
+function withPoints({
+  x,
+  y,
+  z,
+  ...rest
+}: {
+  readonly [key: string]: unknown;
+  readonly type: string;
+}): Record<string, unknown> {
   const list = (values: unknown): unknown[] => Array.from((values ?? []) as ArrayLike<unknown>);
   if (rest.type === 'heatmap') return { ...rest, z: list(z).map(list) };
   return { ...rest, x: x === undefined ? list(y).map((_, i) => i) : list(x), y: list(y) };

@@ -41,7 +41,13 @@ export function text(x: number, y: number, content: string, options: TextOptions
  */
 export function textWidth(content: string, size = 14): number {
   const widths = [...content].map((letter) =>
-    /[iljtfI.,:;|!'()[\] ]/.test(letter) ? 0.34 : /[mwMW%@—…]/.test(letter) ? 0.92 : /[A-Z]/.test(letter) ? 0.72 : 0.58,
+    /[iljtfI.,:;|!'()[\] ]/.test(letter)
+      ? 0.34
+      : /[mwMW%@—…]/.test(letter)
+        ? 0.92
+        : /[A-Z]/.test(letter)
+          ? 0.72
+          : 0.58,
   );
   return size * widths.reduce((sum, width) => sum + width, 0);
 }
