@@ -4,7 +4,12 @@
  */
 import { check, UserError } from '../base/index.js';
 import { type Architecture, normalizeArchitecture } from '../model/index.js';
-import { checkScheme, type QuantizationScheme } from '../quantize/index.js';
+import {
+  normalizeScheme,
+  type PtqMethodName,
+  ptqMethodTitle,
+  type QuantizationScheme,
+} from '../quantize/index.js';
 import type { ClusterOptions, Schedule, StepOptions } from '../train/index.js';
 
 export interface DataConfig {
@@ -49,7 +54,9 @@ export interface PtqConfig {
   readonly kind: 'ptq';
   readonly source: NetworkSource;
   readonly scheme: QuantizationScheme;
-  /** Training images for min–max calibration of the activations. */
+  /** Default `minMax`, the paper's own. */
+  readonly method?: PtqMethodName;
+  /** Training images for calibration and reconstruction. */
   readonly calibrationImages: number;
 }
 
@@ -75,18 +82,31 @@ export function normalizeConfig<C extends RunConfig>(config: C): C {
         training: checkTraining(config.training),
       };
     case 'ptq':
-      checkScheme(config.scheme);
       checkCalibration(config.calibrationImages);
-      return { ...config, source: normalizeSource(config.source) };
+      return normalizePtq(config) as C & PtqConfig;
     case 'finetune':
-      checkScheme(config.scheme);
       checkCalibration(config.calibrationImages);
-      return { ...config, source: normalizeSource(config.source), training: checkTraining(config.training) };
+      return {
+        ...config,
+        source: normalizeSource(config.source),
+        scheme: normalizeScheme(config.scheme),
+        training: checkTraining(config.training),
+      };
     default:
       throw new UserError(
         `Unknown kind of run: ${JSON.stringify((config satisfies never as RunConfig).kind)}`,
       );
   }
+}
+
+function normalizePtq({ method = 'minMax', ...config }: PtqConfig): PtqConfig {
+  ptqMethodTitle(method); // throws for an unknown one
+  return {
+    ...config,
+    source: normalizeSource(config.source),
+    scheme: normalizeScheme(config.scheme),
+    ...(method !== 'minMax' && { method }),
+  };
 }
 
 function normalizeSource(source: NetworkSource): NetworkSource {
@@ -111,7 +131,7 @@ export function describeConfig(config: RunConfig): string {
     case 'pretrain':
       return `train ${network}`;
     case 'ptq':
-      return `${config.scheme.bits}-bit ${config.scheme.weights} PTQ, ${network}`;
+      return `${config.scheme.bits}-bit ${config.scheme.weights} PTQ (${ptqMethodTitle(config.method)}), ${network}`;
     case 'finetune':
       return `${config.scheme.bits}-bit ${config.scheme.weights === 'uniform' ? 'uniform QAT' : 'ClusterQAT'}, ${network}`;
     default:

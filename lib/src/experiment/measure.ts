@@ -1,7 +1,13 @@
 /** The accuracy of a merged network, quantized or not, on a lab's test images. */
 import { tf } from '../backend/index.js';
 import { canonicalJson } from '../base/index.js';
-import { type Architecture, type StateDict, type Tensors, toVariables } from '../model/index.js';
+import {
+  type Architecture,
+  quantizedBlocks,
+  type StateDict,
+  type Tensors,
+  toVariables,
+} from '../model/index.js';
 import {
   activationBitsOf,
   type EngineRanges,
@@ -61,7 +67,9 @@ function logitsFunction({ arch, quantization }: MeasuredNetwork): (input: Logits
 /** Networks that differ in their numbers alone share one compiled function. */
 function cacheKey({ arch, quantization }: MeasuredNetwork): string {
   const { widths, depths, strides, classes } = arch;
-  const bits = quantization ? (activationBitsOf(quantization.scheme) ?? null) : null;
+  const bits = quantizedBlocks(arch).map(({ name }) =>
+    quantization ? (activationBitsOf(quantization.scheme, name) ?? null) : null,
+  );
   return canonicalJson({ kind: 'logits', widths, depths, strides, classes, bits });
 }
 

@@ -6,7 +6,7 @@ import {
   type ActivationRanges,
   calibrate,
   type QuantizedNetwork,
-  quantizeNetwork,
+  ptqMethods,
   saveQuantizedNetwork,
   stateSize,
 } from '../quantize/index.js';
@@ -25,9 +25,18 @@ export async function executePtq(
   lab: Lab,
   context: RunContext,
 ): Promise<QuantizedResult> {
-  const { source, scheme, calibrationImages } = config;
-  const ranges = await calibrateOn(lab, source, merged, calibrationImages);
-  return await finish(quantizeNetwork(source.arch, merged, ranges, scheme), source.data, lab, context);
+  const { source, scheme, method = 'minMax', calibrationImages } = config;
+  const network = await ptqMethods[method].quantize({
+    arch: source.arch,
+    merged,
+    scheme,
+    calibration: await takeCalibration(lab.train, calibrationImages, 0),
+    imageShape: lab.train.imageShape,
+    seed: 0,
+    progress: context.progress,
+    signal: context.signal,
+  });
+  return await finish(network, source.data, lab, context);
 }
 
 export async function executeFinetune(

@@ -18,7 +18,14 @@ import {
 import type { ActivationRanges } from './calibrate.js';
 import { fakeQuantizeActivation } from './fakeQuantize.js';
 import { kmeans1d, type KmeansInit, quantizeToCentroids } from './kmeans/index.js';
-import { activationBitsOf, checkScheme, type QuantizationScheme } from './scheme.js';
+import { mapGroups } from './granularity.js';
+import {
+  activationBitsOf,
+  checkScheme,
+  type QuantizationScheme,
+  weightBitsOf,
+  type WeightMethod,
+} from './scheme.js';
 import { quantizeValues, weightQuantizer } from './uniform.js';
 
 export interface QuantizedNetwork {
@@ -37,16 +44,23 @@ export function quantizeNetwork(
   scheme: QuantizationScheme,
 ): QuantizedNetwork {
   checkScheme(scheme);
-  const quantize = (weights: Float32Array): Float32Array =>
-    scheme.weights === 'uniform'
-      ? quantizeValues(weightQuantizer(weights, scheme.bits), weights)
-      : quantizeToCentroids(weights, layerCentroids(weights, scheme.bits));
   return {
     arch,
     scheme,
     activations,
-    stateDict: mapKernels(arch, merged, (_, weights) => quantize(weights)),
+    stateDict: mapKernels(arch, merged, (block, kernel) =>
+      mapGroups(kernel, scheme.granularity, (weights) =>
+        quantizeWeights(weights, scheme.weights, weightBitsOf(scheme, block)),
+      ),
+    ),
   };
+}
+
+/** Weights that share one quantizer, in b bits: min–max levels, or the centroids of k-means. */
+function quantizeWeights(weights: Float32Array, method: WeightMethod, bits: number): Float32Array {
+  return method === 'uniform'
+    ? quantizeValues(weightQuantizer(weights, bits), weights)
+    : quantizeToCentroids(weights, layerCentroids(weights, bits));
 }
 
 /** The 2^b centroids of a layer's weights by 1-D k-means, ascending. */
@@ -63,12 +77,12 @@ export function layerCentroids(
 export function mapKernels(
   arch: Architecture,
   merged: StateDict,
-  replace: (block: string, weights: Float32Array) => Float32Array,
+  replace: (block: string, kernel: HostTensor<Float32Array>) => Float32Array,
 ): StateDict {
   const replaced: Record<string, HostTensor<Float32Array>> = { ...merged };
   for (const { name } of quantizedBlocks(arch)) {
-    const { shape, data } = get(merged, `${name}.rbr_reparam.weight`);
-    replaced[`${name}.rbr_reparam.weight`] = { shape, data: replace(name, data) };
+    const kernel = get(merged, `${name}.rbr_reparam.weight`);
+    replaced[`${name}.rbr_reparam.weight`] = { shape: kernel.shape, data: replace(name, kernel) };
   }
   return replaced;
 }
@@ -83,10 +97,10 @@ export function forwardQuantized(
   ranges: EngineRanges,
   images: tf.Tensor4D,
 ): tf.Tensor2D {
-  const bits = activationBitsOf(scheme);
-  if (bits === undefined) return forwardMerged(arch, params, images);
   return forwardMerged(arch, params, images, {
     activation: (block, x) => {
+      const bits = activationBitsOf(scheme, block);
+      if (bits === undefined) return x;
       const range = ranges[block];
       check(range, () => `No activation range for ${block}; calibrate the network first`);
       return fakeQuantizeActivation(x, range.min, range.max, bits);

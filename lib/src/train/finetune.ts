@@ -30,6 +30,7 @@ import {
   quantizeToCentroids,
   quantizeValues,
   updateCentroids,
+  weightBitsOf,
   weightQuantizer,
 } from '../quantize/index.js';
 import { gradientStep, initialState, type StepOptions, type TrainState, type TrainStep } from './step.js';
@@ -61,13 +62,13 @@ export function finetuneState(
   checkScheme(scheme);
   const buffers: Record<string, tf.Tensor> = {};
   for (const { name } of quantizedBlocks(arch)) {
-    if (activationBitsOf(scheme) !== undefined) {
+    if (activationBitsOf(scheme, name) !== undefined) {
       buffers[`${name}.activation.min`] = tf.scalar(ranges[name]!.min);
       buffers[`${name}.activation.max`] = tf.scalar(ranges[name]!.max);
     }
     if (scheme.weights === 'kmeans') {
       const weights = get(merged, `${name}.rbr_reparam.weight`).data;
-      buffers[`${name}.centroids`] = tf.tensor1d(layerCentroids(weights, scheme.bits, init));
+      buffers[`${name}.centroids`] = tf.tensor1d(layerCentroids(weights, weightBitsOf(scheme, name), init));
     }
   }
   return initialState(toVariables(merged).params, buffers);
@@ -91,24 +92,24 @@ function finetuneStep(
   options: FinetuneOptions,
   movesCentroids: boolean,
 ): TrainStep {
-  const activationBits = activationBitsOf(scheme);
   return gradientStep(options, (params, buffers, images) => {
     const next: Record<string, tf.Tensor> = { ...buffers };
     const logits = forwardMerged(arch, params, images, {
       weight: (block, kernel) => {
-        if (scheme.weights === 'uniform') return fakeQuantizeWeights(kernel, scheme.bits);
+        if (scheme.weights === 'uniform') return fakeQuantizeWeights(kernel, weightBitsOf(scheme, block));
         const name = `${block}.centroids`;
         const centroids = buffers[name] as tf.Tensor1D;
         if (movesCentroids) next[name] = updateCentroids(kernel, centroids, options.cluster?.update);
         return fakeQuantizeCluster(kernel, centroids);
       },
       activation: (block, x) => {
-        if (activationBits === undefined) return x;
+        const bits = activationBitsOf(scheme, block);
+        if (bits === undefined) return x;
         const [min, max] = [`${block}.activation.min`, `${block}.activation.max`];
         const low = moveTowards(buffers[min]!, tf.min(x));
         const high = moveTowards(buffers[max]!, tf.max(x));
         Object.assign(next, { [min]: low, [max]: high });
-        return fakeQuantizeActivation(x, low, high, activationBits);
+        return fakeQuantizeActivation(x, low, high, bits);
       },
     });
     return { logits, buffers: next };
@@ -126,10 +127,10 @@ export function finetunedNetwork(
   params: StateDict,
   buffers: StateDict,
 ): QuantizedNetwork {
-  const stateDict = mapKernels(arch, params, (block, weights) =>
+  const stateDict = mapKernels(arch, params, (block, { data }) =>
     scheme.weights === 'uniform'
-      ? quantizeValues(weightQuantizer(weights, scheme.bits), weights)
-      : quantizeToCentroids(weights, get(buffers, `${block}.centroids`).data),
+      ? quantizeValues(weightQuantizer(data, weightBitsOf(scheme, block)), data)
+      : quantizeToCentroids(data, get(buffers, `${block}.centroids`).data),
   );
   const range = (block: string, end: 'min' | 'max'): number =>
     buffers[`${block}.activation.${end}`]?.data[0] ?? 0;

@@ -1,0 +1,18 @@
+/** The methods of post-training quantization by name, one a file (paper, table 3). */
+import { check } from '../../base/index.js';
+import type { PtqMethod } from './method.js';
+import { minMax } from './minMax.js';
+
+export type { CalibrationImages, PtqMethod, PtqProblem } from './method.js';
+
+export const ptqMethods = { minMax } as const satisfies Record<string, PtqMethod>;
+
+export type PtqMethodName = keyof typeof ptqMethods;
+export const ptqMethodNames = Object.keys(ptqMethods) as PtqMethodName[];
+
+/** A method's name in tables. @throws UserError for an unknown one, with the known ones. */
+export function ptqMethodTitle(name: string = 'minMax'): string {
+  const method = (ptqMethods as Record<string, PtqMethod>)[name];
+  check(method, () => `Unknown PTQ method «${name}»; known are ${ptqMethodNames.join(', ')}`);
+  return method.title;
+}
