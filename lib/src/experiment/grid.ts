@@ -4,7 +4,7 @@
  */
 import { canonicalJson } from '../base/index.js';
 import type { WeightMethod } from '../quantize/index.js';
-import type { ThresholdPoint } from './claims.js';
+import type { ThresholdPoint } from './claims/index.js';
 import type { RunConfig } from './config.js';
 import { finetuneConfig, type Lab, pretrainConfig, ptqConfig } from './lab.js';
 import type { QuantizedResult } from './results.js';

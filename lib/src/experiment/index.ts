@@ -1,5 +1,5 @@
 /** Experiments: configurations, profiles, the lab that runs them, the store that keeps them, and the claims. */
-export * from './claims.js';
+export * from './claims/index.js';
 export * from './config.js';
 export * from './grid.js';
 export * from './lab.js';
