@@ -17,7 +17,7 @@ export interface CommonOptions {
 
 export const archOption = new Option(
   '--arch <name|json>',
-  'the network: A0, A0@0.25, or JSON with widths, depths and strides',
+  'the network: A0, A0@0.25, QA-A0 (QARepVGG), or JSON with widths, depths and strides',
 );
 export const dataOption = new Option(
   '--data <name|folder>',

@@ -126,7 +126,8 @@ export function describeConfig(config: RunConfig): string {
   const s = thresholdOf(source.arch);
   const origin =
     source.kind === 'pretrain' ? `seed ${source.training.seed}` : `file ${source.sha256.slice(0, 8)}`;
-  const network = `${s === Infinity ? 'BN' : `OABN s=${s}`} ${origin}`;
+  const plain = source.arch.block === 'qarepvgg' ? 'QARepVGG' : 'BN';
+  const network = `${s === Infinity ? plain : `OABN s=${s}`} ${origin}`;
   switch (config.kind) {
     case 'pretrain':
       return `train ${network}`;
