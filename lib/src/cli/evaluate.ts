@@ -55,7 +55,7 @@ export function addEval(program: Command): void {
       const result = await measureAccuracy(
         lab,
         { arch, stateDict, ...(quantization && { quantization }) },
-        imagesOf(options),
+        { testImages: imagesOf(options) },
       );
       print(
         result,
@@ -96,7 +96,7 @@ export function addQuantize(program: Command): void {
       const network = quantizeNetwork(arch, merged, ranges, { bits, weights });
       const { scheme, activations } = network;
       const measured = { arch, stateDict: network.stateDict, quantization: { scheme, activations } };
-      const accuracy = await measureAccuracy(lab, measured, imagesOf(options));
+      const accuracy = await measureAccuracy(lab, measured, { testImages: imagesOf(options) });
       if (options.output) await saveQuantizedNetwork(options.output, network);
       const result = { ...accuracy, bits, method: weights, stateSize: stateSize(arch, network.stateDict) };
       print(

@@ -3,7 +3,7 @@ import { existsSync } from 'node:fs';
 import { Option } from 'commander';
 import { check, consoleProgress } from '../base/index.js';
 import { type DatasetName, datasetNames } from '../data/index.js';
-import { type Lab, openLab } from '../experiment/index.js';
+import { type Lab, type LabOptions, type Labs, openLab, openLabs } from '../experiment/index.js';
 import { type Architecture, parseArchitecture } from '../model/index.js';
 
 export interface CommonOptions {
@@ -44,24 +44,31 @@ export function architectureOf({ arch }: CommonOptions): Architecture | undefine
  * stands in for CIFAR-10 only where the command allows it and nobody named CIFAR-10: a number on other images than
  * those that were asked for is worse than none.
  */
-export async function labOf(
-  { data, runs, profile, eager = false }: CommonOptions,
-  { standIn = false } = {},
-): Promise<Lab> {
-  const lab = await openLab({
-    ...dataLocation(data),
-    ...(runs !== undefined && { runs }),
-    ...(profile !== undefined && { profile }),
-    eager,
-    progress: consoleProgress(),
-    signal: interruption(),
-  });
+export async function labOf(options: CommonOptions, { standIn = false } = {}): Promise<Lab> {
+  const { data } = options;
+  const lab = await openLab({ ...dataLocation(data), ...labOptions(options) });
   const wanted = data === 'made' || lab.profile.data.name === 'made';
   check(
     !lab.train.made || wanted || (standIn && data === undefined),
     'CIFAR-10 is not here and could not be downloaded: name its folder with OABN_DATA_DIR or --data, or say --data made',
   );
   return lab;
+}
+
+/** The labs of both sides; `--data` is a folder that holds the data of both. Nothing that ships is taken for a run. */
+export async function labsOf(options: CommonOptions): Promise<Labs> {
+  const { data } = dataLocation(options.data);
+  return await openLabs({ ...labOptions(options), shipped: false, ...(data !== undefined && { data }) });
+}
+
+function labOptions({ runs, profile, eager = false }: CommonOptions): LabOptions {
+  return {
+    ...(runs !== undefined && { runs }),
+    ...(profile !== undefined && { profile }),
+    eager,
+    progress: consoleProgress(),
+    signal: interruption(),
+  };
 }
 
 /** Aborts at the first Ctrl-C, so that a run ends between two steps; a second one ends the process at once. */

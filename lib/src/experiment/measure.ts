@@ -15,6 +15,7 @@ import {
   type QuantizedNetwork,
 } from '../quantize/index.js';
 import { type Accuracy, evaluate } from '../train/index.js';
+import type { DataConfig } from './config.js';
 import type { Lab } from './lab.js';
 
 export interface MeasuredNetwork {
@@ -27,20 +28,19 @@ export interface MeasuredNetwork {
 /** Images in one evaluation batch. */
 const batchSize = 200;
 
-/** Accuracy over the first `limit` test images of the fixed class-balanced order; `null` is all of them. */
+/** Accuracy over `testImages` test images of the fixed class-balanced order, from `firstTestImage` on. */
 export async function measureAccuracy(
   lab: Lab,
   network: MeasuredNetwork,
-  limit: number | null,
+  { testImages, firstTestImage = 0 }: Pick<DataConfig, 'testImages' | 'firstTestImage'>,
 ): Promise<Accuracy> {
   const { params } = toVariables(network.stateDict);
   const ranges = rangeTensors(network.quantization);
-  const images = limit === null ? lab.test.size : Math.min(limit, lab.test.size);
   const example = { params, ranges, images: tf.zeros<tf.Rank.R4>([batchSize, ...lab.test.imageShape]) };
   const logitsOf = await lab.compiled.get(cacheKey(network), () => logitsFunction(network), [example]);
   tf.dispose(example.images);
   try {
-    const batches = lab.test.batches({ batchSize, limit: images });
+    const batches = lab.test.batches({ batchSize, limit: testImages ?? lab.test.size, skip: firstTestImage });
     return await evaluate(
       (x) => logitsOf({ params, ranges, images: x }),
       batches,

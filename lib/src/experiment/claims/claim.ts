@@ -40,7 +40,9 @@ export function thresholdsOf(points: readonly Measured[]): number[] {
 /** The threshold at which `of` is largest on average. */
 export function bestThreshold<P extends Measured>(points: readonly P[], of: (point: P) => number): number {
   const meanAt = (threshold: number): number => estimate(atThreshold(points, threshold).map(of)).mean;
-  return thresholdsOf(points).reduce((best, threshold) => (meanAt(threshold) > meanAt(best) ? threshold : best));
+  return thresholdsOf(points).reduce((best, threshold) =>
+    meanAt(threshold) > meanAt(best) ? threshold : best,
+  );
 }
 
 /** Differences seed by seed. @throws when the seeds are not the same */

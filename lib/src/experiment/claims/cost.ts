@@ -15,9 +15,12 @@ export interface CostPoint {
 
 /** C12: RepVGG with OABN trains at less cost than QARepVGG in operations, memory and time; within 2% is undecided. */
 export function claimC12(oabn: CostPoint, qa: CostPoint): Claim {
-  const compare = (ratio: number): Verdict => (ratio < 0.98 ? 'held' : ratio > 1.02 ? 'not held' : 'undecided');
+  const compare = (ratio: number): Verdict =>
+    ratio < 0.98 ? 'held' : ratio > 1.02 ? 'not held' : 'undecided';
   const time = median(oabn.seconds) / median(qa.seconds);
-  const apart = Math.max(...oabn.seconds) < Math.min(...qa.seconds) || Math.max(...qa.seconds) < Math.min(...oabn.seconds);
+  const apart =
+    Math.max(...oabn.seconds) < Math.min(...qa.seconds) ||
+    Math.max(...qa.seconds) < Math.min(...oabn.seconds);
   const [flops, memory] = [oabn.flops / qa.flops, oabn.activationBytes / qa.activationBytes];
   return {
     id: 'C12',

@@ -45,8 +45,14 @@ export function claimC9(points: readonly LowBitPoint[], bits: number): Claim {
     id: 'C9',
     statement: `ClusterQAT helps only a network pretrained with OABN; on plain BN it fails at ${bits} bits.`,
     verdict: allOf([
-      judge(plain.map((point) => point.fp32 / 2 - point.accuracy), error),
-      judge(best.map((point) => point.accuracy - point.fp32 / 2), error),
+      judge(
+        plain.map((point) => point.fp32 / 2 - point.accuracy),
+        error,
+      ),
+      judge(
+        best.map((point) => point.accuracy - point.fp32 / 2),
+        error,
+      ),
     ]),
     evidence:
       `At ${bits} bits ClusterQAT gives ${formatPercent(estimate(plain.map(accuracyOf)))} on plain BN ` +
@@ -103,7 +109,10 @@ export function claimC11(points: readonly LowBitPoint[], bits: number): Claim {
     .map((threshold) => {
       const differences = paired(atThreshold(uniform, threshold), plain, accuracyOf);
       const sign = Math.sign(estimate(differences).mean) || 1;
-      const verdict: Verdict = judge(differences.map((difference) => much - sign * difference), error);
+      const verdict: Verdict = judge(
+        differences.map((difference) => much - sign * difference),
+        error,
+      );
       return { threshold, differences, verdict };
     });
   return {

@@ -41,13 +41,17 @@ function rowsOf(points: readonly PtqPoint[]): { name: string; points: PtqPoint[]
 export function claimC6(all: readonly PtqPoint[], bits: number): Claim {
   const points = all.filter((point) => point.bits === bits && point.network === 'RepVGG');
   const judged = rowsOf(points).map((row) => {
-    const [plain, limited] = [atThreshold(row.points, Infinity), row.points.filter((p) => p.threshold < Infinity)];
+    const [plain, limited] = [
+      atThreshold(row.points, Infinity),
+      row.points.filter((p) => p.threshold < Infinity),
+    ];
     const best = atThreshold(limited, bestThreshold(limited, accuracyOf));
     const gains = paired(best, plain, accuracyOf);
     const error = differenceError(estimate(plain.map((point) => point.fp32)).mean, plain[0]!.images);
     return { name: row.name, gains, verdict: judge(gains, error) };
   });
-  const named = (verdict: Verdict): string[] => judged.filter((row) => row.verdict === verdict).map((row) => row.name);
+  const named = (verdict: Verdict): string[] =>
+    judged.filter((row) => row.verdict === verdict).map((row) => row.name);
   const gains = judged.map((row) => estimate(row.gains).mean).sort((a, b) => a - b);
   return {
     id: 'C6',
@@ -68,8 +72,8 @@ export function claimC7(all: readonly PtqPoint[], bits: number): Claim {
     size: estimate(row.points.map((point) => point.stateSize)).mean,
   }));
   const base = Math.min(
-    ...rowsOf(points.filter((point) => point.granularity === 'perTensor')).map((row) =>
-      estimate(row.points.map((point) => point.stateSize)).mean,
+    ...rowsOf(points.filter((point) => point.granularity === 'perTensor')).map(
+      (row) => estimate(row.points.map((point) => point.stateSize)).mean,
     ),
   );
   const largest = sizes.reduce((most, row) => (row.size > most.size ? row : most));

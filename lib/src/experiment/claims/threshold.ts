@@ -1,5 +1,5 @@
 /** C3, C4 and C5: accuracy over the threshold s, in FP32 and after uniform per-layer PTQ. */
-import { allOf, estimate, formatPercent, formatPoints, judge } from '../statistics.js';
+import { allOf, estimate, formatPoints, judge } from '../statistics.js';
 import {
   atThreshold,
   bestThreshold,
@@ -75,7 +75,9 @@ export function claimC5(
     shared.map((threshold) => estimate(atThreshold(points, threshold).map(of)).mean);
   const isFlat = (points: readonly ThresholdPoint[], of: (point: ThresholdPoint) => number): boolean => {
     const means = curve(points, of);
-    return Math.max(...means) - Math.min(...means) < 2 * differenceError(estimate(means).mean, points[0]!.images);
+    return (
+      Math.max(...means) - Math.min(...means) < 2 * differenceError(estimate(means).mean, points[0]!.images)
+    );
   };
   const parts = [
     { name: 'FP32', of: (point: ThresholdPoint) => point.fp32 },
@@ -86,7 +88,11 @@ export function claimC5(
     flat: isFlat(cifar, of) || isFlat(imagenet, of),
   }));
   const verdicts = parts.map(({ rho, flat }) =>
-    flat || (rho <= 0.5 && rho >= 0) ? ('undecided' as const) : rho > 0.5 ? ('held' as const) : ('not held' as const),
+    flat || (rho <= 0.5 && rho >= 0)
+      ? ('undecided' as const)
+      : rho > 0.5
+        ? ('held' as const)
+        : ('not held' as const),
   );
   return {
     id: 'C5',
