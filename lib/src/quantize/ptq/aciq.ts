@@ -9,9 +9,13 @@
  * mean and σ² the mean square of the positive values, which the ReLU has not touched. Of the two thresholds the one
  * with less error on the histogram is taken.
  *
- * Weights are not clipped. What rounding does to their mean and norm is undone (section 5, equations 12 and 13): with q = Q(w),
- * μ = E(w) − E(q) and ξ = ‖w − E(w)‖ / ‖q − E(q)‖, q becomes ξ·(q + μ). That is a scale and an offset for all that
- * shares a quantizer: each channel as in the paper, or a whole layer, so that the layer keeps its 2^b − 1 values.
+ * Weights are not clipped. What rounding does to their mean and norm is undone (section 5): with q = Q(w),
+ *
+ *     q becomes E(w) + ξ·(q − E(q)),   ξ = ‖w − E(w)‖ / ‖q − E(q)‖,
+ *
+ * which restores both, as the authors' code does (equation 13 scales the corrected mean, too). That is a scale and an
+ * offset for all that shares a quantizer: each channel as in the paper, or a whole layer, so that the layer keeps its
+ * 2^b − 1 values.
  */
 import { check } from '../../base/index.js';
 import { quantizedBlocks } from '../../model/index.js';
@@ -126,7 +130,7 @@ export function correctMoments(weights: Float32Array, quantized: Float32Array): 
   const [mean, quantizedMean] = [meanOf(weights), meanOf(quantized)];
   const norm = normAbout(quantized, quantizedMean);
   const ratio = norm > 0 ? normAbout(weights, mean) / norm : 1;
-  return quantized.map((q) => ratio * (q + mean - quantizedMean));
+  return quantized.map((q) => mean + ratio * (q - quantizedMean));
 }
 
 /**

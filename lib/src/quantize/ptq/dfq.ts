@@ -17,7 +17,7 @@ import { type QuantizedNetwork, quantizeNetwork } from '../quantizedNetwork.js';
 import { checkScheme } from '../scheme.js';
 import { absorbBiases, equalize } from './equalize.js';
 import type { PtqMethod, PtqProblem } from './method.js';
-import { type Observed, observe, observeMaxima, rangesUpTo } from './observe.js';
+import { type Observed, observe, rangesUpTo } from './observe.js';
 
 export const dfq: PtqMethod = {
   title: 'DFQ',
@@ -29,9 +29,8 @@ export const dfq: PtqMethod = {
     const { stateDict: equal } = equalize(arch, merged);
     const shifts = highBiases(await observeMoments(problem, equal));
     const prepared = absorbBiases(arch, equal, shifts);
-    const means = await observeTapMeans(problem, prepared);
-    const ranges = rangesUpTo(problem, await observeMaxima(problem, prepared));
-    const network = quantizeNetwork(arch, prepared, ranges, scheme);
+    const { maxima, means } = await observeTapMeans(problem, prepared);
+    const network = quantizeNetwork(arch, prepared, rangesUpTo(problem, maxima), scheme);
     return { ...network, stateDict: correctBiases(network, prepared, means) };
   },
 };
@@ -44,18 +43,27 @@ export interface ChannelMoments {
 
 /** The moments of what enters each quantized block, which is what the layer before it puts out. */
 export async function observeMoments(problem: Observed, merged: StateDict): Promise<ChannelMoments[]> {
-  const blocks = quantizedBlocks(problem.arch);
-  const sums = blocks.map(({ inChannels }) => [new Float64Array(inChannels), new Float64Array(inChannels)]);
-  const look = (x: tf.Tensor4D): tf.Tensor[] => [tf.mean(x, [0, 1, 2]), tf.mean(tf.square(x), [0, 1, 2])];
-  await observe(problem, merged, look, (block, values, images) => {
-    values.forEach((each, k) => each.forEach((value, c) => (sums[block]![k]![c]! += value * images)));
+  const { arch, calibration } = problem;
+  // Sums over the batches, by channel: the mean, its square, and the variance within the batch.
+  const sums = quantizedBlocks(arch).map(({ inChannels }) =>
+    [0, 1, 2].map(() => new Float64Array(inChannels)),
+  );
+  const axes = [0, 1, 2];
+  const look = (x: tf.Tensor4D): tf.Tensor[] => {
+    const mean = tf.mean(x, axes);
+    return [mean, tf.mean(tf.squaredDifference(x, mean), axes)];
+  };
+  await observe(problem, merged, look, (block, [mean, variance], images) => {
+    const [means, squares, variances] = sums[block]!;
+    mean!.forEach((value, c) => {
+      means![c]! += (value * images) / calibration.size;
+      squares![c]! += (value ** 2 * images) / calibration.size;
+      variances![c]! += (variance![c]! * images) / calibration.size;
+    });
   });
-  return sums.map(([first, second]) => {
-    const mean = first!.map((sum) => sum / problem.calibration.size);
-    const std = second!.map((sum, c) =>
-      Math.sqrt(Math.max(0, sum / problem.calibration.size - mean[c]! ** 2)),
-    );
-    return { mean, std };
+  return sums.map(([means, squares, variances]) => {
+    const between = means!.map((mean, c) => Math.max(0, squares![c]! - mean ** 2));
+    return { mean: means!, std: between.map((variance, c) => Math.sqrt(variance + variances![c]!)) };
   });
 }
 
@@ -64,26 +72,37 @@ export function highBiases(moments: readonly ChannelMoments[]): Float64Array[] {
   return moments.map(({ mean, std }) => mean.map((beta, c) => Math.max(0, beta - 3 * std[c]!)));
 }
 
-/**
- * For each quantized block, the mean [in,3,3] of what each tap of its kernel is multiplied by, over the calibration
- * images and all places that the kernel goes to: 0 where it reaches into the padding.
- */
-export async function observeTapMeans(problem: Observed, merged: StateDict): Promise<Float64Array[]> {
+/** What enters each quantized block. */
+export interface TapMeans {
+  /** Of each block, the largest value. */
+  readonly maxima: Float64Array;
+  /**
+   * Of each block, the mean [in,3,3] of what each tap of its kernel is multiplied by, over the calibration images and
+   * all places that the kernel goes to: 0 where it reaches into the padding.
+   */
+  readonly means: readonly Float64Array[];
+}
+
+export async function observeTapMeans(problem: Observed, merged: StateDict): Promise<TapMeans> {
   const blocks = quantizedBlocks(problem.arch);
+  const maxima = new Float64Array(blocks.length);
   const sums = blocks.map(() => new Float64Array(0));
   await observe(
     problem,
     merged,
-    (x) => [tf.sum(x, 0)],
-    (block, [image]) => {
+    (x) => [tf.sum(x, 0), tf.max(x)],
+    (block, [image, max]) => {
+      maxima[block] = Math.max(maxima[block]!, max![0]!);
       if (sums[block]!.length === 0) sums[block] = new Float64Array(image!.length);
       image!.forEach((value, i) => (sums[block]![i]! += value));
     },
   );
-  return blocks.map(({ inChannels, stride }, i) => {
+  const shapes = inputShapes(problem);
+  const means = blocks.map(({ inChannels, stride }, i) => {
     const image = sums[i]!.map((sum) => sum / problem.calibration.size);
-    return tapMeans(image, inputShapes(problem)[i]!, inChannels, stride);
+    return tapMeans(image, shapes[i]!, inChannels, stride);
   });
+  return { maxima, means };
 }
 
 /** Subtracts from each quantized block's bias what the change of its kernel adds to its output on average. */
