@@ -18,7 +18,7 @@ import { mapGroups } from '../granularity.js';
 import { mapKernels, type QuantizedNetwork, type StoredWeights } from '../quantizedNetwork.js';
 import { type Granularity, weightBitsOf } from '../scheme.js';
 import { quantizeValues, weightQuantizer } from '../uniform.js';
-import { klRanges, total } from './kl.js';
+import { type Comparison, klRanges } from './kl.js';
 import type { PtqMethod, PtqProblem } from './method.js';
 import { checkUniform } from './mse.js';
 
@@ -66,14 +66,6 @@ export function splitWeights(
 }
 
 /** (1/ΣP)·Σ p·(ln(p·ΣP) − ln(q·ΣQ)) over the bins that neither distribution leaves empty. */
-export function cfwsDivergence(p: Float64Array, q: Float64Array): number {
-  const [sumP, sumQ] = [total(p), total(q)];
-  if (sumP === 0 || sumQ === 0) return Infinity;
-  let [divergence, mass] = [0, 0];
-  for (let i = 0; i < p.length; i++) {
-    if (p[i] === 0 || q[i] === 0) continue;
-    divergence += p[i]! * Math.log(p[i]! / q[i]!);
-    mass += p[i]!;
-  }
-  return (divergence + mass * Math.log(sumP / sumQ)) / sumP;
+export function cfwsDivergence({ sumP, sumQ, overlap, difference }: Comparison): number {
+  return sumQ === 0 ? Infinity : (difference + overlap * Math.log(sumP / sumQ)) / sumP;
 }

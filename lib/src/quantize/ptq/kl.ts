@@ -27,8 +27,24 @@ export const kl: PtqMethod = {
   },
 };
 
-/** How far the counts `q` are from the counts `p` [n]; Infinity where it cannot be told. */
-export type Divergence = (p: Float64Array, q: Float64Array) => number;
+/** P and Q of one threshold, as counts, compared over the bins that neither leaves empty. */
+export interface Comparison {
+  readonly sumP: number;
+  readonly sumQ: number;
+  /** Of P, what lies in those bins: less than `sumP` where mass from beyond fell into an empty bin. */
+  readonly overlap: number;
+  /** Σ p·ln(p/q) over those bins. */
+  readonly difference: number;
+}
+
+/** How far Q is from P; the least wins. */
+export type Divergence = (comparison: Comparison) => number;
+
+/** D(P‖Q) of the normalized counts: Infinity where Q is 0 and P is not. */
+export function klDivergence({ sumP, sumQ, overlap, difference }: Comparison): number {
+  if (sumQ === 0 || overlap < sumP) return Infinity;
+  return difference / sumP - Math.log(sumP / sumQ);
+}
 
 /** The ranges of the activations by `divergence`. */
 export async function klRanges(problem: PtqProblem, divergence: Divergence): Promise<ActivationRanges> {
@@ -47,52 +63,60 @@ export function klThreshold(
   levels: number,
   divergence: Divergence = klDivergence,
 ): number {
-  const { counts, max, positive } = histogram;
+  const sums = prefixSums(histogram.counts);
   let [best, least] = [histogramBins, Infinity];
-  let inside = 0;
-  for (let bin = 0; bin < levels - 1; bin++) inside += counts[bin]!;
   for (let i = levels; i <= histogramBins; i++) {
-    inside += counts[i - 1]!;
-    const p = counts.slice(0, i);
-    const q = coarsened(p, levels);
-    p[i - 1]! += positive - inside;
-    const distance = divergence(p, q);
+    const distance = divergence(compareAt(histogram, sums, i, levels));
     if (distance < least) [best, least] = [i, distance];
   }
-  return Math.min(max, (best + 0.5) * binWidth(histogram));
+  return Math.min(histogram.max, (best + 0.5) * binWidth(histogram));
 }
 
-/** `counts` [n] put into `levels` levels and spread again: each level's counts evenly over its bins that have any. */
-export function coarsened(counts: Float64Array, levels: number): Float64Array {
-  const n = counts.length;
-  const spread = new Float64Array(n);
-  for (let level = 0; level < levels; level++) {
-    const [from, to] = [Math.floor((level * n) / levels), Math.floor(((level + 1) * n) / levels)];
-    let [sum, filled] = [0, 0];
-    for (let bin = from; bin < to; bin++) {
-      sum += counts[bin]!;
-      if (counts[bin]! > 0) filled++;
+/** [2049] sums over the first bins, so that a level costs the same however many bins it spans. */
+interface PrefixSums {
+  readonly counts: Float64Array;
+  /** Bins that are not empty. */
+  readonly filled: Float64Array;
+  /** Of n·ln(n), n a bin's count. */
+  readonly entropies: Float64Array;
+}
+
+function prefixSums(counts: Float64Array): PrefixSums {
+  const of = (value: (n: number) => number): Float64Array => {
+    const sums = new Float64Array(counts.length + 1);
+    counts.forEach((n, bin) => (sums[bin + 1] = sums[bin]! + value(n)));
+    return sums;
+  };
+  return { counts: of((n) => n), filled: of((n) => Math.min(n, 1)), entropies: of(entropy) };
+}
+
+const entropy = (n: number): number => (n > 0 ? n * Math.log(n) : 0);
+
+/** P and Q for the threshold after `i` bins, in `levels` levels: level l is bins ⌊l·i/levels⌋ to ⌊(l+1)·i/levels⌋. */
+function compareAt(
+  { counts, positive }: ActivationHistogram,
+  sums: PrefixSums,
+  i: number,
+  levels: number,
+): Comparison {
+  const inside = sums.counts[i]!;
+  const [last, outside] = [counts[i - 1]!, positive - inside];
+  let [pLnQ, density, from] = [0, 0, 0];
+  for (let level = 1; level <= levels; level++) {
+    const to = Math.floor((level * i) / levels);
+    const mass = sums.counts[to]! - sums.counts[from]!;
+    if (mass > 0) {
+      density = mass / (sums.filled[to]! - sums.filled[from]!);
+      pLnQ += mass * Math.log(density);
     }
-    for (let bin = from; bin < to; bin++) if (counts[bin]! > 0) spread[bin] = sum / filled;
+    from = to;
   }
-  return spread;
-}
-
-/** D(P‖Q) of the normalized counts: Infinity where Q is 0 and P is not. */
-export function klDivergence(p: Float64Array, q: Float64Array): number {
-  const [sumP, sumQ] = [total(p), total(q)];
-  if (sumP === 0 || sumQ === 0) return Infinity;
-  let divergence = 0;
-  for (let i = 0; i < p.length; i++) {
-    if (p[i] === 0) continue;
-    if (q[i] === 0) return Infinity;
-    divergence += p[i]! * Math.log(p[i]! / q[i]!);
+  if (last === 0) {
+    const difference = sums.entropies[i]! - pLnQ;
+    return { sumP: positive, sumQ: inside, overlap: inside, difference };
   }
-  return divergence / sumP - Math.log(sumP / sumQ);
-}
-
-export function total(values: Float64Array): number {
-  let sum = 0;
-  for (let i = 0; i < values.length; i++) sum += values[i]!;
-  return sum;
+  // The last bin is in the last level, whose density was found last.
+  pLnQ += outside * Math.log(density);
+  const pLnP = sums.entropies[i]! - entropy(last) + entropy(last + outside);
+  return { sumP: positive, sumQ: inside, overlap: positive, difference: pLnP - pLnQ };
 }
