@@ -23,9 +23,9 @@ import { groupsOf, mapGroups } from '../granularity.js';
 import { mapKernels } from '../quantizedNetwork.js';
 import { activationBitsOf, weightBitsOf } from '../scheme.js';
 import { activationQuantizer, maxBits, minBits, quantizeValues, weightQuantizer } from '../uniform.js';
+import { checkUniform } from './checkUniform.js';
 import { type ActivationHistogram, histogramError } from './histogram.js';
 import type { PtqMethod } from './method.js';
-import { checkUniform } from './mse.js';
 import { observeHistograms, rangesUpTo } from './observe.js';
 
 export interface AciqOptions {

@@ -18,9 +18,9 @@ import { mapGroups } from '../granularity.js';
 import { mapKernels, type QuantizedNetwork, type StoredWeights } from '../quantizedNetwork.js';
 import { type Granularity, weightBitsOf } from '../scheme.js';
 import { quantizeValues, weightQuantizer } from '../uniform.js';
+import { checkUniform } from './checkUniform.js';
 import { type Comparison, klRanges } from './kl.js';
 import type { PtqMethod, PtqProblem } from './method.js';
-import { checkUniform } from './mse.js';
 
 export const cfws: PtqMethod = {
   title: 'CFWS',

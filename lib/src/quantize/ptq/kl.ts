@@ -9,12 +9,12 @@
  * are outside of the histogram, for both distributions hold them alike.
  */
 import { quantizedBlocks } from '../../model/index.js';
+import type { ActivationRanges } from '../calibrate.js';
 import { quantizeNetwork } from '../quantizedNetwork.js';
 import { activationBitsOf, checkScheme } from '../scheme.js';
 import { type ActivationHistogram, binWidth, histogramBins } from './histogram.js';
 import type { PtqMethod, PtqProblem } from './method.js';
 import { observeHistograms, rangesUpTo } from './observe.js';
-import type { ActivationRanges } from '../calibrate.js';
 
 export const kl: PtqMethod = {
   title: 'KL (entropy)',

@@ -1,18 +1,18 @@
 /**
- * OMSE (Choukroun et al., arXiv 1902.06822, the MMSE problem): the scale that minimises Σ(x − Q(x))², found by search over
- * clipping thresholds from 1% to 100% of the largest |x|. So an outlier is clipped when that costs less than the
+ * OMSE (Choukroun et al., arXiv 1902.06822, the MMSE problem): the scale that minimises Σ(x − Q(x))², found by search
+ * over clipping thresholds from 1% to 100% of the largest |x|. So an outlier is clipped when that costs less than the
  * coarser steps that it asks for. Weights by layer or by channel, exactly; activations over their histogram.
  */
-import { check } from '../../base/index.js';
+import { quantizedBlocks } from '../../model/index.js';
 import { upperBound, type SortedSample, sortedSample } from '../kmeans/sample.js';
 import { mapGroups } from '../granularity.js';
 import { mapKernels, type QuantizedNetwork } from '../quantizedNetwork.js';
-import { activationBitsOf, checkScheme, type QuantizationScheme, weightBitsOf } from '../scheme.js';
+import { activationBitsOf, weightBitsOf } from '../scheme.js';
 import { activationQuantizer, quantizeValues, type UniformQuantizer, weightQuantizer } from '../uniform.js';
+import { checkUniform } from './checkUniform.js';
 import { type ActivationHistogram, histogramError } from './histogram.js';
 import type { PtqMethod, PtqProblem } from './method.js';
 import { observeHistograms, rangesUpTo } from './observe.js';
-import { quantizedBlocks } from '../../model/index.js';
 
 export const mse: PtqMethod = {
   title: 'MSE (OMSE)',
@@ -85,13 +85,4 @@ export function symmetricError(
     from = to;
   }
   return error;
-}
-
-/** @throws UserError for a scheme that is out of range, or whose weights are not uniform. */
-export function checkUniform(method: string, scheme: QuantizationScheme): void {
-  checkScheme(scheme);
-  check(
-    scheme.weights === 'uniform',
-    `The PTQ method ${method} quantizes uniformly; for ${scheme.weights} weights take minMax, percentile or kl`,
-  );
 }

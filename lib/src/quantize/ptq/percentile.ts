@@ -4,9 +4,9 @@
  * min–max range, as there, unless a percentile of |w| is asked for.
  */
 import { check } from '../../base/index.js';
+import { mapGroups } from '../granularity.js';
 import { mapKernels, quantizeNetwork } from '../quantizedNetwork.js';
 import { checkScheme } from '../scheme.js';
-import { mapGroups } from '../granularity.js';
 import { quantile } from './histogram.js';
 import type { PtqMethod } from './method.js';
 import { observeHistograms, rangesUpTo } from './observe.js';
