@@ -8,7 +8,7 @@ import {
   type QuantizedNetwork,
   ptqMethods,
   saveQuantizedNetwork,
-  stateSize,
+  storedStates,
 } from '../quantize/index.js';
 import { disposeState, finetunedNetwork, finetuneState, finetuneSteps } from '../train/index.js';
 import type { DataConfig, FinetuneConfig, NetworkSource, PtqConfig } from './config.js';
@@ -96,5 +96,5 @@ async function finish(
     { arch, stateDict, quantization: { scheme, activations } },
     data,
   );
-  return { ...accuracy, stateSize: stateSize(arch, stateDict), network: networkFile };
+  return { ...accuracy, stateSize: storedStates(network), network: networkFile };
 }
