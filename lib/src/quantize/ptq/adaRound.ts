@@ -1,24 +1,18 @@
 /**
  * AdaRound (Nagel et al., arXiv 2004.10568): whether each weight is rounded up or down is learned, layer by layer, from
- * what the layer gives behind the quantized layers before it.
+ * what the layer gives behind the quantized layers before it (sections 3.3 and 3.4, equation 25 with ReLU).
+ *
+ * Weight scales are those of least squared error. The paper quantizes weights alone; here the activations' ranges are
+ * those of least squared error and stay, and each layer learns with its quantized input.
  */
 import type { PtqMethod } from './method.js';
-import { type Recipe, reconstruct } from './reconstruct/reconstruct.js';
+import { learningDefaults, type Recipe, reconstruct } from './reconstruct/index.js';
 
 export const adaRoundRecipe: Recipe = {
+  ...learningDefaults,
   title: 'AdaRound',
   unitSize: 1,
-  error: 'squared',
   rangeNorm: 2,
-  fisher: false,
-  acrossBlocks: false,
-  learnsRanges: false,
-  learnsAffine: false,
-  dropProbability: 0,
-  regularization: 0.01,
-  travel: { rounding: 10, range: 0, affine: 0 },
-  iterations: 200,
-  batchSize: 32,
 };
 
 export const adaRound: PtqMethod = {

@@ -1,11 +1,18 @@
 /** The methods of post-training quantization by name, one a file (paper, table 3). */
 import { check } from '../../base/index.js';
+import { adaRound } from './adaRound.js';
+import { brecq } from './brecq.js';
 import type { PtqMethod } from './method.js';
 import { minMax } from './minMax.js';
+import { qdrop } from './qdrop.js';
+import { repApq } from './repApq.js';
 
 export type { CalibrationImages, PtqMethod, PtqProblem } from './method.js';
 
-export const ptqMethods = { minMax } as const satisfies Record<string, PtqMethod>;
+export const ptqMethods = { minMax, adaRound, brecq, qdrop, repApq } as const satisfies Record<
+  string,
+  PtqMethod
+>;
 
 export type PtqMethodName = keyof typeof ptqMethods;
 export const ptqMethodNames = Object.keys(ptqMethods) as PtqMethodName[];

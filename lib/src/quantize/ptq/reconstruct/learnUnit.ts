@@ -23,13 +23,16 @@ export interface LearningOptions extends LearnedParts {
   readonly error: 'squared' | 'absolute';
   /** λ of the rounding regularizer. */
   readonly regularization: number;
-  /** Adam's learning rate × steps: how far a parameter can go. */
+  /** Adam's learning rate × steps: how far a parameter can go. With few steps, the rate is `largestRate`. */
   readonly travel: { readonly rounding: number; readonly range: number; readonly affine: number };
   /** The probability with which the quantization of an element of an activation is dropped in a step. */
   readonly dropProbability: number;
   readonly iterations: number;
   readonly batchSize: number;
 }
+
+/** Of any parameter: a tenth of what it begins with, or of the logits' unit. */
+const largestRate = 0.1;
 
 export interface LearningContext {
   readonly seed: number;
@@ -136,14 +139,15 @@ function scheduleAt(step: number, { iterations, travel, regularization }: Learni
   const { first, second } = biasCorrections(step + 1);
   // Ranges and affine layers: cosine annealing to 0, as BRECQ's authors do.
   const cosine = (1 + Math.cos(Math.PI * progress)) / 2;
+  const rate = (way: number): number => Math.min(largestRate, way / iterations);
   return {
     corrections: { first: tf.scalar(first), second: tf.scalar(second) },
     beta: tf.scalar(betaAt(progress)),
     regularization: tf.scalar(progress < warmUp ? 0 : regularization),
     rates: {
-      rounding: tf.scalar(travel.rounding / iterations),
-      range: tf.scalar((travel.range / iterations) * cosine),
-      affine: tf.scalar((travel.affine / iterations) * cosine),
+      rounding: tf.scalar(rate(travel.rounding)),
+      range: tf.scalar(rate(travel.range) * cosine),
+      affine: tf.scalar(rate(travel.affine) * cosine),
     },
   };
 }

@@ -25,7 +25,7 @@ import {
   quantizedPass,
 } from './passes.js';
 import { activationReach, histogramOf } from './ranges.js';
-import { roundingProblem } from './rounding.js';
+import { kernelScales, roundingProblem } from './rounding.js';
 import type { UnitLayer } from './unitState.js';
 import { type Unit, unitsOf } from './units.js';
 
@@ -41,6 +41,20 @@ export interface Recipe extends LearningOptions {
   /** Whether the output of the stage is compared beside that of the unit. */
   readonly acrossBlocks: boolean;
 }
+
+/** What the methods have in common, with AdaRound's choices where they differ. */
+export const learningDefaults = {
+  error: 'squared',
+  fisher: false,
+  acrossBlocks: false,
+  learnsRanges: false,
+  learnsAffine: false,
+  dropProbability: 0,
+  regularization: 0.01,
+  travel: { rounding: 10, range: 0.5, affine: 0.5 },
+  iterations: 200,
+  batchSize: 16,
+} as const;
 
 /** Quantizes a network by `recipe`. @throws UserError for k-means weights, which have no level below and above. */
 export async function reconstruct(problem: PtqProblem, recipe: Recipe): Promise<QuantizedNetwork> {
@@ -107,9 +121,10 @@ async function prepareUnit(
   const layers = unit.layers.map((block, i): UnitLayer => {
     const kernel = get(merged, `${block.name}.rbr_reparam.weight`);
     const entering = i === 0 ? input : outputs[i - 1]!;
+    const weightBits = weightBitsOf(scheme, block.name);
     const bits = activationBitsOf(scheme, block.name);
     return {
-      rounding: roundingProblem(kernel, weightBitsOf(scheme, block.name), scheme.granularity),
+      rounding: roundingProblem(kernel, weightBits, kernelScales(kernel, weightBits, scheme.granularity)),
       bias: get(merged, `${block.name}.rbr_reparam.bias`).data,
       meanOutput: mean(outputs[i]!.data),
       ...(bits !== undefined && {

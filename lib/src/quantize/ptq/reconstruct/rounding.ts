@@ -32,15 +32,22 @@ export interface RoundingProblem {
   readonly logits: Float32Array;
 }
 
-/** The grid of a kernel with the scales of least squared error, and the rounding that leaves the weights as they are. */
-export function roundingProblem(
+/** The scale of least squared error of each group of a kernel's weights that shares one. */
+export function kernelScales(
   kernel: HostTensor<Float32Array>,
   bits: number,
   granularity?: Granularity,
+): Float64Array {
+  return Float64Array.from(groupsOf(kernel, granularity), (weights) => weightScale(weights, bits));
+}
+
+/** A kernel on the grid of b-bit levels with the given scales, and V that leaves the weights as they are. */
+export function roundingProblem(
+  kernel: HostTensor<Float32Array>,
+  bits: number,
+  scales: Float64Array,
 ): RoundingProblem {
   const levels = symmetricLevels(bits);
-  const groups = groupsOf(kernel, granularity);
-  const scales = Float64Array.from(groups, (weights) => weightScale(weights, bits));
   const n = kernel.data.length;
   const [below, free, logits] = [new Float32Array(n), new Float32Array(n), new Float32Array(n)];
   kernel.data.forEach((weight, i) => {

@@ -86,7 +86,13 @@ export function reconstructionStep(form: StepForm): ReconstructionStep {
       const regularizers = unit.layers.map((_, i) =>
         roundingRegularizer(rectifiedSigmoid(params[`${i}.rounding`]!), schedule.beta),
       );
-      return tf.add(error, tf.mul(regularizers.reduce((sum, term) => tf.add(sum, term)), schedule.regularization)) as tf.Scalar;
+      return tf.add(
+        error,
+        tf.mul(
+          regularizers.reduce((sum, term) => tf.add(sum, term)),
+          schedule.regularization,
+        ),
+      ) as tf.Scalar;
     };
     const { grads } = tf.valueAndGrads(objective)(names.map((name) => state.params[name]!));
     const gradients = Object.fromEntries(names.map((name, i) => [name, grads[i]!]));
