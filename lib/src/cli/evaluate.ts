@@ -21,6 +21,7 @@ import {
   eagerOption,
   jsonOption,
   labOf,
+  testBenchOf,
   wholeNumber,
 } from './options.js';
 import { percent, print } from './output.js';
@@ -49,17 +50,17 @@ export function addEval(program: Command): void {
     .action(async (checkpoint: string, options: EvalOptions) => {
       const network = await loadAnyNetwork(checkpoint, architectureOf(options));
       const { arch, form, quantization } = network;
-      const lab = await labOf(options);
-      checkClasses(arch.classes, lab.test.classes.length, lab.test.name);
+      const bench = await testBenchOf(options);
+      checkClasses(arch.classes, bench.test.classes.length, bench.test.name);
       const stateDict = form === 'merged' ? network.stateDict : mergeNetwork(arch, network.stateDict);
       const result = await measureAccuracy(
-        lab,
+        bench,
         { arch, stateDict, ...(quantization && { quantization }) },
         imagesOf(options),
       );
       print(
         result,
-        `${checkpoint}: ${percent(result.accuracy)} of ${result.images} images (${lab.test.provenance.dataset})`,
+        `${checkpoint}: ${percent(result.accuracy)} of ${result.images} images (${bench.test.provenance.dataset})`,
         options.json,
       );
     });

@@ -3,7 +3,7 @@ import { existsSync } from 'node:fs';
 import { Option } from 'commander';
 import { check, consoleProgress } from '../base/index.js';
 import { type DatasetName, datasetNames } from '../data/index.js';
-import { type Lab, openLab } from '../experiment/index.js';
+import { type Lab, openLab, openTestBench, profileNamed, type TestBench } from '../experiment/index.js';
 import { type Architecture, parseArchitecture } from '../model/index.js';
 
 export interface CommonOptions {
@@ -57,11 +57,23 @@ export async function labOf(
     signal: interruption(),
   });
   const wanted = data === 'made' || lab.profile.data.name === 'made';
+  checkMade(lab.train.made && !wanted && !(standIn && data === undefined));
+  return lab;
+}
+
+/** The test images that the options say; the made set never stands in. */
+export async function testBenchOf({ data, eager = false }: CommonOptions): Promise<TestBench> {
+  const bench = await openTestBench({ ...dataLocation(data), eager, progress: consoleProgress() });
+  const wanted = data === 'made' || profileNamed(process.env.OABN_PROFILE ?? 'quick').data.name === 'made';
+  checkMade(bench.test.made && !wanted);
+  return bench;
+}
+
+function checkMade(standsIn: boolean): void {
   check(
-    !lab.train.made || wanted || (standIn && data === undefined),
+    !standsIn,
     'CIFAR-10 is not here and could not be downloaded: name its folder with OABN_DATA_DIR or --data, or say --data made',
   );
-  return lab;
 }
 
 /** Aborts at the first Ctrl-C, so that a run ends between two steps; a second one ends the process at once. */
