@@ -9,3 +9,4 @@ export * from './results.js';
 export * from './run.js';
 export * from './statistics.js';
 export * from './store/index.js';
+export * from './trainingCost.js';
