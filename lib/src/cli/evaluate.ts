@@ -2,7 +2,7 @@
 import type { Command } from 'commander';
 import { check } from '../base/index.js';
 import { takeCalibration } from '../data/index.js';
-import { measureAccuracy } from '../experiment/index.js';
+import { measureAccuracy, measureOnnxFile, type TestBench } from '../experiment/index.js';
 import { mergeNetwork } from '../merge/index.js';
 import {
   calibrate,
@@ -13,6 +13,7 @@ import {
   stateSize,
   weightMethods,
 } from '../quantize/index.js';
+import type { Accuracy } from '../train/index.js';
 import {
   architectureOf,
   archOption,
@@ -40,7 +41,9 @@ interface QuantizeOptions extends EvalOptions {
 export function addEval(program: Command): void {
   program
     .command('eval <checkpoint>')
-    .description('accuracy of a three-branch, merged or quantized checkpoint on the test images')
+    .description(
+      'accuracy on the test images of a three-branch, merged or quantized checkpoint, or of an exported .onnx file',
+    )
     .addOption(archOption)
     .addOption(dataOption)
     .option('--images <n>', 'test images to use; default all')
@@ -48,22 +51,28 @@ export function addEval(program: Command): void {
     .addOption(jsonOption)
     .addHelpText('after', '\nExample:\n  $ oabn eval small.safetensors --arch A0@0.25 --data cifar10 --json')
     .action(async (checkpoint: string, options: EvalOptions) => {
-      const network = await loadAnyNetwork(checkpoint, architectureOf(options));
-      const { arch, form, quantization } = network;
+      const isOnnx = checkpoint.endsWith('.onnx');
+      const network = isOnnx ? undefined : await loadAnyNetwork(checkpoint, architectureOf(options));
       const bench = await testBenchOf(options);
-      checkClasses(arch.classes, bench.test.classes.length, bench.test.name);
-      const stateDict = form === 'merged' ? network.stateDict : mergeNetwork(arch, network.stateDict);
-      const result = await measureAccuracy(
-        bench,
-        { arch, stateDict, ...(quantization && { quantization }) },
-        imagesOf(options),
-      );
+      const result = network
+        ? await accuracyOf(network, bench, imagesOf(options))
+        : await measureOnnxFile(bench, checkpoint, imagesOf(options));
       print(
         result,
         `${checkpoint}: ${percent(result.accuracy)} of ${result.images} images (${bench.test.provenance.dataset})`,
         options.json,
       );
     });
+}
+
+function accuracyOf(
+  { arch, form, stateDict, quantization }: Awaited<ReturnType<typeof loadAnyNetwork>>,
+  bench: TestBench,
+  images: number | null,
+): Promise<Accuracy> {
+  checkClasses(arch.classes, bench.test.classes.length, bench.test.name);
+  const merged = form === 'merged' ? stateDict : mergeNetwork(arch, stateDict);
+  return measureAccuracy(bench, { arch, stateDict: merged, ...(quantization && { quantization }) }, images);
 }
 
 export function addQuantize(program: Command): void {

@@ -4,6 +4,7 @@ export * from './config.js';
 export * from './grid.js';
 export * from './lab.js';
 export * from './measure.js';
+export * from './measureOnnx.js';
 export * from './profiles.js';
 export * from './results.js';
 export * from './run.js';
