@@ -47,7 +47,8 @@ export function classify(params: Tensors, features: tf.Tensor4D): tf.Tensor2D {
   return tf.add(tf.matMul(pooled, params['linear.weight'] as tf.Tensor2D), params['linear.bias']!);
 }
 
-function convolveBranch(block: Block, branch: Branch, params: Tensors, x: tf.Tensor4D): tf.Tensor4D {
+/** What a branch's BN normalizes: x [N,H,W,in] convolved, or x itself. */
+export function convolveBranch(block: Block, branch: Branch, params: Tensors, x: tf.Tensor4D): tf.Tensor4D {
   if (branch === 'identity') return x;
   const kernel = params[`${convPrefix(block, branch)}.weight`] as tf.Tensor4D;
   return tf.conv2d(x, kernel, block.stride, branch === '3x3' ? 1 : 0);

@@ -47,7 +47,11 @@ export function sgdStep(
   const nextMomentum: Record<string, tf.Tensor> = {};
   for (const [name, param] of Object.entries(params)) {
     const rule = rules(name);
-    const gradient = decayed(gradients[name]!, param, rule ?? { weightDecay: param.rank > 1 ? options.weightDecay : 0 });
+    const gradient = decayed(
+      gradients[name]!,
+      param,
+      rule ?? { weightDecay: param.rank > 1 ? options.weightDecay : 0 },
+    );
     const velocity = tf.add(tf.mul(momentum[name]!, options.momentum), gradient);
     const direction = tf.add(gradient, tf.mul(velocity, options.momentum));
     nextMomentum[name] = velocity;
