@@ -8,5 +8,6 @@ export * from './mseStep.js';
 export * from './ptq/index.js';
 export * from './quantizedNetwork.js';
 export * from './scheme.js';
+export * from './sensitivity.js';
 export * from './training/index.js';
 export * from './uniform.js';
