@@ -22,7 +22,11 @@ import {
   roundingProblem,
   roundingRegularizer,
 } from '../../../lib/src/quantize/ptq/reconstruct/rounding.js';
-import { outputError, reconstructionStep } from '../../../lib/src/quantize/ptq/reconstruct/step.js';
+import {
+  outputError,
+  type ReconstructionState,
+  reconstructionStep,
+} from '../../../lib/src/quantize/ptq/reconstruct/step.js';
 import {
   fixedUnit,
   initialState,
@@ -75,7 +79,7 @@ describe('quantize/ptq: learned rounding against PyTorch', () => {
     input: tf.tensor4d(golden.input, [2, 5, 5, 2]),
     target: tf.tensor4d(golden.target, [2, 3, 3, 3]),
   };
-  const begin = () => {
+  const begin = (): ReconstructionState => {
     const state = initialState([layer], { learnsRanges: true, learnsAffine: false });
     const logits = kernelTensor(shape, Float32Array.from(golden.rounding));
     return { ...state, params: { ...state.params, '0.rounding': logits } };

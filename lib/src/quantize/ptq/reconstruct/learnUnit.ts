@@ -72,24 +72,25 @@ export async function learnUnit(
   let state = initialState(data.layers, options);
   let run: ReconstructionStep | Awaited<ReturnType<typeof compiledStep>> | undefined;
   let error = Number.NaN;
-  for (let i = 0; i < iterations; i++) {
-    signal?.throwIfAborted();
-    const batch = minibatch(data, options, context.seed, i);
-    const schedule = scheduleAt(i, options);
-    run ??= await compiledStep(data.unit, options, context, [state, unit, batch, schedule]);
-    const next = await run(state, unit, batch, schedule);
-    // Reading a value waits for the engine.
-    if (i % 25 === 0 || i === iterations - 1) {
-      error = (await next.error.data())[0]!;
+  try {
+    for (let i = 0; i < iterations; i++) {
+      signal?.throwIfAborted();
+      const batch = minibatch(data, options, context.seed, i);
+      const schedule = scheduleAt(i, options);
+      run ??= await compiledStep(data.unit, options, context, [state, unit, batch, schedule]);
+      const next = await run(state, unit, batch, schedule);
+      tf.dispose([state, batch, schedule] as unknown as tf.TensorContainer);
+      state = next.state;
+      // Reading a value waits for the engine.
+      if (i % 25 === 0 || i === iterations - 1) error = (await next.error.data())[0]!;
+      next.error.dispose();
       check(Number.isFinite(error), `${task}: the error of the output is ${error} at step ${i + 1}`);
+      progress({ task, done: i + 1, total: iterations, fields: { error } });
     }
-    tf.dispose([state, batch, schedule, next.error] as unknown as tf.TensorContainer);
-    state = next.state;
-    progress({ task, done: i + 1, total: iterations, fields: { error } });
+    return await Promise.all(data.layers.map((layer, i) => learnedLayer(layer, state.params, i)));
+  } finally {
+    tf.dispose([state, unit.layers] as unknown as tf.TensorContainer);
   }
-  const learned = await Promise.all(data.layers.map((layer, i) => learnedLayer(layer, state.params, i)));
-  tf.dispose([state, unit.layers] as unknown as tf.TensorContainer);
-  return learned;
 }
 
 /** The step of a unit, the same for all units of equal shape. */

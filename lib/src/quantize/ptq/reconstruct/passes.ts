@@ -69,9 +69,13 @@ export async function quantizedPass(
     }, input);
   const example = exampleOf(x);
   const run = await compileOnce('quantized', strides, make, [layers, example]);
-  const [output] = await mapImages([x], async (chunk) => [await run(layers, chunk!)], signal);
-  tf.dispose([layers, example] as unknown as tf.TensorContainer);
-  return output!;
+  example.dispose();
+  try {
+    const [output] = await mapImages([x], async (chunk) => [await run(layers, chunk!)], signal);
+    return output!;
+  } finally {
+    tf.dispose(layers as unknown as tf.TensorContainer);
+  }
 }
 
 function quantizedTensors(

@@ -52,7 +52,7 @@ export const learningDefaults = {
   dropProbability: 0,
   regularization: 0.01,
   travel: { rounding: 10, range: 0.5, affine: 0.5 },
-  iterations: 200,
+  iterations: 150,
   batchSize: 16,
 } as const;
 
