@@ -2,7 +2,7 @@
 import type { Command } from 'commander';
 import { check } from '../base/index.js';
 import { takeCalibration } from '../data/index.js';
-import { measureAccuracy } from '../experiment/index.js';
+import { measureAccuracy, measureOnnxFile, type TestBench } from '../experiment/index.js';
 import { mergeNetwork } from '../merge/index.js';
 import {
   checkScheme,
@@ -20,6 +20,7 @@ import {
   type WeightMethod,
   weightMethods,
 } from '../quantize/index.js';
+import type { Accuracy } from '../train/index.js';
 import {
   architectureOf,
   archOption,
@@ -28,6 +29,7 @@ import {
   eagerOption,
   jsonOption,
   labOf,
+  testBenchOf,
   wholeNumber,
 } from './options.js';
 import { percent, print } from './output.js';
@@ -48,7 +50,9 @@ interface QuantizeOptions extends EvalOptions {
 export function addEval(program: Command): void {
   program
     .command('eval <checkpoint>')
-    .description('accuracy of a three-branch, merged or quantized checkpoint on the test images')
+    .description(
+      'accuracy on the test images of a three-branch, merged or quantized checkpoint, or of an exported .onnx file',
+    )
     .addOption(archOption)
     .addOption(dataOption)
     .option('--images <n>', 'test images to use; default all')
@@ -56,22 +60,32 @@ export function addEval(program: Command): void {
     .addOption(jsonOption)
     .addHelpText('after', '\nExample:\n  $ oabn eval small.safetensors --arch A0@0.25 --data cifar10 --json')
     .action(async (checkpoint: string, options: EvalOptions) => {
-      const network = await loadAnyNetwork(checkpoint, architectureOf(options));
-      const { arch, form, quantization } = network;
-      const lab = await labOf(options);
-      checkClasses(arch.classes, lab.test.classes.length, lab.test.name);
-      const stateDict = form === 'merged' ? network.stateDict : mergeNetwork(arch, network.stateDict);
-      const result = await measureAccuracy(
-        lab,
-        { arch, stateDict, ...(quantization && { quantization }) },
-        imagesOf(options),
-      );
+      const isOnnx = checkpoint.endsWith('.onnx');
+      const network = isOnnx ? undefined : await loadAnyNetwork(checkpoint, architectureOf(options));
+      const bench = await testBenchOf(options);
+      const result = network
+        ? await accuracyOf(network, bench, imagesOf(options))
+        : await measureOnnxFile(bench, checkpoint, imagesOf(options));
       print(
         result,
-        `${checkpoint}: ${percent(result.accuracy)} of ${result.images} images (${lab.test.provenance.dataset})`,
+        `${checkpoint}: ${percent(result.accuracy)} of ${result.images} images (${bench.test.provenance.dataset})`,
         options.json,
       );
     });
+}
+
+function accuracyOf(
+  { arch, form, stateDict, quantization }: Awaited<ReturnType<typeof loadAnyNetwork>>,
+  bench: TestBench,
+  images: number | null,
+): Promise<Accuracy> {
+  checkClasses(arch.classes, bench.test.classes.length, bench.test.name);
+  const merged = form === 'merged' ? stateDict : mergeNetwork(arch, stateDict);
+  return measureAccuracy(
+    bench,
+    { arch, stateDict: merged, ...(quantization && { quantization }) },
+    { testImages: images },
+  );
 }
 
 export function addQuantize(program: Command): void {
@@ -117,7 +131,7 @@ Example:
         seed: 0,
       });
       const measured = { arch, stateDict: network.stateDict, quantization: network };
-      const accuracy = await measureAccuracy(lab, measured, imagesOf(options));
+      const accuracy = await measureAccuracy(lab, measured, { testImages: imagesOf(options) });
       if (options.output) await saveQuantizedNetwork(options.output, network);
       const result = {
         ...accuracy,

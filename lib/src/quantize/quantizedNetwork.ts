@@ -61,12 +61,19 @@ export function quantizeNetwork(
     arch,
     scheme,
     activations,
-    stateDict: mapKernels(arch, merged, (block, kernel) =>
-      mapGroups(kernel, scheme.granularity, (weights) =>
-        quantizeWeights(weights, scheme.weights, weightBitsOf(scheme, block)),
-      ),
-    ),
+    stateDict: mapKernels(arch, merged, (block, kernel) => quantizeKernel(kernel, scheme, block)),
   };
+}
+
+/** The data of a block's kernel [out,in,3,3], quantized as `scheme` says. */
+export function quantizeKernel(
+  kernel: HostTensor<Float32Array>,
+  scheme: QuantizationScheme,
+  block: string,
+): Float32Array {
+  return mapGroups(kernel, scheme.granularity, (weights) =>
+    quantizeWeights(weights, scheme.weights, weightBitsOf(scheme, block)),
+  );
 }
 
 /** Weights that share one quantizer, in b bits: min–max levels, or the centroids of k-means. */

@@ -1,6 +1,8 @@
 /** The methods of post-training quantization by name, one a file (paper, table 3). */
 import { check } from '../../base/index.js';
 import { aciq } from './aciq.js';
+import { adaRound } from './adaRound.js';
+import { brecq } from './brecq.js';
 import { cfws } from './cfws.js';
 import { dfq } from './dfq.js';
 import { kl } from './kl.js';
@@ -8,6 +10,8 @@ import type { PtqMethod } from './method.js';
 import { minMax } from './minMax.js';
 import { mse } from './mse.js';
 import { percentile } from './percentile.js';
+import { qdrop } from './qdrop.js';
+import { repApq } from './repApq.js';
 
 export { aciqMethod, type AciqOptions } from './aciq.js';
 export { type ActivationHistogram } from './histogram.js';
@@ -22,7 +26,11 @@ export const ptqMethods = {
   kl,
   aciq,
   dfq,
+  adaRound,
+  brecq,
+  qdrop,
   cfws,
+  repApq,
 } as const satisfies Record<string, PtqMethod>;
 
 export type PtqMethodName = keyof typeof ptqMethods;
