@@ -86,10 +86,6 @@ describe('cli', () => {
       ['quantize', pytorchFile, '--arch', arch, '--bits', '8', '--method', 'magic', '--data', 'made'],
       /Unknown PTQ method «magic»; known are minMax, .*mse/,
     );
-    await wrong(
-      ['quantize', pytorchFile, '--arch', arch, '--bits', '8', '--granularity', 'perImage', '--data', 'made'],
-      /granularity must be one of perTensor, perChannel, got "perImage"/,
-    );
     await wrong(['fly'], /unknown command 'fly'/);
   });
 
