@@ -55,7 +55,7 @@ describe('quantize/sensitivity', () => {
         const errorOf = (bits: number[]): number =>
           bits.reduce((sum, b, i) => sum + parts[i]!.errors[b as 2 | 3 | 4], 0);
         let all: number[][] = [[]];
-        for (const _ of parts) all = all.flatMap((bits) => [2, 3, 4].map((b) => [...bits, b]));
+        parts.forEach(() => (all = all.flatMap((bits) => [2, 3, 4].map((b) => [...bits, b]))));
         const affordable = all.filter((bits) => costOf(bits) <= average * total);
         const least = Math.min(...affordable.map(errorOf));
         const found = Object.values(allocateBits(measured, average));
@@ -89,7 +89,7 @@ describe('quantize/sensitivity', () => {
     const ranges = await calibrate(arch, merged, [calibration]);
     const { params } = toVariables(merged);
     const images = tf.tensor4d(calibration.images, [6, 5, 5, 3]);
-    const exact = await forwardMerged(arch, params, images).data();
+    const exact = [...(await forwardMerged(arch, params, images).data())];
     for (const { name } of quantizedBlocks(arch)) {
       const key = `${name}.rbr_reparam.weight`;
       const { errors } = measured.find(({ block }) => block === name)!;
