@@ -8,5 +8,6 @@ export * from './measure.js';
 export * from './profiles.js';
 export * from './results.js';
 export * from './run.js';
+export * from './sensitivity.js';
 export * from './statistics.js';
 export * from './store/index.js';
