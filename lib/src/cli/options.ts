@@ -3,7 +3,16 @@ import { existsSync } from 'node:fs';
 import { Option } from 'commander';
 import { check, consoleProgress } from '../base/index.js';
 import { type DatasetName, datasetNames } from '../data/index.js';
-import { type Lab, type LabOptions, type Labs, openLab, openLabs } from '../experiment/index.js';
+import {
+  type Lab,
+  type LabOptions,
+  type Labs,
+  openLab,
+  openLabs,
+  openTestBench,
+  profileNamed,
+  type TestBench,
+} from '../experiment/index.js';
 import { type Architecture, parseArchitecture } from '../model/index.js';
 
 export interface CommonOptions {
@@ -48,11 +57,23 @@ export async function labOf(options: CommonOptions, { standIn = false } = {}): P
   const { data } = options;
   const lab = await openLab({ ...dataLocation(data), ...labOptions(options) });
   const wanted = data === 'made' || lab.profile.data.name === 'made';
+  checkMade(lab.train.made && !wanted && !(standIn && data === undefined));
+  return lab;
+}
+
+/** The test images that the options say; the made set never stands in. */
+export async function testBenchOf({ data, eager = false }: CommonOptions): Promise<TestBench> {
+  const bench = await openTestBench({ ...dataLocation(data), eager, progress: consoleProgress() });
+  const wanted = data === 'made' || profileNamed(process.env.OABN_PROFILE ?? 'quick').data.name === 'made';
+  checkMade(bench.test.made && !wanted);
+  return bench;
+}
+
+function checkMade(standsIn: boolean): void {
   check(
-    !lab.train.made || wanted || (standIn && data === undefined),
+    !standsIn,
     'CIFAR-10 is not here and could not be downloaded: name its folder with OABN_DATA_DIR or --data, or say --data made',
   );
-  return lab;
 }
 
 /** The labs of both sides; `--data` is a folder that holds the data of both. Nothing that ships is taken for a run. */

@@ -12,7 +12,7 @@ import {
   ptqMethods,
   clusterDefaults,
   saveQuantizedNetwork,
-  stateSize,
+  storedStates,
 } from '../quantize/index.js';
 import {
   disposeState,
@@ -135,5 +135,5 @@ async function finish(
     { arch, stateDict, quantization: { scheme, activations } },
     data,
   );
-  return { ...accuracy, stateSize: stateSize(arch, stateDict), network: networkFile };
+  return { ...accuracy, stateSize: storedStates(network), network: networkFile };
 }

@@ -9,3 +9,4 @@ export * from './merged.js';
 export * from './parameters.js';
 export * from './repvgg.js';
 export * from './stateDict.js';
+export * from './trainingCost.js';

@@ -1,6 +1,7 @@
 /** From full precision to few values: quantizers, calibration, k-means, quantized networks and their state size. */
 export * from './calibrate.js';
 export * from './centroids.js';
+export * from './export/index.js';
 export * from './fakeQuantize.js';
 export * from './granularity.js';
 export * from './kmeans/index.js';
