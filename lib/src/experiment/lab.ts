@@ -8,7 +8,6 @@ import { fileDigest, type Progress, projectFolder, silent } from '../base/index.
 import { compileEngine } from '../compile/index.js';
 import { type Dataset, type DatasetName, openDatasets } from '../data/index.js';
 import { type Architecture, loadNetwork, type Oabn } from '../model/index.js';
-import type { QuantizerOptions } from '../train/index.js';
 import { compiledCache, type CompiledCache } from './compiledCache.js';
 import type {
   CheckpointSource,
