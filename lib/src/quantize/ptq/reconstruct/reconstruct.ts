@@ -11,7 +11,8 @@ import { tf } from '../../../backend/index.js';
 import { check, type HostTensor, silent } from '../../../base/index.js';
 import { blocksOf, get, type Tensors, toVariables } from '../../../model/index.js';
 import type { QuantizedNetwork } from '../../quantizedNetwork.js';
-import { activationBitsOf, checkScheme, weightBitsOf } from '../../scheme.js';
+import { activationBitsOf, weightBitsOf } from '../../scheme.js';
+import { checkUniform } from '../checkUniform.js';
 import type { PtqProblem } from '../method.js';
 import { type Activations, layerTensors } from './activations.js';
 import { compiledOnce } from './compileOnce.js';
@@ -55,14 +56,10 @@ export const learningDefaults = {
   batchSize: 16,
 } as const;
 
-/** Quantizes a network by `recipe`. @throws UserError for k-means weights, which have no level below and above. */
+/** Quantizes a network by `recipe`. @throws UserError for weights that are not uniform. */
 export async function reconstruct(problem: PtqProblem, recipe: Recipe): Promise<QuantizedNetwork> {
   const { arch, merged, scheme, seed, progress = silent, signal } = problem;
-  checkScheme(scheme);
-  check(
-    scheme.weights === 'uniform',
-    `${recipe.title} rounds weights to uniform levels; scheme.weights must be "uniform", got "${scheme.weights}"`,
-  );
+  checkUniform(recipe.title, scheme);
   const { iterations = recipe.iterations } = problem;
   check(
     Number.isInteger(iterations) && iterations > 0,
