@@ -8,7 +8,6 @@ import {
   type Block,
   blocksOf,
   bnPrefix,
-  type Branch,
   initialize,
   normalizeArchitecture,
   type Oabn,
@@ -50,9 +49,9 @@ const limits: (Oabn | undefined)[] = [
 
 /** The merge on the engine with the running statistics. */
 function merged(arch: Architecture, block: Block, params: Tensors, buffers: Tensors) {
-  return mergeTensors(arch, params, block, (branch: Branch) => ({
-    mean: buffers[`${block.name}.${bnPrefix[branch]}.running_mean`]!,
-    variance: buffers[`${block.name}.${bnPrefix[branch]}.running_var`]!,
+  return mergeTensors(arch, params, block, (place) => ({
+    mean: buffers[`${bnPrefix(block, place)}.running_mean`]!,
+    variance: buffers[`${bnPrefix(block, place)}.running_var`]!,
   }));
 }
 

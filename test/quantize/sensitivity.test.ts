@@ -89,7 +89,7 @@ describe('quantize/sensitivity', () => {
     const ranges = await calibrate(arch, merged, [calibration]);
     const { params } = toVariables(merged);
     const images = tf.tensor4d(calibration.images, [6, 5, 5, 3]);
-    const exact = await forwardMerged(arch, params, images).data();
+    const exact = Float32Array.from(await forwardMerged(arch, params, images).data());
     for (const { name } of quantizedBlocks(arch)) {
       const key = `${name}.rbr_reparam.weight`;
       const { errors } = measured.find(({ block }) => block === name)!;

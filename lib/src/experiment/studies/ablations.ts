@@ -3,7 +3,7 @@
  * 4-bit-like fine-tunings of one network (the profile says which), each against the default of its group.
  */
 import type { Oabn } from '../../model/index.js';
-import type { ClusterOptions } from '../../train/index.js';
+import type { ClusterOptions } from '../../quantize/index.js';
 import type { FinetuneConfig, RunConfig } from '../config.js';
 import { finetuneConfig, type Lab, pretrainConfig } from '../lab.js';
 import { run } from '../run.js';
