@@ -14,6 +14,7 @@ const cells: LowBitPoint[] = (['ptq', 'uniformQat', 'clusterQat'] as const).flat
     bits: 4,
     method,
     accuracy: 0.1 * (i + 1),
+    fp32: 0.8,
     images: 100,
     stateSize: 16,
   })),

@@ -68,11 +68,12 @@ export function addEval(program: Command): void {
 function accuracyOf(
   { arch, form, stateDict, quantization }: Awaited<ReturnType<typeof loadAnyNetwork>>,
   bench: TestBench,
-  images: number | null,
+  testImages: number | null,
 ): Promise<Accuracy> {
   checkClasses(arch.classes, bench.test.classes.length, bench.test.name);
   const merged = form === 'merged' ? stateDict : mergeNetwork(arch, stateDict);
-  return measureAccuracy(bench, { arch, stateDict: merged, ...(quantization && { quantization }) }, images);
+  const network = { arch, stateDict: merged, ...(quantization && { quantization }) };
+  return measureAccuracy(bench, network, { testImages });
 }
 
 export function addQuantize(program: Command): void {
@@ -106,7 +107,7 @@ export function addQuantize(program: Command): void {
       const network = quantizeNetwork(arch, merged, ranges, { bits, weights });
       const { scheme, activations } = network;
       const measured = { arch, stateDict: network.stateDict, quantization: { scheme, activations } };
-      const accuracy = await measureAccuracy(lab, measured, imagesOf(options));
+      const accuracy = await measureAccuracy(lab, measured, { testImages: imagesOf(options) });
       if (options.output) await saveQuantizedNetwork(options.output, network);
       const result = { ...accuracy, bits, method: weights, stateSize: stateSize(arch, network.stateDict) };
       print(

@@ -3,7 +3,15 @@ import { existsSync } from 'node:fs';
 import { Option } from 'commander';
 import { check, consoleProgress } from '../base/index.js';
 import { type DatasetName, datasetNames } from '../data/index.js';
-import { type Lab, openLab, openTestBench, profileNamed, type TestBench } from '../experiment/index.js';
+import {
+  type Lab,
+  type LabOptions,
+  type Labs,
+  openLab,
+  openLabs,
+  openTestBench,
+  type TestBench,
+} from '../experiment/index.js';
 import { type Architecture, parseArchitecture } from '../model/index.js';
 
 export interface CommonOptions {
@@ -44,18 +52,9 @@ export function architectureOf({ arch }: CommonOptions): Architecture | undefine
  * stands in for CIFAR-10 only where the command allows it and nobody named CIFAR-10: a number on other images than
  * those that were asked for is worse than none.
  */
-export async function labOf(
-  { data, runs, profile, eager = false }: CommonOptions,
-  { standIn = false } = {},
-): Promise<Lab> {
-  const lab = await openLab({
-    ...dataLocation(data),
-    ...(runs !== undefined && { runs }),
-    ...(profile !== undefined && { profile }),
-    eager,
-    progress: consoleProgress(),
-    signal: interruption(),
-  });
+export async function labOf(options: CommonOptions, { standIn = false } = {}): Promise<Lab> {
+  const { data } = options;
+  const lab = await openLab({ ...dataLocation(data), ...labOptions(options) });
   const wanted = data === 'made' || lab.profile.data.name === 'made';
   checkMade(lab.train.made && !wanted && !(standIn && data === undefined));
   return lab;
@@ -64,8 +63,7 @@ export async function labOf(
 /** The test images that the options say; the made set never stands in. */
 export async function testBenchOf({ data, eager = false }: CommonOptions): Promise<TestBench> {
   const bench = await openTestBench({ ...dataLocation(data), eager, progress: consoleProgress() });
-  const wanted = data === 'made' || profileNamed(process.env.OABN_PROFILE ?? 'quick').data.name === 'made';
-  checkMade(bench.test.made && !wanted);
+  checkMade(bench.test.made && bench.asked !== 'made');
   return bench;
 }
 
@@ -74,6 +72,22 @@ function checkMade(standsIn: boolean): void {
     !standsIn,
     'CIFAR-10 is not here and could not be downloaded: name its folder with OABN_DATA_DIR or --data, or say --data made',
   );
+}
+
+/** The labs of both sides; `--data` is a folder that holds the data of both. Nothing that ships is taken for a run. */
+export async function labsOf(options: CommonOptions): Promise<Labs> {
+  const { data } = dataLocation(options.data);
+  return await openLabs({ ...labOptions(options), shipped: false, ...(data !== undefined && { data }) });
+}
+
+function labOptions({ runs, profile, eager = false }: CommonOptions): LabOptions {
+  return {
+    ...(runs !== undefined && { runs }),
+    ...(profile !== undefined && { profile }),
+    eager,
+    progress: consoleProgress(),
+    signal: interruption(),
+  };
 }
 
 /** Aborts at the first Ctrl-C, so that a run ends between two steps; a second one ends the process at once. */

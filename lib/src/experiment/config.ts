@@ -18,6 +18,8 @@ export interface DataConfig {
   readonly checksum: string;
   /** Images that accuracy is measured on: the first of a fixed class-balanced order; `null` is all. */
   readonly testImages: number | null;
+  /** Where in that order they begin; default 0. Images that a search looked at are left to the search. */
+  readonly firstTestImage?: number;
 }
 
 /** What pretraining and fine-tuning share. */

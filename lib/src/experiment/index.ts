@@ -1,7 +1,8 @@
 /** Experiments: configurations, profiles, the lab that runs them, the store that keeps them, and the claims. */
-export * from './claims.js';
+export * from './claims/index.js';
+export * from './claimsBoard.js';
 export * from './config.js';
-export * from './grid.js';
+export * from './studies/index.js';
 export * from './lab.js';
 export * from './measure.js';
 export * from './measureOnnx.js';

@@ -1,7 +1,7 @@
 /** The accuracy of a merged network, quantized or not, on a lab's test images. */
 import { tf, useBackend } from '../backend/index.js';
 import { canonicalJson, silent } from '../base/index.js';
-import { openDataset } from '../data/index.js';
+import { type DatasetName, openDataset } from '../data/index.js';
 import {
   type Architecture,
   quantizedBlocks,
@@ -17,29 +17,33 @@ import {
 } from '../quantize/index.js';
 import { type Accuracy, evaluate } from '../train/index.js';
 import { compiledCache } from './compiledCache.js';
-import type { Lab, LabOptions } from './lab.js';
-import { profileNamed } from './profiles.js';
+import type { DataConfig } from './config.js';
+import { type Lab, type LabOptions, resolveProfile } from './lab.js';
 
 /** What accuracy is measured on and with: a lab, or test images without the training images beside them. */
 export type TestBench = Pick<Lab, 'test' | 'compiled'>;
 
+interface OpenedTestBench extends TestBench {
+  /** The name of the dataset that was asked for, of which `test` may be a stand-in. */
+  readonly asked: DatasetName;
+}
+
 /** Opens the test images alone, for measuring networks that exist. @throws UserError as `openLab` */
 export async function openTestBench(
   options: Pick<LabOptions, 'profile' | 'dataset' | 'data' | 'progress' | 'eager' | 'notice'> = {},
-): Promise<TestBench> {
+): Promise<OpenedTestBench> {
   const { progress = silent, eager = false, data } = options;
-  const named = options.profile ?? process.env.OABN_PROFILE ?? 'quick';
-  const profile = typeof named === 'string' ? profileNamed(named) : named;
+  const asked = options.dataset ?? resolveProfile(options.profile).data.name;
   const { notice = (message: string) => process.stderr.write(`${message}\n`) } = options;
   await useBackend(undefined, notice);
   const test = await openDataset({
-    name: options.dataset ?? profile.data.name,
+    name: asked,
     split: 'test',
     progress,
     warn: notice,
     ...(data !== undefined && { data }),
   });
-  return { test, compiled: compiledCache({ eager }) };
+  return { asked, test, compiled: compiledCache({ eager }) };
 }
 
 export interface MeasuredNetwork {
@@ -54,21 +58,20 @@ export function evaluationBatch(side: number): number {
   return side <= 64 ? 200 : Math.max(1, Math.floor((200 * 64 ** 2) / side ** 2));
 }
 
-/** Accuracy over the first `limit` test images of the fixed class-balanced order; `null` is all of them. */
+/** Accuracy over `testImages` test images of the fixed class-balanced order, from `firstTestImage` on. */
 export async function measureAccuracy(
   lab: TestBench,
   network: MeasuredNetwork,
-  limit: number | null,
+  { testImages, firstTestImage = 0 }: Pick<DataConfig, 'testImages' | 'firstTestImage'>,
 ): Promise<Accuracy> {
   const batchSize = evaluationBatch(lab.test.imageShape[0]);
   const { params } = toVariables(network.stateDict);
   const ranges = rangeTensors(network.quantization);
-  const images = limit === null ? lab.test.size : Math.min(limit, lab.test.size);
   const example = { params, ranges, images: tf.zeros<tf.Rank.R4>([batchSize, ...lab.test.imageShape]) };
   const logitsOf = await lab.compiled.get(cacheKey(network), () => logitsFunction(network), [example]);
   tf.dispose(example.images);
   try {
-    const batches = lab.test.batches({ batchSize, limit: images });
+    const batches = lab.test.batches({ batchSize, limit: testImages ?? lab.test.size, skip: firstTestImage });
     return await evaluate(
       (x) => logitsOf({ params, ranges, images: x }),
       batches,

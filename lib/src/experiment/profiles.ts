@@ -33,6 +33,18 @@ export interface Profile {
   readonly seeds: readonly number[];
   readonly bits: readonly number[];
   readonly ptqBits: readonly number[];
+  /** Of table 3: the s beside QARepVGG, and the bits. */
+  readonly tableThresholds: readonly number[];
+  readonly tableBits: readonly number[];
+  /** What the search for the learning rates of fine-tuning tries, and the test images that are left to it. */
+  readonly search: {
+    readonly rates: readonly number[];
+    readonly thresholds: readonly number[];
+    readonly bits: readonly number[];
+    readonly heldOut: { readonly first: number; readonly images: number };
+  };
+  /** Where the ablations are made. */
+  readonly ablation: { readonly threshold: number; readonly bits: number; readonly seeds: readonly number[] };
   /** What differs on ImageNet's side of the article (figure 7b, tables 3 and 6); see `onImagenet`. */
   readonly imagenet?: Partial<Omit<Profile, 'name' | 'imagenet'>>;
 }
@@ -89,6 +101,10 @@ export const profiles = {
     seeds: [1],
     bits: [8, 4],
     ptqBits: [8, 4],
+    tableThresholds: [0.5, Infinity],
+    tableBits: [8],
+    search: { rates: [1e-3, 1e-2], thresholds: [0.5], bits: [4], heldOut: { first: 200, images: 200 } },
+    ablation: { threshold: 0.5, bits: 4, seeds: [1] },
     // Made images here too; other strides, so that the runs of the two sides are not the same.
     imagenet: {
       data: { name: 'made', testImages: 200 },
@@ -107,6 +123,15 @@ export const profiles = {
     seeds: [1],
     bits: [8, 6, 4, 3],
     ptqBits: [8, 6, 5, 4, 3],
+    tableThresholds: [0.25, 1, Infinity],
+    tableBits: [8, 4],
+    search: {
+      rates: [3e-4, 1e-3, 3e-3, 1e-2],
+      thresholds: [0.25, Infinity],
+      bits: [4],
+      heldOut: { first: 8_000, images: 2_000 },
+    },
+    ablation: { threshold: 0.25, bits: 3, seeds: [1, 2] },
     imagenet: {
       pretraining: recipe(10_000, 64, 4, 0.1),
       thresholds: [0.1, 0.5, 1, Infinity],
@@ -125,6 +150,15 @@ export const profiles = {
     seeds: [1, 2, 3],
     bits: [8, 6, 4, 3, 2],
     ptqBits: [8, 6, 5, 4, 3, 2],
+    tableThresholds: [0.25, 0.5, 1, 3, 10, Infinity],
+    tableBits: [8, 6, 4],
+    search: {
+      rates: [1e-4, 3e-4, 1e-3, 3e-3, 1e-2, 3e-2],
+      thresholds: [0.5, Infinity],
+      bits: [4, 3],
+      heldOut: { first: 8_000, images: 2_000 },
+    },
+    ablation: { threshold: 0.5, bits: 3, seeds: [1, 2, 3] },
     // ImageNet-1k itself. Epochs, rate and decay as RepVGG-A0 was trained (arXiv 2101.03697, section 4.1).
     imagenet: {
       data: { name: 'imagenet', testImages: null },

@@ -94,7 +94,7 @@ async function finish(
   const accuracy = await measureAccuracy(
     lab,
     { arch, stateDict, quantization: { scheme, activations } },
-    data.testImages,
+    data,
   );
   return { ...accuracy, stateSize: stateSize(arch, stateDict), network: networkFile };
 }

@@ -20,8 +20,15 @@ import type { RunContext, StoredRun } from './store/index.js';
 
 export type ResultOf<C extends RunConfig> = C extends PretrainConfig ? PretrainResult : QuantizedResult;
 
-/** The result of `config` with its provenance. The same configuration gives the same result from the store. */
-export async function run<C extends RunConfig>(config: C, lab: Lab): Promise<StoredRun<ResultOf<C>>> {
+/**
+ * The result of `config` with its provenance. The same configuration gives the same result from the store, or from those
+ * that ship with the project, unless `files` says that the run's files are needed.
+ */
+export async function run<C extends RunConfig>(
+  config: C,
+  lab: Lab,
+  options: { files?: boolean } = {},
+): Promise<StoredRun<ResultOf<C>>> {
   const normal = normalizeConfig(config);
   const execute = async (context: RunContext): Promise<PretrainResult | QuantizedResult> => {
     switch (normal.kind) {
@@ -40,12 +47,12 @@ export async function run<C extends RunConfig>(config: C, lab: Lab): Promise<Sto
         return normal satisfies never;
     }
   };
-  return (await lab.request(normal, execute)) as StoredRun<ResultOf<C>>;
+  return (await lab.request(normal, execute, options)) as StoredRun<ResultOf<C>>;
 }
 
 /** The three-branch network that a pretraining run ends with; the run is made if it is not there. */
 export async function trainedNetwork(config: PretrainConfig, lab: Lab): Promise<Network> {
-  const { folder, result } = await run(config, lab);
+  const { folder, result } = await run(config, lab, { files: true });
   return await loadNetwork(join(folder, result.network));
 }
 

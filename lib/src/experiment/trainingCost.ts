@@ -13,22 +13,24 @@ import {
   trainingCostOf,
 } from '../model/index.js';
 import { disposeState, initialState, pretrainStep, type StepInput, type TrainState } from '../train/index.js';
+import type { CostPoint } from './claims/index.js';
 import type { Lab } from './lab.js';
 import { withThreshold } from './profiles.js';
 import { stepKey } from './training.js';
 
-export interface TrainingCostRow {
+export interface TrainingCostRow extends CostPoint {
   /** «RepVGG», «RepVGG + OABN», «QARepVGG» */
   readonly network: string;
   /** Trained parameters of the training-time form. */
   readonly params: number;
-  /** Counted: floating-point operations of one training step on the batch. */
+  /** Counted: floating-point operations of one training step on the batch, as all that follows. */
   readonly flops: number;
   /** Those of them that are no convolutions: BN, sums, ReLU, the optimizer. */
   readonly otherFlops: number;
   /** Counted: bytes of activations that a step keeps for its backward pass. */
   readonly activationBytes: number;
-  /** Measured: the median over the rounds, and how far the middle half of them spreads. */
+  /** Measured: each round, the median over them, and how far the middle half of them spreads. */
+  readonly seconds: readonly number[];
   readonly secondsPerStep: number;
   readonly secondsSpread: number;
   /** Measured: by how much the process, or the GPU's memory where it is known, grew from before the first step on. */
@@ -85,14 +87,16 @@ export async function measureTrainingCost(
     }
     return networks.map(([network, each], i) => {
       const { params, flops, convolutionFlops, activationBytes } = trainingCostOf(each, size, batchSize);
-      const seconds = [...steppers[i]!.seconds].sort((a, b) => a - b);
-      const at = (share: number): number => seconds[Math.round(share * (seconds.length - 1))]!;
+      const { seconds } = steppers[i]!;
+      const sorted = [...seconds].sort((a, b) => a - b);
+      const at = (share: number): number => sorted[Math.round(share * (sorted.length - 1))]!;
       return {
         network,
         params,
         flops,
         otherFlops: flops - convolutionFlops,
         activationBytes,
+        seconds,
         secondsPerStep: at(0.5),
         secondsSpread: at(0.75) - at(0.25),
         memoryBytes: steppers[i]!.memoryBytes,
