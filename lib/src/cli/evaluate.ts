@@ -5,12 +5,19 @@ import { takeCalibration } from '../data/index.js';
 import { measureAccuracy, measureOnnxFile, type TestBench } from '../experiment/index.js';
 import { mergeNetwork } from '../merge/index.js';
 import {
-  calibrate,
-  checkBits,
+  checkScheme,
+  type Granularity,
+  granularities,
   loadAnyNetwork,
-  quantizeNetwork,
+  type PtqMethod,
+  type PtqMethodName,
+  ptqMethods,
+  ptqMethodTitle,
+  type QuantizationScheme,
   saveQuantizedNetwork,
-  stateSize,
+  storedBits,
+  storedStates,
+  type WeightMethod,
   weightMethods,
 } from '../quantize/index.js';
 import type { Accuracy } from '../train/index.js';
@@ -34,6 +41,8 @@ interface EvalOptions extends CommonOptions {
 interface QuantizeOptions extends EvalOptions {
   readonly bits: string;
   readonly method: string;
+  readonly weights: string;
+  readonly granularity: string;
   readonly calibration: string;
   readonly output?: string;
 }
@@ -79,10 +88,16 @@ function accuracyOf(
 export function addQuantize(program: Command): void {
   program
     .command('quantize <checkpoint>')
-    .description('post-training quantization of weights and activations, one set of values a layer')
+    .description('post-training quantization of weights and activations')
     .requiredOption('--bits <b>', '2 to 8')
-    .option('--method <name>', `of the weights: ${weightMethods.join(' or ')}`, 'uniform')
-    .option('--calibration <n>', 'training images for the ranges of the activations', '512')
+    .option('--method <name>', 'one of those below', 'minMax')
+    .option(
+      '--granularity <name>',
+      `what shares a weight quantizer: ${granularities.join(' or ')}`,
+      'perTensor',
+    )
+    .option('--weights <kind>', `values of the weights: ${weightMethods.join(' or ')}`, 'uniform')
+    .option('--calibration <n>', 'training images to calibrate on', '512')
     .option('-o, --output <file>', 'write the quantized checkpoint')
     .addOption(archOption)
     .addOption(dataOption)
@@ -91,31 +106,67 @@ export function addQuantize(program: Command): void {
     .addOption(jsonOption)
     .addHelpText(
       'after',
-      '\nExample:\n  $ oabn quantize small.safetensors --arch A0@0.25 --bits 4 --method uniform --data cifar10 --json',
+      `
+Methods:
+${methodList()}
+
+Example:
+  $ oabn quantize small.safetensors --arch A0@0.25 --bits 4 --method mse --granularity perChannel --data cifar10`,
     )
     .action(async (checkpoint: string, options: QuantizeOptions) => {
-      const bits = wholeNumber('--bits', options.bits);
-      checkBits(bits);
-      const weights = weightMethods.find((name) => name === options.method);
-      check(weights, `--method must be ${weightMethods.join(' or ')}, got ${options.method}`);
+      const { method, scheme } = schemeOf(options);
       const { arch, form, stateDict } = await loadAnyNetwork(checkpoint, architectureOf(options));
       const lab = await labOf(options);
       checkClasses(arch.classes, lab.test.classes.length, lab.test.name);
       const merged = form === 'merged' ? stateDict : mergeNetwork(arch, stateDict);
-      const batch = await takeCalibration(lab.train, wholeNumber('--calibration', options.calibration), 0);
-      const ranges = await calibrate(arch, merged, [batch]);
-      const network = quantizeNetwork(arch, merged, ranges, { bits, weights });
-      const { scheme, activations } = network;
-      const measured = { arch, stateDict: network.stateDict, quantization: { scheme, activations } };
+      const network = await ptqMethods[method].quantize({
+        arch,
+        merged,
+        scheme,
+        calibration: await takeCalibration(lab.train, wholeNumber('--calibration', options.calibration), 0),
+        imageShape: lab.train.imageShape,
+        seed: 0,
+      });
+      const measured = { arch, stateDict: network.stateDict, quantization: network };
       const accuracy = await measureAccuracy(lab, measured, { testImages: imagesOf(options) });
       if (options.output) await saveQuantizedNetwork(options.output, network);
-      const result = { ...accuracy, bits, method: weights, stateSize: stateSize(arch, network.stateDict) };
+      const result = {
+        ...accuracy,
+        ...scheme,
+        method,
+        stateSize: storedStates(network),
+        storedBits: storedBits(network),
+      };
       print(
         result,
-        `${bits}-bit ${weights}: ${percent(result.accuracy)} of ${result.images} images, state size ${result.stateSize}`,
+        `${scheme.bits}-bit ${scheme.weights} by ${ptqMethodTitle(method)}, ${scheme.granularity}: ` +
+          `${percent(result.accuracy)} of ${result.images} images, state size ${result.stateSize}`,
         options.json,
       );
     });
+}
+
+/** What the options ask for. @throws UserError for an unknown name, and for what the method has no form for */
+function schemeOf(options: QuantizeOptions): { method: PtqMethodName; scheme: QuantizationScheme } {
+  const title = ptqMethodTitle(options.method);
+  const method = options.method as PtqMethodName;
+  const scheme = checkScheme({
+    bits: wholeNumber('--bits', options.bits),
+    weights: options.weights as WeightMethod,
+    granularity: options.granularity as Granularity,
+  });
+  const known: readonly string[] = ptqMethods[method].granularities;
+  check(
+    known.includes(options.granularity),
+    `${title} has no form with granularity ${options.granularity}; take ${known.join(' or ')}`,
+  );
+  return { method, scheme };
+}
+
+function methodList(): string {
+  return Object.entries<PtqMethod>(ptqMethods)
+    .map(([name, { title, source }]) => `  ${name.padEnd(12)} ${title} (${source})`)
+    .join('\n');
 }
 
 function imagesOf({ images }: EvalOptions): number | null {

@@ -5,12 +5,16 @@
 import { check, UserError } from '../base/index.js';
 import { type Architecture, normalizeArchitecture } from '../model/index.js';
 import {
+  normalizeActivations,
+  normalizeCluster,
   normalizeScheme,
+  normalizeUniform,
   type PtqMethodName,
   ptqMethodTitle,
   type QuantizationScheme,
+  type WeightMethod,
 } from '../quantize/index.js';
-import type { ClusterOptions, Schedule, StepOptions } from '../train/index.js';
+import { mergeStatistics, type QuantizerOptions, type Schedule, type StepOptions } from '../train/index.js';
 
 export interface DataConfig {
   readonly name: string;
@@ -62,14 +66,13 @@ export interface PtqConfig {
   readonly calibrationImages: number;
 }
 
-/** Quantization-aware fine-tuning of a pretrained, merged network: uniform QAT or ClusterQAT, by the scheme. */
-export interface FinetuneConfig {
+/** Quantization-aware fine-tuning of a pretrained network, once merged: uniform QAT or ClusterQAT, by the scheme. */
+export interface FinetuneConfig extends QuantizerOptions {
   readonly kind: 'finetune';
   readonly source: NetworkSource;
   readonly scheme: QuantizationScheme;
   readonly calibrationImages: number;
   readonly training: TrainingConfig;
-  readonly cluster?: ClusterOptions;
 }
 
 export type RunConfig = PretrainConfig | PtqConfig | FinetuneConfig;
@@ -88,12 +91,7 @@ export function normalizeConfig<C extends RunConfig>(config: C): C {
       return normalizePtq(config) as C & PtqConfig;
     case 'finetune':
       checkCalibration(config.calibrationImages);
-      return {
-        ...config,
-        source: normalizeSource(config.source),
-        scheme: normalizeScheme(config.scheme),
-        training: checkTraining(config.training),
-      };
+      return normalizeFinetune(config) as C & FinetuneConfig;
     default:
       throw new UserError(
         `Unknown kind of run: ${JSON.stringify((config satisfies never as RunConfig).kind)}`,
@@ -108,6 +106,45 @@ function normalizePtq({ method = 'minMax', ...config }: PtqConfig): PtqConfig {
     source: normalizeSource(config.source),
     scheme: normalizeScheme(config.scheme),
     ...(method !== 'minMax' && { method }),
+  };
+}
+
+function normalizeFinetune(config: FinetuneConfig): FinetuneConfig {
+  const { kind, source, scheme, calibrationImages, training } = config;
+  return {
+    kind,
+    source: normalizeSource(source),
+    scheme: normalizeScheme(scheme),
+    calibrationImages,
+    training: checkTraining(training),
+    ...normalizeQuantizers(config, scheme.weights),
+  };
+}
+
+/** Defaults left out, and what the kind of weights has no use for. */
+function normalizeQuantizers(options: QuantizerOptions, weights: WeightMethod): QuantizerOptions {
+  const {
+    through = 'merged',
+    statistics = 'running',
+    cluster = {},
+    uniform = {},
+    activations = {},
+  } = options;
+  check(
+    through === 'merged' || through === 'branches',
+    `through must be "merged" or "branches", got ${JSON.stringify(through)}`,
+  );
+  check(
+    mergeStatistics.includes(statistics),
+    `statistics must be one of ${mergeStatistics.join(', ')}, got ${JSON.stringify(statistics)}`,
+  );
+  const ofWeights =
+    weights === 'kmeans' ? { cluster: normalizeCluster(cluster) } : { uniform: normalizeUniform(uniform) };
+  const members = { ...ofWeights, activations: normalizeActivations(activations) };
+  return {
+    ...(through === 'branches' && { through }),
+    ...(through === 'branches' && statistics !== 'running' && { statistics }),
+    ...Object.fromEntries(Object.entries(members).filter(([, member]) => Object.keys(member).length > 0)),
   };
 }
 

@@ -9,6 +9,7 @@ export * from './measureOnnx.js';
 export * from './profiles.js';
 export * from './results.js';
 export * from './run.js';
+export * from './sensitivity.js';
 export * from './statistics.js';
 export * from './store/index.js';
 export * from './trainingCost.js';

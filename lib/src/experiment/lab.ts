@@ -8,6 +8,7 @@ import { fileDigest, type Progress, projectFolder, silent } from '../base/index.
 import { compileEngine } from '../compile/index.js';
 import { type Dataset, type DatasetName, openDatasets } from '../data/index.js';
 import { type Architecture, loadNetwork, type Oabn } from '../model/index.js';
+import type { QuantizerOptions } from '../train/index.js';
 import { compiledCache, type CompiledCache } from './compiledCache.js';
 import type {
   CheckpointSource,
@@ -18,6 +19,7 @@ import type {
   RunConfig,
   TrainingConfig,
 } from './config.js';
+import type { QuantizerOptions } from '../train/index.js';
 import { onImagenet, type Profile, profileNamed, withThreshold } from './profiles.js';
 import { openStore, type RunContext, type Store, type StoredRun } from './store/index.js';
 
@@ -192,23 +194,30 @@ export function ptqConfig(
   return { kind: 'ptq', source, scheme: { bits, weights }, calibrationImages: lab.profile.calibrationImages };
 }
 
+/** What an ablation changes of a fine-tuning run: single training settings, members of the scheme, quantizers. */
+export interface FinetuneChanges extends QuantizerOptions {
+  readonly training?: Partial<TrainingConfig>;
+  readonly scheme?: Partial<Omit<FinetuneConfig['scheme'], 'bits' | 'weights'>>;
+}
+
 /** The configuration of quantization-aware fine-tuning of `source` to `bits` bits: `uniform` QAT or, by `kmeans`, ClusterQAT. */
 export function finetuneConfig(
   lab: Lab,
   source: FinetuneConfig['source'],
   bits: number,
   weights: FinetuneConfig['scheme']['weights'],
-  changes: { training?: Partial<TrainingConfig>; cluster?: FinetuneConfig['cluster'] } = {},
+  changes: FinetuneChanges = {},
 ): FinetuneConfig {
   const { calibrationImages, finetuning } = lab.profile;
+  const { training, scheme, ...quantizers } = changes;
   const seed = source.kind === 'pretrain' ? source.training.seed : 0;
   return {
     kind: 'finetune',
     source,
-    scheme: { bits, weights },
     calibrationImages,
-    training: { ...finetuning[weights], seed, ...changes.training },
-    ...(changes.cluster && { cluster: changes.cluster }),
+    ...quantizers,
+    scheme: { bits, weights, ...scheme },
+    training: { ...finetuning[weights], seed, ...training },
   };
 }
 

@@ -39,7 +39,7 @@ export async function run<C extends RunConfig>(
       case 'finetune':
         return executeFinetune(
           normal as FinetuneConfig,
-          await mergedSource(normal.source, lab),
+          await sourceNetwork(normal.source, lab),
           lab,
           context,
         );
@@ -56,12 +56,16 @@ export async function trainedNetwork(config: PretrainConfig, lab: Lab): Promise<
   return await loadNetwork(join(folder, result.network));
 }
 
-/** The merged network that a quantization run starts from. */
-async function mergedSource(source: NetworkSource, lab: Lab): Promise<StateDict> {
-  const { arch, stateDict, form } =
-    source.kind === 'pretrain'
-      ? await trainedNetwork(source, lab)
-      : await loadNetwork(openedCheckpoint(source, lab), source.arch);
+/** The network that a quantization run starts from, three-branch or merged. */
+async function sourceNetwork(source: NetworkSource, lab: Lab): Promise<Network> {
+  return source.kind === 'pretrain'
+    ? await trainedNetwork(source, lab)
+    : await loadNetwork(openedCheckpoint(source, lab), source.arch);
+}
+
+/** The network that a quantization run starts from, merged. */
+export async function mergedSource(source: NetworkSource, lab: Lab): Promise<StateDict> {
+  const { arch, stateDict, form } = await sourceNetwork(source, lab);
   return form === 'merged' ? stateDict : mergeNetwork(arch, stateDict);
 }
 

@@ -111,6 +111,16 @@ export async function measureTrainingCost(
   }
 }
 
+/** What claim C12 compares of a row. */
+export function costPointOf({
+  flops,
+  activationBytes,
+  secondsPerStep,
+  secondsSpread,
+}: TrainingCostRow): CostPoint {
+  return { flops, activationBytes, seconds: secondsPerStep, secondsSpread };
+}
+
 /** A network's step, ready to be taken and timed; two steps have been taken. */
 async function stepper(lab: Lab, arch: Architecture, input: StepInput) {
   const before = memoryInUse();

@@ -22,6 +22,7 @@ import {
   type Branch,
   convPrefix,
   get,
+  hostThreshold,
   type NormalizedPlace,
   type StateDict,
 } from '../model/index.js';
@@ -100,8 +101,7 @@ function foldBatchNorm(
   }
   const of = (member: string): Float32Array => get(stateDict, `${prefix}.${member}`).data;
   const [gamma, beta, mean, variance] = [of('weight'), of('bias'), of('running_mean'), of('running_var')];
-  const limited: readonly NormalizedPlace[] = arch.oabn?.branches ?? ['identity'];
-  const s = arch.oabn && limited.includes(place) ? arch.oabn.threshold : Infinity;
+  const s = hostThreshold(arch, stateDict, block, place);
   const ratio = Float64Array.from(gamma, (g, i) =>
     Math.min(s, Math.max(-s, g / Math.sqrt(variance[i]! + bnEpsilon))),
   );

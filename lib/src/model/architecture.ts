@@ -18,6 +18,17 @@ export type Branch = (typeof branchNames)[number];
 export const blockKinds = ['repvgg', 'qarepvgg'] as const;
 export type BlockKind = (typeof blockKinds)[number];
 
+/** How a learned s is drawn towards 0, so that it does not simply grow until nothing is limited. */
+export interface ThresholdPull {
+  /** λ·s²/2 (`l2`, default, as PACT does it: arXiv 1805.06085, section 3.2) or λ·|s| (`l1`) in the loss of each s. */
+  readonly pull?: 'l2' | 'l1';
+  /** λ ≥ 0; default 5e-3. */
+  readonly coefficient?: number;
+}
+
+/** The default λ of a learned s: ten times the usual weight decay, for one s stands against a whole layer's loss. */
+export const thresholdPull = { pull: 'l2', coefficient: 5e-3 } as const satisfies ThresholdPull;
+
 /** OABN (paper, algorithm 1): limits γ/σ of the named branches to [−threshold, threshold] during training. */
 export interface Oabn {
   /** The paper's s, > 0. `Infinity` is plain BN. */
@@ -26,6 +37,11 @@ export interface Oabn {
   readonly gradient?: 'clip' | 'straightThrough';
   /** The branches with OABN; default the identity alone, as in the paper. */
   readonly branches?: readonly Branch[];
+  /**
+   * Each limited BN learns its own s, a parameter `….threshold` that begins at `threshold`; default false: one fixed s
+   * for all. An ablation of ours, with the gradient of PACT.
+   */
+  readonly learned?: boolean | ThresholdPull;
 }
 
 export interface Architecture {
@@ -202,7 +218,7 @@ function normalizeBranches(branches: Architecture['branches']): Pick<Architectur
 
 function normalizeOabn(oabn: Oabn | undefined, block: Architecture['block']): Pick<Architecture, 'oabn'> {
   if (oabn === undefined) return {};
-  const { threshold, gradient = 'clip', branches = ['identity'] } = oabn;
+  const { threshold, gradient = 'clip', branches = ['identity'], learned = false } = oabn;
   check(threshold > 0, `s (oabn.threshold) must be > 0 or Infinity, got ${threshold}`);
   check(
     gradient === 'clip' || gradient === 'straightThrough',
@@ -217,8 +233,33 @@ function normalizeOabn(oabn: Oabn | undefined, block: Architecture['block']): Pi
   const ordered = branchNames.filter((branch) => branches.includes(branch));
   const paper = ordered.length === 1 && ordered[0] === 'identity';
   return {
-    oabn: { threshold, ...(gradient !== 'clip' && { gradient }), ...(!paper && { branches: ordered }) },
+    oabn: {
+      threshold,
+      ...(gradient !== 'clip' && { gradient }),
+      ...(!paper && { branches: ordered }),
+      ...normalizeLearned(learned),
+    },
   };
+}
+
+function normalizeLearned(learned: NonNullable<Oabn['learned']>): Pick<Oabn, 'learned'> {
+  if (learned === false) return {};
+  const { pull, coefficient } = pullOf(learned);
+  check(
+    pull === 'l2' || pull === 'l1',
+    `oabn.learned.pull must be "l2" or "l1", got ${JSON.stringify(pull)}`,
+  );
+  check(coefficient >= 0, `oabn.learned.coefficient must be ≥ 0, got ${coefficient}`);
+  const changes = {
+    ...(pull !== thresholdPull.pull && { pull }),
+    ...(coefficient !== thresholdPull.coefficient && { coefficient }),
+  };
+  return { learned: Object.keys(changes).length > 0 ? changes : true };
+}
+
+/** The pull of a learned s with its defaults. */
+export function pullOf(learned: NonNullable<Oabn['learned']>): Required<ThresholdPull> {
+  return { ...thresholdPull, ...(typeof learned === 'object' && learned) };
 }
 
 function checkBranches(name: string, branches: readonly Branch[]): void {

@@ -4,6 +4,7 @@ export * from './batchNorm.js';
 export * from './checkpoint.js';
 export * from './cost.js';
 export * from './initialize.js';
+export * from './limit.js';
 export * from './merged.js';
 export * from './parameters.js';
 export * from './repvgg.js';

@@ -31,6 +31,20 @@ export function convPrefix({ name, kind }: Block, branch: Exclude<Branch, 'ident
 export type NetworkForm = 'training' | 'merged';
 type Shapes = Record<string, readonly number[]>;
 
+/** Whether OABN limits the BN at `place`. */
+export function isLimited({ oabn }: Architecture, place: NormalizedPlace): boolean {
+  const limited: readonly NormalizedPlace[] = oabn?.branches ?? ['identity'];
+  return oabn !== undefined && limited.includes(place);
+}
+
+/** The state-dict name of the learned s of the BN at `place`: ours, for the official RepVGG has none. */
+export function thresholdName(block: Block, place: NormalizedPlace): string {
+  return `${bnPrefix(block, place)}.threshold`;
+}
+
+/** Whether a tensor is a learned s. */
+export const isThreshold = (name: string): boolean => name.endsWith('.threshold');
+
 /** Name → shape of every tensor of `arch`, in the training-time form (with running statistics) or merged. */
 export function parameterShapes(arch: Architecture, form: NetworkForm): Shapes {
   const shapes: Shapes = {};
@@ -51,6 +65,7 @@ export function parameterShapes(arch: Architecture, form: NetworkForm): Shapes {
       for (const member of ['weight', 'bias', 'running_mean', 'running_var']) {
         shapes[`${prefix}.${member}`] = [outChannels];
       }
+      if (arch.oabn?.learned && isLimited(arch, place)) shapes[thresholdName(block, place)] = [];
     }
   }
   shapes['linear.weight'] = [arch.classes, arch.widths.at(-1)!];

@@ -5,6 +5,7 @@
 import { tf } from '../backend/index.js';
 import { type Architecture, type Block, blocksOf, type Branch } from './architecture.js';
 import { batchNormInference, batchNormTraining, updateRunning } from './batchNorm.js';
+import { limitOf } from './limit.js';
 import { bnPrefix, convPrefix, type NormalizedPlace } from './parameters.js';
 import type { Tensors, Variables } from './stateDict.js';
 
@@ -46,7 +47,8 @@ export function classify(params: Tensors, features: tf.Tensor4D): tf.Tensor2D {
   return tf.add(tf.matMul(pooled, params['linear.weight'] as tf.Tensor2D), params['linear.bias']!);
 }
 
-function convolveBranch(block: Block, branch: Branch, params: Tensors, x: tf.Tensor4D): tf.Tensor4D {
+/** What a branch's BN normalizes: x [N,H,W,in] convolved, or x itself. */
+export function convolveBranch(block: Block, branch: Branch, params: Tensors, x: tf.Tensor4D): tf.Tensor4D {
   if (branch === 'identity') return x;
   const kernel = params[`${convPrefix(block, branch)}.weight`] as tf.Tensor4D;
   return tf.conv2d(x, kernel, block.stride, branch === '3x3' ? 1 : 0);
@@ -66,8 +68,7 @@ function normalize(
   if (prefix === undefined) return x;
   const [gamma, beta] = [params[`${prefix}.weight`]!, params[`${prefix}.bias`]!];
   const [meanName, varName] = [`${prefix}.running_mean`, `${prefix}.running_var`];
-  const limited: readonly NormalizedPlace[] = arch.oabn?.branches ?? ['identity'];
-  const limit = limited.includes(place) ? arch.oabn : undefined;
+  const limit = limitOf(arch, block, place, params);
   if (!training) return batchNormInference(x, gamma, beta, running[meanName]!, running[varName]!, limit);
   const { y, mean, variance } = batchNormTraining(x, gamma, beta, limit);
   const count = x.size / x.shape[3];

@@ -34,7 +34,20 @@ export interface QuantizedNetwork {
   /** Merged, with quantized kernels. */
   readonly stateDict: StateDict;
   readonly activations: ActivationRanges;
+  /** Block name → how its weights are stored, where that is not one b-bit code for each. */
+  readonly stored?: Readonly<Record<string, StoredWeights>>;
 }
+
+/** What a block keeps in memory for its weights. */
+export interface StoredWeights {
+  /** Values that the codes stand for. */
+  readonly states: number;
+  /** Of all codes together. */
+  readonly bits: number;
+}
+
+/** What a checkpoint keeps of a quantized network beside its tensors. */
+export type Quantization = Pick<QuantizedNetwork, 'scheme' | 'activations' | 'stored'>;
 
 /** Post-training quantization of a merged network (paper, section 4.2). */
 export function quantizeNetwork(
@@ -48,12 +61,19 @@ export function quantizeNetwork(
     arch,
     scheme,
     activations,
-    stateDict: mapKernels(arch, merged, (block, kernel) =>
-      mapGroups(kernel, scheme.granularity, (weights) =>
-        quantizeWeights(weights, scheme.weights, weightBitsOf(scheme, block)),
-      ),
-    ),
+    stateDict: mapKernels(arch, merged, (block, kernel) => quantizeKernel(kernel, scheme, block)),
   };
+}
+
+/** The data of a block's kernel [out,in,3,3], quantized as `scheme` says. */
+export function quantizeKernel(
+  kernel: HostTensor<Float32Array>,
+  scheme: QuantizationScheme,
+  block: string,
+): Float32Array {
+  return mapGroups(kernel, scheme.granularity, (weights) =>
+    quantizeWeights(weights, scheme.weights, weightBitsOf(scheme, block)),
+  );
 }
 
 /** Weights that share one quantizer, in b bits: min–max levels, or the centroids of k-means. */
@@ -110,25 +130,48 @@ export function forwardQuantized(
 
 /**
  * The state size (paper, section 4.2.2): the number of distinct weight values, summed over the quantized layers.
- * Uniform per-layer quantization gives at most 2^b − 1 a layer, k-means at most 2^b.
+ * Uniform per-layer quantization gives at most 2^b − 1 a layer, k-means at most 2^b; per-channel quantization as many
+ * for each channel, less what channels share, such as 0. It is counted on the kernels as they compute, so it is the
+ * size of the codebooks only where each weight is one code: `storedStates` counts what is stored.
  */
 export function stateSize(arch: Architecture, stateDict: StateDict): number {
-  const distinct = ({ name }: { name: string }): number =>
-    new Set(get(stateDict, `${name}.rbr_reparam.weight`).data).size;
-  return quantizedBlocks(arch).reduce((total, block) => total + distinct(block), 0);
+  return quantizedBlocks(arch).reduce((total, { name }) => total + statesOf(stateDict, name), 0);
 }
 
-/** Writes a quantized network: merged tensors, with scheme and ranges in the header's `quantization`. */
+/**
+ * The state size of what a network stores: as `stateSize`, but a block whose kernel is the sum of several stored parts
+ * counts the values of its parts, for the sums are never stored.
+ */
+export function storedStates({ arch, stateDict, stored }: QuantizedNetwork): number {
+  return quantizedBlocks(arch).reduce(
+    (total, { name }) => total + (stored?.[name]?.states ?? statesOf(stateDict, name)),
+    0,
+  );
+}
+
+/** Bits of the codes of all quantized weights: b a weight, unless a block stores them otherwise. Scales not counted. */
+export function storedBits({ arch, scheme, stateDict, stored }: QuantizedNetwork): number {
+  const codes = (block: string): number =>
+    weightBitsOf(scheme, block) * get(stateDict, `${block}.rbr_reparam.weight`).data.length;
+  return quantizedBlocks(arch).reduce((total, { name }) => total + (stored?.[name]?.bits ?? codes(name)), 0);
+}
+
+function statesOf(stateDict: StateDict, block: string): number {
+  return new Set(get(stateDict, `${block}.rbr_reparam.weight`).data).size;
+}
+
+/** Writes a quantized network: merged tensors, with scheme, ranges and storage in the header's `quantization`. */
 export async function saveQuantizedNetwork(
   path: string,
   network: QuantizedNetwork,
   metadata: Record<string, string> = {},
 ): Promise<void> {
-  const { arch, scheme, activations, stateDict } = network;
+  const { arch, scheme, activations, stored, stateDict } = network;
+  const quantization: Quantization = { scheme, activations, ...(stored && { stored }) };
   await saveNetwork(
     path,
     { arch, stateDict, form: 'merged' },
-    { quantization: JSON.stringify({ scheme, activations }), ...metadata },
+    { quantization: JSON.stringify(quantization), ...metadata },
   );
 }
 
@@ -136,7 +179,7 @@ export async function saveQuantizedNetwork(
 export async function loadAnyNetwork(
   path: string,
   arch?: Architecture,
-): Promise<Network & { quantization?: Pick<QuantizedNetwork, 'scheme' | 'activations'> }> {
+): Promise<Network & { quantization?: Quantization }> {
   const network = await loadNetwork(path, arch);
   const { quantization } = network.metadata;
   return quantization ? { ...network, quantization: JSON.parse(quantization) } : network;

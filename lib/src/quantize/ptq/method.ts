@@ -23,6 +23,8 @@ export interface PtqProblem {
   readonly imageShape: readonly [number, number, number];
   /** Of what a method draws. */
   readonly seed: number;
+  /** Optimization steps of a layer or block, for methods that learn; default the method's own. */
+  readonly iterations?: number;
   readonly progress?: Progress;
   readonly signal?: AbortSignal;
 }
