@@ -29,9 +29,8 @@ export interface TrainingCostRow extends CostPoint {
   readonly otherFlops: number;
   /** Counted: bytes of activations that a step keeps for its backward pass. */
   readonly activationBytes: number;
-  /** Measured: each round, the median over them, and how far the middle half of them spreads. */
-  readonly seconds: readonly number[];
-  readonly secondsPerStep: number;
+  /** Measured: seconds of a step, the median over the rounds, and how far their middle half spreads. */
+  readonly seconds: number;
   readonly secondsSpread: number;
   /** Measured: by how much the process, or the GPU's memory where it is known, grew from before the first step on. */
   readonly memoryBytes: number;
@@ -87,17 +86,15 @@ export async function measureTrainingCost(
     }
     return networks.map(([network, each], i) => {
       const { params, flops, convolutionFlops, activationBytes } = trainingCostOf(each, size, batchSize);
-      const { seconds } = steppers[i]!;
-      const sorted = [...seconds].sort((a, b) => a - b);
-      const at = (share: number): number => sorted[Math.round(share * (sorted.length - 1))]!;
+      const seconds = [...steppers[i]!.seconds].sort((a, b) => a - b);
+      const at = (share: number): number => seconds[Math.round(share * (seconds.length - 1))]!;
       return {
         network,
         params,
         flops,
         otherFlops: flops - convolutionFlops,
         activationBytes,
-        seconds,
-        secondsPerStep: at(0.5),
+        seconds: at(0.5),
         secondsSpread: at(0.75) - at(0.25),
         memoryBytes: steppers[i]!.memoryBytes,
         mergedMacs: costOf(each, size, 'merged').macs,
