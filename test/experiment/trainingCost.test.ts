@@ -3,7 +3,7 @@ import { mkdtemp } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { tf } from '../../lib/src/backend/index.js';
-import { claimC12, measureTrainingCost, openLab } from '../../lib/src/experiment/index.js';
+import { claimC12, costPointOf, measureTrainingCost, openLab } from '../../lib/src/experiment/index.js';
 import { trainingCostOf } from '../../lib/src/model/index.js';
 
 describe('experiment/trainingCost', () => {
@@ -18,13 +18,13 @@ describe('experiment/trainingCost', () => {
       ['RepVGG', 'RepVGG + OABN', 'QARepVGG'],
     );
     for (const row of rows) {
-      assert.ok(row.seconds > 0 && row.secondsSpread >= 0 && row.memoryBytes >= 0);
+      assert.ok(row.secondsPerStep > 0 && row.secondsSpread >= 0 && row.memoryBytes >= 0);
       assert.ok(row.otherFlops > 0 && row.otherFlops < row.flops);
       assert.equal(row.mergedMacs, rows[0]!.mergedMacs);
     }
     assert.equal(rows[0]!.flops, trainingCostOf(lab.profile.arch, 32, 16).flops);
     assert.ok(rows[1]!.flops > rows[0]!.flops && rows[2]!.flops < rows[0]!.flops);
-    assert.equal(claimC12(rows[1]!, rows[2]!).id, 'C12');
+    assert.equal(claimC12(costPointOf(rows[1]!), costPointOf(rows[2]!)).id, 'C12');
     await lab.compiled.dispose();
   });
 });

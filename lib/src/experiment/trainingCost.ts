@@ -18,19 +18,19 @@ import type { Lab } from './lab.js';
 import { withThreshold } from './profiles.js';
 import { stepKey } from './training.js';
 
-export interface TrainingCostRow extends CostPoint {
+export interface TrainingCostRow {
   /** «RepVGG», «RepVGG + OABN», «QARepVGG» */
   readonly network: string;
   /** Trained parameters of the training-time form. */
   readonly params: number;
-  /** Counted: floating-point operations of one training step on the batch, as all that follows. */
+  /** Counted: floating-point operations of one training step on the batch. */
   readonly flops: number;
   /** Those of them that are no convolutions: BN, sums, ReLU, the optimizer. */
   readonly otherFlops: number;
   /** Counted: bytes of activations that a step keeps for its backward pass. */
   readonly activationBytes: number;
-  /** Measured: seconds of a step, the median over the rounds, and how far their middle half spreads. */
-  readonly seconds: number;
+  /** Measured: the median over the rounds, and how far the middle half of them spreads. */
+  readonly secondsPerStep: number;
   readonly secondsSpread: number;
   /** Measured: by how much the process, or the GPU's memory where it is known, grew from before the first step on. */
   readonly memoryBytes: number;
@@ -94,7 +94,7 @@ export async function measureTrainingCost(
         flops,
         otherFlops: flops - convolutionFlops,
         activationBytes,
-        seconds: at(0.5),
+        secondsPerStep: at(0.5),
         secondsSpread: at(0.75) - at(0.25),
         memoryBytes: steppers[i]!.memoryBytes,
         mergedMacs: costOf(each, size, 'merged').macs,
