@@ -18,7 +18,6 @@ import type {
   RunConfig,
   TrainingConfig,
 } from './config.js';
-import type { QuantizerOptions } from '../train/index.js';
 import { onImagenet, type Profile, profileNamed, withThreshold } from './profiles.js';
 import { openStore, type RunContext, type Store, type StoredRun } from './store/index.js';
 
@@ -121,7 +120,8 @@ export async function openImagenetLab(options: Omit<LabOptions, 'dataset'> = {})
   return await openLab({ ...options, profile: onImagenet(resolveProfile(options.profile)) });
 }
 
-function resolveProfile(named: Profile | string = process.env.OABN_PROFILE || 'quick'): Profile {
+/** A profile by name, or itself; default `OABN_PROFILE` or `quick`. */
+export function resolveProfile(named: Profile | string = process.env.OABN_PROFILE || 'quick'): Profile {
   return typeof named === 'string' ? profileNamed(named) : named;
 }
 

@@ -51,9 +51,9 @@ export interface TrainingCostOptions {
 
 /** The three networks of the table by their names. */
 export function costedNetworks(arch: Architecture, threshold = 1): Record<string, Architecture> {
-  const { oabn: _, block: __, ...plain } = arch;
+  const plain = withThreshold({ ...arch, block: 'repvgg' }, Infinity);
   return {
-    RepVGG: normalizeArchitecture(plain),
+    RepVGG: plain,
     'RepVGG + OABN': withThreshold(plain, threshold),
     QARepVGG: normalizeArchitecture({ ...plain, block: 'qarepvgg' }),
   };

@@ -5,9 +5,9 @@ import type { Claim } from './claim.js';
 
 /** What is compared of one kind of network. */
 export interface CostPoint {
-  /** Floating-point operations of one training step on one image. */
+  /** Floating-point operations of one training step. */
   readonly flops: number;
-  /** Bytes of activations that a step keeps for its backward pass, for one image. */
+  /** Bytes of activations that a step keeps for its backward pass. */
   readonly activationBytes: number;
   /** Seconds of a step: the median over the rounds, and how far their middle half spreads. */
   readonly seconds: number;
