@@ -11,7 +11,7 @@
 import { sizeOf } from '../ir.js';
 import { type Builder, nchwc } from './builder.js';
 import type { Geometry } from './filter.js';
-import { paddedChannels, padTo, sliceOf, sliceTo } from './layout.js';
+import { fromBlocked, paddedChannels, padTo, sliceOf, sliceTo } from './layout.js';
 
 /** x and dy blocked (x may be [N,C,H,W] with few channels) → the gradient of the kernel, [H,W,in,out]. */
 export function kernelGradient(b: Builder, x: string, dy: string, geometry: Geometry, block: number): string {
@@ -19,6 +19,10 @@ export function kernelGradient(b: Builder, x: string, dy: string, geometry: Geom
   const [, h, w, cin] = input as [number, number, number, number];
   const [, oh, ow, cout] = output as [number, number, number, number];
   const [kh, kw] = kernel as [number, number];
+  const pointwise = kh * kw === 1 && pads.every((pad) => pad === 0);
+  if (pointwise && (oh * ow) % block === 0 && b.shapeOf(x)[1]! >= block) {
+    return pointwiseGradient(b, x, dy, geometry, block);
+  }
   const images = imagesInnermost(b, x, block);
   const [blocks, , , c] = b.shapeOf(images) as [number, number, number, number];
   // Rows beyond the image are skipped by the engine; columns are written out, exactly as many as the taps see.
@@ -116,4 +120,51 @@ function gradientAsKernel(b: Builder, dy: string, groups: number, block: number)
 function padImages(b: Builder, x: string, block: number): string {
   const [n, ...rest] = b.shapeOf(x);
   return padTo(b, x, [paddedChannels(n!, block), ...rest]);
+}
+
+/**
+ * A 1×1 kernel's gradient is a product of matrices, xᵀ·dy, and a 1×1 convolution computes it fastest: positions
+ * play the channels, the channels of x the positions.
+ */
+function pointwiseGradient(b: Builder, x: string, dy: string, geometry: Geometry, block: number): string {
+  const { output, kernel, strides } = geometry;
+  const [, , cin, cout] = kernel as [number, number, number, number];
+  const [, oh, ow] = output as [number, number, number];
+  const seen = everyNth(b, x, strides, [oh, ow], block);
+  const [n, c] = b.shapeOf(seen) as [number, number];
+  const out = paddedChannels(cout, block);
+  const size = oh * ow;
+  // Reordering positions as if they were channels makes the blocks that are wanted.
+  const rows = fromBlocked(b, seen, [n, oh, ow, c], block);
+  const tiles = b.emit('ReorderInput', [b.reshape(rows, [1, n * size, c, 1])], {
+    shape: [1, n * size, c, 1],
+    domain: nchwc,
+  });
+  const filter = b.transpose(b.reshape(dy, [n, out / block, size * block]), [1, 0, 2]);
+  const conv = b.emit(
+    'Conv',
+    [b.reshape(tiles, [1, n * size, 1, c]), b.reshape(filter, [out, n * size, 1, 1])],
+    {
+      shape: [1, out, 1, c],
+      domain: nchwc,
+      attributes: { kernel_shape: [1, 1] },
+    },
+  );
+  const ordered = b.transpose(b.reshape(conv, [out / block, c, block]), [1, 0, 2]);
+  return sliceTo(b, b.reshape(ordered, [1, 1, c, out]), [1, 1, cin, cout]);
+}
+
+/** The rows and columns of a blocked tensor that a stride keeps. */
+function everyNth(
+  b: Builder,
+  x: string,
+  strides: readonly number[],
+  [oh, ow]: readonly number[],
+  block: number,
+): string {
+  if (strides.every((stride) => stride === 1)) return x;
+  const [n, c, h, w] = b.shapeOf(x) as [number, number, number, number];
+  const split = b.reshape(x, [(n * c) / block, h, w, block]);
+  const inputs = [split, b.int64s([0, 0]), b.int64s([h, w]), b.int64s([1, 2]), b.int64s(strides)];
+  return b.reshape(b.emit('Slice', inputs, { shape: [(n * c) / block, oh!, ow!, block] }), [n, c, oh!, ow!]);
 }
