@@ -1,9 +1,10 @@
 /**
  * What bounds a step: the machine's peak of arithmetic (a large product of matrices) and of memory (a sum of large
- * vectors), both measured in the step's own engine, and where a step's time goes by the engine's own profile.
+ * vectors), both measured in the step's own engine, and where a step's time goes by the engine's own profile. Peaks and
+ * whole steps are taken from processor time, which other processes hardly change; the profile knows wall time only.
  */
 import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { loadavg, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { tf, useBackend } from '../lib/src/backend/index.js';
 import { valuesOf } from '../lib/src/compile/ir.js';
@@ -36,21 +37,32 @@ export async function printRoofline({ kinds, widths, batch, threads }: Options):
   const gflops = await peakArithmetic(runtime, threads);
   const gigabytes = await peakMemory(runtime, threads);
   console.log(
-    `Peaks of the engine with ${threads} threads, best of several: ${gflops.toFixed(0)} GFLOP/s (product of matrices, ` +
-      `2,048³), ${gigabytes.toFixed(1)} GB/s (sum of two vectors of 64 MiB: two read, one written)`,
+    `Peaks of the engine, ${threads} × what a second of processor time gives, best of several: ${gflops.toFixed(0)} GFLOP/s (product of matrices, ` +
+      `1,024³), ${gigabytes.toFixed(1)} GB/s (sum of two vectors of 64 MiB: two read, one written)`,
   );
+  if (loadavg()[0]! > threads) {
+    console.log(
+      `Load ${loadavg()[0]!.toFixed(1)}: other processes wait for these cores; do not trust the shares of time`,
+    );
+  }
   for (const kind of kinds) {
     for (const width of widths) {
-      const nodes = await profile(runtime, block, kind, width, batch, threads);
+      const { nodes, milliseconds } = await profile(runtime, block, kind, width, batch, threads);
       const macs = costOf(repvgg('A0', { width }), 32, kind === 'qat' ? 'merged' : 'training').macs;
-      printShares(`${kind}, width ${width}, batch ${batch}`, nodes, 6 * macs * batch, gflops, gigabytes);
+      const flops = 6 * macs * batch;
+      const rate = flops / milliseconds / 1e6;
+      console.log(
+        `${kind}, width ${width}, batch ${batch}: ${milliseconds.toFixed(0)} ms of ${threads} threads, ` +
+          `${rate.toFixed(0)} GFLOP/s, ${((100 * rate) / gflops).toFixed(0)}% of the peak`,
+      );
+      printShares(nodes, flops, gflops, gigabytes);
     }
   }
 }
 
 /** GFLOP/s */
 async function peakArithmetic(runtime: Runtime, threads: number): Promise<number> {
-  const n = 2048;
+  const n = 1024;
   const b = createBuilder();
   const [x, y] = ['x', 'y'].map((name) => b.input(name, 'float32', [n, n]));
   b.emit('MatMul', [x!, y!], { shape: [n, n] });
@@ -66,7 +78,7 @@ async function peakMemory(runtime: Runtime, threads: number): Promise<number> {
   return (12 * n) / (await fastest(runtime, b, [n], threads)) / 1e6;
 }
 
-/** Milliseconds of the only node of a graph, whose inputs and result have one shape. */
+/** Milliseconds that all threads together need for the only node of a graph, whose inputs and result have one shape. */
 async function fastest(
   runtime: Runtime,
   { nodes: [node], initializers, inputs }: ReturnType<typeof createBuilder>,
@@ -78,13 +90,17 @@ async function fastest(
   const data = inputs.map(() => takeBuffer('float32', shape).fill(1));
   const result = takeBuffer('float32', shape);
   const times: number[] = [];
-  for (let i = 0; i < 10; i++) {
-    const began = performance.now();
-    await session.run(data, [result]);
-    times.push(performance.now() - began);
-  }
+  for (let i = 0; i < 10; i++) times.push(await processorTime(() => session.run(data, [result])));
   await session.release();
-  return Math.min(...times);
+  return Math.min(...times) / threads;
+}
+
+/** Milliseconds. */
+async function processorTime(work: () => Promise<void>): Promise<number> {
+  const before = process.cpuUsage();
+  await work();
+  const { user, system } = process.cpuUsage(before);
+  return (user + system) / 1000;
 }
 
 interface ProfiledNode {
@@ -136,7 +152,7 @@ async function profile(
   width: number,
   batch: number,
   threads: number,
-): Promise<ProfiledNode[]> {
+): Promise<{ nodes: ProfiledNode[]; milliseconds: number }> {
   const { step, state } = stepAndState({ kind, width });
   const input = exampleInput(batch);
   const graph = optimize(trace(step, [state, input]).graph);
@@ -149,12 +165,13 @@ async function profile(
     const inputs = flatten([state, input]).tensors.map(elementsOfTensor);
     const values = valuesOf(graph);
     const outputs = graph.results.map((id) => takeBuffer(values.get(id)!.dtype, values.get(id)!.shape));
-    for (let i = 0; i < profiled; i++) await session.run(inputs, outputs);
+    const times: number[] = [];
+    for (let i = 0; i < profiled; i++) times.push(await processorTime(() => session.run(inputs, outputs)));
     session.endProfiling();
     await session.release();
     const [file] = await readdir(folder);
     const events = JSON.parse(await readFile(join(folder, file!), 'utf8')) as ProfileEvent[];
-    return nodesOf(events);
+    return { nodes: nodesOf(events), milliseconds: Math.min(...times) / threads };
   } finally {
     tf.dispose([input.images, input.labels, input.learningRate]);
     await rm(folder, { recursive: true, force: true });
@@ -172,21 +189,11 @@ function nodesOf(events: readonly ProfileEvent[]): ProfiledNode[] {
   return [...nodes.values()];
 }
 
-function printShares(
-  what: string,
-  nodes: readonly ProfiledNode[],
-  flops: number,
-  gflops: number,
-  gigabytes: number,
-): void {
+function printShares(nodes: readonly ProfiledNode[], flops: number, gflops: number, gigabytes: number): void {
   const sum = (of: readonly ProfiledNode[], value: (node: ProfiledNode) => number): number =>
     of.reduce((total, node) => total + value(node), 0);
   const total = sum(nodes, (node) => node.milliseconds);
-  const rate = flops / total / 1e6;
-  console.log(
-    `${what}: ${total.toFixed(0)} ms in ${nodes.length} nodes (fastest of ${profiled} steps each), ` +
-      `${rate.toFixed(0)} GFLOP/s, ${((100 * rate) / gflops).toFixed(0)}% of the peak`,
-  );
+  console.log(`  by the profile, ${nodes.length} nodes, the fastest of ${profiled} times each:`);
   for (const group of groups) {
     const own = nodes.filter((node) => node.group === group);
     const milliseconds = sum(own, (node) => node.milliseconds);

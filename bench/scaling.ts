@@ -19,7 +19,7 @@ interface Options {
   readonly engines: readonly string[];
 }
 
-interface Point {
+export interface Point {
   readonly kind: Kind;
   readonly engine: string;
   readonly batch: number;
@@ -42,9 +42,24 @@ export async function scaling({ kinds, width, rounds, engines }: Options): Promi
       points.push(...(await measure(names, kind, width, 128, threads, rounds)));
     }
   }
+  const step = `medians of ${rounds * stepsPerRound} steps, engines in turn`;
+  await writeJsonAtomic('data/results/bench-cpu-scaling.json', { ...provenance, width, points });
+  await drawScaling('data/results', points, `width ${width}`, step);
+}
+
+/** Writes bench-cpu-batch and bench-cpu-threads into `folder`. */
+export async function drawScaling(
+  folder: string,
+  points: readonly Point[],
+  network: string,
+  how: string,
+): Promise<void> {
+  const cores = Math.max(...points.map(({ threads }) => threads));
+  const [kinds, names] = [(point: Point) => point.kind, (point: Point) => point.engine].map((of) => [
+    ...new Set(points.map(of)),
+  ]) as [Kind[], string[]];
   const subtitle =
-    `RepVGG-A0 at width ${width}, 32×32 images, float32; ${cpus()[0]?.model.trim()}, ${cores} cores; ` +
-    `medians of ${rounds * stepsPerRound} steps, engines in turn`;
+    `RepVGG-A0 at ${network}, 32×32 images, float32; ${cpus()[0]?.model.trim()}, ${cores} cores; ` + how;
   const drawn = (
     x: 'batch' | 'threads',
     chosen: readonly Point[],
@@ -85,9 +100,8 @@ export async function scaling({ kinds, width, rounds, engines }: Options): Promi
       xTitle: 'Threads (number)',
     },
   );
-  await writeJsonAtomic('data/results/bench-cpu-scaling.json', { ...provenance, width, points });
-  await savePicture('data/results/bench-cpu-batch', byBatch);
-  await savePicture('data/results/bench-cpu-threads', byThreads);
+  await savePicture(`${folder}/bench-cpu-batch`, byBatch);
+  await savePicture(`${folder}/bench-cpu-threads`, byThreads);
 }
 
 async function measure(
