@@ -70,6 +70,7 @@ export async function drawScaling(
       subtitle,
       yTitle: 'Speed of whole training steps (images/s)',
       xKind: 'category',
+      yRange: [0, 1.1 * Math.max(...chosen.map(({ imagesPerSecond }) => imagesPerSecond))],
       series: kinds.flatMap((kind) =>
         names.map((engine) => {
           const own = chosen
