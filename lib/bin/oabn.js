@@ -1,5 +1,9 @@
 #!/usr/bin/env node
 import { existsSync } from 'node:fs';
+import { availableParallelism } from 'node:os';
+
+// Images are decoded on the threads of libuv's pool, which has 4 unless this says otherwise before its first use.
+process.env.UV_THREADPOOL_SIZE ??= String(Math.max(4, availableParallelism()));
 
 const built = new URL('../dist/cli.js', import.meta.url);
 if (existsSync(built)) {

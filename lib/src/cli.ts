@@ -9,6 +9,7 @@ import { addAnalyze } from './cli/analyze.js';
 import { addData } from './cli/data.js';
 import { addDoctor } from './cli/doctor.js';
 import { addEval, addQuantize } from './cli/evaluate.js';
+import { addExport } from './cli/export.js';
 import { addMerge } from './cli/merge.js';
 import { addKernel, addNotebook } from './cli/notebook.js';
 import { addReproduce } from './cli/reproduce.js';
@@ -42,6 +43,7 @@ Examples:
     addQuantize,
     addFinetune,
     addEval,
+    addExport,
     addNotebook,
     addKernel,
     addReproduce,

@@ -82,6 +82,10 @@ describe('cli', () => {
       ['quantize', pytorchFile, '--arch', arch, '--bits', '9', '--data', 'made'],
       /bits must be a whole number from 2 to 8, got 9/,
     );
+    await wrong(
+      ['quantize', pytorchFile, '--arch', arch, '--bits', '8', '--method', 'magic', '--data', 'made'],
+      /Unknown PTQ method «magic»; known are minMax, .*mse/,
+    );
     await wrong(['fly'], /unknown command 'fly'/);
   });
 
@@ -108,14 +112,22 @@ describe('cli', () => {
       ['quantize', network, '--bits', '8', '--data', 'made', '--images', '200', '-o', quantized, '--json'],
       env,
     );
-    const { accuracy, stateSize, bits, method } = JSON.parse(ptq.stdout);
-    assert.deepEqual([bits, method], [8, 'uniform']);
+    const { accuracy, stateSize, bits, method, weights } = JSON.parse(ptq.stdout);
+    assert.deepEqual([bits, method, weights], [8, 'minMax', 'uniform']);
     assert.ok(stateSize > 100 && stateSize <= 3 * 255);
     assert.ok(Math.abs(accuracy - trained.accuracy) < 0.1);
     const reread = JSON.parse(
       (await oabn(['eval', quantized, '--data', 'made', '--images', '200', '--json'], env)).stdout,
     );
     assert.deepEqual(reread, { accuracy, images: 200 });
+
+    const channels = ['--method', 'cfws', '--granularity', 'perChannel'];
+    const split = JSON.parse(
+      (await oabn(['quantize', network, '--bits', '8', ...channels, '--data', 'made', '--json'], env)).stdout,
+    );
+    // Three blocks of 8→8, 8→8 and 8→16 channels, each storing ten codes for nine weights.
+    assert.equal(split.storedBits, 8 * 10 * (8 * 8 + 8 * 8 + 8 * 16));
+    assert.ok(split.stateSize > 3 * 255, `${split.stateSize} states`);
 
     const fineTuned = await oabn(['finetune', network, '--bits', '3', '--method', 'cluster', ...common], env);
     assert.equal(fineTuned.code, 0, fineTuned.stderr);

@@ -14,13 +14,33 @@ export const goldenArchitecture: Architecture = {
   classes: 5,
 };
 
-export async function goldenNetwork(arch = goldenArchitecture): Promise<Network> {
-  return await loadNetwork(goldenPath('repvgg.safetensors'), arch);
+/** A network with golden numbers: its script, the prefix of its tensors, and its description. */
+export interface GoldenCase {
+  readonly file: 'repvgg' | 'qarepvgg';
+  readonly key: string;
+  readonly title: string;
+  readonly arch: Architecture;
+}
+
+export const goldenCases: readonly GoldenCase[] = [
+  { file: 'repvgg', key: 'bn', title: 'BN', arch: goldenArchitecture },
+  { file: 'repvgg', key: 'oabn', title: 'OABN', arch: { ...goldenArchitecture, oabn: { threshold: 0.7 } } },
+  { file: 'qarepvgg', key: 'bn', title: 'QARepVGG', arch: { ...goldenArchitecture, block: 'qarepvgg' } },
+];
+
+export async function goldenNetwork(
+  arch = goldenArchitecture,
+  file: GoldenCase['file'] = 'repvgg',
+): Promise<Network> {
+  return await loadNetwork(goldenPath(`${file}.safetensors`), arch);
 }
 
 /** The expected tensors whose names begin with `prefix`, without it. */
-export async function goldenTensors(prefix: string): Promise<Record<string, HostTensor<Float32Array>>> {
-  const { tensors } = await readSafetensors(goldenPath('repvgg-expected.safetensors'));
+export async function goldenTensors(
+  prefix: string,
+  file: GoldenCase['file'] = 'repvgg',
+): Promise<Record<string, HostTensor<Float32Array>>> {
+  const { tensors } = await readSafetensors(goldenPath(`${file}-expected.safetensors`));
   const chosen = Object.entries(tensors).filter(([name]) => name.startsWith(prefix));
   return Object.fromEntries(chosen.map(([name, tensor]) => [name.slice(prefix.length), tensor as HostTensor<Float32Array>]));
 }

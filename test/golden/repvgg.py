@@ -51,19 +51,22 @@ class Block(nn.Module):
         self.rbr_dense = conv_bn(cin, cout, 3, stride)
         self.rbr_1x1 = conv_bn(cin, cout, 1, stride)
 
-    def forward(self, x):
+    def linear(self, x):
         y = self.rbr_dense(x) + self.rbr_1x1(x)
-        return F.relu(y + self.rbr_identity(x) if self.rbr_identity is not None else y)
+        return y + self.rbr_identity(x) if self.rbr_identity is not None else y
+
+    def forward(self, x):
+        return F.relu(self.linear(x))
 
 
-class RepVGG(nn.Module):
-    def __init__(self):
+class Network(nn.Module):
+    def __init__(self, block):
         super().__init__()
         cin = 3
         for stage, (width, depth, stride) in enumerate(zip(WIDTHS, DEPTHS, STRIDES)):
             blocks = []
             for i in range(depth):
-                blocks.append(Block(cin, width, stride if i == 0 else 1))
+                blocks.append(block(cin, width, stride if i == 0 else 1))
                 cin = width
             setattr(self, f"stage{stage}", blocks[0] if stage == 0 else nn.Sequential(*blocks))
         self.linear = nn.Linear(cin, CLASSES)
@@ -78,21 +81,22 @@ def merged_kernels(model):
     """Fuses each block by pushing unit impulses through its branches: no formula shared with the library."""
     out = {}
     for name, block in model.named_modules():
-        if not isinstance(block, Block):
+        if not hasattr(block, "rbr_dense"):
             continue
-        conv = block.rbr_dense.conv
-        cin, cout = conv.in_channels, conv.out_channels
-        linear = lambda x: sum(b(x) for b in (block.rbr_dense, block.rbr_1x1, block.rbr_identity) if b is not None)
-        stride, conv.stride, block.rbr_1x1.conv.stride = conv.stride, (1, 1), (1, 1)
-        zero = linear(torch.zeros(1, cin, 5, 5))[0, :, 2, 2]
+        convs = [m for m in block.modules() if isinstance(m, nn.Conv2d)]
+        cin, cout, stride = convs[0].in_channels, convs[0].out_channels, convs[0].stride
+        for conv in convs:
+            conv.stride = (1, 1)
+        zero = block.linear(torch.zeros(1, cin, 5, 5))[0, :, 2, 2]
         kernel = torch.zeros(cout, cin, 3, 3)
         for j in range(cin):
             for ky in range(3):
                 for kx in range(3):
                     x = torch.zeros(1, cin, 5, 5)
                     x[0, j, 1 + ky, 1 + kx] = 1
-                    kernel[:, j, ky, kx] = linear(x)[0, :, 2, 2] - zero
-        conv.stride = block.rbr_1x1.conv.stride = stride
+                    kernel[:, j, ky, kx] = block.linear(x)[0, :, 2, 2] - zero
+        for conv in convs:
+            conv.stride = stride
         out[f"{name}.rbr_reparam.weight"], out[f"{name}.rbr_reparam.bias"] = kernel, zero
     return out
 
@@ -110,9 +114,9 @@ def write(path, tensors):
     path.write_bytes(struct.pack("<Q", len(text)) + text + b"".join(blobs))
 
 
-def main():
+def make(block, file, thresholds):
     torch.manual_seed(7)
-    model = RepVGG()
+    model = Network(block)
     with torch.no_grad():
         for module in model.modules():
             if isinstance(module, nn.BatchNorm2d):
@@ -125,7 +129,7 @@ def main():
     # Images travel as NHWC, the library's layout.
     expected = {"x": x.permute(0, 2, 3, 1), "labels": labels}
 
-    for s, key in [(float("inf"), "bn"), (0.7, "oabn")]:
+    for key, s in thresholds.items():
         ClippedBatchNorm.threshold = s
         model.load_state_dict(initial)
         model.eval()
@@ -154,8 +158,9 @@ def main():
                 expected[f"{key}.trained.{name}"] = t.clone()
 
     folder = pathlib.Path(__file__).parent
-    write(folder / "repvgg.safetensors", initial)
-    write(folder / "repvgg-expected.safetensors", expected)
+    write(folder / f"{file}.safetensors", initial)
+    write(folder / f"{file}-expected.safetensors", expected)
 
 
-main()
+if __name__ == "__main__":
+    make(Block, "repvgg", {"bn": float("inf"), "oabn": 0.7})

@@ -1,17 +1,13 @@
 import assert from 'node:assert/strict';
 import { mergeNetwork } from '../../lib/src/merge/index.js';
-import { assertClose, goldenArchitecture, goldenNetwork, goldenTensors } from '../golden/index.js';
+import { assertClose, goldenCases, goldenNetwork, goldenTensors } from '../golden/index.js';
 
 describe('merge against PyTorch', () => {
-  for (const [key, threshold] of [
-    ['bn', Infinity],
-    ['oabn', 0.7],
-  ] as const) {
-    it(`gives the kernels that unit impulses show (${key})`, async () => {
-      const arch = { ...goldenArchitecture, ...(threshold < Infinity && { oabn: { threshold } }) };
-      const { stateDict } = await goldenNetwork(arch);
+  for (const { file, key, title, arch } of goldenCases) {
+    it(`gives the kernels that unit impulses show (${title})`, async () => {
+      const { stateDict } = await goldenNetwork(arch, file);
       const merged = mergeNetwork(arch, stateDict);
-      const expected = await goldenTensors(`${key}.merged.`);
+      const expected = await goldenTensors(`${key}.merged.`, file);
       assert.equal(Object.keys(expected).length, 14);
       for (const [name, { shape, data }] of Object.entries(expected)) {
         assert.deepEqual(merged[name]!.shape, shape);

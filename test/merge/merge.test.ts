@@ -11,6 +11,7 @@ import {
 } from '../../lib/src/merge/index.js';
 import {
   type Architecture,
+  blockKinds,
   blocksOf,
   type Branch,
   forward,
@@ -46,20 +47,22 @@ const architectures = fc
     ),
     threshold: fc.constantFrom(0.1, 0.8, Infinity),
     limited: fc.constantFrom<Branch[]>(['identity'], ['3x3', '1x1', 'identity']),
+    block: fc.constantFrom(...blockKinds),
   })
-  .map(({ widths, strides, depths, branches, threshold, limited }) =>
+  .map(({ widths, strides, depths, branches, threshold, limited, block }) =>
     normalizeArchitecture({
       widths,
       depths: [1, ...depths.slice(1, widths.length)],
       strides: strides.slice(0, widths.length),
       classes: 3,
+      block,
       branches,
-      oabn: { threshold, branches: limited },
+      ...(block === 'repvgg' && { oabn: { threshold, branches: limited } }),
     }),
   );
 
 describe('merge', () => {
-  it('changes no logit by more than 1e-4, for any stride, branches and limits', () => {
+  it('changes no logit by more than 1e-4, for any block, stride, branches and limits', () => {
     fc.assert(
       fc.property(architectures, fc.integer(), (arch, seed) => {
         tf.tidy(() => {
@@ -131,5 +134,26 @@ describe('merge/outliers', () => {
     assert.ok(row.identity!.maxRatio > 9.99 && row.identity!.maxRatio <= 10);
     assert.ok(row.identity!.correlation! > 0.99 && row.identity!.otherShare < 0.1);
     assert.equal(analyzeOutliers(arch, mergeNetwork(arch, stateDict))[1]!.identity, undefined);
+  });
+
+  it('takes the BN after the sum for the identity’s ratio in a QARepVGG block', () => {
+    const arch = normalizeArchitecture({
+      widths: [4, 4],
+      depths: [1, 1],
+      strides: [1, 1],
+      classes: 2,
+      block: 'qarepvgg',
+    });
+    const stateDict = { ...initialize(arch, 1) };
+    stateDict['stage1.0.bn.weight'] = { shape: [4], data: Float32Array.of(1, 2, 3, 6) };
+    stateDict['stage1.0.bn.running_var'] = { shape: [4], data: new Float32Array(4).fill(4) };
+    stateDict['stage1.0.rbr_dense.bn.weight'] = { shape: [4], data: new Float32Array(4).fill(5) };
+    const { ratios } = mergeParts(arch, stateDict, blocksOf(arch)[1]!);
+    [0.5, 1, 1.5, 3].forEach((ratio, i) => {
+      assert.ok(Math.abs(ratios.identity![i]! - ratio) < 1e-5);
+      assert.ok(Math.abs(ratios['1x1']![i]! - ratio) < 1e-5);
+      assert.ok(Math.abs(ratios['3x3']![i]! - 5 * ratio) < 1e-4);
+    });
+    assert.ok(Math.abs(analyzeOutliers(arch, stateDict)[0]!.identity!.maxRatio - 3) < 1e-4);
   });
 });

@@ -4,6 +4,7 @@ import {
   costOf,
   imagenetStrides,
   normalizeArchitecture,
+  parameterShapes,
   parseArchitecture,
   quantizedBlocks,
   repvgg,
@@ -52,6 +53,40 @@ describe('model/architecture', () => {
       oabn: { threshold: 1 },
     });
     assert.deepEqual(repvgg('A0', { branches: ['identity', '3x3', '1x1'] }), plain);
+  });
+
+  it('names QARepVGG’s networks and tensors, and leaves RepVGG’s descriptions as they were', () => {
+    const qa = repvgg('QARepVGG-A0');
+    assert.deepEqual(qa, { ...repvgg('A0'), block: 'qarepvgg' });
+    assert.deepEqual(parseArchitecture('QA-A0@0.25'), {
+      ...repvgg('A0', { width: 0.25 }),
+      block: 'qarepvgg',
+    });
+    assert.deepEqual(repvgg('A0', { block: 'repvgg' }), repvgg('A0'));
+    const text = '{"widths":[8,8],"depths":[1,1],"strides":[1,1],"block":"qarepvgg"}';
+    const arch = parseArchitecture(text, 2);
+    // The names that YOLOv6's QARepVGGBlock gives its members.
+    assert.deepEqual(
+      Object.keys(parameterShapes(arch, 'training')).filter((name) => name.startsWith('stage1')),
+      [
+        'stage1.0.rbr_dense.conv.weight',
+        ...['weight', 'bias', 'running_mean', 'running_var'].map(
+          (member) => `stage1.0.rbr_dense.bn.${member}`,
+        ),
+        'stage1.0.rbr_1x1.weight',
+        ...['weight', 'bias', 'running_mean', 'running_var'].map((member) => `stage1.0.bn.${member}`),
+      ],
+    );
+    assert.deepEqual(
+      parameterShapes(arch, 'merged'),
+      parameterShapes({ ...arch, block: 'repvgg' }, 'merged'),
+    );
+    assert.throws(() => repvgg('QA-A0', { oabn: { threshold: 0.5 } }), /leave out s = 0\.5/);
+    assert.deepEqual(repvgg('QA-A0', { oabn: { threshold: Infinity } }), qa);
+    assert.throws(
+      () => parseArchitecture(text.replace('qarepvgg', 'vgg')),
+      /block must be one of .* got "vgg"/,
+    );
   });
 
   it('says what is wrong, with the value', () => {

@@ -1,20 +1,21 @@
 import { tf } from '../../lib/src/backend/index.js';
 import { forward, toVariables } from '../../lib/src/model/index.js';
-import { assertClose, goldenArchitecture, goldenNetwork, goldenTensors } from '../golden/index.js';
+import { assertClose, goldenCases, goldenNetwork, goldenTensors } from '../golden/index.js';
 
 describe('model against PyTorch', () => {
-  for (const [key, threshold] of [
-    ['bn', Infinity],
-    ['oabn', 0.7],
-  ] as const) {
-    it(`gives PyTorch's logits in inference (${key})`, async () => {
-      const arch = { ...goldenArchitecture, ...(threshold < Infinity && { oabn: { threshold } }) };
-      const { stateDict } = await goldenNetwork(arch);
-      const x = (await goldenTensors('x'))['']!;
+  for (const { file, key, title, arch } of goldenCases) {
+    it(`gives PyTorch's logits in inference (${title})`, async () => {
+      const { stateDict } = await goldenNetwork(arch, file);
+      const x = (await goldenTensors('x', file))['']!;
       const { logits } = forward(arch, toVariables(stateDict), tf.tensor4d(x.data, [6, 8, 8, 3]), {
         training: false,
       });
-      assertClose(await logits.data(), (await goldenTensors(`${key}.logits`))['']!.data, 1e-4, 'logits');
+      assertClose(
+        await logits.data(),
+        (await goldenTensors(`${key}.logits`, file))['']!.data,
+        1e-4,
+        'logits',
+      );
     });
   }
 });

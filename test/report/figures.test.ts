@@ -98,6 +98,7 @@ describe('report/figures', () => {
       bits: 4,
       method: 'clusterQat',
       accuracy: 0.5,
+      fp32: 0.6,
       images: 10,
       stateSize: 16,
     } as const;

@@ -1,19 +1,15 @@
 import { tf } from '../../lib/src/backend/index.js';
 import { toStateDict, toVariables } from '../../lib/src/model/index.js';
 import { initialState, pretrainStep, type TrainState } from '../../lib/src/train/index.js';
-import { assertClose, goldenArchitecture, goldenNetwork, goldenTensors } from '../golden/index.js';
+import { assertClose, goldenCases, goldenNetwork, goldenTensors } from '../golden/index.js';
 
 describe('training against PyTorch', () => {
-  for (const [key, threshold] of [
-    ['bn', Infinity],
-    ['oabn', 0.7],
-  ] as const) {
-    it(`follows PyTorch's losses and parameters over three steps (${key})`, async () => {
-      const arch = { ...goldenArchitecture, ...(threshold < Infinity && { oabn: { threshold } }) };
-      const { stateDict } = await goldenNetwork(arch);
+  for (const { file, key, title, arch } of goldenCases) {
+    it(`follows PyTorch's losses and parameters over three steps (${title})`, async () => {
+      const { stateDict } = await goldenNetwork(arch, file);
       const { params, buffers } = toVariables(stateDict);
       const input = {
-        images: tf.tensor4d((await goldenTensors('x'))['']!.data, [6, 8, 8, 3]),
+        images: tf.tensor4d((await goldenTensors('x', file))['']!.data, [6, 8, 8, 3]),
         labels: tf.tensor1d([0, 4, 2, 3, 1, 2], 'int32'),
         learningRate: tf.scalar(0.05),
       };
@@ -25,9 +21,9 @@ describe('training against PyTorch', () => {
         losses.push((await result.metrics.loss.data())[0]!);
         state = result.state;
       }
-      assertClose(losses, (await goldenTensors(`${key}.losses`))['']!.data, 1e-5, 'losses');
+      assertClose(losses, (await goldenTensors(`${key}.losses`, file))['']!.data, 1e-5, 'losses');
       const trained = await toStateDict(state.params, state.buffers);
-      for (const [name, { data }] of Object.entries(await goldenTensors(`${key}.trained.`))) {
+      for (const [name, { data }] of Object.entries(await goldenTensors(`${key}.trained.`, file))) {
         assertClose(trained[name]!.data, data, 2e-5, name);
       }
     });

@@ -2,17 +2,25 @@
 import type { Command } from 'commander';
 import { check } from '../base/index.js';
 import { takeCalibration } from '../data/index.js';
-import { measureAccuracy } from '../experiment/index.js';
+import { measureAccuracy, measureOnnxFile, type TestBench } from '../experiment/index.js';
 import { mergeNetwork } from '../merge/index.js';
 import {
-  calibrate,
-  checkBits,
+  checkScheme,
+  type Granularity,
+  granularities,
   loadAnyNetwork,
-  quantizeNetwork,
+  type PtqMethod,
+  type PtqMethodName,
+  ptqMethods,
+  ptqMethodTitle,
+  type QuantizationScheme,
   saveQuantizedNetwork,
-  stateSize,
+  storedBits,
+  storedStates,
+  type WeightMethod,
   weightMethods,
 } from '../quantize/index.js';
+import type { Accuracy } from '../train/index.js';
 import {
   architectureOf,
   archOption,
@@ -21,6 +29,7 @@ import {
   eagerOption,
   jsonOption,
   labOf,
+  testBenchOf,
   wholeNumber,
 } from './options.js';
 import { percent, print } from './output.js';
@@ -32,6 +41,8 @@ interface EvalOptions extends CommonOptions {
 interface QuantizeOptions extends EvalOptions {
   readonly bits: string;
   readonly method: string;
+  readonly weights: string;
+  readonly granularity: string;
   readonly calibration: string;
   readonly output?: string;
 }
@@ -39,7 +50,9 @@ interface QuantizeOptions extends EvalOptions {
 export function addEval(program: Command): void {
   program
     .command('eval <checkpoint>')
-    .description('accuracy of a three-branch, merged or quantized checkpoint on the test images')
+    .description(
+      'accuracy on the test images of a three-branch, merged or quantized checkpoint, or of an exported .onnx file',
+    )
     .addOption(archOption)
     .addOption(dataOption)
     .option('--images <n>', 'test images to use; default all')
@@ -47,31 +60,47 @@ export function addEval(program: Command): void {
     .addOption(jsonOption)
     .addHelpText('after', '\nExample:\n  $ oabn eval small.safetensors --arch A0@0.25 --data cifar10 --json')
     .action(async (checkpoint: string, options: EvalOptions) => {
-      const network = await loadAnyNetwork(checkpoint, architectureOf(options));
-      const { arch, form, quantization } = network;
-      const lab = await labOf(options);
-      checkClasses(arch.classes, lab.test.classes.length, lab.test.name);
-      const stateDict = form === 'merged' ? network.stateDict : mergeNetwork(arch, network.stateDict);
-      const result = await measureAccuracy(
-        lab,
-        { arch, stateDict, ...(quantization && { quantization }) },
-        imagesOf(options),
-      );
+      const isOnnx = checkpoint.endsWith('.onnx');
+      const network = isOnnx ? undefined : await loadAnyNetwork(checkpoint, architectureOf(options));
+      const bench = await testBenchOf(options);
+      const result = network
+        ? await accuracyOf(network, bench, imagesOf(options))
+        : await measureOnnxFile(bench, checkpoint, imagesOf(options));
       print(
         result,
-        `${checkpoint}: ${percent(result.accuracy)} of ${result.images} images (${lab.test.provenance.dataset})`,
+        `${checkpoint}: ${percent(result.accuracy)} of ${result.images} images (${bench.test.provenance.dataset})`,
         options.json,
       );
     });
 }
 
+function accuracyOf(
+  { arch, form, stateDict, quantization }: Awaited<ReturnType<typeof loadAnyNetwork>>,
+  bench: TestBench,
+  images: number | null,
+): Promise<Accuracy> {
+  checkClasses(arch.classes, bench.test.classes.length, bench.test.name);
+  const merged = form === 'merged' ? stateDict : mergeNetwork(arch, stateDict);
+  return measureAccuracy(
+    bench,
+    { arch, stateDict: merged, ...(quantization && { quantization }) },
+    { testImages: images },
+  );
+}
+
 export function addQuantize(program: Command): void {
   program
     .command('quantize <checkpoint>')
-    .description('post-training quantization of weights and activations, one set of values a layer')
+    .description('post-training quantization of weights and activations')
     .requiredOption('--bits <b>', '2 to 8')
-    .option('--method <name>', `of the weights: ${weightMethods.join(' or ')}`, 'uniform')
-    .option('--calibration <n>', 'training images for the ranges of the activations', '512')
+    .option('--method <name>', 'one of those below', 'minMax')
+    .option(
+      '--granularity <name>',
+      `what shares a weight quantizer: ${granularities.join(' or ')}`,
+      'perTensor',
+    )
+    .option('--weights <kind>', `values of the weights: ${weightMethods.join(' or ')}`, 'uniform')
+    .option('--calibration <n>', 'training images to calibrate on', '512')
     .option('-o, --output <file>', 'write the quantized checkpoint')
     .addOption(archOption)
     .addOption(dataOption)
@@ -80,31 +109,67 @@ export function addQuantize(program: Command): void {
     .addOption(jsonOption)
     .addHelpText(
       'after',
-      '\nExample:\n  $ oabn quantize small.safetensors --arch A0@0.25 --bits 4 --method uniform --data cifar10 --json',
+      `
+Methods:
+${methodList()}
+
+Example:
+  $ oabn quantize small.safetensors --arch A0@0.25 --bits 4 --method mse --granularity perChannel --data cifar10`,
     )
     .action(async (checkpoint: string, options: QuantizeOptions) => {
-      const bits = wholeNumber('--bits', options.bits);
-      checkBits(bits);
-      const weights = weightMethods.find((name) => name === options.method);
-      check(weights, `--method must be ${weightMethods.join(' or ')}, got ${options.method}`);
+      const { method, scheme } = schemeOf(options);
       const { arch, form, stateDict } = await loadAnyNetwork(checkpoint, architectureOf(options));
       const lab = await labOf(options);
       checkClasses(arch.classes, lab.test.classes.length, lab.test.name);
       const merged = form === 'merged' ? stateDict : mergeNetwork(arch, stateDict);
-      const batch = await takeCalibration(lab.train, wholeNumber('--calibration', options.calibration), 0);
-      const ranges = await calibrate(arch, merged, [batch]);
-      const network = quantizeNetwork(arch, merged, ranges, { bits, weights });
-      const { scheme, activations } = network;
-      const measured = { arch, stateDict: network.stateDict, quantization: { scheme, activations } };
-      const accuracy = await measureAccuracy(lab, measured, imagesOf(options));
+      const network = await ptqMethods[method].quantize({
+        arch,
+        merged,
+        scheme,
+        calibration: await takeCalibration(lab.train, wholeNumber('--calibration', options.calibration), 0),
+        imageShape: lab.train.imageShape,
+        seed: 0,
+      });
+      const measured = { arch, stateDict: network.stateDict, quantization: network };
+      const accuracy = await measureAccuracy(lab, measured, { testImages: imagesOf(options) });
       if (options.output) await saveQuantizedNetwork(options.output, network);
-      const result = { ...accuracy, bits, method: weights, stateSize: stateSize(arch, network.stateDict) };
+      const result = {
+        ...accuracy,
+        ...scheme,
+        method,
+        stateSize: storedStates(network),
+        storedBits: storedBits(network),
+      };
       print(
         result,
-        `${bits}-bit ${weights}: ${percent(result.accuracy)} of ${result.images} images, state size ${result.stateSize}`,
+        `${scheme.bits}-bit ${scheme.weights} by ${ptqMethodTitle(method)}, ${scheme.granularity}: ` +
+          `${percent(result.accuracy)} of ${result.images} images, state size ${result.stateSize}`,
         options.json,
       );
     });
+}
+
+/** What the options ask for. @throws UserError for an unknown name, and for what the method has no form for */
+function schemeOf(options: QuantizeOptions): { method: PtqMethodName; scheme: QuantizationScheme } {
+  const title = ptqMethodTitle(options.method);
+  const method = options.method as PtqMethodName;
+  const scheme = checkScheme({
+    bits: wholeNumber('--bits', options.bits),
+    weights: options.weights as WeightMethod,
+    granularity: options.granularity as Granularity,
+  });
+  const known: readonly string[] = ptqMethods[method].granularities;
+  check(
+    known.includes(options.granularity),
+    `${title} has no form with granularity ${options.granularity}; take ${known.join(' or ')}`,
+  );
+  return { method, scheme };
+}
+
+function methodList(): string {
+  return Object.entries<PtqMethod>(ptqMethods)
+    .map(([name, { title, source }]) => `  ${name.padEnd(12)} ${title} (${source})`)
+    .join('\n');
 }
 
 function imagesOf({ images }: EvalOptions): number | null {

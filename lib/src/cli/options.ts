@@ -3,7 +3,16 @@ import { existsSync } from 'node:fs';
 import { Option } from 'commander';
 import { check, consoleProgress } from '../base/index.js';
 import { type DatasetName, datasetNames } from '../data/index.js';
-import { type Lab, openLab } from '../experiment/index.js';
+import {
+  type Lab,
+  type LabOptions,
+  type Labs,
+  openLab,
+  openLabs,
+  openTestBench,
+  profileNamed,
+  type TestBench,
+} from '../experiment/index.js';
 import { type Architecture, parseArchitecture } from '../model/index.js';
 
 export interface CommonOptions {
@@ -17,7 +26,7 @@ export interface CommonOptions {
 
 export const archOption = new Option(
   '--arch <name|json>',
-  'the network: A0, A0@0.25, or JSON with widths, depths and strides',
+  'the network: A0, A0@0.25, QA-A0 (QARepVGG), or JSON with widths, depths and strides',
 );
 export const dataOption = new Option(
   '--data <name|folder>',
@@ -44,24 +53,43 @@ export function architectureOf({ arch }: CommonOptions): Architecture | undefine
  * stands in for CIFAR-10 only where the command allows it and nobody named CIFAR-10: a number on other images than
  * those that were asked for is worse than none.
  */
-export async function labOf(
-  { data, runs, profile, eager = false }: CommonOptions,
-  { standIn = false } = {},
-): Promise<Lab> {
-  const lab = await openLab({
-    ...dataLocation(data),
+export async function labOf(options: CommonOptions, { standIn = false } = {}): Promise<Lab> {
+  const { data } = options;
+  const lab = await openLab({ ...dataLocation(data), ...labOptions(options) });
+  const wanted = data === 'made' || lab.profile.data.name === 'made';
+  checkMade(lab.train.made && !wanted && !(standIn && data === undefined));
+  return lab;
+}
+
+/** The test images that the options say; the made set never stands in. */
+export async function testBenchOf({ data, eager = false }: CommonOptions): Promise<TestBench> {
+  const bench = await openTestBench({ ...dataLocation(data), eager, progress: consoleProgress() });
+  const wanted = data === 'made' || profileNamed(process.env.OABN_PROFILE ?? 'quick').data.name === 'made';
+  checkMade(bench.test.made && !wanted);
+  return bench;
+}
+
+function checkMade(standsIn: boolean): void {
+  check(
+    !standsIn,
+    'CIFAR-10 is not here and could not be downloaded: name its folder with OABN_DATA_DIR or --data, or say --data made',
+  );
+}
+
+/** The labs of both sides; `--data` is a folder that holds the data of both. Nothing that ships is taken for a run. */
+export async function labsOf(options: CommonOptions): Promise<Labs> {
+  const { data } = dataLocation(options.data);
+  return await openLabs({ ...labOptions(options), shipped: false, ...(data !== undefined && { data }) });
+}
+
+function labOptions({ runs, profile, eager = false }: CommonOptions): LabOptions {
+  return {
     ...(runs !== undefined && { runs }),
     ...(profile !== undefined && { profile }),
     eager,
     progress: consoleProgress(),
     signal: interruption(),
-  });
-  const wanted = data === 'made' || lab.profile.data.name === 'made';
-  check(
-    !lab.train.made || wanted || (standIn && data === undefined),
-    'CIFAR-10 is not here and could not be downloaded: name its folder with OABN_DATA_DIR or --data, or say --data made',
-  );
-  return lab;
+  };
 }
 
 /** Aborts at the first Ctrl-C, so that a run ends between two steps; a second one ends the process at once. */

@@ -5,13 +5,16 @@ import { basename, join, resolve } from 'node:path';
 import type { Command } from 'commander';
 import { check, consoleProgress, formatDuration, writeFileAtomic } from '../base/index.js';
 import {
+  type Claim,
+  claimsBoard,
   describeConfig,
   describeLab,
-  gridConfigs,
-  type Lab,
+  type Labs,
   type LowBitPoint,
   lowBitSweep,
+  mainJob,
   run,
+  shippedFolder,
   type ThresholdPoint,
   thresholdSweep,
 } from '../experiment/index.js';
@@ -23,7 +26,7 @@ import {
   dataOption,
   eagerOption,
   jsonOption,
-  labOf,
+  labsOf,
   profileOption,
   runsOption,
 } from './options.js';
@@ -60,42 +63,56 @@ Examples:
     )
     .action(async (options: ReproduceOptions) => {
       const began = performance.now();
-      const lab = await labOf(options, { standIn: true });
-      process.stderr.write(`${describeLab(lab)}\n`);
-      await runGrid(lab);
-      const [sweep, cells] = [await thresholdSweep(lab), await lowBitSweep(lab)];
-      const description = describeLab(lab);
-      if (!options.json) process.stdout.write(resultText(sweep, cells));
-      const pages = options.notebooks ? await runNotebooks(lab, options) : [];
+      const labs = await labsOf(options);
+      const descriptions = [describeLab(labs.cifar), describeLab(labs.imagenet)];
+      process.stderr.write(`${descriptions.join('\n')}\n`);
+      await runAll(labs);
+      const [sweep, cells] = [await thresholdSweep(labs.cifar), await lowBitSweep(labs.cifar)];
+      const claims = await claimsBoard(labs);
+      if (!options.json) process.stdout.write(resultText(sweep, cells, claims));
+      const pages = options.notebooks ? await runNotebooks(labs, options) : [];
       const report = join(resolve(options.report), 'index.html');
-      await writeFileAtomic(report, overviewPage({ description, pages, sweep, cells }));
+      await writeFileAtomic(report, overviewPage({ description: descriptions[0]!, pages, sweep, cells }));
+      if (options.write) await shipResults(labs);
       const seconds = (performance.now() - began) / 1000;
       print(
-        { profile: lab.profile.name, seconds, report, sweep, cells },
+        { profile: labs.cifar.profile.name, seconds, report, sweep, cells, claims },
         `Done in ${formatDuration(seconds)}. The report: ${report}`,
         options.json,
       );
     });
 }
 
-/** Asks for every run of the grid, and says how many there are and how long the rest will take. */
-async function runGrid(lab: Lab): Promise<void> {
-  const configs = gridConfigs(lab);
+/** Asks for every run of both labs, and says how many there are and how long it has taken. */
+async function runAll(labs: Labs): Promise<void> {
+  const jobs = mainJob(labs);
   const began = performance.now();
   let computed = 0;
-  for (const [i, config] of configs.entries()) {
+  for (const [i, { lab, config }] of jobs.entries()) {
     const { from } = await run(config, lab);
     if (from !== 'computed') continue;
     computed++;
     const elapsed = formatDuration((performance.now() - began) / 1000);
-    process.stderr.write(`[${i + 1}/${configs.length}] ${describeConfig(config)} · ${elapsed} so far\n`);
+    process.stderr.write(`[${i + 1}/${jobs.length}] ${describeConfig(config)} · ${elapsed} so far\n`);
   }
   process.stderr.write(
-    `${configs.length} runs: ${computed} computed, ${configs.length - computed} from the store\n`,
+    `${jobs.length} runs: ${computed} computed, ${jobs.length - computed} from the store\n`,
   );
 }
 
-function resultText(sweep: readonly ThresholdPoint[], cells: readonly LowBitPoint[]): string {
+/** Puts the small results of both labs where they ship with the project, in place of what was there of the profile. */
+async function shipResults(labs: Labs): Promise<void> {
+  for (const { lab, config } of mainJob(labs)) {
+    const { hash } = await run(config, lab);
+    await lab.store.export(hash, shippedFolder());
+  }
+}
+
+function resultText(
+  sweep: readonly ThresholdPoint[],
+  cells: readonly LowBitPoint[],
+  claims: readonly Claim[],
+): string {
   return [
     '',
     'Accuracy over s, uniform PTQ (figure 7a)',
@@ -104,12 +121,21 @@ function resultText(sweep: readonly ThresholdPoint[], cells: readonly LowBitPoin
     'Low bits: accuracy by method and s (table 5)',
     tableText(lowBitRows(cells)),
     '',
+    'The claims of the paper on these runs',
+    ...claims.map(
+      ({ id, statement, verdict, evidence }) =>
+        `${id} ${verdict.toUpperCase()} · ${statement}\n    ${evidence}`,
+    ),
+    '',
     '',
   ].join('\n');
 }
 
 /** Executes the project's notebooks into the report folder. Returns the pages' names and titles. */
-async function runNotebooks(lab: Lab, { report, write, data, runs }: ReproduceOptions): Promise<string[]> {
+async function runNotebooks(
+  { cifar }: Labs,
+  { report, write, data, runs }: ReproduceOptions,
+): Promise<string[]> {
   const folder = resolve('notebooks');
   check(
     existsSync(folder),
@@ -124,7 +150,8 @@ async function runNotebooks(lab: Lab, { report, write, data, runs }: ReproduceOp
       write: write ?? false,
       html: resolve(report),
       env: {
-        ...kernelEnvironment(lab.profile.name),
+        ...kernelEnvironment(cifar.profile.name),
+        OABN_SHIPPED: '0',
         ...(runs !== undefined && { OABN_RUNS_DIR: resolve(runs) }),
         ...(data !== undefined && existsSync(data) && { OABN_DATA_DIR: resolve(data) }),
       },

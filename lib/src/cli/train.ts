@@ -64,7 +64,7 @@ Examples:
         training: trainingOf(lab.profile.pretraining, options),
         ...(arch && { arch: { ...arch, classes: lab.train.classes.length } }),
       });
-      const stored = await run(config, lab);
+      const stored = await run(config, lab, { files: true });
       const { accuracy, images } = stored.result;
       const network = await deliver(join(stored.folder, stored.result.network), options.output);
       print(
@@ -103,6 +103,7 @@ export function addFinetune(program: Command): void {
       const stored = await run(
         finetuneConfig(lab, source, wholeNumber('--bits', options.bits), weights, { training }),
         lab,
+        { files: true },
       );
       const { accuracy, images, stateSize } = stored.result;
       const network = await deliver(join(stored.folder, stored.result.network), options.output);

@@ -8,3 +8,14 @@ export {
   type CompileStats,
 } from './compile.js';
 export { nativeMemory, releaseFreeBuffers } from './nativeBackend.js';
+export { openOnnxModel, type OnnxModel } from './onnx/modelFile.js';
+export {
+  elementTypes,
+  encodeModel,
+  type ModelOptions,
+  type OnnxAttribute,
+  type OnnxGraph,
+  type OnnxNode,
+  type OnnxTensor,
+  type OnnxValueInfo,
+} from './onnx/proto.js';

@@ -58,10 +58,12 @@ export function datasetOf(head: DatasetHead, render: Render, blocks?: readonly n
       return make(Uint32Array.from(rows), plain, 0);
     },
     batches(options = {}) {
-      const { batchSize = 128, seed = 0, epoch = 0, startBatch = 0, prefetch = 2, limit } = options;
+      const { batchSize = 128, seed = 0, epoch = 0, startBatch = 0, prefetch = 2, limit, skip = 0 } = options;
       checkCount('startBatch', startBatch, 0);
       checkCount('prefetch', prefetch, 0);
       if (limit !== undefined) checkCount('limit', limit, 1);
+      checkCount('skip', skip, 0);
+      check(skip < head.size, `skip must be less than the ${head.size} images of ${head.name}, got ${skip}`);
       const count = batchCount(head.size, options);
       const order = epochOrder(head.labels, options, blocks);
       const view = { augmentation: augmentationIn(options, head), seed, epoch };

@@ -54,6 +54,8 @@ export interface BatchOptions {
   readonly augment?: boolean | Augmentation;
   /** Use only this many images: the first of a fixed class-balanced order, the same for every seed. */
   readonly limit?: number;
+  /** Of that order, leave out the first so many; default 0. */
+  readonly skip?: number;
   /** Begin with this batch, as if those before it had been read, default 0. */
   readonly startBatch?: number;
   /** Leave out a last batch that is not full, default false. */

@@ -145,6 +145,8 @@ function headOf(
   checksum: string,
 ): DatasetHead {
   const { name, split, classes, labels, side } = known;
+  // The subset that stands in for ImageNet-1k says so wherever its name shows.
+  const title = name === 'imagenet50' ? 'ImageNet stand-in' : 'ImageNet';
   return {
     name,
     split,
@@ -156,7 +158,7 @@ function headOf(
     made: false,
     labels,
     provenance: {
-      dataset: `ImageNet, ${classes.length} classes, ${side}×${side}`,
+      dataset: `${title}: ${classes.length} classes at ${side}×${side}`,
       source,
       checksum,
       note: '',

@@ -32,6 +32,8 @@ export interface OpenOptions {
   readonly split?: Split;
   /** The data folder, or one that holds `cifar10/`, `imagenet/` …; default the environment's `OABN_DATA_DIR`. */
   readonly data?: string;
+  /** May the made set stand in for ImageNet where it is not there? Default false. */
+  readonly standIn?: boolean;
   /** May CIFAR-10 be downloaded? Default: only when no folder is named. `true` downloads into the named folder. */
   readonly download?: boolean;
   /** Side of ImageNet's images, default 224, or their own when they are small. */
@@ -73,11 +75,14 @@ export async function openDataset(options: OpenOptions = {}): Promise<Dataset> {
     case 'imagenet':
     case 'imagenet50': {
       const folder = namedFolder(options);
-      check(
-        folder !== undefined,
-        `${name} cannot be downloaded: name the folder that holds it by --data or OABN_DATA_DIR`,
-      );
-      return openImagenet(await findImagenet(folder, name, split), {
+      const found = folder === undefined ? undefined : await findImagenet(folder, name, split);
+      if (!found) {
+        const reason = await whyNoImagenet(folder, name);
+        check(options.standIn, reason);
+        (options.warn ?? console.warn)(imagenetStandInMessage(name, reason));
+        return madeDataset({ ...options.made, split });
+      }
+      return openImagenet(found, {
         name,
         split,
         ...context(options),
@@ -168,12 +173,16 @@ async function findImagenet(folder: string, name: 'imagenet' | 'imagenet50', spl
       other ??= found;
     }
   }
-  check(
-    other !== undefined,
-    `${folder} holds no ${name}: expected train/ and val/ with class folders, or train-….parquet, in it or in its ` +
-      `folder ${places[name][0]!}, found ${await inventory(folder)}`,
-  );
   return other;
+}
+
+async function whyNoImagenet(folder: string | undefined, name: 'imagenet' | 'imagenet50'): Promise<string> {
+  if (folder === undefined)
+    return `${name} cannot be downloaded: name the folder that holds it by --data or OABN_DATA_DIR`;
+  return (
+    `${folder} holds no ${name}: expected train/ and val/ with class folders, or train-….parquet, in it or in its ` +
+    `folder ${places[name][0]!}, found ${await inventory(folder)}`
+  );
 }
 
 /** The folder that the user named. @throws UserError when there is no such folder. */
@@ -197,6 +206,9 @@ async function inventory(folder: string): Promise<string> {
   if (names.length === 0) return 'nothing';
   return names.slice(0, 8).join(', ') + (names.length > 8 ? ` and ${names.length - 8} more` : '');
 }
+
+const imagenetStandInMessage = (name: string, reason: string): string =>
+  `MADE DATA in place of ${name}: drawn shapes, whose accuracies say nothing about photographs. ${reason}.`;
 
 const standInMessage = (error: unknown): string =>
   [

@@ -43,15 +43,16 @@ export function balancedSubset(labels: Int32Array, n: number, seed: number): Uin
  */
 export function epochOrder(
   labels: Int32Array,
-  { seed = 0, epoch = 0, shuffle = false, limit }: BatchOptions,
+  { seed = 0, epoch = 0, shuffle = false, limit, skip = 0 }: BatchOptions,
   blocks?: readonly number[],
 ): Uint32Array {
   checkCount('seed', seed, 0);
   checkCount('epoch', epoch, 0);
+  const end = Math.min(labels.length, skip + (limit ?? labels.length));
   const rows =
-    limit === undefined || limit >= labels.length
+    skip === 0 && end === labels.length
       ? Uint32Array.from(labels.keys())
-      : balancedSubset(labels, limit, SUBSET_SEED).sort();
+      : balancedSubset(labels, end, SUBSET_SEED).slice(skip).sort();
   if (!shuffle) return rows;
   const generator = random(seed, 'shuffle', epoch);
   const permuted = (part: Uint32Array): Uint32Array =>
@@ -70,10 +71,10 @@ export function epochOrder(
 /** How many batches an epoch has with these options, counted from batch 0. */
 export function batchCount(
   size: number,
-  { batchSize = 128, limit, dropLast = false }: BatchOptions = {},
+  { batchSize = 128, limit, skip = 0, dropLast = false }: BatchOptions = {},
 ): number {
   checkCount('batchSize', batchSize, 1);
-  const images = Math.min(size, limit ?? size) / batchSize;
+  const images = Math.min(size - skip, limit ?? size) / batchSize;
   return dropLast ? Math.floor(images) : Math.ceil(images);
 }
 

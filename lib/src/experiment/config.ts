@@ -4,8 +4,17 @@
  */
 import { check, UserError } from '../base/index.js';
 import { type Architecture, normalizeArchitecture } from '../model/index.js';
-import { checkScheme, type QuantizationScheme } from '../quantize/index.js';
-import type { ClusterOptions, Schedule, StepOptions } from '../train/index.js';
+import {
+  normalizeActivations,
+  normalizeCluster,
+  normalizeScheme,
+  normalizeUniform,
+  type PtqMethodName,
+  ptqMethodTitle,
+  type QuantizationScheme,
+  type WeightMethod,
+} from '../quantize/index.js';
+import { mergeStatistics, type QuantizerOptions, type Schedule, type StepOptions } from '../train/index.js';
 
 export interface DataConfig {
   readonly name: string;
@@ -13,6 +22,8 @@ export interface DataConfig {
   readonly checksum: string;
   /** Images that accuracy is measured on: the first of a fixed class-balanced order; `null` is all. */
   readonly testImages: number | null;
+  /** Where in that order they begin; default 0. Images that a search looked at are left to the search. */
+  readonly firstTestImage?: number;
 }
 
 /** What pretraining and fine-tuning share. */
@@ -49,18 +60,19 @@ export interface PtqConfig {
   readonly kind: 'ptq';
   readonly source: NetworkSource;
   readonly scheme: QuantizationScheme;
-  /** Training images for min–max calibration of the activations. */
+  /** Default `minMax`, the paper's own. */
+  readonly method?: PtqMethodName;
+  /** Training images for calibration and reconstruction. */
   readonly calibrationImages: number;
 }
 
-/** Quantization-aware fine-tuning of a pretrained, merged network: uniform QAT or ClusterQAT, by the scheme. */
-export interface FinetuneConfig {
+/** Quantization-aware fine-tuning of a pretrained network, once merged: uniform QAT or ClusterQAT, by the scheme. */
+export interface FinetuneConfig extends QuantizerOptions {
   readonly kind: 'finetune';
   readonly source: NetworkSource;
   readonly scheme: QuantizationScheme;
   readonly calibrationImages: number;
   readonly training: TrainingConfig;
-  readonly cluster?: ClusterOptions;
 }
 
 export type RunConfig = PretrainConfig | PtqConfig | FinetuneConfig;
@@ -75,18 +87,65 @@ export function normalizeConfig<C extends RunConfig>(config: C): C {
         training: checkTraining(config.training),
       };
     case 'ptq':
-      checkScheme(config.scheme);
       checkCalibration(config.calibrationImages);
-      return { ...config, source: normalizeSource(config.source) };
+      return normalizePtq(config) as C & PtqConfig;
     case 'finetune':
-      checkScheme(config.scheme);
       checkCalibration(config.calibrationImages);
-      return { ...config, source: normalizeSource(config.source), training: checkTraining(config.training) };
+      return normalizeFinetune(config) as C & FinetuneConfig;
     default:
       throw new UserError(
         `Unknown kind of run: ${JSON.stringify((config satisfies never as RunConfig).kind)}`,
       );
   }
+}
+
+function normalizePtq({ method = 'minMax', ...config }: PtqConfig): PtqConfig {
+  ptqMethodTitle(method); // throws for an unknown one
+  return {
+    ...config,
+    source: normalizeSource(config.source),
+    scheme: normalizeScheme(config.scheme),
+    ...(method !== 'minMax' && { method }),
+  };
+}
+
+function normalizeFinetune(config: FinetuneConfig): FinetuneConfig {
+  const { kind, source, scheme, calibrationImages, training } = config;
+  return {
+    kind,
+    source: normalizeSource(source),
+    scheme: normalizeScheme(scheme),
+    calibrationImages,
+    training: checkTraining(training),
+    ...normalizeQuantizers(config, scheme.weights),
+  };
+}
+
+/** Defaults left out, and what the kind of weights has no use for. */
+function normalizeQuantizers(options: QuantizerOptions, weights: WeightMethod): QuantizerOptions {
+  const {
+    through = 'merged',
+    statistics = 'running',
+    cluster = {},
+    uniform = {},
+    activations = {},
+  } = options;
+  check(
+    through === 'merged' || through === 'branches',
+    `through must be "merged" or "branches", got ${JSON.stringify(through)}`,
+  );
+  check(
+    mergeStatistics.includes(statistics),
+    `statistics must be one of ${mergeStatistics.join(', ')}, got ${JSON.stringify(statistics)}`,
+  );
+  const ofWeights =
+    weights === 'kmeans' ? { cluster: normalizeCluster(cluster) } : { uniform: normalizeUniform(uniform) };
+  const members = { ...ofWeights, activations: normalizeActivations(activations) };
+  return {
+    ...(through === 'branches' && { through }),
+    ...(through === 'branches' && statistics !== 'running' && { statistics }),
+    ...Object.fromEntries(Object.entries(members).filter(([, member]) => Object.keys(member).length > 0)),
+  };
 }
 
 function normalizeSource(source: NetworkSource): NetworkSource {
@@ -106,12 +165,13 @@ export function describeConfig(config: RunConfig): string {
   const s = thresholdOf(source.arch);
   const origin =
     source.kind === 'pretrain' ? `seed ${source.training.seed}` : `file ${source.sha256.slice(0, 8)}`;
-  const network = `${s === Infinity ? 'BN' : `OABN s=${s}`} ${origin}`;
+  const plain = source.arch.block === 'qarepvgg' ? 'QARepVGG' : 'BN';
+  const network = `${s === Infinity ? plain : `OABN s=${s}`} ${origin}`;
   switch (config.kind) {
     case 'pretrain':
       return `train ${network}`;
     case 'ptq':
-      return `${config.scheme.bits}-bit ${config.scheme.weights} PTQ, ${network}`;
+      return `${config.scheme.bits}-bit ${config.scheme.weights} PTQ (${ptqMethodTitle(config.method)}), ${network}`;
     case 'finetune':
       return `${config.scheme.bits}-bit ${config.scheme.weights === 'uniform' ? 'uniform QAT' : 'ClusterQAT'}, ${network}`;
     default:

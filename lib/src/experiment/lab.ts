@@ -7,7 +7,8 @@ import { type BackendInfo, useBackend } from '../backend/index.js';
 import { fileDigest, type Progress, projectFolder, silent } from '../base/index.js';
 import { compileEngine } from '../compile/index.js';
 import { type Dataset, type DatasetName, openDatasets } from '../data/index.js';
-import { type Architecture, loadNetwork } from '../model/index.js';
+import { type Architecture, loadNetwork, type Oabn } from '../model/index.js';
+import type { QuantizerOptions } from '../train/index.js';
 import { compiledCache, type CompiledCache } from './compiledCache.js';
 import type {
   CheckpointSource,
@@ -18,7 +19,8 @@ import type {
   RunConfig,
   TrainingConfig,
 } from './config.js';
-import { type Profile, profileNamed, withThreshold } from './profiles.js';
+import type { QuantizerOptions } from '../train/index.js';
+import { onImagenet, type Profile, profileNamed, withThreshold } from './profiles.js';
 import { openStore, type RunContext, type Store, type StoredRun } from './store/index.js';
 
 export interface LabOptions {
@@ -30,6 +32,11 @@ export interface LabOptions {
   readonly data?: string;
   /** The folder of the runs; default `runsFolder()`. */
   readonly runs?: string;
+  /**
+   * Whether results that ship with the project answer for runs whose networks are not needed; default true, unless
+   * `OABN_SHIPPED=0`. They are of the same configuration and the same images, or they are not used.
+   */
+  readonly shipped?: boolean;
   /** Where progress goes; default nowhere. */
   readonly progress?: Progress;
   /** Run step by step in tfjs instead of compiling; default false. */
@@ -47,7 +54,12 @@ export interface Lab {
   readonly store: Store;
   /** SHA-256 → path of the checkpoints from elsewhere that were opened here. */
   readonly checkpoints: Map<string, string>;
-  request<R>(config: RunConfig, execute: (context: RunContext) => Promise<R>): Promise<StoredRun<R>>;
+  /** A run from the store, or executed. `files`: its files are needed, so a shipped result will not do. */
+  request<R>(
+    config: RunConfig,
+    execute: (context: RunContext) => Promise<R>,
+    options?: { files?: boolean },
+  ): Promise<StoredRun<R>>;
   /** Steps and networks compiled so far. */
   readonly compiled: CompiledCache;
 }
@@ -55,17 +67,21 @@ export interface Lab {
 /** Opens the data and the store. @throws UserError when the data is broken; says so when it falls back to made data. */
 export async function openLab(options: LabOptions = {}): Promise<Lab> {
   const { progress = silent, eager = false, signal } = options;
-  const named = options.profile ?? process.env.OABN_PROFILE ?? 'quick';
-  const profile = typeof named === 'string' ? profileNamed(named) : named;
+  const profile = resolveProfile(options.profile);
   const { notice = (message: string) => process.stderr.write(`${message}\n`) } = options;
   const backend = await useBackend(undefined, notice);
   const { train, test } = await openDatasets({
     name: options.dataset ?? profile.data.name,
     progress,
     warn: notice,
+    standIn: true,
     ...(options.data !== undefined && { data: options.data }),
   });
-  const store = openStore(options.runs ?? runsFolder(), { notice });
+  const shipped = options.shipped ?? process.env.OABN_SHIPPED !== '0';
+  const store = openStore(options.runs ?? runsFolder(), {
+    notice,
+    ...(shipped && { shipped: shippedFolder() }),
+  });
   const provenance = {
     dataset: train.provenance,
     backend: await engineName(backend, eager),
@@ -78,8 +94,9 @@ export async function openLab(options: LabOptions = {}): Promise<Lab> {
     test,
     store,
     checkpoints: new Map(),
-    request: (config, execute) =>
+    request: (config, execute, { files = false } = {}) =>
       store.request(config, execute, {
+        shipped: !files,
         progress,
         provenance: { ...provenance, ...seedOf(config) },
         ...(signal && { signal }),
@@ -88,9 +105,35 @@ export async function openLab(options: LabOptions = {}): Promise<Lab> {
   };
 }
 
+/** The two sides of the article's experiments. */
+export interface Labs {
+  readonly cifar: Lab;
+  readonly imagenet: Lab;
+}
+
+/** A profile's lab and that of its ImageNet side, where made images stand in for what is not there, and say so. */
+export async function openLabs(options: Omit<LabOptions, 'dataset'> = {}): Promise<Labs> {
+  const cifar = await openLab(options);
+  return { cifar, imagenet: await openImagenetLab(options) };
+}
+
+/** The lab of ImageNet's side of a profile. */
+export async function openImagenetLab(options: Omit<LabOptions, 'dataset'> = {}): Promise<Lab> {
+  return await openLab({ ...options, profile: onImagenet(resolveProfile(options.profile)) });
+}
+
+function resolveProfile(named: Profile | string = process.env.OABN_PROFILE || 'quick'): Profile {
+  return typeof named === 'string' ? profileNamed(named) : named;
+}
+
 /** `OABN_RUNS_DIR`, or `runs` in the project's folder: the same for a command and for a notebook in a folder below. */
 export function runsFolder(): string {
   return process.env.OABN_RUNS_DIR || join(projectFolder(), 'runs');
+}
+
+/** Where the results are that ship with the project. */
+export function shippedFolder(): string {
+  return join(projectFolder(), 'data', 'results', 'runs');
 }
 
 function seedOf(config: RunConfig): { seed?: number } {
@@ -121,13 +164,21 @@ export function pretrainConfig(
     threshold,
     seed,
     arch,
+    oabn,
     training,
-  }: { threshold: number; seed: number; arch?: Architecture; training?: Partial<TrainingConfig> },
+  }: {
+    threshold: number;
+    seed: number;
+    arch?: Architecture;
+    /** Options of OABN beside its threshold. */
+    oabn?: Omit<Oabn, 'threshold'>;
+    training?: Partial<TrainingConfig>;
+  },
 ): PretrainConfig {
   return {
     kind: 'pretrain',
     data: lab.data,
-    arch: withThreshold(arch ?? lab.profile.arch, threshold),
+    arch: withThreshold(arch ?? lab.profile.arch, threshold, oabn),
     training: { ...lab.profile.pretraining, seed, ...training },
   };
 }
@@ -142,23 +193,30 @@ export function ptqConfig(
   return { kind: 'ptq', source, scheme: { bits, weights }, calibrationImages: lab.profile.calibrationImages };
 }
 
+/** What an ablation changes of a fine-tuning run: single training settings, members of the scheme, quantizers. */
+export interface FinetuneChanges extends QuantizerOptions {
+  readonly training?: Partial<TrainingConfig>;
+  readonly scheme?: Partial<Omit<FinetuneConfig['scheme'], 'bits' | 'weights'>>;
+}
+
 /** The configuration of quantization-aware fine-tuning of `source` to `bits` bits: `uniform` QAT or, by `kmeans`, ClusterQAT. */
 export function finetuneConfig(
   lab: Lab,
   source: FinetuneConfig['source'],
   bits: number,
   weights: FinetuneConfig['scheme']['weights'],
-  changes: { training?: Partial<TrainingConfig>; cluster?: FinetuneConfig['cluster'] } = {},
+  changes: FinetuneChanges = {},
 ): FinetuneConfig {
   const { calibrationImages, finetuning } = lab.profile;
+  const { training, scheme, ...quantizers } = changes;
   const seed = source.kind === 'pretrain' ? source.training.seed : 0;
   return {
     kind: 'finetune',
     source,
-    scheme: { bits, weights },
     calibrationImages,
-    training: { ...finetuning[weights], seed, ...changes.training },
-    ...(changes.cluster && { cluster: changes.cluster }),
+    ...quantizers,
+    scheme: { bits, weights, ...scheme },
+    training: { ...finetuning[weights], seed, ...training },
   };
 }
 

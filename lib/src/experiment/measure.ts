@@ -1,7 +1,14 @@
 /** The accuracy of a merged network, quantized or not, on a lab's test images. */
-import { tf } from '../backend/index.js';
-import { canonicalJson } from '../base/index.js';
-import { type Architecture, type StateDict, type Tensors, toVariables } from '../model/index.js';
+import { tf, useBackend } from '../backend/index.js';
+import { canonicalJson, silent } from '../base/index.js';
+import { openDataset } from '../data/index.js';
+import {
+  type Architecture,
+  quantizedBlocks,
+  type StateDict,
+  type Tensors,
+  toVariables,
+} from '../model/index.js';
 import {
   activationBitsOf,
   type EngineRanges,
@@ -9,7 +16,32 @@ import {
   type QuantizedNetwork,
 } from '../quantize/index.js';
 import { type Accuracy, evaluate } from '../train/index.js';
-import type { Lab } from './lab.js';
+import { compiledCache } from './compiledCache.js';
+import type { DataConfig } from './config.js';
+import type { Lab, LabOptions } from './lab.js';
+import { profileNamed } from './profiles.js';
+
+/** What accuracy is measured on and with: a lab, or test images without the training images beside them. */
+export type TestBench = Pick<Lab, 'test' | 'compiled'>;
+
+/** Opens the test images alone, for measuring networks that exist. @throws UserError as `openLab` */
+export async function openTestBench(
+  options: Pick<LabOptions, 'profile' | 'dataset' | 'data' | 'progress' | 'eager' | 'notice'> = {},
+): Promise<TestBench> {
+  const { progress = silent, eager = false, data } = options;
+  const named = options.profile ?? process.env.OABN_PROFILE ?? 'quick';
+  const profile = typeof named === 'string' ? profileNamed(named) : named;
+  const { notice = (message: string) => process.stderr.write(`${message}\n`) } = options;
+  await useBackend(undefined, notice);
+  const test = await openDataset({
+    name: options.dataset ?? profile.data.name,
+    split: 'test',
+    progress,
+    warn: notice,
+    ...(data !== undefined && { data }),
+  });
+  return { test, compiled: compiledCache({ eager }) };
+}
 
 export interface MeasuredNetwork {
   readonly arch: Architecture;
@@ -18,23 +50,25 @@ export interface MeasuredNetwork {
   readonly quantization?: Pick<QuantizedNetwork, 'scheme' | 'activations'>;
 }
 
-/** Images in one evaluation batch. */
-const batchSize = 200;
+/** Images in one evaluation batch: fewer where they are large, so that their activations take about as much memory. */
+export function evaluationBatch(side: number): number {
+  return side <= 64 ? 200 : Math.max(1, Math.floor((200 * 64 ** 2) / side ** 2));
+}
 
-/** Accuracy over the first `limit` test images of the fixed class-balanced order; `null` is all of them. */
+/** Accuracy over `testImages` test images of the fixed class-balanced order, from `firstTestImage` on. */
 export async function measureAccuracy(
-  lab: Lab,
+  lab: TestBench,
   network: MeasuredNetwork,
-  limit: number | null,
+  { testImages, firstTestImage = 0 }: Pick<DataConfig, 'testImages' | 'firstTestImage'>,
 ): Promise<Accuracy> {
+  const batchSize = evaluationBatch(lab.test.imageShape[0]);
   const { params } = toVariables(network.stateDict);
   const ranges = rangeTensors(network.quantization);
-  const images = limit === null ? lab.test.size : Math.min(limit, lab.test.size);
   const example = { params, ranges, images: tf.zeros<tf.Rank.R4>([batchSize, ...lab.test.imageShape]) };
   const logitsOf = await lab.compiled.get(cacheKey(network), () => logitsFunction(network), [example]);
   tf.dispose(example.images);
   try {
-    const batches = lab.test.batches({ batchSize, limit: images });
+    const batches = lab.test.batches({ batchSize, limit: testImages ?? lab.test.size, skip: firstTestImage });
     return await evaluate(
       (x) => logitsOf({ params, ranges, images: x }),
       batches,
@@ -61,7 +95,9 @@ function logitsFunction({ arch, quantization }: MeasuredNetwork): (input: Logits
 /** Networks that differ in their numbers alone share one compiled function. */
 function cacheKey({ arch, quantization }: MeasuredNetwork): string {
   const { widths, depths, strides, classes } = arch;
-  const bits = quantization ? (activationBitsOf(quantization.scheme) ?? null) : null;
+  const bits = quantizedBlocks(arch).map(({ name }) =>
+    quantization ? (activationBitsOf(quantization.scheme, name) ?? null) : null,
+  );
   return canonicalJson({ kind: 'logits', widths, depths, strides, classes, bits });
 }
 

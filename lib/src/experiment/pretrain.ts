@@ -29,6 +29,6 @@ export async function executePretrain(
   disposeState(state);
   await saveNetwork(join(context.folder, networkFile), { arch, stateDict, form: 'training' });
   const merged = mergeNetwork(arch, stateDict);
-  const accuracy = await measureAccuracy(lab, { arch, stateDict: merged }, config.data.testImages);
+  const accuracy = await measureAccuracy(lab, { arch, stateDict: merged }, config.data);
   return { ...accuracy, epochs, outliers: analyzeOutliers(arch, stateDict), network: networkFile };
 }

@@ -1,17 +1,27 @@
 /** Executes the runs that quantize a `merged` network: post-training quantization and quantization-aware fine-tuning. */
 import { join } from 'node:path';
+import { check } from '../base/index.js';
 import { takeCalibration } from '../data/index.js';
-import { type StateDict, toStateDict } from '../model/index.js';
+import { mergeNetwork } from '../merge/index.js';
+import { type Network, type StateDict, toStateDict } from '../model/index.js';
 import {
   type ActivationRanges,
   calibrate,
+  calibrateMse,
   type QuantizedNetwork,
-  quantizeNetwork,
+  ptqMethods,
+  clusterDefaults,
   saveQuantizedNetwork,
-  stateSize,
+  storedStates,
 } from '../quantize/index.js';
-import { disposeState, finetunedNetwork, finetuneState, finetuneSteps } from '../train/index.js';
-import type { DataConfig, FinetuneConfig, NetworkSource, PtqConfig } from './config.js';
+import {
+  disposeState,
+  finetunedNetwork,
+  finetuneState,
+  finetuneSteps,
+  type QuantizerOptions,
+} from '../train/index.js';
+import type { DataConfig, FinetuneConfig, PtqConfig } from './config.js';
 import type { Lab } from './lab.js';
 import { measureAccuracy } from './measure.js';
 import { networkFile } from './pretrain.js';
@@ -25,33 +35,42 @@ export async function executePtq(
   lab: Lab,
   context: RunContext,
 ): Promise<QuantizedResult> {
-  const { source, scheme, calibrationImages } = config;
-  const ranges = await calibrateOn(lab, source, merged, calibrationImages);
-  return await finish(quantizeNetwork(source.arch, merged, ranges, scheme), source.data, lab, context);
+  const { source, scheme, method = 'minMax', calibrationImages } = config;
+  const network = await ptqMethods[method].quantize({
+    arch: source.arch,
+    merged,
+    scheme,
+    calibration: await takeCalibration(lab.train, calibrationImages, 0),
+    imageShape: lab.train.imageShape,
+    seed: 0,
+    progress: context.progress,
+    signal: context.signal,
+  });
+  return await finish(network, source.data, lab, context);
 }
 
 export async function executeFinetune(
   config: FinetuneConfig,
-  merged: StateDict,
+  source: Network,
   lab: Lab,
   context: RunContext,
 ): Promise<QuantizedResult> {
-  const { source, scheme, training, cluster, calibrationImages } = config;
-  const { arch } = source;
-  const ranges = await calibrateOn(lab, source, merged, calibrationImages);
-  const fresh = () => finetuneState(merged, ranges, scheme, arch, cluster);
-  const stepAt = finetuneSteps(arch, scheme, { ...training, ...(cluster && { cluster }) });
-  // Of the architecture and the cluster options, the step depends on these alone.
-  const { widths, depths, strides, classes } = arch;
-  const { update = 'lloyd', updateEvery = 1 } = cluster ?? {};
+  const { scheme, training, through, cluster } = config;
+  const { arch } = config.source;
+  const throughBranches = through === 'branches';
+  check(
+    !throughBranches || source.form === 'training',
+    'Fine-tuning through the branches needs a three-branch network, this one is merged; use through: "merged"',
+  );
+  const merged = source.form === 'merged' ? source.stateDict : mergeNetwork(arch, source.stateDict);
+  const begin = throughBranches ? source.stateDict : merged;
+  const ranges = await rangesOf(config, merged, lab);
+  const fresh = () => finetuneState(begin, ranges, scheme, arch, config);
+  const stepAt = finetuneSteps(arch, scheme, { ...training, ...quantizersOf(config) });
+  const { updateEvery } = { ...clusterDefaults, ...cluster };
   const steps = {
     at: stepAt,
-    keyAt: (index: number) =>
-      stepKey({ widths, depths, strides, classes }, training, {
-        scheme,
-        update,
-        moves: index % updateEvery === 0,
-      }),
+    keyAt: (index: number) => finetuneKey(config, index % updateEvery === 0),
   };
   const { state, epochs } = await trainRun(config, lab, context, fresh, steps);
   const network = finetunedNetwork(
@@ -59,19 +78,48 @@ export async function executeFinetune(
     scheme,
     await toStateDict(state.params),
     await toStateDict(state.buffers),
+    config,
   );
   disposeState(state);
-  return { ...(await finish(network, source.data, lab, context)), epochs };
+  return { ...(await finish(network, config.source.data, lab, context)), epochs };
 }
 
-async function calibrateOn(
-  lab: Lab,
-  source: NetworkSource,
+function quantizersOf({
+  through,
+  statistics,
+  cluster,
+  uniform,
+  activations,
+}: QuantizerOptions): QuantizerOptions {
+  return {
+    ...(through && { through }),
+    ...(statistics && { statistics }),
+    ...(cluster && { cluster }),
+    ...(uniform && { uniform }),
+    ...(activations && { activations }),
+  };
+}
+
+/** What the step's function depends on: merged, of the architecture the shapes alone; of the clusters not their start. */
+function finetuneKey(config: FinetuneConfig, moves: boolean): string {
+  const { source, scheme, training, through } = config;
+  const { widths, depths, strides, classes } = source.arch;
+  const { update, rate } = { ...clusterDefaults, ...config.cluster };
+  const arch = through === 'branches' ? source.arch : { widths, depths, strides, classes };
+  const quantizers = { ...quantizersOf(config), cluster: { update, rate } };
+  return stepKey(arch, training, { scheme, quantizers, moves });
+}
+
+/** Where the activations' ranges begin: min–max, or of least squared error where they do not follow the batches. */
+async function rangesOf(
+  { source, scheme, calibrationImages, activations }: FinetuneConfig,
   merged: StateDict,
-  images: number,
+  lab: Lab,
 ): Promise<ActivationRanges> {
-  const batch = await takeCalibration(lab.train, images, 0);
-  return await calibrate(source.arch, merged, [batch]);
+  const batch = await takeCalibration(lab.train, calibrationImages, 0);
+  return (activations?.range ?? 'moving') === 'moving'
+    ? await calibrate(source.arch, merged, [batch])
+    : await calibrateMse(source.arch, merged, batch, scheme);
 }
 
 async function finish(
@@ -85,7 +133,7 @@ async function finish(
   const accuracy = await measureAccuracy(
     lab,
     { arch, stateDict, quantization: { scheme, activations } },
-    data.testImages,
+    data,
   );
-  return { ...accuracy, stateSize: stateSize(arch, stateDict), network: networkFile };
+  return { ...accuracy, stateSize: storedStates(network), network: networkFile };
 }

@@ -20,8 +20,15 @@ import type { RunContext, StoredRun } from './store/index.js';
 
 export type ResultOf<C extends RunConfig> = C extends PretrainConfig ? PretrainResult : QuantizedResult;
 
-/** The result of `config` with its provenance. The same configuration gives the same result from the store. */
-export async function run<C extends RunConfig>(config: C, lab: Lab): Promise<StoredRun<ResultOf<C>>> {
+/**
+ * The result of `config` with its provenance. The same configuration gives the same result from the store, or from those
+ * that ship with the project, unless `files` says that the run's files are needed.
+ */
+export async function run<C extends RunConfig>(
+  config: C,
+  lab: Lab,
+  options: { files?: boolean } = {},
+): Promise<StoredRun<ResultOf<C>>> {
   const normal = normalizeConfig(config);
   const execute = async (context: RunContext): Promise<PretrainResult | QuantizedResult> => {
     switch (normal.kind) {
@@ -32,7 +39,7 @@ export async function run<C extends RunConfig>(config: C, lab: Lab): Promise<Sto
       case 'finetune':
         return executeFinetune(
           normal as FinetuneConfig,
-          await mergedSource(normal.source, lab),
+          await sourceNetwork(normal.source, lab),
           lab,
           context,
         );
@@ -40,21 +47,25 @@ export async function run<C extends RunConfig>(config: C, lab: Lab): Promise<Sto
         return normal satisfies never;
     }
   };
-  return (await lab.request(normal, execute)) as StoredRun<ResultOf<C>>;
+  return (await lab.request(normal, execute, options)) as StoredRun<ResultOf<C>>;
 }
 
 /** The three-branch network that a pretraining run ends with; the run is made if it is not there. */
 export async function trainedNetwork(config: PretrainConfig, lab: Lab): Promise<Network> {
-  const { folder, result } = await run(config, lab);
+  const { folder, result } = await run(config, lab, { files: true });
   return await loadNetwork(join(folder, result.network));
 }
 
-/** The merged network that a quantization run starts from. */
-async function mergedSource(source: NetworkSource, lab: Lab): Promise<StateDict> {
-  const { arch, stateDict, form } =
-    source.kind === 'pretrain'
-      ? await trainedNetwork(source, lab)
-      : await loadNetwork(openedCheckpoint(source, lab), source.arch);
+/** The network that a quantization run starts from, three-branch or merged. */
+async function sourceNetwork(source: NetworkSource, lab: Lab): Promise<Network> {
+  return source.kind === 'pretrain'
+    ? await trainedNetwork(source, lab)
+    : await loadNetwork(openedCheckpoint(source, lab), source.arch);
+}
+
+/** The network that a quantization run starts from, merged. */
+export async function mergedSource(source: NetworkSource, lab: Lab): Promise<StateDict> {
+  const { arch, stateDict, form } = await sourceNetwork(source, lab);
   return form === 'merged' ? stateDict : mergeNetwork(arch, stateDict);
 }
 

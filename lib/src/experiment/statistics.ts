@@ -44,3 +44,9 @@ export function formatPercent({ mean, sd, n }: Estimate): string {
   const text = (100 * mean).toFixed(1);
   return n > 1 ? `${text} ± ${(100 * sd).toFixed(1)}%` : `${text}%`;
 }
+
+/** «3.1 ± 0.4 points», or «3.1 points» for one value, of differences of accuracies in [−1, 1]; `signed` shows a plus. */
+export function formatPoints({ mean, sd, n }: Estimate, signed = false): string {
+  const text = `${signed && mean >= 0 ? '+' : ''}${(100 * mean).toFixed(1).replace('-', '−')}`;
+  return n > 1 ? `${text} ± ${(100 * sd).toFixed(1)} points` : `${text} points`;
+}

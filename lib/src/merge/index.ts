@@ -1,4 +1,5 @@
 /** From three branches to one 3×3 convolution, and what that does to the weights. */
 export * from './classes.js';
+export * from './differentiable.js';
 export * from './merge.js';
 export * from './outliers.js';

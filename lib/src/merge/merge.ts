@@ -5,6 +5,11 @@
  *     W[i,j,ky,kx] = r3_i·W3[i,j,ky,kx] + [ky=kx=1]·r1_i·W1[i,j] + [ky=kx=1][i=j]·r0_i
  *     b_i = Σ over branches (β_i − r_i·μ_i)
  *
+ * QARepVGG's block (arXiv 2212.01593, section 4) normalizes after the sum, with ratio r and μ, β there, and has no BN
+ * in the 1×1 and the identity branch, so r1_i = r0_i = r_i:
+ *
+ *     r3_i = r_i·γ3/√(σ3²+ε)      b_i = β_i + r_i·(β3_i − γ3/√(σ3²+ε)·μ3_i − μ_i)
+ *
  * Computed in double precision and rounded once.
  */
 import { check, type HostTensor } from '../base/index.js';
@@ -17,6 +22,8 @@ import {
   type Branch,
   convPrefix,
   get,
+  hostThreshold,
+  type NormalizedPlace,
   type StateDict,
 } from '../model/index.js';
 
@@ -24,7 +31,7 @@ import {
 export interface MergeParts {
   /** Each branch's share of the merged kernel, [out,in,3,3] in OIHW; absent branches are absent. */
   readonly kernels: Readonly<Partial<Record<Branch, Float64Array>>>;
-  /** Each branch's ratio r [out]; the identity's is the paper's r0. */
+  /** What each branch's weights are multiplied by, r [out]; the identity's is the paper's r0. */
   readonly ratios: Readonly<Partial<Record<Branch, Float64Array>>>;
   /** [out] */
   readonly bias: Float64Array;
@@ -34,12 +41,14 @@ export interface MergeParts {
 export function mergeParts(arch: Architecture, stateDict: StateDict, block: Block): MergeParts {
   const kernels: Partial<Record<Branch, Float64Array>> = {};
   const ratios: Partial<Record<Branch, Float64Array>> = {};
-  const bias = new Float64Array(block.outChannels);
+  const after = foldBatchNorm(arch, stateDict, block, 'sum');
+  const bias = after.shift.slice();
   for (const branch of block.branches) {
     const { ratio, shift } = foldBatchNorm(arch, stateDict, block, branch);
-    ratios[branch] = ratio;
-    kernels[branch] = branchKernel(stateDict, block, branch, ratio);
-    shift.forEach((value, i) => (bias[i]! += value));
+    const whole = ratio.map((r, i) => r * after.ratio[i]!);
+    ratios[branch] = whole;
+    kernels[branch] = branchKernel(stateDict, block, branch, whole);
+    shift.forEach((value, i) => (bias[i]! += value * after.ratio[i]!));
   }
   return { kernels, ratios, bias };
 }
@@ -78,18 +87,21 @@ export function mergeNetwork(arch: Architecture, stateDict: StateDict): StateDic
   return merged;
 }
 
-/** A branch's BN as a ratio r and a shift β − r·μ, both [out]. */
+/** The BN at a place of a block as a ratio r and a shift β − r·μ, both [out]; 1 and 0 where there is none. */
 function foldBatchNorm(
   arch: Architecture,
   stateDict: StateDict,
   block: Block,
-  branch: Branch,
+  place: NormalizedPlace,
 ): { ratio: Float64Array; shift: Float64Array } {
-  const of = (member: string): Float32Array =>
-    get(stateDict, `${block.name}.${bnPrefix[branch]}.${member}`).data;
+  const prefix = bnPrefix(block, place);
+  const { outChannels } = block;
+  if (prefix === undefined) {
+    return { ratio: new Float64Array(outChannels).fill(1), shift: new Float64Array(outChannels) };
+  }
+  const of = (member: string): Float32Array => get(stateDict, `${prefix}.${member}`).data;
   const [gamma, beta, mean, variance] = [of('weight'), of('bias'), of('running_mean'), of('running_var')];
-  const limited = arch.oabn && (arch.oabn.branches ?? ['identity']).includes(branch);
-  const s = limited ? arch.oabn.threshold : Infinity;
+  const s = hostThreshold(arch, stateDict, block, place);
   const ratio = Float64Array.from(gamma, (g, i) =>
     Math.min(s, Math.max(-s, g / Math.sqrt(variance[i]! + bnEpsilon))),
   );
@@ -97,16 +109,16 @@ function foldBatchNorm(
 }
 
 function branchKernel(stateDict: StateDict, block: Block, branch: Branch, ratio: Float64Array): Float64Array {
-  const { outChannels, inChannels, name } = block;
+  const { outChannels, inChannels } = block;
   const kernel = new Float64Array(outChannels * inChannels * 9);
   const centre = (i: number, j: number): number => (i * inChannels + j) * 9 + 4;
   switch (branch) {
     case '3x3': {
-      const { data } = get(stateDict, `${name}.${convPrefix[branch]}.weight`);
+      const { data } = get(stateDict, `${convPrefix(block, branch)}.weight`);
       return kernel.map((_, index) => data[index]! * ratio[Math.floor(index / (inChannels * 9))]!);
     }
     case '1x1': {
-      const { data } = get(stateDict, `${name}.${convPrefix[branch]}.weight`);
+      const { data } = get(stateDict, `${convPrefix(block, branch)}.weight`);
       for (let i = 0; i < outChannels; i++) {
         for (let j = 0; j < inChannels; j++) kernel[centre(i, j)] = data[i * inChannels + j]! * ratio[i]!;
       }

@@ -5,11 +5,29 @@
  * block sums up to three branches, `ReLU(BN(conv3×3(x)) + BN(conv1×1(x)) + BN(x))`; the identity branch exists
  * where the stride is 1 and the channels stay the same. With `branches: ['3x3']` the same description is an
  * ordinary VGG with batch normalization.
+ *
+ * QARepVGG (Chu et al., arXiv 2212.01593, section 4) has the same branches and other normalizations,
+ * `ReLU(BN(BN(conv3×3(x)) + conv1×1(x) + x))`: none on the 1×1 and identity branches, one after the sum.
  */
 import { check, UserError } from '../base/index.js';
 
 export const branchNames = ['3x3', '1x1', 'identity'] as const;
 export type Branch = (typeof branchNames)[number];
+
+/** Where a training-time block normalizes: in each branch, or in the 3×3 branch and after the sum. */
+export const blockKinds = ['repvgg', 'qarepvgg'] as const;
+export type BlockKind = (typeof blockKinds)[number];
+
+/** How a learned s is drawn towards 0, so that it does not simply grow until nothing is limited. */
+export interface ThresholdPull {
+  /** λ·s²/2 (`l2`, default, as PACT does it: arXiv 1805.06085, section 3.2) or λ·|s| (`l1`) in the loss of each s. */
+  readonly pull?: 'l2' | 'l1';
+  /** λ ≥ 0; default 5e-3. */
+  readonly coefficient?: number;
+}
+
+/** The default λ of a learned s: ten times the usual weight decay, for one s stands against a whole layer's loss. */
+export const thresholdPull = { pull: 'l2', coefficient: 5e-3 } as const satisfies ThresholdPull;
 
 /** OABN (paper, algorithm 1): limits γ/σ of the named branches to [−threshold, threshold] during training. */
 export interface Oabn {
@@ -19,6 +37,11 @@ export interface Oabn {
   readonly gradient?: 'clip' | 'straightThrough';
   /** The branches with OABN; default the identity alone, as in the paper. */
   readonly branches?: readonly Branch[];
+  /**
+   * Each limited BN learns its own s, a parameter `….threshold` that begins at `threshold`; default false: one fixed s
+   * for all. An ablation of ours, with the gradient of PACT.
+   */
+  readonly learned?: boolean | ThresholdPull;
 }
 
 export interface Architecture {
@@ -29,6 +52,8 @@ export interface Architecture {
   /** Stride of the first block of each stage. */
   readonly strides: readonly number[];
   readonly classes: number;
+  /** Default `repvgg`. */
+  readonly block?: BlockKind;
   /** The branches of a training-time block; default all three. */
   readonly branches?: readonly Branch[];
   /** Absent: plain BN everywhere. */
@@ -42,6 +67,7 @@ export interface Block {
   readonly inChannels: number;
   readonly outChannels: number;
   readonly stride: number;
+  readonly kind: BlockKind;
   readonly branches: readonly Branch[];
 }
 
@@ -67,33 +93,39 @@ export interface RepVGGOptions {
   readonly width?: number;
   readonly classes?: number;
   readonly strides?: readonly number[];
+  /** Overrules what the name says. */
+  readonly block?: BlockKind;
   readonly branches?: readonly Branch[];
   readonly oabn?: Oabn;
 }
 
 /**
- * A published RepVGG by name (`A0` or `RepVGG-A0`, …), for 10 classes of 32×32 images unless told otherwise.
+ * A published network by name, for 10 classes of 32×32 images unless told otherwise: `A0` or `RepVGG-A0`, …, and with
+ * QARepVGG's blocks `QA-A0` or `QARepVGG-A0`, ….
  * @throws UserError for an unknown name, with the known ones.
  */
 export function repvgg(name: string, options: RepVGGOptions = {}): Architecture {
-  const found = published[name.replace(/^repvgg[-_]?/i, '').toUpperCase()];
+  const [, qa, size = ''] = /^(qa[-_]?)?(?:repvgg[-_]?)?(.*)$/i.exec(name) ?? [];
+  const found = published[size.toUpperCase()];
   check(
     found,
     () =>
-      `Unknown network «${name}»; known are ${Object.keys(published).join(', ')}, or give widths, depths and strides as JSON`,
+      `Unknown network «${name}»; known are ${Object.keys(published).join(', ')}, the same with QA- before them, ` +
+      'or give widths, depths and strides as JSON',
   );
   const { width = 1, classes = 10, strides = cifarStrides, branches, oabn } = options;
+  const { block = qa ? 'qarepvgg' : 'repvgg' } = options;
   check(width > 0, `width must be > 0, got ${width}`);
   const scaled = (channels: number): number =>
     width === 1 ? channels : Math.ceil((channels * width) / 8) * 8;
   const { a, b, depths } = found;
   const widths = [Math.min(64, 64 * a), 64 * a, 128 * a, 256 * a, 512 * b].map(scaled);
-  return normalizeArchitecture({ widths, depths, strides, classes, branches, oabn });
+  return normalizeArchitecture({ widths, depths, strides, classes, block, branches, oabn });
 }
 
 /**
  * The network that `text` describes: a published name, optionally with a width factor (`A0@0.25`), or JSON with
- * widths, depths and strides. `classes` holds where the text names none.
+ * widths, depths, strides and, as members like these, `block`, `branches` and `oabn`. `classes` holds where the text names none.
  */
 export function parseArchitecture(text: string, classes = 10): Architecture {
   if (!text.trimStart().startsWith('{')) {
@@ -116,7 +148,7 @@ export function parseArchitecture(text: string, classes = 10): Architecture {
  * @throws UserError that names the member, its value and what it must be.
  */
 export function normalizeArchitecture(arch: Architecture): Architecture {
-  const { widths, depths, strides, classes, branches, oabn } = arch;
+  const { widths, depths, strides, classes, block, branches, oabn } = arch;
   const positive = (name: string, values: readonly number[]): void => {
     const good = Array.isArray(values) && values.every((n) => Number.isInteger(n) && n > 0);
     check(good, `${name} must be whole numbers > 0, got ${JSON.stringify(values)}`);
@@ -131,7 +163,12 @@ export function normalizeArchitecture(arch: Architecture): Architecture {
   check(depths[0] === 1, `depths[0] must be 1 (the stem is one block), got ${depths[0]}`);
   check(Number.isInteger(classes) && classes > 1, `classes must be a whole number > 1, got ${classes}`);
   const plain = { widths: [...widths], depths: [...depths], strides: [...strides], classes };
-  return { ...plain, ...normalizeBranches(branches), ...normalizeOabn(oabn) };
+  return {
+    ...plain,
+    ...normalizeBlock(block),
+    ...normalizeBranches(branches),
+    ...normalizeOabn(oabn, block),
+  };
 }
 
 /** The blocks from the input to the classifier. */
@@ -149,6 +186,7 @@ export function blocksOf(arch: Architecture): Block[] {
         inChannels,
         outChannels,
         stride,
+        kind: arch.block ?? 'repvgg',
         branches,
       });
       inChannels = outChannels;
@@ -162,6 +200,14 @@ export function quantizedBlocks(arch: Architecture): Block[] {
   return blocksOf(arch).slice(1);
 }
 
+function normalizeBlock(block: Architecture['block'] = 'repvgg'): Pick<Architecture, 'block'> {
+  check(
+    blockKinds.includes(block),
+    `block must be one of ${JSON.stringify(blockKinds)}, got ${JSON.stringify(block)}`,
+  );
+  return block === 'repvgg' ? {} : { block };
+}
+
 function normalizeBranches(branches: Architecture['branches']): Pick<Architecture, 'branches'> {
   if (branches === undefined) return {};
   checkBranches('branches', branches);
@@ -170,9 +216,9 @@ function normalizeBranches(branches: Architecture['branches']): Pick<Architectur
   return ordered.length === branchNames.length ? {} : { branches: ordered };
 }
 
-function normalizeOabn(oabn: Oabn | undefined): Pick<Architecture, 'oabn'> {
+function normalizeOabn(oabn: Oabn | undefined, block: Architecture['block']): Pick<Architecture, 'oabn'> {
   if (oabn === undefined) return {};
-  const { threshold, gradient = 'clip', branches = ['identity'] } = oabn;
+  const { threshold, gradient = 'clip', branches = ['identity'], learned = false } = oabn;
   check(threshold > 0, `s (oabn.threshold) must be > 0 or Infinity, got ${threshold}`);
   check(
     gradient === 'clip' || gradient === 'straightThrough',
@@ -180,11 +226,40 @@ function normalizeOabn(oabn: Oabn | undefined): Pick<Architecture, 'oabn'> {
   );
   checkBranches('oabn.branches', branches);
   if (threshold === Infinity) return {};
+  check(
+    block !== 'qarepvgg',
+    `OABN limits the BN of the identity branch, and a QARepVGG block has none there: leave out s = ${threshold}, or take RepVGG's blocks`,
+  );
   const ordered = branchNames.filter((branch) => branches.includes(branch));
   const paper = ordered.length === 1 && ordered[0] === 'identity';
   return {
-    oabn: { threshold, ...(gradient !== 'clip' && { gradient }), ...(!paper && { branches: ordered }) },
+    oabn: {
+      threshold,
+      ...(gradient !== 'clip' && { gradient }),
+      ...(!paper && { branches: ordered }),
+      ...normalizeLearned(learned),
+    },
   };
+}
+
+function normalizeLearned(learned: NonNullable<Oabn['learned']>): Pick<Oabn, 'learned'> {
+  if (learned === false) return {};
+  const { pull, coefficient } = pullOf(learned);
+  check(
+    pull === 'l2' || pull === 'l1',
+    `oabn.learned.pull must be "l2" or "l1", got ${JSON.stringify(pull)}`,
+  );
+  check(coefficient >= 0, `oabn.learned.coefficient must be ≥ 0, got ${coefficient}`);
+  const changes = {
+    ...(pull !== thresholdPull.pull && { pull }),
+    ...(coefficient !== thresholdPull.coefficient && { coefficient }),
+  };
+  return { learned: Object.keys(changes).length > 0 ? changes : true };
+}
+
+/** The pull of a learned s with its defaults. */
+export function pullOf(learned: NonNullable<Oabn['learned']>): Required<ThresholdPull> {
+  return { ...thresholdPull, ...(typeof learned === 'object' && learned) };
 }
 
 function checkBranches(name: string, branches: readonly Branch[]): void {

@@ -8,6 +8,9 @@
  * `straightThrough`):
  *
  *     ∂x = r̂·(∂y − ⟨∂y⟩) − m·r·x̂·⟨∂y·x̂⟩      ∂γ = m·Σ∂y·x̂      ∂β = Σ∂y
+ *
+ * A learned s, one for all channels, has the gradient of PACT's clipping level (arXiv 1805.06085, section 3.1), here
+ * on both sides: ∂s = Σ over the channels with |r| > s of sign(r)·Σ∂y·(x − μ).
  */
 import { tf } from '../backend/index.js';
 import type { Oabn } from './architecture.js';
@@ -24,12 +27,54 @@ export interface BatchNormResult {
   readonly variance: tf.Tensor1D;
 }
 
-type Limit = Pick<Oabn, 'threshold' | 'gradient'>;
+/** The limit of OABN, with a learned s as a scalar tensor. */
+export interface Limit extends Pick<Oabn, 'gradient'> {
+  readonly threshold: number | tf.Scalar;
+}
 
-/** γ/√(σ²+ε), limited to [−s, s] when `limit` is given. All [C]. */
+/** A learned s counts as at least this, wherever its gradient has taken it. */
+export const leastThreshold = 1e-3;
+
+/** γ/√(σ²+ε), limited to [−s, s] when `limit` is given, with the limit's gradient to γ, σ² and a learned s. All [C]. */
 export function normalizationRatio(gamma: tf.Tensor, variance: tf.Tensor, limit?: Limit): tf.Tensor {
   const ratio = tf.mul(gamma, tf.rsqrt(tf.add(variance, bnEpsilon)));
-  return limit ? tf.clipByValue(ratio, -limit.threshold, limit.threshold) : ratio;
+  if (!limit) return ratio;
+  const { limited, passes, side } = limitRatio(ratio, limit);
+  const clip = tf.customGrad((...inputs) => {
+    const save = inputs.at(-1) as unknown as tf.GradSaveFunc;
+    save([...(passes ? [passes] : []), ...(side ? [side] : [])]);
+    const gradFunc = (dy: tf.Tensor, saved: tf.Tensor[]): tf.Tensor[] => [
+      passes ? tf.mul(dy, saved[0]!) : tf.clone(dy),
+      ...(side ? [tf.sum(tf.mul(dy, saved.at(-1)!))] : []),
+    ];
+    return { value: tf.clone(limited), gradFunc };
+  });
+  return typeof limit.threshold === 'number' ? clip(ratio) : clip(ratio, limit.threshold);
+}
+
+interface LimitedRatio {
+  /** r̂ */
+  readonly limited: tf.Tensor;
+  /** m of the formulas above; absent where it is 1 everywhere. */
+  readonly passes?: tf.Tensor;
+  /** ∂r̂/∂s of a learned s: sign(r) where r is clipped, else 0. */
+  readonly side?: tf.Tensor;
+}
+
+function limitRatio(ratio: tf.Tensor, { threshold, gradient }: Limit): LimitedRatio {
+  const isFixed = typeof threshold === 'number';
+  const limited = isFixed ? tf.clipByValue(ratio, -threshold, threshold) : clipTo(ratio, threshold);
+  const isInside = tf.equal(ratio, limited);
+  return {
+    limited,
+    ...(gradient !== 'straightThrough' && { passes: tf.cast(isInside, 'float32') }),
+    ...(!isFixed && { side: tf.sub(tf.sign(ratio), tf.mul(tf.sign(ratio), tf.cast(isInside, 'float32'))) }),
+  };
+}
+
+function clipTo(ratio: tf.Tensor, threshold: tf.Scalar): tf.Tensor {
+  const s = tf.maximum(threshold, leastThreshold);
+  return tf.minimum(tf.maximum(ratio, tf.neg(s)), s);
 }
 
 /** Inference: normalizes with the running statistics. */
@@ -57,46 +102,49 @@ export function batchNormTraining(
   const variance = tf.mean(tf.squaredDifference(x, mean), axes) as tf.Tensor1D;
   const inverseStd = tf.rsqrt(tf.add(variance, bnEpsilon));
   const ratio = tf.mul(gamma, inverseStd);
-  const limited = limit ? tf.clipByValue(ratio, -limit.threshold, limit.threshold) : ratio;
-  const passes =
-    limit && limit.gradient !== 'straightThrough' ? tf.cast(tf.equal(ratio, limited), 'float32') : undefined;
+  const { limited, passes, side }: LimitedRatio = limit ? limitRatio(ratio, limit) : { limited: ratio };
 
   const normalize = tf.customGrad((...inputs) => {
-    const [input, , shift, save] = inputs as unknown as [
-      tf.Tensor4D,
-      tf.Tensor1D,
-      tf.Tensor1D,
-      tf.GradSaveFunc,
-    ];
+    const [input, , shift] = inputs as unknown as [tf.Tensor4D, tf.Tensor1D, tf.Tensor1D];
+    const save = inputs.at(-1) as unknown as tf.GradSaveFunc;
     // What the gradient needs is saved, for the engine frees everything else after the forward pass.
-    save([input, mean, inverseStd, ratio, limited, ...(passes ? [passes] : [])]);
+    const [masks, sides] = [passes ? [passes] : [], side ? [side] : []];
+    save([input, mean, inverseStd, ratio, limited, ...masks, ...sides]);
     const value = tf.add(tf.mul(input, limited), tf.sub(shift, tf.mul(limited, mean)));
-    return { value, gradFunc: (dy: tf.Tensor, saved: tf.Tensor[]) => batchNormGradient(dy, saved) };
+    const gradFunc = (dy: tf.Tensor, saved: tf.Tensor[]): tf.Tensor[] =>
+      batchNormGradient(dy, saved, passes && saved[5], side && saved.at(-1));
+    return { value, gradFunc };
   });
-  return { y: normalize(x, gamma, beta) as tf.Tensor4D, mean, variance };
+  const learned = limit && typeof limit.threshold !== 'number' ? [limit.threshold] : [];
+  return { y: normalize(x, gamma, beta, ...learned) as tf.Tensor4D, mean, variance };
 }
 
-/** ∂x, ∂γ and ∂β of the formulas above; without `passes`, m = 1. */
-function batchNormGradient(dy: tf.Tensor, saved: readonly tf.Tensor[]): tf.Tensor[] {
-  const [input, mean, inverseStd, ratio, limited, passes] = saved as [...tf.Tensor[]] as [
+/** ∂x, ∂γ, ∂β and, with `side`, ∂s of the formulas above; without `passes`, m = 1. */
+function batchNormGradient(
+  dy: tf.Tensor,
+  saved: readonly tf.Tensor[],
+  passes?: tf.Tensor,
+  side?: tf.Tensor,
+): tf.Tensor[] {
+  const [input, mean, inverseStd, ratio, limited] = saved as [...tf.Tensor[]] as [
     tf.Tensor,
     tf.Tensor,
     tf.Tensor,
     tf.Tensor,
     tf.Tensor,
-    tf.Tensor?,
   ];
   const axes = [0, 1, 2];
   const centred = tf.sub(input, mean);
   const betaGradient = tf.sum(dy, axes);
-  const unmasked = tf.mul(tf.sum(tf.mul(dy, centred), axes), inverseStd);
+  const ofRatio = tf.sum(tf.mul(dy, centred), axes);
+  const unmasked = tf.mul(ofRatio, inverseStd);
   const gammaGradient = passes ? tf.mul(unmasked, passes) : unmasked;
   // ∂x as three terms, linear in ∂y, x − μ and 1, each with a coefficient per channel.
   const perValue = -input.shape[3]! / input.size;
   const ofCentred = tf.mul(tf.mul(tf.mul(ratio, inverseStd), gammaGradient), perValue);
   const ofOne = tf.mul(tf.mul(limited, betaGradient), perValue);
   const inputGradient = tf.add(tf.add(tf.mul(dy, limited), tf.mul(centred, ofCentred)), ofOne);
-  return [inputGradient, gammaGradient, betaGradient];
+  return [inputGradient, gammaGradient, betaGradient, ...(side ? [tf.sum(tf.mul(ofRatio, side))] : [])];
 }
 
 /** The running statistics after a batch of `count` values per channel; the variance as PyTorch counts it (unbiased). */

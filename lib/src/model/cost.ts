@@ -1,8 +1,11 @@
 /** What a network costs: parameters and multiply–accumulates, counted from its description alone. */
+import { sizeOf } from '../base/index.js';
 import { type Architecture, blocksOf } from './architecture.js';
-import type { NetworkForm } from './parameters.js';
+import { type NetworkForm, parameterShapes } from './parameters.js';
+import { isBuffer } from './stateDict.js';
 
 export interface Cost {
+  /** Trained numbers: without running statistics. */
   readonly params: number;
   /** Multiply–accumulates of one forward pass of one image; one is two floating-point operations. */
   readonly macs: number;
@@ -10,15 +13,14 @@ export interface Cost {
 
 /** The cost of `arch` on images of `size`×`size`, in the training-time form or merged. */
 export function costOf(arch: Architecture, size: number, form: NetworkForm): Cost {
-  let [params, macs, side] = [0, 0, size];
+  let [macs, side] = [0, size];
   for (const { inChannels, outChannels, stride, branches } of blocksOf(arch)) {
     side = Math.ceil(side / stride);
     const taps =
       form === 'merged' ? 9 : (branches.includes('3x3') ? 9 : 0) + (branches.includes('1x1') ? 1 : 0);
-    params +=
-      taps * inChannels * outChannels + (form === 'merged' ? outChannels : 2 * outChannels * branches.length);
     macs += side * side * taps * inChannels * outChannels;
   }
-  const classifier = arch.widths.at(-1)! * arch.classes;
-  return { params: params + classifier + arch.classes, macs: macs + classifier };
+  const trained = Object.entries(parameterShapes(arch, form)).filter(([name]) => !isBuffer(name));
+  const params = trained.reduce((sum, [, shape]) => sum + sizeOf(shape), 0);
+  return { params, macs: macs + arch.widths.at(-1)! * arch.classes };
 }

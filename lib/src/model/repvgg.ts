@@ -1,11 +1,12 @@
 /**
- * RepVGG in its training-time form: three branches a block, each with its own BN. A pure function of named
- * tensors, with the running statistics going in and coming out.
+ * RepVGG and QARepVGG in their training-time form: three branches a block, normalized one by one or as a sum. A pure
+ * function of named tensors, with the running statistics going in and coming out.
  */
 import { tf } from '../backend/index.js';
 import { type Architecture, type Block, blocksOf, type Branch } from './architecture.js';
 import { batchNormInference, batchNormTraining, updateRunning } from './batchNorm.js';
-import { bnPrefix, convPrefix } from './parameters.js';
+import { limitOf } from './limit.js';
+import { bnPrefix, convPrefix, type NormalizedPlace } from './parameters.js';
 import type { Tensors, Variables } from './stateDict.js';
 
 export interface ForwardResult {
@@ -25,11 +26,17 @@ export function forward(
   const buffers: Record<string, tf.Tensor> = { ...variables.buffers };
   let features = x;
   for (const block of blocksOf(arch)) {
-    const branches = block.branches.map((branch) => {
-      const convolved = convolveBranch(block, branch, variables.params, features);
-      return normalizeBranch(arch, block, branch, variables, convolved, options.training, buffers);
-    });
-    features = tf.relu(branches.reduce((sum, branch) => tf.add(sum, branch)));
+    const normalized = (place: NormalizedPlace, x: tf.Tensor4D): tf.Tensor4D =>
+      normalize(arch, block, place, variables, x, options.training, buffers);
+    const branches = block.branches.map((branch) =>
+      normalized(branch, convolveBranch(block, branch, variables.params, features)),
+    );
+    features = tf.relu(
+      normalized(
+        'sum',
+        branches.reduce((sum, branch) => tf.add(sum, branch)),
+      ),
+    );
   }
   return { logits: classify(variables.params, features), buffers };
 }
@@ -40,25 +47,28 @@ export function classify(params: Tensors, features: tf.Tensor4D): tf.Tensor2D {
   return tf.add(tf.matMul(pooled, params['linear.weight'] as tf.Tensor2D), params['linear.bias']!);
 }
 
-function convolveBranch(block: Block, branch: Branch, params: Tensors, x: tf.Tensor4D): tf.Tensor4D {
+/** What a branch's BN normalizes: x [N,H,W,in] convolved, or x itself. */
+export function convolveBranch(block: Block, branch: Branch, params: Tensors, x: tf.Tensor4D): tf.Tensor4D {
   if (branch === 'identity') return x;
-  const kernel = params[`${block.name}.${convPrefix[branch]}.weight`] as tf.Tensor4D;
+  const kernel = params[`${convPrefix(block, branch)}.weight`] as tf.Tensor4D;
   return tf.conv2d(x, kernel, block.stride, branch === '3x3' ? 1 : 0);
 }
 
-function normalizeBranch(
+/** x after the BN at `place`; x itself where the block has none there. */
+function normalize(
   arch: Architecture,
   block: Block,
-  branch: Branch,
+  place: NormalizedPlace,
   { params, buffers: running }: Variables,
   x: tf.Tensor4D,
   training: boolean,
   buffers: Record<string, tf.Tensor>,
 ): tf.Tensor4D {
-  const prefix = `${block.name}.${bnPrefix[branch]}`;
+  const prefix = bnPrefix(block, place);
+  if (prefix === undefined) return x;
   const [gamma, beta] = [params[`${prefix}.weight`]!, params[`${prefix}.bias`]!];
   const [meanName, varName] = [`${prefix}.running_mean`, `${prefix}.running_var`];
-  const limit = (arch.oabn?.branches ?? ['identity']).includes(branch) ? arch.oabn : undefined;
+  const limit = limitOf(arch, block, place, params);
   if (!training) return batchNormInference(x, gamma, beta, running[meanName]!, running[varName]!, limit);
   const { y, mean, variance } = batchNormTraining(x, gamma, beta, limit);
   const count = x.size / x.shape[3];

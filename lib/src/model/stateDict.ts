@@ -17,7 +17,8 @@ export interface Variables {
   readonly buffers: Tensors;
 }
 
-const isBuffer = (name: string): boolean => /\.running_(mean|var)$/.test(name);
+/** True for the name of a running statistic, which is not trained. */
+export const isBuffer = (name: string): boolean => /\.running_(mean|var)$/.test(name);
 
 /** Uploads a state dict: new tensors, which the caller disposes of. */
 export function toVariables(stateDict: StateDict): Variables {

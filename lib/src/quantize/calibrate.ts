@@ -1,4 +1,4 @@
-/** Min–max calibration: the range of the activation that enters each quantized block, over some images. */
+/** Calibration: the range of the activation that enters each quantized block, over some images. */
 import { tf } from '../backend/index.js';
 import { check } from '../base/index.js';
 import {
@@ -8,6 +8,8 @@ import {
   type StateDict,
   toVariables,
 } from '../model/index.js';
+import { mseStep } from './mseStep.js';
+import { activationBitsOf, type QuantizationScheme } from './scheme.js';
 import type { ActivationRange } from './uniform.js';
 
 /** Block name → range of its input. */
@@ -54,4 +56,42 @@ export async function calibrate(
   tf.dispose(params as tf.TensorContainer);
   check(blocks.length === 0 || min[0]! < Infinity, 'Calibration needs at least one image, got none');
   return Object.fromEntries(blocks.map(({ name }, i) => [name, { min: min[i]!, max: max[i]! }]));
+}
+
+/** Values of an activation that its best step is found on, evenly spread over the batch. */
+const sampledValues = 1 << 17;
+
+/**
+ * Ranges [0, S·(2^b−1)] of least squared error on one batch of images [size,H,W,3], for activations that have been through
+ * ReLU. Blocks whose activation stays in FP32 have no range.
+ */
+export async function calibrateMse(
+  arch: Architecture,
+  merged: StateDict,
+  { images, size }: { images: Float32Array; size: number },
+  scheme: QuantizationScheme,
+): Promise<ActivationRanges> {
+  const { params } = toVariables(merged);
+  const side = Math.sqrt(images.length / size / 3);
+  const samples = tf.tidy(() => {
+    const seen: tf.Tensor1D[] = [];
+    forwardMerged(arch, params, tf.tensor4d(images, [size, side, side, 3]), {
+      activation: (_, x) => {
+        const stride = Math.max(1, Math.floor(x.size / sampledValues));
+        seen.push(tf.stridedSlice(tf.reshape(x, [-1]), [0], [x.size], [stride]) as tf.Tensor1D);
+        return x;
+      },
+    });
+    return seen;
+  });
+  const values = (await Promise.all(samples.map((sample) => sample.data()))) as Float32Array[];
+  tf.dispose([samples, params] as unknown as tf.TensorContainer);
+  const ranges: Record<string, ActivationRange> = {};
+  quantizedBlocks(arch).forEach(({ name }, i) => {
+    const bits = activationBitsOf(scheme, name);
+    if (bits === undefined) return;
+    const quantMax = 2 ** bits - 1;
+    ranges[name] = { min: 0, max: quantMax * mseStep(values[i]!, { quantMin: 0, quantMax }) };
+  });
+  return ranges;
 }

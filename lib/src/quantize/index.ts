@@ -1,8 +1,14 @@
 /** From full precision to few values: quantizers, calibration, k-means, quantized networks and their state size. */
 export * from './calibrate.js';
 export * from './centroids.js';
+export * from './export/index.js';
 export * from './fakeQuantize.js';
+export * from './granularity.js';
 export * from './kmeans/index.js';
+export * from './mseStep.js';
+export * from './ptq/index.js';
 export * from './quantizedNetwork.js';
 export * from './scheme.js';
+export * from './sensitivity.js';
+export * from './training/index.js';
 export * from './uniform.js';

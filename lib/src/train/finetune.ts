@@ -1,76 +1,119 @@
 /**
- * Fine-tuning of a merged network with quantized weights and activations in the forward pass (paper, section 3):
- * uniform QAT, or ClusterQAT, whose centroids move while it trains (algorithm 2).
+ * Fine-tuning with quantized merged weights and quantized activations in the forward pass (paper, section 3): uniform
+ * QAT, or ClusterQAT, whose centroids move while it trains (algorithm 2). The parameters are the merged weights, or
+ * those of the branches, through the merge.
  *
- * The quantizers' state travels in the buffers: `<block>.activation.min`, `<block>.activation.max` (scalars) and,
- * for ClusterQAT, `<block>.centroids` [2^b].
+ * The quantizers' state travels with the network's under the block's name: `<block>.activation.min` and `.max`,
+ * `<block>.centroids`, `<block>.step`: in the parameters where it is trained by gradients, else in the buffers.
  */
-import { tf } from '../backend/index.js';
+import type { tf } from '../backend/index.js';
+import type { HostTensor } from '../base/index.js';
+import { mergeNetwork } from '../merge/index.js';
 import {
   type Architecture,
   forwardMerged,
   get,
+  type MergedHooks,
+  parameterShapes,
   quantizedBlocks,
   type StateDict,
+  type Tensors,
   toVariables,
+  type Variables,
 } from '../model/index.js';
 import {
   activationBitsOf,
+  type ActivationOptions,
+  type ActivationRange,
   type ActivationRanges,
-  type CentroidUpdate,
+  type ActivationTraining,
+  activationTraining,
   checkScheme,
-  fakeQuantizeActivation,
-  fakeQuantizeCluster,
-  fakeQuantizeWeights,
-  type KmeansInit,
-  layerCentroids,
+  clusterDefaults,
+  type ClusterOptions,
   mapKernels,
   type QuantizationScheme,
   type QuantizedNetwork,
-  quantizeToCentroids,
-  quantizeValues,
-  updateCentroids,
-  weightQuantizer,
+  type UniformOptions,
+  type WeightTraining,
+  weightTraining,
 } from '../quantize/index.js';
-import { gradientStep, initialState, type StepOptions, type TrainState, type TrainStep } from './step.js';
+import type { ParameterRule, ParameterRules } from './sgd.js';
+import {
+  gradientStep,
+  initialState,
+  type StepOptions,
+  thresholdRules,
+  type TrainState,
+  type TrainStep,
+} from './step.js';
+import { forwardThroughMerge, type MergeStatistics } from './throughMerge.js';
 
-export interface ClusterOptions {
-  /** How the centroids begin; default `quantile`. */
-  readonly init?: KmeansInit;
-  /** How they move; default `lloyd`. */
-  readonly update?: CentroidUpdate;
-  /** Steps from one move to the next; default 1. */
-  readonly updateEvery?: number;
-}
-
-export interface FinetuneOptions extends StepOptions {
+/** What is trained, and how the quantizers follow. */
+export interface QuantizerOptions {
+  /** The parameters: the `merged` weights, as in the paper (default), or those of the `branches`, through the merge. */
+  readonly through?: 'merged' | 'branches';
+  /** Of the branches' BN in the merge; default `running`. */
+  readonly statistics?: MergeStatistics;
+  /** Of `kmeans` weights. */
   readonly cluster?: ClusterOptions;
+  /** Of `uniform` weights. */
+  readonly uniform?: UniformOptions;
+  readonly activations?: ActivationOptions;
 }
 
-/** Share of a batch's range in the moving range of an activation. */
-export const rangeMomentum = 0.01;
+export interface FinetuneOptions extends StepOptions, QuantizerOptions {}
 
-/** The state before the first step: merged weights, calibrated ranges, and the centroids of those weights. */
+interface BlockQuantizers {
+  readonly block: string;
+  readonly weights: WeightTraining;
+  /** Absent where the activation stays in FP32. */
+  readonly activations?: ActivationTraining;
+}
+
+function quantizersOf(
+  arch: Architecture,
+  scheme: QuantizationScheme,
+  options: QuantizerOptions,
+): BlockQuantizers[] {
+  return quantizedBlocks(arch).map(({ name }) => {
+    const bits = activationBitsOf(scheme, name);
+    return {
+      block: name,
+      weights: weightTraining(scheme, name, options),
+      ...(bits !== undefined && { activations: activationTraining(bits, options.activations) }),
+    };
+  });
+}
+
+/**
+ * The state before the first step: the parameters, and quantizers that begin at calibrated ranges and at the merged
+ * weights.
+ * @param network merged, or three-branch for training through the `branches`
+ */
 export function finetuneState(
-  merged: StateDict,
+  network: StateDict,
   ranges: ActivationRanges,
   scheme: QuantizationScheme,
   arch: Architecture,
-  { init = 'quantile' }: ClusterOptions = {},
+  options: QuantizerOptions = {},
 ): TrainState {
   checkScheme(scheme);
-  const buffers: Record<string, tf.Tensor> = {};
-  for (const { name } of quantizedBlocks(arch)) {
-    if (activationBitsOf(scheme) !== undefined) {
-      buffers[`${name}.activation.min`] = tf.scalar(ranges[name]!.min);
-      buffers[`${name}.activation.max`] = tf.scalar(ranges[name]!.max);
-    }
-    if (scheme.weights === 'kmeans') {
-      const weights = get(merged, `${name}.rbr_reparam.weight`).data;
-      buffers[`${name}.centroids`] = tf.tensor1d(layerCentroids(weights, scheme.bits, init));
+  const merged = options.through === 'branches' ? mergeNetwork(arch, network) : network;
+  const trained: Record<string, HostTensor<Float32Array>> = { ...network };
+  const moving: Record<string, HostTensor<Float32Array>> = {};
+  for (const { block, weights, activations } of quantizersOf(arch, scheme, options)) {
+    const ofWeights = weights.begin(get(merged, `${block}.rbr_reparam.weight`));
+    Object.assign(weights.isTrained ? trained : moving, withPrefix(block, ofWeights));
+    if (activations) {
+      const ofRange = Object.entries(activations.begin(ranges[block]!)).map(
+        ([name, value]) => [name, { shape: [], data: Float32Array.of(value) }] as const,
+      );
+      Object.assign(activations.isTrained ? trained : moving, withPrefix(block, Object.fromEntries(ofRange)));
     }
   }
-  return initialState(toVariables(merged).params, buffers);
+  const { params, buffers } = toVariables(trained);
+  return initialState(params, { ...buffers, ...toVariables(moving).params });
 }
 
 /** The step with index `index`: one that moves the centroids, or one that does not. */
@@ -79,7 +122,7 @@ export function finetuneSteps(
   scheme: QuantizationScheme,
   options: FinetuneOptions,
 ): (index: number) => TrainStep {
-  const { updateEvery = 1 } = options.cluster ?? {};
+  const { updateEvery } = { ...clusterDefaults, ...options.cluster };
   const moving = finetuneStep(arch, scheme, options, true);
   const resting = updateEvery === 1 ? moving : finetuneStep(arch, scheme, options, false);
   return (index) => (index % updateEvery === 0 ? moving : resting);
@@ -89,52 +132,92 @@ function finetuneStep(
   arch: Architecture,
   scheme: QuantizationScheme,
   options: FinetuneOptions,
-  movesCentroids: boolean,
+  movesWeights: boolean,
 ): TrainStep {
-  const activationBits = activationBitsOf(scheme);
-  return gradientStep(options, (params, buffers, images) => {
+  const quantizers = quantizersOf(arch, scheme, options);
+  const quantizerOf = new Map(quantizers.map((quantizer) => [quantizer.block, quantizer]));
+  const step = (params: Tensors, buffers: Tensors, images: tf.Tensor4D) => {
     const next: Record<string, tf.Tensor> = { ...buffers };
-    const logits = forwardMerged(arch, params, images, {
+    const all = { ...params, ...buffers };
+    const hooks: MergedHooks = {
       weight: (block, kernel) => {
-        if (scheme.weights === 'uniform') return fakeQuantizeWeights(kernel, scheme.bits);
-        const name = `${block}.centroids`;
-        const centroids = buffers[name] as tf.Tensor1D;
-        if (movesCentroids) next[name] = updateCentroids(kernel, centroids, options.cluster?.update);
-        return fakeQuantizeCluster(kernel, centroids);
+        const { weights } = quantizerOf.get(block)!;
+        const state = withoutPrefix(block, all);
+        if (movesWeights && !weights.isTrained)
+          Object.assign(next, withPrefix(block, weights.move(kernel, state)));
+        return weights.quantize(kernel, state);
       },
       activation: (block, x) => {
-        if (activationBits === undefined) return x;
-        const [min, max] = [`${block}.activation.min`, `${block}.activation.max`];
-        const low = moveTowards(buffers[min]!, tf.min(x));
-        const high = moveTowards(buffers[max]!, tf.max(x));
-        Object.assign(next, { [min]: low, [max]: high });
-        return fakeQuantizeActivation(x, low, high, activationBits);
+        const quantized = quantizerOf.get(block)!.activations?.quantize(x, withoutPrefix(block, all));
+        Object.assign(next, withPrefix(block, quantized?.next ?? {}));
+        return quantized?.value ?? x;
       },
-    });
+    };
+    const logits = forwardOf(arch, { params, buffers }, images, hooks, options, next);
     return { logits, buffers: next };
-  });
+  };
+  return gradientStep(options, step, rulesOf(arch, quantizers));
 }
 
-function moveTowards(range: tf.Tensor, seen: tf.Tensor): tf.Tensor {
-  return tf.add(tf.mul(range, 1 - rangeMomentum), tf.mul(seen, rangeMomentum));
+function forwardOf(
+  arch: Architecture,
+  variables: Variables,
+  images: tf.Tensor4D,
+  hooks: MergedHooks,
+  { through = 'merged', statistics }: QuantizerOptions,
+  next: Record<string, tf.Tensor>,
+): tf.Tensor2D {
+  if (through === 'merged') return forwardMerged(arch, variables.params, images, hooks);
+  const { logits, buffers } = forwardThroughMerge(arch, variables, images, hooks, statistics);
+  Object.assign(next, buffers);
+  return logits;
 }
 
-/** The quantized network that a fine-tuned state stands for. `params` and `buffers` are downloaded state dicts. */
+/** Trained quantizers move at their own rate and do not decay; learned s are drawn as in pretraining. */
+function rulesOf(arch: Architecture, quantizers: readonly BlockQuantizers[]): ParameterRules {
+  const rules = new Map<string, ParameterRule>();
+  for (const { block, weights, activations } of quantizers) {
+    for (const name of ['centroids', 'step']) rules.set(`${block}.${name}`, { rate: weights.rate });
+    if (activations?.isTrained) rules.set(`${block}.activation.step`, {});
+  }
+  const ofThreshold = thresholdRules(arch);
+  return (name) => rules.get(name) ?? ofThreshold(name);
+}
+
+/**
+ * The quantized network that a fine-tuned state stands for, merged in any case. `params` and `buffers` are downloaded
+ * state dicts.
+ */
 export function finetunedNetwork(
   arch: Architecture,
   scheme: QuantizationScheme,
   params: StateDict,
   buffers: StateDict,
+  options: QuantizerOptions = {},
 ): QuantizedNetwork {
-  const stateDict = mapKernels(arch, params, (block, weights) =>
-    scheme.weights === 'uniform'
-      ? quantizeValues(weightQuantizer(weights, scheme.bits), weights)
-      : quantizeToCentroids(weights, get(buffers, `${block}.centroids`).data),
+  const all = { ...params, ...buffers };
+  const trained = options.through === 'branches' ? mergeNetwork(arch, all) : all;
+  const merged = Object.fromEntries(
+    Object.keys(parameterShapes(arch, 'merged')).map((name) => [name, get(trained, name)]),
   );
-  const range = (block: string, end: 'min' | 'max'): number =>
-    buffers[`${block}.activation.${end}`]?.data[0] ?? 0;
-  const activations = Object.fromEntries(
-    quantizedBlocks(arch).map(({ name }) => [name, { min: range(name, 'min'), max: range(name, 'max') }]),
+  const quantizers = quantizersOf(arch, scheme, options);
+  const weightsOf = new Map(quantizers.map(({ block, weights }) => [block, weights]));
+  const stateDict = mapKernels(arch, merged, (block, kernel) =>
+    weightsOf.get(block)!.finish(kernel, withoutPrefix(block, all)),
   );
+  const rangeOf = ({ block, activations }: BlockQuantizers): ActivationRange =>
+    activations?.finish(withoutPrefix(block, all)) ?? { min: 0, max: 0 };
+  const activations = Object.fromEntries(quantizers.map((each) => [each.block, rangeOf(each)]));
   return { arch, scheme, stateDict, activations };
+}
+
+function withPrefix<T>(block: string, state: Readonly<Record<string, T>>): Record<string, T> {
+  return Object.fromEntries(Object.entries(state).map(([name, value]) => [`${block}.${name}`, value]));
+}
+
+/** The members of `state` that belong to `block`, by their short names. */
+function withoutPrefix<T>(block: string, state: Readonly<Record<string, T>>): Record<string, T> {
+  const prefix = `${block}.`;
+  const own = Object.entries(state).filter(([name]) => name.startsWith(prefix));
+  return Object.fromEntries(own.map(([name, value]) => [name.slice(prefix.length), value]));
 }

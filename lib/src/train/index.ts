@@ -8,3 +8,4 @@ export * from './schedule.js';
 export * from './sgd.js';
 export * from './state.js';
 export * from './step.js';
+export * from './throughMerge.js';

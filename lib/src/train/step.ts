@@ -3,10 +3,10 @@
  * fine-tuning differ in their step and share everything else (the loop, checkpoints, resuming, compilation).
  */
 import { tf } from '../backend/index.js';
-import { type Architecture, forward, type Tensors } from '../model/index.js';
+import { type Architecture, forward, isThreshold, pullOf, type Tensors } from '../model/index.js';
 import { valueAndGradients } from './gradients.js';
 import { countCorrect, crossEntropy } from './loss.js';
-import { type SgdOptions, sgdStep, zeroMomentum } from './sgd.js';
+import { type ParameterRules, type SgdOptions, sgdStep, zeroMomentum } from './sgd.js';
 
 /** Everything that a step changes. Nothing else influences the next one, which makes resuming exact. */
 export interface TrainState {
@@ -45,9 +45,18 @@ export function initialState(params: Tensors, buffers: Tensors): TrainState {
 
 /** A pretraining step of the three-branch network, with BN or OABN as `arch` says. */
 export function pretrainStep(arch: Architecture, options: StepOptions): TrainStep {
-  return gradientStep(options, (params, buffers, images) =>
-    forward(arch, { params, buffers }, images, { training: true }),
+  return gradientStep(
+    options,
+    (params, buffers, images) => forward(arch, { params, buffers }, images, { training: true }),
+    thresholdRules(arch),
   );
+}
+
+/** How the learned s of OABN are drawn towards 0; nothing for networks without. */
+export function thresholdRules({ oabn }: Architecture): ParameterRules {
+  const { pull, coefficient } = pullOf(oabn?.learned ?? false);
+  const rule = pull === 'l2' ? { weightDecay: coefficient } : { signDecay: coefficient };
+  return (name) => (isThreshold(name) ? rule : undefined);
 }
 
 /** A step of gradient descent on the cross entropy of the logits that `network` computes. */
@@ -58,6 +67,7 @@ export function gradientStep(
     buffers: Tensors,
     images: tf.Tensor4D,
   ) => { logits: tf.Tensor2D; buffers: Tensors },
+  rules?: ParameterRules,
 ): TrainStep {
   return ({ params, buffers, momentum }, { images, labels, learningRate }) => {
     const { value, gradients, extra } = valueAndGradients(params, (tracked) => {
@@ -67,7 +77,7 @@ export function gradientStep(
       return { value: loss, extra: { ...nextBuffers, '#correct': countCorrect(logits, labels) } };
     });
     const { '#correct': correct, ...nextBuffers } = extra as Record<string, tf.Tensor>;
-    const next = sgdStep(params, gradients, momentum, learningRate, options);
+    const next = sgdStep(params, gradients, momentum, learningRate, options, rules);
     return {
       state: { ...next, buffers: nextBuffers },
       metrics: { loss: value, correct: correct as tf.Scalar },

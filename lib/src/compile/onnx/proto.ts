@@ -6,13 +6,21 @@
  */
 
 /** Element types, as `TensorProto.DataType` numbers them. */
-export const elementTypes = { float32: 1, uint8: 2, int8: 3, int32: 6, int64: 7, bool: 9 } as const;
+export const elementTypes = {
+  float32: 1,
+  uint8: 2,
+  int8: 3,
+  int32: 6,
+  int64: 7,
+  bool: 9,
+  int4: 22,
+} as const;
 export type ElementType = keyof typeof elementTypes;
 
 export interface OnnxTensor {
   readonly type: ElementType;
   readonly shape: readonly number[];
-  /** The elements, little endian, row-major. */
+  /** The elements, little endian, row-major; two int4 a byte, the first in the lower half. */
   readonly bytes: Uint8Array;
 }
 
@@ -38,6 +46,8 @@ export interface OnnxValueInfo {
   readonly name: string;
   readonly type: ElementType;
   readonly shape: readonly number[];
+  /** Axis → name of those sizes that are not fixed. */
+  readonly free?: Readonly<Record<number, string>>;
 }
 
 export interface OnnxGraph {
@@ -47,18 +57,39 @@ export interface OnnxGraph {
   readonly outputs: readonly OnnxValueInfo[];
 }
 
+export interface ModelOptions {
+  /** Version of the file format; default 9. Operator set 21 wants 10. */
+  readonly irVersion?: number;
+  /** The graph's name; default `step`. */
+  readonly name?: string;
+  readonly metadata?: Readonly<Record<string, string>>;
+}
+
 /** The bytes of a model file with this one graph; `opsets` maps each domain to the version it uses. */
-export function encodeModel(graph: OnnxGraph, opsets: Readonly<Record<string, number>>): Uint8Array {
+export function encodeModel(
+  graph: OnnxGraph,
+  opsets: Readonly<Record<string, number>>,
+  { irVersion = 9, name = 'step', metadata = {} }: ModelOptions = {},
+): Uint8Array {
   const imports = Object.entries(opsets).map(([domain, version]) =>
     bytesField(8, concat([textField(1, domain), intField(2, version)])),
   );
-  return concat([intField(1, 9), textField(2, 'oabn'), bytesField(7, encodeGraph(graph)), ...imports]);
+  const notes = Object.entries(metadata).map(([key, value]) =>
+    bytesField(14, concat([textField(1, key), textField(2, value)])),
+  );
+  return concat([
+    intField(1, irVersion),
+    textField(2, 'oabn'),
+    bytesField(7, encodeGraph(graph, name)),
+    ...imports,
+    ...notes,
+  ]);
 }
 
-function encodeGraph({ nodes, initializers, inputs, outputs }: OnnxGraph): Uint8Array {
+function encodeGraph({ nodes, initializers, inputs, outputs }: OnnxGraph, name: string): Uint8Array {
   return concat([
     ...nodes.map((node, i) => bytesField(1, encodeNode(node, `${node.op}_${i}`))),
-    textField(2, 'step'),
+    textField(2, name),
     ...[...initializers].map(([name, tensor]) => bytesField(5, encodeTensor(name, tensor))),
     ...inputs.map((info) => bytesField(11, encodeValueInfo(info))),
     ...outputs.map((info) => bytesField(12, encodeValueInfo(info))),
@@ -100,8 +131,10 @@ function encodeTensor(name: string, { type, shape, bytes }: OnnxTensor): Uint8Ar
   return concat([...dims, intField(2, elementTypes[type]), textField(8, name), bytesField(9, bytes)]);
 }
 
-function encodeValueInfo({ name, type, shape }: OnnxValueInfo): Uint8Array {
-  const dims = shape.map((size) => bytesField(1, intField(1, size)));
+function encodeValueInfo({ name, type, shape, free = {} }: OnnxValueInfo): Uint8Array {
+  const dims = shape.map((size, axis) =>
+    bytesField(1, free[axis] === undefined ? intField(1, size) : textField(2, free[axis])),
+  );
   const tensorType = concat([intField(1, elementTypes[type]), bytesField(2, concat(dims))]);
   return concat([textField(1, name), bytesField(2, bytesField(1, tensorType))]);
 }

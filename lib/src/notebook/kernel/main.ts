@@ -5,6 +5,7 @@
  * Jupyter that started it is gone.
  */
 import { createRequire } from 'node:module';
+import { availableParallelism } from 'node:os';
 import { dirname } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { addRequirePaths, moduleFolders, overlayModules, type TypeScriptSystem } from './moduleOverlay.js';
@@ -47,4 +48,6 @@ function main(connectionFile: string | undefined): void {
   tslab.startKernel({ configPath: connectionFile, enableFindLocal: false, globalVersion: '' });
 }
 
+// Images are decoded on the threads of libuv's pool, which has 4 unless this says otherwise before its first use.
+process.env.UV_THREADPOOL_SIZE ??= String(Math.max(4, availableParallelism()));
 main(process.argv[2]);

@@ -3,5 +3,7 @@ export * from './bars.js';
 export * from './heatmap.js';
 export * from './histogram.js';
 export * from './lines.js';
+export * from './mechanism.js';
 export * from './paper.js';
+export * from './studies.js';
 export * from './style.js';

@@ -8,6 +8,8 @@ export interface LineSeries {
   /** Half the length of the error bar at each point; none where there is one seed. */
   readonly error?: readonly number[];
   readonly dash?: 'solid' | 'dash' | 'dot';
+  /** A marker at each point; default true. False for curves of many points. */
+  readonly markers?: boolean;
 }
 
 export interface LineOptions extends Titles {
@@ -18,9 +20,9 @@ export interface LineOptions extends Titles {
 }
 
 export function lineFigure({ series, xKind = 'linear', yRange, ...titles }: LineOptions): Figure {
-  const data = series.map(({ name, x, y, error, dash = 'solid' }, i) => ({
+  const data = series.map(({ name, x, y, error, dash = 'solid', markers = true }, i) => ({
     type: 'scatter',
-    mode: 'lines+markers',
+    mode: markers ? 'lines+markers' : 'lines',
     name,
     x,
     y,

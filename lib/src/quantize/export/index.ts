@@ -1,0 +1,4 @@
+/** Networks as files for other programs. */
+export * from './bitPlanes.js';
+export * from './onnx.js';
+export * from './storedKernel.js';
