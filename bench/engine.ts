@@ -4,6 +4,7 @@
  * It answers lines of JSON as `peer.py` does.
  */
 import { createInterface } from 'node:readline';
+import { fileURLToPath } from 'node:url';
 import { tf, useBackend } from '../lib/src/backend/index.js';
 import { compile } from '../lib/src/compile/index.js';
 import { mergeNetwork } from '../lib/src/merge/index.js';
@@ -16,17 +17,11 @@ import {
   initialState,
   pretrainStep,
   type RunStep,
+  type StepInput,
   type TrainState,
   type TrainStep,
 } from '../lib/src/train/index.js';
-
-interface Request {
-  readonly kind: 'pretrain' | 'qat';
-  readonly width: number;
-  readonly batch: number;
-  readonly threads: number;
-  readonly steps: number;
-}
+import type { Request } from './engines.js';
 
 /** Wall and processor time of a step. */
 interface Timing {
@@ -38,7 +33,10 @@ const options = { momentum: 0.9, weightDecay: 1e-4, labelSmoothing: 0.1 };
 const scheme = { bits: 4, weights: 'kmeans' } as const;
 
 /** The step and the state before it: three branches with OABN (s = 2), or merged with 4-bit ClusterQAT. */
-function stepAndState({ kind, width }: Request): { step: TrainStep; state: TrainState } {
+export function stepAndState({ kind, width }: Pick<Request, 'kind' | 'width'>): {
+  step: TrainStep;
+  state: TrainState;
+} {
   const arch = repvgg('A0', { width, oabn: { threshold: 2 } });
   const stateDict = initialize(arch, 1);
   if (kind === 'pretrain') {
@@ -50,11 +48,9 @@ function stepAndState({ kind, width }: Request): { step: TrainStep; state: Train
   return { step: finetuneSteps(arch, scheme, options)(0), state };
 }
 
-/** Takes steps one after the other, each from the state that the last one left; the first is not timed. */
-async function makeRunner(engine: string, request: Request): Promise<() => Promise<Timing>> {
-  const { batch, threads } = request;
-  const { step, state: begin } = stepAndState(request);
-  const input = {
+/** A batch of noise with all ten labels. */
+export function exampleInput(batch: number): StepInput {
+  return {
     images: tf.randomNormal([batch, 32, 32, 3], 0, 1, 'float32', 1) as tf.Tensor4D,
     labels: tf.tensor1d(
       Array.from({ length: batch }, (_, i) => i % 10),
@@ -62,6 +58,13 @@ async function makeRunner(engine: string, request: Request): Promise<() => Promi
     ),
     learningRate: tf.scalar(0.05),
   };
+}
+
+/** Takes steps one after the other, each from the state that the last one left; the first is not timed. */
+async function makeRunner(engine: string, request: Request): Promise<() => Promise<Timing>> {
+  const { batch, threads } = request;
+  const { step, state: begin } = stepAndState(request);
+  const input = exampleInput(batch);
   const run: RunStep =
     engine === 'compiled' ? await compile(step, [begin, input], { threads }) : eagerly(step);
   let state = begin;
@@ -140,8 +143,9 @@ async function main(engine: string): Promise<void> {
     const timings: Timing[] = [];
     for (let i = 0; i < request.steps; i++) timings.push(await made.run());
     const [milliseconds, cpu] = [timings.map((each) => each.milliseconds), timings.map((each) => each.cpu)];
-    console.log(JSON.stringify({ milliseconds, cpu }));
+    const peakMiB = process.resourceUsage().maxRSS / 1024;
+    console.log(JSON.stringify({ milliseconds, cpu, peakMiB }));
   }
 }
 
-await main(process.argv[2] ?? 'compiled');
+if (process.argv[1] === fileURLToPath(import.meta.url)) await main(process.argv[2] ?? 'compiled');

@@ -1,10 +1,12 @@
 """The steps of bench/step.ts in PyTorch: the same networks, losses and updates, channels-last.
 
 Reads lines of JSON {"width", "kind": "pretrain" | "qat", "batch", "threads", "steps"} from standard input and answers
-each with a line {"milliseconds": [...], "cpu": [...]}, wall and processor time of each step. A network stays between lines that ask for the same one.
+each with a line {"milliseconds": [...], "cpu": [...], "peakMiB": …}: wall and processor time of each step, and the
+largest resident memory of the process so far. A network stays between lines that ask for the same one.
 """
 import json
 import math
+import resource
 import sys
 import time
 
@@ -74,8 +76,8 @@ class QuantizedConv(nn.Module):
             count = torch.bincount(index, minlength=16)
             total = torch.bincount(index, flat, minlength=16)
             means = torch.where(count == 0, self.centroids, (total / count.clamp(min=1)).float())
-            low = self.low.lerp(x.min(), 0.01)
-            high = self.high.lerp(x.max(), 0.01)
+            least, most = torch.aminmax(x)
+            low, high = self.low.lerp(least, 0.01), self.high.lerp(most, 0.01)
             least = low.clamp(max=0)
             scale = ((high.clamp(min=0) - least) / 15).clamp(min=1e-12)
             zero = torch.round(-least / scale)
@@ -131,7 +133,8 @@ def main():
             made[key]()
             times.append((time.perf_counter() - began) * 1000)
             processor.append((time.process_time() - used) * 1000)
-        print(json.dumps({"milliseconds": times, "cpu": processor}), flush=True)
+        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+        print(json.dumps({"milliseconds": times, "cpu": processor, "peakMiB": peak}), flush=True)
 
 
 main()
