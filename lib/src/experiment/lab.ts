@@ -18,6 +18,7 @@ import type {
   RunConfig,
   TrainingConfig,
 } from './config.js';
+import type { QuantizerOptions } from '../train/index.js';
 import { onImagenet, type Profile, profileNamed, withThreshold } from './profiles.js';
 import { openStore, type RunContext, type Store, type StoredRun } from './store/index.js';
 
