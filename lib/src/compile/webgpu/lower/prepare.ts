@@ -1,0 +1,52 @@
+/** Brings a graph into the form that is lowered: softmax as its parts, and results that have a buffer of their own. */
+import { type Graph, type KernelAttributes, type KernelNode, type Node, type Value, type ValueId } from '../../ir.js';
+import { axisOf } from '../../kernels/kernel.js';
+import { kernels } from '../../kernels/index.js';
+
+export function prepare(graph: Graph): Graph {
+  const nodes: Node[] = [];
+  const types = new Map<ValueId, Value>();
+  const reshapes = new Map<ValueId, ValueId>();
+  let next = 1 + Math.max(-1, ...graph.nodes.flatMap((node) => node.outputs.map(({ id }) => id)));
+  const add = (node: Node): void => {
+    nodes.push(node);
+    node.outputs.forEach((output) => types.set(output.id, output));
+    if (node.kind === 'kernel' && (node.kernel === 'Reshape' || node.kernel === 'ExpandDims')) {
+      reshapes.set(node.outputs[0]!.id, node.inputs[0]!);
+    }
+  };
+  const run: Run = (kernel, inputs, attributes = {}, output) => {
+    const [type] = kernels[kernel]!.infer(inputs.map((id) => types.get(id)!), attributes);
+    const value = output ?? { ...type!, id: next++ };
+    add({ kind: 'kernel', kernel, inputs, attributes, outputs: [value] });
+    return value.id;
+  };
+  for (const node of graph.nodes) {
+    if (node.kind === 'kernel' && (node.kernel === 'Softmax' || node.kernel === 'LogSoftmax')) softmax(node, run);
+    else add(node);
+  }
+  const base = (id: ValueId): ValueId => (reshapes.has(id) ? base(reshapes.get(id)!) : id);
+  const computed = new Set(nodes.flatMap((node) => (node.kind === 'kernel' ? node.outputs.map(({ id }) => id) : [])));
+  const results = graph.results.map((id) => {
+    if (computed.delete(base(id))) return id;
+    // An argument, a constant, or another result already: the caller gets a copy.
+    const value = { ...types.get(id)!, id: next++ };
+    add({ kind: 'kernel', kernel: 'Copy', inputs: [id], attributes: {}, outputs: [value] });
+    return value.id;
+  });
+  return { nodes, results };
+}
+
+type Run = (kernel: string, inputs: readonly ValueId[], attributes?: KernelAttributes, output?: Value) => ValueId;
+
+/** exp(x − max) / Σ exp(x − max), or its logarithm. */
+function softmax({ kernel, inputs: [x], outputs: [output], attributes }: KernelNode, run: Run): void {
+  const axis = axisOf(attributes['dim'] ?? attributes['axis'] ?? -1, output!.shape.length);
+  const largest = run('Max', [x!], { reductionIndices: [axis], keepDims: true });
+  const shifted = run('Sub', [x!, largest]);
+  const powers = run('Exp', [shifted]);
+  const sum = run('Sum', [powers], { axis: [axis], keepDims: true });
+  if (kernel === 'Softmax') run('RealDiv', [powers, sum], {}, output);
+  else run('Sub', [shifted, run('Log', [sum])], {}, output);
+}
+

@@ -1,0 +1,184 @@
+/**
+ * Which kernels share a dispatch, and in which order the dispatches run. Kernels that are no expressions run as soon as
+ * what they read is there; then everything that walks over the same elements goes together:
+ *
+ * - reductions over the same axes of tensors of the same shape, with the small expressions of their results after them;
+ * - expressions of the same size that read the same tensors, or each other.
+ */
+import type { KernelNode, ValueId } from '../../ir.js';
+import type { Leaves } from './leaves.js';
+import { isReduction, type Reduction } from './reductions.js';
+import { resultSize, type Space } from './space.js';
+import type { Values } from './values.js';
+
+export type Group =
+  | { readonly kind: 'map'; readonly outputs: readonly ValueId[] }
+  | {
+      readonly kind: 'reduce';
+      readonly space: Space;
+      readonly reductions: readonly Reduction[];
+      /** Expressions of the results, element by element. */
+      readonly after: readonly ValueId[];
+    }
+  | { readonly kind: 'kernel'; readonly node: KernelNode };
+
+export interface Limits {
+  readonly buffers: number;
+  /** Running values of one dispatch. */
+  readonly accumulators: number;
+}
+
+/** Expressions up to this size go together even if they read nothing in common. */
+const smallMap = 1 << 14;
+
+export function schedule(
+  values: Values,
+  leaves: Leaves,
+  reductions: readonly Reduction[],
+  results: ReadonlySet<ValueId>,
+  limits: Limits,
+): Group[] {
+  const variances = new Set(reductions.flatMap(({ variance }) => (variance === undefined ? [] : [variance])));
+  const reductionOf = new Map(reductions.map((reduction) => [reduction.output, reduction]));
+  const ready = new Set<ValueId>();
+  const waiting: ValueId[] = [];
+  for (const node of values.graph.nodes) {
+    for (const { id } of node.outputs) {
+      if (values.base(id) !== id || variances.has(id)) continue;
+      if (node.kind !== 'kernel') ready.add(id);
+      else if (leaves.isStored(id) && (values.isExpression(id) || id === node.outputs[0]!.id)) waiting.push(id);
+    }
+  }
+  const node = (id: ValueId): KernelNode => values.node(id) as KernelNode;
+  const kindOf = (id: ValueId): Group['kind'] => {
+    if (values.isExpression(id)) return 'map';
+    return isReduction(node(id).kernel) ? 'reduce' : 'kernel';
+  };
+  const needs = (id: ValueId): ValueId[] => {
+    if (kindOf(id) === 'map') return [...leaves.of(id).keys()];
+    const inputs = reductionOf.get(id) ? inputsOf(reductionOf.get(id)!) : node(id).inputs;
+    return inputs.flatMap((input) => [...leaves.read(input).keys()]);
+  };
+  const isReady = (id: ValueId, also: ReadonlySet<ValueId> = ready): boolean =>
+    needs(id).every((need) => ready.has(need) || also.has(need));
+  const groups: Group[] = [];
+  const finish = (group: Group, ids: readonly ValueId[], made: readonly ValueId[]): void => {
+    groups.push(group);
+    made.forEach((id) => ready.add(id));
+    for (const id of ids) waiting.splice(waiting.indexOf(id), 1);
+  };
+  const distinct = (made: readonly ValueId[]): number => {
+    const read = new Set(made.flatMap(needs).filter((id) => !made.includes(id)));
+    return read.size;
+  };
+  const outputBuffers = (made: readonly ValueId[]): number => {
+    const own = made.filter((id) => results.has(id) || !isSmall(values, id)).length;
+    return own + (own < made.length ? 1 : 0);
+  };
+  const aligned = (id: ValueId, inside: ReadonlySet<ValueId>): boolean =>
+    [...leaves.of(id).values()].every((leaf) => !inside.has(leaf.id) || leaf.aligned);
+
+  while (waiting.length > 0) {
+    const free = waiting.filter((id) => isReady(id));
+    const kernels = free.filter((id) => kindOf(id) === 'kernel');
+    if (kernels.length > 0) {
+      for (const id of kernels) {
+        finish({ kind: 'kernel', node: node(id) }, [id], node(id).outputs.map((output) => output.id));
+      }
+      continue;
+    }
+    const first = free.find((id) => kindOf(id) === 'reduce') ?? free[0];
+    if (first === undefined) throw new Error('the graph has a circle');
+    if (kindOf(first) === 'reduce') {
+      const chosen = chooseReductions(first, free.filter((id) => kindOf(id) === 'reduce'));
+      const after = chooseAfter(chosen);
+      const made = chosen.flatMap(({ output, variance }) => (variance === undefined ? [output] : [output, variance]));
+      finish(
+        { kind: 'reduce', space: chosen[0]!.space, reductions: chosen, after },
+        [...chosen.map(({ output }) => output), ...after],
+        [...made, ...after],
+      );
+      continue;
+    }
+    const outputs = chooseMaps(first);
+    finish({ kind: 'map', outputs }, outputs, outputs);
+  }
+  return groups;
+
+  function chooseReductions(seed: ValueId, candidates: readonly ValueId[]): Reduction[] {
+    const start = reductionOf.get(seed)!;
+    const chosen = [start];
+    let running = runningValues(start);
+    for (const id of candidates) {
+      const reduction = reductionOf.get(id)!;
+      if (reduction === start || !goTogether(values, start, reduction)) continue;
+      const read = distinct([...chosen.map(({ output }) => output), id]) + 1;
+      if (read > limits.buffers || running + runningValues(reduction) > limits.accumulators) continue;
+      chosen.push(reduction);
+      running += runningValues(reduction);
+    }
+    return chosen;
+  }
+
+  function chooseAfter(chosen: readonly Reduction[]): ValueId[] {
+    const size = resultSize(chosen[0]!.space);
+    const made = chosen.flatMap(({ output, variance }) => (variance === undefined ? [output] : [output, variance]));
+    const inside = new Set(made);
+    const after: ValueId[] = [];
+    // In the order of the graph, so that what depends on the ones before comes after them.
+    for (const id of waiting) {
+      if (kindOf(id) !== 'map' || values.size(id) !== size || inside.has(id)) continue;
+      const reads = [...leaves.of(id).keys()];
+      if (!reads.some((leaf) => inside.has(leaf)) || !isReady(id, inside) || !aligned(id, inside)) continue;
+      const outside = new Set([...after, id].flatMap((each) => [...leaves.of(each).keys()]));
+      made.forEach((each) => outside.delete(each));
+      after.forEach((each) => outside.delete(each));
+      if (outside.size + outputBuffers([...made, ...after, id]) + 1 > limits.buffers) continue;
+      after.push(id);
+      inside.add(id);
+    }
+    return after;
+  }
+
+  function chooseMaps(seed: ValueId): ValueId[] {
+    const size = values.size(seed);
+    const chosen = [seed];
+    const inside = new Set(chosen);
+    const read = new Set(needs(seed));
+    for (const id of waiting) {
+      if (inside.has(id) || kindOf(id) !== 'map' || values.size(id) !== size) continue;
+      const leavesHere = needs(id);
+      const related =
+        size <= smallMap ||
+        leavesHere.some((leaf) => inside.has(leaf) || (read.has(leaf) && values.size(leaf) * 4 >= size));
+      if (!related || !isReady(id, inside) || !aligned(id, inside)) continue;
+      const next = [...chosen, id];
+      if (distinct(next) + outputBuffers(next) > limits.buffers) continue;
+      chosen.push(id);
+      inside.add(id);
+      leavesHere.forEach((leaf) => read.add(leaf));
+    }
+    return chosen;
+  }
+}
+
+/** Small values that a dispatch makes and no kernel outside of expressions reads may share a buffer. */
+export const isSmall = (values: Values, id: ValueId): boolean =>
+  values.size(id) <= 4096 && values.type(id).dtype === 'float32';
+
+export function inputsOf({ input, index }: Reduction): ValueId[] {
+  return [input, index].filter((id): id is ValueId => id !== undefined);
+}
+
+function runningValues({ variance }: Reduction): number {
+  return variance === undefined ? 1 : 2;
+}
+
+function goTogether(values: Values, a: Reduction, b: Reduction): boolean {
+  if (JSON.stringify(a.space) !== JSON.stringify(b.space)) return false;
+  if (a.index !== undefined && values.base(a.index) !== values.base(b.index!)) return false;
+  const types = [a, b].map(({ output }) => values.type(output).dtype === 'float32');
+  return types[0] === types[1] && isOrdered(a) === isOrdered(b);
+}
+
+const isOrdered = ({ operation }: Reduction): boolean => operation === 'ArgMax' || operation === 'ArgMin';
