@@ -120,7 +120,8 @@ export async function compile<Args extends readonly unknown[], Result>(
   const engine: CompileEngine = options.eager ? { kind: 'eager', reason: 'as asked' } : await compileEngine();
   if (engine.kind === 'eager') {
     const expected = options.eager || tf.getBackend() === 'tensorflow';
-    if (!expected) warnOnce(`Steps run eagerly, which is several times slower: ${engine.reason}`, options.warn);
+    if (!expected)
+      warnOnce(`Steps run eagerly, which is several times slower: ${engine.reason}`, options.warn);
     return eagerStep(step, engine);
   }
   const precision = usablePrecision(engine, options);
@@ -171,7 +172,9 @@ function usablePrecision(engine: CompileEngine, { precision = 'float32', warn }:
   if (precision === 'float32') return precision;
   if (engine.kind === 'webgpu' && engine.features.f16) return precision;
   const reason =
-    engine.kind === 'webgpu' ? `the GPU (${engine.adapter}) lacks the feature shader-f16` : 'steps run on the CPU';
+    engine.kind === 'webgpu'
+      ? `the GPU (${engine.adapter}) lacks the feature shader-f16`
+      : 'steps run on the CPU';
   warnOnce(`Precision float16 cannot be used, steps compute in float32: ${reason}`, warn);
   return 'float32';
 }

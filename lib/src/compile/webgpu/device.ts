@@ -21,7 +21,8 @@ export function gpuDeviceInfo(): GpuDeviceInfo | undefined {
   return {
     device,
     mostBuffers: limits.maxStorageBuffersPerShaderStage,
-    adapter: adapterInfo.description || [adapterInfo.vendor, adapterInfo.architecture].filter(Boolean).join(' '),
+    adapter:
+      adapterInfo.description || [adapterInfo.vendor, adapterInfo.architecture].filter(Boolean).join(' '),
     features: {
       f16: has('shader-f16'),
       subgroups: has('subgroups'),

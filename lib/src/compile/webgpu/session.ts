@@ -52,7 +52,11 @@ export async function createGpuSession(device: GPUDevice, program: LoweredProgra
       return free;
     }
     const { shape } = program.results[i]!;
-    const buffer = device.createBuffer({ label: program.results[i]!.name, size: bytesOf(shape), usage: usage() });
+    const buffer = device.createBuffer({
+      label: program.results[i]!.name,
+      size: bytesOf(shape),
+      usage: usage(),
+    });
     backend.bufferManager.numBytesAllocated += buffer.size;
     return buffer;
   };
@@ -246,7 +250,10 @@ async function timeDispatches(
     const part = prepared.slice(from, from + mostTimed);
     const querySet = device.createQuerySet({ type: 'timestamp', count: part.length * 2 });
     const size = part.length * 16;
-    const resolved = device.createBuffer({ size, usage: GPUBufferUsage.QUERY_RESOLVE | GPUBufferUsage.COPY_SRC });
+    const resolved = device.createBuffer({
+      size,
+      usage: GPUBufferUsage.QUERY_RESOLVE | GPUBufferUsage.COPY_SRC,
+    });
     const read = device.createBuffer({ size, usage: GPUBufferUsage.MAP_READ | GPUBufferUsage.COPY_DST });
     const encoder = device.createCommandEncoder();
     part.forEach(({ pipeline, dispatch: { workgroups } }, i) => {

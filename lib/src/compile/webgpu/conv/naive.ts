@@ -10,7 +10,13 @@ type Size4 = readonly [number, number, number, number];
 
 const threads = 64;
 
-function direct(label: string, size: number, reads: readonly string[], result: string, body: string): GpuProgram {
+function direct(
+  label: string,
+  size: number,
+  reads: readonly string[],
+  result: string,
+  body: string,
+): GpuProgram {
   const buffers = [...reads, result];
   const declared = buffers.map((_, i) => {
     const access = i < reads.length ? 'read' : 'read_write';

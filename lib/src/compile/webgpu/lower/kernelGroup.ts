@@ -19,7 +19,11 @@ export function kernelProgram(scene: Scene, node: KernelNode): GpuProgram {
   const geometry = (input: Shape, kernel: Shape): Geometry => geometryOf(input, kernel, node.attributes);
   switch (node.kernel) {
     case 'Conv2D':
-      return convForward(geometry(shapeOf(x), shapeOf(y)), { x: buffer(x), kernel: buffer(y), y: buffer(result.id) });
+      return convForward(geometry(shapeOf(x), shapeOf(y)), {
+        x: buffer(x),
+        kernel: buffer(y),
+        y: buffer(result.id),
+      });
     case 'Conv2DBackpropInput':
       return convInputGradient(geometry(result.shape, shapeOf(y)), {
         dy: buffer(x),
@@ -53,7 +57,14 @@ function product({ values, storage }: Scene, node: KernelNode): GpuProgram {
   const k = values.type(a).shape.at(transposeA ? -2 : -1)!;
   const buffer = (value: ValueId): string => storage.location(values.base(value)).buffer;
   return matMul(
-    { m, n, k, transposeA: transposeA === true, transposeB: transposeB === true, batch: values.size(id) / (m * n) },
+    {
+      m,
+      n,
+      k,
+      transposeA: transposeA === true,
+      transposeB: transposeB === true,
+      batch: values.size(id) / (m * n),
+    },
     { a: buffer(a), b: buffer(b), c: buffer(id) },
   );
 }

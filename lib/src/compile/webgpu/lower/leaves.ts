@@ -37,7 +37,8 @@ export function chooseStored(
   const stored = new Set<ValueId>();
   for (const node of values.graph.nodes) {
     for (const { id } of node.outputs) {
-      if (values.base(id) === id && values.filling(id) === undefined && !values.isExpression(id)) stored.add(id);
+      if (values.base(id) === id && values.filling(id) === undefined && !values.isExpression(id))
+        stored.add(id);
     }
     if (node.kind !== 'kernel') continue;
     const expression = values.isExpression(node.outputs[0]!.id);
@@ -57,12 +58,14 @@ export function chooseStored(
       for (const reader of values.readers(id)) {
         const reads = reader.outputs.map((output) => output.id);
         for (const output of reads) {
-          if (stored.has(output) || !values.isExpression(output)) read.add(values.isExpression(output) ? output : reader);
+          if (stored.has(output) || !values.isExpression(output))
+            read.add(values.isExpression(output) ? output : reader);
           else anchors.get(output)?.forEach((anchor) => read.add(anchor));
         }
       }
       anchors.set(id, read);
-      if (stored.has(id) || !values.isExpression(id) || node.kind !== 'kernel' || !isMap(node.kernel)) continue;
+      if (stored.has(id) || !values.isExpression(id) || node.kind !== 'kernel' || !isMap(node.kernel))
+        continue;
       const large = [...leaves.of(id).keys()].filter((leaf) => values.size(leaf) * 2 >= values.size(id));
       const costly = read.size > 1 && large.length > 1;
       if (costly || growsInto(values, id)) stored.add(id);
@@ -93,7 +96,10 @@ function leavesOf(values: Values, stored: ReadonlySet<ValueId>): Leaves {
     for (const input of node.inputs) {
       const aligned = isMap(node.kernel) && values.size(input) === values.size(id);
       for (const leaf of read(input).values()) {
-        found.set(leaf.id, { id: leaf.id, aligned: aligned && leaf.aligned && (found.get(leaf.id)?.aligned ?? true) });
+        found.set(leaf.id, {
+          id: leaf.id,
+          aligned: aligned && leaf.aligned && (found.get(leaf.id)?.aligned ?? true),
+        });
       }
     }
     known.set(id, found);

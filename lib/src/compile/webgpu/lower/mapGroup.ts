@@ -20,7 +20,7 @@ export function mapDispatch(scene: Scene, outputs: readonly ValueId[]): GpuDispa
         const place = placeAt(values.type(id).shape, 'at', lanes, e.name);
         const text = e.name(e.compute(id, place));
         e.know(id, place, text);
-        e.write(id, place, text);
+        if (scene.storage.isNeeded(id)) e.write(id, place, text);
       }
     });
     return {

@@ -91,7 +91,9 @@ function clip(x: string, low: number, high: number, { dtype, number }: Context):
 function erf(x: string, number: Context['number']): string {
   const t = `(${number(1)} / (${number(1)} + ${number(0.3275911)} * abs(${x})))`;
   const coefficients = [1.061405429, -1.453152027, 1.421413741, -0.284496736, 0.254829592];
-  const sum = coefficients.slice(1).reduce((text, c) => `(${text} * ${t} + ${number(c)})`, number(coefficients[0]!));
+  const sum = coefficients
+    .slice(1)
+    .reduce((text, c) => `(${text} * ${t} + ${number(c)})`, number(coefficients[0]!));
   return `(sign(${x}) * (${number(1)} - ${sum} * ${t} * exp(-${x} * ${x})))`;
 }
 
@@ -141,7 +143,8 @@ const rules: Readonly<Record<string, Rule>> = {
   Reciprocal: onFloat((x, number) => `(${number(1)} / ${x})`),
   Exp: onFloat((x) => `exp(${x})`),
   Expm1: onFloat((x, number) => `(exp(${x}) - ${number(1)})`),
-  Log: onFloat((x) => `log(${x})`),
+  // What log gives for 0 is left open by WGSL.
+  Log: onFloat((x, number) => `select(log(${x}), ${number(-Infinity)}, ${x} == ${number(0)})`),
   Log1p: onFloat((x, number) => `log(${x} + ${number(1)})`),
   Sigmoid: onFloat((x, number) => `(${number(1)} / (${number(1)} + exp(-${x})))`),
   // Beyond 15 the result is 1 in single precision, and exponentials inside would overflow.

@@ -72,7 +72,11 @@ export function placeOf(shape: Shape, coordinates: readonly string[], lanes: Lan
       if (coordinate !== '0u') terms.push(stride === 1 ? coordinate : `${coordinate} * ${stride}u`);
       stride *= units[axis]!;
     }
-    return terms.length === 0 ? '0u' : terms.length === 1 && !terms[0]!.includes('*') ? terms[0]! : name(terms.reverse().join(' + '));
+    return terms.length === 0
+      ? '0u'
+      : terms.length === 1 && !terms[0]!.includes('*')
+        ? terms[0]!
+        : name(terms.reverse().join(' + '));
   });
   return { shape, lanes, position, coordinates: () => coordinates, known: nothing };
 }
@@ -87,7 +91,13 @@ export function reshaped(place: Place, shape: Shape, name: Name): Place {
 export function broadcastPlace(place: Place, shape: Shape, name: Name): Place {
   if (sameShape(place.shape, shape)) return place;
   const size = sizeOf(shape);
-  if (size === 1) return placeOf(shape, shape.map(() => '0u'), 1, name);
+  if (size === 1)
+    return placeOf(
+      shape,
+      shape.map(() => '0u'),
+      1,
+      name,
+    );
   if (size === sizeOf(place.shape)) return reshaped(place, shape, name);
   const core = shape.slice(shape.findIndex((n) => n !== 1));
   const { lanes } = place;

@@ -1,5 +1,12 @@
 /** Brings a graph into the form that is lowered: softmax as its parts, and results that have a buffer of their own. */
-import { type Graph, type KernelAttributes, type KernelNode, type Node, type Value, type ValueId } from '../../ir.js';
+import {
+  type Graph,
+  type KernelAttributes,
+  type KernelNode,
+  type Node,
+  type Value,
+  type ValueId,
+} from '../../ir.js';
 import { axisOf } from '../../kernels/kernel.js';
 import { kernels } from '../../kernels/index.js';
 
@@ -16,17 +23,23 @@ export function prepare(graph: Graph): Graph {
     }
   };
   const run: Run = (kernel, inputs, attributes = {}, output) => {
-    const [type] = kernels[kernel]!.infer(inputs.map((id) => types.get(id)!), attributes);
+    const [type] = kernels[kernel]!.infer(
+      inputs.map((id) => types.get(id)!),
+      attributes,
+    );
     const value = output ?? { ...type!, id: next++ };
     add({ kind: 'kernel', kernel, inputs, attributes, outputs: [value] });
     return value.id;
   };
   for (const node of graph.nodes) {
-    if (node.kind === 'kernel' && (node.kernel === 'Softmax' || node.kernel === 'LogSoftmax')) softmax(node, run);
+    if (node.kind === 'kernel' && (node.kernel === 'Softmax' || node.kernel === 'LogSoftmax'))
+      softmax(node, run);
     else add(node);
   }
   const base = (id: ValueId): ValueId => (reshapes.has(id) ? base(reshapes.get(id)!) : id);
-  const computed = new Set(nodes.flatMap((node) => (node.kind === 'kernel' ? node.outputs.map(({ id }) => id) : [])));
+  const computed = new Set(
+    nodes.flatMap((node) => (node.kind === 'kernel' ? node.outputs.map(({ id }) => id) : [])),
+  );
   const results = graph.results.map((id) => {
     if (computed.delete(base(id))) return id;
     // An argument, a constant, or another result already: the caller gets a copy.
@@ -37,7 +50,12 @@ export function prepare(graph: Graph): Graph {
   return { nodes, results };
 }
 
-type Run = (kernel: string, inputs: readonly ValueId[], attributes?: KernelAttributes, output?: Value) => ValueId;
+type Run = (
+  kernel: string,
+  inputs: readonly ValueId[],
+  attributes?: KernelAttributes,
+  output?: Value,
+) => ValueId;
 
 /** exp(x − max) / Σ exp(x − max), or its logarithm. */
 function softmax({ kernel, inputs: [x], outputs: [output], attributes }: KernelNode, run: Run): void {
@@ -49,4 +67,3 @@ function softmax({ kernel, inputs: [x], outputs: [output], attributes }: KernelN
   if (kernel === 'Softmax') run('RealDiv', [powers, sum], {}, output);
   else run('Sub', [shifted, run('Log', [sum])], {}, output);
 }
-

@@ -157,8 +157,13 @@ function columnsDispatch(scene: Scene, task: Task, space: Columns, source: Sourc
           addTerms(e, task, variables, (shape) => placeAt(shape, 'at', width, e.name, known), width);
         } else {
           const stride = space.outer * rows * columns;
-          addPartials(e, task, variables, source.partials, width, (i) =>
-            `${i * stride}u + (outer * ${rows}u + row) * ${columns}u + column`,
+          addPartials(
+            e,
+            task,
+            variables,
+            source.partials,
+            width,
+            (i) => `${i * stride}u + (outer * ${rows}u + row) * ${columns}u + column`,
           );
         }
       });
@@ -170,8 +175,13 @@ function columnsDispatch(scene: Scene, task: Task, space: Columns, source: Sourc
         finish(e, scene, task, variables, width, 'result', new Map([[columns, 'column']]));
       } else {
         const stride = space.outer * parts * columns;
-        writePartials(e, task, variables, source.partials!, width, (i) =>
-          `${i * stride}u + (outer * ${parts}u + group.y) * ${columns}u + column`,
+        writePartials(
+          e,
+          task,
+          variables,
+          source.partials!,
+          width,
+          (i) => `${i * stride}u + (outer * ${parts}u + group.y) * ${columns}u + column`,
         );
       }
     });
@@ -208,7 +218,14 @@ function rowsDispatch(scene: Scene, task: Task, space: Rows, source: Source): Gp
         addTerms(e, task, variables, (shape) => placeAt(shape, 'at', width, e.name), width);
       } else {
         const stride = space.rows * length;
-        addPartials(e, task, variables, source.partials, 1, (i) => `${i * stride}u + row * ${length}u + step`);
+        addPartials(
+          e,
+          task,
+          variables,
+          source.partials,
+          1,
+          (i) => `${i * stride}u + row * ${length}u + step`,
+        );
       }
     });
     const single = width === 1 ? variables : joinLanes(e, task, variables);
@@ -316,7 +333,14 @@ function binsProgram(
       emitBraced(e, `for (var step = lane + ${wide}u; step < ${threads}u; step += ${wide}u)`, () => {
         weights.forEach((_, i) => e.line(`${variables[i]} += sums${i}[step];`));
       });
-      writePartials(e, task, variables, name, 1, (i) => `${i * parts * bins}u + group.x * ${bins}u + u32(bin)`);
+      writePartials(
+        e,
+        task,
+        variables,
+        name,
+        1,
+        (i) => `${i * parts * bins}u + group.x * ${bins}u + u32(bin)`,
+      );
     });
     return { label: task.label, workgroups: [parts, Math.ceil(bins / wide), 1], workgroupSize: threads };
   });
@@ -327,7 +351,9 @@ function binsProgram(
 }
 
 function startAccumulators(e: Emitter, { all }: Task, lanes: Lanes): string[] {
-  return all.map((accumulator) => e.variable(typeOfAccumulator(accumulator, lanes), accumulator.start(lanes)));
+  return all.map((accumulator) =>
+    e.variable(typeOfAccumulator(accumulator, lanes), accumulator.start(lanes)),
+  );
 }
 
 /** Variables of each reduction. */
@@ -394,7 +420,13 @@ function addTerms(
   });
 }
 
-function partialOf(e: Emitter, { dtype }: Accumulator, partials: string, lanes: Lanes, access: 'read' | 'read_write'): string {
+function partialOf(
+  e: Emitter,
+  { dtype }: Accumulator,
+  partials: string,
+  lanes: Lanes,
+  access: 'read' | 'read_write',
+): string {
   return e.bind(partials, expressionType(dtype, lanes), access);
 }
 
@@ -409,7 +441,9 @@ function addPartials(
   all.forEach((accumulator, i) => {
     const partial = `${partialOf(e, accumulator, partials, lanes, 'read')}[${at(i)}]`;
     // All parts have the same pivot.
-    e.line(`${variables[i]} = ${accumulator.shared ? partial : accumulator.combine(variables[i]!, partial)};`);
+    e.line(
+      `${variables[i]} = ${accumulator.shared ? partial : accumulator.combine(variables[i]!, partial)};`,
+    );
   });
 }
 
@@ -429,7 +463,12 @@ function writePartials(
 /** The four lanes of each running value as one. */
 function joinLanes(e: Emitter, { all }: Task, variables: readonly string[]): string[] {
   return all.map(({ combine, shared }, i) => {
-    const [x, y, z, w] = ['x', 'y', 'z', 'w'].map((lane) => `${variables[i]}.${lane}`) as [string, string, string, string];
+    const [x, y, z, w] = ['x', 'y', 'z', 'w'].map((lane) => `${variables[i]}.${lane}`) as [
+      string,
+      string,
+      string,
+      string,
+    ];
     const joined = shared ? x : combine(`(${combine(x, y)})`, `(${combine(z, w)})`);
     return e.variable(typeOfAccumulator(all[i]!, 1), joined);
   });
@@ -456,7 +495,9 @@ function combineAcross(
   emitBraced(e, `for (var reach = ${along / 2}u; reach > 0u; reach /= 2u)`, () => {
     emitBraced(e, `if (${index} < reach)`, () => {
       for (const { accumulator, i } of combined) {
-        e.line(`${variables[i]} = ${accumulator.combine(variables[i]!, `tree${i}[lane + reach * ${stride}u]`)};`);
+        e.line(
+          `${variables[i]} = ${accumulator.combine(variables[i]!, `tree${i}[lane + reach * ${stride}u]`)};`,
+        );
         e.line(`tree${i}[lane] = ${variables[i]};`);
       }
     });

@@ -99,7 +99,10 @@ const sum = (dtype: DType): Accumulator => ({
   combine: (a, b) => `${a} + ${b}`,
 });
 
-export function accumulatorsOf(values: Values, { operation, output, input, variance }: Reduction): Accumulator[] {
+export function accumulatorsOf(
+  values: Values,
+  { operation, output, input, variance }: Reduction,
+): Accumulator[] {
   const dtype = values.type(output).dtype;
   const extreme = (start: number, type: DType, name: string): Accumulator => ({
     dtype: type,
@@ -177,4 +180,5 @@ export function resultsOf(
   return [{ id: output, text: converted(running[0]!, accumulators[0]!.dtype, dtype, lanes) }];
 }
 
-export const typeOfAccumulator = ({ dtype }: Accumulator, lanes: Lanes): string => expressionType(dtype, lanes);
+export const typeOfAccumulator = ({ dtype }: Accumulator, lanes: Lanes): string =>
+  expressionType(dtype, lanes);

@@ -46,7 +46,8 @@ export function schedule(
     for (const { id } of node.outputs) {
       if (values.base(id) !== id || variances.has(id)) continue;
       if (node.kind !== 'kernel') ready.add(id);
-      else if (leaves.isStored(id) && (values.isExpression(id) || id === node.outputs[0]!.id)) waiting.push(id);
+      else if (leaves.isStored(id) && (values.isExpression(id) || id === node.outputs[0]!.id))
+        waiting.push(id);
     }
   }
   const node = (id: ValueId): KernelNode => values.node(id) as KernelNode;
@@ -83,16 +84,25 @@ export function schedule(
     const kernels = free.filter((id) => kindOf(id) === 'kernel');
     if (kernels.length > 0) {
       for (const id of kernels) {
-        finish({ kind: 'kernel', node: node(id) }, [id], node(id).outputs.map((output) => output.id));
+        finish(
+          { kind: 'kernel', node: node(id) },
+          [id],
+          node(id).outputs.map((output) => output.id),
+        );
       }
       continue;
     }
     const first = free.find((id) => kindOf(id) === 'reduce') ?? free[0];
     if (first === undefined) throw new Error('the graph has a circle');
     if (kindOf(first) === 'reduce') {
-      const chosen = chooseReductions(first, free.filter((id) => kindOf(id) === 'reduce'));
+      const chosen = chooseReductions(
+        first,
+        free.filter((id) => kindOf(id) === 'reduce'),
+      );
       const after = chooseAfter(chosen);
-      const made = chosen.flatMap(({ output, variance }) => (variance === undefined ? [output] : [output, variance]));
+      const made = chosen.flatMap(({ output, variance }) =>
+        variance === undefined ? [output] : [output, variance],
+      );
       finish(
         { kind: 'reduce', space: chosen[0]!.space, reductions: chosen, after },
         [...chosen.map(({ output }) => output), ...after],
@@ -122,7 +132,9 @@ export function schedule(
 
   function chooseAfter(chosen: readonly Reduction[]): ValueId[] {
     const size = resultSize(chosen[0]!.space);
-    const made = chosen.flatMap(({ output, variance }) => (variance === undefined ? [output] : [output, variance]));
+    const made = chosen.flatMap(({ output, variance }) =>
+      variance === undefined ? [output] : [output, variance],
+    );
     const inside = new Set(made);
     const after: ValueId[] = [];
     // In the order of the graph, so that what depends on the ones before comes after them.

@@ -63,7 +63,12 @@ const views: Readonly<Record<string, View>> = {
     const [x] = node.inputs as [ValueId];
     const { shape } = e.values.type(x);
     const axis = axisOf(node.attributes['axis'], shape.length);
-    return readShifted(e, x, place, shape.map((_, i) => (i === axis ? startOf(node, id, axis) : 0)));
+    return readShifted(
+      e,
+      x,
+      place,
+      shape.map((_, i) => (i === axis ? startOf(node, id, axis) : 0)),
+    );
   },
   Unpack: ({ e, node, id, place }) => {
     const [x] = node.inputs as [ValueId];
@@ -137,7 +142,11 @@ const views: Readonly<Record<string, View>> = {
     const innermost = axis === from.shape.length - 1;
     if (lanes === 4 && innermost && from.shape.length > 1) throw new NotVectorizable();
     const outer = place.coordinates();
-    const found = splatIndices(e, indices, placeOf(at.shape, outer.slice(axis, end), innermost ? lanes : 1, e.name));
+    const found = splatIndices(
+      e,
+      indices,
+      placeOf(at.shape, outer.slice(axis, end), innermost ? lanes : 1, e.name),
+    );
     const size = from.shape[axis]!;
     const pick = (index: string, width: Lanes): string => {
       const clamped = e.name(`u32(clamp(${index}, 0, ${size - 1}))`);
@@ -173,7 +182,8 @@ const views: Readonly<Record<string, View>> = {
     const row = rows === 1 ? '0u' : e.name(`${place.coordinates()[0]} * ${size}u`);
     const values = e.values.type(wanted);
     const number = e.read(wanted, place);
-    const float = values.dtype === 'float32' ? number : `${expressionType('float32', place.lanes)}(${number})`;
+    const float =
+      values.dtype === 'float32' ? number : `${expressionType('float32', place.lanes)}(${number})`;
     if (place.lanes === 1) return `${search}(${row}, ${float})`;
     return eachLane(e, float, 'int32', (value) => `${search}(${row}, ${value})`);
   },
@@ -193,7 +203,10 @@ function readShifted(e: Emitter, x: ValueId, place: Place, from: readonly number
 
 /** Where an output of SplitV begins. */
 function startOf(node: KernelNode, id: ValueId, axis: number): number {
-  const before = node.outputs.slice(0, node.outputs.findIndex((output) => output.id === id));
+  const before = node.outputs.slice(
+    0,
+    node.outputs.findIndex((output) => output.id === id),
+  );
   return before.reduce((sum, { shape }) => sum + shape[axis]!, 0);
 }
 

@@ -30,7 +30,8 @@ function scalarLiteral(value: number, dtype: DType): string {
     case 'float32': {
       const single = Math.fround(value);
       if (Number.isNaN(single)) return 'bitcast<f32>(bitsOfNan)';
-      if (!Number.isFinite(single)) return single > 0 ? 'bitcast<f32>(bitsOfInfinity)' : '-bitcast<f32>(bitsOfInfinity)';
+      if (!Number.isFinite(single))
+        return single > 0 ? 'bitcast<f32>(bitsOfInfinity)' : '-bitcast<f32>(bitsOfInfinity)';
       // A sign before a literal would bind looser than what stands before it.
       return `f32(${Object.is(single, -0) ? '-0.0' : single})`;
     }
