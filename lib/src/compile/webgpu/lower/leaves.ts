@@ -9,7 +9,7 @@
  */
 import { type KernelNode, type ValueId } from '../../ir.js';
 import { isMap } from './maps.js';
-import type { Values } from './values.js';
+import { isReshape, type Values } from './values.js';
 
 /** Reads of one stored value: `aligned` if it is read at the reader's own place only. */
 export interface Leaf {
@@ -40,7 +40,7 @@ export function chooseStored(
       if (values.base(id) === id && values.filling(id) === undefined && !values.isExpression(id))
         stored.add(id);
     }
-    if (node.kind !== 'kernel') continue;
+    if (node.kind !== 'kernel' || isReshape(node)) continue;
     const expression = values.isExpression(node.outputs[0]!.id);
     node.inputs.forEach((input, i) => {
       const required = expression ? tables[node.kernel]?.includes(i) : !isReduction(node.kernel);
