@@ -39,22 +39,22 @@ export function batch(size = 16): StepInput {
   };
 }
 
-export function pretraining(): TrainState {
-  const { params, buffers } = toVariables(initialize(arch, 1));
+export function pretraining(network = arch): TrainState {
+  const { params, buffers } = toVariables(initialize(network, 1));
   return initialState(params, buffers);
 }
 
 export const scheme = { bits: 4, weights: 'kmeans' } as const;
 
-export function finetuning(): TrainState {
-  const ranges = Object.fromEntries(quantizedBlocks(arch).map(({ name }) => [name, { min: 0, max: 3 }]));
+export function finetuning(network = arch): TrainState {
+  const ranges = Object.fromEntries(quantizedBlocks(network).map(({ name }) => [name, { min: 0, max: 3 }]));
   // Levels times levels often add up to zero exactly, where rounding would decide which way ReLU goes; biases
   // other than zero avoid that.
-  const merged = Object.entries(mergeNetwork(arch, initialize(arch, 2))).map(([name, tensor]) => {
+  const merged = Object.entries(mergeNetwork(network, initialize(network, 2))).map(([name, tensor]) => {
     const noise = sample([...tensor.shape], 9, 0.01, 0.1).dataSync() as Float32Array;
     return [name, name.endsWith('.bias') ? { ...tensor, data: noise } : tensor] as const;
   });
-  return finetuneState(Object.fromEntries(merged), ranges, scheme, arch);
+  return finetuneState(Object.fromEntries(merged), ranges, scheme, network);
 }
 
 export interface StepCase {
@@ -74,26 +74,26 @@ export const stepCases: readonly StepCase[] = [
   {
     name: 'a pretraining step with three branches and OABN',
     step: pretrainStep(arch, options),
-    begin: pretraining,
+    begin: () => pretraining(),
     steps: 3,
   },
   {
     name: 'a pretraining step with OABN straight through on all branches',
     step: pretrainStep({ ...arch, oabn: straightThrough }, options),
-    begin: pretraining,
+    begin: () => pretraining(),
     steps: 2,
   },
-  { name: 'a ClusterQAT step', step: finetuneSteps(arch, scheme, options)(0), begin: finetuning, steps: 3 },
+  { name: 'a ClusterQAT step', step: finetuneSteps(arch, scheme, options)(0), begin: () => finetuning(), steps: 3 },
   {
     name: 'a ClusterQAT step whose centroids rest',
     step: finetuneSteps(arch, scheme, { ...options, cluster: { updateEvery: 2 } })(1),
-    begin: finetuning,
+    begin: () => finetuning(),
     steps: 2,
   },
   {
     name: 'a uniform QAT step',
     step: finetuneSteps(arch, { bits: 4, weights: 'uniform' }, options)(0),
-    begin: finetuning,
+    begin: () => finetuning(),
     steps: 2,
   },
 ];

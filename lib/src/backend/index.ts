@@ -9,4 +9,5 @@ export { type MemoryUse, memoryUse } from './memoryUse.js';
 export { selfTest, type SelfTest } from './selfTest.js';
 export { tf } from './tf.js';
 export { type BackendChoice, currentBackend, fallbackMessage, useBackend } from './useBackend.js';
+export { checkDevice } from './webgpu/failure.js';
 export { webgpuDevice } from './webgpu/start.js';

@@ -3,7 +3,7 @@
  * one pass. Each result has buffers of its own, so that a training loop whose state goes round uses the same few bind
  * groups again and again.
  */
-import { tf } from '../../backend/index.js';
+import { checkDevice, type tf } from '../../backend/index.js';
 import { errorMessage, UserError } from '../../base/index.js';
 import type { LoweredProgram, NamedTensor } from './lower/index.js';
 import { planBuffers } from './plan.js';
@@ -95,6 +95,7 @@ export async function createGpuSession(device: GPUDevice, program: LoweredProgra
       tensorOfBuffer(backend, buffer, program.results[i]!, (released) => giveBack(i, released)),
     );
   const run: GpuSession['run'] = async (inputs) => {
+    checkDevice(device);
     if (inFlight.length >= mostInFlight) await inFlight.shift();
     const results = await withErrors(device, 'running a compiled step', () => {
       const call = start(inputs);
@@ -215,6 +216,7 @@ async function withErrors<T>(device: GPUDevice, what: string, work: () => T): Pr
     throw error;
   }
   const errors = await Promise.all([device.popErrorScope(), device.popErrorScope()]);
+  checkDevice(device);
   const [refused, memory] = errors;
   if (memory) {
     throw new UserError(

@@ -2,7 +2,7 @@
  * Convolutions, their gradients and matrix products in the most direct way: a thread for each number of the result, which
  * adds its terms in order. Slow, and easy to see to be right: what faster kernels are held against.
  */
-import type { Geometry } from '../../onnx/filter.js';
+import type { Geometry } from '../../geometry.js';
 import type { GpuDispatch, GpuProgram } from '../program.js';
 import { foldedGroup, foldedGroups } from '../lower/wgsl.js';
 

@@ -47,7 +47,7 @@ export interface Emitter {
 }
 
 export function createEmitter(values: Values, storage: Storage): Emitter {
-  const bindings: Binding[] = [];
+  const bindings: { buffer: string; type: string; access: Binding['access'] }[] = [];
   const declarations: string[] = [];
   let lines: string[] = [];
   const memory: Map<string, string>[] = [new Map()];
@@ -81,7 +81,10 @@ export function createEmitter(values: Values, storage: Storage): Emitter {
   };
   const bind: Emitter['bind'] = (buffer, type, access) => {
     const at = bindings.findIndex((each) => each.buffer === buffer && each.type === type);
-    if (at >= 0) return `b${at}`;
+    if (at >= 0) {
+      if (access === 'read_write') bindings[at]!.access = access;
+      return `b${at}`;
+    }
     bindings.push({ buffer, type, access });
     return `b${bindings.length - 1}`;
   };

@@ -2,7 +2,7 @@
  * A graph of tfjs kernels as a list of dispatches over named buffers. `leaves` chooses which values are stored, `schedule`
  * which kernels share a dispatch, and the groups write their WGSL.
  */
-import { type ConstantData, elementsOf, type Graph, type TensorType, type ValueId } from '../../ir.js';
+import { type ConstantData, elementsOf, type Graph, type KernelNode, type TensorType, type ValueId } from '../../ir.js';
 import type { GpuDispatch, GpuFeatures, GpuProgram } from '../program.js';
 import type { Scene } from './dispatch.js';
 import { kernelProgram } from './kernelGroup.js';
@@ -11,7 +11,8 @@ import { mapDispatch } from './mapGroup.js';
 import { prepare } from './prepare.js';
 import { reduceProgram } from './reduceGroup.js';
 import { isReduction, reductionsOf } from './reductions.js';
-import { type Group, inputsOf, isSmall, schedule } from './schedule.js';
+import { type Group, inputsOf, isSmall, schedule, type SmallStep } from './schedule.js';
+import { smallDispatch } from './smallGroup.js';
 import type { Location } from './storage.js';
 import { type Values, valuesFor } from './values.js';
 
@@ -89,6 +90,8 @@ function programOf(scene: Scene, group: Group, name: string): GpuProgram {
       return reduceProgram(scene, group, name);
     case 'kernel':
       return kernelProgram(scene, group.node);
+    case 'small':
+      return { dispatches: [smallDispatch(scene, group.levels)], scratch: {} };
     default:
       return group satisfies never;
   }
@@ -106,11 +109,12 @@ function locate(
   const needed = new Set<ValueId>(results);
   const byKernels = new Set<ValueId>();
   for (const group of groups) {
-    const own = new Set(madeBy(group));
+    // The threads of a workgroup see each other's values in memory only.
+    const own = new Set(group.kind === 'small' ? [] : madeBy(group));
     for (const id of readBy(values, leaves, group)) if (!own.has(id)) needed.add(id);
-    if (group.kind === 'kernel') {
-      group.node.inputs.forEach((id) => byKernels.add(values.base(id)));
-      group.node.outputs.forEach(({ id }) => needed.add(id));
+    for (const node of largeKernels(group)) {
+      node.inputs.forEach((id) => byKernels.add(values.base(id)));
+      node.outputs.forEach(({ id }) => needed.add(id));
     }
   }
   const locations = new Map<ValueId, Location>();
@@ -124,17 +128,19 @@ function locate(
     const packed = made.filter(
       (id) => group.kind !== 'kernel' && isSmall(values, id) && !byKernels.has(id) && !results.includes(id),
     );
-    let offset = 0;
+    const filled = new Map<string, number>();
     for (const id of made) {
       if (packed.length > 1 && packed.includes(id)) {
-        locations.set(id, { buffer: `small${i}`, offset });
-        offset += Math.ceil(values.size(id) / 4) * 4;
+        const buffer = `${values.type(id).dtype === 'float32' ? 'small' : 'whole'}${i}`;
+        const offset = filled.get(buffer) ?? 0;
+        locations.set(id, { buffer, offset });
+        filled.set(buffer, offset + Math.ceil(values.size(id) / 4) * 4);
         continue;
       }
       locations.set(id, { buffer: nameOf(id), offset: 0 });
       if (!results.includes(id)) scratch[nameOf(id)] = Math.max(16, values.size(id) * 4);
     }
-    if (offset > 0) scratch[`small${i}`] = offset * 4;
+    for (const [buffer, size] of filled) scratch[buffer] = size * 4;
   });
   return { locations, scratch };
 }
@@ -151,6 +157,8 @@ function madeBy(group: Group): ValueId[] {
     }
     case 'kernel':
       return group.node.outputs.map(({ id }) => id);
+    case 'small':
+      return group.levels.flat().flatMap((step) => madeBy(groupOf(step)));
     default:
       return group satisfies never;
   }
@@ -166,7 +174,28 @@ function readBy(values: Values, leaves: Leaves, group: Group): ValueId[] {
     }
     case 'kernel':
       return group.node.inputs.map(values.base);
+    case 'small':
+      return group.levels.flat().flatMap((step) => readBy(values, leaves, groupOf(step)));
     default:
       return group satisfies never;
   }
+}
+
+/** A step of a group of small ones as a group of its own. */
+function groupOf(step: SmallStep): Group {
+  switch (step.kind) {
+    case 'map':
+      return { kind: 'map', outputs: [step.id] };
+    case 'reduce':
+      return { kind: 'reduce', space: step.reduction.space, reductions: [step.reduction], after: [] };
+    case 'kernel':
+      return step;
+    default:
+      return step satisfies never;
+  }
+}
+
+/** Kernels whose values must begin where their buffers begin. */
+function largeKernels(group: Group): KernelNode[] {
+  return group.kind === 'kernel' ? [group.node] : [];
 }

@@ -1,9 +1,9 @@
 /** Kernels that are dispatches of their own: convolutions, products, sorting, running sums, sums by segment. */
-import type { Geometry } from '../../onnx/filter.js';
+import type { Geometry } from '../../geometry.js';
 import { geometryOf } from '../../kernels/convolution.js';
 import { axisOf } from '../../kernels/kernel.js';
 import type { KernelNode, Shape, ValueId } from '../../ir.js';
-import { convFilterGradient, convForward, convInputGradient, matMul } from '../conv/naive.js';
+import { convFilterGradient, convForward, convInputGradient, matMul } from '../conv/index.js';
 import type { GpuProgram } from '../program.js';
 import { emitBraced, emitDispatch, type Scene } from './dispatch.js';
 import type { Emitter } from './emitter.js';
@@ -17,39 +17,31 @@ export function kernelProgram(scene: Scene, node: KernelNode): GpuProgram {
   const shapeOf = (id: ValueId): Shape => scene.values.type(id).shape;
   const result = node.outputs[0]!;
   const geometry = (input: Shape, kernel: Shape): Geometry => geometryOf(input, kernel, node.attributes);
+  const { features, precision } = scene;
   switch (node.kernel) {
-    case 'Conv2D':
-      return convForward(geometry(shapeOf(x), shapeOf(y)), {
-        x: buffer(x),
-        kernel: buffer(y),
-        y: buffer(result.id),
-      });
-    case 'Conv2DBackpropInput':
-      return convInputGradient(geometry(result.shape, shapeOf(y)), {
-        dy: buffer(x),
-        kernel: buffer(y),
-        dx: buffer(result.id),
-      });
-    case 'Conv2DBackpropFilter':
-      return convFilterGradient(geometry(shapeOf(x), result.shape), {
-        x: buffer(x),
-        dy: buffer(y),
-        dw: buffer(result.id),
-      });
+    case 'Conv2D': {
+      const [, , bias] = node.inputs;
+      const own = { x: buffer(x), kernel: buffer(y), y: buffer(result.id) };
+      const buffers = bias === undefined ? own : { ...own, bias: buffer(bias) };
+      const relu = node.attributes['relu'] === true;
+      return convForward(geometry(shapeOf(x), shapeOf(y)), buffers, features, { precision, relu });
+    }
+    case 'Conv2DBackpropInput': {
+      const buffers = { dy: buffer(x), kernel: buffer(y), dx: buffer(result.id) };
+      return convInputGradient(geometry(result.shape, shapeOf(y)), buffers, features, { precision });
+    }
+    case 'Conv2DBackpropFilter': {
+      const buffers = { x: buffer(x), dy: buffer(y), dw: buffer(result.id) };
+      return convFilterGradient(geometry(shapeOf(x), result.shape), buffers, features, { precision });
+    }
     case 'BatchMatMul':
       return product(scene, node);
-    case 'TopK':
-      return largest(scene, node);
-    case 'Cumsum':
-      return runningSum(scene, node);
-    case 'UnsortedSegmentSum':
-      return segmentSum(scene, node);
     default:
-      throw new Error(`no dispatch is known for the kernel ${node.kernel}`);
+      return threadsFor(scene, itemsOf(scene, node));
   }
 }
 
-function product({ values, storage }: Scene, node: KernelNode): GpuProgram {
+function product({ values, storage, features, precision }: Scene, node: KernelNode): GpuProgram {
   const [a, b] = node.inputs as [ValueId, ValueId];
   const { shape, id } = node.outputs[0]!;
   const { transposeA, transposeB } = node.attributes;
@@ -66,16 +58,33 @@ function product({ values, storage }: Scene, node: KernelNode): GpuProgram {
       batch: values.size(id) / (m * n),
     },
     { a: buffer(a), b: buffer(b), c: buffer(id) },
+    features,
+    { precision },
   );
 }
 
-/** A dispatch with a thread for each of `count` items; `write` is told the name of an item's number. */
-function threadsFor(
-  scene: Scene,
-  label: string,
-  count: number,
-  write: (e: Emitter, at: string) => void,
-): GpuProgram {
+/** A kernel that a thread for each item computes. */
+export interface Items {
+  readonly label: string;
+  readonly count: number;
+  /** Writes the work on the item whose number has the name `at`. */
+  readonly write: (e: Emitter, at: string) => void;
+}
+
+export function itemsOf(scene: Scene, node: KernelNode): Items {
+  switch (node.kernel) {
+    case 'TopK':
+      return largest(scene, node);
+    case 'Cumsum':
+      return runningSum(node);
+    case 'UnsortedSegmentSum':
+      return segmentSum(scene, node);
+    default:
+      throw new Error(`no dispatch is known for the kernel ${node.kernel}`);
+  }
+}
+
+function threadsFor(scene: Scene, { label, count, write }: Items): GpuProgram {
   const dispatch = emitDispatch(scene, [1], (e) => {
     e.line(`let at = ${foldedGroup} * 64u + lane;`);
     emitBraced(e, `if (at < ${count}u)`, () => write(e, 'at'));
@@ -84,14 +93,16 @@ function threadsFor(
   return { dispatches: [dispatch], scratch: {} };
 }
 
+const items = (label: string, count: number, write: Items['write']): Items => ({ label, count, write });
+
 /** The place of an element counts those before it in the order; of equal ones, the first is before. */
-function largest(scene: Scene, node: KernelNode): GpuProgram {
+function largest(scene: Scene, node: KernelNode): Items {
   const [x] = node.inputs as [ValueId];
   const [found, indices] = node.outputs;
-  const { shape, dtype } = scene.values.type(x);
+  const { shape } = scene.values.type(x);
   const [length, k] = [shape.at(-1)!, Number(node.attributes['k'])];
   const count = scene.values.size(x);
-  return threadsFor(scene, `top ${k} of ${shape.join('×')}`, count, (e, at) => {
+  return items(`top ${k} of ${shape.join('×')}`, count, (e, at) => {
     const own = e.name(e.read(x, placeAt(shape, at, 1, e.name)));
     e.line(`let row = at / ${length}u;`);
     e.line(`let column = at % ${length}u;`);
@@ -102,14 +113,13 @@ function largest(scene: Scene, node: KernelNode): GpuProgram {
     });
     emitBraced(e, `if (rank < ${k}u)`, () => {
       const place = placeAt(found!.shape, e.name(`row * ${k}u + rank`), 1, e.name);
-      e.write(found!.id, place, own);
-      e.write(indices!.id, place, 'i32(column)');
-      void dtype;
+      if (scene.storage.isNeeded(found!.id)) e.write(found!.id, place, own);
+      if (scene.storage.isNeeded(indices!.id)) e.write(indices!.id, place, 'i32(column)');
     });
   });
 }
 
-function runningSum(scene: Scene, node: KernelNode): GpuProgram {
+function runningSum(node: KernelNode): Items {
   const [x] = node.inputs as [ValueId];
   const { id, shape, dtype } = node.outputs[0]!;
   const axis = axisOf(node.attributes['axis'], shape.length);
@@ -117,7 +127,7 @@ function runningSum(scene: Scene, node: KernelNode): GpuProgram {
   const length = shape[axis]!;
   const lines = shape.filter((_, i) => i !== axis);
   const count = lines.reduce((size, n) => size * n, 1);
-  return threadsFor(scene, `running sum ${shape.join('×')}`, count, (e, at) => {
+  return items(`running sum ${shape.join('×')}`, count, (e, at) => {
     const outer = [...placeAt(lines, at, 1, e.name).coordinates()];
     const sum = e.variable(expressionType(dtype, 1), literal(0, dtype, 1));
     emitBraced(e, `for (var step = 0u; step < ${length}u; step++)`, () => {
@@ -131,15 +141,15 @@ function runningSum(scene: Scene, node: KernelNode): GpuProgram {
   });
 }
 
-function segmentSum(scene: Scene, node: KernelNode): GpuProgram {
+function segmentSum(scene: Scene, node: KernelNode): Items {
   const [x, ids] = node.inputs as [ValueId, ValueId];
   const { id, shape, dtype } = node.outputs[0]!;
-  const items = scene.values.size(ids);
-  const inner = scene.values.size(x) / items;
-  return threadsFor(scene, `sum by segment ${shape.join('×')}`, scene.values.size(id), (e, at) => {
+  const length = scene.values.size(ids);
+  const inner = scene.values.size(x) / length;
+  return items(`sum by segment ${shape.join('×')}`, scene.values.size(id), (e, at) => {
     const sum = e.variable(expressionType(dtype, 1), literal(0, dtype, 1));
     e.line(`let segment = i32(at / ${inner}u);`);
-    emitBraced(e, `for (var item = 0u; item < ${items}u; item++)`, () => {
+    emitBraced(e, `for (var item = 0u; item < ${length}u; item++)`, () => {
       const own = e.read(ids, placeAt(scene.values.type(ids).shape, 'item', 1, e.name));
       emitBraced(e, `if (i32(${own}) == segment)`, () => {
         const position = e.name(`item * ${inner}u + at % ${inner}u`);

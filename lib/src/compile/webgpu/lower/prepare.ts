@@ -1,16 +1,22 @@
-/** Brings a graph into the form that is lowered: softmax as its parts, and results that have a buffer of their own. */
+/**
+ * Brings a graph into the form that is lowered: softmax as its parts, biases and ReLU as parts of the convolution before
+ * them, and results that have a buffer of their own.
+ */
 import {
   type Graph,
   type KernelAttributes,
   type KernelNode,
   type Node,
+  sizeOf,
   type Value,
   type ValueId,
+  valuesOf,
 } from '../../ir.js';
 import { axisOf } from '../../kernels/kernel.js';
 import { kernels } from '../../kernels/index.js';
 
-export function prepare(graph: Graph): Graph {
+export function prepare(given: Graph): Graph {
+  const graph = withBiases(given);
   const nodes: Node[] = [];
   const types = new Map<ValueId, Value>();
   const reshapes = new Map<ValueId, ValueId>();
@@ -66,4 +72,42 @@ function softmax({ kernel, inputs: [x], outputs: [output], attributes }: KernelN
   const sum = run('Sum', [powers], { axis: [axis], keepDims: true });
   if (kernel === 'Softmax') run('RealDiv', [powers, sum], {}, output);
   else run('Sub', [shifted, run('Log', [sum])], {}, output);
+}
+
+/** Conv2D(x, w) + b, with or without ReLU, as Conv2D(x, w, b), where nothing else reads what lies between. */
+function withBiases(graph: Graph): Graph {
+  const types = valuesOf(graph);
+  const uses = new Map<ValueId, number>();
+  const use = (id: ValueId): void => void uses.set(id, (uses.get(id) ?? 0) + 1);
+  const readers = new Map<ValueId, KernelNode>();
+  for (const node of graph.nodes) {
+    if (node.kind !== 'kernel') continue;
+    node.inputs.forEach(use);
+    node.inputs.forEach((id) => readers.set(id, node));
+  }
+  graph.results.forEach(use);
+  const only = (id: ValueId, kernel: string): KernelNode | undefined => {
+    const reader = readers.get(id);
+    return uses.get(id) === 1 && reader?.kernel === kernel ? reader : undefined;
+  };
+  const replaced = new Map<Node, Node | undefined>();
+  for (const node of graph.nodes) {
+    if (node.kind !== 'kernel' || node.kernel !== 'Conv2D') continue;
+    const [y] = node.outputs as readonly [Value];
+    const sum = only(y.id, 'Add');
+    const bias = sum?.inputs.find((id) => id !== y.id);
+    const channels = y.shape[3]!;
+    if (!sum || bias === undefined) continue;
+    const { shape, dtype } = types.get(bias)!;
+    if (dtype !== 'float32' || shape.at(-1) !== channels || sizeOf(shape) !== channels) continue;
+    const relu = only(sum.outputs[0]!.id, 'Relu');
+    const last = relu ?? sum;
+    const attributes = { ...node.attributes, relu: relu !== undefined };
+    // At the place of the sum: its bias may be computed after the convolution.
+    replaced.set(node, undefined);
+    replaced.set(sum, { ...node, inputs: [...node.inputs, bias], attributes, outputs: last.outputs });
+    if (relu) replaced.set(relu, undefined);
+  }
+  const nodes = graph.nodes.flatMap((node) => (replaced.has(node) ? [replaced.get(node)!].filter(Boolean) : [node]));
+  return { ...graph, nodes };
 }

@@ -247,29 +247,45 @@ function rowsDispatch(scene: Scene, task: Task, space: Rows, source: Source): Gp
 
 /** One thread walks over all elements of a result. */
 function eachDispatch(scene: Scene, task: Task, space: Extract<Space, { kind: 'each' }>): GpuDispatch {
-  const { shape, axes } = space;
-  const reducedShape = axes.map((axis) => shape[axis]!);
-  const keptShape = shape.filter((_, axis) => !axes.includes(axis));
-  const [size, length] = [resultSize(space), reducedShape.reduce((product, n) => product * n, 1)];
+  const size = resultSize(space);
   return emitDispatch(scene, [1], (e) => {
     e.line(`let result = ${foldedGroup} * 64u + lane;`);
-    emitBraced(e, `if (result < ${size}u)`, () => {
-      const kept = placeAt(keptShape, 'result', 1, e.name).coordinates();
-      const variables = startAccumulators(e, task, 1);
-      const at = (step: string): Place => {
-        const reduced = placeAt(reducedShape, step, 1, e.name).coordinates();
-        let [i, j] = [0, 0];
-        const own = shape.map((_, axis) => (axes.includes(axis) ? reduced[i++]! : kept[j++]!));
-        return placeOf(shape, own, 1, e.name);
-      };
-      setPivotsAt(e, task, variables, 1, () => at('0u'));
-      emitBraced(e, `for (var step = 0u; step < ${length}u; step++)`, () => {
-        addTerms(e, task, variables, () => at('step'), 1, 'step');
-      });
-      finish(e, scene, task, variables, 1, 'result');
-    });
+    emitBraced(e, `if (result < ${size}u)`, () => writeEach(e, scene, task, space));
     return { label: task.label, workgroups: foldedGroups(Math.ceil(size / 64)), workgroupSize: 64 };
   });
+}
+
+/** The work on the result whose number is called `result`. */
+function writeEach(
+  e: Emitter,
+  scene: Scene,
+  task: Task,
+  { shape, axes }: Extract<Space, { kind: 'each' }>,
+): void {
+  const reducedShape = axes.map((axis) => shape[axis]!);
+  const keptShape = shape.filter((_, axis) => !axes.includes(axis));
+  const length = reducedShape.reduce((product, n) => product * n, 1);
+  const kept = placeAt(keptShape, 'result', 1, e.name).coordinates();
+  const variables = startAccumulators(e, task, 1);
+  const at = (step: string): Place => {
+    const reduced = placeAt(reducedShape, step, 1, e.name).coordinates();
+    let [i, j] = [0, 0];
+    const own = shape.map((_, axis) => (axes.includes(axis) ? reduced[i++]! : kept[j++]!));
+    return placeOf(shape, own, 1, e.name);
+  };
+  setPivotsAt(e, task, variables, 1, () => at('0u'));
+  emitBraced(e, `for (var step = 0u; step < ${length}u; step++)`, () => {
+    addTerms(e, task, variables, () => at('step'), 1, 'step');
+  });
+  finish(e, scene, task, variables, 1, 'result');
+}
+
+/** A small reduction as part of a dispatch: `write` is for the result whose number is called `result`. */
+export function smallReduction(scene: Scene, reduction: Reduction): { count: number; write: (e: Emitter) => void } {
+  const { shape, axes } = reduction;
+  const space = { kind: 'each', shape, axes } as const;
+  const task = taskOf(scene, { kind: 'reduce', space, reductions: [reduction], after: [] });
+  return { count: resultSize(space), write: (e) => writeEach(e, scene, task, space) };
 }
 
 /**

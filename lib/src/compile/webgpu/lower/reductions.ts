@@ -14,6 +14,9 @@ export interface Reduction {
   readonly node: KernelNode;
   readonly operation: Operation;
   readonly space: Space;
+  /** The shape that is reduced, and its axes that are. */
+  readonly shape: readonly number[];
+  readonly axes: readonly number[];
   /** What is reduced; of bins, the weights, if there are any. */
   readonly input: ValueId | undefined;
   /** Of bins, the index of each item. */
@@ -54,7 +57,7 @@ function describe(values: Values, node: KernelNode): Reduction {
     const items = values.size(index);
     const input = values.size(weights) > 0 ? weights : undefined;
     const space: Space = { kind: 'bins', items, bins: values.size(output) };
-    return { node, operation: 'Bins', space, input, index, count: items, output };
+    return { node, operation: 'Bins', space, shape: [items], axes: [0], input, index, count: items, output };
   }
   const [input] = node.inputs as [ValueId];
   const operation = node.kernel as Operation;
@@ -64,7 +67,7 @@ function describe(values: Values, node: KernelNode): Reduction {
   const used = single && node.attributes['axis'] === undefined ? [0] : axes;
   const space = reductionSpace(shape, used, single);
   const count = values.size(input) / Math.max(1, values.size(output));
-  return { node, operation, space, input, count, output };
+  return { node, operation, space, shape, axes: used, input, count, output };
 }
 
 /** The mean m of a mean((x − m)²) over the same axes of x. */

@@ -4,6 +4,9 @@
  *
  * - reductions over the same axes of tensors of the same shape, with the small expressions of their results after them;
  * - expressions of the same size that read the same tensors, or each other.
+ *
+ * Kernels on a few numbers, of which there are many (the updates of centroids and of scales), take turns in one workgroup.
+ * What they compute for the result of the step only, they compute at the end, when most of them can go together.
  */
 import type { KernelNode, ValueId } from '../../ir.js';
 import type { Leaves } from './leaves.js';
@@ -20,6 +23,13 @@ export type Group =
       /** Expressions of the results, element by element. */
       readonly after: readonly ValueId[];
     }
+  | { readonly kind: 'kernel'; readonly node: KernelNode }
+  /** Small kernels one after the other in one workgroup; those of a level do not read each other. */
+  | { readonly kind: 'small'; readonly levels: readonly (readonly SmallStep[])[] };
+
+export type SmallStep =
+  | { readonly kind: 'map'; readonly id: ValueId }
+  | { readonly kind: 'reduce'; readonly reduction: Reduction }
   | { readonly kind: 'kernel'; readonly node: KernelNode };
 
 export interface Limits {
@@ -30,6 +40,9 @@ export interface Limits {
 
 /** Expressions up to this size go together even if they read nothing in common. */
 const smallMap = 1 << 14;
+
+/** Results and terms of one that the threads of one workgroup compute in a moment. */
+const [smallResults, smallTerms, mostSmallSteps] = [2048, 128, 48];
 
 export function schedule(
   values: Values,
@@ -74,25 +87,57 @@ export function schedule(
   };
   const outputBuffers = (made: readonly ValueId[]): number => {
     const own = made.filter((id) => results.has(id) || !isSmall(values, id)).length;
-    return own + (own < made.length ? 1 : 0);
+    // Those that share one: floats, and whole numbers.
+    return own + (own < made.length ? 2 : 0);
   };
   const aligned = (id: ValueId, inside: ReadonlySet<ValueId>): boolean =>
     [...leaves.of(id).values()].every((leaf) => !inside.has(leaf.id) || leaf.aligned);
 
+  const isSmallStep = (id: ValueId): boolean => {
+    const made = node(id);
+    const { shape } = values.type(id);
+    if (made.outputs.some((output) => values.size(output.id) > smallResults)) return false;
+    if (kindOf(id) === 'map') return true;
+    const reduction = reductionOf.get(id);
+    if (reduction) return reduction.operation !== 'Bins' && reduction.count <= smallTerms;
+    const length = made.kernel === 'Cumsum' ? Math.max(...shape) : values.type(made.inputs[0]!).shape.at(-1)!;
+    return (made.kernel === 'Cumsum' || made.kernel === 'TopK') && length <= smallTerms;
+  };
+  const isLast = (id: ValueId): boolean => isSmallStep(id) && values.readers(id).length === 0;
+  const madeBy = (id: ValueId): ValueId[] => {
+    const reduction = reductionOf.get(id);
+    if (kindOf(id) === 'map') return [id];
+    if (reduction) return reduction.variance === undefined ? [id] : [id, reduction.variance];
+    return node(id).outputs.map((output) => output.id);
+  };
+
   while (waiting.length > 0) {
-    const free = waiting.filter((id) => isReady(id));
-    const kernels = free.filter((id) => kindOf(id) === 'kernel');
+    const all = waiting.filter((id) => isReady(id));
+    const urgent = all.filter((id) => !isLast(id));
+    const free = urgent.length > 0 ? urgent : all;
+    const kernels = free.filter((id) => kindOf(id) === 'kernel' && !isSmallStep(id));
     if (kernels.length > 0) {
-      for (const id of kernels) {
-        finish(
-          { kind: 'kernel', node: node(id) },
-          [id],
-          node(id).outputs.map((output) => output.id),
-        );
-      }
+      for (const id of kernels) finish({ kind: 'kernel', node: node(id) }, [id], madeBy(id));
       continue;
     }
-    const first = free.find((id) => kindOf(id) === 'reduce') ?? free[0];
+    const large = free.find((id) => kindOf(id) === 'reduce' && !isSmallStep(id));
+    const small = large === undefined ? chooseSmall(free.filter(isSmallStep)) : [];
+    if (small.length > 1) {
+      const levels: SmallStep[][] = [];
+      for (const { id, level } of small) (levels[level] ??= []).push(smallStep(id));
+      finish(
+        { kind: 'small', levels },
+        small.map(({ id }) => id),
+        small.flatMap(({ id }) => madeBy(id)),
+      );
+      continue;
+    }
+    const [single] = free.filter(isSmallStep);
+    if (large === undefined && single !== undefined && kindOf(single) === 'kernel') {
+      finish({ kind: 'kernel', node: node(single) }, [single], madeBy(single));
+      continue;
+    }
+    const first = large ?? free.find((id) => kindOf(id) === 'reduce') ?? free[0];
     if (first === undefined) throw new Error('the graph has a circle');
     if (kindOf(first) === 'reduce') {
       const chosen = chooseReductions(
@@ -114,6 +159,35 @@ export function schedule(
     finish({ kind: 'map', outputs }, outputs, outputs);
   }
   return groups;
+
+  function smallStep(id: ValueId): SmallStep {
+    const reduction = reductionOf.get(id);
+    if (reduction) return { kind: 'reduce', reduction };
+    return kindOf(id) === 'map' ? { kind: 'map', id } : { kind: 'kernel', node: node(id) };
+  }
+
+  /** What can run in one workgroup, from the seeds on, with the number of barriers that come before. */
+  function chooseSmall(seeds: readonly ValueId[]): { id: ValueId; level: number }[] {
+    const chosen: { id: ValueId; level: number }[] = [];
+    const levelOf = new Map<ValueId, number>();
+    const late = seeds.length > 0 && seeds.every(isLast);
+    const candidates = seeds.length === 0 ? [] : waiting.filter((id) => isSmallStep(id) && (late || !isLast(id)));
+    const outside = new Set<ValueId>();
+    // In the order of the graph: what a step reads comes before it.
+    for (const id of candidates) {
+      const reads = needs(id);
+      if (chosen.length >= mostSmallSteps || !reads.every((need) => ready.has(need) || levelOf.has(need))) continue;
+      const own = madeBy(id).filter((made) => results.has(made));
+      const added = [...reads.filter((need) => !levelOf.has(need)), ...own].filter((each) => !outside.has(each));
+      // Two buffers hold what is no result: one of floats, one of whole numbers.
+      if (outside.size + new Set(added).size + 2 > limits.buffers) continue;
+      added.forEach((each) => outside.add(each));
+      const level = Math.max(-1, ...reads.map((need) => levelOf.get(need) ?? -1)) + 1;
+      madeBy(id).forEach((made) => levelOf.set(made, level));
+      chosen.push({ id, level });
+    }
+    return chosen;
+  }
 
   function chooseReductions(seed: ValueId, candidates: readonly ValueId[]): Reduction[] {
     const start = reductionOf.get(seed)!;
@@ -175,8 +249,7 @@ export function schedule(
 }
 
 /** Small values that a dispatch makes and no kernel outside of expressions reads may share a buffer. */
-export const isSmall = (values: Values, id: ValueId): boolean =>
-  values.size(id) <= 4096 && values.type(id).dtype === 'float32';
+export const isSmall = (values: Values, id: ValueId): boolean => values.size(id) <= 4096;
 
 export function inputsOf({ input, index }: Reduction): ValueId[] {
   return [input, index].filter((id): id is ValueId => id !== undefined);
