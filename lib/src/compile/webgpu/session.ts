@@ -169,20 +169,23 @@ async function prepareDispatches(
 }
 
 async function compileModule(device: GPUDevice, code: string, label: string) {
-  try {
-    const layout = device.createBindGroupLayout({ label, entries: layoutEntries(code) });
-    const pipeline = await device.createComputePipelineAsync({
-      label,
-      layout: device.createPipelineLayout({ label, bindGroupLayouts: [layout] }),
-      compute: { module: device.createShaderModule({ label, code }), entryPoint: 'main' },
-    });
-    return { pipeline, layout };
-  } catch (error) {
-    throw new UserError(
-      `The GPU refused the kernel «${label}» (${errorMessage(error).split('\n').slice(0, 3).join(' ')}). ` +
-        'Option eager does without compiled steps.',
-    );
-  }
+  device.pushErrorScope('validation');
+  const module = device.createShaderModule({ label, code });
+  const layout = device.createBindGroupLayout({ label, entries: layoutEntries(code) });
+  const bindGroupLayouts = [layout];
+  const making = device.createComputePipelineAsync({
+    label,
+    layout: device.createPipelineLayout({ label, bindGroupLayouts }),
+    compute: { module, entryPoint: 'main' },
+  });
+  const [refused, made] = await Promise.allSettled([device.popErrorScope(), making]);
+  if (made.status === 'fulfilled') return { pipeline: made.value, layout };
+  checkDevice(device);
+  const first = refused.status === 'fulfilled' ? refused.value : undefined;
+  throw new UserError(
+    `The GPU refused the kernel «${label}» (${first ? firstLine(first) : errorMessage(made.reason).split('\n')[0]}). ` +
+      'Compile the step with the option eager to do without such kernels.',
+  );
 }
 
 /** What a module declares; a layout of its own would leave out what the module does not use. */

@@ -40,6 +40,7 @@ export function prepare(given: Graph): Graph {
   for (const node of graph.nodes) {
     if (node.kind === 'kernel' && (node.kernel === 'Softmax' || node.kernel === 'LogSoftmax'))
       softmax(node, run);
+    else if (node.kind === 'kernel' && node.kernel in fillings) add(filled(node));
     else add(node);
   }
   const base = (id: ValueId): ValueId => (reshapes.has(id) ? base(reshapes.get(id)!) : id);
@@ -54,6 +55,19 @@ export function prepare(given: Graph): Graph {
     return value.id;
   });
   return { nodes, results };
+}
+
+const fillings: Readonly<Record<string, (attributes: KernelAttributes) => number>> = {
+  Fill: ({ value }) => Number(value),
+  ZerosLike: () => 0,
+  OnesLike: () => 1,
+};
+
+/** A kernel that fills as the constant that it makes. */
+function filled({ kernel, attributes, outputs }: KernelNode): Node {
+  const [output] = outputs as readonly [Value];
+  const array = { float32: Float32Array, int32: Int32Array, bool: Uint8Array }[output.dtype];
+  return { kind: 'constant', data: array.of(fillings[kernel]!(attributes)), outputs: [output] };
 }
 
 type Run = (

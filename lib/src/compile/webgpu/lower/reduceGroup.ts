@@ -107,9 +107,17 @@ function tooManyBuffers({ mostBuffers }: Scene, { running, after }: Task): boole
 
 const powerBelow = (n: number): number => 2 ** Math.floor(Math.log2(Math.max(1, n)));
 
+/** Partial sums of few columns lie side by side, so that several workgroups can share the second pass. */
+const acrossPartials = 4;
+
 /** Threads of a workgroup across columns and along rows. */
-function columnShape(columns: number, { workgroupStorage }: Scene, { all }: Task): [number, number] {
-  const across = columns <= 64 ? columns : 32;
+function columnShape(
+  columns: number,
+  kind: Source['kind'],
+  { workgroupStorage }: Scene,
+  { all }: Task,
+): [number, number] {
+  const across = kind === 'partials' ? Math.min(columns, acrossPartials) : columns <= 64 ? columns : 32;
   const combined = all.filter(({ shared }) => !shared).length;
   const most = Math.min(256, powerBelow(workgroupStorage / (combined * 16)));
   return [across, powerBelow(most / across)];
@@ -117,7 +125,7 @@ function columnShape(columns: number, { workgroupStorage }: Scene, { all }: Task
 
 function columnParts(space: Columns, scene: Scene, task: Task): number {
   const units = Math.ceil(space.columns / (space.columns % 4 === 0 ? 4 : 1));
-  const [across, along] = columnShape(units, scene, task);
+  const [across, along] = columnShape(units, 'inputs', scene, task);
   const groups = Math.ceil(units / across) * space.outer;
   const wanted = Math.min(mostParts, Math.ceil(enoughGroups / groups));
   const parts = Math.max(1, Math.min(wanted, Math.floor(space.rows / (along * perThread))));
@@ -135,7 +143,7 @@ function columnsDispatch(scene: Scene, task: Task, space: Columns, source: Sourc
   const isLast = source.kind === 'partials' || source.parts === 1;
   return emitDispatch(scene, lanes, (e, width) => {
     const columns = space.columns / width;
-    const [across, along] = columnShape(columns, scene, task);
+    const [across, along] = columnShape(columns, source.kind, scene, task);
     const rows = source.kind === 'inputs' ? space.rows : source.length;
     const parts = source.kind === 'inputs' ? source.parts : 1;
     const perPart = Math.ceil(rows / parts);

@@ -85,10 +85,11 @@ export function schedule(
     const read = new Set(made.flatMap(needs).filter((id) => !made.includes(id)));
     return read.size;
   };
+  /** Small values that are no results share a buffer of floats, or one of whole numbers. */
   const outputBuffers = (made: readonly ValueId[]): number => {
-    const own = made.filter((id) => results.has(id) || !isSmall(values, id)).length;
-    // Those that share one: floats, and whole numbers.
-    return own + (own < made.length ? 2 : 0);
+    const alone = made.filter((id) => results.has(id) || !isSmall(values, id));
+    const shared = made.filter((id) => !alone.includes(id));
+    return alone.length + new Set(shared.map((id) => values.type(id).dtype === 'float32')).size;
   };
   const aligned = (id: ValueId, inside: ReadonlySet<ValueId>): boolean =>
     [...leaves.of(id).values()].every((leaf) => !inside.has(leaf.id) || leaf.aligned);
@@ -177,13 +178,12 @@ export function schedule(
     for (const id of candidates) {
       const reads = needs(id);
       if (chosen.length >= mostSmallSteps || !reads.every((need) => ready.has(need) || levelOf.has(need))) continue;
-      const own = madeBy(id).filter((made) => results.has(made));
-      const added = [...reads.filter((need) => !levelOf.has(need)), ...own].filter((each) => !outside.has(each));
-      // Two buffers hold what is no result: one of floats, one of whole numbers.
-      if (outside.size + new Set(added).size + 2 > limits.buffers) continue;
+      const added = reads.filter((need) => !levelOf.has(need) && !outside.has(need));
+      const made = [...levelOf.keys(), ...madeBy(id)];
+      if (outside.size + new Set(added).size + outputBuffers(made) > limits.buffers) continue;
       added.forEach((each) => outside.add(each));
       const level = Math.max(-1, ...reads.map((need) => levelOf.get(need) ?? -1)) + 1;
-      madeBy(id).forEach((made) => levelOf.set(made, level));
+      madeBy(id).forEach((each) => levelOf.set(each, level));
       chosen.push({ id, level });
     }
     return chosen;
@@ -211,8 +211,8 @@ export function schedule(
     );
     const inside = new Set(made);
     const after: ValueId[] = [];
-    // In the order of the graph, so that what depends on the ones before comes after them.
-    for (const id of waiting) {
+    // In the order of the graph, so that what depends on the ones before comes after them; first what others wait for.
+    for (const id of [...waiting.filter((each) => !isLast(each)), ...waiting.filter(isLast)]) {
       if (kindOf(id) !== 'map' || values.size(id) !== size || inside.has(id)) continue;
       const reads = [...leaves.of(id).keys()];
       if (!reads.some((leaf) => inside.has(leaf)) || !isReady(id, inside) || !aligned(id, inside)) continue;

@@ -25,11 +25,6 @@ interface At {
 
 type View = (at: At) => string;
 
-const filled =
-  (value: number): View =>
-  ({ e, id, place }) =>
-    literal(value, e.values.type(id).dtype, place.lanes);
-
 const views: Readonly<Record<string, View>> = {
   Tile: ({ e, node, place }) => {
     const [x] = node.inputs as [ValueId];
@@ -187,10 +182,6 @@ const views: Readonly<Record<string, View>> = {
     if (place.lanes === 1) return `${search}(${row}, ${float})`;
     return eachLane(e, float, 'int32', (value) => `${search}(${row}, ${value})`);
   },
-  Fill: ({ e, node, id, place }) =>
-    literal(Number(node.attributes['value']), e.values.type(id).dtype, place.lanes),
-  ZerosLike: filled(0),
-  OnesLike: filled(1),
 };
 
 function readShifted(e: Emitter, x: ValueId, place: Place, from: readonly number[]): string {
