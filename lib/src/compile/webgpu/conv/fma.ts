@@ -157,7 +157,7 @@ function compute(a: Side, b: Side, { k }: Tile, buffer: string, half: boolean): 
     along === 'k'
       ? each(
           lines,
-          (l) => `    let ${name}${group}_${l} = ${read(`${name}Tile[${buffer}][${l}][${at}][${group}]`)};`,
+          (l) => `    let ${name}k${group}_${l} = ${read(`${name}Tile[${buffer}][${l}][${at}][${group}]`)};`,
         )
       : '';
   const loadTerm = ({ name, along, lines, at }: Side, term: number): string =>
@@ -165,19 +165,19 @@ function compute(a: Side, b: Side, { k }: Tile, buffer: string, half: boolean): 
       ? ''
       : each(
           lines / 4,
-          (g) => `    let ${name}${term}t${g} = ${read(`${name}Tile[${buffer}][${term}][${g}][${at}]`)};`,
+          (g) => `    let ${name}t${term}_${g} = ${read(`${name}Tile[${buffer}][${term}][${g}][${at}]`)};`,
         );
   /** Line `l` of a side at a term, a scalar. */
   const scalar = ({ name, along }: Side, l: number, term: number): string =>
     along === 'k'
-      ? `${name}${Math.floor(term / 4)}_${l}.${component[term % 4]}`
-      : `${name}${term}t${Math.floor(l / 4)}.${component[l % 4]}`;
+      ? `${name}k${Math.floor(term / 4)}_${l}.${component[term % 4]}`
+      : `${name}t${term}_${Math.floor(l / 4)}.${component[l % 4]}`;
   const multiply = (term: number): string =>
     each(a.lines, (r) =>
       b.along === 'lines'
         ? each(
             b.lines / 4,
-            (c) => `    s${r}_${c} = fma(vec4f(${scalar(a, r, term)}), b${term}t${c}, s${r}_${c});`,
+            (c) => `    s${r}_${c} = fma(vec4f(${scalar(a, r, term)}), bt${term}_${c}, s${r}_${c});`,
           )
         : each(
             b.lines,
