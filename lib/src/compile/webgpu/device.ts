@@ -1,5 +1,5 @@
 /** What the device of the WebGPU backend offers to compiled steps. */
-import { webgpuDevice } from '../../backend/index.js';
+import { currentBackend, webgpuDevice } from '../../backend/index.js';
 import { gpuFeatures } from './features.js';
 import type { GpuFeatures } from './program.js';
 
@@ -8,6 +8,8 @@ export interface GpuDeviceInfo {
   readonly features: GpuFeatures;
   /** Storage buffers that a shader can bind. */
   readonly mostBuffers: number;
+  /** True for a GPU that is emulated on the CPU. */
+  readonly software: boolean;
   /** The adapter in words. */
   readonly adapter: string;
 }
@@ -19,6 +21,7 @@ export function gpuDeviceInfo(): GpuDeviceInfo | undefined {
   const { vendor, architecture, description } = device.adapterInfo;
   return {
     device,
+    software: currentBackend()?.software ?? false,
     mostBuffers: device.limits.maxStorageBuffersPerShaderStage,
     adapter: description || [vendor, architecture].filter(Boolean).join(' '),
     features: gpuFeatures(device),

@@ -11,8 +11,8 @@ import { createGpuSession } from './session.js';
 export async function createGpuStep(graph: Graph, precision: Precision): Promise<EngineStep> {
   const info = gpuDeviceInfo();
   if (!info) throw new UserError('There is no GPU device: start it with useBackend(«webgpu»)');
-  const { device, features, mostBuffers } = info;
-  const program = lowerToGpu(graph, features, mostBuffers, precision);
+  const { device, features, mostBuffers, software } = info;
+  const program = lowerToGpu(graph, features, mostBuffers, { precision, direct: software });
   const session = await createGpuSession(device, program);
   const labels = program.dispatches.map(({ label }) => label);
   return {

@@ -1,42 +1,50 @@
 /**
  * Convolutions, their gradients and matrix products in the most direct way: a thread for each number of the result, which
- * adds its terms in order. Slow, and easy to see to be right: what faster kernels are held against.
+ * adds its terms in order. For emulated GPUs, which have no memory of workgroups to be fast with, and which take minutes to
+ * build the unrolled kernels of the fast way.
  */
 import type { Geometry } from '../../geometry.js';
-import type { GpuDispatch, GpuProgram } from '../program.js';
-import { foldedGroup, foldedGroups } from '../lower/wgsl.js';
+import type { GpuDispatch, GpuFeatures, GpuProgram } from '../program.js';
+import type { FilterGradientBuffers } from './filterGradient.js';
+import type { ForwardBuffers, ForwardOptions } from './forward.js';
+import type { InputGradientBuffers } from './inputGradient.js';
+import type { MatMulBuffers, MatMulShape } from './matMul.js';
 
 type Size4 = readonly [number, number, number, number];
 
 const threads = 64;
 
+/** `body` adds to `sum` what belongs to the number `at`; `finish` is the number from the sum. */
 function direct(
   label: string,
   size: number,
   reads: readonly string[],
   result: string,
   body: string,
+  finish = 'sum',
 ): GpuProgram {
   const buffers = [...reads, result];
   const declared = buffers.map((_, i) => {
     const access = i < reads.length ? 'read' : 'read_write';
     return `@group(0) @binding(${i}) var<storage, ${access}> b${i}: array<f32>;`;
   });
+  const groups = Math.ceil(size / threads);
+  const width = Math.min(groups, 65535);
   const wgsl = `${declared.join('\n')}
 @compute @workgroup_size(${threads})
-fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) lane: u32) {
-  let at = i32(${foldedGroup} * ${threads}u + lane);
+fn main(@builtin(global_invocation_id) id: vec3<u32>) {
+  let at = i32(id.y * ${width * threads}u + id.x);
   if (at >= ${size}) { return; }
   var sum = 0f;
 ${body}
-  b${reads.length}[at] = sum;
+  b${reads.length}[at] = ${finish};
 }
 `;
   const dispatch: GpuDispatch = {
     label,
     wgsl,
     bindings: buffers,
-    workgroups: foldedGroups(Math.ceil(size / threads)),
+    workgroups: [width, Math.ceil(groups / width), 1],
   };
   return { dispatches: [dispatch], scratch: {} };
 }
@@ -44,7 +52,9 @@ ${body}
 /** [N,H,W,in] ∗ [H,W,in,out] → [N,H,W,out] */
 export function convForward(
   { input, output, kernel, strides, dilations, pads }: Geometry,
-  { x, kernel: weights, y }: { readonly x: string; readonly kernel: string; readonly y: string },
+  { x, kernel: weights, y, bias }: ForwardBuffers,
+  _features?: GpuFeatures,
+  { relu = false }: ForwardOptions = {},
 ): GpuProgram {
   const [, h, w, c] = input as Size4;
   const [n, oh, ow, k] = output as Size4;
@@ -61,13 +71,16 @@ export function convForward(
       }
     }
   }`;
-  return direct('conv forward, direct', n * oh * ow * k, [x, weights], y, body);
+  const sum = bias === undefined ? 'sum' : `sum + b2[at % ${k}]`;
+  const reads = bias === undefined ? [x, weights] : [x, weights, bias];
+  const finish = relu ? `max(0f, ${sum})` : sum;
+  return direct('conv forward, direct', n * oh * ow * k, reads, y, body, finish);
 }
 
 /** The gradient of the output → that of the input. */
 export function convInputGradient(
   { input, output, kernel, strides, dilations, pads }: Geometry,
-  { dy, kernel: weights, dx }: { readonly dy: string; readonly kernel: string; readonly dx: string },
+  { dy, kernel: weights, dx }: InputGradientBuffers,
 ): GpuProgram {
   const [n, h, w, c] = input as Size4;
   const [, oh, ow, k] = output as Size4;
@@ -92,7 +105,7 @@ export function convInputGradient(
 /** The gradient of the output → that of the kernel. */
 export function convFilterGradient(
   { input, output, kernel, strides, dilations, pads }: Geometry,
-  { x, dy, dw }: { readonly x: string; readonly dy: string; readonly dw: string },
+  { x, dy, dw }: FilterGradientBuffers,
 ): GpuProgram {
   const [n, h, w, c] = input as Size4;
   const [, oh, ow, k] = output as Size4;
@@ -117,22 +130,8 @@ export function convFilterGradient(
 
 /** [batch, m, k] · [batch, k, n] → [batch, m, n], either one transposed. */
 export function matMul(
-  {
-    m,
-    n,
-    k,
-    transposeA = false,
-    transposeB = false,
-    batch = 1,
-  }: {
-    readonly m: number;
-    readonly n: number;
-    readonly k: number;
-    readonly transposeA?: boolean;
-    readonly transposeB?: boolean;
-    readonly batch?: number;
-  },
-  { a, b, c }: { readonly a: string; readonly b: string; readonly c: string },
+  { m, n, k, transposeA = false, transposeB = false, batch = 1 }: MatMulShape,
+  { a, b, c }: MatMulBuffers,
 ): GpuProgram {
   const left = transposeA ? `i * ${m} + row` : `row * ${k} + i`;
   const right = transposeB ? `column * ${k} + i` : `i * ${n} + column`;

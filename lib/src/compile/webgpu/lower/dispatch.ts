@@ -14,6 +14,8 @@ export interface Scene {
   readonly features: GpuFeatures;
   /** Of products and convolutions. */
   readonly precision: 'float32' | 'float16';
+  /** Products and convolutions in the direct way: see conv/naive.ts. */
+  readonly direct: boolean;
   /** Bytes of memory that a workgroup can share. */
   readonly workgroupStorage: number;
 }

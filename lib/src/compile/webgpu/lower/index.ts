@@ -27,12 +27,19 @@ export interface NamedTensor extends TensorType {
   readonly name: string;
 }
 
+export interface LoweringOptions {
+  /** Of products and convolutions; default float32. */
+  readonly precision?: 'float32' | 'float16';
+  /** Products and convolutions in the direct way, for emulated GPUs. */
+  readonly direct?: boolean;
+}
+
 /** @param mostBuffers storage buffers that a shader can bind */
 export function lowerToGpu(
   given: Graph,
   features: GpuFeatures,
   mostBuffers: number,
-  precision: 'float32' | 'float16' = 'float32',
+  { precision = 'float32', direct = false }: LoweringOptions = {},
 ): LoweredProgram {
   const graph = prepare(given);
   const values = valuesFor(graph);
@@ -46,6 +53,7 @@ export function lowerToGpu(
     mostBuffers,
     features,
     precision,
+    direct,
     workgroupStorage: features.maxWorkgroupStorage,
     storage: {
       isStored: leaves.isStored,

@@ -3,12 +3,15 @@ import type { Geometry } from '../../geometry.js';
 import { geometryOf } from '../../kernels/convolution.js';
 import { axisOf } from '../../kernels/kernel.js';
 import type { KernelNode, Shape, ValueId } from '../../ir.js';
-import { convFilterGradient, convForward, convInputGradient, matMul } from '../conv/index.js';
+import * as fast from '../conv/index.js';
+import * as direct from '../conv/naive.js';
 import type { GpuProgram } from '../program.js';
 import { emitBraced, emitDispatch, type Scene } from './dispatch.js';
 import type { Emitter } from './emitter.js';
 import { type Place, placeAt, placeOf } from './place.js';
 import { expressionType, foldedGroup, foldedGroups, literal } from './wgsl.js';
+
+type Convolutions = Pick<typeof fast, 'convForward' | 'convInputGradient' | 'convFilterGradient' | 'matMul'>;
 
 /** The dispatches of a kernel that is no expression and no reduction. */
 export function kernelProgram(scene: Scene, node: KernelNode): GpuProgram {
@@ -18,6 +21,7 @@ export function kernelProgram(scene: Scene, node: KernelNode): GpuProgram {
   const result = node.outputs[0]!;
   const geometry = (input: Shape, kernel: Shape): Geometry => geometryOf(input, kernel, node.attributes);
   const { features, precision } = scene;
+  const { convForward, convInputGradient, convFilterGradient }: Convolutions = scene.direct ? direct : fast;
   switch (node.kernel) {
     case 'Conv2D': {
       const [, , bias] = node.inputs;
@@ -41,13 +45,14 @@ export function kernelProgram(scene: Scene, node: KernelNode): GpuProgram {
   }
 }
 
-function product({ values, storage, features, precision }: Scene, node: KernelNode): GpuProgram {
+function product({ values, storage, features, precision, direct: slow }: Scene, node: KernelNode): GpuProgram {
   const [a, b] = node.inputs as [ValueId, ValueId];
   const { shape, id } = node.outputs[0]!;
   const { transposeA, transposeB } = node.attributes;
   const [m, n] = shape.slice(-2) as [number, number];
   const k = values.type(a).shape.at(transposeA ? -2 : -1)!;
   const buffer = (value: ValueId): string => storage.location(values.base(value)).buffer;
+  const { matMul }: Convolutions = slow ? direct : fast;
   return matMul(
     {
       m,
