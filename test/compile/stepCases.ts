@@ -83,7 +83,12 @@ export const stepCases: readonly StepCase[] = [
     begin: () => pretraining(),
     steps: 2,
   },
-  { name: 'a ClusterQAT step', step: finetuneSteps(arch, scheme, options)(0), begin: () => finetuning(), steps: 3 },
+  {
+    name: 'a ClusterQAT step',
+    step: finetuneSteps(arch, scheme, options)(0),
+    begin: () => finetuning(),
+    steps: 3,
+  },
   {
     name: 'a ClusterQAT step whose centroids rest',
     step: finetuneSteps(arch, scheme, { ...options, cluster: { updateEvery: 2 } })(1),

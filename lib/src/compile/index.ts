@@ -6,5 +6,6 @@ export {
   type CompileEngine,
   type CompileOptions,
   type CompileStats,
+  type Precision,
 } from './compile.js';
 export { nativeMemory, releaseFreeBuffers } from './nativeBackend.js';

@@ -108,7 +108,12 @@ const arch = normalizeArchitecture({
   oabn: { threshold: 1 },
 });
 export const gpuSteps: readonly StepCase[] = [
-  { name: 'a pretraining step with OABN', step: pretrainStep(arch, options), begin: () => pretraining(arch), steps: 2 },
+  {
+    name: 'a pretraining step with OABN',
+    step: pretrainStep(arch, options),
+    begin: () => pretraining(arch),
+    steps: 2,
+  },
   {
     name: 'a ClusterQAT step',
     step: finetuneSteps(arch, scheme, options)(0),

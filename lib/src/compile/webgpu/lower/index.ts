@@ -2,7 +2,14 @@
  * A graph of tfjs kernels as a list of dispatches over named buffers. `leaves` chooses which values are stored, `schedule`
  * which kernels share a dispatch, and the groups write their WGSL.
  */
-import { type ConstantData, elementsOf, type Graph, type KernelNode, type TensorType, type ValueId } from '../../ir.js';
+import {
+  type ConstantData,
+  elementsOf,
+  type Graph,
+  type KernelNode,
+  type TensorType,
+  type ValueId,
+} from '../../ir.js';
 import type { GpuDispatch, GpuFeatures, GpuProgram } from '../program.js';
 import type { Scene } from './dispatch.js';
 import { kernelProgram } from './kernelGroup.js';

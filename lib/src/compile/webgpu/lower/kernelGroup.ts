@@ -45,7 +45,10 @@ export function kernelProgram(scene: Scene, node: KernelNode): GpuProgram {
   }
 }
 
-function product({ values, storage, features, precision, direct: slow }: Scene, node: KernelNode): GpuProgram {
+function product(
+  { values, storage, features, precision, direct: slow }: Scene,
+  node: KernelNode,
+): GpuProgram {
   const [a, b] = node.inputs as [ValueId, ValueId];
   const { shape, id } = node.outputs[0]!;
   const { transposeA, transposeB } = node.attributes;

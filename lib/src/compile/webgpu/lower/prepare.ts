@@ -122,6 +122,8 @@ function withBiases(graph: Graph): Graph {
     replaced.set(sum, { ...node, inputs: [...node.inputs, bias], attributes, outputs: last.outputs });
     if (relu) replaced.set(relu, undefined);
   }
-  const nodes = graph.nodes.flatMap((node) => (replaced.has(node) ? [replaced.get(node)!].filter(Boolean) : [node]));
+  const nodes = graph.nodes.flatMap((node) =>
+    replaced.has(node) ? [replaced.get(node)!].filter(Boolean) : [node],
+  );
   return { ...graph, nodes };
 }

@@ -289,7 +289,10 @@ function writeEach(
 }
 
 /** A small reduction as part of a dispatch: `write` is for the result whose number is called `result`. */
-export function smallReduction(scene: Scene, reduction: Reduction): { count: number; write: (e: Emitter) => void } {
+export function smallReduction(
+  scene: Scene,
+  reduction: Reduction,
+): { count: number; write: (e: Emitter) => void } {
   const { shape, axes } = reduction;
   const space = { kind: 'each', shape, axes } as const;
   const task = taskOf(scene, { kind: 'reduce', space, reductions: [reduction], after: [] });

@@ -172,12 +172,14 @@ export function schedule(
     const chosen: { id: ValueId; level: number }[] = [];
     const levelOf = new Map<ValueId, number>();
     const late = seeds.length > 0 && seeds.every(isLast);
-    const candidates = seeds.length === 0 ? [] : waiting.filter((id) => isSmallStep(id) && (late || !isLast(id)));
+    const candidates =
+      seeds.length === 0 ? [] : waiting.filter((id) => isSmallStep(id) && (late || !isLast(id)));
     const outside = new Set<ValueId>();
     // In the order of the graph: what a step reads comes before it.
     for (const id of candidates) {
       const reads = needs(id);
-      if (chosen.length >= mostSmallSteps || !reads.every((need) => ready.has(need) || levelOf.has(need))) continue;
+      if (chosen.length >= mostSmallSteps || !reads.every((need) => ready.has(need) || levelOf.has(need)))
+        continue;
       const added = reads.filter((need) => !levelOf.has(need) && !outside.has(need));
       const made = [...levelOf.keys(), ...madeBy(id)];
       if (outside.size + new Set(added).size + outputBuffers(made) > limits.buffers) continue;

@@ -22,7 +22,11 @@ export function smallDispatch(scene: Scene, levels: readonly (readonly SmallStep
       for (const step of steps) writeStep(e, scene, step);
     });
     const count = levels.flat().length;
-    return { label: `small ${labelOf(levels.flat())}, ${count} kernels`, workgroups: [1, 1, 1], workgroupSize: threads };
+    return {
+      label: `small ${labelOf(levels.flat())}, ${count} kernels`,
+      workgroups: [1, 1, 1],
+      workgroupSize: threads,
+    };
   });
 }
 
