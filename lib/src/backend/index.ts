@@ -9,4 +9,6 @@ export { type MemoryUse, memoryUse } from './memoryUse.js';
 export { selfTest, type SelfTest } from './selfTest.js';
 export { tf } from './tf.js';
 export { type BackendChoice, currentBackend, fallbackMessage, useBackend } from './useBackend.js';
-export { webgpuDevice } from './webgpu/start.js';
+export type { MatrixUnits } from './webgpu/adapter.js';
+export { checkDevice } from './webgpu/failure.js';
+export { webgpuDevice, webgpuMatrixUnits } from './webgpu/start.js';

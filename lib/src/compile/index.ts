@@ -6,6 +6,7 @@ export {
   type CompileEngine,
   type CompileOptions,
   type CompileStats,
+  type Precision,
 } from './compile.js';
 export { nativeMemory, releaseFreeBuffers } from './nativeBackend.js';
 export { openOnnxModel, type OnnxModel } from './onnx/modelFile.js';

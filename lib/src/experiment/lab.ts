@@ -143,7 +143,8 @@ function seedOf(config: RunConfig): { seed?: number } {
 /** What runs the steps: the tfjs backend, or the native engine that steps are compiled for. */
 async function engineName({ name }: BackendInfo, eager: boolean): Promise<string> {
   const engine = eager ? undefined : await compileEngine();
-  return engine?.kind === 'onnxruntime' ? `onnxruntime ${engine.version}, compiled` : `${name}, eager`;
+  if (engine?.kind === 'onnxruntime') return `onnxruntime ${engine.version}, compiled`;
+  return `${name}, ${engine?.kind === 'webgpu' ? 'compiled' : 'eager'}`;
 }
 
 /** What figures and tables say of the runs behind them: data, scale and seeds, and that data are made when they are. */
