@@ -8,3 +8,4 @@ export {
   type CompileStats,
 } from './compile.js';
 export { nativeMemory, releaseFreeBuffers } from './nativeBackend.js';
+export * as gpu from './webgpu/index.js';
