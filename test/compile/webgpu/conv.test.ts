@@ -47,7 +47,7 @@ describe('GPU kernels of convolutions', function () {
       );
       return this.skip();
     }
-    const script = fileURLToPath(new URL('convolutions.mts', import.meta.url));
+    const script = fileURLToPath(new URL('convolutions.ts', import.meta.url));
     const env = { ...process.env, ...found.environment };
     const { stdout } = await run(process.execPath, ['--import', 'tsx', script], { env });
     lines = stdout
