@@ -35,7 +35,7 @@ export function formatDoctor(report: DoctorReport): string {
       : `Compiled  steps on the CPU cannot run: onnxruntime-node does not load (${onnxruntime.reason}); npm ci again`,
   ];
   if (report.selfTest.length > 0)
-    lines.push('', 'Self-test against float64', ...report.selfTest.map(formatTest));
+    lines.push('', 'Self-test against float64', ...report.selfTest.map(formatSelfTest));
   const advice = adviceOf(report);
   if (advice.length > 0) lines.push('', 'To be faster', ...advice.map((line) => `  ${line}`));
   return lines.join('\n');
@@ -57,7 +57,8 @@ function whyChosen({ choice, chosen }: DoctorReport): string {
   return choice === 'auto' ? chosen!.reason : `OABN_BACKEND=${choice}`;
 }
 
-function formatTest({ name, error, correct, gflops }: SelfTest): string {
+/** One line of a self-test. */
+export function formatSelfTest({ name, error, correct, gflops }: SelfTest): string {
   const speed = gflops >= 1000 ? `${(gflops / 1000).toFixed(1)} TFLOP/s` : `${gflops.toFixed(1)} GFLOP/s`;
   const verdict = correct ? '✔' : '✘ WRONG:';
   return `  ${verdict} ${name}: ${speed}, relative error ${error.toExponential(1)}`;

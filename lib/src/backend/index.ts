@@ -4,7 +4,7 @@
  */
 export type { BackendInfo, BackendName, Rejection } from './backendInfo.js';
 export { type BackendFinding, doctor, type DoctorReport, type OnnxRuntime } from './doctor.js';
-export { formatDoctor } from './formatDoctor.js';
+export { formatDoctor, formatSelfTest } from './formatDoctor.js';
 export { type MemoryUse, memoryUse } from './memoryUse.js';
 export { selfTest, type SelfTest } from './selfTest.js';
 export { tf } from './tf.js';

@@ -20,3 +20,4 @@ export {
   type OnnxTensor,
   type OnnxValueInfo,
 } from './onnx/proto.js';
+export * as gpu from './webgpu/index.js';

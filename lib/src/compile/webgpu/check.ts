@@ -12,7 +12,7 @@ import {
   type Precision,
 } from './conv/index.js';
 import { type Exact, exactConvolution, relativeError, toHalf } from './conv/reference.js';
-import { gpuFeatures } from './features.js';
+import { gpuFeatures, withoutMatrixUnits } from './features.js';
 import type { GpuFeatures, GpuProgram } from './program.js';
 import { readFloats, runProgram, uploadFloats } from './run.js';
 
@@ -90,8 +90,7 @@ async function withoutBroken(device: GPUDevice): Promise<GpuFeatures> {
   if (!features.subgroupMatrix) return features;
   const checks = await checkKernels(device, features, 'float16');
   if (checks.every(({ correct }) => correct)) return features;
-  const { subgroupMatrix: _broken, ...rest } = features;
-  return rest;
+  return withoutMatrixUnits(features);
 }
 
 async function examine(

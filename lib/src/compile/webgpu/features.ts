@@ -24,3 +24,9 @@ function bestUnits(units: readonly SubgroupMatrix[]): SubgroupMatrix | undefined
     .filter(({ component, result }) => component === 'f16' && result === 'f32')
     .sort((a, b) => volume(b) - volume(a))[0];
 }
+
+/** The same features but the matrix units. */
+export const withoutMatrixUnits = (features: GpuFeatures): GpuFeatures =>
+  Object.fromEntries(
+    Object.entries(features).filter(([name]) => name !== 'subgroupMatrix'),
+  ) as unknown as GpuFeatures;

@@ -75,10 +75,11 @@ export function stage(
     before.push(operand.line(id, `(${first} + ${line})`));
     return id;
   };
+  /** `&`, not `&&`: what decides over a number must not become a branch. */
   const valid = (line: string, term: string): string =>
     operand.image
-      ? `u32(y_${line} + y_${term}) < ${operand.image.height}u && u32(x_${line} + x_${term}) < ${operand.image.width}u && in_${term}`
-      : `in_${line} && in_${term}`;
+      ? `(u32(y_${line} + y_${term}) < ${operand.image.height}u) & (u32(x_${line} + x_${term}) < ${operand.image.width}u) & in_${term}`
+      : `in_${line} & in_${term}`;
 
   for (let j = 0; j < count; j++) {
     const piece = j === 0 ? 'lane' : `(lane + ${j * threads})`;

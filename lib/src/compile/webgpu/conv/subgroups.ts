@@ -25,12 +25,16 @@ const padding = 16;
 
 const sizeOf = (type: SubgroupMatrix['component']): number => (type === 'f16' ? 2 : 4);
 
-/** How an operand's tile lies in workgroup memory: lines × k as it is in the tensor. */
-function layoutOf(along: 'k' | 'lines', lines: number, k: number, { component }: SubgroupMatrix) {
-  const pad = padding / sizeOf(component);
-  return along === 'k'
-    ? { stride: k + pad, length: lines * (k + pad) }
-    : { stride: lines + pad, length: k * (lines + pad) };
+/** How an operand's tile lies in workgroup memory, in vec4: lines × k as in the tensor. */
+function layoutOf(along: 'k' | 'lines', lines: number, k: number, { component }: SubgroupMatrix): Layout {
+  const [across, down] = along === 'k' ? [k, lines] : [lines, k];
+  const stride = across / 4 + padding / (4 * sizeOf(component));
+  return { stride, length: down * stride };
+}
+
+interface Layout {
+  readonly stride: number;
+  readonly length: number;
 }
 
 /** Bytes of workgroup memory. */
@@ -41,9 +45,11 @@ export function matrixStorage(
   buffers: number,
 ): number {
   const { m, n, k } = tile;
-  const numbers = layoutOf(a.along, m, k, units).length + layoutOf(b.along, n, k, units).length;
+  const vectors = layoutOf(a.along, m, k, units).length + layoutOf(b.along, n, k, units).length;
   const subgroups = threadsOf(tile, 1);
-  return buffers * numbers * sizeOf(units.component) + subgroups * units.m * units.n * sizeOf(units.result);
+  return (
+    buffers * vectors * 4 * sizeOf(units.component) + subgroups * units.m * units.n * sizeOf(units.result)
+  );
 }
 
 /** The WGSL of the main dispatch. */
@@ -62,13 +68,12 @@ export function matrixKernel(plan: KernelPlan, units: SubgroupMatrix): string {
   const stageB = stage('b', product.b, tile.n, tile.k, threads, 'firstColumn', walks);
   const fetch = stageA.fetch + stageB.fetch;
   const advance = stageA.advance + stageB.advance;
-  /** A piece's four numbers into the tile that begins at `base`. */
+  /** A piece's place in the tile that begins at `base`. */
   const place =
     (name: string, along: 'k' | 'lines', stride: number, base: string) =>
     (line: string, term: string, value: string): string => {
       const [outer, inner] = along === 'k' ? [line, term] : [term, line];
-      const stores = each(4, (e) => `${name}Tile[at + ${e}] = rounded[${e}];`, ' ');
-      return `let at = ${base} + ${outer} * ${stride} + ${inner}; let rounded = vec4<${component}>(${value}); ${stores}`;
+      return `${name}Tile[${base} + ${outer} * ${stride} + ${inner} / 4] = vec4<${component}>(${value});`;
     };
   const store = (buffer: string): string =>
     [
@@ -109,8 +114,8 @@ ${compute('0')}
   return `${half}enable subgroups;
 enable chromium_experimental_subgroup_matrix;
 ${declareBuffers(plan)}
-var<workgroup> aTile: array<${component}, ${buffers * a.length}>;
-var<workgroup> bTile: array<${component}, ${buffers * b.length}>;
+var<workgroup> aTile: array<vec4<${component}>, ${buffers * a.length}>;
+var<workgroup> bTile: array<vec4<${component}>, ${buffers * b.length}>;
 var<workgroup> sums: array<${result}, ${subgroups * units.m * units.n}>;
 
 @compute @workgroup_size(${threads})
@@ -134,10 +139,6 @@ ${writeSums(plan, units)}
 `;
 }
 
-interface Layout {
-  readonly stride: number;
-}
-
 /** One step: the subgroup's products of all terms of the staged tiles. */
 function multiply(
   { a, b }: Product,
@@ -149,14 +150,12 @@ function multiply(
   bBase: string,
 ): string {
   const [high, wide] = [rows / units.m, columns / units.n];
+  /** Where a matrix begins, in vec4. */
   const at = (along: 'k' | 'lines', stride: number, line: string, term: number): string =>
-    along === 'k' ? `(${line}) * ${stride}u + ${term}u` : `${term * stride}u + ${line}`;
+    along === 'k' ? `(${line}) * ${stride}u + ${term / 4}u` : `${term * stride}u + (${line}) / 4u`;
   const left = `subgroup_matrix_left<${units.component}, ${units.k}, ${units.m}>`;
   const right = `subgroup_matrix_right<${units.component}, ${units.n}, ${units.k}>`;
-  const orders = [
-    a.along === 'k' ? 'row_major' : 'column_major',
-    b.along === 'k' ? 'column_major' : 'row_major',
-  ];
+  const orders = [a.along === 'k' ? 'row_major' : 'col_major', b.along === 'k' ? 'col_major' : 'row_major'];
   return each(k / units.k, (t) => {
     const lefts = each(high, (i) => {
       const offset = at(a.along, aLayout.stride, `subgroupRow + ${i * units.m}u`, t * units.k);

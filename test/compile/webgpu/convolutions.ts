@@ -6,6 +6,7 @@
 import fc from 'fast-check';
 import { random } from '../../../lib/src/base/index.js';
 import { useBackend, webgpuDevice } from '../../../lib/src/backend/index.js';
+import { dawnOptions } from '../../../lib/src/backend/webgpu/adapter.js';
 import {
   type ConvOptions,
   convFilterGradient,
@@ -22,6 +23,7 @@ import {
   toHalf,
 } from '../../../lib/src/compile/webgpu/conv/reference.js';
 import { gpuFeatures } from '../../../lib/src/compile/webgpu/features.js';
+import { blocksOf, repvgg } from '../../../lib/src/model/index.js';
 import type { GpuFeatures, GpuProgram } from '../../../lib/src/compile/webgpu/program.js';
 import {
   prepareProgram,
@@ -227,10 +229,15 @@ async function checkProduct(
   expectClose('product', program, await run(program, { a, b }, 'c', batch * m * n), exact);
 }
 
-const runs = Number(process.env.OABN_KERNEL_RUNS ?? 4);
+/** Cases of each property; compiling for an emulated GPU takes seconds. With OABN_KERNEL_RUNS they are other ones every time. */
+const runs = Number(process.env.OABN_KERNEL_RUNS ?? 2);
+
+/** A part of a property's name, to try that one alone. */
+const filter = process.argv[2] ?? '';
 
 async function report(property: string, work: () => Promise<void>): Promise<void> {
-  const began = performance.now();
+  if (!property.includes(filter)) return;
+  const [began, before] = [performance.now(), process.cpuUsage()];
   let error: string | undefined;
   try {
     await work();
@@ -238,22 +245,88 @@ async function report(property: string, work: () => Promise<void>): Promise<void
     const { message, cause } = thrown as Error;
     error = `${message}\n${cause instanceof Error ? cause.message : ''}`;
   }
+  const { user, system } = process.cpuUsage(before);
   const seconds = (performance.now() - began) / 1000;
-  console.log(JSON.stringify({ property, seconds, ...(error === undefined ? {} : { error }) }));
+  console.log(
+    JSON.stringify({
+      property,
+      seconds,
+      cpu: (user + system) / 1e6,
+      ...(error === undefined ? {} : { error }),
+    }),
+  );
 }
 
+let nullInstance: GPU | undefined;
+
+/**
+ * The WGSL of every convolution of RepVGG-A0, with the tiles that the rule chooses on a large card, in all precisions
+ * and with matrix units. Dawn's null backend has every feature and checks WGSL as the others do, but runs nothing.
+ */
+async function checkWgsl(): Promise<void> {
+  const { create } = await import('webgpu');
+  // Dawn's instance must outlive its devices.
+  nullInstance = create(['backend=null', ...dawnOptions]);
+  const adapter = await nullInstance.requestAdapter();
+  const required = ['shader-f16', 'subgroups', 'chromium-experimental-subgroup-matrix'] as GPUFeatureName[];
+  const nothing = await adapter!.requestDevice({ requiredFeatures: required });
+  const large: GpuFeatures = {
+    ...{ f16: true, subgroups: true, maxWorkgroupStorage: 49152, maxInvocations: 1024 },
+    subgroupMatrix: { m: 16, n: 16, k: 16, component: 'f16', result: 'f32', subgroupSize: 32 },
+  };
+  const seen = new Set<string>();
+  let side = 32;
+  for (const { inChannels, outChannels, stride } of blocksOf(repvgg('A0'))) {
+    const out = Math.ceil(side / stride);
+    for (const taps of [3, 1]) {
+      const pad = (taps - 1) / 2;
+      const geometry: Geometry = {
+        ...{ input: [128, side, side, inChannels], output: [128, out, out, outChannels] },
+        kernel: [taps, taps, inChannels, outChannels],
+        ...{ strides: [stride, stride], dilations: [1, 1], pads: [pad, pad, pad, pad] },
+      };
+      if (seen.has(JSON.stringify(geometry))) continue;
+      seen.add(JSON.stringify(geometry));
+      for (const options of [
+        {},
+        { precision: 'float16' },
+        { precision: 'float16', matrixUnits: false },
+      ] as const) {
+        const names = { x: 'x', kernel: 'w', y: 'y', bias: 'bias' };
+        for (const { dispatches } of [
+          convForward(geometry, names, large, { ...options, relu: true }),
+          convInputGradient(geometry, { dy: 'dy', kernel: 'w', dx: 'dx' }, large, options),
+          convFilterGradient(geometry, { x: 'x', dy: 'dy', dw: 'dw' }, large, options),
+        ]) {
+          for (const { label, wgsl } of dispatches) {
+            const { messages } = await nothing.createShaderModule({ code: wgsl }).getCompilationInfo();
+            if (messages.length > 0)
+              throw new Error(`${label}: ${messages[0]!.message} at ${messages[0]!.lineNum}`);
+          }
+        }
+      }
+    }
+    side = out;
+  }
+}
+await report('WGSL of RepVGG', checkWgsl);
+
 const seeds = fc.integer({ min: 0, max: 1e6 });
-const settings = { numRuns: runs, seed: 20, endOnFailure: true };
+const asked = process.env.OABN_KERNEL_RUNS !== undefined;
+const settings = { numRuns: runs, endOnFailure: true, ...(asked ? {} : { seed: 20 }) };
 const size = fc.integer({ min: 1, max: 70 });
 for (const variant of variants) {
   const cuts = choices(variant.tiles);
   const epilogues = fc.record({ bias: fc.boolean(), relu: fc.boolean() });
+  const few = { ...settings, numRuns: Math.ceil(runs / 2) };
+  // What is special about one buffer is the loop, which all shapes share.
+  const usual = variant.name.includes('one buffer') ? few : settings;
   await report(`convolution, ${variant.name}`, () =>
     fc.assert(
       fc.asyncProperty(geometries, cuts, seeds, epilogues, (geometry, cut, seed, epilogue) =>
         checkConvolution(variant, geometry, cut, seed, epilogue),
       ),
-      settings,
+      usual,
     ),
   );
   await report(`pointwise convolution, ${variant.name}`, () =>
@@ -261,7 +334,7 @@ for (const variant of variants) {
       fc.asyncProperty(pointwise, cuts, seeds, epilogues, (geometry, cut, seed, epilogue) =>
         checkConvolution(variant, geometry, cut, seed, epilogue),
       ),
-      { ...settings, numRuns: Math.ceil(runs / 2) },
+      few,
     ),
   );
   const shapes = fc.record({
@@ -271,7 +344,7 @@ for (const variant of variants) {
   await report(`matrix product, ${variant.name}`, () =>
     fc.assert(
       fc.asyncProperty(shapes, cuts, seeds, (shape, cut, seed) => checkProduct(variant, shape, cut, seed)),
-      settings,
+      usual,
     ),
   );
 }
