@@ -68,6 +68,8 @@ const [image, rounds, seconds, gemm, limit] = [
 const names = flags.engines.split(',').filter((name) => name in precisionOf);
 
 type Answer = Record<string, unknown> & {
+  readonly software?: boolean;
+  readonly device?: string;
   readonly milliseconds?: number;
   readonly thirdLoss?: number | null;
   readonly error?: string;
@@ -128,6 +130,10 @@ async function introduce(name: string): Promise<EngineReport> {
   const engine = await start(name);
   const common = { name, precision: precisionOf[name]!, ...engine.hello };
   if (engine.hello.unavailable !== undefined) return common;
+  if (name === 'tensorflow' && common.software === true && flags.device !== 'cpu') {
+    engine.stop();
+    return { ...common, unavailable: 'libtensorflow found no GPU' };
+  }
   const { tflops, error } = await engine.ask({ gemm });
   engine.stop();
   if (tflops !== undefined) return { ...common, gemm: tflops };
