@@ -168,7 +168,8 @@ interface Probe {
 
 async function probe({ lab, config }: Job): Promise<Probe> {
   const source = config.kind === 'pretrain' ? config : config.source;
-  const merged = mergeNetwork(source.arch, initialize(source.arch, 1));
+  const stateDict = initialize(source.arch, 1);
+  const merged = mergeNetwork(source.arch, stateDict);
   const images = source.data.testImages ?? lab.test.size;
   const network = { arch: source.arch, stateDict: merged };
   const few = { ...source.data, testImages: Math.min(evaluated, lab.test.size) };
@@ -188,7 +189,12 @@ async function probe({ lab, config }: Job): Promise<Probe> {
     try {
       await (config.kind === 'pretrain'
         ? executePretrain(config, lab, context)
-        : executeFinetune(config, merged, lab, context));
+        : executeFinetune(
+            config,
+            { arch: source.arch, stateDict, form: 'training', metadata: {} },
+            lab,
+            context,
+          ));
     } catch (error) {
       if (!stop.signal.aborted) throw error;
     }
