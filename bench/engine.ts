@@ -7,21 +7,9 @@ import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import { tf, useBackend } from '../lib/src/backend/index.js';
 import { compile } from '../lib/src/compile/index.js';
-import { mergeNetwork } from '../lib/src/merge/index.js';
-import { initialize, quantizedBlocks, repvgg, toVariables } from '../lib/src/model/index.js';
-import {
-  disposeState,
-  eagerly,
-  finetuneState,
-  finetuneSteps,
-  initialState,
-  pretrainStep,
-  type RunStep,
-  type StepInput,
-  type TrainState,
-  type TrainStep,
-} from '../lib/src/train/index.js';
+import { disposeState, eagerly, type RunStep } from '../lib/src/train/index.js';
 import type { Request } from './engines.js';
+import { stepAndState, stepInput } from './networks.js';
 
 /** Wall and processor time of a step. */
 interface Timing {
@@ -29,42 +17,11 @@ interface Timing {
   readonly cpu: number;
 }
 
-const options = { momentum: 0.9, weightDecay: 1e-4, labelSmoothing: 0.1 };
-const scheme = { bits: 4, weights: 'kmeans' } as const;
-
-/** The step and the state before it: three branches with OABN (s = 2), or merged with 4-bit ClusterQAT. */
-export function stepAndState({ kind, width }: Pick<Request, 'kind' | 'width'>): {
-  step: TrainStep;
-  state: TrainState;
-} {
-  const arch = repvgg('A0', { width, oabn: { threshold: 2 } });
-  const stateDict = initialize(arch, 1);
-  if (kind === 'pretrain') {
-    const { params, buffers } = toVariables(stateDict);
-    return { step: pretrainStep(arch, options), state: initialState(params, buffers) };
-  }
-  const ranges = Object.fromEntries(quantizedBlocks(arch).map(({ name }) => [name, { min: 0, max: 3 }]));
-  const state = finetuneState(mergeNetwork(arch, stateDict), ranges, scheme, arch);
-  return { step: finetuneSteps(arch, scheme, options)(0), state };
-}
-
-/** A batch of noise with all ten labels. */
-export function exampleInput(batch: number): StepInput {
-  return {
-    images: tf.randomNormal([batch, 32, 32, 3], 0, 1, 'float32', 1) as tf.Tensor4D,
-    labels: tf.tensor1d(
-      Array.from({ length: batch }, (_, i) => i % 10),
-      'int32',
-    ),
-    learningRate: tf.scalar(0.05),
-  };
-}
-
 /** Takes steps one after the other, each from the state that the last one left; the first is not timed. */
 async function makeRunner(engine: string, request: Request): Promise<() => Promise<Timing>> {
   const { batch, threads } = request;
   const { step, state: begin } = stepAndState(request);
-  const input = exampleInput(batch);
+  const input = stepInput(batch, 32);
   const run: RunStep =
     engine === 'compiled' ? await compile(step, [begin, input], { threads }) : eagerly(step);
   let state = begin;

@@ -16,7 +16,7 @@ import { optimize } from '../lib/src/compile/optimize.js';
 import { trace } from '../lib/src/compile/trace.js';
 import { flatten } from '../lib/src/compile/tree.js';
 import { costOf, repvgg } from '../lib/src/model/index.js';
-import { exampleInput, stepAndState } from './engine.js';
+import { stepAndState, stepInput } from './networks.js';
 import type { Kind } from './engines.js';
 
 interface Options {
@@ -154,7 +154,7 @@ async function profile(
   threads: number,
 ): Promise<{ nodes: ProfiledNode[]; milliseconds: number }> {
   const { step, state } = stepAndState({ kind, width });
-  const input = exampleInput(batch);
+  const input = stepInput(batch, 32);
   const graph = optimize(trace(step, [state, input]).graph);
   const folder = await mkdtemp(join(tmpdir(), 'roofline-'));
   try {

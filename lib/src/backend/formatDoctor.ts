@@ -68,9 +68,7 @@ export function formatSelfTest({ name, error, correct, gflops }: SelfTest): stri
 function adviceOf({ backends, chosen }: DoctorReport): string[] {
   const running = backends.findIndex(({ name }) => name === chosen?.name);
   const faster = running < 0 ? backends : backends.slice(0, running);
-  return faster.map(({ name, found, advice }) =>
-    found ? `${name}: unset OABN_BACKEND` : `${name}: ${advice}`,
-  );
+  return faster.map(({ name, advice = 'unset OABN_BACKEND' }) => `${name}: ${advice}`);
 }
 
 const gib = (bytes: number): string => `${(bytes / 2 ** 30).toFixed(0)} GiB`;

@@ -20,6 +20,8 @@ import {
 } from '../experiment/index.js';
 import { runNotebook } from '../notebook/index.js';
 import { lowBitRows, overviewPage, sweepRows, tableText } from '../report/index.js';
+import { minutesOption, untilDeadline } from './deadline.js';
+import { printEstimate } from './estimate.js';
 import { kernelEnvironment } from './notebook.js';
 import {
   type CommonOptions,
@@ -36,6 +38,7 @@ interface ReproduceOptions extends CommonOptions {
   readonly report: string;
   readonly write?: boolean;
   readonly notebooks: boolean;
+  readonly estimate?: boolean;
 }
 
 export function addReproduce(program: Command): void {
@@ -50,6 +53,8 @@ export function addReproduce(program: Command): void {
     .option('--report <folder>', 'where the pages go', 'report')
     .option('--write', 'write the outputs into the notebooks themselves, too')
     .option('--no-notebooks', 'only the runs and their tables')
+    .addOption(minutesOption)
+    .option('--estimate', 'measure a few steps of each kind here, say how long the runs will take, and stop')
     .addOption(eagerOption)
     .addOption(jsonOption)
     .addHelpText(
@@ -59,14 +64,17 @@ Every run is stored: interrupted, the job goes on where it was, and done, it ans
 
 Examples:
   $ oabn reproduce --profile smoke
-  $ OABN_DATA_DIR=~/data oabn reproduce --profile quick --write`,
+  $ OABN_DATA_DIR=~/data oabn reproduce --profile quick --write
+  $ oabn reproduce --profile paper --estimate
+  $ oabn reproduce --profile paper --minutes 9`,
     )
     .action(async (options: ReproduceOptions) => {
       const began = performance.now();
       const labs = await labsOf(options);
       const descriptions = [describeLab(labs.cifar), describeLab(labs.imagenet)];
       process.stderr.write(`${descriptions.join('\n')}\n`);
-      await runAll(labs);
+      if (options.estimate) return await printEstimate(mainJob(labs), options.json);
+      if (!(await untilDeadline(() => runAll(labs), mainJob(labs)))) return;
       const [sweep, cells] = [await thresholdSweep(labs.cifar), await lowBitSweep(labs.cifar)];
       const claims = await claimsBoard(labs);
       if (!options.json) process.stdout.write(resultText(sweep, cells, claims));

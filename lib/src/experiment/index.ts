@@ -2,6 +2,7 @@
 export * from './claims/index.js';
 export * from './claimsBoard.js';
 export * from './config.js';
+export * from './estimate.js';
 export * from './studies/index.js';
 export * from './lab.js';
 export * from './measure.js';
