@@ -23,6 +23,15 @@ interface Plotly {
   react(element: PageElement, data: unknown, layout: unknown, config: unknown): Promise<unknown>;
 }
 
+interface Trace {
+  readonly x?: readonly (number | string)[];
+}
+
+interface PlotLayout {
+  height: number;
+  xaxis?: { type?: string; tickvals?: string[]; ticktext?: string[]; tickangle?: number };
+}
+
 interface PageWindow {
   readonly document: { readonly documentElement: PageElement } & PageElement;
   readonly localStorage: { getItem(key: string): string | null; setItem(key: string, value: string): void };
@@ -44,6 +53,26 @@ function page(window: PageWindow, darkColors: Record<string, string>, bareMargin
   const prefersDark = window.matchMedia('(prefers-color-scheme: dark)');
   const isDark = (): boolean => (root.dataset.theme ? root.dataset.theme === 'dark' : prefersDark.matches);
 
+  /** Names of categories in lines where they fit, else turned and, if long, cut, with more height for them. */
+  const fitNames = (data: readonly Trace[], layout: PlotLayout, width: number): void => {
+    const axis = layout.xaxis;
+    if (axis?.type !== 'category') return;
+    const names = [...new Set(data.flatMap(({ x = [] }) => x.map(String)))];
+    const letters = Math.max(1, Math.floor((0.8 * width) / names.length / 8));
+    const wrapped = names.map((name) =>
+      name.split(' ').reduce<string[]>((lines, word) => {
+        const longer = lines.length > 0 ? `${lines.at(-1)} ${word}` : word;
+        return longer.length <= letters ? [...lines.slice(0, -1), longer] : [...lines, word];
+      }, []),
+    );
+    const fits = wrapped.every((lines) => lines.length <= 3 && lines.every((line) => line.length <= letters));
+    const cut = (name: string): string => (name.length > 30 ? `${name.slice(0, 29)}…` : name);
+    axis.tickvals = names;
+    axis.ticktext = fits ? wrapped.map((lines) => lines.join('<br>')) : names.map(cut);
+    axis.tickangle = fits ? 0 : -40;
+    if (!fits) layout.height += 4 * Math.max(...axis.ticktext.map((name) => name.length));
+  };
+
   const draw = async (figure: PageElement): Promise<void> => {
     const Plotly = await window.oabnPlotly;
     if (!Plotly) return;
@@ -64,6 +93,7 @@ function page(window: PageWindow, darkColors: Record<string, string>, bareMargin
     layout.autosize = true;
     layout.height = Math.max(200, height);
     layout.margin = { ...layout.margin, t: bareMargin, ...(narrow && { l: 44, r: 8 }) };
+    fitNames(data, layout, area.clientWidth);
     if (narrow) {
       // Square cells shrink with the width, and the height with them.
       if (layout.yaxis?.scaleanchor) layout.height = 200;

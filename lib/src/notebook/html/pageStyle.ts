@@ -55,7 +55,7 @@ math { font-size: 1.08em; } math[display=block] { overflow-x: auto; overflow-y: 
 .warning { background: var(--warn-paper); border-left: 4px solid var(--warn); border-radius: 4px; padding: .7rem 1rem; }
 .facts { display: grid; grid-template-columns: max-content minmax(0, 1fr); gap: .2rem 1rem; font-size: .92rem; margin: .8rem 0 1.2rem; } .facts dt { color: var(--soft); } .facts dd { margin: 0; overflow-wrap: anywhere; }
 .source { color: var(--soft); font-size: .88rem; }
-main > section + section { border-top: 1px solid var(--line); margin-top: 2.5rem; }
+main > section + section { border-top: 1px solid var(--line); margin-top: 2.5rem; padding-top: 1rem; } main > section > :is(h2, .text):first-child, main > section > .text:first-child > :first-child { margin-top: .6rem; }
 .oabn-find { display: flex; flex-wrap: wrap; gap: .5rem 1rem; align-items: baseline; } .oabn-find input { font: inherit; color: inherit; background: var(--panel); border: 1px solid var(--soft); border-radius: 6px; padding: .2rem .6rem; max-width: 100%; }
 .oabn-runs .wide { max-height: 34rem; overflow: auto; border: 1px solid var(--line); border-radius: 8px; } .oabn-runs thead th { position: sticky; top: 0; background: var(--paper); }
 .oabn-runs td { white-space: nowrap; } .oabn-runs table { margin: 0; font-size: .85rem; } .oabn-runs details pre { white-space: pre-wrap; width: 26rem; }

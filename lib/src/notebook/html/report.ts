@@ -80,7 +80,7 @@ function introduction({ cifar, imagenet }: ReportParts['labs']): string {
     `<ul>\n${sides.map((lab) => `<li>${escapeHtml(describeLab(lab))}</li>`).join('\n')}\n</ul>`,
     ...(made.length > 0
       ? [
-          `<p class="warning" role="note"><strong>MADE DATA.</strong> ${made.length === sides.length ? 'All results' : `Results on ${escapeHtml(made.map(({ train }) => train.provenance.dataset).join(', '))}`}` +
+          `<p class="warning" role="note"><strong>MADE DATA.</strong> ${made.length === sides.length ? 'All results' : `Results on «${escapeHtml(made.map(({ train }) => train.provenance.dataset).join(', '))}»`}` +
             ' rest on drawn shapes, not photographs: they show that everything runs, and say nothing of the paper’s accuracies.</p>',
         ]
       : []),
