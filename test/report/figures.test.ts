@@ -2,15 +2,23 @@ import assert from 'node:assert/strict';
 import { mergeParts } from '../../lib/src/merge/index.js';
 import { blocksOf, initialize, normalizeArchitecture } from '../../lib/src/model/index.js';
 import {
+  ablation4BitFigure,
+  ablationFigure,
+  barFigure,
   binCounts,
   classAPartsFigure,
   type Figure,
   kernelGridFigure,
+  layersFigure,
+  learningRateFigure,
   lineFigure,
   lowBitFigure,
   thresholdFigure,
   weightDistributionFigure,
 } from '../../lib/src/report/figures/index.js';
+import { figureSvg } from '../../lib/src/report/index.js';
+import { textWidth } from '../../lib/src/report/picture/svg.js';
+import { ablations, architecture } from './reportFixture.js';
 
 const titles = { title: 't', subtitle: 's', xTitle: 'x (unit)', yTitle: 'y (unit)' };
 
@@ -104,4 +112,107 @@ describe('report/figures', () => {
     } as const;
     checkFigure(lowBitFigure([cell, { ...cell, method: 'uniformQat' }], 4, 'made'));
   });
+
+  describe('still pictures of long names', () => {
+    const figures: Record<string, Figure> = {
+      'layers of a deep network': layersFigure(architecture, 'made'),
+      'variants of an ablation': ablationFigure(ablations, 'how centroids move', 'made'),
+      'three variants': ablationFigure(ablations.slice(0, 6), 'how centroids move', 'made'),
+      'twenty methods': barFigure({
+        ...titles,
+        series: ['RepVGG', 'OABN s = 0.5, with a name in the legend that is far too long for one line'].map(
+          (name) => ({
+            name,
+            x: Array.from({ length: 20 }, (_, i) => `cross-layer equalization ${i}, per channel`),
+            y: Array.from({ length: 20 }, (_, i) => 5 * i),
+          }),
+        ),
+      }),
+      'learning rates': learningRateFigure(
+        [Infinity, 0.5].flatMap((threshold) =>
+          [4, 2].flatMap((bits) =>
+            (['uniform', 'kmeans'] as const).flatMap((weights) =>
+              [0.001, 0.01].map((learningRate) => ({
+                ...{ threshold, bits, weights, learningRate, images: 100 },
+                accuracy: 40 * learningRate + 0.1 * bits,
+              })),
+            ),
+          ),
+        ),
+        'made',
+      ),
+      'four bits': ablation4BitFigure(
+        [0.5, Infinity].flatMap((threshold) =>
+          (['uniformQat', 'clusterQat'] as const).map((method) => ({
+            ...{ threshold, method, seed: 1, bits: 4, accuracy: 0.5, fp32: 0.6, images: 10, stateSize: 16 },
+          })),
+        ),
+        4,
+        'made',
+      ),
+    };
+    for (const [name, figure] of Object.entries(figures)) {
+      it(`keeps texts apart and inside the picture: ${name}`, () => {
+        checkFigure(figure);
+        const boxes = textBoxes(figureSvg(figure));
+        assert.ok(boxes.length > 8);
+        for (const [i, box] of boxes.entries()) {
+          for (const [x, y] of box.corners) {
+            assert.ok(x >= 0 && x <= 820 && y >= 0 && y <= 460, `«${box.text}» at ${x}, ${y}`);
+          }
+          for (const other of boxes.slice(i + 1))
+            assert.ok(!overlap(box, other), `«${box.text}» on «${other.text}»`);
+        }
+      });
+    }
+
+    it('breaks names into lines where that suffices, and turns them where not', () => {
+      const turned = (figure: Figure): boolean => figureSvg(figure).includes('rotate(-40 ');
+      assert.equal(turned(figures['three variants']!), false);
+      assert.ok(figureSvg(figures['three variants']!).includes('>a Lloyd step every 10 steps<'));
+      assert.equal(turned(figures['variants of an ablation']!), true);
+      assert.equal(turned(figures['four bits']!), false);
+    });
+  });
 });
+
+interface TextBox {
+  readonly text: string;
+  /** In order around the box. */
+  readonly corners: readonly (readonly [number, number])[];
+}
+
+/** Where the texts of a picture are, by about how wide they are, turned as they are. */
+function textBoxes(svg: string): TextBox[] {
+  return [...svg.matchAll(/<text ([^>]*)>([^<]*)<\/text>/g)]
+    .filter(([, , content]) => content !== '')
+    .map(([, attributes, content]) => {
+      const of = (name: string, fallback = '0'): string =>
+        new RegExp(` ${name}="([^"]*)"`).exec(` ${attributes}`)?.[1] ?? fallback;
+      const [x, y, size] = ['x', 'y', 'font-size'].map((name) => Number(of(name)));
+      const width = 0.9 * textWidth(content!, size);
+      const left = { start: 0, middle: -width / 2, end: -width }[of('text-anchor', 'start')]!;
+      const turn = (Number(/rotate\((-?\d+)/.exec(of('transform'))?.[1] ?? 0) * Math.PI) / 180;
+      const corners = [
+        [left, -0.7 * size!],
+        [left + width, -0.7 * size!],
+        [left + width, 0.1 * size!],
+        [left, 0.1 * size!],
+      ].map(([dx, dy]) => {
+        const [cos, sin] = [Math.cos(turn), Math.sin(turn)];
+        return [x! + dx! * cos - dy! * sin, y! + dx! * sin + dy! * cos] as const;
+      });
+      return { text: content!, corners };
+    });
+}
+
+/** Whether two turned boxes overlap: no side of either has all of the other beyond it. */
+function overlap(one: TextBox, other: TextBox): boolean {
+  const apart = (a: TextBox, b: TextBox): boolean =>
+    a.corners.some(([x, y], i) => {
+      const [nx, ny] = a.corners[(i + 1) % 4]!;
+      const [dx, dy] = [nx - x, ny - y];
+      return b.corners.every(([bx, by]) => dx * (by - y) - dy * (bx - x) < 0);
+    });
+  return !apart(one, other) && !apart(other, one);
+}

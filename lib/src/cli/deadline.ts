@@ -22,16 +22,15 @@ export function deadlineOf(minutes: string | undefined): AbortSignal | undefined
 /** True for what is thrown when a deadline ends a run. */
 const isDeadline = (error: unknown): boolean => error instanceof Error && error.name === 'TimeoutError';
 
-/** Does `work`; when the deadline ends it, says what of `plan` is left and how to go on. Resolves to whether it is done. */
-export async function untilDeadline(
-  work: () => Promise<void>,
+/** What `work` gives; undefined when the deadline ends it, and then says what of `plan` is left and how to go on. */
+export async function untilDeadline<T>(
+  work: () => Promise<T>,
   plan: readonly Job[],
   say: (line: string) => void = (line) => process.stderr.write(`${line}\n`),
-): Promise<boolean> {
+): Promise<T | undefined> {
   const began = performance.now();
   try {
-    await work();
-    return true;
+    return await work();
   } catch (error) {
     if (!isDeadline(error)) throw error;
     const { done, begun, left } = await progressOf(plan);
@@ -40,6 +39,6 @@ export async function untilDeadline(
         `are done, ${begun} begun, ${left} not begun. The same command goes on where this one stopped.`,
     );
     process.exitCode = exitUnfinished;
-    return false;
+    return undefined;
   }
 }

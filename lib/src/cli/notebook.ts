@@ -3,7 +3,13 @@ import { resolve } from 'node:path';
 import type { Command } from 'commander';
 import { consoleProgress } from '../base/index.js';
 import { runsFolder } from '../experiment/index.js';
-import { installKernel, kernelStatus, runNotebook, uninstallKernel } from '../notebook/index.js';
+import {
+  installKernel,
+  kernelStatus,
+  type NotebookRun,
+  runNotebook,
+  uninstallKernel,
+} from '../notebook/index.js';
 import { type CommonOptions, jsonOption } from './options.js';
 import { print } from './output.js';
 
@@ -34,9 +40,9 @@ export function addNotebook(program: Command): void {
       '\nExample:\n  $ OABN_DATA_DIR=~/data oabn notebook run notebooks/*.ipynb --html report',
     )
     .action(async (notebooks: string[], options: RunOptions) => {
-      const results = [];
+      const results: Omit<NotebookRun, 'notebook'>[] = [];
       for (const notebook of notebooks) {
-        const result = await runNotebook(notebook, {
+        const { notebook: _, ...result } = await runNotebook(notebook, {
           write: options.write,
           timeout: Number(options.timeout),
           env: kernelEnvironment(options.profile),

@@ -1,9 +1,8 @@
 /** `oabn reproduce`, the main job: the grid of a profile, then the notebooks, then the report. */
 import { existsSync, readdirSync } from 'node:fs';
-import { mkdir } from 'node:fs/promises';
 import { basename, join, resolve } from 'node:path';
 import type { Command } from 'commander';
-import { check, consoleProgress, formatDuration, writeFileAtomic } from '../base/index.js';
+import { check, consoleProgress, copyFileAtomic, formatDuration, writeFileAtomic } from '../base/index.js';
 import {
   type Claim,
   claimsBoard,
@@ -18,8 +17,22 @@ import {
   type ThresholdPoint,
   thresholdSweep,
 } from '../experiment/index.js';
-import { runNotebook } from '../notebook/index.js';
-import { lowBitRows, overviewPage, sweepRows, tableText } from '../report/index.js';
+import {
+  type ReportFigure,
+  reportFigures,
+  type ReportNotebook,
+  reportPage,
+  runNotebook,
+} from '../notebook/index.js';
+import {
+  claimsText,
+  figurePng,
+  figureSvg,
+  lowBitRows,
+  type ReportRun,
+  sweepRows,
+  tableText,
+} from '../report/index.js';
 import { minutesOption, untilDeadline } from './deadline.js';
 import { printEstimate } from './estimate.js';
 import { kernelEnvironment } from './notebook.js';
@@ -50,7 +63,7 @@ export function addReproduce(program: Command): void {
     .addOption(profileOption)
     .addOption(dataOption)
     .addOption(runsOption)
-    .option('--report <folder>', 'where the pages go', 'report')
+    .option('--report <folder>', 'where the report and its figures go', 'report')
     .option('--write', 'write the outputs into the notebooks themselves, too')
     .option('--no-notebooks', 'only the runs and their tables')
     .addOption(minutesOption)
@@ -71,17 +84,26 @@ Examples:
     .action(async (options: ReproduceOptions) => {
       const began = performance.now();
       const labs = await labsOf(options);
-      const descriptions = [describeLab(labs.cifar), describeLab(labs.imagenet)];
-      process.stderr.write(`${descriptions.join('\n')}\n`);
+      process.stderr.write(`${describeLab(labs.cifar)}\n${describeLab(labs.imagenet)}\n`);
       if (options.estimate) return await printEstimate(mainJob(labs), options.json);
-      if (!(await untilDeadline(() => runAll(labs), mainJob(labs)))) return;
+      const runs = await untilDeadline(() => runAll(labs), mainJob(labs));
+      if (!runs) return;
       const [sweep, cells] = [await thresholdSweep(labs.cifar), await lowBitSweep(labs.cifar)];
       const claims = await claimsBoard(labs);
       if (!options.json) process.stdout.write(resultText(sweep, cells, claims));
-      const pages = options.notebooks ? await runNotebooks(labs, options) : [];
-      const report = join(resolve(options.report), 'index.html');
-      await writeFileAtomic(report, overviewPage({ description: descriptions[0]!, pages, sweep, cells }));
-      if (options.write) await shipResults(labs);
+      const { notebooks, failures } = options.notebooks
+        ? await runNotebooks(labs, options)
+        : { notebooks: [], failures: [] };
+      const folder = resolve(options.report);
+      const report = join(folder, 'index.html');
+      await writeFileAtomic(report, await reportPage({ labs, claims, notebooks, runs }));
+      const figures = await writeFigures(reportFigures(notebooks), join(folder, 'figures'));
+      // A report with a failed notebook in it is worth more than none.
+      check(
+        failures.length === 0,
+        () => `${failures.join('\n')}\nThe report, without the rest of it: ${report}`,
+      );
+      if (options.write) await shipResults(labs, figures);
       const seconds = (performance.now() - began) / 1000;
       print(
         { profile: labs.cifar.profile.name, seconds, report, sweep, cells, claims },
@@ -91,14 +113,16 @@ Examples:
     });
 }
 
-/** Asks for every run of both labs, and says how many there are and how long it has taken. */
-async function runAll(labs: Labs): Promise<void> {
+/** Every run of both labs; says how many there are and how long it has taken. */
+async function runAll(labs: Labs): Promise<ReportRun[]> {
   const jobs = mainJob(labs);
   const began = performance.now();
+  const runs: ReportRun[] = [];
   let computed = 0;
   for (const [i, { lab, config }] of jobs.entries()) {
-    const { from } = await run(config, lab);
-    if (from !== 'computed') continue;
+    const done = (await run(config, lab)) as ReportRun;
+    runs.push(done);
+    if (done.from !== 'computed') continue;
     computed++;
     const elapsed = formatDuration((performance.now() - began) / 1000);
     process.stderr.write(`[${i + 1}/${jobs.length}] ${describeConfig(config)} · ${elapsed} so far\n`);
@@ -106,10 +130,35 @@ async function runAll(labs: Labs): Promise<void> {
   process.stderr.write(
     `${jobs.length} runs: ${computed} computed, ${jobs.length - computed} from the store\n`,
   );
+  return runs;
 }
 
-/** Puts the small results of both labs where they ship with the project, in place of what was there of the profile. */
-async function shipResults(labs: Labs): Promise<void> {
+/** Writes each figure as SVG and, on a machine with fonts, as PNG. Returns the paths of the PNGs by their names. */
+async function writeFigures(figures: readonly ReportFigure[], folder: string): Promise<Map<string, string>> {
+  const pictures = new Map<string, string>();
+  for (const { name, figure } of figures) {
+    await writeFileAtomic(join(folder, `${name}.svg`), figureSvg(figure));
+    const png = await figurePng(figure);
+    if (!png) continue;
+    pictures.set(name, join(folder, `${name}.png`));
+    await writeFileAtomic(pictures.get(name)!, png);
+  }
+  return pictures;
+}
+
+/** The figures that ship with the project, by how the names of their notebooks begin. */
+const shippedFigures = /^(fig(?:1|2|4|5|7a|7b|8))-(?!.*-\d+$)/;
+
+/**
+ * Puts the small results of both labs where they ship with the project, in place of what was there of the profile, and the
+ * first figure of each notebook named above as `data/results/<fig>-<profile>.png`.
+ */
+async function shipResults(labs: Labs, figures: ReadonlyMap<string, string>): Promise<void> {
+  for (const [name, path] of figures) {
+    const figure = shippedFigures.exec(name)?.[1];
+    const shipped = join(shippedFolder(), '..', `${figure}-${labs.cifar.profile.name}.png`);
+    if (figure !== undefined) await copyFileAtomic(path, shipped);
+  }
   for (const { lab, config } of mainJob(labs)) {
     const { hash } = await run(config, lab);
     await lab.store.export(hash, shippedFolder());
@@ -130,33 +179,30 @@ function resultText(
     tableText(lowBitRows(cells)),
     '',
     'The claims of the paper on these runs',
-    ...claims.map(
-      ({ id, statement, verdict, evidence }) =>
-        `${id} ${verdict.toUpperCase()} · ${statement}\n    ${evidence}`,
-    ),
+    claimsText(claims),
     '',
     '',
   ].join('\n');
 }
 
-/** Executes the project's notebooks into the report folder. Returns the pages' names and titles. */
+/** Executes the project's notebooks. What fails in one does not keep the others from running. */
 async function runNotebooks(
   { cifar }: Labs,
-  { report, write, data, runs }: ReproduceOptions,
-): Promise<string[]> {
+  { write, data, runs }: ReproduceOptions,
+): Promise<{ notebooks: ReportNotebook[]; failures: string[] }> {
   const folder = resolve('notebooks');
   check(
     existsSync(folder),
     `There is no folder ${folder}; run reproduce in the project's folder, or with --no-notebooks`,
   );
-  await mkdir(resolve(report), { recursive: true });
   const names = readdirSync(folder)
     .filter((name) => name.endsWith('.ipynb'))
     .sort();
+  const notebooks: ReportNotebook[] = [];
+  const failures: string[] = [];
   for (const name of names) {
     const result = await runNotebook(join(folder, name), {
       write: write ?? false,
-      html: resolve(report),
       env: {
         ...kernelEnvironment(cifar.profile.name),
         OABN_SHIPPED: '0',
@@ -165,7 +211,9 @@ async function runNotebooks(
       },
       progress: consoleProgress(),
     });
-    check(result.ok, () => result.summary);
+    notebooks.push({ name: basename(name, '.ipynb'), notebook: result.notebook });
+    if (!result.ok) failures.push(result.summary);
+    if (result.failure?.status === 'interrupted') break;
   }
-  return names.map((name) => `${basename(name, '.ipynb')}.html`);
+  return { notebooks, failures };
 }

@@ -1,7 +1,21 @@
 /** Notebooks: the kernel for Jupyter, running notebooks from Node alone, pages from them, and what cells show. */
-export { notebookProgress, type NotebookProgressOptions, show, showTable } from './display/index.js';
+export {
+  notebookProgress,
+  type NotebookProgressOptions,
+  show,
+  showClaims,
+  showTable,
+} from './display/index.js';
 export * from './execute.js';
-export { exportHtml, type ExportOptions } from './html/index.js';
+export {
+  exportHtml,
+  type ExportOptions,
+  type ReportFigure,
+  reportFigures,
+  type ReportNotebook,
+  reportPage,
+  type ReportParts,
+} from './html/index.js';
 export * from './kernelName.js';
 export {
   installKernel,

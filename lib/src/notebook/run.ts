@@ -6,7 +6,7 @@ import { basename, dirname, join, resolve } from 'node:path';
 import { formatDuration, type Progress, writeFileAtomic } from '../base/index.js';
 import { type CellEvent, type ExecutedNotebook, executeNotebook, type Failure } from './execute.js';
 import { exportHtml } from './html/index.js';
-import { readNotebook, writeNotebook } from './notebookFile.js';
+import { type Notebook, readNotebook, writeNotebook } from './notebookFile.js';
 
 export interface RunNotebookOptions {
   /** Write the outputs back into the .ipynb; true unless said otherwise. */
@@ -31,6 +31,8 @@ export interface NotebookRun {
   readonly cellsDone: number;
   readonly codeCells: number;
   readonly seconds: number;
+  /** As executed. */
+  readonly notebook: Notebook;
   /** The page, if one was asked for. */
   readonly html?: string;
   /** The result for people: one line, or the failing cell with its error. */
@@ -63,6 +65,7 @@ export async function runNotebook(path: string, options: RunNotebookOptions = {}
       cellsDone,
       codeCells,
       seconds,
+      notebook: executed.notebook,
       ...(page !== undefined && { html: page }),
       summary: summarize(path, executed),
     };

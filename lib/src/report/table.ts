@@ -32,15 +32,32 @@ let tables = 0;
 /** The table as HTML: legible on light and dark pages, and sorted by the column whose head is clicked. */
 export function tableHtml(rows: readonly Row[] | DataFrameLike): string {
   const columns = columnsOf(rows);
-  const align = ({ numeric }: Column, more = ''): string =>
-    `style="text-align: ${numeric ? 'right' : 'left'}; padding: 0.25em 0.8em${more}"`;
-  const head = columns.map(
-    (column) =>
-      `<th scope="col" tabindex="0" title="Click to sort" ${align(column, headBorder)}>${escapeHtml(column.name)}</th>`,
+  const lines = Array.from({ length: rowCount(columns) }, (_, i) =>
+    columns.map(({ cells }) => escapeHtml(cells[i]!)),
   );
-  const body = Array.from({ length: rowCount(columns) }, (_, i) => {
-    const cells = columns.map((column) => `<td ${align(column)}>${escapeHtml(column.cells[i]!)}</td>`);
-    return `<tr>${cells.join('')}</tr>`;
+  return sortableTable(
+    columns.map(({ name, numeric }) => ({ name, kind: numeric ? 'number' : 'mixed' })),
+    lines,
+  );
+}
+
+export interface TableHead {
+  readonly name: string;
+  /** Numbers stand at the right; `text` sorts by its letters even where it begins with a digit. */
+  readonly kind: 'number' | 'text' | 'mixed';
+}
+
+/** A table whose cells are HTML already. */
+export function sortableTable(heads: readonly TableHead[], lines: readonly (readonly string[])[]): string {
+  const align = (i: number, more = ''): string =>
+    `style="text-align: ${heads[i]!.kind === 'number' ? 'right' : 'left'}; padding: 0.25em 0.8em${more}"`;
+  const head = heads.map(
+    ({ name, kind }, i) =>
+      `<th scope="col" tabindex="0" title="Click to sort"${kind === 'text' ? ' data-kind="text"' : ''} ${align(i, headBorder)}>${escapeHtml(name)}</th>`,
+  );
+  const body = lines.map((cells) => {
+    const row = cells.map((cell, i) => `<td ${align(i)}>${cell}</td>`);
+    return `<tr>${row.join('')}</tr>`;
   });
   // The same for the same notebook, so that running it again changes nothing in the file.
   const id = `oabn-table-${++tables}-${sha256(body.join('')).slice(0, 8)}`;
@@ -57,17 +74,19 @@ const tableStyle = 'border-collapse: collapse; font-variant-numeric: tabular-num
 
 /** Runs in the page. Numbers sort by value, ∞ last, texts by the alphabet; a second click turns the order round. */
 const sortOnClick = `(table) => {
+  const heads = [...table.querySelectorAll('th')];
   const value = (row, column) => {
     const text = row.cells[column].textContent.replace('−', '-');
+    if (heads[column].dataset?.kind === 'text') return text;
     const number = text.startsWith('∞') ? Infinity : text.startsWith('-∞') ? -Infinity : parseFloat(text);
     return Number.isNaN(number) ? text : number;
   };
   const compare = (a, b) =>
     typeof a === typeof b ? (typeof a === 'number' ? (a < b ? -1 : a > b ? 1 : 0) : a.localeCompare(b)) : typeof a === 'number' ? -1 : 1;
-  table.querySelectorAll('th').forEach((head, column) => {
+  heads.forEach((head, column) => {
     const sort = () => {
       const down = head.getAttribute('aria-sort') === 'ascending';
-      table.querySelectorAll('th').forEach((other) => other.removeAttribute('aria-sort'));
+      heads.forEach((other) => other.removeAttribute('aria-sort'));
       head.setAttribute('aria-sort', down ? 'descending' : 'ascending');
       const rows = [...table.tBodies[0].rows];
       rows.sort((a, b) => (down ? -1 : 1) * compare(value(a, column), value(b, column)));
@@ -75,7 +94,11 @@ const sortOnClick = `(table) => {
     };
     head.style.cursor = 'pointer';
     head.addEventListener('click', sort);
-    head.addEventListener('keydown', (event) => { if (event.key === 'Enter') sort(); });
+    head.addEventListener('keydown', (event) => {
+      if (event.key !== 'Enter' && event.key !== ' ') return;
+      event.preventDefault();
+      sort();
+    });
   });
 }`;
 

@@ -3,4 +3,4 @@ export { figureBundle, figureHtml, figureText } from './figure.js';
 export type { Bundle, Publish } from './kernel.js';
 export { isPlotlyBundle, plotlyMark, plotlyScript } from './plotly.js';
 export { notebookProgress, type NotebookProgressOptions, progressMark } from './progress.js';
-export { show, showTable } from './show.js';
+export { show, showClaims, showTable } from './show.js';

@@ -1,5 +1,15 @@
-/** `show` and `showTable`: what a cell calls to show a figure or a table below itself. */
-import { type DataFrameLike, type Figure, type Row, tableHtml, tableText } from '../../report/index.js';
+/** `show`, `showTable` and `showClaims`: what a cell calls to show a figure, a table or the claims board below itself. */
+import type { Claim } from '../../experiment/index.js';
+import {
+  claimsBoardHtml,
+  claimsMarkdown,
+  claimsText,
+  type DataFrameLike,
+  type Figure,
+  type Row,
+  tableHtml,
+  tableText,
+} from '../../report/index.js';
 import { figureBundle, figureText } from './figure.js';
 import { currentCell } from './kernel.js';
 import { pace } from './pace.js';
@@ -36,4 +46,18 @@ export async function showTable(rows: readonly Row[] | DataFrameLike): Promise<v
   const publish = currentCell();
   if (publish) publish({ 'text/html': tableHtml(rows), 'text/plain': tableText(rows) });
   else console.log(tableText(rows));
+}
+
+/** Shows claims as a board, a card for each, with buttons that choose a verdict; outside a notebook as text. */
+export async function showClaims(claims: readonly Claim[]): Promise<void> {
+  const publish = currentCell();
+  if (!publish) {
+    console.log(claimsText(claims));
+    return;
+  }
+  publish({
+    'text/html': claimsBoardHtml(claims),
+    'text/markdown': claimsMarkdown(claims),
+    'text/plain': claimsText(claims),
+  });
 }

@@ -17,8 +17,21 @@ export interface MarkdownRenderer {
   render(source: string, attachments?: MimeBundle): { html: string; headings: Heading[] };
 }
 
-/** A renderer for one page; `prefix` keeps its ids apart from other notebooks' on that page. */
-export async function createMarkdownRenderer(prefix = ''): Promise<MarkdownRenderer> {
+export interface MarkdownOptions {
+  /** Keeps the ids apart from other notebooks' on the same page. */
+  readonly prefix?: string;
+  /** By how many levels headings go down, below a page's own; then no level is skipped either. Default 0. */
+  readonly levelsDown?: number;
+  /** Where a link to the notebook of that name leads; default the page of that name beside this one. */
+  readonly linkTo?: (name: string) => string | undefined;
+}
+
+/** A renderer for one notebook. */
+export async function createMarkdownRenderer({
+  prefix = '',
+  levelsDown = 0,
+  linkTo = () => undefined,
+}: MarkdownOptions = {}): Promise<MarkdownRenderer> {
   const [{ Marked }, { default: temml }] = await Promise.all([import('marked'), import('temml')]);
   const used = new Map<string, number>();
   const newId = (text: string): string => {
@@ -42,6 +55,7 @@ export async function createMarkdownRenderer(prefix = ''): Promise<MarkdownRende
   };
 
   let headings: Heading[] = [];
+  let deepest = levelsDown;
   let attached: MimeBundle = {};
   const marked = new Marked({ gfm: true });
   marked.use({
@@ -56,12 +70,18 @@ export async function createMarkdownRenderer(prefix = ''): Promise<MarkdownRende
       heading({ tokens, depth }) {
         const html = this.parser.parseInline(tokens);
         const id = newId(html);
-        headings.push({ level: depth, html: html.replace(/<\/?a\b[^>]*>/g, ''), id });
-        return `<h${depth} id="${id}">${html}</h${depth}>\n`;
+        const level = levelsDown === 0 ? depth : Math.min(6, depth + levelsDown, deepest + 1);
+        deepest = level;
+        headings.push({ level, html: html.replace(/<\/?a\b[^>]*>/g, ''), id });
+        return `<h${level} id="${id}">${html}</h${level}>\n`;
       },
       link({ href, tokens }) {
         // A notebook's page lies beside the pages of the notebooks that it names.
-        const target = href.replace(/^(?!\w+:)(.*)\.ipynb(#.*)?$/, '$1.html$2');
+        const target = href.replace(
+          /^(?!\w+:)(.*)\.ipynb(#.*)?$/,
+          (_, name: string, place: string = '') =>
+            linkTo(name.replace(/^\.\//, '')) ?? `${name}.html${place}`,
+        );
         return `<a href="${escapeHtml(target)}">${this.parser.parseInline(tokens)}</a>`;
       },
       image({ href, text }) {
@@ -74,7 +94,7 @@ export async function createMarkdownRenderer(prefix = ''): Promise<MarkdownRende
       headings = [];
       attached = attachments;
       const html = marked.parse(source, { async: false });
-      return { html, headings };
+      return { html: html.replace(/<table>[^]*?<\/table>/g, '<div class="wide">$&</div>'), headings };
     },
   };
 }

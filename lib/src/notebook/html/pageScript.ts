@@ -1,15 +1,17 @@
 /**
- * The exported page's own script. It draws the figures with the bundle that is on the page, in the colours of the
- * theme (the house style's colours are a closed list, so a figure's JSON is recoloured by replacing them), wide or
- * narrow; switches the theme; and folds all code. It is written here as a function, so that it is type-checked, and
+ * The exported page's own script. It draws a figure that comes into view with the bundle that is on the page, in
+ * the colours of the theme, wide or narrow; switches the theme; and folds all code. It is written here as a function, so that it is type-checked, and
  * goes onto the page as its text.
  */
+
+import { bareMargin, darkColors } from '../../report/index.js';
 
 /** What the function below needs of a browser, as Node's types have none of it. */
 interface PageElement {
   readonly dataset: Record<string, string | undefined>;
   readonly clientWidth: number;
   textContent: string | null;
+  hidden: boolean;
   open?: boolean;
   querySelector(selector: string): PageElement | null;
   querySelectorAll(selector: string): Iterable<PageElement>;
@@ -21,9 +23,22 @@ interface Plotly {
   react(element: PageElement, data: unknown, layout: unknown, config: unknown): Promise<unknown>;
 }
 
+interface Trace {
+  readonly x?: readonly (number | string)[];
+}
+
+interface PlotLayout {
+  height: number;
+  xaxis?: { type?: string; tickvals?: string[]; ticktext?: string[]; tickangle?: number };
+}
+
 interface PageWindow {
   readonly document: { readonly documentElement: PageElement } & PageElement;
   readonly localStorage: { getItem(key: string): string | null; setItem(key: string, value: string): void };
+  readonly IntersectionObserver: new (
+    action: (entries: readonly { isIntersecting: boolean; target: PageElement }[]) => void,
+    options: { rootMargin: string },
+  ) => { observe(element: PageElement): void; unobserve(element: PageElement): void };
   /** Present on a page with figures: resolves when the bundle is unpacked. */
   readonly oabnPlotly?: Promise<Plotly>;
   matchMedia(query: string): { matches: boolean; addEventListener(type: string, listener: () => void): void };
@@ -32,47 +47,91 @@ interface PageWindow {
   clearTimeout(timer: number): void;
 }
 
-function page(window: PageWindow, darkColors: Record<string, string>): void {
+function page(window: PageWindow, darkColors: Record<string, string>, bareMargin: number): void {
   const { document } = window;
   const root = document.documentElement;
   const prefersDark = window.matchMedia('(prefers-color-scheme: dark)');
   const isDark = (): boolean => (root.dataset.theme ? root.dataset.theme === 'dark' : prefersDark.matches);
 
-  const draw = async (): Promise<void> => {
+  /** Names of categories in lines where they fit, else turned and, if long, cut, with more height for them. */
+  const fitNames = (data: readonly Trace[], layout: PlotLayout, width: number): void => {
+    const axis = layout.xaxis;
+    if (axis?.type !== 'category') return;
+    const names = [...new Set(data.flatMap(({ x = [] }) => x.map(String)))];
+    const letters = Math.max(1, Math.floor((0.8 * width) / names.length / 8));
+    const wrapped = names.map((name) =>
+      name.split(' ').reduce<string[]>((lines, word) => {
+        const longer = lines.length > 0 ? `${lines.at(-1)} ${word}` : word;
+        return longer.length <= letters ? [...lines.slice(0, -1), longer] : [...lines, word];
+      }, []),
+    );
+    const fits = wrapped.every((lines) => lines.length <= 3 && lines.every((line) => line.length <= letters));
+    const cut = (name: string): string => (name.length > 30 ? `${name.slice(0, 29)}…` : name);
+    axis.tickvals = names;
+    axis.ticktext = fits ? wrapped.map((lines) => lines.join('<br>')) : names.map(cut);
+    axis.tickangle = fits ? 0 : -40;
+    if (!fits) layout.height += 4 * Math.max(...axis.ticktext.map((name) => name.length));
+  };
+
+  const draw = async (figure: PageElement): Promise<void> => {
     const Plotly = await window.oabnPlotly;
     if (!Plotly) return;
-    for (const figure of document.querySelectorAll('figure.plot')) {
-      const area = figure.querySelector('.plot-area')!;
-      let json = figure.querySelector('script')!.textContent ?? '';
-      if (isDark())
-        json = json.replace(/"(#[0-9a-fA-F]{6}|rgba\(255,255,255,[^"]*\))"/g, (all, color: string) => {
-          const dark = darkColors[color.toLowerCase()];
-          return dark === undefined ? all : `"${dark}"`;
-        });
-      const { data, layout } = JSON.parse(json);
-      const narrow = area.clientWidth < 560;
-      delete layout.title;
-      delete layout.width;
-      layout.autosize = true;
-      layout.margin = { ...layout.margin, t: 16, ...(narrow && { l: 44, r: 8 }) };
-      if (layout.height) layout.height = Math.max(200, layout.height - 60);
-      if (narrow) {
-        // Square cells shrink with the width, and the height with them.
-        if (layout.yaxis?.scaleanchor) layout.height = 200;
-        layout.legend = {
-          ...layout.legend,
-          orientation: 'h',
-          x: 0,
-          xanchor: 'left',
-          y: -0.28,
-          yanchor: 'top',
-        };
-        layout.font = { ...layout.font, size: 12 };
-      }
-      const config = { displaylogo: false, responsive: true, displayModeBar: narrow ? false : 'hover' };
-      await Plotly.react(area, data, layout, config);
+    const [still, area] = [figure.querySelector('.still')!, figure.querySelector('.plot-area')!];
+    let json = figure.querySelector('script')!.textContent ?? '';
+    if (isDark())
+      json = json.replace(/"(#[0-9a-fA-F]{6}|rgba\(255,255,255,[^"]*\))"/g, (all, color: string) => {
+        const dark = darkColors[color.toLowerCase()];
+        return dark === undefined ? all : `"${dark}"`;
+      });
+    const { data, layout } = JSON.parse(json);
+    area.hidden = false;
+    still.hidden = true;
+    const narrow = area.clientWidth < 560;
+    const height = (layout.height ?? 460) - ((layout.margin?.t ?? 84) - bareMargin);
+    delete layout.title;
+    delete layout.width;
+    layout.autosize = true;
+    layout.height = Math.max(200, height);
+    layout.margin = { ...layout.margin, t: bareMargin, ...(narrow && { l: 44, r: 8 }) };
+    fitNames(data, layout, area.clientWidth);
+    if (narrow) {
+      // Square cells shrink with the width, and the height with them.
+      if (layout.yaxis?.scaleanchor) layout.height = 200;
+      // Above the axes, where no name of a category can reach; Plotly makes room for it.
+      layout.legend = {
+        ...layout.legend,
+        orientation: 'h',
+        x: 0,
+        xanchor: 'left',
+        y: 1.02,
+        yanchor: 'bottom',
+      };
+      layout.font = { ...layout.font, size: 12 };
     }
+    const config = { displaylogo: false, responsive: true, displayModeBar: narrow ? false : 'hover' };
+    await Plotly.react(area, data, layout, config);
+    drawn.add(figure);
   };
+  const show = (figure: PageElement): Promise<void> =>
+    draw(figure).catch(() => {
+      // The still picture is as good a figure.
+      figure.querySelector('.still')!.hidden = false;
+      figure.querySelector('.plot-area')!.hidden = true;
+    });
+  const redraw = (): void => {
+    for (const figure of drawn) void show(figure);
+  };
+  const drawn = new Set<PageElement>();
+  const inView = new window.IntersectionObserver(
+    (entries) => {
+      for (const { isIntersecting, target } of entries) {
+        if (!isIntersecting) continue;
+        inView.unobserve(target);
+        void show(target);
+      }
+    },
+    { rootMargin: '300px' },
+  );
 
   const remember = (theme?: string): string | null => {
     try {
@@ -85,7 +144,7 @@ function page(window: PageWindow, darkColors: Record<string, string>): void {
   const setTheme = (theme: string): void => {
     root.dataset.theme = theme;
     document.querySelector('#theme')!.textContent = theme === 'dark' ? 'Light' : 'Dark';
-    void draw();
+    redraw();
   };
   setTheme(remember() ?? (prefersDark.matches ? 'dark' : 'light'));
   document.querySelector('#theme')!.addEventListener('click', () => {
@@ -110,24 +169,14 @@ function page(window: PageWindow, darkColors: Record<string, string>): void {
   window.addEventListener('resize', () => {
     window.clearTimeout(timer);
     timer = window.setTimeout(() => {
-      if (root.clientWidth < 640 !== narrow) void draw();
+      if (root.clientWidth < 640 !== narrow) redraw();
       narrow = root.clientWidth < 640;
     }, 200);
   });
+  for (const figure of document.querySelectorAll('figure.plot')) inView.observe(figure);
+  document.querySelector('.tools')!.hidden = false;
   if (narrow) for (const contents of document.querySelectorAll('nav details')) contents.open = false;
 }
 
-/** The house style's colours on a dark page; what is not here stays. */
-const darkColors: Readonly<Record<string, string>> = {
-  '#ffffff': '#14171b',
-  '#1b1b1b': '#e4e7eb',
-  '#444444': '#8b949e',
-  '#555555': '#a3acb8',
-  '#e6e6e6': '#2e343c',
-  '#000000': '#e4e7eb',
-  '#0072b2': '#4aa3df',
-  'rgba(255,255,255,0.8)': 'rgba(20,23,27,0.8)',
-};
-
 /** The script's text. Where this library runs from its sources, tsx wraps functions in a helper of that name. */
-export const pageScript = `{ const __name = (f) => f; (${page.toString()})(window, ${JSON.stringify(darkColors)}); }`;
+export const pageScript = `{ const __name = (f) => f; (${page.toString()})(window, ${JSON.stringify(darkColors)}, ${bareMargin}); }`;

@@ -42,6 +42,21 @@ export const symbols = [
   'hexagon',
 ] as const;
 
+/**
+ * The house style's colours on a dark page; what is not here stays. They are a closed list, so a figure's JSON or SVG is
+ * recoloured by replacing them.
+ */
+export const darkColors: Readonly<Record<string, string>> = {
+  '#ffffff': '#14171b',
+  '#1b1b1b': '#e4e7eb',
+  '#444444': '#8b949e',
+  '#555555': '#a3acb8',
+  '#e6e6e6': '#2e343c',
+  '#000000': '#e4e7eb',
+  '#0072b2': '#4aa3df',
+  'rgba(255,255,255,0.8)': 'rgba(20,23,27,0.8)',
+};
+
 export const colorAt = (i: number): string => palette[i % palette.length]!;
 
 const font = {

@@ -1,4 +1,5 @@
 /** What surrounds the marks: the box, its grid, tick labels and axis titles. */
+import type { LabelPlan } from './labels.js';
 import type { Scale, Tick } from './scale.js';
 import { type AxisSpec, type LayoutSpec, plainLines } from './spec.js';
 import { line, text } from './svg.js';
@@ -33,27 +34,36 @@ export function grid(x: Scale, y: Scale, box: Box): string {
   ].join('');
 }
 
-/** Axis lines, tick labels and axis titles. */
+/** Axis lines, tick labels and axis titles; `labels` says how names of categories are set. */
 export function axes(
   xTicks: readonly Tick[],
   yTicks: readonly Tick[],
   xaxis: AxisSpec,
   yaxis: AxisSpec,
   box: Box,
+  labels?: LabelPlan,
 ): string {
   const middle = (box.top + box.bottom) / 2;
   return [
     line(box.left, box.bottom, box.right, box.bottom, axisColor),
     line(box.left, box.top, box.left, box.bottom, axisColor),
-    tickLabels(xTicks, yTicks, box),
-    text((box.left + box.right) / 2, box.bottom + 44, axisTitle(xaxis), { anchor: 'middle' }),
+    tickLabels(xTicks, yTicks, box, labels),
+    text((box.left + box.right) / 2, box.bottom + 44 + (labels?.extraHeight ?? 0), axisTitle(xaxis), {
+      anchor: 'middle',
+    }),
     text(20, middle, axisTitle(yaxis), { anchor: 'middle', turn: -90 }),
   ].join('');
 }
 
-export function tickLabels(xTicks: readonly Tick[], yTicks: readonly Tick[], { left, bottom }: Box): string {
+export function tickLabels(
+  xTicks: readonly Tick[],
+  yTicks: readonly Tick[],
+  { left, bottom }: Box,
+  labels?: LabelPlan,
+): string {
+  const level = (tick: Tick): string => text(tick.at, bottom + 19, tick.text, { size: 13, anchor: 'middle' });
   return [
-    ...xTicks.map((tick) => text(tick.at, bottom + 19, tick.text, { size: 13, anchor: 'middle' })),
+    ...xTicks.map((tick) => (labels ? labels.draw(tick, bottom) : level(tick))),
     ...yTicks.map((tick) => text(left - 7, tick.at + 4.5, tick.text, { size: 13, anchor: 'end' })),
   ].join('');
 }

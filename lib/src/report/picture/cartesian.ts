@@ -1,9 +1,10 @@
 /** Scatter and bar traces over two axes, with a legend at the right. */
 import { axes, axisColor, type Box, boxOf, grid } from './axes.js';
+import { type LabelPlan, planLabels } from './labels.js';
 import { barMarks, dashes, marker, scatterMarks, traceColor } from './marks.js';
-import { axisKind, type Extent, type Scale, scaleOf } from './scale.js';
-import type { AxisSpec, BarSpec, LayoutSpec, ScatterSpec } from './spec.js';
-import { element, hundredths, line, text, textWidth } from './svg.js';
+import { axisKind, categoriesOf, categoryStep, type Extent, type Scale, scaleOf } from './scale.js';
+import type { BarSpec, LayoutSpec, ScatterSpec } from './spec.js';
+import { element, hundredths, line, text, textWidth, wrapText } from './svg.js';
 
 type Cartesian = ScatterSpec | BarSpec;
 
@@ -18,13 +19,18 @@ export function cartesianBody(
   const xExtent: Extent = { values: traces.flatMap(({ x }) => [...x]), bars: bars.length > 0 };
   const yExtent: Extent = { values: yValues(traces, bars, barmode), bars: bars.length > 0 };
 
-  const names = traces.length > 1 ? traces.map(({ name = '' }) => name) : [];
-  const legendWidth = names.length > 0 ? 52 + Math.max(...names.map((name) => textWidth(name, 13))) : 0;
-  const verticals = boxOf(layout, width, height, 0, 0);
+  const names = traces.length > 1 ? traces.map(({ name = '' }) => wrapText(name, legendText, 13)) : [];
+  const legendWidth = Math.max(0, ...names.flat().map((name) => 52 + textWidth(name, 13)));
+  const outer = boxOf(layout, width, height, 0, 0);
   const yTicks = (top: number, bottom: number): Scale => scaleOf(yaxis, yExtent, bottom, top, 9);
-  const labels = yTicks(verticals.top, verticals.bottom).ticks.map((tick) => textWidth(tick.text, 13));
-  const box = boxOf(layout, width, height, 44 + Math.max(0, ...labels), legendWidth);
-  const xTickCount = (box.right - box.left) / labelWidth(xaxis, xExtent);
+  const numbers = yTicks(outer.top, outer.bottom).ticks.map((tick) => textWidth(tick.text, 13));
+  const space = boxOf(layout, width, height, 44 + Math.max(0, ...numbers), legendWidth);
+  const categories = axisKind(xaxis, xExtent) === 'category' ? categoriesOf(xExtent) : undefined;
+  const labels = categories && planLabels(categories, categoryStep(xExtent, space.right - space.left));
+  const box = labels ? withRoom(space, xExtent, labels) : space;
+  const xTickCount = categories
+    ? categories.length / (labels?.every ?? 1)
+    : (box.right - box.left) / numberWidth;
   const scales = {
     x: scaleOf(xaxis, xExtent, box.left, box.right, xTickCount),
     y: yTicks(box.top, box.bottom),
@@ -41,15 +47,25 @@ export function cartesianBody(
       barMarks(bars, barmode, scales),
       ...traces.map((trace, i) => (trace.type === 'scatter' ? scatterMarks(trace, i, scales) : '')),
     ),
-    axes(scales.x.ticks, scales.y.ticks, xaxis, yaxis, box),
-    names.length > 0 ? legend(traces, box) : '',
+    axes(scales.x.ticks, scales.y.ticks, xaxis, yaxis, box, labels),
+    names.length > 0 ? legend(traces, names, box) : '',
   ].join('');
 }
 
-/** The width that a label under the x axis needs, with the space around it. */
-function labelWidth(xaxis: AxisSpec, extent: Extent): number {
-  if (axisKind(xaxis, extent) !== 'category') return 64;
-  return Math.max(...extent.values.map((value) => textWidth(String(value), 13) + 14));
+/** The width of a number under the x axis, with the space around it. */
+const numberWidth = 64;
+/** The widest line of a name in the legend. */
+const legendText = 215;
+
+/** The box made smaller by what the names under it need, below and, for the first ones, at the left. */
+function withRoom(space: Box, extent: Extent, labels: LabelPlan): Box {
+  const { place } = scaleOf({ type: 'category' }, extent, space.left, space.right, Infinity);
+  const beyond = categoriesOf(extent).map((name) => labels.reach(name) - place(name)! + 8);
+  return {
+    ...space,
+    left: space.left + Math.max(0, ...beyond),
+    bottom: Math.max(space.top + 80, space.bottom - labels.extraHeight),
+  };
 }
 
 /** What the y axis has to show: values, ends of error bars, tops of stacks. */
@@ -87,16 +103,19 @@ function clipped(box: Box, ...marks: readonly string[]): string {
   return element('defs', {}, path) + element('g', { 'clip-path': 'url(#box)' }, ...marks);
 }
 
-function legend(traces: readonly Cartesian[], box: Box): string {
+function legend(traces: readonly Cartesian[], names: readonly (readonly string[])[], box: Box): string {
+  const x = box.right + 16;
+  let y = box.top + 10;
   return traces
     .map((trace, i) => {
-      const [x, y] = [box.right + 16, box.top + 10 + 21 * i];
       const color = traceColor(trace, i);
       const sample =
         trace.type === 'bar'
           ? element('rect', { x: x + 6, y: y - 6, width: 12, height: 12, fill: color })
           : scatterSample(trace, x, y, color);
-      return sample + text(x + 30, y + 4.5, trace.name ?? '', { size: 13 });
+      const parts = names[i]!.map((name, j) => text(x + 30, y + 4.5 + 16 * j, name, { size: 13 }));
+      y += 5 + 16 * parts.length;
+      return sample + parts.join('');
     })
     .join('');
 }

@@ -1,4 +1,4 @@
 /** Still pictures of figures, for wherever Plotly's script does not run. */
-export { figureSvg } from './draw.js';
+export { bareMargin, figureSvg, type PictureOptions } from './draw.js';
 export { figurePng } from './png.js';
 export { figureTitle } from './spec.js';

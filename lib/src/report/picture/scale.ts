@@ -38,10 +38,20 @@ export function scaleOf(spec: AxisSpec, extent: Extent, from: number, to: number
   }
 }
 
-function categoryScale({ values, bars }: Extent, from: number, to: number, count: number): Scale {
-  const names = [...new Set(values.map(String))];
-  const margin = bars ? 0.5 : 0.3;
-  const step = (to - from) / Math.max(1, names.length - 1 + 2 * margin);
+/** The categories of an axis in their order. */
+export const categoriesOf = ({ values }: Extent): string[] => [...new Set(values.map(String))];
+
+/** Categories left free at each end: bars need half of one. */
+const endMargin = ({ bars }: Extent): number => (bars ? 0.5 : 0.3);
+
+/** Pixels between two neighbouring categories of an axis of `length` pixels. */
+export const categoryStep = (extent: Extent, length: number): number =>
+  length / Math.max(1, categoriesOf(extent).length - 1 + 2 * endMargin(extent));
+
+function categoryScale(extent: Extent, from: number, to: number, count: number): Scale {
+  const names = categoriesOf(extent);
+  const margin = endMargin(extent);
+  const step = categoryStep(extent, to - from);
   const place = (value: number | string): number | undefined => {
     const i = names.indexOf(String(value));
     return i < 0 ? undefined : from + (i + margin) * step;

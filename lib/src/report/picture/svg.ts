@@ -35,6 +35,17 @@ export function text(x: number, y: number, content: string, options: TextOptions
   );
 }
 
+/** A text in lines no wider than `width` pixels, broken between words; a longer word has a line of its own. */
+export function wrapText(content: string, width: number, size = 14): string[] {
+  const lines: string[] = [];
+  for (const word of content.split(' ')) {
+    const longer = lines.length > 0 ? `${lines.at(-1)} ${word}` : word;
+    if (lines.length > 0 && textWidth(longer, size) <= width) lines[lines.length - 1] = longer;
+    else lines.push(word);
+  }
+  return lines;
+}
+
 /**
  * About the width of a text in a sans-serif font. No font is measured, as none is known: by the widths of Helvetica,
  * rounded up to three classes of letters.

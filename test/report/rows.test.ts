@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import type { LowBitPoint, ThresholdPoint } from '../../lib/src/experiment/index.js';
-import { lowBitRows, overviewPage, sweepRows } from '../../lib/src/report/index.js';
+import { lowBitRows, sweepRows } from '../../lib/src/report/index.js';
 
 const sweep: ThresholdPoint[] = [
   { threshold: Infinity, seed: 1, fp32: 0.8, quantized: { 4: 0.1, 8: 0.7 }, images: 100 },
@@ -20,7 +20,7 @@ const cells: LowBitPoint[] = (['ptq', 'uniformQat', 'clusterQat'] as const).flat
   })),
 );
 
-describe('report/overview', () => {
+describe('report/rows', () => {
   it('has a row for each s, wide bits first, with the spread over seeds', () => {
     assert.deepEqual(sweepRows(sweep), [
       { s: '0.5', FP32: '65.0 ± 7.1%', INT8: '65.0 ± 7.1%', INT4: '55.0 ± 7.1%' },
@@ -35,14 +35,5 @@ describe('report/overview', () => {
       { bits: 4, method: 'uniform QAT', 's = 0.5': '20.0%', 's = ∞ (BN)': '20.0%' },
       { bits: 4, method: 'ClusterQAT', 's = 0.5': '30.0%', 's = ∞ (BN)': '30.0%' },
     ]);
-  });
-
-  it('is one page without network, with links, tables and figures', () => {
-    const page = overviewPage({ description: 'MADE DATA <x>', pages: ['fig2-a.html'], sweep, cells });
-    assert.match(page, /MADE DATA &lt;x&gt;/);
-    assert.match(page, /<a href="fig2-a\.html">fig2 a<\/a>/);
-    assert.equal(page.match(/<table/g)!.length, 2);
-    assert.equal(page.match(/<figure>/g)!.length, 2);
-    assert.doesNotMatch(page, /(src|href)="https?:/);
   });
 });

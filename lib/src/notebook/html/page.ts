@@ -1,0 +1,62 @@
+/** A whole page around a body: contents at the side, the buttons, the style, Plotly once where there are figures. */
+import { plotlyScript } from '../display/index.js';
+import type { Heading } from './markdown.js';
+import { pageScript } from './pageScript.js';
+import { pageStyle } from './pageStyle.js';
+import { escapeHtml } from './text.js';
+
+export interface PageParts {
+  readonly title: string;
+  /** The list of contents, in the page's order. */
+  readonly contents: readonly Heading[];
+  readonly body: string;
+  /** Whether the page starts with the code of its cells folded. */
+  readonly folded: boolean;
+}
+
+/** A page that needs nothing but itself: its content security policy allows no network. */
+export function pageHtml({ title, contents, body, folded }: PageParts): string {
+  const plotly = body.includes('<figure class="plot"') ? `${plotlyScript()}\n` : '';
+  return `<!doctype html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<meta http-equiv="Content-Security-Policy" content="default-src 'none'; img-src data: blob:; style-src 'unsafe-inline'; script-src 'unsafe-inline'">
+<title>${escapeHtml(title)}</title>
+<link rel="icon" href="data:,">
+<style>${pageStyle}</style>
+</head>
+<body>
+<a class="skip" href="#main">Skip to the content</a>
+<div class="layout">
+<nav aria-label="Contents">
+<div class="tools" hidden><button type="button" id="theme">Dark</button><button type="button" id="fold" data-folded="${folded}">${folded ? 'Show code' : 'Hide code'}</button></div>
+<details open><summary>Contents</summary>
+<ol>
+${contents.map(contentsEntry).join('\n')}
+</ol>
+</details>
+</nav>
+<main id="main" tabindex="-1">
+${body}
+</main>
+</div>
+${plotly}<script>${pageScript}</script>
+</body>
+</html>
+`;
+}
+
+const contentsEntry = ({ level, html, id }: Heading): string =>
+  `<li class="level-${level}"><a href="#${id}">${html}</a></li>`;
+
+/** The text of inline HTML. */
+export const plainText = (html = ''): string =>
+  html
+    .replace(/<[^>]*>/g, '')
+    .replaceAll('&lt;', '<')
+    .replaceAll('&gt;', '>')
+    .replaceAll('&quot;', '"')
+    .replaceAll('&#39;', "'")
+    .replaceAll('&amp;', '&');
