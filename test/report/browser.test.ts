@@ -147,9 +147,9 @@ describe('report in a browser', function () {
       [...hashes].sort((a, b) => a.localeCompare(b)),
     );
     await runs.getByRole('searchbox').focus();
-    await page.keyboard.type('PTQ seed 2');
-    assert.ok((await column(2)).every((what) => /PTQ.*seed 2/.test(what)));
-    assert.equal(await runs.getByRole('status').textContent(), '3 of 12 runs');
+    await page.keyboard.type('PTQ s=0.5');
+    assert.ok((await column(2)).every((what) => /PTQ.*s=0.5/.test(what)));
+    assert.equal(await runs.getByRole('status').textContent(), '2 of 12 runs');
 
     const second = page.locator('section#table3-ptq table').first();
     await second.getByRole('columnheader', { name: 's = 0.5' }).click();
