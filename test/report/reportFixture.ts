@@ -120,7 +120,7 @@ export const runs: ReportRun[] = [...networks, ...quantized].map(
         sessions: 1,
         wallSeconds: 3.2 * (i + 1),
       },
-    }) as ReportRun,
+    }) as unknown as ReportRun,
 );
 
 const text = (source: string): Cell => ({ cell_type: 'markdown', id: 'm', metadata: {}, source });
