@@ -4,7 +4,7 @@ export default tseslint.config(
   { ignores: ['**/dist/**', 'node_modules/**', 'runs/**', 'report/**'] },
   tseslint.configs.strict,
   {
-    files: ['**/*.ts'],
+    files: ['**/*.ts', '**/*.mts'],
     languageOptions: { parserOptions: { projectService: true, tsconfigRootDir: import.meta.dirname } },
     rules: {
       '@typescript-eslint/no-floating-promises': 'error',

@@ -4,29 +4,12 @@
  * It answers lines of JSON as `peer.py` does.
  */
 import { createInterface } from 'node:readline';
+import { fileURLToPath } from 'node:url';
 import { tf, useBackend } from '../lib/src/backend/index.js';
 import { compile } from '../lib/src/compile/index.js';
-import { mergeNetwork } from '../lib/src/merge/index.js';
-import { initialize, quantizedBlocks, repvgg, toVariables } from '../lib/src/model/index.js';
-import {
-  disposeState,
-  eagerly,
-  finetuneState,
-  finetuneSteps,
-  initialState,
-  pretrainStep,
-  type RunStep,
-  type TrainState,
-  type TrainStep,
-} from '../lib/src/train/index.js';
-
-interface Request {
-  readonly kind: 'pretrain' | 'qat';
-  readonly width: number;
-  readonly batch: number;
-  readonly threads: number;
-  readonly steps: number;
-}
+import { disposeState, eagerly, type RunStep } from '../lib/src/train/index.js';
+import type { Request } from './engines.js';
+import { stepAndState, stepInput } from './networks.js';
 
 /** Wall and processor time of a step. */
 interface Timing {
@@ -34,34 +17,11 @@ interface Timing {
   readonly cpu: number;
 }
 
-const options = { momentum: 0.9, weightDecay: 1e-4, labelSmoothing: 0.1 };
-const scheme = { bits: 4, weights: 'kmeans' } as const;
-
-/** The step and the state before it: three branches with OABN (s = 2), or merged with 4-bit ClusterQAT. */
-function stepAndState({ kind, width }: Request): { step: TrainStep; state: TrainState } {
-  const arch = repvgg('A0', { width, oabn: { threshold: 2 } });
-  const stateDict = initialize(arch, 1);
-  if (kind === 'pretrain') {
-    const { params, buffers } = toVariables(stateDict);
-    return { step: pretrainStep(arch, options), state: initialState(params, buffers) };
-  }
-  const ranges = Object.fromEntries(quantizedBlocks(arch).map(({ name }) => [name, { min: 0, max: 3 }]));
-  const state = finetuneState(mergeNetwork(arch, stateDict), ranges, scheme, arch);
-  return { step: finetuneSteps(arch, scheme, options)(0), state };
-}
-
 /** Takes steps one after the other, each from the state that the last one left; the first is not timed. */
 async function makeRunner(engine: string, request: Request): Promise<() => Promise<Timing>> {
   const { batch, threads } = request;
   const { step, state: begin } = stepAndState(request);
-  const input = {
-    images: tf.randomNormal([batch, 32, 32, 3], 0, 1, 'float32', 1) as tf.Tensor4D,
-    labels: tf.tensor1d(
-      Array.from({ length: batch }, (_, i) => i % 10),
-      'int32',
-    ),
-    learningRate: tf.scalar(0.05),
-  };
+  const input = stepInput(batch, 32);
   const run: RunStep =
     engine === 'compiled' ? await compile(step, [begin, input], { threads }) : eagerly(step);
   let state = begin;
@@ -140,8 +100,9 @@ async function main(engine: string): Promise<void> {
     const timings: Timing[] = [];
     for (let i = 0; i < request.steps; i++) timings.push(await made.run());
     const [milliseconds, cpu] = [timings.map((each) => each.milliseconds), timings.map((each) => each.cpu)];
-    console.log(JSON.stringify({ milliseconds, cpu }));
+    const peakMiB = process.resourceUsage().maxRSS / 1024;
+    console.log(JSON.stringify({ milliseconds, cpu, peakMiB }));
   }
 }
 
-await main(process.argv[2] ?? 'compiled');
+if (process.argv[1] === fileURLToPath(import.meta.url)) await main(process.argv[2] ?? 'compiled');

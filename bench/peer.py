@@ -1,10 +1,12 @@
 """The steps of bench/step.ts in PyTorch: the same networks, losses and updates, channels-last.
 
 Reads lines of JSON {"width", "kind": "pretrain" | "qat", "batch", "threads", "steps"} from standard input and answers
-each with a line {"milliseconds": [...], "cpu": [...]}, wall and processor time of each step. A network stays between lines that ask for the same one.
+each with a line {"milliseconds": [...], "cpu": [...], "peakMiB": …}: wall and processor time of each step, and the
+largest resident memory of the process so far. A network stays between lines that ask for the same one.
 """
 import json
 import math
+import resource
 import sys
 import time
 
@@ -53,6 +55,15 @@ class Round(torch.autograd.Function):
         return (dy if inside is None else dy * inside), None, None
 
 
+def class_sums(index, values):
+    """How many values each of 16 classes has, and their sum, by what is fastest on the device."""
+    if not values.is_cuda:
+        return torch.bincount(index, minlength=16), torch.bincount(index, values, minlength=16)
+    # bincount waits for the GPU to learn its size, and breaks a compiled graph in two.
+    member = index == torch.arange(16, device=values.device)[:, None]
+    return member.sum(1), (member * values).sum(1)
+
+
 class QuantizedConv(nn.Module):
     """3x3 convolution with 16 centroids that move each step, on 4-bit activations with a moving range."""
 
@@ -71,11 +82,10 @@ class QuantizedConv(nn.Module):
             flat = weight.permute(0, 2, 3, 1).reshape(-1)
             index = torch.searchsorted((self.centroids[1:] + self.centroids[:-1]) / 2, flat)
             values = self.centroids[index].view(weight.permute(0, 2, 3, 1).shape).permute(0, 3, 1, 2)
-            count = torch.bincount(index, minlength=16)
-            total = torch.bincount(index, flat, minlength=16)
+            count, total = class_sums(index, flat)
             means = torch.where(count == 0, self.centroids, (total / count.clamp(min=1)).float())
-            low = self.low.lerp(x.min(), 0.01)
-            high = self.high.lerp(x.max(), 0.01)
+            least, most = torch.aminmax(x)
+            low, high = self.low.lerp(least, 0.01), self.high.lerp(most, 0.01)
             least = low.clamp(max=0)
             scale = ((high.clamp(min=0) - least) / 15).clamp(min=1e-12)
             zero = torch.round(-least / scale)
@@ -131,7 +141,9 @@ def main():
             made[key]()
             times.append((time.perf_counter() - began) * 1000)
             processor.append((time.process_time() - used) * 1000)
-        print(json.dumps({"milliseconds": times, "cpu": processor}), flush=True)
+        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+        print(json.dumps({"milliseconds": times, "cpu": processor, "peakMiB": peak}), flush=True)
 
 
-main()
+if __name__ == "__main__":
+    main()

@@ -61,7 +61,9 @@ describe('useBackend', () => {
     await assert.rejects(useBackend('tensorflow'), (error: Error) => {
       return (
         error instanceof UserError &&
-        /tensorflow cannot be used here: .* To get it: run npm ci/.test(error.message)
+        /tensorflow cannot be used here: .* To get it: on Linux run npm run setup:tensorflow/.test(
+          error.message,
+        )
       );
     });
   });

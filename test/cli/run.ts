@@ -13,7 +13,7 @@ export interface Finished {
 export function start(args: readonly string[], env: NodeJS.ProcessEnv = {}): ChildProcess {
   return spawn(process.execPath, [binary, ...args], {
     stdio: ['ignore', 'pipe', 'pipe'],
-    env: { ...process.env, OABN_BACKEND: 'wasm', ...env },
+    env: { ...process.env, OABN_BACKEND: process.env.OABN_BACKEND || 'wasm', ...env },
   });
 }
 

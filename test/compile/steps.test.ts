@@ -1,67 +1,19 @@
 import assert from 'node:assert/strict';
 import { tf } from '../../lib/src/backend/index.js';
 import { compile, nativeMemory } from '../../lib/src/compile/index.js';
-import { mergeNetwork } from '../../lib/src/merge/index.js';
-import {
-  forward,
-  initialize,
-  normalizeArchitecture,
-  quantizedBlocks,
-  toVariables,
-} from '../../lib/src/model/index.js';
+import { forward, initialize, normalizeArchitecture, toVariables } from '../../lib/src/model/index.js';
 import {
   disposeState,
-  finetuneState,
-  finetuneSteps,
   initialState,
   pretrainStep,
-  type StepInput,
   type TrainState,
   type TrainStep,
 } from '../../lib/src/train/index.js';
-import { assertClose, sample } from './support.js';
-
-/** All three branches, strides 1 and 2, channels that fill the engine's blocks and that do not. */
-const arch = normalizeArchitecture({
-  widths: [8, 8, 16, 24, 40],
-  depths: [1, 1, 2, 1, 1],
-  strides: [1, 1, 2, 2, 1],
-  classes: 10,
-  oabn: { threshold: 1 },
-});
-const options = { momentum: 0.9, weightDecay: 1e-4, labelSmoothing: 0.1 };
-
-function batch(size = 16): StepInput {
-  return {
-    images: sample([size, 8, 8, 3], 5, -2, 2) as tf.Tensor4D,
-    labels: tf.tensor1d(
-      Array.from({ length: size }, (_, i) => i % 10),
-      'int32',
-    ),
-    learningRate: tf.scalar(0.05),
-  };
-}
-
-function pretraining(): TrainState {
-  const { params, buffers } = toVariables(initialize(arch, 1));
-  return initialState(params, buffers);
-}
-
-const scheme = { bits: 4, weights: 'kmeans' } as const;
-
-function finetuning(): TrainState {
-  const ranges = Object.fromEntries(quantizedBlocks(arch).map(({ name }) => [name, { min: 0, max: 3 }]));
-  // Levels times levels often add up to zero exactly, where rounding would decide which way ReLU goes; biases
-  // other than zero avoid that.
-  const merged = Object.entries(mergeNetwork(arch, initialize(arch, 2))).map(([name, tensor]) => {
-    const noise = sample([...tensor.shape], 9, 0.01, 0.1).dataSync() as Float32Array;
-    return [name, name.endsWith('.bias') ? { ...tensor, data: noise } : tensor] as const;
-  });
-  return finetuneState(Object.fromEntries(merged), ranges, scheme, arch);
-}
+import { arch, batch, options, pretraining, stepCases } from './stepCases.js';
+import { assertClose } from './support.js';
 
 /** Runs both for a few steps, each from the eager run's state. */
-async function follow(step: TrainStep, begin: TrainState, steps = 3): Promise<void> {
+async function follow(step: TrainStep, begin: TrainState, steps: number): Promise<void> {
   const input = batch();
   const fast = await compile(step, [begin, input]);
   let state = begin;
@@ -96,25 +48,7 @@ async function trained(step: TrainStep, begin: TrainState, steps: number): Promi
 describe('compile: whole steps', () => {
   before(() => tf.setBackend('cpu'));
 
-  it('a pretraining step with three branches and OABN', () =>
-    follow(pretrainStep(arch, options), pretraining()));
-  it('a pretraining step with OABN straight through on all branches', () => {
-    const oabn = {
-      threshold: 0.8,
-      gradient: 'straightThrough',
-      branches: ['3x3', '1x1', 'identity'],
-    } as const;
-    return follow(pretrainStep({ ...arch, oabn }, options), pretraining(), 2);
-  });
-  it('a ClusterQAT step', () => follow(finetuneSteps(arch, scheme, options)(0), finetuning()));
-  it('a ClusterQAT step whose centroids rest', () => {
-    const stepAt = finetuneSteps(arch, scheme, { ...options, cluster: { updateEvery: 2 } });
-    return follow(stepAt(1), finetuning(), 2);
-  });
-  it('a uniform QAT step', async () => {
-    const uniform = { bits: 4, weights: 'uniform' } as const;
-    await follow(finetuneSteps(arch, uniform, options)(0), finetuning(), 2);
-  });
+  for (const { name, step, begin, steps } of stepCases) it(name, () => follow(step, begin(), steps));
 
   it('inference, whose normalization goes into the kernels', async () => {
     const variables = toVariables(initialize(arch, 3));

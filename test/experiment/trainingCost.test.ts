@@ -3,7 +3,7 @@ import { mkdtemp } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { tf } from '../../lib/src/backend/index.js';
-import { measureTrainingCost, openLab } from '../../lib/src/experiment/index.js';
+import { claimC12, costPointOf, measureTrainingCost, openLab } from '../../lib/src/experiment/index.js';
 import { trainingCostOf } from '../../lib/src/model/index.js';
 
 describe('experiment/trainingCost', () => {
@@ -24,6 +24,7 @@ describe('experiment/trainingCost', () => {
     }
     assert.equal(rows[0]!.flops, trainingCostOf(lab.profile.arch, 32, 16).flops);
     assert.ok(rows[1]!.flops > rows[0]!.flops && rows[2]!.flops < rows[0]!.flops);
+    assert.equal(claimC12(costPointOf(rows[1]!), costPointOf(rows[2]!)).id, 'C12');
     await lab.compiled.dispose();
   });
 });

@@ -30,6 +30,7 @@ describe('report/rows', () => {
 
   it('has a row for each width and method', () => {
     assert.deepEqual(lowBitRows(cells), [
+      { bits: 32, method: '–', 's = 0.5': '80.0%', 's = ∞ (BN)': '80.0%' },
       { bits: 4, method: 'uniform PTQ', 's = 0.5': '10.0%', 's = ∞ (BN)': '10.0%' },
       { bits: 4, method: 'uniform QAT', 's = 0.5': '20.0%', 's = ∞ (BN)': '20.0%' },
       { bits: 4, method: 'ClusterQAT', 's = 0.5': '30.0%', 's = ∞ (BN)': '30.0%' },

@@ -151,6 +151,12 @@ const cases: Case[] = [
     { ...branches, uniform: { step: 'lsq' } },
     archOf({ threshold: Infinity }),
   ],
+  [
+    'clusters through QARepVGG',
+    kmeans,
+    branches,
+    normalizeArchitecture({ ...archOf({ threshold: Infinity }), block: 'qarepvgg' }),
+  ],
   ['clusters through a learned s', kmeans, branches, archOf({ threshold: 0.5, learned: true })],
 ];
 
@@ -172,7 +178,7 @@ describe('train/finetune', () => {
       }
 
       let { state } = first;
-      for (let i = 0; i < 40; i++) state = (await fast(state, input)).state;
+      for (let i = 0; i < 25; i++) state = (await fast(state, input)).state;
       const last = await fast(state, { ...input, learningRate: tf.scalar(0) });
       assert.ok(lossOf(last) < 0.95 * lossOf(first), `loss ${lossOf(first)} → ${lossOf(last)}`);
       await fast.dispose();
@@ -217,19 +223,27 @@ describe('train/finetune', () => {
     }
   });
 
-  it('through the branches, computes the FP32 network of the branches, with either statistics', async () => {
-    const variables = toVariables(network());
+  it('through the branches, computes the FP32 network of the branches, with either statistics', () => {
     const { images } = batch(0);
-    for (const statistics of ['running', 'batch'] as const) {
-      const merged = forwardThroughMerge(arch, variables, images, {}, statistics);
-      const expected = forward(arch, variables, images, { training: statistics === 'batch' });
+    const qarepvgg = normalizeArchitecture({ ...archOf({ threshold: Infinity }), block: 'qarepvgg' });
+    for (const [as, statistics] of [
+      [arch, 'running'],
+      [arch, 'batch'],
+      [qarepvgg, 'running'],
+      [qarepvgg, 'batch'],
+    ] as const) {
+      const variables = toVariables(network(as));
+      const merged = forwardThroughMerge(as, variables, images, {}, statistics);
+      const expected = forward(as, variables, images, { training: statistics === 'batch' });
       assertClose(merged.logits, expected.logits, 1e-5, statistics);
       for (const [name, tensor] of Object.entries(merged.buffers)) {
         assertClose(tensor, expected.buffers[name], 1e-5, name);
       }
-      assert.equal(Object.keys(merged.buffers).length, statistics === 'batch' ? 20 : 0);
+      assert.equal(
+        Object.keys(merged.buffers).length,
+        statistics === 'batch' ? Object.keys(variables.buffers).length : 0,
+      );
     }
-    await Promise.resolve();
   });
 
   it('moves a learned s down where the pull is strong, and up where the loss wants more of the identity', async () => {

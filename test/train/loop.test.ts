@@ -111,6 +111,21 @@ describe('train/loop', () => {
     }
   });
 
+  it('stopped between two steps, keeps those since the last checkpoint', async () => {
+    const controller = new AbortController();
+    const saved: number[] = [];
+    let steps = 0;
+    const stopped = loop({
+      signal: controller.signal,
+      progress: () => {
+        if (++steps === 3) controller.abort();
+      },
+      onCheckpoint: async ({ step }) => void saved.push(await Promise.resolve(step)),
+    });
+    await assert.rejects(train(freshState(), stopped), { name: 'AbortError' });
+    assert.deepEqual(saved, [3]);
+  });
+
   it('frees what it does not return', async () => {
     const state = freshState();
     const before = tf.memory().numTensors;

@@ -31,9 +31,8 @@ export interface BackendInfo extends StartedBackend {
 /** How to get a backend that is missing. */
 export const howToGet: Record<BackendName, string> = {
   tensorflow:
-    'run npm ci where storage.googleapis.com can be reached (the install script of @tensorflow/tfjs-node-gpu downloads ' +
-    'libtensorflow from there; npm leaves the package out when that fails), with CUDA 11.2 and cuDNN 8.1 on the ' +
-    'machine; see environment.md',
+    'on Linux run npm run setup:tensorflow, which takes TensorFlow with its CUDA libraries from PyPI and builds the ' +
+    'binding; the machine needs the driver of an NVIDIA GPU; see environment.md',
   webgpu:
     'install the driver of the GPU and, on Linux, the Vulkan loader (apt-get install libvulkan1); a container must be ' +
     'given the GPU with its graphics capability (NVIDIA_DRIVER_CAPABILITIES=all); see environment.md',

@@ -9,6 +9,7 @@ import {
   howToGet,
   type StartedBackend,
 } from './backendInfo.js';
+import { tensorflowUsesGpu } from './tensorflow/start.js';
 import { selfTest, type SelfTest } from './selfTest.js';
 import { type BackendChoice, choiceOfEnvironment, startBackend, useBackend } from './useBackend.js';
 import { type Adapter, probeAdapter } from './webgpu/adapter.js';
@@ -18,7 +19,7 @@ export interface BackendFinding {
   readonly found: boolean;
   /** The device if it was found, else why it was not. */
   readonly detail: string;
-  /** How to get it, if it was not found. */
+  /** How to get it, if it was not found, or how to make it faster. */
   readonly advice?: string;
 }
 
@@ -73,10 +74,13 @@ export async function doctor(): Promise<DoctorReport> {
   };
 }
 
+const noGpuAdvice = 'give this machine or container an NVIDIA GPU with its driver (nvidia-smi shows it)';
+
 async function look(name: BackendName): Promise<BackendFinding> {
   try {
     const { device }: StartedBackend = await startBackend(name);
-    return { name, found: true, detail: device };
+    const slow = name === 'tensorflow' && !tensorflowUsesGpu();
+    return { name, found: true, detail: device, ...(slow && { advice: noGpuAdvice }) };
   } catch (error) {
     return { name, found: false, detail: errorMessage(error), advice: howToGet[name] };
   }

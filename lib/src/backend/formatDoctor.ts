@@ -35,7 +35,7 @@ export function formatDoctor(report: DoctorReport): string {
       : `Compiled  steps on the CPU cannot run: onnxruntime-node does not load (${onnxruntime.reason}); npm ci again`,
   ];
   if (report.selfTest.length > 0)
-    lines.push('', 'Self-test against float64', ...report.selfTest.map(formatTest));
+    lines.push('', 'Self-test against float64', ...report.selfTest.map(formatSelfTest));
   const advice = adviceOf(report);
   if (advice.length > 0) lines.push('', 'To be faster', ...advice.map((line) => `  ${line}`));
   return lines.join('\n');
@@ -57,7 +57,8 @@ function whyChosen({ choice, chosen }: DoctorReport): string {
   return choice === 'auto' ? chosen!.reason : `OABN_BACKEND=${choice}`;
 }
 
-function formatTest({ name, error, correct, gflops }: SelfTest): string {
+/** One line of a self-test. */
+export function formatSelfTest({ name, error, correct, gflops }: SelfTest): string {
   const speed = gflops >= 1000 ? `${(gflops / 1000).toFixed(1)} TFLOP/s` : `${gflops.toFixed(1)} GFLOP/s`;
   const verdict = correct ? '✔' : '✘ WRONG:';
   return `  ${verdict} ${name}: ${speed}, relative error ${error.toExponential(1)}`;
@@ -67,9 +68,7 @@ function formatTest({ name, error, correct, gflops }: SelfTest): string {
 function adviceOf({ backends, chosen }: DoctorReport): string[] {
   const running = backends.findIndex(({ name }) => name === chosen?.name);
   const faster = running < 0 ? backends : backends.slice(0, running);
-  return faster.map(({ name, found, advice }) =>
-    found ? `${name}: unset OABN_BACKEND` : `${name}: ${advice}`,
-  );
+  return faster.map(({ name, advice = 'unset OABN_BACKEND' }) => `${name}: ${advice}`);
 }
 
 const gib = (bytes: number): string => `${(bytes / 2 ** 30).toFixed(0)} GiB`;

@@ -4,9 +4,11 @@
  */
 export type { BackendInfo, BackendName, Rejection } from './backendInfo.js';
 export { type BackendFinding, doctor, type DoctorReport, type OnnxRuntime } from './doctor.js';
-export { formatDoctor } from './formatDoctor.js';
+export { formatDoctor, formatSelfTest } from './formatDoctor.js';
 export { type MemoryUse, memoryUse } from './memoryUse.js';
 export { selfTest, type SelfTest } from './selfTest.js';
 export { tf } from './tf.js';
 export { type BackendChoice, currentBackend, fallbackMessage, useBackend } from './useBackend.js';
-export { webgpuDevice } from './webgpu/start.js';
+export type { MatrixUnits } from './webgpu/adapter.js';
+export { checkDevice } from './webgpu/failure.js';
+export { webgpuDevice, webgpuMatrixUnits } from './webgpu/start.js';

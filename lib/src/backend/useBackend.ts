@@ -13,7 +13,7 @@ import {
   type StartedBackend,
 } from './backendInfo.js';
 import { replaceReductionGradients } from './gradients.js';
-import { startTensorflow } from './tensorflow.js';
+import { startTensorflow, tensorflowUsesGpu } from './tensorflow/start.js';
 import { tf } from './tf.js';
 import { startWasm } from './wasm/start.js';
 import { startWebgpu } from './webgpu/start.js';
@@ -80,11 +80,15 @@ async function forced(name: BackendName): Promise<BackendInfo> {
   }
 }
 
+/** Without a GPU, libtensorflow runs each operation by itself on the CPU, where the library's steps are compiled. */
+const noGpu = 'libtensorflow found no GPU, and on a CPU compiled steps are faster';
+
 async function best(): Promise<BackendInfo> {
   const tried: Rejection[] = [];
   for (const name of backendNames) {
     try {
       const started = await startBackend(name);
+      if (name === 'tensorflow' && !tensorflowUsesGpu()) throw new Error(noGpu);
       const reason = tried.length === 0 ? 'the fastest there is' : 'the fastest that works here';
       return infoOf(name, started, reason, tried);
     } catch (error) {

@@ -1,6 +1,15 @@
 /** `oabn doctor`: which engines there are, which was chosen and why, and how to get a faster one. */
 import type { Command } from 'commander';
-import { doctor, formatDoctor } from '../backend/index.js';
+import {
+  doctor,
+  type DoctorReport,
+  formatDoctor,
+  formatSelfTest,
+  type SelfTest,
+  webgpuDevice,
+} from '../backend/index.js';
+import { errorMessage } from '../base/index.js';
+import { gpu } from '../compile/index.js';
 import { type CommonOptions, jsonOption } from './options.js';
 import { print } from './output.js';
 
@@ -12,6 +21,44 @@ export function addDoctor(program: Command): void {
     .addHelpText('after', '\nExample:\n  $ OABN_BACKEND=wasm oabn doctor')
     .action(async ({ json }: CommonOptions) => {
       const report = await doctor();
-      print(report, formatDoctor(report), json);
+      const kernels = await examineKernels(report);
+      const text = [formatDoctor(report), ...(kernels ? ['', ...formatKernels(kernels)] : [])].join('\n');
+      print({ ...report, ...(kernels ? { kernels } : {}) }, text, json);
     });
+}
+
+/** Our own GPU kernels: what the device offers to them, what of it is used, and how they did. */
+interface KernelReport {
+  readonly offered: gpu.GpuFeatures;
+  readonly used: gpu.GpuFeatures;
+  readonly selfTest: readonly SelfTest[];
+  /** Why there is no self-test, if there is none. */
+  readonly failure?: string;
+}
+
+async function examineKernels({ chosen }: DoctorReport): Promise<KernelReport | undefined> {
+  const device = webgpuDevice();
+  if (!device || chosen?.name !== 'webgpu') return undefined;
+  const [offered, used] = [gpu.gpuFeatures(device), await gpu.trustedFeatures(device)];
+  try {
+    return { offered, used, selfTest: await gpu.kernelSelfTest(device, used, chosen.software) };
+  } catch (error) {
+    return { offered, used, selfTest: [], failure: errorMessage(error) };
+  }
+}
+
+function formatKernels({ offered, used, selfTest, failure }: KernelReport): string[] {
+  const units = ({ subgroupMatrix }: gpu.GpuFeatures): string =>
+    subgroupMatrix
+      ? `matrix units ${subgroupMatrix.m}×${subgroupMatrix.n}×${subgroupMatrix.k} of ${subgroupMatrix.component} → ${subgroupMatrix.result}`
+      : 'no matrix units';
+  const refused = offered.subgroupMatrix && !used.subgroupMatrix;
+  const half = used.f16 ? 'half precision' : 'no half precision';
+  const memory = `${used.maxWorkgroupStorage / 1024} KiB of workgroup memory, ${used.maxInvocations} threads`;
+  return [
+    `Own GPU kernels (${half}, ${units(used)}; ${memory})`,
+    ...selfTest.map(formatSelfTest),
+    ...(refused ? [`  ✘ ${units(offered)} compute wrongly here and are not used`] : []),
+    ...(failure === undefined ? [] : [`  ✘ ${failure}`]),
+  ];
 }

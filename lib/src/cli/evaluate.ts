@@ -77,15 +77,12 @@ export function addEval(program: Command): void {
 function accuracyOf(
   { arch, form, stateDict, quantization }: Awaited<ReturnType<typeof loadAnyNetwork>>,
   bench: TestBench,
-  images: number | null,
+  testImages: number | null,
 ): Promise<Accuracy> {
   checkClasses(arch.classes, bench.test.classes.length, bench.test.name);
   const merged = form === 'merged' ? stateDict : mergeNetwork(arch, stateDict);
-  return measureAccuracy(
-    bench,
-    { arch, stateDict: merged, ...(quantization && { quantization }) },
-    { testImages: images },
-  );
+  const network = { arch, stateDict: merged, ...(quantization && { quantization }) };
+  return measureAccuracy(bench, network, { testImages });
 }
 
 export function addQuantize(program: Command): void {

@@ -10,10 +10,10 @@ import {
   openLab,
   openLabs,
   openTestBench,
-  profileNamed,
   type TestBench,
 } from '../experiment/index.js';
 import { type Architecture, parseArchitecture } from '../model/index.js';
+import { deadlineOf } from './deadline.js';
 
 export interface CommonOptions {
   readonly arch?: string;
@@ -22,6 +22,7 @@ export interface CommonOptions {
   readonly profile?: string;
   readonly eager?: boolean;
   readonly json?: boolean;
+  readonly minutes?: string;
 }
 
 export const archOption = new Option(
@@ -64,8 +65,7 @@ export async function labOf(options: CommonOptions, { standIn = false } = {}): P
 /** The test images that the options say; the made set never stands in. */
 export async function testBenchOf({ data, eager = false }: CommonOptions): Promise<TestBench> {
   const bench = await openTestBench({ ...dataLocation(data), eager, progress: consoleProgress() });
-  const wanted = data === 'made' || profileNamed(process.env.OABN_PROFILE ?? 'quick').data.name === 'made';
-  checkMade(bench.test.made && !wanted);
+  checkMade(bench.test.made && bench.asked !== 'made');
   return bench;
 }
 
@@ -82,21 +82,22 @@ export async function labsOf(options: CommonOptions): Promise<Labs> {
   return await openLabs({ ...labOptions(options), shipped: false, ...(data !== undefined && { data }) });
 }
 
-function labOptions({ runs, profile, eager = false }: CommonOptions): LabOptions {
+function labOptions({ runs, profile, minutes, eager = false }: CommonOptions): LabOptions {
   return {
     ...(runs !== undefined && { runs }),
     ...(profile !== undefined && { profile }),
     eager,
     progress: consoleProgress(),
-    signal: interruption(),
+    signal: interruption(minutes),
   };
 }
 
-/** Aborts at the first Ctrl-C, so that a run ends between two steps; a second one ends the process at once. */
-function interruption(): AbortSignal {
+/** Aborts at the first Ctrl-C or the deadline, so that a run ends between two steps; a second Ctrl-C ends it at once. */
+function interruption(minutes: string | undefined): AbortSignal {
   const controller = new AbortController();
   process.once('SIGINT', () => controller.abort());
-  return controller.signal;
+  const deadline = deadlineOf(minutes);
+  return deadline ? AbortSignal.any([controller.signal, deadline]) : controller.signal;
 }
 
 /** What `--data` means: a name of a dataset, or a folder. */

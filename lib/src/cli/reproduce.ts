@@ -33,6 +33,8 @@ import {
   sweepRows,
   tableText,
 } from '../report/index.js';
+import { minutesOption, untilDeadline } from './deadline.js';
+import { printEstimate } from './estimate.js';
 import { kernelEnvironment } from './notebook.js';
 import {
   type CommonOptions,
@@ -49,6 +51,7 @@ interface ReproduceOptions extends CommonOptions {
   readonly report: string;
   readonly write?: boolean;
   readonly notebooks: boolean;
+  readonly estimate?: boolean;
 }
 
 export function addReproduce(program: Command): void {
@@ -63,6 +66,8 @@ export function addReproduce(program: Command): void {
     .option('--report <folder>', 'where the report and its figures go', 'report')
     .option('--write', 'write the outputs into the notebooks themselves, too')
     .option('--no-notebooks', 'only the runs and their tables')
+    .addOption(minutesOption)
+    .option('--estimate', 'measure a few steps of each kind here, say how long the runs will take, and stop')
     .addOption(eagerOption)
     .addOption(jsonOption)
     .addHelpText(
@@ -72,13 +77,17 @@ Every run is stored: interrupted, the job goes on where it was, and done, it ans
 
 Examples:
   $ oabn reproduce --profile smoke
-  $ OABN_DATA_DIR=~/data oabn reproduce --profile quick --write`,
+  $ OABN_DATA_DIR=~/data oabn reproduce --profile quick --write
+  $ oabn reproduce --profile paper --estimate
+  $ oabn reproduce --profile paper --minutes 9`,
     )
     .action(async (options: ReproduceOptions) => {
       const began = performance.now();
       const labs = await labsOf(options);
       process.stderr.write(`${describeLab(labs.cifar)}\n${describeLab(labs.imagenet)}\n`);
-      const runs = await runAll(labs);
+      if (options.estimate) return await printEstimate(mainJob(labs), options.json);
+      const runs = await untilDeadline(() => runAll(labs), mainJob(labs));
+      if (!runs) return;
       const [sweep, cells] = [await thresholdSweep(labs.cifar), await lowBitSweep(labs.cifar)];
       const claims = await claimsBoard(labs);
       if (!options.json) process.stdout.write(resultText(sweep, cells, claims));

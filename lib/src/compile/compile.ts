@@ -4,31 +4,43 @@
  *     const step = await compile(trainStep, [state, batch]);
  *     const { state: next, loss } = await step(state, batch);
  *
- * The way there: `trace` writes down the kernels of one call, `optimize` makes the graph smaller, `lowerGraph`
- * turns it into ONNX, and ONNX Runtime runs it on all cores. What a step returns lives in native buffers and
- * goes into the next call without a copy.
+ * The way there: `trace` writes down the kernels of one call, `optimize` makes the graph smaller, and an engine takes
+ * it from there. On a CPU it becomes an ONNX graph that ONNX Runtime runs on all cores; on a GPU it becomes a list of
+ * WGSL kernels that WebGPU replays. What a step returns lives where the engine computes, and goes into the next call
+ * without a copy.
  */
 import { tf } from '../backend/index.js';
 import { UserError } from '../base/index.js';
-import { type Graph, printGraph, type TensorType, valuesOf } from './ir.js';
-import { elementsOfTensor, nativeTensor, takeBuffer } from './nativeBackend.js';
-import { lowerGraph } from './onnx/lower.js';
-import { createSession, loadRuntime, type Session } from './onnx/runtime.js';
+import { type Graph, printGraph } from './ir.js';
+import { createOnnxStep } from './onnx/step.js';
+import { loadRuntime } from './onnx/runtime.js';
 import { optimize } from './optimize.js';
 import { trace } from './trace.js';
 import { flatten, type Flat, unflatten } from './tree.js';
+import { gpuDeviceInfo } from './webgpu/device.js';
+import type { GpuFeatures } from './webgpu/program.js';
+import { createGpuStep } from './webgpu/step.js';
 
 /** Where a compiled step would run now, given the active tfjs backend. */
 export type CompileEngine =
   | { readonly kind: 'onnxruntime'; readonly version: string; readonly block: number }
+  | { readonly kind: 'webgpu'; readonly adapter: string; readonly features: GpuFeatures }
   | { readonly kind: 'eager'; readonly reason: string };
+
+/** How exact products and convolutions are. */
+export type Precision = 'float32' | 'float16';
 
 export interface CompileOptions {
   /** Run the function as it is. */
   readonly eager?: boolean;
-  /** Default: all cores. */
+  /** Of the CPU; default: all cores. */
   readonly threads?: number;
-  /** Told, once per reason, when a step is not compiled; default `console.warn`. */
+  /**
+   * `float16`: products and convolutions round what they multiply to half precision, and add in single precision; all
+   * tensors stay float32. On a GPU that can; others say so and use float32. Default float32.
+   */
+  readonly precision?: Precision;
+  /** Told, once per reason, when a step is not compiled, or not with the precision asked for; default `console.warn`. */
   readonly warn?: (message: string) => void;
 }
 
@@ -37,8 +49,10 @@ export interface CompileStats {
   /** tfjs kernels that one call runs eagerly, and what is left of them. */
   readonly tracedKernels: number;
   readonly kernels: number;
-  /** Nodes of the ONNX graph. */
+  /** Nodes of the ONNX graph; 0 on other engines. */
   readonly nodes: number;
+  /** What a call asks of the GPU; 0 on other engines. */
+  readonly dispatches: number;
   /** Time for tracing, lowering and loading. */
   readonly milliseconds: number;
   /** Calls so far. */
@@ -55,12 +69,35 @@ export interface Compiled<Args extends readonly unknown[], Result> {
   readonly dispose: () => Promise<void>;
   /** The graph, one kernel a line; empty for an eager step. */
   readonly print: () => string;
+  /** What the engine runs, one dispatch a line on a GPU; empty on other engines. */
+  readonly printProgram: () => string;
+  /**
+   * Runs the step once without keeping its results: milliseconds by what is dispatched. Undefined where the engine has no
+   * clock of its own.
+   */
+  readonly profile: (...args: Args) => Promise<Readonly<Record<string, number>> | undefined>;
   readonly stats: CompileStats;
 }
 
-/** The engine for the active backend: native for `wasm` and `cpu`, eager for all others or where it cannot load. */
+/** What an engine makes of a graph. */
+export interface EngineStep {
+  /** Results for inputs, both in the graph's order. */
+  readonly run: (inputs: readonly tf.Tensor[]) => Promise<tf.Tensor[]>;
+  readonly release: () => Promise<void>;
+  readonly nodes: number;
+  readonly dispatches: number;
+  readonly print: () => string;
+  readonly profile: (inputs: readonly tf.Tensor[]) => Promise<Readonly<Record<string, number>> | undefined>;
+}
+
+/** The engine for the active backend: native for `wasm`, `cpu` and `webgpu`, eager where it cannot load and elsewhere. */
 export async function compileEngine(): Promise<CompileEngine> {
   const backend = tf.getBackend();
+  if (backend === 'webgpu') {
+    const info = gpuDeviceInfo();
+    if (info) return { kind: 'webgpu', adapter: info.adapter, features: info.features };
+    return { kind: 'eager', reason: 'backend webgpu was not started by useBackend' };
+  }
   if (backend !== 'wasm' && backend !== 'cpu') {
     return { kind: 'eager', reason: `on backend ${backend}, tfjs runs each kernel natively` };
   }
@@ -81,70 +118,91 @@ export async function compile<Args extends readonly unknown[], Result>(
 ): Promise<Compiled<Args, Result>> {
   const start = performance.now();
   const engine: CompileEngine = options.eager ? { kind: 'eager', reason: 'as asked' } : await compileEngine();
-  const runtime = await loadRuntime();
-  if (engine.kind === 'eager' || runtime.kind === 'missing') {
-    if (runtime.kind === 'missing' && !options.eager) warnOnce(runtime.reason, options.warn);
+  if (engine.kind === 'eager') {
+    const expected = options.eager || tf.getBackend() === 'tensorflow';
+    if (!expected)
+      warnOnce(`Steps run eagerly, which is several times slower: ${engine.reason}`, options.warn);
     return eagerStep(step, engine);
   }
+  const precision = usablePrecision(engine, options);
   const example = flatten(exampleArgs);
   const traced = trace(step as (...args: never[]) => unknown, exampleArgs);
   const graph = optimize(traced.graph);
-  const lowered = lowerGraph(graph, runtime.block);
-  const session = await createSession(runtime.runtime, lowered, options.threads);
+  const native =
+    engine.kind === 'webgpu'
+      ? await createGpuStep(graph, precision)
+      : await createOnnxStep(graph, options.threads);
   const stats = {
     engine,
     tracedKernels: kernelCount(traced.graph),
     kernels: kernelCount(graph),
-    nodes: lowered.nodes.length,
+    nodes: native.nodes,
+    dispatches: native.dispatches,
     milliseconds: performance.now() - start,
     calls: 0,
   };
   let open = true;
-  const run = async (...args: Args): Promise<Awaited<Result>> => {
+  const checked = (args: Args): readonly tf.Tensor[] => {
     if (!open) throw new UserError('This compiled step has been disposed; compile it again');
     const given = flatten(args);
     checkArguments(example, given);
-    stats.calls++;
-    const tensors = await runSession(session, graph, given.tensors);
-    return unflatten(traced.result, tensors) as Awaited<Result>;
+    return given.tensors;
   };
+  const run = async (...args: Args): Promise<Awaited<Result>> => {
+    const inputs = checked(args);
+    stats.calls++;
+    return unflatten(traced.result, await native.run(inputs)) as Awaited<Result>;
+  };
+  const profile = async (...args: Args) => native.profile(checked(args));
   const dispose = async (): Promise<void> => {
-    if (open) await session.release();
+    if (open) await native.release();
     open = false;
   };
-  return Object.assign(run, { dispose, print: () => printGraph(graph), stats });
+  return Object.assign(run, {
+    dispose,
+    profile,
+    print: () => printGraph(graph),
+    printProgram: native.print,
+    stats,
+  });
 }
 
-async function runSession(
-  session: Session,
-  graph: Graph,
-  inputs: readonly tf.Tensor[],
-): Promise<tf.Tensor[]> {
-  const values = valuesOf(graph);
-  const types: TensorType[] = graph.results.map((id) => values.get(id)!);
-  const outputs = types.map(({ dtype, shape }) => takeBuffer(dtype, shape));
-  await session.run(inputs.map(elementsOfTensor), outputs);
-  return outputs.map((data, i) => nativeTensor(data, types[i]!.dtype, types[i]!.shape));
+/** The precision that was asked for, or float32 with a notice where it cannot be had. */
+function usablePrecision(engine: CompileEngine, { precision = 'float32', warn }: CompileOptions): Precision {
+  if (precision === 'float32') return precision;
+  if (engine.kind === 'webgpu' && engine.features.f16) return precision;
+  const reason =
+    engine.kind === 'webgpu'
+      ? `the GPU (${engine.adapter}) lacks the feature shader-f16`
+      : 'steps run on the CPU';
+  warnOnce(`Precision float16 cannot be used, steps compute in float32: ${reason}`, warn);
+  return 'float32';
 }
 
 function eagerStep<Args extends readonly unknown[], Result>(
   step: (...args: Args) => Result,
   engine: CompileEngine,
 ): Compiled<Args, Result> {
-  const stats = { engine, tracedKernels: 0, kernels: 0, nodes: 0, milliseconds: 0, calls: 0 };
+  const stats = { engine, tracedKernels: 0, kernels: 0, nodes: 0, dispatches: 0, milliseconds: 0, calls: 0 };
   const run = (...args: Args): Promise<Awaited<Result>> => {
     stats.calls++;
     return Promise.resolve(tf.tidy(() => step(...args) as tf.TensorContainer) as Awaited<Result>);
   };
-  return Object.assign(run, { dispose: () => Promise.resolve(), print: () => '', stats });
+  return Object.assign(run, {
+    dispose: () => Promise.resolve(),
+    profile: () => Promise.resolve(undefined),
+    print: () => '',
+    printProgram: () => '',
+    stats,
+  });
 }
 
 const warned = new Set<string>();
 
-function warnOnce(reason: string, warn = (message: string): void => console.warn(message)): void {
-  if (warned.has(reason)) return;
-  warned.add(reason);
-  warn(`Steps run eagerly, which is several times slower: ${reason}`);
+function warnOnce(text: string, warn = (message: string): void => console.warn(message)): void {
+  if (warned.has(text)) return;
+  warned.add(text);
+  warn(text);
 }
 
 function kernelCount({ nodes }: Graph): number {

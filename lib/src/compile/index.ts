@@ -6,6 +6,7 @@ export {
   type CompileEngine,
   type CompileOptions,
   type CompileStats,
+  type Precision,
 } from './compile.js';
 export { nativeMemory, releaseFreeBuffers } from './nativeBackend.js';
 export { openOnnxModel, type OnnxModel } from './onnx/modelFile.js';
@@ -19,3 +20,4 @@ export {
   type OnnxTensor,
   type OnnxValueInfo,
 } from './onnx/proto.js';
+export * as gpu from './webgpu/index.js';

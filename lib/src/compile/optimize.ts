@@ -7,6 +7,7 @@
  * - (x − y)² becomes a difference and a square, for the gradient wants the difference again;
  * - x > 0 is asked of ReLU(x) where there is one, so that x itself need not be kept for the gradient;
  * - repeating moves behind elementwise kernels, which broadcast by themselves;
+ * - fake quantization becomes kernels of its own (see quantizers.ts);
  *
  * and in one pass back, nodes that no result needs go.
  */
@@ -25,6 +26,7 @@ import {
   valuesOf,
 } from './ir.js';
 import { kernels } from './kernels/index.js';
+import { rewriteQuantizer } from './quantizers.js';
 
 /** Constants are folded up to this many elements; larger ones are cheaper to compute than to store. */
 const largestFolded = 1 << 20;
@@ -171,6 +173,8 @@ function rewrite(pass: Pass, node: KernelNode, renamed: ReadonlyMap<ValueId, Val
     }
     default:
   }
+  const quantizer = rewriteQuantizer(pass, node, inputs);
+  if (quantizer !== undefined) return [quantizer];
   return sinkRepeats(pass, node, inputs) ?? pass.run(kernel, inputs, attributes);
 }
 

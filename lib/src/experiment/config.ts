@@ -7,6 +7,7 @@ import { type Architecture, normalizeArchitecture } from '../model/index.js';
 import {
   normalizeActivations,
   normalizeCluster,
+  learningMethods,
   normalizeScheme,
   normalizeUniform,
   type PtqMethodName,
@@ -62,6 +63,8 @@ export interface PtqConfig {
   readonly scheme: QuantizationScheme;
   /** Default `minMax`, the paper's own. */
   readonly method?: PtqMethodName;
+  /** Steps of the methods that learn, for each unit; default theirs. */
+  readonly iterations?: number;
   /** Training images for calibration and reconstruction. */
   readonly calibrationImages: number;
 }
@@ -99,13 +102,14 @@ export function normalizeConfig<C extends RunConfig>(config: C): C {
   }
 }
 
-function normalizePtq({ method = 'minMax', ...config }: PtqConfig): PtqConfig {
+function normalizePtq({ method = 'minMax', iterations, ...config }: PtqConfig): PtqConfig {
   ptqMethodTitle(method); // throws for an unknown one
   return {
     ...config,
     source: normalizeSource(config.source),
     scheme: normalizeScheme(config.scheme),
     ...(method !== 'minMax' && { method }),
+    ...(iterations !== undefined && learningMethods.has(method) && { iterations }),
   };
 }
 

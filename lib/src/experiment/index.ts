@@ -2,6 +2,7 @@
 export * from './claims/index.js';
 export * from './claimsBoard.js';
 export * from './config.js';
+export * from './estimate.js';
 export * from './studies/index.js';
 export * from './lab.js';
 export * from './measure.js';
@@ -9,6 +10,7 @@ export * from './measureOnnx.js';
 export * from './profiles.js';
 export * from './results.js';
 export * from './run.js';
+export * from './sensitivity.js';
 export * from './statistics.js';
 export * from './store/index.js';
 export * from './trainingCost.js';

@@ -20,7 +20,7 @@ import type {
 } from './config.js';
 import type { QuantizerOptions } from '../train/index.js';
 import { onImagenet, type Profile, profileNamed, withThreshold } from './profiles.js';
-import { openStore, type RunContext, type Store, type StoredRun } from './store/index.js';
+import { openStore, type RunContext, type RunProvenance, type Store, type StoredRun } from './store/index.js';
 
 export interface LabOptions {
   /** A profile or its name; default `OABN_PROFILE` or `quick`. */
@@ -81,6 +81,7 @@ export async function openLab(options: LabOptions = {}): Promise<Lab> {
     notice,
     ...(shipped && { shipped: shippedFolder() }),
   });
+  let saidShipped = false;
   const provenance = {
     dataset: train.provenance,
     backend: await engineName(backend, eager),
@@ -93,13 +94,23 @@ export async function openLab(options: LabOptions = {}): Promise<Lab> {
     test,
     store,
     checkpoints: new Map(),
-    request: (config, execute, { files = false } = {}) =>
-      store.request(config, execute, {
+    async request<R>(
+      config: RunConfig,
+      execute: (context: RunContext) => Promise<R>,
+      { files = false } = {},
+    ) {
+      const answer = await store.request(config, execute, {
         shipped: !files,
         progress,
         provenance: { ...provenance, ...seedOf(config) },
         ...(signal && { signal }),
-      }),
+      });
+      if (answer.from === 'shipped' && !saidShipped) {
+        saidShipped = true;
+        notice(shippedNotice(answer.provenance));
+      }
+      return answer as StoredRun<R>;
+    },
     compiled: compiledCache({ eager }),
   };
 }
@@ -121,7 +132,8 @@ export async function openImagenetLab(options: Omit<LabOptions, 'dataset'> = {})
   return await openLab({ ...options, profile: onImagenet(resolveProfile(options.profile)) });
 }
 
-function resolveProfile(named: Profile | string = process.env.OABN_PROFILE || 'quick'): Profile {
+/** A profile by name, or itself; default `OABN_PROFILE` or `quick`. */
+export function resolveProfile(named: Profile | string = process.env.OABN_PROFILE || 'quick'): Profile {
   return typeof named === 'string' ? profileNamed(named) : named;
 }
 
@@ -129,6 +141,11 @@ function resolveProfile(named: Profile | string = process.env.OABN_PROFILE || 'q
 export function runsFolder(): string {
   return process.env.OABN_RUNS_DIR || join(projectFolder(), 'runs');
 }
+
+/** Said once: that numbers come from the project's own runs, and how to have them computed. */
+const shippedNotice = ({ finishedAt, backend, machine }: RunProvenance): string =>
+  `Results that ship with the project answer where no network is needed (${finishedAt?.slice(0, 10) ?? ''}, ${backend ?? ''} on ` +
+  `${machine.cores} cores of ${machine.cpu}); with OABN_SHIPPED=0 all of them are computed here.`;
 
 /** Where the results are that ship with the project. */
 export function shippedFolder(): string {
@@ -142,7 +159,8 @@ function seedOf(config: RunConfig): { seed?: number } {
 /** What runs the steps: the tfjs backend, or the native engine that steps are compiled for. */
 async function engineName({ name }: BackendInfo, eager: boolean): Promise<string> {
   const engine = eager ? undefined : await compileEngine();
-  return engine?.kind === 'onnxruntime' ? `onnxruntime ${engine.version}, compiled` : `${name}, eager`;
+  if (engine?.kind === 'onnxruntime') return `onnxruntime ${engine.version}, compiled`;
+  return `${name}, ${engine?.kind === 'webgpu' ? 'compiled' : 'eager'}`;
 }
 
 /** What figures and tables say of the runs behind them: data, scale and seeds, and that data are made when they are. */

@@ -1,7 +1,7 @@
 /** The accuracy of a merged network, quantized or not, on a lab's test images. */
 import { tf, useBackend } from '../backend/index.js';
 import { canonicalJson, silent } from '../base/index.js';
-import { openDataset } from '../data/index.js';
+import { type DatasetName, openDataset } from '../data/index.js';
 import {
   type Architecture,
   quantizedBlocks,
@@ -18,29 +18,32 @@ import {
 import { type Accuracy, evaluate } from '../train/index.js';
 import { compiledCache } from './compiledCache.js';
 import type { DataConfig } from './config.js';
-import type { Lab, LabOptions } from './lab.js';
-import { profileNamed } from './profiles.js';
+import { type Lab, type LabOptions, resolveProfile } from './lab.js';
 
 /** What accuracy is measured on and with: a lab, or test images without the training images beside them. */
 export type TestBench = Pick<Lab, 'test' | 'compiled'>;
 
+interface OpenedTestBench extends TestBench {
+  /** The name of the dataset that was asked for, of which `test` may be a stand-in. */
+  readonly asked: DatasetName;
+}
+
 /** Opens the test images alone, for measuring networks that exist. @throws UserError as `openLab` */
 export async function openTestBench(
   options: Pick<LabOptions, 'profile' | 'dataset' | 'data' | 'progress' | 'eager' | 'notice'> = {},
-): Promise<TestBench> {
+): Promise<OpenedTestBench> {
   const { progress = silent, eager = false, data } = options;
-  const named = options.profile ?? process.env.OABN_PROFILE ?? 'quick';
-  const profile = typeof named === 'string' ? profileNamed(named) : named;
+  const asked = options.dataset ?? resolveProfile(options.profile).data.name;
   const { notice = (message: string) => process.stderr.write(`${message}\n`) } = options;
   await useBackend(undefined, notice);
   const test = await openDataset({
-    name: options.dataset ?? profile.data.name,
+    name: asked,
     split: 'test',
     progress,
     warn: notice,
     ...(data !== undefined && { data }),
   });
-  return { test, compiled: compiledCache({ eager }) };
+  return { asked, test, compiled: compiledCache({ eager }) };
 }
 
 export interface MeasuredNetwork {

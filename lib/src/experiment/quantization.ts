@@ -35,7 +35,7 @@ export async function executePtq(
   lab: Lab,
   context: RunContext,
 ): Promise<QuantizedResult> {
-  const { source, scheme, method = 'minMax', calibrationImages } = config;
+  const { source, scheme, method = 'minMax', iterations, calibrationImages } = config;
   const network = await ptqMethods[method].quantize({
     arch: source.arch,
     merged,
@@ -43,6 +43,7 @@ export async function executePtq(
     calibration: await takeCalibration(lab.train, calibrationImages, 0),
     imageShape: lab.train.imageShape,
     seed: 0,
+    ...(iterations !== undefined && { iterations }),
     progress: context.progress,
     signal: context.signal,
   });

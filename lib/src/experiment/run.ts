@@ -63,7 +63,8 @@ async function sourceNetwork(source: NetworkSource, lab: Lab): Promise<Network> 
     : await loadNetwork(openedCheckpoint(source, lab), source.arch);
 }
 
-async function mergedSource(source: NetworkSource, lab: Lab): Promise<StateDict> {
+/** The network that a quantization run starts from, merged. */
+export async function mergedSource(source: NetworkSource, lab: Lab): Promise<StateDict> {
   const { arch, stateDict, form } = await sourceNetwork(source, lab);
   return form === 'merged' ? stateDict : mergeNetwork(arch, stateDict);
 }

@@ -13,6 +13,7 @@ import {
   trainingCostOf,
 } from '../model/index.js';
 import { disposeState, initialState, pretrainStep, type StepInput, type TrainState } from '../train/index.js';
+import type { CostPoint } from './claims/index.js';
 import type { Lab } from './lab.js';
 import { withThreshold } from './profiles.js';
 import { stepKey } from './training.js';
@@ -50,9 +51,9 @@ export interface TrainingCostOptions {
 
 /** The three networks of the table by their names. */
 export function costedNetworks(arch: Architecture, threshold = 1): Record<string, Architecture> {
-  const { oabn: _, block: __, ...plain } = arch;
+  const plain = withThreshold({ ...arch, block: 'repvgg' }, Infinity);
   return {
-    RepVGG: normalizeArchitecture(plain),
+    RepVGG: plain,
     'RepVGG + OABN': withThreshold(plain, threshold),
     QARepVGG: normalizeArchitecture({ ...plain, block: 'qarepvgg' }),
   };
@@ -105,6 +106,16 @@ export async function measureTrainingCost(
     for (const each of steppers) each.dispose();
     tf.dispose([input.images, input.labels, input.learningRate]);
   }
+}
+
+/** What claim C12 compares of a row. */
+export function costPointOf({
+  flops,
+  activationBytes,
+  secondsPerStep,
+  secondsSpread,
+}: TrainingCostRow): CostPoint {
+  return { flops, activationBytes, seconds: secondsPerStep, secondsSpread };
 }
 
 /** A network's step, ready to be taken and timed; two steps have been taken. */

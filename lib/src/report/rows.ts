@@ -21,10 +21,15 @@ export function sweepRows(points: readonly ThresholdPoint[]): Row[] {
   });
 }
 
-/** Table 5's numbers: a row for each width and method, a column for each s. */
+/** Table 5's numbers: a row for the network before quantization and for each width and method, a column for each s. */
 export function lowBitRows(points: readonly LowBitPoint[]): Row[] {
   const thresholds = ascending(points.map((point) => point.threshold));
-  return widthsOf(points).flatMap((bits) =>
+  const unquantized = thresholds.map((s) => {
+    const seeds = new Map(points.filter((p) => p.threshold === s).map(({ seed, fp32 }) => [seed, fp32]));
+    return [`s = ${formatThreshold(s)}`, formatPercent(estimate([...seeds.values()]))];
+  });
+  const first = { bits: 32, method: '–', ...Object.fromEntries(unquantized) };
+  const quantized = widthsOf(points).flatMap((bits) =>
     lowBitMethods.map((method) => {
       const columns = thresholds.map((s) => {
         const at = points.filter((p) => p.bits === bits && p.method === method && p.threshold === s);
@@ -33,6 +38,7 @@ export function lowBitRows(points: readonly LowBitPoint[]): Row[] {
       return { bits, method: methodTitles[method], ...Object.fromEntries(columns) };
     }),
   );
+  return [first, ...quantized];
 }
 
 const widthsOf = (points: readonly LowBitPoint[]): number[] =>

@@ -109,7 +109,11 @@ export async function train(
 
   for (let epoch = Math.floor(step / stepsPerEpoch); epoch < schedule.epochs; epoch++) {
     for await (const batch of options.batches(epoch, step % stepsPerEpoch)) {
-      signal?.throwIfAborted();
+      if (signal?.aborted) {
+        // The steps since the last checkpoint are kept, unless it is the run's lock that was lost: then this fails too.
+        await save().catch(() => undefined);
+        signal.throwIfAborted();
+      }
       const learningRate = learningRateAt(schedule, step, stepsPerEpoch);
       const input = toInput(batch, options.imageShape, learningRate);
       const stepFunction = options.stepAt(step);

@@ -1,11 +1,11 @@
 import { execFile } from 'node:child_process';
-import { existsSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import assert from 'node:assert/strict';
-import { isSoftware, probeAdapter } from '../../../lib/src/backend/webgpu/adapter.js';
+import { isSoftware } from '../../../lib/src/backend/webgpu/adapter.js';
 import { guardDevice } from '../../../lib/src/backend/webgpu/failure.js';
 import { cases } from '../cases.js';
+import { findAdapter } from './environment.js';
 
 const run = promisify(execFile);
 
@@ -14,26 +14,6 @@ interface Line {
   readonly device?: string;
   readonly off?: number | null;
   readonly error?: string;
-}
-
-/** Debian's chromium brings a Vulkan driver that computes on the CPU. */
-const swiftShader = '/usr/lib/chromium/vk_swiftshader_icd.json';
-
-/** A real GPU where there is one, else an emulated one. */
-async function findAdapter(): Promise<{ environment: NodeJS.ProcessEnv } | { missing: string }> {
-  const real = await probeAdapter();
-  if ('adapter' in real) return { environment: {} };
-  const driver = process.env.VK_DRIVER_FILES ?? (existsSync(swiftShader) ? swiftShader : undefined);
-  const environment = { OABN_WEBGPU_SOFTWARE: '1', ...(driver ? { VK_DRIVER_FILES: driver } : {}) };
-  const before = { ...process.env };
-  Object.assign(process.env, environment);
-  const emulated = await probeAdapter();
-  for (const name of Object.keys(environment)) {
-    if (before[name] === undefined) Reflect.deleteProperty(process.env, name);
-    else process.env[name] = before[name];
-  }
-  if ('adapter' in emulated) return { environment };
-  return { missing: `no GPU (${real.missing}) and none emulated (${emulated.missing})` };
 }
 
 describe('webgpu', function () {

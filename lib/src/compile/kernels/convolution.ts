@@ -89,7 +89,7 @@ function checkFormat({ dataFormat }: KernelAttributes): void {
   );
 }
 
-function geometryOf(input: Shape, kernel: Shape, attributes: KernelAttributes): Geometry {
+export function geometryOf(input: Shape, kernel: Shape, attributes: KernelAttributes): Geometry {
   const { strides, pad, dilations, dimRoundingMode } = attributes;
   const info = tf.backend_util.computeConv2DInfo(
     [...input] as Size4,

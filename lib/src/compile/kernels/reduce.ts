@@ -162,8 +162,13 @@ function lowerBlocked(l: Lowering, node: KernelNode, name: ReductionName): strin
     }
     return undefined;
   }
-  if ((name === 'Max' || name === 'Min') && axes === '0,1,2,3' && c % l.block === 0) {
-    return reduce(b, name, l.blocked(id!), [0, 1, 2, 3]);
+  if ((name === 'Max' || name === 'Min') && axes === '0,1,2,3') {
+    // Over positions first: of that the engine gives a part to each thread, and padding is left out after it.
+    const x = l.blocked(id!);
+    const [, channels, h, w] = b.shapeOf(x) as [number, number, number, number];
+    const positions = b.reshape(x, [(n * channels) / l.block, h * w, l.block]);
+    const each = b.reshape(reduce(b, name, positions, [1]), [n, channels]);
+    return reduce(b, name, sliceTo(b, each, [n, c]), [0, 1]);
   }
   return undefined;
 }

@@ -17,7 +17,8 @@ export const contrib = 'com.microsoft';
 export const nchwc = 'com.microsoft.nchwc';
 export const opsets: Readonly<Record<string, number>> = { '': 17, [contrib]: 1, [nchwc]: 1 };
 
-export type AttributeValue = number | string | readonly number[] | { readonly float: number };
+export type AttributeValue =
+  number | string | readonly number[] | { readonly float: number } | { readonly floats: readonly number[] };
 
 export interface NodeOptions {
   readonly shape: Shape;
@@ -139,5 +140,6 @@ function encode(value: AttributeValue): OnnxAttribute {
   if (typeof value === 'string') return { kind: 'string', value };
   if (typeof value === 'number') return { kind: 'int', value };
   if ('float' in value) return { kind: 'float', value: value.float };
+  if ('floats' in value) return { kind: 'floats', value: value.floats };
   return { kind: 'ints', value };
 }

@@ -1,19 +1,8 @@
 /** The kernels of convolutions as the engine wants them. */
-import type { Shape } from '../ir.js';
 import type { Builder } from './builder.js';
 import { type ConvOptions, paddedChannels, padTo, sliceTo } from './layout.js';
 
-/** A convolution of [N,H,W,C] tensors. Spatial pairs are [height, width]. */
-export interface Geometry {
-  readonly input: Shape;
-  readonly output: Shape;
-  /** [H, W, in, out] */
-  readonly kernel: Shape;
-  readonly strides: readonly [number, number];
-  readonly dilations: readonly [number, number];
-  /** Zeros before and after the rows and the columns: [top, left, bottom, right]. */
-  readonly pads: readonly [number, number, number, number];
-}
+export type { Geometry } from '../geometry.js';
 
 /** [H,W,in,out] → the engine's blocks, declared [out, in, H, W] with both padded; `wholeInput` for few channels in plain order. */
 export function blockedKernel(b: Builder, kernel: string, block: number, wholeInput = false): string {

@@ -1,7 +1,12 @@
 /**
- * The gradient of a convolution's kernel is a convolution too, in which images and channels exchange their roles:
- * the channels of the input become images with N channels, dy becomes a kernel that is as large as an image, and
- * the outcome is [in, out, H, W] with the size of the kernel. A stride becomes a dilation.
+ * The gradient of a convolution's kernel is a convolution too, in which images play the channels and dy is a kernel as
+ * large as an image:
+ *
+ *     ∂w[i, j, c, o] = Σ over images n and positions (p, q) of x[n, s·p + d·i, s·q + d·j, c] · dy[n, p, q, o]
+ *
+ * With the images of x side by side, as [N/B, H, W·C, B], a step of one column is C positions, so a kernel [H', W'] that
+ * is dilated by s·C columns finds all taps and channels as its rows [kh, kw·C]: long rows, which the engine computes at
+ * its full rate, and no tap needs a copy of x of its own. A stride becomes a dilation, a dilation a stride.
  */
 import { sizeOf } from '../ir.js';
 import { type Builder, nchwc } from './builder.js';
@@ -14,37 +19,107 @@ export function kernelGradient(b: Builder, x: string, dy: string, geometry: Geom
   const [, h, w, cin] = input as [number, number, number, number];
   const [, oh, ow, cout] = output as [number, number, number, number];
   const [kh, kw] = kernel as [number, number];
-  if (
-    kh * kw === 1 &&
-    pads.every((pad) => pad === 0) &&
-    (oh * ow) % block === 0 &&
-    b.shapeOf(x)[1]! >= block
-  ) {
+  const pointwise = kh * kw === 1 && pads.every((pad) => pad === 0);
+  if (pointwise && (oh * ow) % block === 0 && b.shapeOf(x)[1]! >= block) {
     return pointwiseGradient(b, x, dy, geometry, block);
   }
-  // The outcome has one row for each tap; rows that the stride never reaches come after them.
-  const axis = (size: number, out: number, stride: number, k: number, dilation: number, pad: number) => {
-    const extent = stride * (out - 1) + 1;
-    const after = Math.max(0, dilation * (k - 1) + extent - size - pad);
-    return { after, found: Math.floor((size + pad + after - extent) / dilation) + 1 };
-  };
-  const rows = axis(h, oh, strides[0], kh, dilations[0], pads[0]);
-  const columns = axis(w, ow, strides[1], kw, dilations[1], pads[1]);
+  const images = imagesInnermost(b, x, block);
+  const [blocks, , , c] = b.shapeOf(images) as [number, number, number, number];
+  // Rows beyond the image are skipped by the engine; columns are written out, exactly as many as the taps see.
+  const extent = (taps: number, out: number, axis: 0 | 1): number =>
+    strides[axis] * (out - 1) + dilations[axis] * (taps - 1) + 1;
+  const bottom = Math.max(0, extent(kh, oh, 0) - pads[0] - h);
+  const rows = Math.floor((pads[0] + h + bottom - extent(1, oh, 0)) / dilations[0]) + 1;
+  const width = extent(kw, ow, 1);
+  const columns = padColumns(b, images, pads[1], width - pads[1] - w);
+  const taps = dilations[1] * (kw - 1) + 1;
+
   const out = paddedChannels(cout, block);
-  // Zeros are written out, for the engine is slow at the edges of so small an outcome.
-  const padded = padPositions(b, x, [pads[0], pads[1], rows.after, columns.after], block);
-  const images = channelsAsImages(b, padded, block);
-  const filter = gradientAsKernel(b, dy, block);
-  const channels = b.shapeOf(images)[0]!;
-  const conv = b.emit('Conv', [images, filter], {
-    shape: [channels, out, rows.found, columns.found],
-    domain: nchwc,
-    attributes: { kernel_shape: [oh, ow], strides: dilations, dilations: strides },
-  });
-  const split = b.reshape(conv, [channels, out / block, rows.found, columns.found, block]);
-  const taps = sliceOf(b, split, [0, 0, 0, 0, 0], [cin, out / block, kh, kw, block]);
-  const ordered = b.reshape(b.transpose(taps, [2, 3, 0, 1, 4]), [kh, kw, cin, out]);
+  const groups = groupsOf(blocks, rows * Math.ceil(out / block / 4));
+  const conv = b.emit(
+    'Conv',
+    [b.reshape(columns, [1, blocks * block, h, width * c]), gradientAsKernel(b, dy, groups, block)],
+    {
+      shape: [1, groups * out, rows, taps * c],
+      domain: nchwc,
+      attributes: {
+        kernel_shape: [oh, ow],
+        strides: [dilations[0], 1],
+        dilations: [strides[0], strides[1] * c],
+        pads: [pads[0], 0, bottom, 0],
+        group: groups,
+      },
+    },
+  );
+  const total = sumOfGroups(b, b.reshape(conv, [groups, out / block, rows, taps, c, block]));
+  const kept = sliceTo(b, everyNthColumn(b, total, dilations[1]), [out / block, kh, kw, cin, block]);
+  const ordered = b.reshape(b.transpose(kept, [1, 2, 3, 0, 4]), [kh, kw, cin, out]);
   return sliceTo(b, ordered, [kh, kw, cin, cout]);
+}
+
+/** Pieces of work that the engine can give to its threads should be this many at least. */
+const fewestPieces = 16;
+
+/**
+ * In how many groups of images the sum is computed. The engine divides a convolution by rows of its result and by four
+ * blocks of channels, which are few here; the number of threads has no say, so that it does not change the sums.
+ */
+function groupsOf(blocks: number, pieces: number): number {
+  const divisors = Array.from({ length: blocks }, (_, i) => i + 1).filter((n) => blocks % n === 0);
+  return divisors.find((n) => n * pieces >= fewestPieces) ?? blocks;
+}
+
+function sumOfGroups(b: Builder, x: string): string {
+  const [groups, ...shape] = b.shapeOf(x);
+  if (groups === 1) return b.reshape(x, shape);
+  return b.emit('ReduceSum', [x, b.int64s([0])], { shape, attributes: { keepdims: 0 } });
+}
+
+/** Of [out/B, rows, columns, C, B]. */
+function everyNthColumn(b: Builder, x: string, n: number): string {
+  if (n === 1) return x;
+  const [blocks, rows, columns, c, block] = b.shapeOf(x) as [number, number, number, number, number];
+  const inputs = [x, b.int64s([0]), b.int64s([columns]), b.int64s([2]), b.int64s([n])];
+  return b.emit('Slice', inputs, { shape: [blocks, rows, Math.ceil(columns / n), c, block] });
+}
+
+/** x → [N/B, H, W, C, B], images side by side. */
+function imagesInnermost(b: Builder, x: string, block: number): string {
+  const padded = padImages(b, x, block);
+  const [n, c, h, w] = b.shapeOf(padded) as [number, number, number, number];
+  const size = sizeOf([c, h, w]);
+  const flat = b.reshape(padded, [1, n, size, 1]);
+  const blocked = b.emit('ReorderInput', [flat], { shape: [1, n, size, 1], domain: nchwc });
+  const inner = c < block ? 1 : block;
+  const split = b.reshape(blocked, [n / block, c / inner, h * w, inner * block]);
+  const moved = c === inner ? split : b.transpose(split, [0, 2, 1, 3]);
+  return b.reshape(moved, [n / block, h, w, c, block]);
+}
+
+/** Columns of zeros around [N/B, H, W, C, B]; a negative number takes columns away. */
+function padColumns(b: Builder, x: string, before: number, after: number): string {
+  if (before === 0 && after === 0) return x;
+  const [n, h, w, c, block] = b.shapeOf(x) as [number, number, number, number, number];
+  const columns = w + before + after;
+  const rows = b.reshape(x, [n * h, w, c * block]);
+  const padded =
+    before === 0 && after < 0
+      ? sliceOf(b, rows, [0, 0, 0], [n * h, columns, c * block])
+      : b.emit('Pad', [rows, b.int64s([0, before, 0, 0, after, 0])], { shape: [n * h, columns, c * block] });
+  return b.reshape(padded, [n, h, columns, c, block]);
+}
+
+/** dy → [groups, out/B, N/B/groups, H, W, B images, B channels], declared [groups·out, N/groups, H, W]. */
+function gradientAsKernel(b: Builder, dy: string, groups: number, block: number): string {
+  const padded = padImages(b, dy, block);
+  const [n, c, h, w] = b.shapeOf(padded) as [number, number, number, number];
+  const split = b.reshape(padded, [groups, n / block / groups, block, c / block, h * w, block]);
+  return b.reshape(b.transpose(split, [0, 3, 1, 4, 2, 5]), [groups * c, n / groups, h, w]);
+}
+
+function padImages(b: Builder, x: string, block: number): string {
+  const [n, ...rest] = b.shapeOf(x);
+  return padTo(b, x, [paddedChannels(n!, block), ...rest]);
 }
 
 /**
@@ -92,51 +167,4 @@ function everyNth(
   const split = b.reshape(x, [(n * c) / block, h, w, block]);
   const inputs = [split, b.int64s([0, 0]), b.int64s([h, w]), b.int64s([1, 2]), b.int64s(strides)];
   return b.reshape(b.emit('Slice', inputs, { shape: [(n * c) / block, oh!, ow!, block] }), [n, c, oh!, ow!]);
-}
-
-/** Zeros [top, left, bottom, right] around the positions of a blocked (or [N,C,H,W]) tensor. */
-function padPositions(b: Builder, x: string, pads: readonly number[], block: number): string {
-  if (pads.every((pad) => pad === 0)) return x;
-  const [n, c, h, w] = b.shapeOf(x) as [number, number, number, number];
-  const inner = c < block ? 1 : block;
-  const [top, left, bottom, right] = pads as [number, number, number, number];
-  const [rows, columns] = [h + top + bottom, w + left + right];
-  const outer = (n * c) / inner;
-  const split = b.reshape(x, [outer, h, w, inner]);
-  const amounts = b.int64s([0, top, left, 0, 0, bottom, right, 0]);
-  return b.reshape(b.emit('Pad', [split, amounts], { shape: [outer, rows, columns, inner] }), [
-    n,
-    c,
-    rows,
-    columns,
-  ]);
-}
-
-/** x → [C, N, H, W] with blocks of images: each channel becomes an image, each image a channel. */
-function channelsAsImages(b: Builder, x: string, block: number): string {
-  const [, c, h, w] = b.shapeOf(x) as [number, number, number, number];
-  const padded = padImages(b, x, block);
-  const n = b.shapeOf(padded)[0]!;
-  const size = sizeOf([c, h, w]);
-  const flat = b.reshape(padded, [1, n, size, 1]);
-  const blocked = b.emit('ReorderInput', [flat], { shape: [1, n, size, 1], domain: nchwc });
-  if (c < block) {
-    const split = b.reshape(blocked, [n / block, c, h * w, block]);
-    return b.reshape(b.transpose(split, [1, 0, 2, 3]), [c, n, h, w]);
-  }
-  const split = b.reshape(blocked, [n / block, c / block, h * w, block, block]);
-  return b.reshape(b.transpose(split, [1, 3, 0, 2, 4]), [c, n, h, w]);
-}
-
-/** dy → blocks [out/B, N/B, H, W, B images, B channels], declared [out, N, H, W]. */
-function gradientAsKernel(b: Builder, dy: string, block: number): string {
-  const padded = padImages(b, dy, block);
-  const [n, c, h, w] = b.shapeOf(padded) as [number, number, number, number];
-  const split = b.reshape(padded, [n / block, block, c / block, h * w, block]);
-  return b.reshape(b.transpose(split, [2, 0, 3, 1, 4]), [c, n, h, w]);
-}
-
-function padImages(b: Builder, x: string, block: number): string {
-  const [n, ...rest] = b.shapeOf(x);
-  return padTo(b, x, [paddedChannels(n!, block), ...rest]);
 }

@@ -24,12 +24,13 @@ export interface OnnxTensor {
   readonly bytes: Uint8Array;
 }
 
-/** An attribute is an integer (`i`), a float (`f`), a string, or a list of integers. */
+/** An attribute is an integer (`i`), a float (`f`), a string, or a list of integers or of floats. */
 export type OnnxAttribute =
   | { readonly kind: 'int'; readonly value: number }
   | { readonly kind: 'float'; readonly value: number }
   | { readonly kind: 'string'; readonly value: string }
-  | { readonly kind: 'ints'; readonly value: readonly number[] };
+  | { readonly kind: 'ints'; readonly value: readonly number[] }
+  | { readonly kind: 'floats'; readonly value: readonly number[] };
 
 export interface OnnxNode {
   readonly op: string;
@@ -118,6 +119,8 @@ function encodeAttribute(name: string, attribute: OnnxAttribute): Uint8Array {
       return concat([key, textField(4, attribute.value), intField(20, 3)]);
     case 'ints':
       return concat([key, ...attribute.value.map((value) => intField(8, value)), intField(20, 7)]);
+    case 'floats':
+      return concat([key, ...attribute.value.map((value) => floatField(7, value)), intField(20, 6)]);
     default:
       throw new Error(`unknown attribute ${JSON.stringify(attribute satisfies never)}`);
   }

@@ -58,6 +58,8 @@ async function blockSize(runtime: Runtime): Promise<number | undefined> {
 export interface Session {
   /** Writes the results for `inputs` into `outputs`; both in the order of the graph. */
   readonly run: (inputs: readonly ConstantData[], outputs: readonly ConstantData[]) => Promise<void>;
+  /** Writes the engine's profile, if the options asked for one. */
+  readonly endProfiling: () => void;
   readonly release: () => Promise<void>;
 }
 
@@ -89,6 +91,7 @@ export async function createSession(
         if (data !== outputs[i]) outputs[i]!.set(data);
       });
     },
+    endProfiling: () => session.endProfiling(),
     release: () => session.release(),
   };
 }

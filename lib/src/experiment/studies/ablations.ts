@@ -3,9 +3,9 @@
  * 4-bit-like fine-tunings of one network (the profile says which), each against the default of its group.
  */
 import type { Oabn } from '../../model/index.js';
-import type { ClusterOptions } from '../../quantize/index.js';
+import type { WeightMethod } from '../../quantize/index.js';
 import type { FinetuneConfig, RunConfig } from '../config.js';
-import { finetuneConfig, type Lab, pretrainConfig } from '../lab.js';
+import { type FinetuneChanges, finetuneConfig, type Lab, pretrainConfig } from '../lab.js';
 import { run } from '../run.js';
 
 export interface AblationPoint {
@@ -57,48 +57,60 @@ const pretrainedWith =
     return finetuneConfig(lab, pretrainConfig(lab, { threshold, seed, oabn: options }), bits, 'kmeans');
   };
 
-/** ClusterQAT with other options of its own. */
-const clusteredWith =
-  (cluster: ClusterOptions) =>
+/** Fine-tuning of the profile's network with other options of its own. */
+const finetunedWith =
+  (weights: WeightMethod, changes: FinetuneChanges) =>
   (lab: Lab, seed: number): FinetuneConfig => {
     const { threshold, bits } = lab.profile.ablation;
-    const source = pretrainConfig(lab, { threshold, seed });
-    return finetuneConfig(lab, source, bits, 'kmeans', Object.keys(cluster).length > 0 ? { cluster } : {});
+    return finetuneConfig(lab, pretrainConfig(lab, { threshold, seed }), bits, weights, changes);
   };
 
+const group = (name: string, variants: Readonly<Record<string, Ablation['configOf']>>): readonly Ablation[] =>
+  Object.entries(variants).map(([variant, configOf]) => ({ group: name, variant, configOf }));
+
+/** The first variant of each group is the default. */
 const ablations: readonly Ablation[] = [
-  { group: 'where OABN is applied', variant: 'identity (paper)', configOf: pretrainedWith({}) },
-  {
-    group: 'where OABN is applied',
-    variant: 'identity and 1×1',
-    configOf: pretrainedWith({ branches: ['1x1', 'identity'] }),
-  },
-  {
-    group: 'where OABN is applied',
-    variant: 'all branches',
-    configOf: pretrainedWith({ branches: ['3x3', '1x1', 'identity'] }),
-  },
-  {
-    group: 'gradient through the clip',
-    variant: 'zero where clipped (default)',
-    configOf: pretrainedWith({}),
-  },
-  {
-    group: 'gradient through the clip',
-    variant: 'straight through',
-    configOf: pretrainedWith({ gradient: 'straightThrough' }),
-  },
-  { group: 'first centroids', variant: 'quantile (default)', configOf: clusteredWith({}) },
-  ...(['uniform', 'kmeans++', 'optimal'] as const).map((init) => ({
-    group: 'first centroids',
-    variant: init,
-    configOf: clusteredWith({ init }),
-  })),
-  { group: 'how centroids move', variant: 'a Lloyd step each step (default)', configOf: clusteredWith({}) },
-  {
-    group: 'how centroids move',
-    variant: 'a Lloyd step every 10 steps',
-    configOf: clusteredWith({ updateEvery: 10 }),
-  },
-  { group: 'how centroids move', variant: 'moving average', configOf: clusteredWith({ update: 'ema' }) },
+  ...group('where OABN is applied', {
+    'identity (paper)': pretrainedWith({}),
+    'identity and 1×1': pretrainedWith({ branches: ['1x1', 'identity'] }),
+    'all branches': pretrainedWith({ branches: ['3x3', '1x1', 'identity'] }),
+  }),
+  ...group('gradient through the clip', {
+    'zero where clipped': pretrainedWith({}),
+    'straight through': pretrainedWith({ gradient: 'straightThrough' }),
+  }),
+  ...group('the threshold', {
+    'given (paper)': pretrainedWith({}),
+    'learned from there': pretrainedWith({ learned: true }),
+  }),
+  ...group('first centroids', {
+    quantile: finetunedWith('kmeans', {}),
+    uniform: finetunedWith('kmeans', { cluster: { init: 'uniform' } }),
+    'k-means++': finetunedWith('kmeans', { cluster: { init: 'kmeans++' } }),
+    optimal: finetunedWith('kmeans', { cluster: { init: 'optimal' } }),
+  }),
+  ...group('how centroids move', {
+    'a Lloyd step each step': finetunedWith('kmeans', {}),
+    'a Lloyd step every 10 steps': finetunedWith('kmeans', { cluster: { updateEvery: 10 } }),
+    'moving average': finetunedWith('kmeans', { cluster: { update: 'ema' } }),
+    gradient: finetunedWith('kmeans', { cluster: { update: 'gradient' } }),
+  }),
+  ...group('one codebook per', {
+    layer: finetunedWith('kmeans', {}),
+    channel: finetunedWith('kmeans', { scheme: { granularity: 'perChannel' } }),
+  }),
+  ...group('what is trained', {
+    'merged weights': finetunedWith('kmeans', {}),
+    'the branches, through the merge (RepQ)': finetunedWith('kmeans', { through: 'branches' }),
+  }),
+  ...group('uniform baselines', {
+    'step = max (paper)': finetunedWith('uniform', {}),
+    'step of least squared error': finetunedWith('uniform', { uniform: { step: 'mse' } }),
+    'learned step (LSQ)': finetunedWith('uniform', { uniform: { step: 'lsq' } }),
+    'LSQ, weights and activations': finetunedWith('uniform', {
+      uniform: { step: 'lsq' },
+      activations: { range: 'learned' },
+    }),
+    ClusterQAT: finetunedWith('kmeans', {}),
+  }),
 ];

@@ -12,11 +12,23 @@ export interface GridOptions {
   /** Of table 3. */
   readonly tableThresholds?: readonly number[];
   readonly tableBits?: readonly number[];
+  readonly tableSeeds?: readonly number[];
 }
 
 export function gridOf({ profile }: Pick<Lab, 'profile'>, options: GridOptions): Required<GridOptions> {
-  const { thresholds, lowBitThresholds, seeds, bits, ptqBits, tableThresholds, tableBits } = profile;
-  return { thresholds, lowBitThresholds, seeds, bits, ptqBits, tableThresholds, tableBits, ...options };
+  const { thresholds, lowBitThresholds, seeds, bits, ptqBits, tableThresholds, tableBits, tableSeeds } =
+    profile;
+  const whole = {
+    thresholds,
+    lowBitThresholds,
+    seeds,
+    bits,
+    ptqBits,
+    tableThresholds,
+    tableBits,
+    tableSeeds,
+  };
+  return { ...whole, ...options };
 }
 
 /** Every pair of a seed and one of `thresholds`, seed by seed. */

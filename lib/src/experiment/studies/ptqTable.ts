@@ -40,7 +40,7 @@ function ptqCells(
   lab: Lab,
   { methods, ...options }: GridOptions & { methods?: readonly PtqMethodName[] },
 ): Cell[] {
-  const { tableThresholds, tableBits, seeds } = gridOf(lab, options);
+  const { tableThresholds, tableBits, tableSeeds: seeds } = gridOf(lab, options);
   const networks = [
     ...cellsOf(seeds, tableThresholds).map((cell) => ({ network: 'RepVGG' as const, ...cell })),
     ...seeds.map((seed) => ({ network: 'QARepVGG' as const, threshold: Infinity, seed })),
@@ -64,6 +64,7 @@ function ptqCellConfig(lab: Lab, { network, threshold, seed, method, granularity
     }),
     scheme: { bits, weights: 'uniform', granularity },
     method,
+    iterations: lab.profile.tableIterations,
     calibrationImages: lab.profile.calibrationImages,
   };
 }

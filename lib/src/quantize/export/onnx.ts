@@ -2,8 +2,8 @@
  * A network as an ONNX file for other programs: images [N,3,H,W], normalised as in training, to logits [N, classes]. Each
  * block is one 3×3 convolution with bias and ReLU (paper, figure 3).
  *
- * A quantized network keeps its few bits in the file: activations pass QuantizeLinear, a clip to b bits, and
- * DequantizeLinear; uniform weights are int8 or int4 behind DequantizeLinear; clustered weights are indices of b bits,
+ * A quantized network keeps its few bits in the file: activations pass QuantizeLinear, DequantizeLinear
+ * and a clip to b bits; uniform weights are int8 or int4 behind DequantizeLinear; clustered weights are indices of b bits,
  * which standard operators unpack and look up in the layer's codebook. The first convolution and the classifier are FP32
  * (paper, figure 6). An engine computes what depends on no image once, when it opens the file.
  */
@@ -144,9 +144,8 @@ function exportGraph({ arch, stateDict, quantization }: ExportedNetwork): OnnxGr
     const kernel = get(stateDict, `${name}.rbr_reparam.weight`);
     let weight: string;
     if (index > 0 && quantization) {
-      const stored = storedKernel(kernel, quantization.scheme.granularity);
-      x = quantizedActivation(draft, name, x, quantization, stored.kind !== 'levels');
-      weight = quantizedWeight(draft, name, kernel, stored);
+      x = quantizedActivation(draft, name, x, quantization);
+      weight = quantizedWeight(draft, name, kernel, storedKernel(kernel, quantization.scheme.granularity));
     } else {
       weight = draft.constant(`${name}.weight`, 'float32', kernel.shape, kernel.data);
     }
@@ -175,16 +174,16 @@ function exportGraph({ arch, stateDict, quantization }: ExportedNetwork): OnnxGr
 }
 
 /**
- * x̂ of figure 5: q = clamp(round(x/S)+Z, 0, 2^b−1), stored in 8 bits, and back to S·(q−Z). With `clipsAfter` the clamp
- * comes after the way back, as S·(0−Z) … S·(2^b−1−Z), and always: ONNX Runtime (1.30, from its basic optimizations on)
- * rounds constant FP32 weights to int8 by itself where DequantizeLinear stands directly before their convolution.
+ * x̂ of figure 5: q = round(x/S)+Z in 8 bits, back to S·(q−Z), and there the clamp of q to 0 … 2^b−1, as S·(0−Z) …
+ * S·(2^b−1−Z). It comes last, and at 8 bits too, for what ONNX Runtime (1.30, from its basic optimizations on) makes of
+ * other orders is another network: it drops a clamp between QuantizeLinear and DequantizeLinear, and where
+ * DequantizeLinear stands directly before a convolution it rounds that one's FP32 constants to integers.
  */
 function quantizedActivation(
   draft: Draft,
   block: string,
   x: string,
   { scheme, activations }: Pick<QuantizedNetwork, 'scheme' | 'activations'>,
-  clipsAfter: boolean,
 ): string {
   const bits = activationBitsOf(scheme, block);
   if (bits === undefined) return x;
@@ -199,22 +198,10 @@ function quantizedActivation(
   const scale = draft.constant(`${name}.scale`, 'float32', [], Float32Array.of(scaleValue));
   const zeroPoint = draft.constant(`${name}.zero_point`, 'uint8', [], Uint8Array.of(zero));
   const q = draft.node('QuantizeLinear', [x, scale, zeroPoint], `${name}.quantized`);
-  const quantMax = 2 ** bits - 1;
-  if (clipsAfter) {
-    const bound = (end: string, level: number): string =>
-      draft.constant(`${name}.${end}`, 'float32', [], Float32Array.of((level - zero) * scaleValue));
-    const back = draft.node('DequantizeLinear', [q, scale, zeroPoint], `${name}.dequantized`);
-    return draft.node('Clip', [back, bound('min', 0), bound('max', quantMax)], `${name}.clipped`);
-  }
-  if (bits === 8) return draft.node('DequantizeLinear', [q, scale, zeroPoint], `${name}.dequantized`);
+  const back = draft.node('DequantizeLinear', [q, scale, zeroPoint], `${name}.dequantized`);
   const bound = (end: string, level: number): string =>
-    draft.constant(`${name}.${end}`, 'uint8', [], Uint8Array.of(level));
-  const clipped = draft.node(
-    'Clip',
-    [q, bound('quant_min', 0), bound('quant_max', quantMax)],
-    `${name}.clipped`,
-  );
-  return draft.node('DequantizeLinear', [clipped, scale, zeroPoint], `${name}.dequantized`);
+    draft.constant(`${name}.${end}`, 'float32', [], Float32Array.of((level - zero) * scaleValue));
+  return draft.node('Clip', [back, bound('min', 0), bound('max', 2 ** bits - 1)], `${name}.clipped`);
 }
 
 function quantizedWeight(

@@ -1,6 +1,6 @@
 /**
  * BRECQ (Li et al., arXiv 2102.05426): roundings are learned block by block, so that errors of one layer can make up for
- * those of another (section 3.2), and each squared error of the block's output weighs as the loss feels it (equation 10,
+ * those of another (section 3), and each squared error of the block's output weighs as the loss feels it (equation 10,
  * the diagonal of the Fisher information; see `reconstruct/fisher.ts` for how that needs no labels). The reach of each
  * activation quantizer is learned with the roundings (LSQ; the paper's algorithm 1).
  *

@@ -33,6 +33,9 @@ export const ptqMethods = {
   repApq,
 } as const satisfies Record<string, PtqMethod>;
 
+/** Those that take `iterations`. */
+export const learningMethods: ReadonlySet<string> = new Set(['adaRound', 'brecq', 'qdrop', 'repApq']);
+
 export type PtqMethodName = keyof typeof ptqMethods;
 export const ptqMethodNames = Object.keys(ptqMethods) as PtqMethodName[];
 

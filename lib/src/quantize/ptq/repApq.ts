@@ -9,8 +9,7 @@
  *   an absolute error knows no size.
  *
  * Reconstructed here, for the paper's formulas were not at hand: the affine layer is y = gain·(Q(W) ∗ x) + shift behind
- * the quantized weights and begins as the merged bias; both errors are summed with weight 1, each relative to what it is
- * compared with; the stage's remaining layers run in full precision while a block learns; roundings are learned as in
+ * the quantized weights and begins as the merged bias; both errors are summed as they are; the stage's remaining layers run in full precision while a block learns; roundings are learned as in
  * AdaRound, and ranges begin at the least absolute error. With a scale for each channel, gain and shift are the channel's;
  * with one for the layer the gain is one number, since otherwise the layer would have no single scale any more. Both are
  * absorbed exactly in the end: the gain in the scale, the shift in the bias.

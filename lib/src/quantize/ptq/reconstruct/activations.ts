@@ -4,6 +4,7 @@
  */
 import { tf } from '../../../backend/index.js';
 import type { HostTensor } from '../../../base/index.js';
+import type { Block, Tensors } from '../../../model/index.js';
 
 export type Activations = HostTensor<Float32Array>;
 
@@ -13,6 +14,12 @@ export interface LayerTensors {
   readonly kernel: tf.Tensor4D;
   /** [out] */
   readonly bias: tf.Tensor1D;
+}
+
+/** A merged block's tensors among those of its network. */
+export function layerTensors(params: Tensors, { name }: Block): LayerTensors {
+  const [kernel, bias] = [params[`${name}.rbr_reparam.weight`], params[`${name}.rbr_reparam.bias`]];
+  return { kernel: kernel as tf.Tensor4D, bias: bias as tf.Tensor1D };
 }
 
 /** A layer's output: ReLU(x ∗ kernel + bias), [n,h,w,in] → [n,h/stride,w/stride,out]. */

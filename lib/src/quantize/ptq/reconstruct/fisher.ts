@@ -6,7 +6,7 @@
  */
 import { tf } from '../../../backend/index.js';
 import { type Block, classify, type Tensors } from '../../../model/index.js';
-import { type LayerTensors, runLayer } from './activations.js';
+import { layerTensors, runLayer } from './activations.js';
 import type { Unit } from './units.js';
 
 /**
@@ -46,12 +46,6 @@ function forwardUnits(
     if (offsets) features = tf.add(features, offsets[i]!);
     return features;
   });
-}
-
-/** A merged block's tensors among those of its network. */
-export function layerTensors(params: Tensors, { name }: Block): LayerTensors {
-  const [kernel, bias] = [params[`${name}.rbr_reparam.weight`], params[`${name}.rbr_reparam.bias`]];
-  return { kernel: kernel as tf.Tensor4D, bias: bias as tf.Tensor1D };
 }
 
 /** One label for each row of logits [n, classes], one-hot: the first class up to which the probabilities reach the draw. */

@@ -10,9 +10,10 @@ import {
   mapImages,
   runLayer,
   toBatch,
+  layerTensors,
 } from './activations.js';
 import type { CompileOnce } from './compileOnce.js';
-import { importanceOf, layerTensors, squaredGradients } from './fisher.js';
+import { importanceOf, squaredGradients } from './fisher.js';
 import { quantizeLearnedRange } from './learnedRange.js';
 import { kernelTensor, type LearnedLayer } from './unitState.js';
 import type { Unit } from './units.js';

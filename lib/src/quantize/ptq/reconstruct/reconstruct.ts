@@ -1,7 +1,7 @@
 /**
  * Reconstruction, the frame of AdaRound, BRECQ, QDrop and RepAPQ: unit by unit from the first to the last, roundings (and
  * more) are learned so that the unit, fed by what is quantized already, gives what it gives in the full-precision
- * network (asymmetric reconstruction with ReLU: AdaRound, arXiv 2004.10568, section 3.4).
+ * network (asymmetric reconstruction with ReLU: AdaRound, arXiv 2004.10568, section 3.3).
  *
  * The methods differ in their `Recipe`. The papers take 10,000 (AdaRound) to 20,000 steps a unit on ImageNet; the default
  * here is for networks that two CPU cores train. Learning rates are such that the way that a parameter can go, rate ×
@@ -11,11 +11,11 @@ import { tf } from '../../../backend/index.js';
 import { check, type HostTensor, silent } from '../../../base/index.js';
 import { blocksOf, get, type Tensors, toVariables } from '../../../model/index.js';
 import type { QuantizedNetwork } from '../../quantizedNetwork.js';
-import { activationBitsOf, checkScheme, weightBitsOf } from '../../scheme.js';
+import { activationBitsOf, weightBitsOf } from '../../scheme.js';
+import { checkUniform } from '../checkUniform.js';
 import type { PtqProblem } from '../method.js';
-import type { Activations } from './activations.js';
+import { type Activations, layerTensors } from './activations.js';
 import { compiledOnce } from './compileOnce.js';
-import { layerTensors } from './fisher.js';
 import { type LearningOptions, learnUnit, type UnitData } from './learnUnit.js';
 import {
   calibrationActivations,
@@ -56,14 +56,10 @@ export const learningDefaults = {
   batchSize: 16,
 } as const;
 
-/** Quantizes a network by `recipe`. @throws UserError for k-means weights, which have no level below and above. */
+/** Quantizes a network by `recipe`. @throws UserError for weights that are not uniform. */
 export async function reconstruct(problem: PtqProblem, recipe: Recipe): Promise<QuantizedNetwork> {
   const { arch, merged, scheme, seed, progress = silent, signal } = problem;
-  checkScheme(scheme);
-  check(
-    scheme.weights === 'uniform',
-    `${recipe.title} rounds weights to uniform levels; scheme.weights must be "uniform", got "${scheme.weights}"`,
-  );
+  checkUniform(recipe.title, scheme);
   const { iterations = recipe.iterations } = problem;
   check(
     Number.isInteger(iterations) && iterations > 0,
@@ -95,7 +91,7 @@ export async function reconstruct(problem: PtqProblem, recipe: Recipe): Promise<
         const weight = `${name}.rbr_reparam.weight`;
         stateDict[weight] = { shape: get(merged, weight).shape, data: kernel };
         stateDict[`${name}.rbr_reparam.bias`] = { shape: [bias.length], data: bias };
-        activations[name] = { min: 0, max: activation?.reach ?? 0 };
+        if (activation) activations[name] = { min: 0, max: activation.reach };
       });
       input = await quantizedPass(unit, learned, input, context);
       full = data.target;

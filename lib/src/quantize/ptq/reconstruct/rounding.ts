@@ -12,7 +12,7 @@ import type { HostTensor } from '../../../base/index.js';
 import { groupsOf } from '../../granularity.js';
 import type { Granularity } from '../../scheme.js';
 import { symmetricLevels } from '../../uniform.js';
-import { weightScale } from './ranges.js';
+import { mseWeightQuantizer } from '../mse.js';
 
 /** The stretch of the sigmoid to [−0.1, 1.1], by which h reaches 0 and 1 at finite V (ζ and γ of the paper). */
 const [zeta, gamma] = [1.1, -0.1];
@@ -38,7 +38,10 @@ export function kernelScales(
   bits: number,
   granularity?: Granularity,
 ): Float64Array {
-  return Float64Array.from(groupsOf(kernel, granularity), (weights) => weightScale(weights, bits));
+  return Float64Array.from(
+    groupsOf(kernel, granularity),
+    (weights) => mseWeightQuantizer(weights, bits).scale,
+  );
 }
 
 /** A kernel on the grid of b-bit levels with the given scales, and V that leaves the weights as they are. */

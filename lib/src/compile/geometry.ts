@@ -1,0 +1,14 @@
+/** The shapes of a convolution, as every engine that lowers one takes them. */
+import type { Shape } from './ir.js';
+
+/** A convolution of [N,H,W,C] tensors. Spatial pairs are [height, width]. */
+export interface Geometry {
+  readonly input: Shape;
+  readonly output: Shape;
+  /** [H, W, in, out] */
+  readonly kernel: Shape;
+  readonly strides: readonly [number, number];
+  readonly dilations: readonly [number, number];
+  /** Zeros before and after the rows and the columns: [top, left, bottom, right]. */
+  readonly pads: readonly [number, number, number, number];
+}

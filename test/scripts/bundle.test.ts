@@ -1,0 +1,90 @@
+import assert from 'node:assert/strict';
+import { mkdir, mkdtemp, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { packagesOf } from '../../scripts/bundle/packages.js';
+import { droppedBecause } from '../../scripts/bundle/rules.js';
+
+const linux = { os: 'linux', cpu: 'x64' };
+
+describe('bundle: what is left out', () => {
+  const reasons = (path: string): string | undefined => droppedBecause(path, linux);
+
+  it('keeps what the library loads', () => {
+    for (const path of [
+      'onnxruntime-node/bin/napi-v6/linux/x64/libonnxruntime.so.1',
+      'webgpu/dist/linux-x64/dawn.node',
+      'webgpu/index.js',
+      'zeromq/build/manifest.json',
+      'zeromq/build/linux/x64/node/glibc-115-Release/addon.node',
+      '@img/sharp-linux-x64/lib/sharp-linux-x64.node',
+      '@tensorflow/tfjs-core/dist/tf-core.node.js',
+      '@tensorflow/tfjs-core/package.json',
+      '@tensorflow/tfjs-backend-wasm/dist/tfjs-backend-wasm-simd.wasm',
+      'plotly.js-dist/plotly.js',
+      'tar/dist/esm/index.min.js',
+      'oabn/dist/index.js',
+      '@tslab/typescript-for-tslab/lib/typescript.js',
+    ]) {
+      assert.equal(reasons(path), undefined, path);
+    }
+  });
+
+  it('keeps the typings that cells of notebooks are checked against, and no others', () => {
+    assert.equal(reasons('oabn/dist/index.d.ts'), undefined);
+    assert.equal(reasons('@tensorflow/tfjs-core/dist/tensor.d.ts'), undefined);
+    assert.equal(reasons('@tslab/typescript-for-tslab/lib/lib.es2020.d.ts'), undefined);
+    assert.match(reasons('commander/typings/index.d.ts')!, /typings/);
+  });
+
+  it('leaves out other platforms, browser bundles, maps, sources and TypeScript as a compiler', () => {
+    const expected: [string, RegExp][] = [
+      ['onnxruntime-node/bin/napi-v6/darwin/arm64/libonnxruntime.1.dylib', /other platforms/],
+      ['onnxruntime-node/bin/napi-v6/linux/arm64/libonnxruntime.so.1', /other platforms/],
+      ['onnxruntime-node/bin/napi-v6/linux/x64/libonnxruntime_providers_cuda.so', /CUDA/],
+      ['webgpu/dist/win32-x64/dawn.node', /other platforms/],
+      ['zeromq/build/linux/x64/node/musl-127-Release/addon.node', /musl/],
+      ['@tensorflow/tfjs/dist/tf.fesm.min.js', /browsers/],
+      ['@tensorflow/tfjs-backend-webgpu/dist/kernels/Conv2D.js', /browsers/],
+      ['@tensorflow/tfjs-core/dist/tf-core.node.js.map', /browsers|maps/],
+      ['oabn/dist/index.js.map', /maps/],
+      ['@tslab/typescript-for-tslab/lib/tsserver.js', /compiler/],
+      ['@tslab/typescript-for-tslab/lib/pt-br/diagnosticMessages.generated.json', /compiler/],
+      ['zeromq/src/socket.cc', /sources/],
+      ['marked/README.md', /documentation/],
+    ];
+    for (const [path, reason] of expected) assert.match(reasons(path) ?? 'kept', reason, path);
+    assert.equal(
+      droppedBecause('webgpu/dist/darwin-universal/dawn.node', { os: 'darwin', cpu: 'arm64' }),
+      undefined,
+    );
+  });
+});
+
+describe('bundle: which packages', () => {
+  it('takes dependencies of dependencies where Node finds them, each once, and misses none silently', async () => {
+    const project = await mkdtemp(join(tmpdir(), 'oabn-packages-'));
+    const modules = join(project, 'node_modules');
+    const put = async (path: string, manifest: object): Promise<void> => {
+      await mkdir(join(project, path), { recursive: true });
+      const text = JSON.stringify({ name: path.split('/').at(-1), version: '1.0.0', ...manifest });
+      await writeFile(join(project, path, 'package.json'), text);
+    };
+    await put('lib', { dependencies: { a: '1', b: '1' }, optionalDependencies: { heavy: '1', absent: '1' } });
+    await put('node_modules/a', { dependencies: { c: '2' } });
+    await put('node_modules/a/node_modules/c', { version: '2.0.0', dependencies: { b: '1' } });
+    await put('node_modules/b', { dependencies: { c: '1', a: '1' } });
+    await put('node_modules/c', {});
+    await put('node_modules/heavy', { dependencies: { deep: '1' } });
+    const found = packagesOf(join(project, 'lib'), modules, ['heavy']);
+    assert.deepEqual(
+      found.map(({ path, version }) => `${path} ${version}`),
+      ['a 1.0.0', 'a/node_modules/c 2.0.0', 'b 1.0.0', 'c 1.0.0'],
+    );
+    await put('node_modules/c', { dependencies: { gone: '1' } });
+    assert.throws(
+      () => packagesOf(join(project, 'lib'), modules, ['heavy']),
+      /gone, which .*c needs, is not/,
+    );
+  });
+});
