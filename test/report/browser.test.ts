@@ -154,6 +154,11 @@ describe('report in a browser', function () {
     it(`has text of a contrast of 4.5 and more when ${colorScheme}`, async () => {
       await page.emulateMedia({ colorScheme });
       await page.evaluate("document.querySelectorAll('details').forEach((each) => (each.open = true))");
+      // Each figure is drawn again in the theme's colours.
+      const ink = colorScheme === 'dark' ? 'rgb(228, 231, 235)' : 'rgb(27, 27, 27)';
+      await page.waitForFunction(
+        `[...document.querySelectorAll('.xtitle, .legendtext')].every((text) => getComputedStyle(text).fill === '${ink}')`,
+      );
       const low = await page.evaluate(`(${lowContrasts})()`);
       assert.deepEqual(low, []);
       const paper = await page.evaluate('getComputedStyle(document.body).backgroundColor');
