@@ -34,7 +34,9 @@ describe('notebook/html: report', () => {
 
   it('names each figure after its notebook', () => {
     assert.deepEqual(
-      reportFigures(parts.notebooks).map(({ name, title }) => `${name}: ${title}`),
+      reportFigures(parts.notebooks.map(({ name, notebook }) => ({ name: `0-${name}`, notebook }))).map(
+        ({ name, title }) => `${name}: ${title}`,
+      ),
       [
         'fig7a-threshold: Figure 7(a) · Accuracy against s',
         'fig7a-threshold-2: Weights',
