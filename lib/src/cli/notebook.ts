@@ -40,16 +40,17 @@ export function addNotebook(program: Command): void {
       '\nExample:\n  $ OABN_DATA_DIR=~/data oabn notebook run notebooks/*.ipynb --html report',
     )
     .action(async (notebooks: string[], options: RunOptions) => {
-      const results: Omit<NotebookRun, 'notebook'>[] = [];
+      const results: (Omit<NotebookRun, 'notebook'> & { notebook: undefined })[] = [];
       for (const notebook of notebooks) {
-        const { notebook: _, ...result } = await runNotebook(notebook, {
+        const result = await runNotebook(notebook, {
           write: options.write,
           timeout: Number(options.timeout),
           env: kernelEnvironment(options.profile),
           progress: consoleProgress(),
           ...(options.html !== undefined && { html: options.html }),
         });
-        results.push(result);
+        // JSON leaves out what is undefined.
+        results.push({ ...result, notebook: undefined });
         if (!result.ok) process.exitCode = failedCell;
       }
       print(results, results.map(({ summary }) => summary).join('\n'), options.json);

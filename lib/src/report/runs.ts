@@ -32,7 +32,7 @@ export function runsHtml(runs: readonly ReportRun[]): string {
     { name: 'configuration', kind: 'text' },
   ] as const;
   return `<div class="oabn-runs">
-<p class="oabn-find" hidden><label>Filter <input type="search" autocomplete="off" placeholder="ClusterQAT seed 1"></label> <span role="status">${runs.length} runs</span></p>
+<p class="oabn-find" hidden><label>Filter <input type="search" autocomplete="off" placeholder="ClusterQAT s=0.5"></label> <span role="status">${runs.length} runs</span></p>
 <div class="wide" tabindex="0" role="region" aria-label="All runs">${sortableTable(heads, runs.map(cellsOf))}</div>
 <script>(${filterRows})(document.currentScript.parentElement)</script>
 </div>`;

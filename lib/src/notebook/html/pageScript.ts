@@ -66,7 +66,7 @@ function page(window: PageWindow, darkColors: Record<string, string>, bareMargin
       }, []),
     );
     const fits = wrapped.every((lines) => lines.length <= 3 && lines.every((line) => line.length <= letters));
-    const cut = (name: string): string => (name.length > 30 ? `${name.slice(0, 29)}…` : name);
+    const cut = (name: string): string => (name.length > 34 ? `${name.slice(0, 33)}…` : name);
     axis.tickvals = names;
     axis.ticktext = fits ? wrapped.map((lines) => lines.join('<br>')) : names.map(cut);
     axis.tickangle = fits ? 0 : -40;

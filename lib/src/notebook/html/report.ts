@@ -108,7 +108,7 @@ function datasets({ cifar, imagenet }: ReportParts['labs']): string {
   return `<dl class="facts">\n${[...new Set(items)].join('\n')}\n</dl>`;
 }
 
-/** Figures, then tables, each by number, then the rest by name. */
+/** By the numbers that their names begin with; without, figures, then tables, each by number, then the rest by name. */
 export function paperOrder<N extends { readonly name: string }>(notebooks: readonly N[]): N[] {
   const kind = (name: string): number => (/^fig/.test(name) ? 0 : /^tab/.test(name) ? 1 : 2);
   return [...notebooks].sort(
@@ -145,7 +145,7 @@ ${first ? '' : `<h2>${escapeHtml(name)}</h2>\n`}${html}
 const plainHtml = (html: string): string => escapeHtml(plainText(html));
 
 export interface ReportFigure {
-  /** A file's name without extension: the notebook's, with a number from its second figure on. */
+  /** A file's name without extension: the notebook's without its number, with one from its second figure on. */
   readonly name: string;
   readonly title: string;
   readonly figure: Figure;
@@ -158,7 +158,7 @@ export function reportFigures(notebooks: readonly ReportNotebook[]): ReportFigur
       .flatMap((cell) => (cell.cell_type === 'code' ? cell.outputs : []))
       .flatMap((output) => ('data' in output && plotlyMime in output.data ? [output.data[plotlyMime]] : []))
       .map((figure, i) => ({
-        name: i === 0 ? name : `${name}-${i + 1}`,
+        name: `${name.replace(/^\d+-/, '')}${i === 0 ? '' : `-${i + 1}`}`,
         title: figureTitle(figure as Figure),
         figure: figure as Figure,
       })),
