@@ -16,7 +16,7 @@ import { kernelProgram } from './kernelGroup.js';
 import { chooseStored, type Leaves } from './leaves.js';
 import { mapDispatch } from './mapGroup.js';
 import { prepare } from './prepare.js';
-import { reduceProgram } from './reduceGroup.js';
+import { reduceProgram } from './reduce/index.js';
 import { isReduction, reductionsOf } from './reductions.js';
 import { type Group, inputsOf, isSmall, schedule, type SmallStep } from './schedule.js';
 import { smallDispatch } from './smallGroup.js';

@@ -7,7 +7,7 @@ import { emitBraced, emitDispatch, type Scene } from './dispatch.js';
 import type { Emitter } from './emitter.js';
 import { itemsOf } from './kernelGroup.js';
 import { placeAt } from './place.js';
-import { smallReduction } from './reduceGroup.js';
+import { smallReduction } from './reduce/index.js';
 import type { SmallStep } from './schedule.js';
 
 const threads = 256;
