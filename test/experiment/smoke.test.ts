@@ -57,7 +57,7 @@ describe('experiment, profile smoke', () => {
     assert.ok((await ablationStudy(again.cifar)).length > 10);
     const claims = await claimsBoard(again);
     const ids = new Set(claims.map(({ id }) => id));
-    assert.deepEqual([...ids], ['C1', 'C2', 'C3', 'C4', 'C5', 'C6', 'C7', 'C8', 'C9', 'C10', 'C11']);
+    assert.deepEqual([...ids], ['C1', 'C2', 'C3', 'C4', 'C5', 'C6', 'C7', 'C8', 'C9', 'C10', 'C11', 'C12']);
     const after = await again.cifar.store.list();
     assert.equal(after.length, jobs.length, 'the studies ask for runs that the main job does not have');
   });
