@@ -37,6 +37,15 @@ describe('report in a browser', function () {
 
   const visible = (locator: Locator): Promise<number> => locator.filter({ visible: true }).count();
 
+  /** Waits until a condition is true on the page, whose policy forbids what Playwright's own waiting does. */
+  async function until(condition: string): Promise<void> {
+    for (let i = 0; i < 600; i++) {
+      if (await page.evaluate(condition)) return;
+      await page.waitForTimeout(100);
+    }
+    assert.fail(`not within a minute: ${condition}`);
+  }
+
   before(async function () {
     if (!existsSync(executablePath)) {
       console.log(`      skipped: there is no ${executablePath} (Debian's package chromium)`);
@@ -156,7 +165,7 @@ describe('report in a browser', function () {
       await page.evaluate("document.querySelectorAll('details').forEach((each) => (each.open = true))");
       // Each figure is drawn again in the theme's colours.
       const ink = colorScheme === 'dark' ? 'rgb(228, 231, 235)' : 'rgb(27, 27, 27)';
-      await page.waitForFunction(
+      await until(
         `[...document.querySelectorAll('.xtitle, .legendtext')].every((text) => getComputedStyle(text).fill === '${ink}')`,
       );
       const low = await page.evaluate(`(${lowContrasts})()`);
@@ -169,7 +178,7 @@ describe('report in a browser', function () {
   it('fits a phone: nothing but boxes of their own scrolls sideways', async () => {
     await page.setViewportSize({ width: 390, height: 844 });
     // Plotly draws again a moment after the width has changed.
-    await page.waitForFunction("document.querySelector('.plot-area .main-svg').clientWidth < 390");
+    await until("document.querySelector('.plot-area .main-svg').clientWidth < 390");
     const [wide, narrow] = await page.evaluate<[number, number]>(
       '[document.documentElement.scrollWidth, document.documentElement.clientWidth]',
     );

@@ -93,8 +93,8 @@ function introduction({ cifar, imagenet }: ReportParts['labs']): string {
 const claimsText =
   '<p>A claim is held when our numbers support it by more than twice their standard error (over seeds, or of the ' +
   'test images, whichever is larger), not held when they contradict it by as much, and undecided between. Where a ' +
-  'claim is judged at several bits, the first entry is the article’s. C12 is about cost and is measured in the ' +
-  'section of table 7.</p>';
+  'claim is judged at several bits, the first entry is the article’s. C12, the cost of a step, is measured ' +
+  'anew on this machine for each report.</p>';
 
 const runsText =
   '<p>A run is its configuration: the hash names it, and the same configuration gives the same result. «computed» ' +
