@@ -5,7 +5,7 @@
 import { join } from 'node:path';
 import { type BackendInfo, useBackend } from '../backend/index.js';
 import { fileDigest, type Progress, projectFolder, silent } from '../base/index.js';
-import { compileEngine } from '../compile/index.js';
+import { compileEngine, type Precision } from '../compile/index.js';
 import { type Dataset, type DatasetName, openDatasets } from '../data/index.js';
 import { type Architecture, loadNetwork, type Oabn } from '../model/index.js';
 import { compiledCache, type CompiledCache } from './compiledCache.js';
@@ -40,6 +40,15 @@ export interface LabOptions {
   readonly progress?: Progress;
   /** Run step by step in tfjs instead of compiling; default false. */
   readonly eager?: boolean;
+  /**
+   * How exact products and convolutions are, on a GPU that has a choice; default float32.
+   *
+   * It is part of a run's provenance and not of its configuration, as the backend is. A configuration says what is to be
+   * learned, not on what: its hash is the same on every machine, so that a run that was made on another one answers. Half
+   * precision moves a trained network as another order of sums does, by less than another seed (mixed-precision
+   * training, arXiv 1710.03740, section 4), and the numbers of a table say which engine made them.
+   */
+  readonly precision?: Precision;
   readonly signal?: AbortSignal;
   /** Hears what a reader must know, such as that made data is used; default standard error. */
   readonly notice?: (message: string) => void;
@@ -65,7 +74,7 @@ export interface Lab {
 
 /** Opens the data and the store. @throws UserError when the data is broken; says so when it falls back to made data. */
 export async function openLab(options: LabOptions = {}): Promise<Lab> {
-  const { progress = silent, eager = false, signal } = options;
+  const { progress = silent, eager = false, precision = 'float32', signal } = options;
   const profile = resolveProfile(options.profile);
   const { notice = (message: string) => process.stderr.write(`${message}\n`) } = options;
   const backend = await useBackend(undefined, notice);
@@ -84,7 +93,7 @@ export async function openLab(options: LabOptions = {}): Promise<Lab> {
   let saidShipped = false;
   const provenance = {
     dataset: train.provenance,
-    backend: await engineName(backend, eager),
+    backend: await engineName(backend, { eager, precision }),
     device: backend.device,
   };
   return {
@@ -111,7 +120,7 @@ export async function openLab(options: LabOptions = {}): Promise<Lab> {
       }
       return answer as StoredRun<R>;
     },
-    compiled: compiledCache({ eager }),
+    compiled: compiledCache({ eager, precision, warn: notice }),
   };
 }
 
@@ -156,11 +165,23 @@ function seedOf(config: RunConfig): { seed?: number } {
   return 'training' in config ? { seed: config.training.seed } : {};
 }
 
-/** What runs the steps: the tfjs backend, or the native engine that steps are compiled for. */
-async function engineName({ name }: BackendInfo, eager: boolean): Promise<string> {
-  const engine = eager ? undefined : await compileEngine();
-  if (engine?.kind === 'onnxruntime') return `onnxruntime ${engine.version}, compiled`;
-  return `${name}, ${engine?.kind === 'webgpu' ? 'compiled' : 'eager'}`;
+/**
+ * What runs the steps: the tfjs backend, or the native engine that steps are compiled for, and the precision that it
+ * computes in where that is not float32: «webgpu, compiled, float16».
+ */
+async function engineName(
+  { name }: Pick<BackendInfo, 'name'>,
+  { eager, precision }: Required<Pick<LabOptions, 'eager' | 'precision'>>,
+): Promise<string> {
+  const engine = eager ? undefined : await compileEngine(precision);
+  switch (engine?.kind) {
+    case 'onnxruntime':
+      return `onnxruntime ${engine.version}, compiled`;
+    case 'webgpu':
+      return `${name}, compiled${engine.precision === 'float32' ? '' : `, ${engine.precision}`}`;
+    default:
+      return `${name}, eager`;
+  }
 }
 
 /** What figures and tables say of the runs behind them: data, scale and seeds, and that data are made when they are. */

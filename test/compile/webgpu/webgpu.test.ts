@@ -23,7 +23,8 @@ const tolerances: Readonly<Record<string, number>> = {
 };
 
 describe('compile: on the GPU', function () {
-  this.timeout(600_000);
+  // A minute on two cores that emulate the GPU; those of a busy machine take many times as long.
+  this.timeout(1_200_000);
   let lines: Line[] = [];
   const lineOf = (name: string): Line => {
     const line = lines.find((candidate) => candidate.name === name);
@@ -74,7 +75,7 @@ describe('compile: on the GPU', function () {
     assert.ok(timed === undefined || (timed > 10 && timed <= dispatches!), `${timed} of ${dispatches}`);
   });
 
-  it('does not grow over 1,000 steps', () => {
+  it('does not grow over 200 steps', () => {
     const { numTensors, numBytesInGPU, numBytesAllocatedInGPU, buffers } = lineOf('does not grow');
     assert.deepEqual([numTensors, numBytesInGPU, numBytesAllocatedInGPU, buffers], [0, 0, 0, 0]);
   });
