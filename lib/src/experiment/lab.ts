@@ -3,9 +3,9 @@
  * It is opened once in a notebook or a command and handed to everything that runs.
  */
 import { join } from 'node:path';
-import { type BackendInfo, useBackend } from '../backend/index.js';
+import { useBackend } from '../backend/index.js';
 import { fileDigest, type Progress, projectFolder, silent } from '../base/index.js';
-import { compileEngine, type Precision } from '../compile/index.js';
+import { compileEngine, type CompileEngine, type Precision } from '../compile/index.js';
 import { type Dataset, type DatasetName, openDatasets } from '../data/index.js';
 import { type Architecture, loadNetwork, type Oabn } from '../model/index.js';
 import { compiledCache, type CompiledCache } from './compiledCache.js';
@@ -91,9 +91,12 @@ export async function openLab(options: LabOptions = {}): Promise<Lab> {
     ...(shipped && { shipped: shippedFolder() }),
   });
   let saidShipped = false;
+  const engine: CompileEngine = eager
+    ? { kind: 'eager', reason: 'as asked' }
+    : await compileEngine(precision);
   const provenance = {
     dataset: train.provenance,
-    backend: await engineName(backend, { eager, precision }),
+    backend: engineName(backend.name, engine),
     device: backend.device,
   };
   return {
@@ -166,21 +169,19 @@ function seedOf(config: RunConfig): { seed?: number } {
 }
 
 /**
- * What runs the steps: the tfjs backend, or the native engine that steps are compiled for, and the precision that it
- * computes in where that is not float32: «webgpu, compiled, float16».
+ * What runs the steps, for their provenance: the tfjs backend, or the native engine that they are compiled for with the
+ * precision that it computes in where that is not float32, as in «webgpu, compiled, float16».
  */
-async function engineName(
-  { name }: Pick<BackendInfo, 'name'>,
-  { eager, precision }: Required<Pick<LabOptions, 'eager' | 'precision'>>,
-): Promise<string> {
-  const engine = eager ? undefined : await compileEngine(precision);
-  switch (engine?.kind) {
+export function engineName(backend: string, engine: CompileEngine): string {
+  switch (engine.kind) {
     case 'onnxruntime':
       return `onnxruntime ${engine.version}, compiled`;
     case 'webgpu':
-      return `${name}, compiled${engine.precision === 'float32' ? '' : `, ${engine.precision}`}`;
+      return `${backend}, compiled${engine.precision === 'float32' ? '' : `, ${engine.precision}`}`;
+    case 'eager':
+      return `${backend}, eager`;
     default:
-      return `${name}, eager`;
+      return engine satisfies never;
   }
 }
 

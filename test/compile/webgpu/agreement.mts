@@ -192,7 +192,8 @@ await report('precision', async () => {
     warn: (message) => void said.push(message),
   });
   const [{ data }] = (await download(await fast(x))) as [Host];
-  return { said, f16: gpu.features.has('shader-f16'), first: data[0] };
+  const engine = await compileEngine('float16');
+  return { said, f16: gpu.features.has('shader-f16'), first: data[0], engine };
 });
 await report('lost device', async () => {
   const fast = await compile((x: tf.Tensor) => tf.add(x, 1), [tf.zeros([4])]);

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
+import type { CompileEngine } from '../../../lib/src/compile/index.js';
 import { findAdapter } from '../../backend/webgpu/environment.js';
 import { kernelCases } from '../kernelCases.js';
 import { gpuCases, gpuSteps } from './cases.js';
@@ -95,12 +96,14 @@ describe('compile: on the GPU', function () {
   });
 
   it('says so where half precision is not to be had', () => {
-    const { said, f16, first } = lineOf('precision') as unknown as {
+    const { said, f16, first, engine } = lineOf('precision') as unknown as {
       said: string[];
       f16: boolean;
       first: number;
+      engine: CompileEngine;
     };
     assert.equal(first, 4);
+    assert.equal(engine.kind === 'webgpu' && engine.precision, f16 ? 'float16' : 'float32');
     if (f16) assert.deepEqual(said, []);
     else assert.match(said[0]!, /float16 cannot be used.*lacks the feature shader-f16/);
   });
