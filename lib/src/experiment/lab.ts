@@ -44,9 +44,10 @@ export interface LabOptions {
    * How exact products and convolutions are, on a GPU that has a choice; default float32.
    *
    * It is part of a run's provenance and not of its configuration, as the backend is. A configuration says what is to be
-   * learned, not on what: its hash is the same on every machine, so that a run that was made on another one answers. Half
-   * precision moves a trained network as another order of sums does, by less than another seed (mixed-precision
-   * training, arXiv 1710.03740, section 4), and the numbers of a table say which engine made them.
+   * learned, not on what: its hash is the same on every machine, so that a run that was made on another one answers.
+   * Precision, like another engine's order of sums, changes how products round and nothing that the experiment is about
+   * (products of half precision with sums of single precision: arXiv 1710.03740, section 3.3); the provenance tells the
+   * two apart where the difference is the question.
    */
   readonly precision?: Precision;
   readonly signal?: AbortSignal;
