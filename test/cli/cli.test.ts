@@ -47,7 +47,8 @@ describe('cli', () => {
     assert.match(stdout, /block +weights +max\|w\| .*\n─+.*\nstage1\.0 +144 /);
   });
 
-  it('says what is wrong and exits with 2', async () => {
+  it('says what is wrong and exits with 2', async function () {
+    this.timeout(180_000);
     const wrong = async (args: string[], message: RegExp, env = {}): Promise<void> => {
       const { code, stderr, stdout } = await oabn(args, env);
       assert.match(stderr, message);
@@ -85,6 +86,11 @@ describe('cli', () => {
     await wrong(
       ['quantize', pytorchFile, '--arch', arch, '--bits', '8', '--method', 'magic', '--data', 'made'],
       /Unknown PTQ method «magic»; known are minMax, .*mse/,
+    );
+    await wrong(['train', '--precision', 'float8'], /Allowed choices are float32, float16/);
+    await wrong(
+      ['train', '--eager', '--precision', 'float16'],
+      /'--precision <name>' cannot be used with option '--eager'/,
     );
     await wrong(['fly'], /unknown command 'fly'/);
   });

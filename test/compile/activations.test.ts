@@ -72,7 +72,7 @@ describe('compile: activations', () => {
   }
 
   it('convolutions and their gradients, any geometry', async function () {
-    this.timeout(20000);
+    this.timeout(300_000);
     const geometry = fc.record({
       images: fc.integer({ min: 1, max: 18 }),
       size: fc.integer({ min: 3, max: 9 }),

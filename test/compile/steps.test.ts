@@ -45,7 +45,9 @@ async function trained(step: TrainStep, begin: TrainState, steps: number): Promi
   return Object.values(state.params).map((tensor) => [...tensor.dataSync()]);
 }
 
-describe('compile: whole steps', () => {
+describe('compile: whole steps', function () {
+  // Seconds on a free machine; a busy one takes many times as long.
+  this.timeout(300_000);
   before(() => tf.setBackend('cpu'));
 
   for (const { name, step, begin, steps } of stepCases) it(name, () => follow(step, begin(), steps));
@@ -69,8 +71,7 @@ describe('compile: whole steps', () => {
     assert.deepEqual(await trained(step, pretraining(), 5), await trained(step, pretraining(), 5));
   });
 
-  it('does not grow over 1,000 steps', async function () {
-    this.timeout(30000);
+  it('does not grow over 1,000 steps', async () => {
     const tiny = normalizeArchitecture({ widths: [4, 4], depths: [1, 1], strides: [1, 2], classes: 10 });
     const { params, buffers } = toVariables(initialize(tiny, 1));
     const input = batch(2);

@@ -29,6 +29,7 @@ import {
   eagerOption,
   jsonOption,
   labOf,
+  precisionOption,
   testBenchOf,
   wholeNumber,
 } from './options.js';
@@ -57,6 +58,7 @@ export function addEval(program: Command): void {
     .addOption(dataOption)
     .option('--images <n>', 'test images to use; default all')
     .addOption(eagerOption)
+    .addOption(precisionOption)
     .addOption(jsonOption)
     .addHelpText('after', '\nExample:\n  $ oabn eval small.safetensors --arch A0@0.25 --data cifar10 --json')
     .action(async (checkpoint: string, options: EvalOptions) => {

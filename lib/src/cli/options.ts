@@ -2,6 +2,7 @@
 import { existsSync } from 'node:fs';
 import { Option } from 'commander';
 import { check, consoleProgress } from '../base/index.js';
+import type { Precision } from '../compile/index.js';
 import { type DatasetName, datasetNames } from '../data/index.js';
 import {
   type Lab,
@@ -21,6 +22,7 @@ export interface CommonOptions {
   readonly runs?: string;
   readonly profile?: string;
   readonly eager?: boolean;
+  readonly precision?: Precision;
   readonly json?: boolean;
   readonly minutes?: string;
 }
@@ -35,6 +37,12 @@ export const dataOption = new Option(
 );
 export const jsonOption = new Option('--json', 'print the result as JSON on standard output');
 export const eagerOption = new Option('--eager', 'run operation by operation in tfjs instead of compiling');
+export const precisionOption = new Option(
+  '--precision <name>',
+  'of products and convolutions on a GPU; default float32. float16 is faster, and part of what a run says of its origin',
+)
+  .choices(['float32', 'float16'] satisfies Precision[])
+  .conflicts('eager');
 export const runsOption = new Option(
   '--runs <folder>',
   'the folder of the runs; default OABN_RUNS_DIR or runs',
@@ -63,8 +71,13 @@ export async function labOf(options: CommonOptions, { standIn = false } = {}): P
 }
 
 /** The test images that the options say; the made set never stands in. */
-export async function testBenchOf({ data, eager = false }: CommonOptions): Promise<TestBench> {
-  const bench = await openTestBench({ ...dataLocation(data), eager, progress: consoleProgress() });
+export async function testBenchOf({ data, eager = false, precision }: CommonOptions): Promise<TestBench> {
+  const bench = await openTestBench({
+    ...dataLocation(data),
+    eager,
+    ...(precision !== undefined && { precision }),
+    progress: consoleProgress(),
+  });
   checkMade(bench.test.made && bench.asked !== 'made');
   return bench;
 }
@@ -82,10 +95,11 @@ export async function labsOf(options: CommonOptions): Promise<Labs> {
   return await openLabs({ ...labOptions(options), shipped: false, ...(data !== undefined && { data }) });
 }
 
-function labOptions({ runs, profile, minutes, eager = false }: CommonOptions): LabOptions {
+function labOptions({ runs, profile, minutes, precision, eager = false }: CommonOptions): LabOptions {
   return {
     ...(runs !== undefined && { runs }),
     ...(profile !== undefined && { profile }),
+    ...(precision !== undefined && { precision }),
     eager,
     progress: consoleProgress(),
     signal: interruption(minutes),

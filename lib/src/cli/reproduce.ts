@@ -42,6 +42,7 @@ import {
   eagerOption,
   jsonOption,
   labsOf,
+  precisionOption,
   profileOption,
   runsOption,
 } from './options.js';
@@ -69,6 +70,7 @@ export function addReproduce(program: Command): void {
     .addOption(minutesOption)
     .option('--estimate', 'measure a few steps of each kind here, say how long the runs will take, and stop')
     .addOption(eagerOption)
+    .addOption(precisionOption)
     .addOption(jsonOption)
     .addHelpText(
       'after',

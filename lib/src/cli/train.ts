@@ -18,6 +18,7 @@ import {
   eagerOption,
   jsonOption,
   labOf,
+  precisionOption,
   profileOption,
   runsOption,
   threshold,
@@ -128,6 +129,7 @@ function withTraining(command: Command): Command {
     .option('-o, --output <file>', 'copy the checkpoint here')
     .addOption(runsOption)
     .addOption(eagerOption)
+    .addOption(precisionOption)
     .addOption(jsonOption);
 }
 

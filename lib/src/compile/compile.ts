@@ -24,7 +24,14 @@ import { createGpuStep } from './webgpu/step.js';
 /** Where a compiled step would run now, given the active tfjs backend. */
 export type CompileEngine =
   | { readonly kind: 'onnxruntime'; readonly version: string; readonly block: number }
-  | { readonly kind: 'webgpu'; readonly adapter: string; readonly features: GpuFeatures }
+  | {
+      readonly kind: 'webgpu';
+      readonly adapter: string;
+      /** What steps use, of what the device offers. */
+      readonly features: GpuFeatures;
+      /** The precision that was asked for, if the device has it. */
+      readonly precision: Precision;
+    }
   | { readonly kind: 'eager'; readonly reason: string };
 
 /** How exact products and convolutions are. */
@@ -90,12 +97,18 @@ export interface EngineStep {
   readonly profile: (inputs: readonly tf.Tensor[]) => Promise<Readonly<Record<string, number>> | undefined>;
 }
 
-/** The engine for the active backend: native for `wasm`, `cpu` and `webgpu`, eager where it cannot load and elsewhere. */
-export async function compileEngine(): Promise<CompileEngine> {
+/**
+ * The engine for the active backend: native for `wasm`, `cpu` and `webgpu`, eager where it cannot load and elsewhere.
+ * Only a GPU has another precision than float32.
+ */
+export async function compileEngine(asked: Precision = 'float32'): Promise<CompileEngine> {
   const backend = tf.getBackend();
   if (backend === 'webgpu') {
-    const info = gpuDeviceInfo();
-    if (info) return { kind: 'webgpu', adapter: info.adapter, features: info.features };
+    const info = await gpuDeviceInfo(asked);
+    if (info) {
+      const { adapter, features } = info;
+      return { kind: 'webgpu', adapter, features, precision: features.f16 ? asked : 'float32' };
+    }
     return { kind: 'eager', reason: 'backend webgpu was not started by useBackend' };
   }
   if (backend !== 'wasm' && backend !== 'cpu') {
@@ -117,20 +130,22 @@ export async function compile<Args extends readonly unknown[], Result>(
   options: CompileOptions = {},
 ): Promise<Compiled<Args, Result>> {
   const start = performance.now();
-  const engine: CompileEngine = options.eager ? { kind: 'eager', reason: 'as asked' } : await compileEngine();
+  const engine: CompileEngine = options.eager
+    ? { kind: 'eager', reason: 'as asked' }
+    : await compileEngine(options.precision);
+  warnOfPrecision(engine, options);
   if (engine.kind === 'eager') {
     const expected = options.eager || tf.getBackend() === 'tensorflow';
     if (!expected)
       warnOnce(`Steps run eagerly, which is several times slower: ${engine.reason}`, options.warn);
     return eagerStep(step, engine);
   }
-  const precision = usablePrecision(engine, options);
   const example = flatten(exampleArgs);
   const traced = trace(step as (...args: never[]) => unknown, exampleArgs);
   const graph = optimize(traced.graph);
   const native =
     engine.kind === 'webgpu'
-      ? await createGpuStep(graph, precision)
+      ? await createGpuStep(graph, engine.precision)
       : await createOnnxStep(graph, options.threads);
   const stats = {
     engine,
@@ -167,16 +182,14 @@ export async function compile<Args extends readonly unknown[], Result>(
   });
 }
 
-/** The precision that was asked for, or float32 with a notice where it cannot be had. */
-function usablePrecision(engine: CompileEngine, { precision = 'float32', warn }: CompileOptions): Precision {
-  if (precision === 'float32') return precision;
-  if (engine.kind === 'webgpu' && engine.features.f16) return precision;
+/** Says where the precision that was asked for cannot be had. */
+function warnOfPrecision(engine: CompileEngine, { precision = 'float32', warn }: CompileOptions): void {
+  if (precision === 'float32' || (engine.kind === 'webgpu' && engine.precision === precision)) return;
   const reason =
     engine.kind === 'webgpu'
       ? `the GPU (${engine.adapter}) lacks the feature shader-f16`
-      : 'steps run on the CPU';
-  warnOnce(`Precision float16 cannot be used, steps compute in float32: ${reason}`, warn);
-  return 'float32';
+      : `steps run ${engine.kind === 'eager' ? 'eagerly' : 'on the CPU'}`;
+  warnOnce(`Precision ${precision} cannot be used, steps compute in float32: ${reason}`, warn);
 }
 
 function eagerStep<Args extends readonly unknown[], Result>(

@@ -2,7 +2,7 @@
  * Compiled functions by key. Runs of a grid differ in their numbers more than in their steps, so what one run compiled
  * serves the next; the functions used least lately are let go of, for each holds native memory.
  */
-import { compile, type Compiled } from '../compile/index.js';
+import { compile, type Compiled, type CompileOptions } from '../compile/index.js';
 
 type AnyCompiled = Compiled<never, unknown>;
 
@@ -16,13 +16,18 @@ export interface CompiledCache {
   dispose(): Promise<void>;
 }
 
-/** A cache of at most `capacity` functions, which run operation by operation when `eager`. */
-export function compiledCache({ eager, capacity = 8 }: { eager: boolean; capacity?: number }): CompiledCache {
+export interface CompiledCacheOptions extends Pick<CompileOptions, 'eager' | 'precision' | 'warn'> {
+  /** Functions that are kept; default 8. */
+  readonly capacity?: number;
+}
+
+/** An empty cache; what it compiles is compiled with the given options. */
+export function compiledCache({ capacity = 8, ...options }: CompiledCacheOptions = {}): CompiledCache {
   const compiled = new Map<string, AnyCompiled>();
   return {
     async get(key, make, example) {
       const found =
-        compiled.get(key) ?? ((await compile(make(), example, { eager })) as unknown as AnyCompiled);
+        compiled.get(key) ?? ((await compile(make(), example, options)) as unknown as AnyCompiled);
       // A Map keeps the order of insertion: what was used last goes to the end.
       compiled.delete(key);
       compiled.set(key, found);

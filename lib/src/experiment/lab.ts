@@ -3,9 +3,9 @@
  * It is opened once in a notebook or a command and handed to everything that runs.
  */
 import { join } from 'node:path';
-import { type BackendInfo, useBackend } from '../backend/index.js';
+import { useBackend } from '../backend/index.js';
 import { fileDigest, type Progress, projectFolder, silent } from '../base/index.js';
-import { compileEngine } from '../compile/index.js';
+import { compileEngine, type CompileEngine, type Precision } from '../compile/index.js';
 import { type Dataset, type DatasetName, openDatasets } from '../data/index.js';
 import { type Architecture, loadNetwork, type Oabn } from '../model/index.js';
 import { compiledCache, type CompiledCache } from './compiledCache.js';
@@ -40,6 +40,16 @@ export interface LabOptions {
   readonly progress?: Progress;
   /** Run step by step in tfjs instead of compiling; default false. */
   readonly eager?: boolean;
+  /**
+   * How exact products and convolutions are, on a GPU that has a choice; default float32.
+   *
+   * It is part of a run's provenance and not of its configuration, as the backend is. A configuration says what is to be
+   * learned, not on what: its hash is the same on every machine, so that a run that was made on another one answers.
+   * Precision, like another engine's order of sums, changes how products round and nothing that the experiment is about
+   * (products of half precision with sums of single precision: arXiv 1710.03740, section 3.3); the provenance tells the
+   * two apart where the difference is the question.
+   */
+  readonly precision?: Precision;
   readonly signal?: AbortSignal;
   /** Hears what a reader must know, such as that made data is used; default standard error. */
   readonly notice?: (message: string) => void;
@@ -65,7 +75,7 @@ export interface Lab {
 
 /** Opens the data and the store. @throws UserError when the data is broken; says so when it falls back to made data. */
 export async function openLab(options: LabOptions = {}): Promise<Lab> {
-  const { progress = silent, eager = false, signal } = options;
+  const { progress = silent, eager = false, precision = 'float32', signal } = options;
   const profile = resolveProfile(options.profile);
   const { notice = (message: string) => process.stderr.write(`${message}\n`) } = options;
   const backend = await useBackend(undefined, notice);
@@ -82,9 +92,12 @@ export async function openLab(options: LabOptions = {}): Promise<Lab> {
     ...(shipped && { shipped: shippedFolder() }),
   });
   let saidShipped = false;
+  const engine: CompileEngine = eager
+    ? { kind: 'eager', reason: 'as asked' }
+    : await compileEngine(precision);
   const provenance = {
     dataset: train.provenance,
-    backend: await engineName(backend, eager),
+    backend: engineName(backend.name, engine),
     device: backend.device,
   };
   return {
@@ -111,7 +124,7 @@ export async function openLab(options: LabOptions = {}): Promise<Lab> {
       }
       return answer as StoredRun<R>;
     },
-    compiled: compiledCache({ eager }),
+    compiled: compiledCache({ eager, precision, warn: notice }),
   };
 }
 
@@ -156,11 +169,21 @@ function seedOf(config: RunConfig): { seed?: number } {
   return 'training' in config ? { seed: config.training.seed } : {};
 }
 
-/** What runs the steps: the tfjs backend, or the native engine that steps are compiled for. */
-async function engineName({ name }: BackendInfo, eager: boolean): Promise<string> {
-  const engine = eager ? undefined : await compileEngine();
-  if (engine?.kind === 'onnxruntime') return `onnxruntime ${engine.version}, compiled`;
-  return `${name}, ${engine?.kind === 'webgpu' ? 'compiled' : 'eager'}`;
+/**
+ * What runs the steps, for their provenance: the tfjs backend, or the native engine that they are compiled for with the
+ * precision that it computes in where that is not float32, as in «webgpu, compiled, float16».
+ */
+export function engineName(backend: string, engine: CompileEngine): string {
+  switch (engine.kind) {
+    case 'onnxruntime':
+      return `onnxruntime ${engine.version}, compiled`;
+    case 'webgpu':
+      return `${backend}, compiled${engine.precision === 'float32' ? '' : `, ${engine.precision}`}`;
+    case 'eager':
+      return `${backend}, eager`;
+    default:
+      return engine satisfies never;
+  }
 }
 
 /** What figures and tables say of the runs behind them: data, scale and seeds, and that data are made when they are. */

@@ -30,9 +30,12 @@ interface OpenedTestBench extends TestBench {
 
 /** Opens the test images alone, for measuring networks that exist. @throws UserError as `openLab` */
 export async function openTestBench(
-  options: Pick<LabOptions, 'profile' | 'dataset' | 'data' | 'progress' | 'eager' | 'notice'> = {},
+  options: Pick<
+    LabOptions,
+    'profile' | 'dataset' | 'data' | 'progress' | 'eager' | 'precision' | 'notice'
+  > = {},
 ): Promise<OpenedTestBench> {
-  const { progress = silent, eager = false, data } = options;
+  const { progress = silent, eager = false, precision = 'float32', data } = options;
   const asked = options.dataset ?? resolveProfile(options.profile).data.name;
   const { notice = (message: string) => process.stderr.write(`${message}\n`) } = options;
   await useBackend(undefined, notice);
@@ -43,7 +46,7 @@ export async function openTestBench(
     warn: notice,
     ...(data !== undefined && { data }),
   });
-  return { asked, test, compiled: compiledCache({ eager }) };
+  return { asked, test, compiled: compiledCache({ eager, precision, warn: notice }) };
 }
 
 export interface MeasuredNetwork {

@@ -16,13 +16,16 @@ const engine = await compileEngine();
 console.log(JSON.stringify({ device, engine: engine.kind }));
 
 async function report(name: string, work: () => Promise<object>): Promise<void> {
+  const [began, before] = [performance.now(), process.cpuUsage()];
   let result: object;
   try {
     result = await work();
   } catch (error) {
     result = { error: error instanceof Error ? (error.stack ?? error.message) : String(error) };
   }
-  console.log(JSON.stringify({ name, ...result }));
+  const { user, system } = process.cpuUsage(before);
+  const seconds = (performance.now() - began) / 1000;
+  console.log(JSON.stringify({ name, ...result, seconds, cpu: (user + system) / 1e6 }));
 }
 
 interface Host {
@@ -166,7 +169,7 @@ gpu.createBuffer = (descriptor) => {
   return createBuffer(descriptor);
 };
 
-await report('does not grow', async () => (await training(1000)).grown);
+await report('does not grow', async () => (await training(200)).grown);
 await report('same bits', async () => {
   const [first, second] = [await training(20), await training(20)];
   const moved = first.weights.every((w) => w !== 0);
@@ -189,7 +192,8 @@ await report('precision', async () => {
     warn: (message) => void said.push(message),
   });
   const [{ data }] = (await download(await fast(x))) as [Host];
-  return { said, f16: gpu.features.has('shader-f16'), first: data[0] };
+  const engine = await compileEngine('float16');
+  return { said, f16: gpu.features.has('shader-f16'), first: data[0], engine };
 });
 await report('lost device', async () => {
   const fast = await compile((x: tf.Tensor) => tf.add(x, 1), [tf.zeros([4])]);

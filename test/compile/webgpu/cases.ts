@@ -1,7 +1,7 @@
 /** What only the GPU engine does in a way of its own, at sizes that make it do so. */
 import { tf } from '../../../lib/src/backend/index.js';
-import { normalizeArchitecture } from '../../../lib/src/model/index.js';
-import { updateCentroids } from '../../../lib/src/quantize/index.js';
+import { type Architecture, normalizeArchitecture } from '../../../lib/src/model/index.js';
+import { fakeQuantizeActivation, updateCentroids } from '../../../lib/src/quantize/index.js';
 import { finetuneSteps, pretrainStep } from '../../../lib/src/train/index.js';
 import { finetuning, options, pretraining, scheme, type StepCase } from '../stepCases.js';
 import { sample, type Step } from '../support.js';
@@ -83,6 +83,15 @@ export const gpuCases: readonly (Checked & { readonly name: string })[] = [
     args: () => [sample([2, 6, 6, 4], 1), sample([3, 3, 4, 8], 2), sample([8], 3)],
   },
   {
+    name: 'fake quantization after ReLU, with its gradient',
+    step: (x: tf.Tensor, low: tf.Tensor, high: tf.Tensor) => {
+      const quantized = (v: tf.Tensor): tf.Tensor =>
+        fakeQuantizeActivation(tf.relu(v), low as tf.Scalar, high as tf.Scalar, 3);
+      return [quantized(x), tf.grad((v) => tf.square(quantized(v)))(x)];
+    },
+    args: () => [sample([3, 5, 8], 1, -2, 3), tf.scalar(0), tf.scalar(2.1)],
+  },
+  {
     name: 'slices, padding and joins between kernels, four channels at a time and one by one',
     step: (x: tf.Tensor4D) => {
       const [a, b] = tf.split(x, 2, 3);
@@ -99,31 +108,35 @@ export const gpuCases: readonly (Checked & { readonly name: string })[] = [
   },
 ];
 
-/** Few blocks: an emulated GPU takes long to build the kernels of each. */
-const arch = normalizeArchitecture({
-  widths: [8, 8],
-  depths: [1, 1],
-  strides: [1, 1],
-  classes: 10,
-  oabn: { threshold: 1 },
-});
+/**
+ * Few blocks: an emulated GPU takes long to build the kernels of each, and four times as long where channels go four at
+ * a time, which one of the steps is for.
+ */
+const network = (width: number): Architecture =>
+  normalizeArchitecture({
+    widths: [width, width],
+    depths: [1, 1],
+    strides: [1, 1],
+    classes: 10,
+    oabn: { threshold: 1 },
+  });
 export const gpuSteps: readonly StepCase[] = [
   {
     name: 'a pretraining step with OABN',
-    step: pretrainStep(arch, options),
-    begin: () => pretraining(arch),
+    step: pretrainStep(network(6), options),
+    begin: () => pretraining(network(6)),
     steps: 2,
   },
   {
     name: 'a ClusterQAT step',
-    step: finetuneSteps(arch, scheme, options)(0),
-    begin: () => finetuning(arch),
+    step: finetuneSteps(network(6), scheme, options)(0),
+    begin: () => finetuning(network(6)),
     steps: 2,
   },
   {
     name: 'a uniform QAT step',
-    step: finetuneSteps(arch, { bits: 4, weights: 'uniform' }, options)(0),
-    begin: () => finetuning(arch),
+    step: finetuneSteps(network(8), { bits: 4, weights: 'uniform' }, options)(0),
+    begin: () => finetuning(network(8)),
     steps: 1,
   },
 ];

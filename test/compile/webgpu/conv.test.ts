@@ -8,10 +8,11 @@ import {
   convInputGradient,
   type Geometry,
   matMul,
+  type Precision,
 } from '../../../lib/src/compile/webgpu/conv/index.js';
 import { exactConvolution, relativeError, toHalf } from '../../../lib/src/compile/webgpu/conv/reference.js';
 import { chooseCut, fmaTiles, threadsOf } from '../../../lib/src/compile/webgpu/conv/tile.js';
-import type { GpuFeatures } from '../../../lib/src/compile/webgpu/program.js';
+import type { GpuFeatures, GpuProgram } from '../../../lib/src/compile/webgpu/program.js';
 import { findAdapter } from '../../backend/webgpu/environment.js';
 
 const run = promisify(execFile);
@@ -36,8 +37,8 @@ const geometry = (images: number, side: number, from: number, to: number, stride
 });
 
 describe('GPU kernels of convolutions', function () {
-  // Some twenty seconds of processor time where the GPU is emulated.
-  this.timeout(600_000);
+  // Some twenty seconds of processor time where the GPU is emulated; those of a busy machine take many times as long.
+  this.timeout(1_200_000);
   let lines: Line[] = [];
 
   before(async function () {
@@ -66,7 +67,8 @@ describe('GPU kernels of convolutions', function () {
   const always = ['f32', 'f32 with one buffer'].flatMap((variant) =>
     ['convolution', 'pointwise convolution', 'matrix product'].map((what) => `${what}, ${variant}`),
   );
-  for (const property of [...always, 'WGSL of RepVGG']) it(property, () => expectProperty(property));
+  for (const property of [...always, 'WGSL of RepVGG', 'matrix units that are not trusted'])
+    it(property, () => expectProperty(property));
 
   it('and every other variant that the device has', () => {
     const others = lines.flatMap(({ property }) => property ?? []).filter((name) => !always.includes(name));
@@ -145,6 +147,24 @@ describe('programs of convolutions', () => {
     assert.deepEqual(sum!.bindings, [scratch, 'dw']);
     assert.equal(main!.workgroups[2], 7);
     assert.equal(program.scratch[scratch!], 4 * 7 * 9 * 48 * 48);
+  });
+
+  it('use matrix units of half precision for float16 alone', () => {
+    const { subgroupMatrix, ...plain } = large;
+    assert.ok(subgroupMatrix);
+    const usesUnits = (program: GpuProgram): boolean =>
+      program.dispatches.some(({ wgsl }) => wgsl.includes('subgroup_matrix'));
+    const programs = (features: GpuFeatures, precision: Precision): GpuProgram[] => [
+      convForward(geometry(8, 32, 48, 48), { x: 'x', kernel: 'w', y: 'y' }, features, { precision }),
+      convInputGradient(geometry(8, 32, 48, 48), { dy: 'dy', kernel: 'w', dx: 'dx' }, features, {
+        precision,
+      }),
+      convFilterGradient(geometry(8, 32, 48, 48), { x: 'x', dy: 'dy', dw: 'dw' }, features, { precision }),
+      matMul({ m: 64, n: 64, k: 64 }, { a: 'a', b: 'b', c: 'c' }, features, { precision }),
+    ];
+    assert.ok(programs(large, 'float16').every(usesUnits));
+    assert.deepEqual(programs(large, 'float32'), programs(plain, 'float32'));
+    assert.ok(!programs(large, 'float32').some(usesUnits));
   });
 
   it('are refused for shapes that do not fit and for half precision without it', () => {

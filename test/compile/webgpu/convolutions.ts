@@ -3,6 +3,7 @@
  * random convolutions and matrix products, in each precision and with each kind of unit that the device has, and
  * prints one line of JSON for each property.
  */
+import assert from 'node:assert/strict';
 import fc from 'fast-check';
 import { random } from '../../../lib/src/base/index.js';
 import { useBackend, webgpuDevice } from '../../../lib/src/backend/index.js';
@@ -22,9 +23,10 @@ import {
   relativeError,
   toHalf,
 } from '../../../lib/src/compile/webgpu/conv/reference.js';
+import { featuresFor } from '../../../lib/src/compile/webgpu/device.js';
 import { gpuFeatures } from '../../../lib/src/compile/webgpu/features.js';
 import { blocksOf, repvgg } from '../../../lib/src/model/index.js';
-import type { GpuFeatures, GpuProgram } from '../../../lib/src/compile/webgpu/program.js';
+import type { GpuFeatures, GpuProgram, SubgroupMatrix } from '../../../lib/src/compile/webgpu/program.js';
 import {
   prepareProgram,
   readFloats,
@@ -259,17 +261,22 @@ async function report(property: string, work: () => Promise<void>): Promise<void
 
 let nullInstance: GPU | undefined;
 
+/** A device with every feature that computes nothing. */
+async function nullDevice(): Promise<GPUDevice> {
+  const { create } = await import('webgpu');
+  // Dawn's instance must outlive its devices.
+  nullInstance ??= create(['backend=null', ...dawnOptions]);
+  const adapter = await nullInstance.requestAdapter();
+  const required = ['shader-f16', 'subgroups', 'chromium-experimental-subgroup-matrix'] as GPUFeatureName[];
+  return adapter!.requestDevice({ requiredFeatures: required });
+}
+
 /**
  * The WGSL of every convolution of RepVGG-A0, with the tiles that the rule chooses on a large card, in all precisions
  * and with matrix units. Dawn's null backend has every feature and checks WGSL as the others do, but runs nothing.
  */
 async function checkWgsl(): Promise<void> {
-  const { create } = await import('webgpu');
-  // Dawn's instance must outlive its devices.
-  nullInstance = create(['backend=null', ...dawnOptions]);
-  const adapter = await nullInstance.requestAdapter();
-  const required = ['shader-f16', 'subgroups', 'chromium-experimental-subgroup-matrix'] as GPUFeatureName[];
-  const nothing = await adapter!.requestDevice({ requiredFeatures: required });
+  const nothing = await nullDevice();
   const large: GpuFeatures = {
     ...{ f16: true, subgroups: true, maxWorkgroupStorage: 49152, maxInvocations: 1024 },
     subgroupMatrix: { m: 16, n: 16, k: 16, component: 'f16', result: 'f32', subgroupSize: 32 },
@@ -310,6 +317,20 @@ async function checkWgsl(): Promise<void> {
   }
 }
 await report('WGSL of RepVGG', checkWgsl);
+
+/** The null device's results are not those of a convolution: steps do without its matrix units, whatever it offers. */
+async function checkTrust(): Promise<void> {
+  const nothing = await nullDevice();
+  const offered: SubgroupMatrix[] = [
+    { m: 16, n: 16, k: 16, component: 'f16', result: 'f32', subgroupSize: 32 },
+  ];
+  assert.deepEqual(gpuFeatures(nothing, offered).subgroupMatrix, offered[0]);
+  const used = await featuresFor(nothing, 'float16', offered);
+  assert.ok(used.f16 && !used.subgroupMatrix, 'float16 has units that compute wrongly');
+  const exact = await featuresFor(nothing, 'float32', offered);
+  assert.ok(exact.f16 && !exact.subgroupMatrix, 'float32 has units');
+}
+await report('matrix units that are not trusted', checkTrust);
 
 const seeds = fc.integer({ min: 0, max: 1e6 });
 const asked = process.env.OABN_KERNEL_RUNS !== undefined;

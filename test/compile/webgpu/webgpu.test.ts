@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
+import type { CompileEngine } from '../../../lib/src/compile/index.js';
 import { findAdapter } from '../../backend/webgpu/environment.js';
 import { kernelCases } from '../kernelCases.js';
 import { gpuCases, gpuSteps } from './cases.js';
@@ -23,7 +24,8 @@ const tolerances: Readonly<Record<string, number>> = {
 };
 
 describe('compile: on the GPU', function () {
-  this.timeout(600_000);
+  // A minute on two cores that emulate the GPU; those of a busy machine take many times as long.
+  this.timeout(1_200_000);
   let lines: Line[] = [];
   const lineOf = (name: string): Line => {
     const line = lines.find((candidate) => candidate.name === name);
@@ -74,7 +76,7 @@ describe('compile: on the GPU', function () {
     assert.ok(timed === undefined || (timed > 10 && timed <= dispatches!), `${timed} of ${dispatches}`);
   });
 
-  it('does not grow over 1,000 steps', () => {
+  it('does not grow over 200 steps', () => {
     const { numTensors, numBytesInGPU, numBytesAllocatedInGPU, buffers } = lineOf('does not grow');
     assert.deepEqual([numTensors, numBytesInGPU, numBytesAllocatedInGPU, buffers], [0, 0, 0, 0]);
   });
@@ -94,12 +96,14 @@ describe('compile: on the GPU', function () {
   });
 
   it('says so where half precision is not to be had', () => {
-    const { said, f16, first } = lineOf('precision') as unknown as {
+    const { said, f16, first, engine } = lineOf('precision') as unknown as {
       said: string[];
       f16: boolean;
       first: number;
+      engine: CompileEngine;
     };
     assert.equal(first, 4);
+    assert.equal(engine.kind === 'webgpu' && engine.precision, f16 ? 'float16' : 'float32');
     if (f16) assert.deepEqual(said, []);
     else assert.match(said[0]!, /float16 cannot be used.*lacks the feature shader-f16/);
   });

@@ -2,6 +2,7 @@
  * Does this device compute the kernels rightly? Drivers for matrix units are young and Dawn's extension is an
  * experiment, so they are used only after a small convolution, its gradients and a matrix product have come out right.
  */
+import type { MatrixUnits } from '../../backend/index.js';
 import { random } from '../../base/index.js';
 import {
   type ConvOptions,
@@ -78,15 +79,24 @@ export async function checkKernels(
 
 const trusted = new WeakMap<GPUDevice, Promise<GpuFeatures>>();
 
-/** The features of `device`, without matrix units where they do not compute rightly. Checked once for each device. */
-export function trustedFeatures(device: GPUDevice): Promise<GpuFeatures> {
+/**
+ * The features of `device`, without matrix units where they do not compute rightly. Checked once for each device;
+ * `matrixUnits` as in `gpuFeatures`.
+ */
+export function trustedFeatures(
+  device: GPUDevice,
+  matrixUnits?: readonly MatrixUnits[],
+): Promise<GpuFeatures> {
   let known = trusted.get(device);
-  if (!known) trusted.set(device, (known = withoutBroken(device)));
+  if (!known) trusted.set(device, (known = withoutBroken(device, matrixUnits)));
   return known;
 }
 
-async function withoutBroken(device: GPUDevice): Promise<GpuFeatures> {
-  const features = gpuFeatures(device);
+async function withoutBroken(
+  device: GPUDevice,
+  matrixUnits: readonly MatrixUnits[] | undefined,
+): Promise<GpuFeatures> {
+  const features = gpuFeatures(device, matrixUnits);
   if (!features.subgroupMatrix) return features;
   const checks = await checkKernels(device, features, 'float16');
   if (checks.every(({ correct }) => correct)) return features;

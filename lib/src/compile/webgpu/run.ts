@@ -1,9 +1,7 @@
-/**
- * Running one program by itself, for tests, benchmarks and self-checks: pipelines are compiled, scratch is allocated,
- * and what WebGPU reports aside becomes an error here.
- */
-import { check, errorMessage, UserError } from '../../base/index.js';
-import type { GpuDispatch, GpuProgram } from './program.js';
+/** Running one program by itself on buffers by name, for tests, benchmarks and self-checks. */
+import { withErrors } from './errors.js';
+import { bindGroup, compileDispatches } from './pipelines.js';
+import type { GpuProgram } from './program.js';
 
 /** A program on a device, to be encoded any number of times. */
 export interface PreparedProgram {
@@ -17,9 +15,7 @@ export interface PreparedProgram {
 /** Compiles a program. @throws UserError with the compiler's words when the device does not take it */
 export async function prepareProgram(device: GPUDevice, program: GpuProgram): Promise<PreparedProgram> {
   const label = program.dispatches.map((dispatch) => dispatch.label).join('; ');
-  const pipelines = await Promise.all(
-    program.dispatches.map((dispatch) => compileDispatch(device, dispatch)),
-  );
+  const pipelines = await compileDispatches(device, program.dispatches);
   const allocate = (): Record<string, GPUBuffer> =>
     Object.fromEntries(
       Object.entries(program.scratch).map(([name, size]) => [
@@ -27,20 +23,16 @@ export async function prepareProgram(device: GPUDevice, program: GpuProgram): Pr
         device.createBuffer({ label: name, size, usage: GPUBufferUsage.STORAGE }),
       ]),
     );
-  const scratch = await reporting(device, label, () => Promise.resolve(allocate()));
+  const scratch = await withErrors(device, `allocating memory for «${label}»`, allocate);
   const encode: PreparedProgram['encode'] = (pass, buffers) => {
-    program.dispatches.forEach(({ bindings, workgroups, label: kernel }, i) => {
-      const entries = bindings.map((name, binding) => {
-        const buffer = scratch[name] ?? buffers[name];
-        check(
-          buffer,
-          () => `${kernel} needs the buffer «${name}»; given are ${Object.keys(buffers).join(', ')}`,
-        );
-        return { binding, resource: { buffer } };
-      });
-      pass.setPipeline(pipelines[i]!);
-      pass.setBindGroup(0, device.createBindGroup({ layout: pipelines[i]!.getBindGroupLayout(0), entries }));
-      pass.dispatchWorkgroups(...workgroups);
+    program.dispatches.forEach((dispatch, i) => {
+      const own = pipelines[i]!;
+      pass.setPipeline(own.pipeline);
+      pass.setBindGroup(
+        0,
+        bindGroup(device, dispatch, own, (name) => scratch[name] ?? buffers[name]),
+      );
+      pass.dispatchWorkgroups(...dispatch.workgroups);
     });
   };
   const dispose = (): void => Object.values(scratch).forEach((buffer) => buffer.destroy());
@@ -70,46 +62,14 @@ export async function runPrepared(
   { encode, label }: PreparedProgram,
   buffers: Readonly<Record<string, GPUBuffer>>,
 ): Promise<void> {
-  await reporting(device, label, async () => {
+  await withErrors(device, `running «${label}»`, () => {
     const encoder = device.createCommandEncoder();
     const pass = encoder.beginComputePass();
     encode(pass, buffers);
     pass.end();
     device.queue.submit([encoder.finish()]);
-    await device.queue.onSubmittedWorkDone();
   });
-}
-
-/** Does `work`, and throws what the device reported meanwhile. */
-async function reporting<T>(device: GPUDevice, label: string, work: () => Promise<T>): Promise<T> {
-  const filters = ['validation', 'out-of-memory', 'internal'] as const;
-  filters.forEach((filter) => device.pushErrorScope(filter));
-  const [outcome] = await Promise.allSettled([work()]);
-  const found = await Promise.all(filters.map(() => device.popErrorScope()));
-  const reported = found.find((error) => error !== null);
-  if (outcome.status === 'rejected') throw outcome.reason;
-  check(!reported, () => `The GPU refused «${label}»: ${reported?.message.split('\n')[0]}`);
-  return outcome.value;
-}
-
-async function compileDispatch(device: GPUDevice, { label, wgsl }: GpuDispatch): Promise<GPUComputePipeline> {
-  device.pushErrorScope('validation');
-  const module = device.createShaderModule({ label, code: wgsl });
-  const refused = await device.popErrorScope();
-  const { messages } = await module.getCompilationInfo();
-  const wrong = messages.find(({ type }) => type === 'error');
-  const where = wrong ? ` (line ${wrong.lineNum}: ${wgsl.split('\n')[wrong.lineNum - 1]?.trim() ?? ''})` : '';
-  const message = wrong?.message ?? refused?.message.split('\n')[0];
-  check(message === undefined, () => `The GPU does not take the kernel «${label}»: ${message}${where}`);
-  try {
-    return await device.createComputePipelineAsync({
-      label,
-      layout: 'auto',
-      compute: { module, entryPoint: 'main' },
-    });
-  } catch (error) {
-    throw new UserError(`The GPU does not take the kernel «${label}»: ${errorMessage(error).split('\n')[0]}`);
-  }
+  await device.queue.onSubmittedWorkDone();
 }
 
 /** A buffer with `values`, which programs may read and write. */

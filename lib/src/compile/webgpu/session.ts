@@ -4,8 +4,9 @@
  * groups again and again.
  */
 import { checkDevice, type tf } from '../../backend/index.js';
-import { errorMessage, UserError } from '../../base/index.js';
+import { withErrors } from './errors.js';
 import type { LoweredProgram, NamedTensor } from './lower/index.js';
+import { bindGroup, compileDispatches, type Pipeline } from './pipelines.js';
 import { planBuffers } from './plan.js';
 import type { GpuDispatch } from './program.js';
 import { bufferOfTensor, submitPending, tensorOfBuffer, webgpuBackend } from './resident.js';
@@ -19,10 +20,8 @@ export interface GpuSession {
   readonly release: () => void;
 }
 
-interface PreparedDispatch {
+interface PreparedDispatch extends Pipeline {
   readonly dispatch: GpuDispatch;
-  readonly pipeline: GPUComputePipeline;
-  readonly layout: GPUBindGroupLayout;
   /** The same in every call; undefined if it binds arguments or results. */
   readonly fixed?: GPUBindGroup;
 }
@@ -79,7 +78,9 @@ export async function createGpuSession(device: GPUDevice, program: LoweredProgra
     const named = new Map(buffers);
     program.inputs.forEach(({ name }, i) => named.set(name, inputs[i]!));
     program.results.forEach(({ name }, i) => named.set(name, results[i]!));
-    const groups = prepared.map(({ fixed, ...rest }) => fixed ?? bindGroup(device, rest, named));
+    const groups = prepared.map(
+      (own) => own.fixed ?? bindGroup(device, own.dispatch, own, (name) => named.get(name)),
+    );
     kept.set(key, groups);
     if (kept.size > keptSets) kept.delete(kept.keys().next().value!);
     return groups;
@@ -150,87 +151,23 @@ function allocate(device: GPUDevice, program: LoweredProgram, owned: GPUBuffer[]
   return { buffers, scratchBytes: owned.reduce((sum, { size }) => sum + size, 0) };
 }
 
+/** Pipelines, and the bind groups of dispatches that read and write nothing but the session's own memory. */
 async function prepareDispatches(
   device: GPUDevice,
   { dispatches }: LoweredProgram,
   buffers: ReadonlyMap<string, GPUBuffer>,
 ): Promise<PreparedDispatch[]> {
-  const compiled = new Map<string, Promise<{ pipeline: GPUComputePipeline; layout: GPUBindGroupLayout }>>();
-  return Promise.all(
-    dispatches.map(async (dispatch): Promise<PreparedDispatch> => {
-      const { wgsl, label, bindings } = dispatch;
-      const made = compiled.get(wgsl) ?? compileModule(device, wgsl, label);
-      compiled.set(wgsl, made);
-      const own = { dispatch, ...(await made) };
-      if (!bindings.every((name) => buffers.has(name))) return own;
-      return { ...own, fixed: bindGroup(device, own, buffers) };
-    }),
+  const pipelines = await compileDispatches(
+    device,
+    dispatches,
+    'Compile the step with the option eager to do without such kernels.',
   );
-}
-
-async function compileModule(device: GPUDevice, code: string, label: string) {
-  device.pushErrorScope('validation');
-  const module = device.createShaderModule({ label, code });
-  const layout = device.createBindGroupLayout({ label, entries: layoutEntries(code) });
-  const bindGroupLayouts = [layout];
-  const making = device.createComputePipelineAsync({
-    label,
-    layout: device.createPipelineLayout({ label, bindGroupLayouts }),
-    compute: { module, entryPoint: 'main' },
+  return dispatches.map((dispatch, i): PreparedDispatch => {
+    const own = { dispatch, ...pipelines[i]! };
+    if (!dispatch.bindings.every((name) => buffers.has(name))) return own;
+    return { ...own, fixed: bindGroup(device, dispatch, own, (name) => buffers.get(name)) };
   });
-  const [refused, made] = await Promise.allSettled([device.popErrorScope(), making]);
-  if (made.status === 'fulfilled') return { pipeline: made.value, layout };
-  checkDevice(device);
-  const first = refused.status === 'fulfilled' ? refused.value : undefined;
-  throw new UserError(
-    `The GPU refused the kernel «${label}» (${first ? firstLine(first) : errorMessage(made.reason).split('\n')[0]}). ` +
-      'Compile the step with the option eager to do without such kernels.',
-  );
 }
-
-/** What a module declares; a layout of its own would leave out what the module does not use. */
-function layoutEntries(code: string): GPUBindGroupLayoutEntry[] {
-  const declared = code.matchAll(/@binding\((\d+)\)\s*var<storage,\s*(read_write|read)>/g);
-  return [...declared].map(([, binding, access]) => ({
-    binding: Number(binding),
-    visibility: GPUShaderStage.COMPUTE,
-    buffer: { type: access === 'read' ? 'read-only-storage' : 'storage' },
-  }));
-}
-
-function bindGroup(
-  device: GPUDevice,
-  { dispatch: { label, bindings }, layout }: Pick<PreparedDispatch, 'dispatch' | 'layout'>,
-  buffers: ReadonlyMap<string, GPUBuffer>,
-): GPUBindGroup {
-  const entries = bindings.map((name, binding) => ({ binding, resource: { buffer: buffers.get(name)! } }));
-  return device.createBindGroup({ label, layout, entries });
-}
-
-/** What WebGPU would report aside, as an error of `work`. Its messages name the dispatch by its label. */
-async function withErrors<T>(device: GPUDevice, what: string, work: () => T): Promise<T> {
-  device.pushErrorScope('out-of-memory');
-  device.pushErrorScope('validation');
-  let result: T;
-  try {
-    result = work();
-  } catch (error) {
-    await Promise.all([device.popErrorScope(), device.popErrorScope()]).catch(() => undefined);
-    throw error;
-  }
-  const errors = await Promise.all([device.popErrorScope(), device.popErrorScope()]);
-  checkDevice(device);
-  const [refused, memory] = errors;
-  if (memory) {
-    throw new UserError(
-      `Out of GPU memory while ${what} (${firstLine(memory)}). Use a smaller batch or model, or close what else uses the card.`,
-    );
-  }
-  if (refused) throw new UserError(`The GPU refused a command while ${what}: ${firstLine(refused)}`);
-  return result;
-}
-
-const firstLine = ({ message }: GPUError): string => message.split('\n').slice(0, 2).join(' ');
 
 const numbers = new WeakMap<GPUBuffer, number>();
 let count = 0;

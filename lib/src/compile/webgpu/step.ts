@@ -9,7 +9,7 @@ import { createGpuSession } from './session.js';
 
 /** @throws UserError when the device refuses a kernel, or lacks the memory */
 export async function createGpuStep(graph: Graph, precision: Precision): Promise<EngineStep> {
-  const info = gpuDeviceInfo();
+  const info = await gpuDeviceInfo(precision);
   if (!info) throw new UserError('There is no GPU device: start it with useBackend(«webgpu»)');
   const { device, features, mostBuffers, software } = info;
   const program = lowerToGpu(graph, features, mostBuffers, { precision, direct: software });

@@ -97,6 +97,11 @@ function erf(x: string, number: Context['number']): string {
   return `(sign(${x}) * (${number(1)} - ${sum} * ${t} * exp(-${x} * ${x})))`;
 }
 
+/** round(x/s) + z of fake quantization. */
+const shiftedCode = ([x, scale, zero]: readonly string[]): string => `(round(${x} / ${scale}) + ${zero})`;
+const clippedCode = (operands: readonly string[], context: Context): string =>
+  clip(shiftedCode(operands), Number(context.attributes['min']), Number(context.attributes['max']), context);
+
 const floorQuotient = (context: Context, [x, y]: readonly Operand[]): string =>
   `floor(${context.float(x!)} / ${context.float(y!)})`;
 
@@ -166,6 +171,14 @@ const rules: Readonly<Record<string, Rule>> = {
     `select(${number(Number(attributes['alpha'] ?? 0), dtype)}, ${number(1, dtype)}, ${x} > ${number(0, dtype)})`,
   ClipByValue: ([x], context) =>
     clip(x!, Number(context.attributes['clipValueMin']), Number(context.attributes['clipValueMax']), context),
+  // Of x, a scale and a zero point: see kernels/quantize.ts.
+  QuantizedLevels: (operands, context) => `(${clippedCode(operands, context)} - ${operands[2]})`,
+  InsideRange: (operands, context) => {
+    const { attributes, number } = context;
+    const inside = `(${shiftedCode(operands)} == ${clippedCode(operands, context)})`;
+    const counts = attributes['positive'] ? `(${inside} & (${operands[0]} > ${number(0)}))` : inside;
+    return `select(${number(0)}, ${number(1)}, ${counts})`;
+  },
   IsNan: classified('>'),
   IsInf: classified('=='),
   IsFinite: classified('<'),
