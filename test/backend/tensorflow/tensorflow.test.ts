@@ -34,7 +34,9 @@ describe('tensorflow', function () {
 
   before(async function () {
     if (!installed()) {
-      console.log('    skipped: no @tensorflow/tfjs-node-gpu with its binding; npm run setup:tensorflow brings and builds it');
+      console.log(
+        '    skipped: no @tensorflow/tfjs-node-gpu with its binding; npm run setup:tensorflow brings and builds it',
+      );
       return this.skip();
     }
     const script = fileURLToPath(new URL('agreement.mts', import.meta.url));
