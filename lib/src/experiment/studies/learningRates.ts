@@ -61,7 +61,10 @@ function rateCells({ profile }: Lab): RateCell[] {
 
 function rateConfig(lab: Lab, { weights, threshold, bits, learningRate }: RateCell): FinetuneConfig {
   const { heldOut } = lab.profile.search;
-  const data = { ...lab.data, testImages: heldOut.images, firstTestImage: heldOut.first };
+  // A smaller test set, as the made one, has no images to spare: then its last ones serve both.
+  const testImages = Math.min(heldOut.images, lab.test.size);
+  const firstTestImage = Math.min(heldOut.first, lab.test.size - testImages);
+  const data = { ...lab.data, testImages, firstTestImage };
   const searched = { ...lab, data };
   const source = pretrainConfig(searched, { threshold, seed: searchSeed });
   const { schedule } = lab.profile.finetuning[weights];
