@@ -22,13 +22,12 @@ describe('experiment, profile smoke', () => {
       profile: 'smoke',
       runs: await mkdtemp(join(tmpdir(), 'oabn-smoke-')),
       data: '',
+      shipped: false,
       notice: () => {},
     };
     const labs = await openLabs(options);
     const jobs = mainJob(labs);
-    const counts = { computed: 0, store: 0, shipped: 0 };
-    for (const { lab, config } of jobs) counts[(await run(config, lab)).from]++;
-    assert.equal(counts.shipped, 0);
+    for (const { lab, config } of jobs) await run(config, lab);
     // Networks are made on the way by the first run that needs them, so only those asked for later are in the store.
     assert.equal((await labs.cifar.store.list()).length, jobs.length);
 
