@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
 import fc from 'fast-check';
 import { denormalize, pixelDataset, type BatchOptions } from '../../lib/src/data/index.js';
-import { limiter, prefetched } from '../../lib/src/data/prefetch.js';
+import { limiter } from '../../lib/src/base/index.js';
+import { prefetched } from '../../lib/src/data/prefetch.js';
 import { collect, smallDataset, userError } from './helpers.js';
 
 const data = smallDataset(23);

@@ -9,16 +9,16 @@ import { basename, dirname, join, resolve } from 'node:path';
 import {
   errorMessage,
   fileDigest,
+  limiter,
+  type Progress,
   projectFolder,
   readSafetensors,
   sha256,
   UserError,
   writeSafetensors,
-  type Progress,
 } from '../base/index.js';
 import { decodeImage, decodersAtOnce, type Placement } from './decode.js';
 import type { EncodedImages } from './parquet.js';
-import { limiter } from './prefetch.js';
 
 /** Decoded images of one size, with their labels and what else is known of them. */
 export interface DecodedImages {

@@ -2,12 +2,12 @@
  * Photographs of any size, decoded as they are needed: ImageNet does not fit in memory. Many images are decoded at the
  * same time outside the JavaScript thread; the number in work bounds the memory.
  */
+import { limiter } from '../base/index.js';
 import { normalizationTable, normalize, augmentationOf, resizedCropBox, type Pixels } from './augment.js';
 import { datasetOf, renderPixels, type View } from './batches.js';
 import type { Dataset, DatasetHead } from './dataset.js';
 import { centerPlacement, decodeImage, decodersAtOnce } from './decode.js';
 import type { EncodedImages } from './parquet.js';
-import { limiter } from './prefetch.js';
 
 /**
  * A `Dataset` of encoded images at `head.imageShape` (square). Training views take a random part (`resizedCrop`); the

@@ -1,7 +1,4 @@
-/**
- * Work ahead, in order, within bounds. While the engine computes a step outside JavaScript, the next batches are
- * made; `limiter` bounds how many images are decoded at the same time, and so the memory that they take.
- */
+/** Work ahead, in order, within bounds: while the engine computes a step outside JavaScript, the next batches are made. */
 import { setImmediate } from 'node:timers/promises';
 
 /**
@@ -27,22 +24,4 @@ export async function* prefetched<T>(
     if (!first) return;
     yield await first;
   }
-}
-
-/** Runs the tasks given to it in their order, at most `most` at a time. */
-export function limiter(most: number): <T>(task: () => Promise<T>) => Promise<T> {
-  let running = 0;
-  const waiting: (() => void)[] = [];
-  return async (task) => {
-    if (running >= most) await new Promise<void>((resolve) => waiting.push(resolve));
-    else running++;
-    try {
-      return await task();
-    } finally {
-      // A finished task hands its place to the next one directly, so nobody can slip in between.
-      const next = waiting.shift();
-      if (next) next();
-      else running--;
-    }
-  };
 }

@@ -107,12 +107,13 @@ function cacheKey({ arch, quantization }: MeasuredNetwork): string {
   return canonicalJson({ kind: 'logits', widths, depths, strides, classes, bits });
 }
 
+/** Of the activations that are quantized: a range of one that stays in FP32 is no input of the compiled function. */
 function rangeTensors(quantization: MeasuredNetwork['quantization']): EngineRanges {
   if (!quantization) return {};
+  const { activations, scheme } = quantization;
   return Object.fromEntries(
-    Object.entries(quantization.activations).map(([block, { min, max }]) => [
-      block,
-      { min: tf.scalar(min), max: tf.scalar(max) },
-    ]),
+    Object.entries(activations)
+      .filter(([block]) => activationBitsOf(scheme, block) !== undefined)
+      .map(([block, { min, max }]) => [block, { min: tf.scalar(min), max: tf.scalar(max) }]),
   );
 }

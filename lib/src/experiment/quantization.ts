@@ -36,13 +36,15 @@ export async function executePtq(
   context: RunContext,
 ): Promise<QuantizedResult> {
   const { source, scheme, method = 'minMax', iterations, calibrationImages } = config;
+  // What a method draws is drawn anew for each network, so that a spread over seeds has that in it too.
+  const seed = 'training' in source ? source.training.seed : 0;
   const network = await ptqMethods[method].quantize({
     arch: source.arch,
     merged,
     scheme,
     calibration: await takeCalibration(lab.train, calibrationImages, 0),
     imageShape: lab.train.imageShape,
-    seed: 0,
+    seed,
     ...(iterations !== undefined && { iterations }),
     progress: context.progress,
     signal: context.signal,

@@ -1,6 +1,6 @@
 /** Calibration: the range of the activation that enters each quantized block, over some images. */
 import { tf } from '../backend/index.js';
-import { check } from '../base/index.js';
+import { check, concatenate } from '../base/index.js';
 import {
   type Architecture,
   forwardMerged,
@@ -32,66 +32,95 @@ export function observeRanges(
   return [tf.stack(minima) as tf.Tensor1D, tf.stack(maxima) as tf.Tensor1D];
 }
 
-/** The ranges over all `batches` of images, each a Float32Array of [N,H,W,3] with `size` = N images. */
+/** Square images [N,H,W,3] as one array, with `size` = N. */
+interface Images {
+  readonly images: Float32Array;
+  readonly size: number;
+}
+
+/** The ranges over all `batches` of images. */
 export async function calibrate(
   arch: Architecture,
   merged: StateDict,
-  batches:
-    AsyncIterable<{ images: Float32Array; size: number }> | Iterable<{ images: Float32Array; size: number }>,
+  batches: AsyncIterable<Images> | Iterable<Images>,
 ): Promise<ActivationRanges> {
   const { params } = toVariables(merged);
   const blocks = quantizedBlocks(arch);
   const min = new Float32Array(blocks.length).fill(Infinity);
   const max = new Float32Array(blocks.length).fill(-Infinity);
-  for await (const { images, size } of batches) {
-    const side = Math.sqrt(images.length / size / 3);
-    const observed = tf.tidy(() => observeRanges(arch, params, tf.tensor4d(images, [size, side, side, 3])));
-    const [low, high] = await Promise.all(observed.map((tensor) => tensor.data()));
-    blocks.forEach((_, i) => {
-      min[i] = Math.min(min[i]!, low![i]!);
-      max[i] = Math.max(max[i]!, high![i]!);
-    });
-    tf.dispose(observed);
+  for await (const batch of batches) {
+    for (const images of inPasses(batch)) {
+      const observed = tf.tidy(() => observeRanges(arch, params, toTensor(images)));
+      const [low, high] = await Promise.all(observed.map((tensor) => tensor.data()));
+      blocks.forEach((_, i) => {
+        min[i] = Math.min(min[i]!, low![i]!);
+        max[i] = Math.max(max[i]!, high![i]!);
+      });
+      tf.dispose(observed);
+    }
   }
   tf.dispose(params as tf.TensorContainer);
   check(blocks.length === 0 || min[0]! < Infinity, 'Calibration needs at least one image, got none');
   return Object.fromEntries(blocks.map(({ name }, i) => [name, { min: min[i]!, max: max[i]! }]));
 }
 
-/** Values of an activation that its best step is found on, evenly spread over the batch. */
+/** Values of an activation that its best step is found on, evenly spread over the images. */
 const sampledValues = 1 << 17;
 
 /**
- * Ranges [0, S·(2^b−1)] of least squared error on one batch of images [size,H,W,3], for activations that have been through
- * ReLU. Blocks whose activation stays in FP32 have no range.
+ * Ranges [0, S·(2^b−1)] of least squared error on one batch of images, for activations that have been through ReLU.
+ * Blocks whose activation stays in FP32 have no range.
  */
 export async function calibrateMse(
   arch: Architecture,
   merged: StateDict,
-  { images, size }: { images: Float32Array; size: number },
+  batch: Images,
   scheme: QuantizationScheme,
 ): Promise<ActivationRanges> {
   const { params } = toVariables(merged);
-  const side = Math.sqrt(images.length / size / 3);
-  const samples = tf.tidy(() => {
-    const seen: tf.Tensor1D[] = [];
-    forwardMerged(arch, params, tf.tensor4d(images, [size, side, side, 3]), {
-      activation: (_, x) => {
-        const stride = Math.max(1, Math.floor(x.size / sampledValues));
-        seen.push(tf.stridedSlice(tf.reshape(x, [-1]), [0], [x.size], [stride]) as tf.Tensor1D);
-        return x;
-      },
+  const values: Float32Array[][] = quantizedBlocks(arch).map(() => []);
+  for (const images of inPasses(batch)) {
+    const samples = tf.tidy(() => {
+      const seen: tf.Tensor1D[] = [];
+      forwardMerged(arch, params, toTensor(images), {
+        activation: (_, x) => {
+          const all = (x.size / images.size) * batch.size;
+          const stride = Math.max(1, Math.floor(all / sampledValues));
+          seen.push(tf.stridedSlice(tf.reshape(x, [-1]), [0], [x.size], [stride]) as tf.Tensor1D);
+          return x;
+        },
+      });
+      return seen;
     });
-    return seen;
-  });
-  const values = (await Promise.all(samples.map((sample) => sample.data()))) as Float32Array[];
-  tf.dispose([samples, params] as unknown as tf.TensorContainer);
+    const sampled = (await Promise.all(samples.map((sample) => sample.data()))) as Float32Array[];
+    sampled.forEach((each, block) => values[block]!.push(each));
+    tf.dispose(samples);
+  }
+  tf.dispose(params as tf.TensorContainer);
   const ranges: Record<string, ActivationRange> = {};
   quantizedBlocks(arch).forEach(({ name }, i) => {
     const bits = activationBitsOf(scheme, name);
     if (bits === undefined) return;
     const quantMax = 2 ** bits - 1;
-    ranges[name] = { min: 0, max: quantMax * mseStep(values[i]!, { quantMin: 0, quantMax }) };
+    ranges[name] = { min: 0, max: quantMax * mseStep(concatenate(values[i]!), { quantMin: 0, quantMax }) };
   });
   return ranges;
+}
+
+/** Values of input images in one pass through the network: 64 images at 224×224, so that it fits into memory. */
+const valuesPerPass = 64 * 224 * 224 * 3;
+
+/** The images of a batch in as many passes as memory asks for. */
+function* inPasses({ images, size }: Images): Generator<Images> {
+  const pixels = images.length / size;
+  const count = Math.max(1, Math.floor(valuesPerPass / pixels));
+  for (let from = 0; from < size; from += count) {
+    const part = images.subarray(from * pixels, (from + count) * pixels);
+    yield { images: part, size: part.length / pixels };
+  }
+}
+
+function toTensor({ images, size }: Images): tf.Tensor4D {
+  const side = Math.sqrt(images.length / size / 3);
+  return tf.tensor4d(images, [size, side, side, 3]);
 }

@@ -1,4 +1,5 @@
 /** The paper's figures from our measurements: which numbers go where. */
+import { concatenate } from '../../base/index.js';
 import {
   estimate,
   formatThreshold,
@@ -139,14 +140,4 @@ function standardize(values: Float32Array): Float32Array {
   const mean = sum / values.length;
   const deviation = Math.sqrt(squares / values.length - mean * mean);
   return values.map((value) => (value - mean) / deviation);
-}
-
-function concatenate(parts: readonly Float32Array[]): Float32Array {
-  const all = new Float32Array(parts.reduce((length, part) => length + part.length, 0));
-  let offset = 0;
-  for (const part of parts) {
-    all.set(part, offset);
-    offset += part.length;
-  }
-  return all;
 }
