@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { mkdtemp, readdir } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { deadlineOf, exitUnfinished, untilDeadline } from '../../lib/src/cli/deadline.js';
+import { exitUnfinished, millisecondsOf, timeIsOver, untilDeadline } from '../../lib/src/cli/deadline.js';
 import {
   estimateRuns,
   finetuneConfig,
@@ -52,11 +52,7 @@ describe('cli/deadline', () => {
     const said: string[] = [];
     const code = process.exitCode;
     try {
-      const signal = deadlineOf('0.0005')!;
-      const work = async (): Promise<void> => {
-        await new Promise((resolve) => setTimeout(resolve, 100));
-        signal.throwIfAborted();
-      };
+      const work = (): Promise<void> => Promise.reject(timeIsOver());
       assert.equal(await untilDeadline(work, [], (line) => said.push(line)), undefined);
       assert.equal(process.exitCode, exitUnfinished);
     } finally {
@@ -71,8 +67,8 @@ describe('cli/deadline', () => {
   });
 
   it('refuses minutes that are none', () => {
-    assert.equal(deadlineOf(undefined), undefined);
-    assert.throws(() => deadlineOf('-1'), /--minutes must be a number above 0 .*, got -1/);
-    assert.throws(() => deadlineOf('soon'), /got soon/);
+    assert.deepEqual([undefined, '0.5'].map(millisecondsOf), [undefined, 30_000]);
+    assert.throws(() => millisecondsOf('-1'), /--minutes must be a number above 0 .*, got -1/);
+    assert.throws(() => millisecondsOf('soon'), /got soon/);
   });
 });

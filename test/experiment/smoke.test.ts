@@ -12,6 +12,7 @@ import {
   openLabs,
   ptqTable,
   run,
+  runAll,
   thresholdSweep,
 } from '../../lib/src/experiment/index.js';
 
@@ -27,7 +28,7 @@ describe('experiment, profile smoke', () => {
     };
     const labs = await openLabs(options);
     const jobs = mainJob(labs);
-    for (const { lab, config } of jobs) await run(config, lab);
+    await runAll(jobs);
     // Networks are made on the way by the first run that needs them, so only those asked for later are in the store.
     assert.equal((await labs.cifar.store.list()).length, jobs.length);
 

@@ -11,13 +11,16 @@ export const minutesOption = new Option(
   'stop between two steps after so many minutes, with exit code 75; asked again, it goes on',
 );
 
-/** A signal that fires after `minutes`; none for no minutes. @throws UserError when it is no number above 0 */
-export function deadlineOf(minutes: string | undefined): AbortSignal | undefined {
+/** Milliseconds in `minutes`; undefined for no minutes. @throws UserError when it is no number above 0 */
+export function millisecondsOf(minutes: string | undefined): number | undefined {
   if (minutes === undefined) return undefined;
   const value = Number(minutes);
   check(value > 0 && value < 35_000, `--minutes must be a number above 0 and below 35000, got ${minutes}`);
-  return AbortSignal.timeout(value * 60_000);
+  return value * 60_000;
 }
+
+/** What a deadline ends a run with, as `AbortSignal.timeout` does. */
+export const timeIsOver = (): DOMException => new DOMException('The time is over', 'TimeoutError');
 
 /** True for what is thrown when a deadline ends a run. */
 const isDeadline = (error: unknown): boolean => error instanceof Error && error.name === 'TimeoutError';

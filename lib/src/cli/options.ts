@@ -14,7 +14,7 @@ import {
   type TestBench,
 } from '../experiment/index.js';
 import { type Architecture, parseArchitecture } from '../model/index.js';
-import { deadlineOf } from './deadline.js';
+import { millisecondsOf, timeIsOver } from './deadline.js';
 
 export interface CommonOptions {
   readonly arch?: string;
@@ -108,10 +108,14 @@ function labOptions({ runs, profile, minutes, precision, eager = false }: Common
 
 /** Aborts at the first Ctrl-C or the deadline, so that a run ends between two steps; a second Ctrl-C ends it at once. */
 function interruption(minutes: string | undefined): AbortSignal {
+  // One controller: of signals that are put together by AbortSignal.any, Node 20 forgets a timeout that nobody else holds.
   const controller = new AbortController();
   process.once('SIGINT', () => controller.abort());
-  const deadline = deadlineOf(minutes);
-  return deadline ? AbortSignal.any([controller.signal, deadline]) : controller.signal;
+  const milliseconds = millisecondsOf(minutes);
+  if (milliseconds !== undefined) {
+    setTimeout(() => controller.abort(timeIsOver()), milliseconds).unref();
+  }
+  return controller.signal;
 }
 
 /** What `--data` means: a name of a dataset, or a folder. */

@@ -2,10 +2,18 @@
 import { existsSync, readdirSync } from 'node:fs';
 import { basename, join, resolve } from 'node:path';
 import type { Command } from 'commander';
-import { check, consoleProgress, copyFileAtomic, formatDuration, writeFileAtomic } from '../base/index.js';
+import {
+  check,
+  consoleProgress,
+  copyFileAtomic,
+  formatDuration,
+  limiter,
+  writeFileAtomic,
+} from '../base/index.js';
 import {
   type Claim,
   claimsBoard,
+  defaultWorkers,
   describeConfig,
   describeLab,
   type Labs,
@@ -13,11 +21,14 @@ import {
   lowBitSweep,
   mainJob,
   run,
+  runAll,
   shippedFolder,
   type ThresholdPoint,
+  threadsEach,
   thresholdSweep,
 } from '../experiment/index.js';
 import {
+  type NotebookRun,
   type ReportFigure,
   reportFigures,
   type ReportNotebook,
@@ -45,6 +56,7 @@ import {
   precisionOption,
   profileOption,
   runsOption,
+  wholeNumber,
 } from './options.js';
 import { print } from './output.js';
 
@@ -53,6 +65,7 @@ interface ReproduceOptions extends CommonOptions {
   readonly write?: boolean;
   readonly notebooks: boolean;
   readonly estimate?: boolean;
+  readonly jobs?: string;
 }
 
 export function addReproduce(program: Command): void {
@@ -67,6 +80,10 @@ export function addReproduce(program: Command): void {
     .option('--report <folder>', 'where the report and its figures go', 'report')
     .option('--write', 'write the outputs into the notebooks themselves, too')
     .option('--no-notebooks', 'only the runs and their tables')
+    .option(
+      '--jobs <n>',
+      'runs and notebooks at a time; default as many as cores, one on a GPU. OABN_THREADS sets the threads of each',
+    )
     .addOption(minutesOption)
     .option('--estimate', 'measure a few steps of each kind here, say how long the runs will take, and stop')
     .addOption(eagerOption)
@@ -88,13 +105,14 @@ Examples:
       const labs = await labsOf(options);
       process.stderr.write(`${describeLab(labs.cifar)}\n${describeLab(labs.imagenet)}\n`);
       if (options.estimate) return await printEstimate(mainJob(labs), options.json);
-      const runs = await untilDeadline(() => runAll(labs), mainJob(labs));
+      const workers = jobsOf(options, labs);
+      const runs = await untilDeadline(() => runEverything(labs, workers), mainJob(labs));
       if (!runs) return;
       const [sweep, cells] = [await thresholdSweep(labs.cifar), await lowBitSweep(labs.cifar)];
       const claims = await claimsBoard(labs);
       if (!options.json) process.stdout.write(resultText(sweep, cells, claims));
       const { notebooks, failures } = options.notebooks
-        ? await runNotebooks(labs, options)
+        ? await runNotebooks(labs, options, workers)
         : { notebooks: [], failures: [] };
       const folder = resolve(options.report);
       const report = join(folder, 'index.html');
@@ -115,22 +133,30 @@ Examples:
     });
 }
 
+/** How many runs at a time. @throws UserError when `--jobs` is no whole number above 0 */
+function jobsOf({ jobs }: ReproduceOptions, { cifar, imagenet }: Labs): number {
+  if (jobs === undefined) return defaultWorkers([cifar, imagenet]);
+  const count = wholeNumber('--jobs', jobs);
+  check(count > 0, `--jobs must be at least 1, got ${jobs}`);
+  return count;
+}
+
 /** Every run of both labs; says how many there are and how long it has taken. */
-async function runAll(labs: Labs): Promise<ReportRun[]> {
-  const jobs = mainJob(labs);
+async function runEverything(labs: Labs, workers: number): Promise<ReportRun[]> {
   const began = performance.now();
-  const runs: ReportRun[] = [];
-  let computed = 0;
-  for (const [i, { lab, config }] of jobs.entries()) {
-    const done = (await run(config, lab)) as ReportRun;
-    runs.push(done);
-    if (done.from !== 'computed') continue;
-    computed++;
-    const elapsed = formatDuration((performance.now() - began) / 1000);
-    process.stderr.write(`[${i + 1}/${jobs.length}] ${describeConfig(config)} · ${elapsed} so far\n`);
-  }
+  if (workers > 1) process.stderr.write(`${workers} runs at a time (--jobs 1: one, with all cores)\n`);
+  const runs = (await runAll(mainJob(labs), {
+    workers,
+    progress: consoleProgress(),
+    onComputed: (config, done, total) => {
+      const elapsed = formatDuration((performance.now() - began) / 1000);
+      const overBar = process.stderr.isTTY ? '\r\u001b[K' : '';
+      process.stderr.write(`${overBar}[${done}/${total}] ${describeConfig(config)} · ${elapsed} so far\n`);
+    },
+  })) as ReportRun[];
+  const computed = runs.filter(({ from }) => from === 'computed').length;
   process.stderr.write(
-    `${jobs.length} runs: ${computed} computed, ${jobs.length - computed} from the store\n`,
+    `${runs.length} runs: ${computed} computed, ${runs.length - computed} from the store\n`,
   );
   return runs;
 }
@@ -187,10 +213,14 @@ function resultText(
   ].join('\n');
 }
 
-/** Executes the project's notebooks. What fails in one does not keep the others from running. */
+/**
+ * Executes the project's notebooks, `workers` at a time, each with its share of the cores. What fails in one does not keep
+ * the others from running.
+ */
 async function runNotebooks(
   { cifar }: Labs,
   { write, data, runs }: ReproduceOptions,
+  workers: number,
 ): Promise<{ notebooks: ReportNotebook[]; failures: string[] }> {
   const folder = resolve('notebooks');
   check(
@@ -200,22 +230,28 @@ async function runNotebooks(
   const names = readdirSync(folder)
     .filter((name) => name.endsWith('.ipynb'))
     .sort();
-  const notebooks: ReportNotebook[] = [];
-  const failures: string[] = [];
-  for (const name of names) {
+  let interrupted = false;
+  const inTurn = limiter(workers);
+  const execute = async (name: string): Promise<(NotebookRun & { name: string }) | undefined> => {
+    if (interrupted) return undefined;
     const result = await runNotebook(join(folder, name), {
       write: write ?? false,
       env: {
         ...kernelEnvironment(cifar.profile.name),
         OABN_SHIPPED: '0',
+        OABN_THREADS: String(threadsEach(workers)),
         ...(runs !== undefined && { OABN_RUNS_DIR: resolve(runs) }),
         ...(data !== undefined && existsSync(data) && { OABN_DATA_DIR: resolve(data) }),
       },
       progress: consoleProgress(),
     });
-    notebooks.push({ name: basename(name, '.ipynb'), notebook: result.notebook });
-    if (!result.ok) failures.push(result.summary);
-    if (result.failure?.status === 'interrupted') break;
-  }
-  return { notebooks, failures };
+    interrupted ||= result.failure?.status === 'interrupted';
+    return { ...result, name };
+  };
+  const results = await Promise.all(names.map((name) => inTurn(() => execute(name))));
+  const executed = results.flatMap((result) => result ?? []);
+  return {
+    notebooks: executed.map(({ name, notebook }) => ({ name: basename(name, '.ipynb'), notebook })),
+    failures: executed.flatMap(({ ok, summary }) => (ok ? [] : summary)),
+  };
 }

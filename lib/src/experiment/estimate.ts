@@ -15,7 +15,7 @@ import { executePretrain } from './pretrain.js';
 import { executeFinetune, executePtq } from './quantization.js';
 import type { RunContext } from './store/index.js';
 import type { Job } from './studies/index.js';
-import { stepKey } from './training.js';
+import { compiledKey } from './training.js';
 
 /** Runs of one kind on one dataset. */
 export interface TimeEstimate {
@@ -128,21 +128,13 @@ async function estimateGroup(runs: readonly Job[]): Promise<TimeEstimate> {
   );
   const left = runs.length - done;
   // Runs that share a step compile it once.
-  const functions = new Set(runs.filter((_, i) => !states[i]!.done).map((run) => functionKey(run.config)))
+  const functions = new Set(runs.filter((_, i) => !states[i]!.done).map((run) => compiledKey(run.config)))
     .size;
   const beside = evaluation + (setUp * functions) / left;
   return {
     ...{ label, runs: runs.length, done, steps, secondsPerStep: perStep, secondsBeside: beside },
     secondsLeft: steps * perStep + left * beside,
   };
-}
-
-function functionKey(config: RunConfig): string {
-  if (config.kind === 'pretrain') return stepKey(config.arch, config.training);
-  return canonicalJson({
-    scheme: config.scheme,
-    cluster: config.kind === 'finetune' ? config.cluster : null,
-  });
 }
 
 function stepsOf(config: RunConfig, lab: Lab): number {

@@ -7,6 +7,7 @@ export * from './studies/index.js';
 export * from './lab.js';
 export * from './measure.js';
 export * from './measureOnnx.js';
+export * from './parallel/index.js';
 export * from './profiles.js';
 export * from './results.js';
 export * from './run.js';

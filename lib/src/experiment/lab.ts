@@ -71,7 +71,17 @@ export interface Lab {
   ): Promise<StoredRun<R>>;
   /** Steps and networks compiled so far. */
   readonly compiled: CompiledCache;
+  /** The tfjs backend, and what compiled functions run on. */
+  readonly backend: string;
+  readonly engine: CompileEngine;
+  /** How another process opens the same lab. */
+  readonly recipe: LabRecipe;
+  /** Ends what runs in it, between two steps. */
+  readonly signal?: AbortSignal;
 }
+
+/** How a lab was opened, without what belongs to one process. */
+export type LabRecipe = Omit<LabOptions, 'progress' | 'signal' | 'notice'>;
 
 /** Opens the data and the store. @throws UserError when the data is broken; says so when it falls back to made data. */
 export async function openLab(options: LabOptions = {}): Promise<Lab> {
@@ -125,7 +135,18 @@ export async function openLab(options: LabOptions = {}): Promise<Lab> {
       return answer as StoredRun<R>;
     },
     compiled: compiledCache({ eager, precision, warn: notice }),
+    backend: backend.name,
+    engine,
+    recipe: recipeOf(options, profile),
+    ...(signal && { signal }),
   };
+}
+
+function recipeOf(
+  { progress: _, signal: __, notice: ___, ...rest }: LabOptions,
+  profile: Profile,
+): LabRecipe {
+  return { ...rest, profile };
 }
 
 /** The two sides of the article's experiments. */
@@ -194,7 +215,7 @@ export function describeLab({ profile, train }: Pick<Lab, 'profile' | 'train'>):
   const seeds = `${profile.seeds.length} seed${profile.seeds.length === 1 ? '' : 's'}`;
   // The note's first words; the whole of it is in `lab.train.provenance.note`.
   const source = train.made ? `MADE DATA (${dataset})` : `${dataset}${note && ` (${note.split(':')[0]})`}`;
-  return `profile ${profile.name} · ${source} · ${images} training images × ${epochs} epochs · ${seeds}`;
+  return `profile ${profile.name} · ${source} · ${images} training images × ${epochs === 1 ? '1 epoch' : `${epochs} epochs`} · ${seeds}`;
 }
 
 /** The configuration of a pretraining run with OABN of threshold s (Infinity is plain BN), in the lab's profile. */

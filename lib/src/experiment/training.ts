@@ -1,5 +1,5 @@
 /** Runs the training loop inside a run of the store: batches from the lab's data, checkpoints and metrics into the run. */
-import { canonicalJson } from '../base/index.js';
+import { canonicalJson, check } from '../base/index.js';
 import type { Architecture, StateDict } from '../model/index.js';
 import {
   downloadState,
@@ -18,6 +18,13 @@ import type { RunContext } from './store/index.js';
 export function stepKey(arch: Architecture, training: TrainingConfig, more: object = {}): string {
   const { momentum, weightDecay, labelSmoothing } = training;
   return canonicalJson({ kind: 'step', arch, momentum, weightDecay, labelSmoothing, ...more });
+}
+
+/** The same for runs that compile the same function beside that of evaluation, and in most cases for no others. */
+export function compiledKey(config: RunConfig): string {
+  if (config.kind === 'pretrain') return stepKey(config.arch, config.training);
+  const cluster = config.kind === 'finetune' ? config.cluster : null;
+  return canonicalJson({ scheme: config.scheme, cluster });
 }
 
 type TrainedConfig = RunConfig & { readonly training: TrainingConfig };
@@ -39,6 +46,10 @@ export async function trainRun(
   const { training } = config;
   const { batchSize, schedule, augment, seed } = training;
   const images = Math.min(lab.train.size, training.images ?? lab.train.size);
+  check(
+    batchSize <= images,
+    () => `Training needs at least one whole batch: ${images} images are fewer than batchSize ${batchSize}`,
+  );
   const { resumed } = context;
   const epochs = [...((resumed?.metrics ?? []) as unknown as readonly EpochMetrics[])];
   const position: Position | undefined = resumed && JSON.parse(resumed.metadata.position!);
