@@ -1,12 +1,12 @@
 /** `oabn reproduce --estimate`: a table of how long the runs that are left will take on this machine. */
 import { formatDuration } from '../base/index.js';
-import { estimateRuns, type Job } from '../experiment/index.js';
+import { estimateAll, type Job } from '../experiment/index.js';
 import { tableText } from '../report/index.js';
 import { print } from './output.js';
 
 /** Measures a few steps of each kind of run in `plan` and prints the table, or its numbers as JSON. */
-export async function printEstimate(plan: readonly Job[], json = false): Promise<void> {
-  const estimates = await estimateRuns(plan);
+export async function printEstimate(plan: readonly Job[], workers: number, json = false): Promise<void> {
+  const estimates = await estimateAll(plan, workers);
   const secondsLeft = estimates.reduce((sum, each) => sum + each.secondsLeft, 0);
   const rows = estimates.map(
     ({ label, runs, done, steps, secondsPerStep, secondsBeside, secondsLeft: left }) => ({
@@ -20,7 +20,7 @@ export async function printEstimate(plan: readonly Job[], json = false): Promise
     }),
   );
   const text =
-    `${tableText(rows)}\n\n${formatDuration(secondsLeft)} in all, if this machine stays as fast as in the last ` +
+    `${tableText(rows)}\n\n${formatDuration(secondsLeft)} in all${workers > 1 ? `, ${workers} runs at a time` : ''}, if this machine stays as fast as in the last ` +
     'minute. Notebooks and pages come on top.';
   print({ estimates, secondsLeft }, text, json);
 }

@@ -104,8 +104,8 @@ Examples:
       const began = performance.now();
       const labs = await labsOf(options);
       process.stderr.write(`${describeLab(labs.cifar)}\n${describeLab(labs.imagenet)}\n`);
-      if (options.estimate) return await printEstimate(mainJob(labs), options.json);
       const workers = jobsOf(options, labs);
+      if (options.estimate) return await printEstimate(mainJob(labs), workers, options.json);
       const runs = await untilDeadline(() => runEverything(labs, workers), mainJob(labs));
       if (!runs) return;
       const [sweep, cells] = [await thresholdSweep(labs.cifar), await lowBitSweep(labs.cifar)];

@@ -1,2 +1,4 @@
 /** Many runs, several at a time, in processes of their own. */
-export { defaultWorkers, runAll, type RunAllOptions, threadsEach } from './runAll.js';
+export { threadsEach } from './crew.js';
+export { estimateAll } from './estimateAll.js';
+export { defaultWorkers, runAll, type RunAllOptions } from './runAll.js';

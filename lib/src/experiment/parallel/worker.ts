@@ -3,6 +3,7 @@
  * process that began it. Told to stop, or left alone, it ends between two steps with a checkpoint.
  */
 import { errorMessage, UserError } from '../../base/index.js';
+import { estimateRuns } from '../estimate.js';
 import { type Lab, openLab } from '../lab.js';
 import { run } from '../run.js';
 import type { Answer, Order } from './messages.js';
@@ -20,6 +21,10 @@ async function carryOut(order: Exclude<Order, { kind: 'stop' }>): Promise<void> 
   if (order.kind === 'run') {
     const { from } = await run(order.config, labs[order.lab]!);
     return answer({ kind: 'done', from });
+  }
+  if (order.kind === 'estimate') {
+    const jobs = order.jobs.map(({ lab, config }) => ({ lab: labs[lab]!, config }));
+    return answer({ kind: 'estimated', estimates: await estimateRuns(jobs) });
   }
   for (const recipe of order.labs) {
     labs.push(
