@@ -4,6 +4,7 @@
  */
 export type { BackendInfo, BackendName, Rejection } from './backendInfo.js';
 export { type BackendFinding, doctor, type DoctorReport, type OnnxRuntime } from './doctor.js';
+export { convolutionTerms, productTerms, relativeError, type Terms } from './exact.js';
 export { formatDoctor, formatSelfTest } from './formatDoctor.js';
 export { type MemoryUse, memoryUse } from './memoryUse.js';
 export { selfTest, type SelfTest } from './selfTest.js';

@@ -3,11 +3,12 @@
  * held against float64 at some places of the result and timed.
  */
 import { random } from '../base/index.js';
+import { convolutionTerms, productTerms, relativeError, type Terms } from './exact.js';
 import { tf } from './tf.js';
 
 export interface SelfTest {
   readonly name: string;
-  /** The largest |result − float64| / √Σ terms² of the places looked at: the terms are random, so their sum is of this size. */
+  /** The largest |result − float64| / √Σ terms² of the places looked at; see `relativeError`. */
   readonly error: number;
   readonly correct: boolean;
   readonly gflops: number;
@@ -23,7 +24,7 @@ interface Subject {
   readonly name: string;
   readonly gflop: number;
   readonly compute: () => tf.Tensor;
-  readonly terms: (element: number) => Iterable<number>;
+  readonly terms: Terms;
 }
 
 /**
@@ -43,20 +44,10 @@ export async function selfTest(matrixSide = 384): Promise<SelfTest[]> {
 
 async function examine({ name, gflop, compute, terms }: Subject): Promise<SelfTest> {
   const output = compute();
-  const values = await output.data();
+  const values = await output.data<'float32'>();
   output.dispose();
-  const { integer } = random(1, name);
-  let error = 0;
-  for (let i = 0; i < places; i++) {
-    const element = integer(values.length);
-    let [sum, squares] = [0, 0];
-    for (const term of terms(element)) {
-      sum += term;
-      squares += term * term;
-    }
-    // A result that is no number fails: NaN is not below the tolerance.
-    error = Math.max(error, Math.abs(values[element]! - sum) / Math.sqrt(squares || 1));
-  }
+  // A result that is no number fails: NaN is not below the tolerance.
+  const error = relativeError(values, terms, { name, places });
   return { name, error, correct: error < tolerance, gflops: gflop / (await secondsOf(compute)) };
 }
 
@@ -86,10 +77,7 @@ function normal(size: number, ...path: string[]): Float32Array {
 function matrixProduct(n: number): { subject: Subject; tensors: tf.Tensor[] } {
   const [a, b] = [normal(n * n, 'a'), normal(n * n, 'b')];
   const tensors = [tf.tensor2d(a, [n, n]), tf.tensor2d(b, [n, n])] as const;
-  function* terms(element: number): Iterable<number> {
-    const [row, column] = [Math.floor(element / n), element % n];
-    for (let k = 0; k < n; k++) yield a[row * n + k]! * b[k * n + column]!;
-  }
+  const terms = productTerms(a, b, n);
   const name = `matrix product ${n}×${n}×${n}`;
   const compute = (): tf.Tensor => tf.matMul(tensors[0], tensors[1]);
   return { subject: { name, gflop: (2 * n ** 3) / 1e9, compute, terms }, tensors: [...tensors] };
@@ -113,51 +101,7 @@ function convolution(): { subjects: Subject[]; tensors: tf.Tensor[] } {
   ] as const;
   const attributes = { strides: [1, 1], pad: 'same', dataFormat: 'NHWC' };
 
-  const at = (image: number, row: number, column: number): number | undefined =>
-    row >= 0 && row < side && column >= 0 && column < side
-      ? ((image * side + row) * side + column) * channels
-      : undefined;
-  const place = (element: number) => {
-    const [pixel, channel] = [Math.floor(element / channels), element % channels];
-    return {
-      image: Math.floor(pixel / side ** 2),
-      row: Math.floor(pixel / side) % side,
-      column: pixel % side,
-      channel,
-    };
-  };
-  const taps = Array.from({ length: 9 }, (_, tap) => ({
-    tap,
-    down: Math.floor(tap / 3) - 1,
-    right: (tap % 3) - 1,
-  }));
-
-  function* forward(element: number): Iterable<number> {
-    const { image, row, column, channel } = place(element);
-    for (const { tap, down, right } of taps) {
-      const pixel = at(image, row + down, column + right);
-      if (pixel === undefined) continue;
-      for (let c = 0; c < channels; c++) yield x[pixel + c]! * w[(tap * channels + c) * channels + channel]!;
-    }
-  }
-  function* toInput(element: number): Iterable<number> {
-    const { image, row, column, channel } = place(element);
-    for (const { tap, down, right } of taps) {
-      const pixel = at(image, row - down, column - right);
-      if (pixel === undefined) continue;
-      for (let k = 0; k < channels; k++) yield dy[pixel + k]! * w[(tap * channels + channel) * channels + k]!;
-    }
-  }
-  function* toFilter(element: number): Iterable<number> {
-    const { down, right } = taps[Math.floor(element / channels ** 2)]!;
-    const [c, k] = [Math.floor(element / channels) % channels, element % channels];
-    for (let pixel = 0; pixel < pixels; pixel++) {
-      const { image, row, column } = place(pixel * channels);
-      const source = at(image, row + down, column + right);
-      if (source !== undefined) yield x[source + c]! * dy[pixel * channels + k]!;
-    }
-  }
-
+  const { forward, toInput, toFilter } = convolutionTerms({ side, channels, x, w, dy });
   const run = (name: string, inputs: tf.NamedTensorMap, more: object): tf.Tensor =>
     tf.engine().runKernel(name, inputs, { ...attributes, ...more });
   const gflop = (2 * pixels * 9 * channels ** 2) / 1e9;

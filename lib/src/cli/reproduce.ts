@@ -178,7 +178,7 @@ async function writeFigures(figures: readonly ReportFigure[], folder: string): P
 const shippedFigures = /^(fig(?:1|2|4|5|7a|7b|8))-(?!.*-\d+$)/;
 
 /**
- * Puts the small results of both labs where they ship with the project, in place of what was there of the profile, and the
+ * Puts the small results of both labs where they ship with the project, in place of those of the same runs, and the
  * first figure of each notebook named above as `data/results/<fig>-<profile>.png`.
  */
 async function shipResults(labs: Labs, figures: ReadonlyMap<string, string>): Promise<void> {

@@ -1,5 +1,8 @@
-/** Where tests find a GPU: a real one where there is one, else Debian's emulated one. */
+/** Where tests find a GPU: a real one where there is one, else Debian's emulated one; and what runs on it. */
+import { execFile } from 'node:child_process';
 import { existsSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
 import { probeAdapter } from '../../../lib/src/backend/webgpu/adapter.js';
 
 /** Debian's chromium brings a Vulkan driver that computes on the CPU. */
@@ -20,4 +23,30 @@ export async function findAdapter(): Promise<{ environment: NodeJS.ProcessEnv } 
   }
   if ('adapter' in emulated) return { environment };
   return { missing: `no GPU (${real.missing}) and none emulated (${emulated.missing})` };
+}
+
+/**
+ * Runs a script in a process that finds an adapter. Returns the lines of JSON that it prints, the first with the `device`, and what
+ * it says on standard error; skips the tests of `context`, saying why, where there is no adapter.
+ */
+export async function runOnGpu<Line extends { readonly device?: string }>(
+  context: Mocha.Context,
+  script: URL,
+): Promise<{ lines: Line[]; stderr: string }> {
+  const found = await findAdapter();
+  if ('missing' in found) {
+    console.log(
+      `    skipped: ${found.missing}; install chromium and libvulkan1 to run these tests without a GPU`,
+    );
+    return context.skip();
+  }
+  const env = { ...process.env, ...found.environment };
+  const args = ['--import', 'tsx', fileURLToPath(script)];
+  const { stdout, stderr } = await promisify(execFile)(process.execPath, args, { env });
+  const lines = stdout
+    .split('\n')
+    .filter((line) => line.startsWith('{'))
+    .map((line) => JSON.parse(line) as Line);
+  console.log(`    on ${lines[0]?.device}`);
+  return { lines, stderr };
 }

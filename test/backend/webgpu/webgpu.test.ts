@@ -1,13 +1,8 @@
-import { execFile } from 'node:child_process';
-import { fileURLToPath } from 'node:url';
-import { promisify } from 'node:util';
 import assert from 'node:assert/strict';
 import { isSoftware } from '../../../lib/src/backend/webgpu/adapter.js';
 import { guardDevice } from '../../../lib/src/backend/webgpu/failure.js';
 import { cases } from '../cases.js';
-import { findAdapter } from './environment.js';
-
-const run = promisify(execFile);
+import { runOnGpu } from './environment.js';
 
 interface Line {
   readonly name?: string;
@@ -21,22 +16,9 @@ describe('webgpu', function () {
   let lines: Line[] = [];
 
   before(async function () {
-    const found = await findAdapter();
-    if ('missing' in found) {
-      console.log(
-        `    skipped: ${found.missing}; install chromium and libvulkan1 to run these tests without a GPU`,
-      );
-      return this.skip();
-    }
-    const script = fileURLToPath(new URL('agreement.mts', import.meta.url));
-    const env = { ...process.env, ...found.environment };
-    const { stdout, stderr } = await run(process.execPath, ['--import', 'tsx', script], { env });
-    assert.equal(stderr, '', 'Dawn’s warnings do not reach a user');
-    lines = stdout
-      .split('\n')
-      .filter((line) => line.startsWith('{'))
-      .map((line) => JSON.parse(line) as Line);
-    console.log(`    on ${lines[0]?.device}`);
+    const result = await runOnGpu<Line>(this, new URL('agreement.mts', import.meta.url));
+    lines = result.lines;
+    assert.equal(result.stderr, '', 'Dawn’s warnings do not reach a user');
   });
 
   for (const { name } of cases) {

@@ -1,6 +1,3 @@
-import { execFile } from 'node:child_process';
-import { fileURLToPath } from 'node:url';
-import { promisify } from 'node:util';
 import assert from 'node:assert/strict';
 import {
   convFilterGradient,
@@ -13,9 +10,7 @@ import {
 import { exactConvolution, relativeError, toHalf } from '../../../lib/src/compile/webgpu/conv/reference.js';
 import { chooseCut, fmaTiles, threadsOf } from '../../../lib/src/compile/webgpu/conv/tile.js';
 import type { GpuFeatures, GpuProgram } from '../../../lib/src/compile/webgpu/program.js';
-import { findAdapter } from '../../backend/webgpu/environment.js';
-
-const run = promisify(execFile);
+import { runOnGpu } from '../../backend/webgpu/environment.js';
 
 interface Line {
   readonly device?: string;
@@ -42,21 +37,7 @@ describe('GPU kernels of convolutions', function () {
   let lines: Line[] = [];
 
   before(async function () {
-    const found = await findAdapter();
-    if ('missing' in found) {
-      console.log(
-        `    skipped: ${found.missing}; install chromium and libvulkan1 to run these tests without a GPU`,
-      );
-      return this.skip();
-    }
-    const script = fileURLToPath(new URL('convolutions.ts', import.meta.url));
-    const env = { ...process.env, ...found.environment };
-    const { stdout } = await run(process.execPath, ['--import', 'tsx', script], { env });
-    lines = stdout
-      .split('\n')
-      .filter((line) => line.startsWith('{'))
-      .map((line) => JSON.parse(line) as Line);
-    console.log(`    on ${lines[0]?.device}`);
+    ({ lines } = await runOnGpu<Line>(this, new URL('convolutions.ts', import.meta.url)));
   });
 
   const expectProperty = (property: string): void => {

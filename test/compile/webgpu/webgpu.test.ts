@@ -1,9 +1,6 @@
 import assert from 'node:assert/strict';
-import { execFile } from 'node:child_process';
-import { fileURLToPath } from 'node:url';
-import { promisify } from 'node:util';
 import type { CompileEngine } from '../../../lib/src/compile/index.js';
-import { findAdapter } from '../../backend/webgpu/environment.js';
+import { runOnGpu } from '../../backend/webgpu/environment.js';
 import { kernelCases } from '../kernelCases.js';
 import { gpuCases, gpuSteps } from './cases.js';
 
@@ -34,21 +31,7 @@ describe('compile: on the GPU', function () {
   };
 
   before(async function () {
-    const found = await findAdapter();
-    if ('missing' in found) {
-      console.log(
-        `    skipped: ${found.missing}; install chromium and libvulkan1 to run these tests without a GPU`,
-      );
-      return this.skip();
-    }
-    const script = fileURLToPath(new URL('agreement.mts', import.meta.url));
-    const env = { ...process.env, ...found.environment };
-    const { stdout } = await promisify(execFile)(process.execPath, ['--import', 'tsx', script], { env });
-    lines = stdout
-      .split('\n')
-      .filter((line) => line.startsWith('{'))
-      .map((line) => JSON.parse(line) as Line);
-    console.log(`    on ${lines[0]?.device}`);
+    ({ lines } = await runOnGpu<Line>(this, new URL('agreement.mts', import.meta.url)));
   });
 
   it('is the engine of backend webgpu', () => assert.equal(lines[0]?.engine, 'webgpu'));

@@ -3,7 +3,13 @@
  * spends most of its time in with its two gradients; in float32, half precision and with matrix units, where there are.
  */
 import { random } from '../../base/index.js';
-import type { SelfTest } from '../../backend/index.js';
+import {
+  convolutionTerms,
+  productTerms,
+  relativeError,
+  type SelfTest,
+  type Terms,
+} from '../../backend/index.js';
 import {
   type ConvOptions,
   convFilterGradient,
@@ -28,7 +34,7 @@ interface Subject {
   readonly gflop: number;
   readonly output: string;
   readonly program: (features: GpuFeatures, options: ConvOptions) => GpuProgram;
-  readonly terms: (element: number) => Iterable<number>;
+  readonly terms: Terms;
 }
 
 interface Way {
@@ -91,18 +97,8 @@ async function examine(
 ): Promise<SelfTest> {
   const { seconds } = await timeProgram(device, program(way.features, way.options), buffers, { budgetMs });
   const values = await readFloats(device, buffers[output]!);
-  const { integer } = random(1, name);
-  let error = 0;
-  for (let i = 0; i < places; i++) {
-    const element = integer(values.length);
-    let [sum, squares] = [0, 0];
-    for (const term of terms(element)) {
-      sum += term;
-      squares += term * term;
-    }
-    // A result that is no number fails: NaN is not below the tolerance.
-    error = Math.max(error, Math.abs(values[element]! - sum) / Math.sqrt(squares || 1));
-  }
+  // A result that is no number fails: NaN is not below the tolerance.
+  const error = relativeError(values, terms, { name, places });
   return { name: `${name}, ${way.name}`, error, correct: error < tolerance, gflops: gflop / seconds };
 }
 
@@ -124,10 +120,7 @@ function product(n: number): Subjects {
   const subject: Subject = {
     ...{ name: `own matrix product ${n}×${n}×${n}`, gflop: (2 * n ** 3) / 1e9, output: 'c' },
     program: (features, options) => matMul({ m: n, n, k: n }, { a: 'a', b: 'b', c: 'c' }, features, options),
-    *terms(element) {
-      const [row, column] = [Math.floor(element / n), element % n];
-      for (let k = 0; k < n; k++) yield a[row * n + k]! * b[k * n + column]!;
-    },
+    terms: productTerms(a, b, n),
   };
   return { subjects: [subject], inputs: { a, b }, sizes: { c: n * n } };
 }
@@ -146,32 +139,7 @@ function convolution(images: number): Subjects {
     ...{ input: shape, output: shape, kernel: [3, 3, channels, channels] },
     ...{ strides: [1, 1], dilations: [1, 1], pads: [1, 1, 1, 1] },
   };
-  const taps = Array.from({ length: 9 }, (_, tap) => [tap, Math.floor(tap / 3) - 1, (tap % 3) - 1] as const);
-  /** The pixel that lies so far from `pixel` in its image. */
-  const moved = (pixel: number, down: number, right: number): number | undefined => {
-    const [row, column] = [(Math.floor(pixel / side) % side) + down, (pixel % side) + right];
-    const inside = row >= 0 && row < side && column >= 0 && column < side;
-    return inside ? pixel + down * side + right : undefined;
-  };
-  function* toPixel(element: number, back: boolean): Iterable<number> {
-    const [pixel, channel] = [Math.floor(element / channels), element % channels];
-    for (const [tap, down, right] of taps) {
-      const source = back ? moved(pixel, -down, -right) : moved(pixel, down, right);
-      if (source === undefined) continue;
-      for (let c = 0; c < channels; c++) {
-        const [from, to] = back ? [channel, c] : [c, channel];
-        yield (back ? dy : x)[source * channels + c]! * w[(tap * channels + from) * channels + to]!;
-      }
-    }
-  }
-  function* toFilter(element: number): Iterable<number> {
-    const [, down, right] = taps[Math.floor(element / channels ** 2)]!;
-    const [c, k] = [Math.floor(element / channels) % channels, element % channels];
-    for (let pixel = 0; pixel < pixels; pixel++) {
-      const source = moved(pixel, down, right);
-      if (source !== undefined) yield x[source * channels + c]! * dy[pixel * channels + k]!;
-    }
-  }
+  const { forward, toInput, toFilter } = convolutionTerms({ side, channels, x, w, dy });
   const gflop = (2 * pixels * 9 * channels ** 2) / 1e9;
   const size = `3×3, ${channels}→${channels}, ${images}×${side}×${side}`;
   const subjects: Subject[] = [
@@ -179,13 +147,13 @@ function convolution(images: number): Subjects {
       ...{ name: `own convolution ${size}`, gflop, output: 'y' },
       program: (features, options) =>
         convForward(geometry, { x: 'x', kernel: 'w', y: 'y' }, features, options),
-      terms: (element) => toPixel(element, false),
+      terms: forward,
     },
     {
       ...{ name: 'its input gradient', gflop, output: 'dx' },
       program: (features, options) =>
         convInputGradient(geometry, { dy: 'dy', kernel: 'w', dx: 'dx' }, features, options),
-      terms: (element) => toPixel(element, true),
+      terms: toInput,
     },
     {
       ...{ name: 'its filter gradient', gflop, output: 'dw' },

@@ -88,7 +88,11 @@ interface Process extends Worker {
 function begin(number: number, environment: Readonly<Record<string, string>>): Process {
   // Beside this file, compiled or not as this one is.
   const script = fileURLToPath(new URL(`worker${extname(import.meta.url)}`, import.meta.url));
-  const child = fork(script, { serialization: 'advanced', env: { ...process.env, ...environment } });
+  // It runs for this process's command, and says so in what it makes.
+  const child = fork(script, process.argv.slice(1), {
+    serialization: 'advanced',
+    env: { ...process.env, ...environment },
+  });
   const exited = once(child, 'exit');
   return {
     number,

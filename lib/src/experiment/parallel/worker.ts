@@ -45,6 +45,8 @@ function failure(error: unknown): Answer {
   return { kind: 'failed', message, mendable };
 }
 
+// What is left is the command that this process runs for.
+process.argv.splice(1, 1);
 process.on('message', (order: Order) => {
   if (order.kind === 'stop') return stopping.abort();
   work = work.then(() => carryOut(order)).catch((error: unknown) => answer(failure(error)));

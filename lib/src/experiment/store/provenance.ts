@@ -97,7 +97,11 @@ export function versions(): Record<string, string> {
   return found;
 }
 
-async function gitCommit(): Promise<string | undefined> {
+/** Of the code that this process loaded, so asked for once. */
+const gitCommit = (): Promise<string | undefined> => (loadedCommit ??= readCommit());
+let loadedCommit: Promise<string | undefined> | undefined;
+
+async function readCommit(): Promise<string | undefined> {
   const git = async (...args: string[]): Promise<string> =>
     (await promisify(execFile)('git', args, { timeout: 5000, windowsHide: true })).stdout.trim();
   try {

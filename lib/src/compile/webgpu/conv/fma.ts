@@ -24,7 +24,7 @@
  */
 import { declareBuffers, each, findBlock, finish, rowStart, vectorResult } from './frame.js';
 import type { KernelPlan, Product } from './product.js';
-import { stage, type Walks } from './staging.js';
+import { overSteps, stage, type Walks } from './staging.js';
 import { threadsOf, type Tile } from './tile.js';
 
 const component = ['x', 'y', 'z', 'w'] as const;
@@ -72,28 +72,10 @@ export function fmaKernel(plan: KernelPlan): string {
   const sums = each(rows, (r) =>
     each(vectorSums ? columns / 4 : columns, (c) => `  var s${r}_${c} = ${vectorSums ? 'vec4f()' : '0f'};`),
   );
-  const loop =
-    buffers === 2
-      ? `  {${fetch}
-${store('0')}
-  }
-  workgroupBarrier();
-  for (var step = 0; step < steps; step++) {
-    let now = step & 1;
-${advance}${fetch}
-${compute(a, b, tile, 'now', half)}
-${store('(1 - now)')}
-    workgroupBarrier();
-  }`
-      : `  for (var step = 0; step < steps; step++) {
-    {${fetch}
-${store('0')}
-${advance}
-    }
-    workgroupBarrier();
-${compute(a, b, tile, '0', half)}
-    workgroupBarrier();
-  }`;
+  const loop = overSteps(buffers, {
+    ...{ fetch, advance, store },
+    compute: (buffer) => compute(a, b, tile, buffer, half),
+  });
   return `${half ? 'enable f16;\n' : ''}${declareBuffers(plan)}
 ${tileMemory(a, tile.m, tile.k, buffers, half)}
 ${tileMemory(b, tile.n, tile.k, buffers, half)}

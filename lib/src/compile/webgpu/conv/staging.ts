@@ -121,3 +121,38 @@ export function stage(
         .join('\n'),
   };
 }
+
+/** What happens in a step; `buffer` is the expression of the buffer in workgroup memory that is written or read. */
+interface StepCode {
+  /** Reads the next tiles into registers. */
+  readonly fetch: string;
+  /** Moves on to the tiles after these. */
+  readonly advance: string;
+  readonly store: (buffer: string) => string;
+  readonly compute: (buffer: string) => string;
+}
+
+/** The loop over steps: with two buffers the next step is fetched before this one is computed, for one barrier a step. */
+export function overSteps(buffers: number, { fetch, advance, store, compute }: StepCode): string {
+  return buffers === 2
+    ? `  {${fetch}
+${store('0')}
+  }
+  workgroupBarrier();
+  for (var step = 0; step < steps; step++) {
+    let now = step & 1;
+${advance}${fetch}
+${compute('now')}
+${store('(1 - now)')}
+    workgroupBarrier();
+  }`
+    : `  for (var step = 0; step < steps; step++) {
+    {${fetch}
+${store('0')}
+${advance}
+    }
+    workgroupBarrier();
+${compute('0')}
+    workgroupBarrier();
+  }`;
+}

@@ -17,7 +17,7 @@
 import type { SubgroupMatrix } from '../program.js';
 import { declareBuffers, each, findBlock, finish, rowStart, vectorResult } from './frame.js';
 import type { KernelPlan, Product } from './product.js';
-import { stage, type Walks } from './staging.js';
+import { overSteps, stage, type Walks } from './staging.js';
 import { threadsOf, type Tile } from './tile.js';
 
 /** Bytes that a row in workgroup memory is longer than its numbers. */
@@ -88,28 +88,7 @@ export function matrixKernel(plan: KernelPlan, units: SubgroupMatrix): string {
       (j) => `  var s${i}_${j} = subgroup_matrix_result<${result}, ${units.n}, ${units.m}>();`,
     ),
   );
-  const loop =
-    buffers === 2
-      ? `  {${fetch}
-${store('0')}
-  }
-  workgroupBarrier();
-  for (var step = 0; step < steps; step++) {
-    let now = step & 1;
-${advance}${fetch}
-${compute('now')}
-${store('(1 - now)')}
-    workgroupBarrier();
-  }`
-      : `  for (var step = 0; step < steps; step++) {
-    {${fetch}
-${store('0')}
-${advance}
-    }
-    workgroupBarrier();
-${compute('0')}
-    workgroupBarrier();
-  }`;
+  const loop = overSteps(buffers, { fetch, advance, store, compute });
   const half = component === 'f16' || result === 'f16' ? 'enable f16;\n' : '';
   return `${half}enable subgroups;
 enable chromium_experimental_subgroup_matrix;
