@@ -36,10 +36,13 @@ export const dataOption = new Option(
   `a dataset (${datasetNames.join(', ')}) or the folder that holds one; default OABN_DATA_DIR`,
 );
 export const jsonOption = new Option('--json', 'print the result as JSON on standard output');
-export const eagerOption = new Option('--eager', 'run operation by operation in tfjs instead of compiling');
+export const eagerOption = new Option(
+  '--eager',
+  'run operation by operation in tfjs instead of compiling (as OABN_EAGER=1)',
+);
 export const precisionOption = new Option(
   '--precision <name>',
-  'of products and convolutions on a GPU; default float32. float16 is faster, and part of what a run says of its origin',
+  'of products and convolutions on a GPU; default OABN_PRECISION or float32. float16 is faster, and part of what a run says of its origin',
 )
   .choices(['float32', 'float16'] satisfies Precision[])
   .conflicts('eager');
@@ -71,10 +74,10 @@ export async function labOf(options: CommonOptions, { standIn = false } = {}): P
 }
 
 /** The test images that the options say; the made set never stands in. */
-export async function testBenchOf({ data, eager = false, precision }: CommonOptions): Promise<TestBench> {
+export async function testBenchOf({ data, eager, precision }: CommonOptions): Promise<TestBench> {
   const bench = await openTestBench({
     ...dataLocation(data),
-    eager,
+    ...(eager !== undefined && { eager }),
     ...(precision !== undefined && { precision }),
     progress: consoleProgress(),
   });
@@ -95,12 +98,12 @@ export async function labsOf(options: CommonOptions): Promise<Labs> {
   return await openLabs({ ...labOptions(options), shipped: false, ...(data !== undefined && { data }) });
 }
 
-function labOptions({ runs, profile, minutes, precision, eager = false }: CommonOptions): LabOptions {
+function labOptions({ runs, profile, minutes, precision, eager }: CommonOptions): LabOptions {
   return {
     ...(runs !== undefined && { runs }),
     ...(profile !== undefined && { profile }),
     ...(precision !== undefined && { precision }),
-    eager,
+    ...(eager !== undefined && { eager }),
     progress: consoleProgress(),
     signal: interruption(minutes),
   };

@@ -11,6 +11,7 @@
  */
 import { tf } from '../backend/index.js';
 import { UserError } from '../base/index.js';
+import { eagerByDefault, precisionByDefault } from './defaults.js';
 import { type Graph, printGraph } from './ir.js';
 import { createOnnxStep } from './onnx/step.js';
 import { loadRuntime } from './onnx/runtime.js';
@@ -38,13 +39,13 @@ export type CompileEngine =
 export type Precision = 'float32' | 'float16';
 
 export interface CompileOptions {
-  /** Run the function as it is. */
+  /** Run the function as it is; default: if `OABN_EAGER` is 1. */
   readonly eager?: boolean;
   /** Of the CPU; default: all cores. */
   readonly threads?: number;
   /**
    * `float16`: products and convolutions round what they multiply to half precision, and add in single precision; all
-   * tensors stay float32. On a GPU that can; others say so and use float32. Default float32.
+   * tensors stay float32. On a GPU that can; others say so and use float32. Default `OABN_PRECISION`, or float32.
    */
   readonly precision?: Precision;
   /** Told, once per reason, when a step is not compiled, or not with the precision asked for; default `console.warn`. */
@@ -101,7 +102,7 @@ export interface EngineStep {
  * The engine for the active backend: native for `wasm`, `cpu` and `webgpu`, eager where it cannot load and elsewhere.
  * Only a GPU has another precision than float32.
  */
-export async function compileEngine(asked: Precision = 'float32'): Promise<CompileEngine> {
+export async function compileEngine(asked: Precision = precisionByDefault()): Promise<CompileEngine> {
   const backend = tf.getBackend();
   if (backend === 'webgpu') {
     const info = await gpuDeviceInfo(asked);
@@ -130,12 +131,13 @@ export async function compile<Args extends readonly unknown[], Result>(
   options: CompileOptions = {},
 ): Promise<Compiled<Args, Result>> {
   const start = performance.now();
-  const engine: CompileEngine = options.eager
+  const { eager = eagerByDefault(), precision = precisionByDefault() } = options;
+  const engine: CompileEngine = eager
     ? { kind: 'eager', reason: 'as asked' }
-    : await compileEngine(options.precision);
-  warnOfPrecision(engine, options);
+    : await compileEngine(precision);
+  warnOfPrecision(engine, precision, options.warn);
   if (engine.kind === 'eager') {
-    const expected = options.eager || tf.getBackend() === 'tensorflow';
+    const expected = eager || tf.getBackend() === 'tensorflow';
     if (!expected)
       warnOnce(`Steps run eagerly, which is several times slower: ${engine.reason}`, options.warn);
     return eagerStep(step, engine);
@@ -183,7 +185,7 @@ export async function compile<Args extends readonly unknown[], Result>(
 }
 
 /** Says where the precision that was asked for cannot be had. */
-function warnOfPrecision(engine: CompileEngine, { precision = 'float32', warn }: CompileOptions): void {
+function warnOfPrecision(engine: CompileEngine, precision: Precision, warn: CompileOptions['warn']): void {
   if (precision === 'float32' || (engine.kind === 'webgpu' && engine.precision === precision)) return;
   const reason =
     engine.kind === 'webgpu'

@@ -5,7 +5,13 @@
 import { join } from 'node:path';
 import { useBackend } from '../backend/index.js';
 import { fileDigest, type Progress, projectFolder, silent } from '../base/index.js';
-import { compileEngine, type CompileEngine, type Precision } from '../compile/index.js';
+import {
+  compileEngine,
+  type CompileEngine,
+  eagerByDefault,
+  type Precision,
+  precisionByDefault,
+} from '../compile/index.js';
 import { type Dataset, type DatasetName, openDatasets } from '../data/index.js';
 import { type Architecture, loadNetwork, type Oabn } from '../model/index.js';
 import { compiledCache, type CompiledCache } from './compiledCache.js';
@@ -38,10 +44,10 @@ export interface LabOptions {
   readonly shipped?: boolean;
   /** Where progress goes; default nowhere. */
   readonly progress?: Progress;
-  /** Run step by step in tfjs instead of compiling; default false. */
+  /** Run operation by operation in tfjs instead of compiling; default: if `OABN_EAGER` is 1. */
   readonly eager?: boolean;
   /**
-   * How exact products and convolutions are, on a GPU that has a choice; default float32.
+   * How exact products and convolutions are, on a GPU that has a choice; default `OABN_PRECISION`, or float32.
    *
    * It is part of a run's provenance and not of its configuration, as the backend is. A configuration says what is to be
    * learned, not on what: its hash is the same on every machine, so that a run that was made on another one answers.
@@ -85,7 +91,8 @@ export type LabRecipe = Omit<LabOptions, 'progress' | 'signal' | 'notice'>;
 
 /** Opens the data and the store. @throws UserError when the data is broken; says so when it falls back to made data. */
 export async function openLab(options: LabOptions = {}): Promise<Lab> {
-  const { progress = silent, eager = false, precision = 'float32', signal } = options;
+  const { progress = silent, signal } = options;
+  const { eager = eagerByDefault(), precision = precisionByDefault() } = options;
   const profile = resolveProfile(options.profile);
   const { notice = (message: string) => process.stderr.write(`${message}\n`) } = options;
   const backend = await useBackend(undefined, notice);

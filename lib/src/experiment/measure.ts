@@ -1,7 +1,8 @@
 /** The accuracy of a merged network, quantized or not, on a lab's test images. */
 import { tf, useBackend } from '../backend/index.js';
 import { canonicalJson, silent } from '../base/index.js';
-import { type DatasetName, openDataset } from '../data/index.js';
+import { eagerByDefault, precisionByDefault } from '../compile/index.js';
+import { type Batch, type Dataset, type DatasetName, openDataset } from '../data/index.js';
 import {
   type Architecture,
   quantizedBlocks,
@@ -35,7 +36,7 @@ export async function openTestBench(
     'profile' | 'dataset' | 'data' | 'progress' | 'eager' | 'precision' | 'notice'
   > = {},
 ): Promise<OpenedTestBench> {
-  const { progress = silent, eager = false, precision = 'float32', data } = options;
+  const { progress = silent, eager = eagerByDefault(), precision = precisionByDefault(), data } = options;
   const asked = options.dataset ?? resolveProfile(options.profile).data.name;
   const { notice = (message: string) => process.stderr.write(`${message}\n`) } = options;
   await useBackend(undefined, notice);
@@ -74,7 +75,9 @@ export async function measureAccuracy(
   const logitsOf = await lab.compiled.get(cacheKey(network), () => logitsFunction(network), [example]);
   tf.dispose(example.images);
   try {
-    const batches = lab.test.batches({ batchSize, limit: testImages ?? lab.test.size, skip: firstTestImage });
+    const batches = await testBatches(lab.test, {
+      ...{ batchSize, limit: testImages ?? lab.test.size, skip: firstTestImage },
+    });
     return await evaluate(
       (x) => logitsOf({ params, ranges, images: x }),
       batches,
@@ -84,6 +87,28 @@ export async function measureAccuracy(
   } finally {
     tf.dispose([params, ranges] as unknown as tf.TensorContainer);
   }
+}
+
+/** Bytes of test images that are kept: all of CIFAR-10's. */
+const keptBytes = 128 * 2 ** 20;
+const kept = new WeakMap<Dataset, Map<string, readonly Batch[]>>();
+
+/** The test images in batches. Every run asks for the same ones: where they are few, they are made once and kept. */
+async function testBatches(
+  test: Dataset,
+  options: { readonly batchSize: number; readonly limit: number; readonly skip: number },
+): Promise<AsyncIterable<Batch> | Iterable<Batch>> {
+  const bytes = 4 * options.limit * test.imageShape.reduce((product, size) => product * size, 1);
+  if (bytes > keptBytes) return test.batches(options);
+  const ofTest = kept.get(test) ?? new Map<string, readonly Batch[]>();
+  kept.set(test, ofTest);
+  const key = canonicalJson(options);
+  const found = ofTest.get(key);
+  if (found) return found;
+  const batches: Batch[] = [];
+  for await (const batch of test.batches(options)) batches.push(batch);
+  ofTest.set(key, batches);
+  return batches;
 }
 
 interface LogitsInput {

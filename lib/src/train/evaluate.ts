@@ -14,7 +14,7 @@ export interface Accuracy {
  */
 export async function evaluate(
   logitsOf: (images: tf.Tensor4D) => tf.Tensor2D | Promise<tf.Tensor2D>,
-  batches: AsyncIterable<LabelledBatch>,
+  batches: AsyncIterable<LabelledBatch> | Iterable<LabelledBatch>,
   batchSize: number,
   imageShape: ImageShape,
 ): Promise<Accuracy> {
