@@ -8,6 +8,7 @@ import {
   copyFileAtomic,
   formatDuration,
   limiter,
+  silent,
   writeFileAtomic,
 } from '../base/index.js';
 import {
@@ -150,8 +151,7 @@ async function runEverything(labs: Labs, workers: number): Promise<ReportRun[]> 
     progress: consoleProgress(),
     onComputed: (config, done, total) => {
       const elapsed = formatDuration((performance.now() - began) / 1000);
-      const overBar = process.stderr.isTTY ? '\r\u001b[K' : '';
-      process.stderr.write(`${overBar}[${done}/${total}] ${describeConfig(config)} · ${elapsed} so far\n`);
+      sayBesideBar(`[${done}/${total}] ${describeConfig(config)} · ${elapsed} so far`);
     },
   })) as ReportRun[];
   const computed = runs.filter(({ from }) => from === 'computed').length;
@@ -159,6 +159,11 @@ async function runEverything(labs: Labs, workers: number): Promise<ReportRun[]> 
     `${runs.length} runs: ${computed} computed, ${runs.length - computed} from the store\n`,
   );
   return runs;
+}
+
+/** A line on standard error in the place of a bar, which is drawn again below it. */
+function sayBesideBar(line: string): void {
+  process.stderr.write(`${process.stderr.isTTY ? '\r\u001b[K' : ''}${line}\n`);
 }
 
 /** Writes each figure as SVG and, on a machine with fonts, as PNG. Returns the paths of the PNGs by their names. */
@@ -213,6 +218,9 @@ function resultText(
   ].join('\n');
 }
 
+/** In the project's folder. */
+const notebooksFolder = 'notebooks';
+
 /**
  * Executes the project's notebooks, `workers` at a time, each with its share of the cores. What fails in one does not keep
  * the others from running.
@@ -222,19 +230,20 @@ async function runNotebooks(
   { write, data, runs }: ReproduceOptions,
   workers: number,
 ): Promise<{ notebooks: ReportNotebook[]; failures: string[] }> {
-  const folder = resolve('notebooks');
   check(
-    existsSync(folder),
-    `There is no folder ${folder}; run reproduce in the project's folder, or with --no-notebooks`,
+    existsSync(notebooksFolder),
+    () =>
+      `There is no folder ${resolve(notebooksFolder)}; run reproduce in the project's folder, or with --no-notebooks`,
   );
-  const names = readdirSync(folder)
+  const names = readdirSync(notebooksFolder)
     .filter((name) => name.endsWith('.ipynb'))
     .sort();
-  let interrupted = false;
+  let [interrupted, done] = [false, 0];
   const inTurn = limiter(workers);
+  const progress = consoleProgress();
   const execute = async (name: string): Promise<(NotebookRun & { name: string }) | undefined> => {
     if (interrupted) return undefined;
-    const result = await runNotebook(join(folder, name), {
+    const result = await runNotebook(join(notebooksFolder, name), {
       write: write ?? false,
       env: {
         ...kernelEnvironment(cifar.profile.name),
@@ -243,8 +252,13 @@ async function runNotebooks(
         ...(runs !== undefined && { OABN_RUNS_DIR: resolve(runs) }),
         ...(data !== undefined && existsSync(data) && { OABN_DATA_DIR: resolve(data) }),
       },
-      progress: consoleProgress(),
+      // Bars of several notebooks would write over each other: then one counts them.
+      progress: workers > 1 ? silent : progress,
     });
+    if (workers > 1) {
+      sayBesideBar(result.summary);
+      progress({ task: 'notebooks', done: ++done, total: names.length });
+    }
     interrupted ||= result.failure?.status === 'interrupted';
     return { ...result, name };
   };

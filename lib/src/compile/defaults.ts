@@ -1,4 +1,4 @@
-/** How steps run where nobody says: OABN_EAGER and OABN_PRECISION, so that a notebook need not be changed for a machine. */
+/** How steps run where nobody says: OABN_EAGER, OABN_PRECISION, OABN_THREADS, so that a notebook fits any machine as it is. */
 import { check } from '../base/index.js';
 import type { Precision } from './compile.js';
 
@@ -13,4 +13,16 @@ export function precisionByDefault(): Precision {
   const found = precisions.find((precision) => precision === asked);
   check(found, () => `OABN_PRECISION must be ${precisions.join(' or ')}, got «${asked}»`);
   return found;
+}
+
+/** Threads of a step on the CPU: `OABN_THREADS`, if it is set. @throws UserError when it is no number of threads */
+export function threadsAsked(): number | undefined {
+  const asked = process.env.OABN_THREADS;
+  if (!asked) return undefined;
+  const threads = Number(asked);
+  check(
+    Number.isInteger(threads) && threads > 0,
+    () => `OABN_THREADS must be a whole number of threads ≥ 1, got «${asked}»`,
+  );
+  return threads;
 }

@@ -8,7 +8,7 @@ export {
   type CompileStats,
   type Precision,
 } from './compile.js';
-export { eagerByDefault, precisionByDefault } from './defaults.js';
+export { eagerByDefault, precisionByDefault, threadsAsked } from './defaults.js';
 export { nativeMemory, releaseFreeBuffers } from './nativeBackend.js';
 export { openOnnxModel, type OnnxModel } from './onnx/modelFile.js';
 export {

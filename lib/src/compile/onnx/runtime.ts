@@ -4,7 +4,8 @@
  */
 import { availableParallelism } from 'node:os';
 import type { InferenceSession, Tensor } from 'onnxruntime-node';
-import { check, errorMessage } from '../../base/index.js';
+import { errorMessage } from '../../base/index.js';
+import { threadsAsked } from '../defaults.js';
 import type { ConstantData } from '../ir.js';
 import { nchwc, opsets } from './builder.js';
 import { encodeModel, type ElementType, type OnnxGraph, type OnnxValueInfo } from './proto.js';
@@ -55,18 +56,6 @@ async function blockSize(runtime: Runtime): Promise<number | undefined> {
   return [8, 16].find((size) => y[size] === 1);
 }
 
-/** `OABN_THREADS`, or as many as cores. @throws UserError when the variable is no number of threads */
-function defaultThreads(): number {
-  const asked = process.env.OABN_THREADS;
-  if (!asked) return availableParallelism();
-  const threads = Number(asked);
-  check(
-    Number.isInteger(threads) && threads > 0,
-    () => `OABN_THREADS must be a whole number of threads ≥ 1, got «${asked}»`,
-  );
-  return threads;
-}
-
 export interface Session {
   /** Writes the results for `inputs` into `outputs`; both in the order of the graph. */
   readonly run: (inputs: readonly ConstantData[], outputs: readonly ConstantData[]) => Promise<void>;
@@ -78,7 +67,7 @@ export interface Session {
 export async function createSession(
   runtime: Runtime,
   graph: OnnxGraph,
-  threads = defaultThreads(),
+  threads = threadsAsked() ?? availableParallelism(),
   options: InferenceSession.SessionOptions = {},
 ): Promise<Session> {
   const session = await runtime.InferenceSession.create(encodeModel(graph, opsets), {

@@ -5,6 +5,7 @@ import { availableParallelism } from 'node:os';
 import { extname } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { UserError } from '../../base/index.js';
+import { threadsAsked } from '../../compile/index.js';
 import type { Lab } from '../lab.js';
 import type { Answer, Order } from './messages.js';
 
@@ -20,8 +21,7 @@ export const toStandardError = (message: string): void => void process.stderr.wr
 
 /** Threads of each of `workers` processes: `OABN_THREADS`, or its share of the cores. */
 export function threadsEach(workers: number): number {
-  const asked = process.env.OABN_THREADS;
-  return asked ? Number(asked) : Math.max(1, Math.floor(availableParallelism() / workers));
+  return threadsAsked() ?? Math.max(1, Math.floor(availableParallelism() / workers));
 }
 
 /**

@@ -4,6 +4,7 @@
  */
 import { availableParallelism, totalmem } from 'node:os';
 import { check, configHash, type Progress, type ProgressEvent, silent } from '../../base/index.js';
+import { threadsAsked } from '../../compile/index.js';
 import { normalizeConfig, type RunConfig } from '../config.js';
 import type { Lab } from '../lab.js';
 import { type ResultOf, run } from '../run.js';
@@ -24,11 +25,15 @@ export interface RunAllOptions {
 /** Memory that a process with both datasets and a small network's step is given. */
 const bytesOfWorker = 2 * 2 ** 30;
 
-/** As many as cores where steps run on them, and as memory holds; one where a GPU or a library with threads of its own works. */
+/**
+ * As many as cores (or `OABN_THREADS` of them each) where steps run on them, and as memory holds; one where a GPU or a library with
+ * threads of its own works.
+ */
 export function defaultWorkers(labs: readonly Lab[]): number {
   const onCores = labs.every(({ engine, backend }) => engine.kind === 'onnxruntime' || backend === 'wasm');
   if (!onCores) return 1;
-  return Math.max(1, Math.min(availableParallelism(), Math.floor(totalmem() / bytesOfWorker)));
+  const [byCores, byMemory] = [availableParallelism() / (threadsAsked() ?? 1), totalmem() / bytesOfWorker];
+  return Math.max(1, Math.floor(Math.min(byCores, byMemory)));
 }
 
 /**
