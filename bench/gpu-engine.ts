@@ -7,7 +7,7 @@ import { createInterface } from 'node:readline';
 import { tf, useBackend } from '../lib/src/backend/index.js';
 import { errorMessage } from '../lib/src/base/index.js';
 import { compile, type CompileOptions } from '../lib/src/compile/index.js';
-import { disposeState, eagerly, type RunStep } from '../lib/src/train/index.js';
+import { disposeState, eagerly, halfPrecisionLossScale, type RunStep } from '../lib/src/train/index.js';
 import { stepAndState, type StepKind, stepInput } from './networks.js';
 
 interface StepRequest {
@@ -26,7 +26,8 @@ export type EngineName = 'compiled' | 'compiled-f16' | 'stock' | 'tensorflow';
 type Once = (read: boolean) => Promise<number | undefined>;
 
 async function makeStep(engine: EngineName, request: StepRequest): Promise<Once> {
-  const { step, state: begin } = stepAndState(request);
+  const lossScale = engine === 'compiled-f16' ? halfPrecisionLossScale(request.batch) : 1;
+  const { step, state: begin } = stepAndState(request, lossScale);
   const input = stepInput(request.batch, request.image);
   const run: RunStep = compiles(engine) ? await compileForGpu(engine, step, [begin, input]) : eagerly(step);
   let state = begin;

@@ -14,14 +14,15 @@ import {
 
 export type StepKind = 'pretrain' | 'qat';
 
-const options = { momentum: 0.9, weightDecay: 1e-4, labelSmoothing: 0.1 };
+const training = { momentum: 0.9, weightDecay: 1e-4, labelSmoothing: 0.1 };
 const scheme = { bits: 4, weights: 'kmeans' } as const;
 
 /** The step and the state before it; the same numbers for the same arguments. */
-export function stepAndState({ kind, width }: { readonly kind: StepKind; readonly width: number }): {
-  step: TrainStep;
-  state: TrainState;
-} {
+export function stepAndState(
+  { kind, width }: { readonly kind: StepKind; readonly width: number },
+  lossScale = 1,
+): { step: TrainStep; state: TrainState } {
+  const options = { ...training, lossScale };
   const arch = repvgg('A0', { width, oabn: { threshold: 2 } });
   const stateDict = initialize(arch, 1);
   if (kind === 'pretrain') {

@@ -28,7 +28,7 @@ export interface DataConfig {
 }
 
 /** What pretraining and fine-tuning share. */
-export interface TrainingConfig extends StepOptions {
+export interface TrainingConfig extends Omit<StepOptions, 'lossScale'> {
   /** Training images: the first of a fixed class-balanced order; `null` is all. */
   readonly images: number | null;
   readonly batchSize: number;

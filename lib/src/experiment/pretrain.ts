@@ -8,7 +8,7 @@ import { measureAccuracy } from './measure.js';
 import type { Lab } from './lab.js';
 import type { PretrainResult } from './results.js';
 import type { RunContext } from './store/index.js';
-import { stepKey, trainRun } from './training.js';
+import { precisionOptions, stepKey, trainRun } from './training.js';
 
 export const networkFile = 'network.safetensors';
 
@@ -22,7 +22,7 @@ export async function executePretrain(
     const { params, buffers } = toVariables(initialize(arch, training.seed));
     return initialState(params, buffers);
   };
-  const step = pretrainStep(arch, training);
+  const step = pretrainStep(arch, { ...training, ...precisionOptions(lab, training.batchSize) });
   const steps = { at: () => step, keyAt: () => stepKey(arch, training) };
   const { state, epochs } = await trainRun(config, lab, context, fresh, steps);
   const stateDict = await toStateDict(state.params, state.buffers);

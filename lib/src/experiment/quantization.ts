@@ -27,7 +27,7 @@ import { measureAccuracy } from './measure.js';
 import { networkFile } from './pretrain.js';
 import type { QuantizedResult } from './results.js';
 import type { RunContext } from './store/index.js';
-import { stepKey, trainRun } from './training.js';
+import { precisionOptions, stepKey, trainRun } from './training.js';
 
 export async function executePtq(
   config: PtqConfig,
@@ -69,7 +69,11 @@ export async function executeFinetune(
   const begin = throughBranches ? source.stateDict : merged;
   const ranges = await rangesOf(config, merged, lab);
   const fresh = () => finetuneState(begin, ranges, scheme, arch, config);
-  const stepAt = finetuneSteps(arch, scheme, { ...training, ...quantizersOf(config) });
+  const stepAt = finetuneSteps(arch, scheme, {
+    ...training,
+    ...precisionOptions(lab, training.batchSize),
+    ...quantizersOf(config),
+  });
   const { updateEvery } = { ...clusterDefaults, ...cluster };
   const steps = {
     at: stepAt,

@@ -4,6 +4,7 @@ import type { Architecture, StateDict } from '../model/index.js';
 import {
   downloadState,
   type EpochMetrics,
+  halfPrecisionLossScale,
   type Position,
   train,
   type TrainState,
@@ -25,6 +26,12 @@ export function compiledKey(config: RunConfig): string {
   if (config.kind === 'pretrain') return stepKey(config.arch, config.training);
   const cluster = config.kind === 'finetune' ? config.cluster : null;
   return canonicalJson({ scheme: config.scheme, cluster });
+}
+
+/** What the precision that the lab's steps compute in adds to the options of one: no part of what a run is named by. */
+export function precisionOptions({ engine }: Lab, batchSize: number): { readonly lossScale?: number } {
+  const half = engine.kind === 'webgpu' && engine.precision === 'float16';
+  return half ? { lossScale: halfPrecisionLossScale(batchSize) } : {};
 }
 
 type TrainedConfig = RunConfig & { readonly training: TrainingConfig };

@@ -16,7 +16,7 @@ import { disposeState, initialState, pretrainStep, type StepInput, type TrainSta
 import type { CostPoint } from './claims/index.js';
 import type { Lab } from './lab.js';
 import { withThreshold } from './profiles.js';
-import { stepKey } from './training.js';
+import { precisionOptions, stepKey } from './training.js';
 
 export interface TrainingCostRow {
   /** «RepVGG», «RepVGG + OABN», «QARepVGG» */
@@ -123,8 +123,9 @@ async function stepper(lab: Lab, arch: Architecture, input: StepInput) {
   const before = memoryInUse();
   const { params, buffers } = toVariables(initialize(arch, 1));
   const { pretraining } = lab.profile;
-  const step = pretrainStep(arch, pretraining);
-  const key = `${stepKey(arch, { ...pretraining, seed: 0 })} batch ${input.images.shape[0]}`;
+  const batch = input.images.shape[0];
+  const step = pretrainStep(arch, { ...pretraining, ...precisionOptions(lab, batch) });
+  const key = `${stepKey(arch, { ...pretraining, seed: 0 })} batch ${batch}`;
   let state: TrainState = initialState(params, buffers);
   const run = await lab.compiled.get(key, () => step, [state, input]);
   const take = async (): Promise<void> => {

@@ -76,6 +76,7 @@ export async function sensitivities(problem: SensitivityProblem): Promise<Sensit
   const compiled = await compile(
     (inputs: Inputs) => switchedLogits(arch, inputs),
     [{ params, activations: off, images }],
+    { precision: 'float32' },
   );
   const logitsOf = async (inputs: Omit<Inputs, 'images'>): Promise<Float32Array> => {
     const logits = await compiled({ ...inputs, images });

@@ -36,6 +36,8 @@ export type TrainStep = (state: TrainState, input: StepInput) => StepResult;
 export interface StepOptions extends SgdOptions {
   /** Label smoothing in [0, 1). */
   readonly labelSmoothing: number;
+  /** Of `valueAndGradients`: a power of two, for products in half precision; default 1. */
+  readonly lossScale?: number;
 }
 
 /** The state before the first step. */
@@ -70,12 +72,13 @@ export function gradientStep(
   rules?: ParameterRules,
 ): TrainStep {
   return ({ params, buffers, momentum }, { images, labels, learningRate }) => {
-    const { value, gradients, extra } = valueAndGradients(params, (tracked) => {
+    const lossOf = (tracked: Tensors) => {
       const { logits, buffers: nextBuffers } = network(tracked, buffers, images);
       const loss = crossEntropy(logits, labels, options.labelSmoothing);
       // '#' cannot begin a parameter's name, so the metric and the buffers share one record.
       return { value: loss, extra: { ...nextBuffers, '#correct': countCorrect(logits, labels) } };
-    });
+    };
+    const { value, gradients, extra } = valueAndGradients(params, lossOf, options.lossScale);
     const { '#correct': correct, ...nextBuffers } = extra as Record<string, tf.Tensor>;
     const next = sgdStep(params, gradients, momentum, learningRate, options, rules);
     return {

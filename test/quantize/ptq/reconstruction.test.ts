@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { tf } from '../../../lib/src/backend/index.js';
+import { tf, useBackend } from '../../../lib/src/backend/index.js';
 import { random } from '../../../lib/src/base/index.js';
 import { mergeNetwork } from '../../../lib/src/merge/index.js';
 import {
@@ -94,7 +94,7 @@ const kernelsOf = ({ stateDict }: QuantizedNetwork): Float32Array[] =>
 
 describe('quantize/ptq: reconstruction of a small network', function () {
   this.timeout(180_000);
-  before(() => tf.setBackend('cpu'));
+  before(() => useBackend('wasm'));
 
   for (const granularity of ['perTensor', 'perChannel'] as const) {
     it(`beats rounding to the nearest, ${granularity}`, async () => {

@@ -100,7 +100,7 @@ export function claimC5(
     verdict: allOf(verdicts),
     evidence:
       `Over s = ${shared.map(formatThreshold).join(', ')}, the ranks of the mean accuracies correlate with ` +
-      `${parts.map(({ name, rho, flat }) => `ρ = ${rho.toFixed(2)} in ${name}${flat ? ' (where a curve is flat within its error)' : ''}`).join(' and ')}.`,
+      `${parts.map(({ name, rho, flat }) => `ρ = ${rho.toFixed(2).replace('-', '−')} in ${name}${flat ? ' (where a curve is flat within its error)' : ''}`).join(' and ')}.`,
   };
 }
 

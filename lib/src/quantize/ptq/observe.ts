@@ -57,7 +57,7 @@ export async function observe(
     return seen;
   };
   const example = batchAt(0);
-  const compiled = await compile(pass, [params, example]);
+  const compiled = await compile(pass, [params, example], { precision: 'float32' });
   example.dispose();
   try {
     for (let from = 0; from < size; from += batchSize) {

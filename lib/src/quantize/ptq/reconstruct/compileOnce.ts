@@ -1,4 +1,7 @@
-/** Functions that units of equal shape share, compiled once a reconstruction: compiling takes as long as dozens of steps. */
+/**
+ * Functions that units of equal shape share, compiled once a reconstruction: compiling takes as long as dozens of steps.
+ * In float32 whatever OABN_PRECISION says: errors of rounding are what is learned from.
+ */
 import { tf } from '../../../backend/index.js';
 import { compile, type Compiled } from '../../../compile/index.js';
 
@@ -19,8 +22,8 @@ export function compiledOnce(): { compileOnce: CompileOnce; dispose: () => Promi
   return {
     async compileOnce(kind, form, make, example) {
       const key = JSON.stringify([kind, form, shapesOf(example)]);
-      const found = compiled.get(key) ?? ((await compile(make(), example)) as Compiled<never, unknown>);
-      compiled.set(key, found);
+      const found = compiled.get(key) ?? (await compile(make(), example, { precision: 'float32' }));
+      compiled.set(key, found as Compiled<never, unknown>);
       return found as never;
     },
     dispose: async () => {
