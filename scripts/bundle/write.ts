@@ -5,7 +5,7 @@ import { chmod, copyFile, cp, mkdir, readdir, realpath, stat, writeFile } from '
 import { dirname, join, relative, sep } from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import { outputOf } from '../program.js';
-import { launcher } from './launcher.js';
+import { launcherFor, libraryFolder, packedLibraries } from './launcher.js';
 import type { InstalledPackage } from './packages.js';
 import { droppedBecause, type Platform } from './rules.js';
 
@@ -52,9 +52,9 @@ export async function writeBundle(folder: string, content: BundleContent): Promi
     join(folder, 'package.json'),
     '{ "name": "oabn-bundle", "private": true, "type": "module" }\n',
   );
-  await writeFile(join(folder, 'oabn'), launcher);
+  await writeFile(join(folder, 'oabn'), launcherFor(packedLibraries));
   await chmod(join(folder, 'oabn'), 0o755);
-  return { leftOut, libraries: await packLibraries(join(folder, 'lib')) };
+  return { leftOut, libraries: await packLibraries(folder) };
 }
 
 async function copyKept(
@@ -82,17 +82,17 @@ async function copyKept(
   }
 }
 
-/** The Vulkan loader and the C++ run-time of this machine, each in a folder of its own, for systems without them. */
+/** The Vulkan loader and the C++ run-time of this machine, each in a folder of its own of the bundle. */
 async function packLibraries(folder: string): Promise<string[]> {
   const cache = (await outputOf('/sbin/ldconfig', ['-p'])) ?? (await outputOf('ldconfig', ['-p'])) ?? '';
   const packed: string[] = [];
-  for (const name of ['libvulkan.so.1', 'libstdc++.so.6', 'libgcc_s.so.1']) {
+  for (const name of packedLibraries) {
     const found = cache
       .split('\n')
       .find((line) => line.trim().startsWith(`${name} `) && !line.includes('lib32'));
     const path = found?.split('=> ')[1]?.trim();
     if (path === undefined) continue;
-    const target = join(folder, name.replace(/\.so.*/, ''), name);
+    const target = join(folder, libraryFolder(name), name);
     await mkdir(dirname(target), { recursive: true });
     await copyFile(await realpath(path), target);
     packed.push(name);

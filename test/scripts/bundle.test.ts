@@ -1,7 +1,10 @@
 import assert from 'node:assert/strict';
-import { mkdir, mkdtemp, writeFile } from 'node:fs/promises';
+import { execFileSync } from 'node:child_process';
+import { existsSync } from 'node:fs';
+import { chmod, mkdir, mkdtemp, realpath, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
+import { launcherFor, libraryFolder } from '../../scripts/bundle/launcher.js';
 import { packagesOf } from '../../scripts/bundle/packages.js';
 import { droppedBecause } from '../../scripts/bundle/rules.js';
 
@@ -86,5 +89,38 @@ describe('bundle: which packages', () => {
       () => packagesOf(join(project, 'lib'), modules, ['heavy']),
       /gone, which .*c needs, is not/,
     );
+  });
+});
+
+describe('bundle: the launcher', () => {
+  it("uses a packed library where the system has none, the system's else, and starts the packed Node", async function () {
+    const ofSystem = ['libc.so.6', 'libc.so'].find((name) =>
+      [
+        '/usr/lib/x86_64-linux-gnu',
+        '/lib/x86_64-linux-gnu',
+        '/usr/lib/aarch64-linux-gnu',
+        '/usr/lib64',
+        '/lib64',
+      ].some((folder) => existsSync(join(folder, name))),
+    );
+    if (process.platform !== 'linux' || !ofSystem) return this.skip();
+    const missing = ['liboabn-none.so.1', 'liboabn-other.so.2'];
+    const folder = await realpath(await mkdtemp(join(tmpdir(), 'oabn launcher ')));
+    const put = async (path: string, text: string): Promise<void> => {
+      await mkdir(dirname(join(folder, path)), { recursive: true });
+      await writeFile(join(folder, path), text);
+      await chmod(join(folder, path), 0o755);
+    };
+    for (const name of [...missing, ofSystem]) await put(join(libraryFolder(name), name), '');
+    await put('bin/node', '#!/bin/sh\necho "$LD_LIBRARY_PATH"\necho "$@"\n');
+    await put('oabn', launcherFor([missing[0]!, ofSystem, 'libnotpacked.so.1', missing[1]!]));
+    const printed = execFileSync(join(folder, 'oabn'), ['doctor', 'two words'], {
+      env: {},
+      encoding: 'utf8',
+    });
+    assert.deepEqual(printed.split('\n').slice(0, 2), [
+      missing.map((name) => join(folder, libraryFolder(name))).join(':'),
+      `${folder}/node_modules/oabn/bin/oabn.js doctor two words`,
+    ]);
   });
 });
