@@ -50,8 +50,12 @@ function inertiaByHand(values: Float32Array, centroids: Float32Array): number {
   );
 }
 
-/** What float64 prefix sums cannot tell apart. */
-const noise = (values: Float32Array): number => 1e-14 * values.reduce((sum, value) => sum + value * value, 0);
+/** What float64 prefix sums cannot tell apart, and what the squares of values near the smallest float32 make of it. */
+const noise = (values: Float32Array): number =>
+  values.reduce((sum, value) => sum + 1e-14 * value * value + smallest ** 2, 0);
+
+/** The least positive float32: centroids of smaller values are rounded to multiples of it. */
+const smallest = 2 ** -149;
 
 /** The least inertia of k intervals, by trying all. */
 function bruteForce(values: Float32Array, k: number): number {
