@@ -25,6 +25,7 @@ describe('bundle: what is left out', () => {
       '@tensorflow/tfjs-core/package.json',
       '@tensorflow/tfjs-backend-wasm/dist/tfjs-backend-wasm-simd.wasm',
       'plotly.js-dist/plotly.js',
+      'xlsx/dist/cpexcel.js', // loaded with the first data frame
       'tar/dist/esm/index.min.js',
       'oabn/dist/index.js',
       '@tslab/typescript-for-tslab/lib/typescript.js',

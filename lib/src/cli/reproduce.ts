@@ -9,6 +9,7 @@ import {
   formatDuration,
   limiter,
   silent,
+  UserError,
   writeFileAtomic,
 } from '../base/index.js';
 import {
@@ -222,8 +223,8 @@ function resultText(
 const notebooksFolder = 'notebooks';
 
 /**
- * Executes the project's notebooks, `workers` at a time, each with its share of the cores. What fails in one does not keep
- * the others from running.
+ * Executes the project's notebooks, `workers` at a time, each with its share of the cores. A cell that fails
+ * does not keep the others from running; a kernel that does not start would not start for them either.
  */
 async function runNotebooks(
   { cifar }: Labs,
@@ -238,12 +239,14 @@ async function runNotebooks(
   const names = readdirSync(notebooksFolder)
     .filter((name) => name.endsWith('.ipynb'))
     .sort();
-  let [interrupted, done] = [false, 0];
+  let [stopped, done] = [false, 0];
+  const failures: string[] = [];
   const inTurn = limiter(workers);
   const progress = consoleProgress();
   const execute = async (name: string): Promise<(NotebookRun & { name: string }) | undefined> => {
-    if (interrupted) return undefined;
-    const result = await runNotebook(join(notebooksFolder, name), {
+    if (stopped) return undefined;
+    const path = join(notebooksFolder, name);
+    const result = await runNotebook(path, {
       write: write ?? false,
       env: {
         ...kernelEnvironment(cifar.profile.name),
@@ -254,18 +257,24 @@ async function runNotebooks(
       },
       // Bars of several notebooks would write over each other: then one counts them.
       progress: workers > 1 ? silent : progress,
+    }).catch((error: unknown) => {
+      if (!(error instanceof UserError)) throw error;
+      if (!stopped) failures.push(`${path}: ${error.message}`);
+      stopped = true;
     });
+    if (!result) return undefined;
     if (workers > 1) {
       sayBesideBar(result.summary);
       progress({ task: 'notebooks', done: ++done, total: names.length });
     }
-    interrupted ||= result.failure?.status === 'interrupted';
+    stopped ||= result.failure?.status === 'interrupted';
+    if (!result.ok) failures.push(result.summary);
     return { ...result, name };
   };
   const results = await Promise.all(names.map((name) => inTurn(() => execute(name))));
   const executed = results.flatMap((result) => result ?? []);
   return {
     notebooks: executed.map(({ name, notebook }) => ({ name: basename(name, '.ipynb'), notebook })),
-    failures: executed.flatMap(({ ok, summary }) => (ok ? [] : summary)),
+    failures,
   };
 }

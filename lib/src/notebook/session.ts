@@ -2,13 +2,14 @@
  * A running kernel as a function from code to outputs: `startKernelSession()` starts tslab the way Jupyter does and
  * speaks Jupyter's protocol with it. Cells run one after the other and share their variables, as in a notebook.
  */
+import { networkInterfaces } from 'node:os';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { UserError } from '../base/index.js';
 import { kernelName } from './kernelName.js';
 import { startKernelProcess, type KernelProcess, type KernelProcessOptions } from './kernelProcess.js';
 import { collectOutputs, type Displays, type Output, type OutputCollector } from './outputs.js';
 import { openChannels, type Channels } from './protocol/channels.js';
-import { createConnection, writeConnectionFile } from './protocol/connection.js';
+import { type Connection, createConnection, writeConnectionFile } from './protocol/connection.js';
 import type { Message } from './protocol/message.js';
 
 /** How a cell ended. */
@@ -79,7 +80,7 @@ async function tryStart(options: SessionOptions): Promise<KernelSession | { fail
     ready.then(() => undefined),
     kernel.ended.then((end) => `${end}\n${kernel.lastWords()}`),
     sleep(startTimeout * 1000, undefined, { signal: late.signal }).then(
-      () => `no answer in ${startTimeout} s\n${kernel.lastWords()}`,
+      () => [`no answer in ${startTimeout} s`, unreachable(connection), kernel.lastWords()].join('\n'),
       () => undefined,
     ),
   ]);
@@ -91,6 +92,14 @@ async function tryStart(options: SessionOptions): Promise<KernelSession | { fail
     return { failure: failure.trim() };
   }
   return createSession(kernel, channels, (await ready).content);
+}
+
+/** Why nobody can reach the kernel, if this machine explains it: a network namespace begins without loopback. */
+function unreachable({ ip }: Connection): string {
+  const addresses = Object.values(networkInterfaces()).flatMap((each) => each ?? []);
+  return addresses.some(({ address }) => address === ip)
+    ? ''
+    : `No network interface here has the address ${ip}; bring up the loopback one (ip link set lo up)`;
 }
 
 /**
