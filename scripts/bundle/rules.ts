@@ -71,7 +71,9 @@ const rules: readonly Rule[] = [
   {
     reason: 'builds of Plotly and SheetJS beside the one that is used',
     drops: (path) =>
-      /^(plotly\.js-dist\/(src|lib)\/|xlsx\/dist\/(?!cpexcel\.js$)|core-js\/|plotly\.js-dist-min\/)/.test(path),
+      /^(plotly\.js-dist\/(src|lib)\/|xlsx\/dist\/(?!cpexcel\.js$)|core-js\/|plotly\.js-dist-min\/)/.test(
+        path,
+      ),
   },
   {
     reason: 'documentation, tests and examples',

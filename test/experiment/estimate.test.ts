@@ -21,7 +21,8 @@ describe('experiment/estimate', () => {
     const one = pretrainConfig(lab, { threshold: 0.5, seed: 1, training: { images: 64 } });
     const two = pretrainConfig(lab, { threshold: 2, seed: 1, training: { images: 64 } });
     const tune = finetuneConfig(lab, one, 4, 'kmeans', { training: { images: 64 } });
-    const plan = [one, two, ptqConfig(lab, one, 8), ptqConfig(lab, two, 8), tune].map((config) => ({
+    const learned = { ...ptqConfig(lab, one, 8), method: 'adaRound' as const, iterations: 100_000 };
+    const plan = [one, two, ptqConfig(lab, one, 8), ptqConfig(lab, two, 8), tune, learned].map((config) => ({
       lab,
       config,
     }));
@@ -35,6 +36,8 @@ describe('experiment/estimate', () => {
         ['train, made', 2, 1, 4],
         ['PTQ minMax, made', 2, 0, 0],
         ['ClusterQAT, made', 1, 0, 2],
+        // Whole, this would take more than an hour.
+        ['PTQ adaRound, made', 1, 0, 0],
       ],
     );
     for (const { secondsLeft, secondsBeside, secondsPerStep, steps, runs: all, done } of estimates) {
@@ -43,7 +46,7 @@ describe('experiment/estimate', () => {
       assert.ok(Math.abs(secondsLeft - expected) < 1e-9);
     }
     assert.deepEqual(await readdir(runs), before);
-    assert.deepEqual(await progressOf(plan), { done: 1, begun: 0, left: 4 });
+    assert.deepEqual(await progressOf(plan), { done: 1, begun: 0, left: 5 });
   });
 });
 

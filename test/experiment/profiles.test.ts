@@ -10,7 +10,7 @@ describe('experiment/profiles', () => {
       assert.equal(onImagenet(profile).name, `${name}-imagenet`);
       assert.equal(onImagenet(profile).imagenet, undefined);
     }
-    assert.throws(() => profileNamed('fast'), /Unknown profile «fast»; known are smoke, quick, paper/);
+    assert.throws(() => profileNamed('fast'), /Unknown profile «fast»; known are smoke, quick, paper, full/);
     assert.throws(() => profileNamed('fast-imagenet'), /Unknown profile «fast-imagenet»/);
   });
 
@@ -22,8 +22,14 @@ describe('experiment/profiles', () => {
     }
   });
 
-  it('takes ImageNet-1k at the article’s scale: RepVGG-A0 at 224×224', () => {
-    const { arch, data, pretraining } = onImagenet(profiles.paper);
+  it('trains RepVGG-A0 of full width on the stand-in in profile paper', () => {
+    const { arch, data } = onImagenet(profiles.paper);
+    assert.deepEqual([data.name, arch.widths], ['imagenet50', [48, 48, 96, 192, 1280]]);
+    assert.equal(costOf(arch, 64, 'merged').macs, costOf(profiles.paper.arch, 32, 'merged').macs);
+  });
+
+  it('takes ImageNet-1k in profile full: RepVGG-A0 at 224×224', () => {
+    const { arch, data, pretraining } = onImagenet(profiles.full);
     assert.deepEqual([data.name, arch.classes, pretraining.batchSize], ['imagenet', 1000, 256]);
     assert.equal((costOf(arch, 224, 'merged').macs / 1e9).toFixed(1), '1.4');
   });

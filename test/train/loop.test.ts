@@ -122,8 +122,10 @@ describe('train/loop', () => {
       },
       onCheckpoint: async ({ step }) => void saved.push(await Promise.resolve(step)),
     });
+    const before = tf.memory().numTensors;
     await assert.rejects(train(freshState(), stopped), { name: 'AbortError' });
     assert.deepEqual(saved, [3]);
+    assert.equal(tf.memory().numTensors, before, 'tensors left behind');
   });
 
   it('frees what it does not return', async () => {
@@ -141,11 +143,13 @@ describe('train/loop', () => {
       onCheckpoint: async (position) => void saved.push(await Promise.resolve(position)),
       checkpointSeconds: 0,
     });
+    const before = tf.memory().numTensors;
     await assert.rejects(
       train(freshState(), explode),
       /toy: the loss is (NaN|Infinity) at step \d+ \(epoch 1, learning rate \S+\)/,
     );
     assert.ok(saved.length <= 2);
+    assert.equal(tf.memory().numTensors, before, 'tensors left behind');
   });
 
   it('fine-tunes a merged network with both kinds of weights', async () => {

@@ -33,7 +33,7 @@ export function addNotebook(program: Command): void {
     .option('--no-write', 'leave the .ipynb as it is')
     .option('--html <folder>', 'also export a self-contained page for each notebook')
     .option('--timeout <seconds>', 'for one cell', '3600')
-    .option('--profile <name>', 'smoke, quick or paper')
+    .option('--profile <name>', 'smoke, quick, paper or full')
     .addOption(jsonOption)
     .addHelpText(
       'after',

@@ -52,7 +52,7 @@ export const runsOption = new Option(
 );
 export const profileOption = new Option(
   '--profile <name>',
-  'smoke, quick or paper; default OABN_PROFILE or quick',
+  'smoke, quick, paper or full; default OABN_PROFILE or quick',
 );
 
 /** The architecture that `--arch` describes; undefined where it is not given. */

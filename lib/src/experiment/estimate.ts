@@ -34,6 +34,8 @@ export interface TimeEstimate {
 
 /** Steps that are timed, after those that compile and fill the pipeline. */
 const [warmUp, timed] = [3, 8];
+/** Iterations, for each unit, of PTQ methods that learn: their difference is what one costs beside compiling. */
+const timedIterations = [10, 60] as const;
 /** Images of an evaluation that is timed: two batches. */
 const evaluated = 400;
 
@@ -172,7 +174,10 @@ async function probe({ lab, config }: Job): Promise<Probe> {
   try {
     if (config.kind === 'ptq') {
       const short = { ...config, source: { ...config.source, data: few } };
-      const seconds = await secondsOf(() => executePtq(short, merged, lab, contextOf(short, folder)));
+      const seconds = await secondsOfIterations(config.iterations, (iterations) => {
+        const of = { ...short, ...(iterations !== undefined && { iterations }) };
+        return executePtq(of, merged, lab, contextOf(of, folder));
+      });
       return { perStep: 0, setUp: 0, evaluation: seconds + perImage * (images - few.testImages) };
     }
     const { marks, stop } = stopwatch();
@@ -217,6 +222,18 @@ function contextOf(config: RunConfig, folder: string): RunContext {
     ...{ config, folder, progress: silent, signal: new AbortController().signal },
     ...{ saveCheckpoint: nothing, logMetrics: nothing, addProvenance: () => undefined },
   };
+}
+
+/** Of a PTQ method that learns: from two runs of few iterations, if it has many more; of others, all of one run. */
+async function secondsOfIterations(
+  iterations: number | undefined,
+  work: (iterations: number | undefined) => Promise<unknown>,
+): Promise<number> {
+  const [few, more] = timedIterations;
+  if (iterations === undefined || iterations <= more) return await secondsOf(() => work(iterations));
+  const begin = await secondsOf(() => work(few));
+  const both = await secondsOf(() => work(more));
+  return begin + (Math.max(0, both - begin) / (more - few)) * (iterations - few);
 }
 
 async function secondsOf(work: () => Promise<unknown>): Promise<number> {

@@ -3,6 +3,7 @@ import { tf } from '../backend/index.js';
 import { check, concatenate } from '../base/index.js';
 import {
   type Architecture,
+  costOf,
   forwardMerged,
   quantizedBlocks,
   type StateDict,
@@ -49,7 +50,7 @@ export async function calibrate(
   const min = new Float32Array(blocks.length).fill(Infinity);
   const max = new Float32Array(blocks.length).fill(-Infinity);
   for await (const batch of batches) {
-    for (const images of inPasses(batch)) {
+    for (const images of inPasses(arch, batch)) {
       const observed = tf.tidy(() => observeRanges(arch, params, toTensor(images)));
       const [low, high] = await Promise.all(observed.map((tensor) => tensor.data()));
       blocks.forEach((_, i) => {
@@ -79,7 +80,7 @@ export async function calibrateMse(
 ): Promise<ActivationRanges> {
   const { params } = toVariables(merged);
   const values: Float32Array[][] = quantizedBlocks(arch).map(() => []);
-  for (const images of inPasses(batch)) {
+  for (const images of inPasses(arch, batch)) {
     const samples = tf.tidy(() => {
       const seen: tf.Tensor1D[] = [];
       forwardMerged(arch, params, toTensor(images), {
@@ -107,13 +108,14 @@ export async function calibrateMse(
   return ranges;
 }
 
-/** Values of input images in one pass through the network: 64 images at 224×224, so that it fits into memory. */
-const valuesPerPass = 64 * 224 * 224 * 3;
+/** Activations of one pass through the network, 0.4 GiB in each of the few forms that the engine keeps them in. */
+const activationsPerPass = 1e8;
 
 /** The images of a batch in as many passes as memory asks for. */
-function* inPasses({ images, size }: Images): Generator<Images> {
+function* inPasses(arch: Architecture, { images, size }: Images): Generator<Images> {
   const pixels = images.length / size;
-  const count = Math.max(1, Math.floor(valuesPerPass / pixels));
+  const { activations } = costOf(arch, Math.sqrt(pixels / 3), 'merged');
+  const count = Math.max(1, Math.floor(activationsPerPass / activations));
   for (let from = 0; from < size; from += count) {
     const part = images.subarray(from * pixels, (from + count) * pixels);
     yield { images: part, size: part.length / pixels };

@@ -107,64 +107,75 @@ export async function train(
     savedAt = performance.now();
   };
 
-  for (let epoch = Math.floor(step / stepsPerEpoch); epoch < schedule.epochs; epoch++) {
-    for await (const batch of options.batches(epoch, step % stepsPerEpoch)) {
-      if (signal?.aborted) {
-        // The steps since the last checkpoint are kept, unless it is the run's lock that was lost: then this fails too.
-        await save().catch(() => undefined);
-        signal.throwIfAborted();
+  try {
+    for (let epoch = Math.floor(step / stepsPerEpoch); epoch < schedule.epochs; epoch++) {
+      for await (const batch of options.batches(epoch, step % stepsPerEpoch)) {
+        if (signal?.aborted) {
+          // The steps since the last checkpoint are kept, unless it is the run's lock that was lost: then this fails too.
+          await save().catch(() => undefined);
+          signal.throwIfAborted();
+        }
+        const learningRate = learningRateAt(schedule, step, stepsPerEpoch);
+        const input = toInput(batch, options.imageShape, learningRate);
+        const stepFunction = options.stepAt(step);
+        let result: StepResult;
+        try {
+          let run = prepared.get(stepFunction);
+          if (!run) {
+            run = options.prepare
+              ? await options.prepare(stepFunction, state, input, step)
+              : eagerly(stepFunction);
+            prepared.set(stepFunction, run);
+            clock = { at: performance.now(), step };
+          }
+          result = await run(state, input);
+        } finally {
+          tf.dispose([input.images, input.labels, input.learningRate]);
+        }
+        disposeState(state, result.state);
+        state = result.state;
+        pending.push({ step, learningRate, metrics: result.metrics });
+        step++;
+        await drain(4);
+        const done = step - epoch * stepsPerEpoch;
+        const counted = Math.max(1, done - pending.length);
+        progress({
+          task: `${options.task} epoch ${epoch + 1}/${schedule.epochs}`,
+          done,
+          total: stepsPerEpoch,
+          fields: {
+            loss: lossSum / counted,
+            acc: `${((100 * correctSum) / counted / batchSize).toFixed(1)}%`,
+            'img/s': ((step - clock.step) * batchSize) / ((performance.now() - clock.at) / 1000),
+          },
+        });
+        if (done < stepsPerEpoch && performance.now() - savedAt > 1000 * (options.checkpointSeconds ?? 60))
+          await save();
       }
-      const learningRate = learningRateAt(schedule, step, stepsPerEpoch);
-      const input = toInput(batch, options.imageShape, learningRate);
-      const stepFunction = options.stepAt(step);
-      let run = prepared.get(stepFunction);
-      if (!run) {
-        run = options.prepare
-          ? await options.prepare(stepFunction, state, input, step)
-          : eagerly(stepFunction);
-        prepared.set(stepFunction, run);
-        clock = { at: performance.now(), step };
+      if (step !== (epoch + 1) * stepsPerEpoch) {
+        throw new UserError(
+          `${options.task}: epoch ${epoch + 1} gave ${step - epoch * stepsPerEpoch} batches of ${batchSize}, expected ${stepsPerEpoch}`,
+        );
       }
-      const result = await run(state, input);
-      tf.dispose([input.images, input.labels, input.learningRate]);
-      disposeState(state, result.state);
-      state = result.state;
-      pending.push({ step, learningRate, metrics: result.metrics });
-      step++;
-      await drain(4);
-      const done = step - epoch * stepsPerEpoch;
-      const counted = Math.max(1, done - pending.length);
-      progress({
-        task: `${options.task} epoch ${epoch + 1}/${schedule.epochs}`,
-        done,
-        total: stepsPerEpoch,
-        fields: {
-          loss: lossSum / counted,
-          acc: `${((100 * correctSum) / counted / batchSize).toFixed(1)}%`,
-          'img/s': ((step - clock.step) * batchSize) / ((performance.now() - clock.at) / 1000),
-        },
-      });
-      if (done < stepsPerEpoch && performance.now() - savedAt > 1000 * (options.checkpointSeconds ?? 60))
-        await save();
+      await drain(0);
+      const metrics = {
+        epoch: epoch + 1,
+        step,
+        learningRate: learningRateAt(schedule, step - 1, stepsPerEpoch),
+        trainLoss: lossSum / stepsPerEpoch,
+        trainAccuracy: correctSum / stepsPerEpoch / batchSize,
+      };
+      await options.onEpoch?.(metrics, state);
+      [lossSum, correctSum] = [0, 0];
+      await save();
     }
-    if (step !== (epoch + 1) * stepsPerEpoch) {
-      throw new UserError(
-        `${options.task}: epoch ${epoch + 1} gave ${step - epoch * stepsPerEpoch} batches of ${batchSize}, expected ${stepsPerEpoch}`,
-      );
-    }
-    await drain(0);
-    const metrics = {
-      epoch: epoch + 1,
-      step,
-      learningRate: learningRateAt(schedule, step - 1, stepsPerEpoch),
-      trainLoss: lossSum / stepsPerEpoch,
-      trainAccuracy: correctSum / stepsPerEpoch / batchSize,
-    };
-    await options.onEpoch?.(metrics, state);
-    [lossSum, correctSum] = [0, 0];
-    await save();
+    return state;
+  } catch (error) {
+    // The process may go on, as a notebook does after an interrupted cell: it needs the memory.
+    for (const { metrics } of pending) tf.dispose([metrics.loss, metrics.correct]);
+    disposeState(state);
+    throw error;
   }
-  return state;
 }
 
 function toInput(batch: LabelledBatch, imageShape: ImageShape, learningRate: number): StepInput {

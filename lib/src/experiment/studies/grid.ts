@@ -27,8 +27,8 @@ export function cifarConfigs(lab: Lab): RunConfig[] {
   return distinct([
     ordinaryCnn(lab),
     ...thresholdConfigs(lab),
-    ...learningRateConfigs(lab),
     ...lowBitConfigs(lab),
+    ...learningRateConfigs(lab),
     ...ablationConfigs(lab),
   ]);
 }
