@@ -25,6 +25,18 @@ export async function findAdapter(): Promise<{ environment: NodeJS.ProcessEnv } 
   return { missing: `no GPU (${real.missing}) and none emulated (${emulated.missing})` };
 }
 
+const counts = new Map<string, number>();
+
+/** Counts results that were computed on a device; when the tests are over, the sums are printed. */
+function count(device: string, results: number): void {
+  if (counts.size === 0)
+    process.once('exit', () => {
+      for (const [name, sum] of counts)
+        console.log(`  WebGPU: ${sum} results of kernels and steps, on ${name}`);
+    });
+  counts.set(device, (counts.get(device) ?? 0) + results);
+}
+
 /**
  * Runs a script in a process that finds an adapter. Returns the lines of JSON that it prints, the first with the `device`, and what
  * it says on standard error; skips the tests of `context`, saying why, where there is no adapter.
@@ -47,6 +59,8 @@ export async function runOnGpu<Line extends { readonly device?: string }>(
     .split('\n')
     .filter((line) => line.startsWith('{'))
     .map((line) => JSON.parse(line) as Line);
-  console.log(`    on ${lines[0]?.device}`);
+  const device = lines[0]?.device ?? 'a device without a name';
+  console.log(`    on ${device}`);
+  count(device, lines.length - 1);
   return { lines, stderr };
 }
