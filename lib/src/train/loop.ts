@@ -101,6 +101,16 @@ export async function train(
       correctSum += correct!;
     }
   };
+  const take = async (input: StepInput): Promise<StepResult> => {
+    const stepFunction = options.stepAt(step);
+    let run = prepared.get(stepFunction);
+    if (!run) {
+      run = options.prepare ? await options.prepare(stepFunction, state, input, step) : eagerly(stepFunction);
+      prepared.set(stepFunction, run);
+      clock = { at: performance.now(), step };
+    }
+    return await run(state, input);
+  };
   const save = async (): Promise<void> => {
     await drain(0);
     await options.onCheckpoint?.({ step, lossSum, correctSum }, state);
@@ -117,21 +127,9 @@ export async function train(
         }
         const learningRate = learningRateAt(schedule, step, stepsPerEpoch);
         const input = toInput(batch, options.imageShape, learningRate);
-        const stepFunction = options.stepAt(step);
-        let result: StepResult;
-        try {
-          let run = prepared.get(stepFunction);
-          if (!run) {
-            run = options.prepare
-              ? await options.prepare(stepFunction, state, input, step)
-              : eagerly(stepFunction);
-            prepared.set(stepFunction, run);
-            clock = { at: performance.now(), step };
-          }
-          result = await run(state, input);
-        } finally {
-          tf.dispose([input.images, input.labels, input.learningRate]);
-        }
+        const result = await take(input).finally(() =>
+          tf.dispose([input.images, input.labels, input.learningRate]),
+        );
         disposeState(state, result.state);
         state = result.state;
         pending.push({ step, learningRate, metrics: result.metrics });
