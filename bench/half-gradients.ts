@@ -102,11 +102,10 @@ function describeGradients(at: number, gradients: readonly Float32Array[]): void
         .filter((v) => v > 0)
         .sort(),
     );
-    const all = magnitudes.flatMap((each) => [share(each, 2 ** -25), share(each, 2 ** -14)]);
-    const [gone, poor] = [0, 1].map((which) => mean(all.filter((_, i) => i % 2 === which)));
+    const below = (limit: number): string => percent(mean(magnitudes.map((each) => share(each, limit))));
     const medians = magnitudes.map((each) => each[each.length >> 1]!);
     console.log(
-      `step ${at}, loss × ${scale}: ${percent(gone!)} gone, ${percent(poor!)} with fewer bits; ` +
+      `step ${at}, loss × ${scale}: ${below(2 ** -25)} gone, ${below(2 ** -14)} with fewer bits; ` +
         `medians ${range(medians)}, largest ${range(magnitudes.map((each) => each.at(-1)!))} (half precision ends at 6.6e+4)`,
     );
   }

@@ -8,23 +8,13 @@ import {
   initialState,
   pretrainStep,
 } from '../../lib/src/train/index.js';
-import { random } from '../../lib/src/base/index.js';
 
 const options = { momentum: 0.9, weightDecay: 1e-4, labelSmoothing: 0.1 };
 const batchSize = 8;
 const scale = halfPrecisionLossScale(batchSize);
 
 const input = () => ({
-  images: tf.tensor4d(
-    Float32Array.from(
-      { length: batchSize * 6 * 6 * 3 },
-      (
-        (stream) => () =>
-          stream.normal()
-      )(random(1)),
-    ),
-    [batchSize, 6, 6, 3],
-  ),
+  images: tf.randomNormal([batchSize, 6, 6, 3], 0, 1, 'float32', 1) as tf.Tensor4D,
   labels: tf.tensor1d(
     Array.from({ length: batchSize }, (_, i) => i % 2),
     'int32',

@@ -80,7 +80,10 @@ async function tryStart(options: SessionOptions): Promise<KernelSession | { fail
     ready.then(() => undefined),
     kernel.ended.then((end) => `${end}\n${kernel.lastWords()}`),
     sleep(startTimeout * 1000, undefined, { signal: late.signal }).then(
-      () => [`no answer in ${startTimeout} s`, unreachable(connection), kernel.lastWords()].join('\n'),
+      () =>
+        [`no answer in ${startTimeout} s`, unreachable(connection), kernel.lastWords()]
+          .filter(Boolean)
+          .join('\n'),
       () => undefined,
     ),
   ]);
