@@ -1,0 +1,10 @@
+/** What the other packages share: errors, whole files, hashes, random numbers, progress, tables as text, safetensors. */
+export * from './concatenate.js';
+export * from './errors.js';
+export * from './files.js';
+export * from './hash.js';
+export * from './limiter.js';
+export * from './progress.js';
+export * from './random.js';
+export * from './safetensors.js';
+export * from './table.js';

@@ -1,0 +1,72 @@
+/**
+ * Tables of plain records as text: columns padded to their widths, columns of numbers aligned right, also where they are
+ * written «97.1%», «0.52 ± 0.01» or «∞ (BN)».
+ */
+import { formatNumber } from './progress.js';
+
+/** A row: column → cell. Rows of a table have the same columns in the same order; what is missing stays empty. */
+export type Row = Readonly<Record<string, unknown>>;
+
+/** What we read of a danfo DataFrame. */
+export interface DataFrameLike {
+  readonly columns: readonly string[];
+  readonly values: unknown;
+}
+
+/** A column of a table, its cells as text. */
+export interface Column {
+  readonly name: string;
+  readonly cells: readonly string[];
+  readonly numeric: boolean;
+}
+
+/** The table as text, its columns padded to their widths. */
+export function tableText(rows: readonly Row[] | DataFrameLike): string {
+  const padded = columnsOf(rows).map(({ name, cells, numeric }) => {
+    const width = Math.max(...[name, ...cells].map((cell) => [...cell].length));
+    const pad = (cell: string): string => {
+      const space = ' '.repeat(width - [...cell].length);
+      return numeric ? space + cell : cell + space;
+    };
+    return [pad(name), '─'.repeat(width), ...cells.map(pad)];
+  });
+  const lines = Array.from({ length: padded[0]?.length ?? 0 }, (_, i) => padded.map((column) => column[i]!));
+  return lines.map((cells) => cells.join('  ').trimEnd()).join('\n');
+}
+
+/** The columns of a table, in the order in which the rows name them. */
+export function columnsOf(rows: readonly Row[] | DataFrameLike): Column[] {
+  const records = isFrame(rows) ? recordsOf(rows) : rows;
+  const names = [...new Set(records.flatMap((row) => Object.keys(row)))];
+  return names.map((name) => {
+    const cells = records.map((row) => cellText(row[name]));
+    const numeric =
+      cells.some((cell) => /\d|∞/.test(cell)) && cells.every((cell) => cell === '' || looksNumeric(cell));
+    return { name, cells, numeric };
+  });
+}
+
+const isFrame = (rows: readonly Row[] | DataFrameLike): rows is DataFrameLike => !Array.isArray(rows);
+
+function recordsOf({ columns, values }: DataFrameLike): Row[] {
+  const lines = values as readonly (readonly unknown[])[];
+  // A frame of one column may give its cells without a list around each.
+  return lines.map((line) =>
+    Object.fromEntries(columns.map((name, j) => [name, Array.isArray(line) ? line[j] : line])),
+  );
+}
+
+/** Lines of a table. */
+export const rowCount = (columns: readonly Column[]): number => columns[0]?.cells.length ?? 0;
+
+function cellText(value: unknown): string {
+  if (value === null || value === undefined) return '';
+  if (typeof value !== 'number') return String(value);
+  if (Number.isNaN(value)) return '–';
+  if (!Number.isFinite(value)) return value > 0 ? '∞' : '−∞';
+  return Number.isInteger(value) ? String(value) : formatNumber(value);
+}
+
+/** «12», «−0.5», «97.1%», «0.52 ± 0.01», «∞ (BN)», «–»; not «3x3» or «stage1.0». */
+const looksNumeric = (cell: string): boolean =>
+  /^(–|[-+−]?(\d[\d.,]*|∞)(e[-+]?\d+)?\s*%?(\s*±\s*[\d.]+\s*%?)?(\s*[a-zA-Zµσ]{1,4}|\s*\(.*\))?)$/.test(cell);

@@ -1,0 +1,73 @@
+/**
+ * A figure for every viewer in one bundle; each takes the richest type that it can show:
+ * - `application/vnd.plotly.v1+json`: VS Code and JupyterLab with a Plotly renderer;
+ * - `text/html`: JupyterLab, classic notebook and exported pages draw it with the page's Plotly; where scripts do not
+ *   run (an untrusted notebook, a code host) the same HTML is a still picture;
+ * - `image/png` (`image/svg+xml` from a machine without fonts): viewers of pictures only, and paper; `text/plain`: a terminal.
+ */
+import { randomUUID } from 'node:crypto';
+import { escapeHtml } from './html.js';
+import { type Figure } from './style.js';
+import { figurePng, figureSvg, figureTitle } from '../picture/index.js';
+import type { Bundle } from './kernel.js';
+
+/** The bundle of a figure: all types in which it can be shown. */
+export async function figureBundle(figure: Figure): Promise<Bundle> {
+  const png = (await figurePng(figure))?.toString('base64');
+  const { data, layout } = roundNumbers(figure);
+  // Without fonts here there is no PNG; the reader's browser has fonts to draw the SVG with.
+  const svg = figureSvg(figure);
+  const picture = png
+    ? `data:image/png;base64,${png}`
+    : `data:image/svg+xml;base64,${Buffer.from(svg).toString('base64')}`;
+  return {
+    'application/vnd.plotly.v1+json': { data, layout, config },
+    'text/html': figureHtml({ data, layout }, picture),
+    ...(png ? { 'image/png': png } : { 'image/svg+xml': svg }),
+    'text/plain': figureText(figure),
+  };
+}
+
+const config = { displaylogo: false, responsive: false };
+
+/** The figure as a block of a page: the picture at `source`, and a script that replaces it when the page has Plotly. */
+export function figureHtml(figure: Figure, source: string): string {
+  const id = `oabn-${randomUUID()}`;
+  const { width = 820 } = figure.layout;
+  const json = [figure.data, figure.layout, config].map(scriptSafe).join(', ');
+  return `<div id="${id}" style="max-width: 100%; overflow-x: auto"><img src="${source}" width="${width}" alt="${escapeHtml(figureTitle(figure))}" style="max-width: 100%"></div>
+<script>(() => {
+  const place = document.getElementById('${id}');
+  const draw = (Plotly) => {
+    const plot = document.createElement('div');
+    place.append(plot);
+    place.querySelector('img').style.display = 'none';
+    return Plotly.newPlot(plot, ${json});
+  };
+  const start = () => (window.oabnPlotly ?? Promise.resolve(window.Plotly)).then(draw).catch(() => {
+    place.querySelector('img').style.display = '';
+  });
+  if (window.oabnPlotly || window.Plotly) start();
+  else window.addEventListener('oabn-plotly', start, { once: true });
+})();</script>`;
+}
+
+/** What a terminal shows of a figure. */
+export function figureText(figure: Figure): string {
+  const names = figure.data.map(({ name }) => name).filter((name) => typeof name === 'string');
+  return `[figure] ${figureTitle(figure)}${names.length > 0 ? `: ${names.join(', ')}` : ''}`;
+}
+
+/** Six significant digits are more than a screen shows, and a third of the bytes. */
+function roundNumbers(figure: Figure): Figure {
+  const short = (_key: string, value: unknown): unknown =>
+    typeof value === 'number'
+      ? Number(value.toPrecision(6))
+      : ArrayBuffer.isView(value)
+        ? Array.from(value as Float32Array)
+        : value;
+  return JSON.parse(JSON.stringify(figure, short)) as Figure;
+}
+
+/** JSON that cannot end the script element around it. */
+const scriptSafe = (value: unknown): string => JSON.stringify(value).replaceAll('<', '\\u003c');

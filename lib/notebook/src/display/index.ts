@@ -1,0 +1,9 @@
+/** What a cell shows below itself: figures, tables, progress. */
+export { figureBundle, figureHtml, figureText } from './figure.js';
+export { escapeHtml } from './html.js';
+export { type Bundle, currentCell, type Publish } from './kernel.js';
+export { isPlotlyBundle, plotlyMark, plotlyScript } from './plotly.js';
+export { notebookProgress, type NotebookProgressOptions, progressMark } from './progress.js';
+export { show, showTable } from './show.js';
+export * from './style.js';
+export { sortableTable, table, tableHtml, type TableHead } from './table.js';

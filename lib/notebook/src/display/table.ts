@@ -1,0 +1,85 @@
+/** Tables for readers of pages: rows of plain records in, a danfo DataFrame for those who compute on, or HTML. */
+import type { DataFrame } from 'danfojs-node';
+import { columnsOf, type DataFrameLike, type Row, rowCount, sha256 } from 'oabn-base';
+import { escapeHtml } from './html.js';
+
+/** A danfo DataFrame of `rows`. Danfo takes two seconds to load, so it is loaded by the first call. */
+export async function table(rows: readonly Row[]): Promise<DataFrame> {
+  const danfo = await import('danfojs-node');
+  return new danfo.DataFrame([...rows]);
+}
+
+let tables = 0;
+
+/** The table as HTML: legible on light and dark pages, and sorted by the column whose head is clicked. */
+export function tableHtml(rows: readonly Row[] | DataFrameLike): string {
+  const columns = columnsOf(rows);
+  const lines = Array.from({ length: rowCount(columns) }, (_, i) =>
+    columns.map(({ cells }) => escapeHtml(cells[i]!)),
+  );
+  return sortableTable(
+    columns.map(({ name, numeric }) => ({ name, kind: numeric ? 'number' : 'mixed' })),
+    lines,
+  );
+}
+
+export interface TableHead {
+  readonly name: string;
+  /** Numbers stand at the right; `text` sorts by its letters even where it begins with a digit. */
+  readonly kind: 'number' | 'text' | 'mixed';
+}
+
+/** A table whose cells are HTML already. */
+export function sortableTable(heads: readonly TableHead[], lines: readonly (readonly string[])[]): string {
+  const align = (i: number, more = ''): string =>
+    `style="text-align: ${heads[i]!.kind === 'number' ? 'right' : 'left'}; padding: 0.25em 0.8em${more}"`;
+  const head = heads.map(
+    ({ name, kind }, i) =>
+      `<th scope="col" tabindex="0" title="Click to sort"${kind === 'text' ? ' data-kind="text"' : ''} ${align(i, headBorder)}>${escapeHtml(name)}</th>`,
+  );
+  const body = lines.map((cells) => {
+    const row = cells.map((cell, i) => `<td ${align(i)}>${cell}</td>`);
+    return `<tr>${row.join('')}</tr>`;
+  });
+  // The same for the same notebook, so that running it again changes nothing in the file.
+  const id = `oabn-table-${++tables}-${sha256(body.join('')).slice(0, 8)}`;
+  return `<table id="${id}" class="oabn-table" style="${tableStyle}"><thead><tr>${head.join('')}</tr></thead>
+<tbody>
+${body.join('\n')}
+</tbody></table>
+<script>(${sortOnClick})(document.getElementById('${id}'))</script>`;
+}
+
+/** Grey with half its colour shows on light and dark alike. */
+const headBorder = '; border-bottom: 1px solid rgba(128, 128, 128, 0.6)';
+const tableStyle = 'border-collapse: collapse; font-variant-numeric: tabular-nums; margin: 0.5em 0';
+
+/** Runs in the page. Numbers sort by value, ∞ last, texts by the alphabet; a second click turns the order round. */
+const sortOnClick = `(table) => {
+  const heads = [...table.querySelectorAll('th')];
+  const value = (row, column) => {
+    const text = row.cells[column].textContent.replace('−', '-');
+    if (heads[column].dataset?.kind === 'text') return text;
+    const number = text.startsWith('∞') ? Infinity : text.startsWith('-∞') ? -Infinity : parseFloat(text);
+    return Number.isNaN(number) ? text : number;
+  };
+  const compare = (a, b) =>
+    typeof a === typeof b ? (typeof a === 'number' ? (a < b ? -1 : a > b ? 1 : 0) : a.localeCompare(b)) : typeof a === 'number' ? -1 : 1;
+  heads.forEach((head, column) => {
+    const sort = () => {
+      const down = head.getAttribute('aria-sort') === 'ascending';
+      heads.forEach((other) => other.removeAttribute('aria-sort'));
+      head.setAttribute('aria-sort', down ? 'descending' : 'ascending');
+      const rows = [...table.tBodies[0].rows];
+      rows.sort((a, b) => (down ? -1 : 1) * compare(value(a, column), value(b, column)));
+      table.tBodies[0].append(...rows);
+    };
+    head.style.cursor = 'pointer';
+    head.addEventListener('click', sort);
+    head.addEventListener('keydown', (event) => {
+      if (event.key !== 'Enter' && event.key !== ' ') return;
+      event.preventDefault();
+      sort();
+    });
+  });
+}`;

@@ -1,0 +1,40 @@
+/**
+ * `exportHtml`: notebooks as one page that needs nothing but itself: no network (its content security policy allows
+ * none), no fonts, the Plotly bundle once. Its parts are here for whoever puts together a page of another kind.
+ */
+import type { Notebook } from '../run/notebookFile.js';
+import { cellHtml } from './cells.js';
+import { createMarkdownRenderer, type Heading } from './markdown.js';
+import { pageHtml, plainText } from './page.js';
+
+export { cellHtml } from './cells.js';
+export { createMarkdownRenderer, type Heading } from './markdown.js';
+export { pageHtml, plainText } from './page.js';
+
+export interface ExportOptions {
+  /** The page's title; the first heading unless given. */
+  readonly title?: string;
+}
+
+/** The page of one notebook, or of several one after the other. */
+export async function exportHtml(
+  notebooks: Notebook | readonly Notebook[],
+  { title }: ExportOptions = {},
+): Promise<string> {
+  const all = 'cells' in notebooks ? [notebooks] : notebooks;
+  const articles: string[] = [];
+  const headings: Heading[] = [];
+  for (const [i, { cells }] of all.entries()) {
+    const markdown = await createMarkdownRenderer({ prefix: all.length > 1 ? `n${i + 1}-` : '' });
+    const rendered = cells.map((cell) => cellHtml(cell, markdown));
+    headings.push(...rendered.flatMap((cell) => cell.headings));
+    articles.push(`<article>\n${rendered.map(({ html }) => html).join('\n')}\n</article>`);
+  }
+  const name = plainText(headings.find(({ level }) => level === 1)?.html) || title || 'Notebook';
+  return pageHtml({
+    title: title ?? name,
+    contents: headings.filter(({ level }) => level <= 3),
+    body: articles.join('\n'),
+    folded: false,
+  });
+}

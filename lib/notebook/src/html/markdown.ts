@@ -1,0 +1,131 @@
+/**
+ * Markdown cells as HTML. Formulas between `$…$` and `$$…$$` become MathML, which every current browser draws
+ * without fonts or scripts from elsewhere. Headings get ids for the list of contents.
+ */
+import type { MimeBundle } from '../run/outputs.js';
+import { escapeHtml } from './text.js';
+
+export interface Heading {
+  readonly level: number;
+  /** HTML without links. */
+  readonly html: string;
+  readonly id: string;
+}
+
+export interface MarkdownRenderer {
+  /** The HTML of a cell, and its headings. */
+  render(source: string, attachments?: MimeBundle): { html: string; headings: Heading[] };
+}
+
+export interface MarkdownOptions {
+  /** Keeps the ids apart from other notebooks' on the same page. */
+  readonly prefix?: string;
+  /** By how many levels headings go down, below a page's own; then no level is skipped either. Default 0. */
+  readonly levelsDown?: number;
+  /** Where a link to the notebook of that name leads; default the page of that name beside this one. */
+  readonly linkTo?: (name: string) => string | undefined;
+}
+
+/** A renderer for one notebook. */
+export async function createMarkdownRenderer({
+  prefix = '',
+  levelsDown = 0,
+  linkTo = () => undefined,
+}: MarkdownOptions = {}): Promise<MarkdownRenderer> {
+  const [{ Marked }, { default: temml }] = await Promise.all([import('marked'), import('temml')]);
+  const used = new Map<string, number>();
+  const newId = (text: string): string => {
+    const slug =
+      prefix +
+      text
+        .toLowerCase()
+        .replace(/<[^>]*>|&\w+;/g, '')
+        .replace(/[^\p{L}\p{N}]+/gu, '-')
+        .replace(/^-|-$/g, '');
+    const count = used.get(slug) ?? 0;
+    used.set(slug, count + 1);
+    return count === 0 ? slug : `${slug}-${count}`;
+  };
+  const formula = (tex: string, display: boolean): string => {
+    try {
+      return temml.renderToString(tex, { displayMode: display, throwOnError: true });
+    } catch {
+      return `<code>${escapeHtml(tex)}</code>`;
+    }
+  };
+
+  let headings: Heading[] = [];
+  let deepest = levelsDown;
+  let attached: MimeBundle = {};
+  const marked = new Marked({ gfm: true });
+  marked.use({
+    extensions: [
+      mathExtension('blockMath', 'block', /^\$\$([\s\S]+?)\$\$/, (tex) => formula(tex, true)),
+      mathExtension('inlineDisplayMath', 'inline', /^\$\$([^$]+?)\$\$/, (tex) => formula(tex, true)),
+      mathExtension('inlineMath', 'inline', /^\$(?!\s)((?:\\.|[^$\\\n])+?)(?<!\s)\$(?!\d)/, (tex) =>
+        formula(tex, false),
+      ),
+    ],
+    renderer: {
+      heading({ tokens, depth }) {
+        const html = this.parser.parseInline(tokens);
+        const id = newId(html);
+        const level = levelsDown === 0 ? depth : Math.min(6, depth + levelsDown, deepest + 1);
+        deepest = level;
+        headings.push({ level, html: html.replace(/<\/?a\b[^>]*>/g, ''), id });
+        return `<h${level} id="${id}">${html}</h${level}>\n`;
+      },
+      link({ href, tokens }) {
+        // A notebook's page lies beside the pages of the notebooks that it names.
+        const target = href.replace(
+          /^(?!\w+:)(.*)\.ipynb(#.*)?$/,
+          (_, name: string, place: string = '') =>
+            linkTo(name.replace(/^\.\//, '')) ?? `${name}.html${place}`,
+        );
+        return `<a href="${escapeHtml(target)}">${this.parser.parseInline(tokens)}</a>`;
+      },
+      image({ href, text }) {
+        return `<img src="${escapeHtml(attachmentUri(href, attached))}" alt="${escapeHtml(text)}">`;
+      },
+    },
+  });
+  return {
+    render(source, attachments = {}) {
+      headings = [];
+      attached = attachments;
+      const html = marked.parse(source, { async: false });
+      return { html: html.replace(/<table>[^]*?<\/table>/g, '<div class="wide">$&</div>'), headings };
+    },
+  };
+}
+
+function mathExtension(
+  name: string,
+  level: 'block' | 'inline',
+  rule: RegExp,
+  render: (tex: string) => string,
+) {
+  return {
+    name,
+    level,
+    // Where the next one may begin; a block only at the start of a line, as it would cut a paragraph in two.
+    start(source: string): number | undefined {
+      const at = source.search(level === 'block' ? /(?<=^|\n)\$\$/ : /\$/);
+      return at < 0 ? undefined : at;
+    },
+    tokenizer(source: string) {
+      const match = rule.exec(source);
+      return match ? { type: name, raw: match[0], text: match[1]!.trim() } : undefined;
+    },
+    renderer: (token: { text?: string }) => render(token.text ?? ''),
+  };
+}
+
+/** `attachment:name` as a data URI; any other address as it is. */
+function attachmentUri(href: string, attachments: MimeBundle): string {
+  const bundle = attachments[decodeURI(href.replace(/^attachment:/, ''))] as MimeBundle | undefined;
+  const [type, content] = Object.entries(bundle ?? {})[0] ?? [];
+  return href.startsWith('attachment:') && type !== undefined
+    ? `data:${type};base64,${String(content)}`
+    : href;
+}

@@ -1,0 +1,12 @@
+/** The kernel's place in Jupyter: its name, and installing it for all Jupyters of a user. */
+export * from './kernelName.js';
+export {
+  installKernel,
+  type InstallOptions,
+  jupyterDataFolder,
+  type KernelspecOptions,
+  type KernelState,
+  type KernelStatus,
+  kernelStatus,
+  uninstallKernel,
+} from './kernelspec.js';

@@ -1,0 +1,167 @@
+/**
+ * A notebook executed from top to bottom: its code cells run in one kernel, one after the other, until one fails. The
+ * result is a new notebook with the outputs in it; the cells after a failed one have none, as stale outputs below a
+ * fresh error would lie.
+ */
+import { type Progress, type ProgressEvent, silent } from 'oabn-base';
+import { progressMark } from '../display/index.js';
+import type { Cell, CodeCell, Notebook } from './notebookFile.js';
+import type { ErrorOutput, Output } from './outputs.js';
+import type { Message } from '../protocol/message.js';
+import { savedOutputs, withErrorOutput } from './savedOutputs.js';
+import { type Execution, type ExecutionStatus, type SessionOptions, startKernelSession } from './session.js';
+
+export interface CellEvent {
+  readonly kind: 'started' | 'finished';
+  /** The cell's place in the notebook, from 1. */
+  readonly cell: number;
+  readonly source: string;
+  /** Present when finished. */
+  readonly status?: ExecutionStatus;
+  readonly seconds?: number;
+  readonly outputs?: readonly Output[];
+}
+
+export interface ExecuteNotebookOptions extends SessionOptions {
+  /** Seconds for one cell; no limit unless said. */
+  readonly timeout?: number;
+  /** The notebook's name in progress events. */
+  readonly name?: string;
+  readonly progress?: Progress;
+  readonly onCell?: (event: CellEvent) => void;
+  /** Interrupts the running cell and ends the run. */
+  readonly signal?: AbortSignal;
+}
+
+export interface Failure {
+  /** The failed cell's place in the notebook, from 1. */
+  readonly cell: number;
+  readonly status: Exclude<ExecutionStatus, 'ok'>;
+  readonly source: string;
+  readonly error: string;
+  readonly traceback: string;
+}
+
+export interface ExecutedNotebook {
+  readonly notebook: Notebook;
+  readonly failure?: Failure;
+  /** Code cells that ran to their end, well. */
+  readonly cellsDone: number;
+  readonly codeCells: number;
+  readonly seconds: number;
+}
+
+const isCode = (cell: Cell): cell is CodeCell => cell.cell_type === 'code';
+
+/**
+ * Executes the code cells of `notebook` in a new kernel.
+ * @throws UserError when the kernel does not start; a failing cell is not thrown but reported.
+ */
+export async function executeNotebook(
+  notebook: Notebook,
+  options: ExecuteNotebookOptions = {},
+): Promise<ExecutedNotebook> {
+  const { name = 'notebook', progress = silent, onCell = () => undefined } = options;
+  const began = performance.now();
+  const cells: Cell[] = notebook.cells.map((cell) => (isCode(cell) ? withoutOutputs(cell) : cell));
+  const codeCells = cells.filter(isCode).filter(hasCode).length;
+  const report = (done: number, fields: ProgressEvent['fields']): void =>
+    progress({ task: name, done, total: codeCells, ...(fields && { fields }) });
+
+  report(0, { cell: 'starting the kernel' });
+  const session = await startKernelSession(options);
+  let [cellsDone, failure] = [0, undefined as Failure | undefined];
+  const executions: (Execution | undefined)[] = [];
+  try {
+    for (const [index, cell] of cells.entries()) {
+      if (!isCode(cell) || !hasCode(cell)) continue;
+      const number = index + 1;
+      report(cellsDone, { cell: `${number}: ${firstLine(cell.source)}` });
+      onCell({ kind: 'started', cell: number, source: cell.source });
+      const started = performance.now();
+      const execution = await session.execute(cell.source, {
+        ...options,
+        onOutput: (message) => relayProgress(message, name, progress),
+      });
+      executions[index] = execution;
+      const { status, outputs } = execution;
+      const seconds = (performance.now() - started) / 1000;
+      onCell({ kind: 'finished', cell: number, source: cell.source, status, seconds, outputs });
+      if (status !== 'ok') {
+        failure = describeFailure(number, cell.source, execution, options.timeout);
+        break;
+      }
+      cellsDone++;
+    }
+  } finally {
+    await session.close();
+  }
+  const executed = cells.map((cell, i) => withExecution(cell, executions[i], options.timeout));
+  const seconds = (performance.now() - began) / 1000;
+  if (!failure) report(codeCells, { seconds });
+  return {
+    notebook: {
+      cells: executed,
+      metadata: { ...notebook.metadata, language_info: session.languageInfo },
+    },
+    ...(failure && { failure }),
+    cellsDone,
+    codeCells,
+    seconds,
+  };
+}
+
+const hasCode = (cell: CodeCell): boolean => cell.source.trim() !== '';
+
+const withoutOutputs = (cell: CodeCell): CodeCell => ({ ...cell, execution_count: null, outputs: [] });
+
+function firstLine(source: string): string {
+  const line = source.split('\n').find((text) => text.trim() !== '' && !text.trim().startsWith('//'));
+  const text = (line ?? source).trim();
+  return text.length > 60 ? `${text.slice(0, 59)}…` : text;
+}
+
+/** A bar in a cell is a bar of the run: our progress display carries its event. */
+function relayProgress({ content }: Message, name: string, progress: Progress): void {
+  const event = (content.metadata as Record<string, ProgressEvent | undefined> | undefined)?.[progressMark];
+  if (event) progress({ ...event, task: `${name} · ${event.task}` });
+}
+
+function withExecution(cell: Cell, execution: Execution | undefined, timeout?: number): Cell {
+  if (!isCode(cell) || !execution) return cell;
+  const outputs = savedOutputs(execution.outputs);
+  return {
+    ...cell,
+    execution_count: execution.executionCount,
+    outputs: errorsOf(execution, outputs, timeout),
+  };
+}
+
+function errorsOf(execution: Execution, outputs: readonly Output[], timeout?: number): Output[] {
+  const { status, reason = '' } = execution;
+  const say = (ename: string, evalue: string): Output[] => [
+    ...outputs,
+    { output_type: 'error', ename, evalue, traceback: [`${ename}: ${evalue}`] },
+  ];
+  switch (status) {
+    case 'ok':
+      return [...outputs];
+    case 'error':
+      return withErrorOutput(outputs);
+    case 'timeout':
+      return say('Timeout', `the cell ran longer than ${timeout} s`);
+    case 'interrupted':
+      return say('Interrupted', 'the run was interrupted in this cell');
+    case 'died':
+      return say('KernelDied', reason);
+    default:
+      return status satisfies never;
+  }
+}
+
+function describeFailure(cell: number, source: string, execution: Execution, timeout?: number): Failure {
+  const outputs = errorsOf(execution, execution.outputs, timeout);
+  const { ename, evalue, traceback } = outputs.at(-1) as ErrorOutput;
+  const status = execution.status as Failure['status'];
+  return { cell, status, source, error: `${ename}: ${evalue}`, traceback: traceback.join('\n') };
+}

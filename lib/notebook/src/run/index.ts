@@ -1,0 +1,14 @@
+/** Running notebooks from Node alone: a kernel's session, the cells of a file, and what they put out. */
+export * from './execute.js';
+export * from './notebookFile.js';
+export type {
+  DisplayOutput,
+  ErrorOutput,
+  MimeBundle,
+  Output,
+  ResultOutput,
+  StreamOutput,
+} from './outputs.js';
+export * from './run.js';
+export { plotlyMime } from './savedOutputs.js';
+export * from './session.js';

@@ -1,0 +1,104 @@
+/**
+ * `runNotebook`: an .ipynb file executed through the kernel, from Node alone. The outputs are written back into the
+ * file and, if wanted, into an HTML page. A failing cell ends the run; what was computed before it is kept.
+ */
+import { basename, dirname, join, resolve } from 'node:path';
+import { formatDuration, type Progress, writeFileAtomic } from 'oabn-base';
+import { type CellEvent, type ExecutedNotebook, executeNotebook, type Failure } from './execute.js';
+import { exportHtml } from '../html/index.js';
+import { type Notebook, readNotebook, writeNotebook } from './notebookFile.js';
+
+export interface RunNotebookOptions {
+  /** Write the outputs back into the .ipynb; true unless said otherwise. */
+  readonly write?: boolean;
+  /** A folder for `<name>.html`, a self-contained page. */
+  readonly html?: string;
+  /** Seconds for one cell; no limit unless said. */
+  readonly timeout?: number;
+  /** Added to this process's environment for the kernel. */
+  readonly env?: Readonly<Record<string, string | undefined>>;
+  readonly progress?: Progress;
+  readonly onCell?: (event: CellEvent) => void;
+  /** Interrupts the run when it aborts; without one, Ctrl-C in the terminal does. */
+  readonly signal?: AbortSignal;
+}
+
+export interface NotebookRun {
+  readonly path: string;
+  /** True when every code cell ended well. */
+  readonly ok: boolean;
+  readonly failure?: Failure;
+  readonly cellsDone: number;
+  readonly codeCells: number;
+  readonly seconds: number;
+  /** As executed. */
+  readonly notebook: Notebook;
+  /** The page, if one was asked for. */
+  readonly html?: string;
+  /** The result for people: one line, or the failing cell with its error. */
+  readonly summary: string;
+}
+
+/**
+ * Executes the notebook at `path` in its own folder, as Jupyter does.
+ * @throws UserError when it cannot be read or the kernel does not start.
+ */
+export async function runNotebook(path: string, options: RunNotebookOptions = {}): Promise<NotebookRun> {
+  const { write = true, html } = options;
+  const name = basename(path, '.ipynb');
+  const interrupt = options.signal ? undefined : interruptSignal();
+  try {
+    const executed = await executeNotebook(await readNotebook(path), {
+      ...options,
+      name,
+      folder: dirname(resolve(path)),
+      signal: options.signal ?? interrupt!.signal,
+    });
+    if (write) await writeNotebook(path, executed.notebook);
+    const page = html === undefined ? undefined : join(html, `${name}.html`);
+    if (page !== undefined) await writeFileAtomic(page, await exportHtml(executed.notebook, { title: name }));
+    const { failure, cellsDone, codeCells, seconds } = executed;
+    return {
+      path,
+      ok: !failure,
+      ...(failure && { failure }),
+      cellsDone,
+      codeCells,
+      seconds,
+      notebook: executed.notebook,
+      ...(page !== undefined && { html: page }),
+      summary: summarize(path, executed),
+    };
+  } finally {
+    interrupt?.dispose();
+  }
+}
+
+function summarize(path: string, { failure, cellsDone, codeCells, seconds }: ExecutedNotebook): string {
+  if (!failure) return `${path}: ${codeCells} code cells in ${formatDuration(seconds)}`;
+  const { cell, source, status, error, traceback } = failure;
+  const what = {
+    error: 'failed',
+    timeout: 'ran too long',
+    interrupted: 'was interrupted',
+    died: 'ended the kernel',
+  };
+  const lines = source.split('\n');
+  const shown = lines.length > 12 ? [...lines.slice(0, 11), `… ${lines.length - 11} more lines`] : lines;
+  return [
+    `${path}: cell ${cell} ${what[status]} (${cellsDone} of ${codeCells} code cells done): ${error}`,
+    ...shown.map((line) => `  | ${line}`),
+    ...traceback.split('\n').map((line) => `  ${line}`),
+  ].join('\n');
+}
+
+/** A signal that aborts on the first Ctrl-C; the second ends the process, and its kernels with it. */
+function interruptSignal(): { signal: AbortSignal; dispose(): void } {
+  const controller = new AbortController();
+  const onInterrupt = (): void => {
+    if (controller.signal.aborted) process.exit(130);
+    controller.abort();
+  };
+  process.on('SIGINT', onInterrupt);
+  return { signal: controller.signal, dispose: () => process.removeListener('SIGINT', onInterrupt) };
+}

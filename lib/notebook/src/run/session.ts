@@ -1,0 +1,236 @@
+/**
+ * A running kernel as a function from code to outputs: `startKernelSession()` starts tslab the way Jupyter does and
+ * speaks Jupyter's protocol with it. Cells run one after the other and share their variables, as in a notebook.
+ */
+import { networkInterfaces } from 'node:os';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { UserError } from 'oabn-base';
+import { kernelName } from '../kernel/kernelName.js';
+import { startKernelProcess, type KernelProcess, type KernelProcessOptions } from './kernelProcess.js';
+import { collectOutputs, type Displays, type Output, type OutputCollector } from './outputs.js';
+import { openChannels, type Channels } from '../protocol/channels.js';
+import { type Connection, createConnection, writeConnectionFile } from '../protocol/connection.js';
+import type { Message } from '../protocol/message.js';
+
+/** How a cell ended. */
+export type ExecutionStatus = 'ok' | 'error' | 'timeout' | 'interrupted' | 'died';
+
+export interface Execution {
+  readonly status: ExecutionStatus;
+  readonly executionCount: number | null;
+  /** What the cell printed and showed; later cells may still update displays among it. */
+  readonly outputs: readonly Output[];
+  /** Why it did not end well: for «died» and «timeout», what the kernel's process said last. */
+  readonly reason?: string;
+}
+
+export interface ExecuteOptions {
+  /** Seconds after which the cell is interrupted, and the kernel killed if that does not help. */
+  readonly timeout?: number;
+  /** Interrupts the cell when it aborts. */
+  readonly signal?: AbortSignal;
+  /** Called with each message that changed the outputs. */
+  readonly onOutput?: (message: Message) => void;
+}
+
+export interface KernelSession {
+  readonly pid: number;
+  /** What the kernel says of its language: name, version, MIME type, file extension. */
+  readonly languageInfo: Readonly<Record<string, unknown>>;
+  execute(code: string, options?: ExecuteOptions): Promise<Execution>;
+  /** The completions that the kernel offers at `cursor`, a position in `code`. */
+  complete(code: string, cursor?: number): Promise<string[]>;
+  /** Asks the kernel to end, and sees that it does. */
+  close(): Promise<void>;
+}
+
+export interface SessionOptions extends Partial<KernelProcessOptions> {
+  /** Seconds to wait for the kernel to answer first; 60. */
+  readonly startTimeout?: number;
+}
+
+/** tslab turns away what arrives within 200 ms after a failed cell, as it takes that for the rest of «Run all». */
+const quietAfterFailure = 250;
+
+/** Seconds that an interrupted cell gets to end before the kernel is killed. */
+const graceAfterInterrupt = 5;
+
+/**
+ * Starts the project's own tslab in `folder` (the working folder unless said otherwise).
+ * @throws UserError when the library is not built or the kernel does not come up.
+ */
+export async function startKernelSession(options: SessionOptions = {}): Promise<KernelSession> {
+  for (let attempt = 1; ; attempt++) {
+    const started = await tryStart(options);
+    if ('execute' in started) return started;
+    const portWasTaken = /address already in use|EADDRINUSE/i.test(started.failure);
+    if (!portWasTaken || attempt === 3) throw new UserError(`The kernel did not start: ${started.failure}`);
+  }
+}
+
+async function tryStart(options: SessionOptions): Promise<KernelSession | { failure: string }> {
+  const { folder = process.cwd(), env, startTimeout = 60 } = options;
+  const connection = await createConnection(kernelName);
+  const file = await writeConnectionFile(connection);
+  const kernel = startKernelProcess(file.path, { folder, env });
+  const channels = await openChannels(connection);
+  const ready = waitUntilReady(channels);
+  const late = new AbortController();
+  const failure = await Promise.race([
+    ready.then(() => undefined),
+    kernel.ended.then((end) => `${end}\n${kernel.lastWords()}`),
+    sleep(startTimeout * 1000, undefined, { signal: late.signal }).then(
+      () =>
+        [`no answer in ${startTimeout} s`, unreachable(connection), kernel.lastWords()]
+          .filter(Boolean)
+          .join('\n'),
+      () => undefined,
+    ),
+  ]);
+  late.abort();
+  await file.remove();
+  if (failure !== undefined) {
+    channels.close(new Error(failure));
+    kernel.kill();
+    return { failure: failure.trim() };
+  }
+  return createSession(kernel, channels, (await ready).content);
+}
+
+/** Why nobody can reach the kernel, if this machine explains it: a network namespace begins without loopback. */
+function unreachable({ ip }: Connection): string {
+  const addresses = Object.values(networkInterfaces()).flatMap((each) => each ?? []);
+  return addresses.some(({ address }) => address === ip)
+    ? ''
+    : `No network interface here has the address ${ip}; bring up the loopback one (ip link set lo up)`;
+}
+
+/**
+ * Resolves to the reply to a kernel_info_request once iopub is connected too. A subscriber that connects late misses
+ * what was published before, so we ask until we have also heard a status message.
+ */
+async function waitUntilReady(channels: Channels): Promise<Message> {
+  let heard = false;
+  channels.onOutput(() => (heard = true));
+  for (;;) {
+    const reply = await channels.request('kernel_info_request', {});
+    if (heard) return reply;
+    await sleep(50);
+    if (heard) return reply;
+  }
+}
+
+interface RunningCell {
+  readonly collector: OutputCollector;
+  readonly options: ExecuteOptions;
+  /** The cell's number, from the message that announces it. */
+  count: number | null;
+  /** Called when the kernel is through with it. */
+  idle(): void;
+}
+
+function createSession(kernel: KernelProcess, channels: Channels, info: Message['content']): KernelSession {
+  const displays: Displays = new Map();
+  // Kept for the session's life: a cell may print after it has ended, and Jupyter adds that to its outputs.
+  const cells = new Map<string, RunningCell>();
+  channels.onOutput((message) => {
+    const cell = cells.get(message.parent.msg_id ?? '');
+    if (!cell) return;
+    if (message.header.msg_type === 'status' && message.content.execution_state === 'idle') cell.idle();
+    else if (message.header.msg_type === 'execute_input')
+      cell.count = Number(message.content.execution_count);
+    else if (cell.collector.receive(message)) cell.options.onOutput?.(message);
+  });
+  let death: string | undefined;
+  void kernel.ended.then((end) => {
+    death = [`the kernel's process ended by ${end}`, kernel.lastWords()].filter(Boolean).join('\n');
+    channels.close(new Error(death));
+  });
+
+  let quiet = Promise.resolve();
+  const execute = async (code: string, options: ExecuteOptions = {}): Promise<Execution> => {
+    await quiet;
+    const collector = collectOutputs(displays);
+    const { outputs } = collector;
+    if (death !== undefined) return { status: 'died', executionCount: null, outputs, reason: death };
+    const content = { code, silent: false, store_history: true, allow_stdin: false, stop_on_error: true };
+    const { id, reply } = channels.send('execute_request', content);
+    const cell: RunningCell = { collector, options, count: null, idle: () => undefined };
+    const idle = new Promise<void>((resolve) => (cell.idle = resolve));
+    cells.set(id, cell);
+    const finished = reply.then(async (message) => {
+      await Promise.race([idle, kernel.ended]);
+      return message.content;
+    });
+    const stopped = stopWhenAsked(kernel, options);
+    try {
+      const { status } = await finished;
+      if (status !== 'ok') quiet = sleep(quietAfterFailure);
+      return {
+        status: stopped.by() ?? (status === 'ok' ? 'ok' : 'error'),
+        executionCount: cell.count,
+        outputs,
+      };
+    } catch (error) {
+      await kernel.ended;
+      const reason = death ?? String(error);
+      return { status: stopped.by() ?? 'died', executionCount: cell.count, outputs, reason };
+    } finally {
+      stopped.dispose();
+    }
+  };
+
+  const close = async (): Promise<void> => {
+    if (death !== undefined) return;
+    const asked = channels.request('shutdown_request', { restart: false }, 'control').catch(() => undefined);
+    const late = new AbortController();
+    const ended = await Promise.race([
+      asked.then(() => kernel.ended),
+      sleep(3000, undefined, { signal: late.signal }).catch(() => undefined),
+    ]);
+    late.abort();
+    if (ended === undefined) kernel.kill();
+    await kernel.ended;
+  };
+
+  return {
+    pid: kernel.pid,
+    languageInfo: (info.language_info ?? {}) as Record<string, unknown>,
+    execute,
+    async complete(code, cursor = code.length) {
+      const { content } = await channels.request('complete_request', { code, cursor_pos: cursor });
+      return content.matches as string[];
+    },
+    close,
+  };
+}
+
+/** Interrupts the kernel at the timeout or when the signal aborts, and kills it if it goes on regardless. */
+function stopWhenAsked(
+  kernel: KernelProcess,
+  { timeout, signal }: ExecuteOptions,
+): { by(): ExecutionStatus | undefined; dispose(): void } {
+  let stoppedBy: ExecutionStatus | undefined;
+  const timers: NodeJS.Timeout[] = [];
+  const stop = (by: ExecutionStatus): void => {
+    if (stoppedBy !== undefined) return;
+    stoppedBy = by;
+    // Again and again: tslab forgets an interrupt that comes while it has yet to begin the cell.
+    kernel.interrupt();
+    timers.push(setInterval(() => kernel.interrupt(), 500));
+    timers.push(setTimeout(() => kernel.kill(), graceAfterInterrupt * 1000));
+  };
+  const interrupt = (): void => stop('interrupted');
+  if (timeout !== undefined && Number.isFinite(timeout)) {
+    timers.push(setTimeout(() => stop('timeout'), timeout * 1000));
+  }
+  if (signal?.aborted) interrupt();
+  signal?.addEventListener('abort', interrupt, { once: true });
+  return {
+    by: () => stoppedBy,
+    dispose() {
+      timers.forEach(clearTimeout);
+      signal?.removeEventListener('abort', interrupt);
+    },
+  };
+}

@@ -1,0 +1,171 @@
+import assert from 'node:assert/strict';
+import { copyFile, mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { ProgressEvent } from 'oabn-base';
+import {
+  type CellEvent,
+  type NotebookRun,
+  type Output,
+  readNotebook,
+  runNotebook,
+} from '../src/run/index.js';
+
+const fixtures = new URL('fixtures/', import.meta.url).pathname;
+
+describe('notebook/run', function () {
+  this.timeout(90_000);
+  let folder: string;
+  before(async () => {
+    folder = await mkdtemp(join(tmpdir(), 'oabn-run-'));
+    for (const name of ['tour.ipynb', 'failing.ipynb', 'figures.ipynb'])
+      await copyFile(join(fixtures, name), join(folder, name));
+  });
+  after(() => rm(folder, { recursive: true }));
+
+  const outputsOf = async (name: string) =>
+    (await readNotebook(join(folder, name))).cells.map((cell) =>
+      cell.cell_type === 'code' ? cell.outputs : [],
+    );
+
+  describe('of a notebook that works', () => {
+    let result: NotebookRun;
+    const events: CellEvent[] = [];
+    const progress: ProgressEvent[] = [];
+    before(async () => {
+      result = await runNotebook(join(folder, 'tour.ipynb'), {
+        html: join(folder, 'pages'),
+        onCell: (event) => events.push(event),
+        progress: (event) => progress.push(event),
+      });
+    });
+
+    it('runs every code cell in order and says so', () => {
+      assert.deepEqual([result.ok, result.cellsDone, result.codeCells], [true, 4, 4]);
+      assert.deepEqual(
+        events.map(({ kind, cell }) => [kind, cell]),
+        [3, 4, 6, 7].flatMap((cell) => [
+          ['started', cell],
+          ['finished', cell],
+        ]),
+      );
+      assert.deepEqual(
+        progress.map(({ done }) => done),
+        [0, 0, 1, 2, 3, 4],
+      );
+      assert.match(result.summary, /4 code cells/);
+    });
+
+    it('writes outputs and counts back, in the order in which they came', async () => {
+      const { cells } = await readNotebook(join(folder, 'tour.ipynb'));
+      assert.deepEqual(
+        cells.map((cell) => (cell.cell_type === 'code' ? cell.execution_count : null)),
+        [null, null, 1, 2, null, 3, 4],
+      );
+      const outputs = await outputsOf('tour.ipynb');
+      assert.deepEqual(
+        outputs[2]!.map((output) => (output.output_type === 'stream' ? [output.name, output.text] : [])),
+        [
+          ['stdout', 'one\ntwo\n'],
+          ['stderr', '\u001b[31mred\u001b[0m on stderr\n'],
+          ['stdout', 'three\n'],
+        ],
+      );
+    });
+
+    it('keeps a display in its place and updates it from a later cell', async () => {
+      const [display, text] = (await outputsOf('tour.ipynb'))[5]!;
+      assert.deepEqual(display, {
+        output_type: 'display_data',
+        data: { 'text/html': '<b>third</b>' },
+        metadata: {},
+      });
+      assert.deepEqual(text, { output_type: 'stream', name: 'stdout', text: 'between\n' });
+    });
+
+    it('exports a page', async () => {
+      const page = await readFile(result.html!, 'utf8');
+      assert.equal(result.html, join(folder, 'pages', 'tour.html'));
+      assert.match(page, /<b>third<\/b>/);
+    });
+  });
+
+  describe('of a notebook with figures', () => {
+    const path = (): string => join(folder, 'figures.ipynb');
+    const progress: ProgressEvent[] = [];
+    let result: NotebookRun;
+    before(async () => {
+      result = await runNotebook(path(), { html: folder, progress: (event) => progress.push(event) });
+    });
+
+    it('saves each figure as Plotly JSON and a picture, and no script, bundle or bar', async () => {
+      assert.equal(result.ok, true, result.summary);
+      const [, bar, figures, table] = await outputsOf('figures.ipynb');
+      const types = (outputs: readonly Output[]) =>
+        outputs.map((output) => ('data' in output ? Object.keys(output.data).sort() : output.output_type));
+      const figure = ['application/vnd.plotly.v1+json', 'image/png', 'text/plain'];
+      assert.deepEqual(types(bar!), []);
+      assert.deepEqual(types(figures!), [figure, figure]);
+      assert.deepEqual(types(table!), [['text/html', 'text/plain']]);
+      assert.deepEqual((figures![0] as { metadata: unknown }).metadata, {
+        'image/png': { width: 820, height: 460 },
+      });
+      assert.ok((await stat(path())).size < 100_000);
+    });
+
+    it('relays the bar of a cell', () => {
+      const task = 'figures · train';
+      const last = progress.filter((event) => event.task === task).at(-1);
+      assert.deepEqual(last, { task, done: 3, total: 3, fields: { loss: 0.25 } });
+    });
+
+    it('puts Plotly on the page once', async () => {
+      const page = await readFile(result.html!, 'utf8');
+      assert.equal(page.split('data-oabn-plotly').length - 1, 1);
+      assert.equal(page.split('<figure class="plot">').length - 1, 2);
+    });
+
+    it('gives the same file when it runs again', async () => {
+      const before = await readFile(path(), 'utf8');
+      await runNotebook(path());
+      assert.equal(await readFile(path(), 'utf8'), before);
+    });
+  });
+
+  describe('of a notebook with a failing cell', () => {
+    let result: NotebookRun;
+    before(async () => {
+      result = await runNotebook(join(folder, 'failing.ipynb'));
+    });
+
+    it('names the cell and shows source and error', () => {
+      assert.equal(result.ok, false);
+      assert.deepEqual([result.cellsDone, result.failure?.cell, result.failure?.status], [1, 3, 'error']);
+      assert.equal(result.failure?.error, 'RangeError: the answer must be 42, got 41');
+      assert.match(
+        result.summary,
+        /cell 3 failed \(1 of 3 code cells done\): RangeError: the answer must be 42, got 41/,
+      );
+      assert.match(result.summary, /\| const answer: number = 41;/);
+      assert.doesNotMatch(result.failure!.traceback, /tslab|node:/, 'the kernel’s own frames are left out');
+    });
+
+    it('keeps what was done before, marks the error, and leaves the rest empty', async () => {
+      const outputs = await outputsOf('failing.ipynb');
+      assert.deepEqual(outputs[1], [{ output_type: 'stream', name: 'stdout', text: 'before\n' }]);
+      assert.deepEqual(
+        outputs[2]!.map(({ output_type }) => output_type),
+        ['stream', 'error'],
+      );
+      assert.deepEqual(outputs[3], []);
+    });
+  });
+
+  it('leaves the file alone with write: false', async () => {
+    const path = join(folder, 'text.ipynb');
+    const text = '{"nbformat":4,"nbformat_minor":5,"metadata":{},"cells":[]}';
+    await writeFile(path, text);
+    assert.equal((await runNotebook(path, { write: false })).ok, true);
+    assert.equal(await readFile(path, 'utf8'), text);
+  });
+});

@@ -1,0 +1,46 @@
+/** `oabn analyze`: the outlier report of a checkpoint. */
+import { tableText } from 'oabn-base';
+import type { Command } from 'commander';
+import { analyzeOutliers, type OutlierRow } from '../merge/index.js';
+import { loadNetwork } from '../model/index.js';
+import { architectureOf, archOption, type CommonOptions, jsonOption } from './options.js';
+import { print } from './output.js';
+
+export function addAnalyze(program: Command): void {
+  program
+    .command('analyze <checkpoint>')
+    .description('report the outliers of the merged weights, block by block')
+    .addOption(archOption)
+    .addOption(jsonOption)
+    .addHelpText(
+      'after',
+      `
+Columns: reach is max|w| / std; «A of top» is the share of class A (centre tap, i = j) among the largest 0.1% of the
+weights; max r0 is the identity BN's largest |γ/σ|, r its correlation with the class-A weights over channels, and
+«others» the mean |W_A − r0| / mean |W_A|, what the 3×3 and 1×1 branches add. A merged file does not know r0.
+
+Example:
+  $ oabn analyze small.safetensors --arch A0@0.25`,
+    )
+    .action(async (checkpoint: string, options: CommonOptions) => {
+      const { arch, stateDict } = await loadNetwork(checkpoint, architectureOf(options));
+      const rows = analyzeOutliers(arch, stateDict);
+      print(rows, tableText(rows.map(formatRow)), options.json);
+    });
+}
+
+function formatRow(row: OutlierRow): Record<string, string> {
+  const { identity } = row;
+  return {
+    block: row.block,
+    weights: String(row.weights),
+    'max|w|': row.maxAbs.toFixed(3),
+    std: row.std.toFixed(4),
+    reach: row.reach.toFixed(1),
+    kurtosis: row.kurtosis.toFixed(1),
+    'A of top': `${(100 * row.classAOfLargest).toFixed(0)}%`,
+    'max r0': identity?.maxRatio.toFixed(3) ?? '–',
+    r: identity?.correlation?.toFixed(2) ?? '–',
+    others: identity ? `${(100 * identity.otherShare).toFixed(0)}%` : '–',
+  };
+}

@@ -1,0 +1,47 @@
+/** `--minutes`: a job that ends between two steps when its time is over, says what is left, and goes on when asked again. */
+import { Option } from 'commander';
+import { check, formatDuration } from 'oabn-base';
+import { type Job, progressOf } from '../experiment/index.js';
+
+/** sysexits.h's EX_TEMPFAIL: nothing is wrong, ask again. */
+export const exitUnfinished = 75;
+
+export const minutesOption = new Option(
+  '--minutes <n>',
+  'stop between two steps after so many minutes, with exit code 75; asked again, it goes on',
+);
+
+/** Milliseconds in `minutes`; undefined for no minutes. @throws UserError when it is no number above 0 */
+export function millisecondsOf(minutes: string | undefined): number | undefined {
+  if (minutes === undefined) return undefined;
+  const value = Number(minutes);
+  check(value > 0 && value < 35_000, `--minutes must be a number above 0 and below 35000, got ${minutes}`);
+  return value * 60_000;
+}
+
+/** What a deadline ends a run with, as `AbortSignal.timeout` does. */
+export const timeIsOver = (): DOMException => new DOMException('The time is over', 'TimeoutError');
+
+/** True for what is thrown when a deadline ends a run. */
+const isDeadline = (error: unknown): boolean => error instanceof Error && error.name === 'TimeoutError';
+
+/** What `work` gives; undefined when the deadline ends it, and then says what of `plan` is left and how to go on. */
+export async function untilDeadline<T>(
+  work: () => Promise<T>,
+  plan: readonly Job[],
+  say: (line: string) => void = (line) => process.stderr.write(`${line}\n`),
+): Promise<T | undefined> {
+  const began = performance.now();
+  try {
+    return await work();
+  } catch (error) {
+    if (!isDeadline(error)) throw error;
+    const { done, begun, left } = await progressOf(plan);
+    say(
+      `The time is over after ${formatDuration((performance.now() - began) / 1000)}: ${done} of ${plan.length} runs ` +
+        `are done, ${begun} begun, ${left} not begun. The same command goes on where this one stopped.`,
+    );
+    process.exitCode = exitUnfinished;
+    return undefined;
+  }
+}

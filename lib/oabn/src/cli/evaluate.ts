@@ -1,0 +1,184 @@
+/** `oabn eval` and `oabn quantize`: the accuracy of a checkpoint, as it is or after post-training quantization. */
+import type { Command } from 'commander';
+import { check } from 'oabn-base';
+import { takeCalibration } from '../data/index.js';
+import { measureAccuracy, measureOnnxFile, type TestBench } from '../experiment/index.js';
+import { mergeNetwork } from '../merge/index.js';
+import {
+  checkScheme,
+  type Granularity,
+  granularities,
+  loadAnyNetwork,
+  type PtqMethod,
+  type PtqMethodName,
+  ptqMethods,
+  ptqMethodTitle,
+  type QuantizationScheme,
+  saveQuantizedNetwork,
+  storedBits,
+  storedStates,
+  type WeightMethod,
+  weightMethods,
+} from '../quantize/index.js';
+import type { Accuracy } from '../train/index.js';
+import {
+  architectureOf,
+  archOption,
+  type CommonOptions,
+  dataOption,
+  eagerOption,
+  jsonOption,
+  labOf,
+  precisionOption,
+  testBenchOf,
+  wholeNumber,
+} from './options.js';
+import { percent, print } from './output.js';
+
+interface EvalOptions extends CommonOptions {
+  readonly images?: string;
+}
+
+interface QuantizeOptions extends EvalOptions {
+  readonly bits: string;
+  readonly method: string;
+  readonly weights: string;
+  readonly granularity: string;
+  readonly calibration: string;
+  readonly output?: string;
+}
+
+export function addEval(program: Command): void {
+  program
+    .command('eval <checkpoint>')
+    .description(
+      'accuracy on the test images of a three-branch, merged or quantized checkpoint, or of an exported .onnx file',
+    )
+    .addOption(archOption)
+    .addOption(dataOption)
+    .option('--images <n>', 'test images to use; default all')
+    .addOption(eagerOption)
+    .addOption(precisionOption)
+    .addOption(jsonOption)
+    .addHelpText('after', '\nExample:\n  $ oabn eval small.safetensors --arch A0@0.25 --data cifar10 --json')
+    .action(async (checkpoint: string, options: EvalOptions) => {
+      const isOnnx = checkpoint.endsWith('.onnx');
+      const network = isOnnx ? undefined : await loadAnyNetwork(checkpoint, architectureOf(options));
+      const bench = await testBenchOf(options);
+      const result = network
+        ? await accuracyOf(network, bench, imagesOf(options))
+        : await measureOnnxFile(bench, checkpoint, imagesOf(options));
+      print(
+        result,
+        `${checkpoint}: ${percent(result.accuracy)} of ${result.images} images (${bench.test.provenance.dataset})`,
+        options.json,
+      );
+    });
+}
+
+function accuracyOf(
+  { arch, form, stateDict, quantization }: Awaited<ReturnType<typeof loadAnyNetwork>>,
+  bench: TestBench,
+  testImages: number | null,
+): Promise<Accuracy> {
+  checkClasses(arch.classes, bench.test.classes.length, bench.test.name);
+  const merged = form === 'merged' ? stateDict : mergeNetwork(arch, stateDict);
+  const network = { arch, stateDict: merged, ...(quantization && { quantization }) };
+  return measureAccuracy(bench, network, { testImages });
+}
+
+export function addQuantize(program: Command): void {
+  program
+    .command('quantize <checkpoint>')
+    .description('post-training quantization of weights and activations')
+    .requiredOption('--bits <b>', '2 to 8')
+    .option('--method <name>', 'one of those below', 'minMax')
+    .option(
+      '--granularity <name>',
+      `what shares a weight quantizer: ${granularities.join(' or ')}`,
+      'perTensor',
+    )
+    .option('--weights <kind>', `values of the weights: ${weightMethods.join(' or ')}`, 'uniform')
+    .option('--calibration <n>', 'training images to calibrate on', '512')
+    .option('-o, --output <file>', 'write the quantized checkpoint')
+    .addOption(archOption)
+    .addOption(dataOption)
+    .option('--images <n>', 'test images to use; default all')
+    .addOption(eagerOption)
+    .addOption(jsonOption)
+    .addHelpText(
+      'after',
+      `
+Methods:
+${methodList()}
+
+Example:
+  $ oabn quantize small.safetensors --arch A0@0.25 --bits 4 --method mse --granularity perChannel --data cifar10`,
+    )
+    .action(async (checkpoint: string, options: QuantizeOptions) => {
+      const { method, scheme } = schemeOf(options);
+      const { arch, form, stateDict } = await loadAnyNetwork(checkpoint, architectureOf(options));
+      const lab = await labOf(options);
+      checkClasses(arch.classes, lab.test.classes.length, lab.test.name);
+      const merged = form === 'merged' ? stateDict : mergeNetwork(arch, stateDict);
+      const network = await ptqMethods[method].quantize({
+        arch,
+        merged,
+        scheme,
+        calibration: await takeCalibration(lab.train, wholeNumber('--calibration', options.calibration), 0),
+        imageShape: lab.train.imageShape,
+        seed: 0,
+      });
+      const measured = { arch, stateDict: network.stateDict, quantization: network };
+      const accuracy = await measureAccuracy(lab, measured, { testImages: imagesOf(options) });
+      if (options.output) await saveQuantizedNetwork(options.output, network);
+      const result = {
+        ...accuracy,
+        ...scheme,
+        method,
+        stateSize: storedStates(network),
+        storedBits: storedBits(network),
+      };
+      print(
+        result,
+        `${scheme.bits}-bit ${scheme.weights} by ${ptqMethodTitle(method)}, ${scheme.granularity}: ` +
+          `${percent(result.accuracy)} of ${result.images} images, state size ${result.stateSize}`,
+        options.json,
+      );
+    });
+}
+
+/** What the options ask for. @throws UserError for an unknown name, and for what the method has no form for */
+function schemeOf(options: QuantizeOptions): { method: PtqMethodName; scheme: QuantizationScheme } {
+  const title = ptqMethodTitle(options.method);
+  const method = options.method as PtqMethodName;
+  const scheme = checkScheme({
+    bits: wholeNumber('--bits', options.bits),
+    weights: options.weights as WeightMethod,
+    granularity: options.granularity as Granularity,
+  });
+  const known: readonly string[] = ptqMethods[method].granularities;
+  check(
+    known.includes(options.granularity),
+    `${title} has no form with granularity ${options.granularity}; take ${known.join(' or ')}`,
+  );
+  return { method, scheme };
+}
+
+function methodList(): string {
+  return Object.entries<PtqMethod>(ptqMethods)
+    .map(([name, { title, source }]) => `  ${name.padEnd(12)} ${title} (${source})`)
+    .join('\n');
+}
+
+function imagesOf({ images }: EvalOptions): number | null {
+  return images === undefined ? null : wholeNumber('--images', images);
+}
+
+/** @throws UserError when a network's classes are not the data's. */
+export function checkClasses(network: number, data: number, dataset: string): void {
+  check(
+    network === data,
+    `The network has ${network} classes, ${dataset} has ${data}; name the right data with --data`,
+  );
+}

@@ -1,0 +1,82 @@
+/**
+ * The command `oabn`. Exit codes: 0 done; 1 a defect of ours, with a stack trace; 2 something the user can mend,
+ * with a message that says how; 3 a notebook with a failing cell; 130 interrupted.
+ */
+import { readFileSync } from 'node:fs';
+import { Command } from 'commander';
+import { errorMessage, UserError } from 'oabn-base';
+import { addAnalyze } from './analyze.js';
+import { addData } from './data.js';
+import { addDoctor } from './doctor.js';
+import { addEval, addQuantize } from './evaluate.js';
+import { addExport } from './export.js';
+import { addMerge } from './merge.js';
+import { addedCommands, type AddCommands } from './extensions.js';
+import { addFinetune, addTrain } from './train.js';
+
+const { version } = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8'));
+
+/** The program with its own commands and `more`. */
+export function createProgram(more: readonly AddCommands[] = []): Command {
+  const program = new Command('oabn')
+    .description('Outlier-aware training and low-bit quantization of RepVGG')
+    .version(version)
+    .showHelpAfterError('(oabn --help lists commands and options)')
+    .addHelpText(
+      'after',
+      `
+The backend is chosen by OABN_BACKEND (auto, tensorflow, webgpu, wasm), data by OABN_DATA_DIR.
+
+Examples:
+  $ oabn doctor
+  $ oabn train --threshold 0.5 --data cifar10 -o oabn.safetensors
+  $ oabn quantize oabn.safetensors --bits 4 --data cifar10
+  $ oabn reproduce --profile quick`,
+    );
+  for (const add of [
+    addDoctor,
+    addData,
+    addTrain,
+    addMerge,
+    addAnalyze,
+    addQuantize,
+    addFinetune,
+    addEval,
+    addExport,
+    ...more,
+  ]) {
+    add(program);
+  }
+  return program;
+}
+
+/** Runs the command line `args` (without node and script). Resolves to the exit code. */
+export async function main(args: readonly string[]): Promise<number> {
+  const program = createProgram(await addedCommands()).exitOverride();
+  for (const command of program.commands) command.exitOverride();
+  try {
+    await program.parseAsync([...args], { from: 'user' });
+    return Number(process.exitCode ?? 0);
+  } catch (error) {
+    if (
+      error instanceof Error &&
+      'exitCode' in error &&
+      'code' in error &&
+      String(error.code).startsWith('commander.')
+    ) {
+      return error.exitCode === 0 ? 0 : 2;
+    }
+    if (error instanceof UserError) {
+      process.stderr.write(`oabn: ${error.message}\n`);
+      return 2;
+    }
+    if (error instanceof Error && error.name === 'AbortError') {
+      process.stderr.write('oabn: interrupted; ask again to go on from the last checkpoint\n');
+      return 130;
+    }
+    process.stderr.write(
+      `oabn: ${error instanceof Error ? (error.stack ?? error.message) : errorMessage(error)}\n`,
+    );
+    return 1;
+  }
+}

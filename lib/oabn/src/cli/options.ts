@@ -1,0 +1,148 @@
+/** Options that several commands share, and how their texts become values. */
+import { existsSync } from 'node:fs';
+import { Option } from 'commander';
+import { check, consoleProgress } from 'oabn-base';
+import type { Precision } from 'tfjs-native';
+import { type DatasetName, datasetNames } from '../data/index.js';
+import {
+  type Lab,
+  type LabOptions,
+  type Labs,
+  openLab,
+  openLabs,
+  openTestBench,
+  type TestBench,
+} from '../experiment/index.js';
+import { type Architecture, parseArchitecture } from '../model/index.js';
+import { millisecondsOf, timeIsOver } from './deadline.js';
+
+export interface CommonOptions {
+  readonly arch?: string;
+  readonly data?: string;
+  readonly runs?: string;
+  readonly profile?: string;
+  readonly eager?: boolean;
+  readonly precision?: Precision;
+  readonly json?: boolean;
+  readonly minutes?: string;
+}
+
+export const archOption = new Option(
+  '--arch <name|json>',
+  'the network: A0, A0@0.25, QA-A0 (QARepVGG), or JSON with widths, depths and strides',
+);
+export const dataOption = new Option(
+  '--data <name|folder>',
+  `a dataset (${datasetNames.join(', ')}) or the folder that holds one; default OABN_DATA_DIR`,
+);
+export const jsonOption = new Option('--json', 'print the result as JSON on standard output');
+export const eagerOption = new Option(
+  '--eager',
+  'run operation by operation in tfjs instead of compiling (as OABN_EAGER=1)',
+);
+export const precisionOption = new Option(
+  '--precision <name>',
+  'of products and convolutions on a GPU; default OABN_PRECISION or float32. float16 is faster, and part of what a run says of its origin',
+)
+  .choices(['float32', 'float16'] satisfies Precision[])
+  .conflicts('eager');
+export const runsOption = new Option(
+  '--runs <folder>',
+  'the folder of the runs; default OABN_RUNS_DIR or runs',
+);
+export const profileOption = new Option(
+  '--profile <name>',
+  'smoke, quick, paper or full; default OABN_PROFILE or quick',
+);
+
+/** The architecture that `--arch` describes; undefined where it is not given. */
+export function architectureOf({ arch }: CommonOptions): Architecture | undefined {
+  return arch === undefined ? undefined : parseArchitecture(arch);
+}
+
+/**
+ * A lab as the options say. `--data` is a dataset's name, looked for in `OABN_DATA_DIR`, or a folder. The made set
+ * stands in for CIFAR-10 only where the command allows it and nobody named CIFAR-10: a number on other images than
+ * those that were asked for is worse than none.
+ */
+export async function labOf(options: CommonOptions, { standIn = false } = {}): Promise<Lab> {
+  const { data } = options;
+  const lab = await openLab({ ...dataLocation(data), ...labOptions(options) });
+  const wanted = data === 'made' || lab.profile.data.name === 'made';
+  checkMade(lab.train.made && !wanted && !(standIn && data === undefined));
+  return lab;
+}
+
+/** The test images that the options say; the made set never stands in. */
+export async function testBenchOf({ data, eager, precision }: CommonOptions): Promise<TestBench> {
+  const bench = await openTestBench({
+    ...dataLocation(data),
+    ...(eager !== undefined && { eager }),
+    ...(precision !== undefined && { precision }),
+    progress: consoleProgress(),
+  });
+  checkMade(bench.test.made && bench.asked !== 'made');
+  return bench;
+}
+
+function checkMade(standsIn: boolean): void {
+  check(
+    !standsIn,
+    'CIFAR-10 is not here and could not be downloaded: name its folder with OABN_DATA_DIR or --data, or say --data made',
+  );
+}
+
+/** The labs of both sides; `--data` is a folder that holds the data of both. Nothing that ships is taken for a run. */
+export async function labsOf(options: CommonOptions): Promise<Labs> {
+  const { data } = dataLocation(options.data);
+  return await openLabs({ ...labOptions(options), shipped: false, ...(data !== undefined && { data }) });
+}
+
+function labOptions({ runs, profile, minutes, precision, eager }: CommonOptions): LabOptions {
+  return {
+    ...(runs !== undefined && { runs }),
+    ...(profile !== undefined && { profile }),
+    ...(precision !== undefined && { precision }),
+    ...(eager !== undefined && { eager }),
+    progress: consoleProgress(),
+    signal: interruption(minutes),
+  };
+}
+
+/** Aborts at the first Ctrl-C or the deadline, so that a run ends between two steps; a second Ctrl-C ends it at once. */
+function interruption(minutes: string | undefined): AbortSignal {
+  // One controller: of signals that are put together by AbortSignal.any, Node 20 forgets a timeout that nobody else holds.
+  const controller = new AbortController();
+  process.once('SIGINT', () => controller.abort());
+  const milliseconds = millisecondsOf(minutes);
+  if (milliseconds !== undefined) {
+    setTimeout(() => controller.abort(timeIsOver()), milliseconds).unref();
+  }
+  return controller.signal;
+}
+
+/** What `--data` means: a name of a dataset, or a folder. */
+export function dataLocation(data: string | undefined): { dataset?: DatasetName; data?: string } {
+  if (data === undefined) return {};
+  const name = datasetNames.find((known) => known === data);
+  if (name) return { dataset: name };
+  check(
+    existsSync(data),
+    `--data ${data} is neither a dataset (${datasetNames.join(', ')}) nor a folder that exists`,
+  );
+  return { data };
+}
+
+/** A whole number from an option's text. @throws UserError naming the option. */
+export function wholeNumber(option: string, text: string): number {
+  const value = Number(text);
+  check(Number.isInteger(value), `${option} must be a whole number, got ${text}`);
+  return value;
+}
+
+/** s from an option's text: a number, or `inf` for plain BN. */
+export function threshold(text: string): number {
+  const value = /^(inf|infinity|∞)$/i.test(text) ? Infinity : Number(text);
+  check(value > 0, `s must be > 0 or inf, got ${text}`);
+  return value;
+}

@@ -1,0 +1,155 @@
+/** `oabn train` and `oabn finetune`: runs of the store from the command line, resumable by asking again. */
+import { join } from 'node:path';
+import { type Command, Option } from 'commander';
+import { check, copyFileAtomic } from 'oabn-base';
+import {
+  finetuneConfig,
+  openCheckpoint,
+  pretrainConfig,
+  run,
+  type TrainingConfig,
+} from '../experiment/index.js';
+import { checkClasses } from './evaluate.js';
+import {
+  architectureOf,
+  archOption,
+  type CommonOptions,
+  dataOption,
+  eagerOption,
+  jsonOption,
+  labOf,
+  precisionOption,
+  profileOption,
+  runsOption,
+  threshold,
+  wholeNumber,
+} from './options.js';
+import { percent, print } from './output.js';
+
+interface TrainOptions extends CommonOptions {
+  readonly threshold: string;
+  readonly seed: string;
+  readonly epochs?: string;
+  readonly lr?: string;
+  readonly batch?: string;
+  readonly images?: string;
+  readonly output?: string;
+}
+
+interface FinetuneOptions extends TrainOptions {
+  readonly bits: string;
+  readonly method: string;
+}
+
+const weightsOf = { uniform: 'uniform', cluster: 'kmeans' } as const;
+
+export function addTrain(program: Command): void {
+  withTraining(program.command('train').description('train a RepVGG with BN or OABN from scratch'))
+    .option('-s, --threshold <s>', "OABN's limit on γ/σ of the identity branch; inf is plain BN", 'inf')
+    .addHelpText(
+      'after',
+      `
+A run is stored under its configuration: asked for again it answers at once, and a killed one goes on where it was.
+
+Examples:
+  $ oabn train --threshold 0.5 --data cifar10 -o oabn.safetensors
+  $ oabn train --arch A0 --epochs 30 --profile paper -s inf --seed 2`,
+    )
+    .action(async (options: TrainOptions) => {
+      const s = threshold(options.threshold);
+      const arch = architectureOf(options);
+      const lab = await labOf(options, { standIn: true });
+      const config = pretrainConfig(lab, {
+        threshold: s,
+        seed: wholeNumber('--seed', options.seed),
+        training: trainingOf(lab.profile.pretraining, options),
+        ...(arch && { arch: { ...arch, classes: lab.train.classes.length } }),
+      });
+      const stored = await run(config, lab, { files: true });
+      const { accuracy, images } = stored.result;
+      const network = await deliver(join(stored.folder, stored.result.network), options.output);
+      print(
+        { accuracy, images, network, hash: stored.hash, from: stored.from },
+        `FP32 ${percent(accuracy)} of ${images} images; ${network} (run ${stored.hash})`,
+        options.json,
+      );
+    });
+}
+
+export function addFinetune(program: Command): void {
+  withTraining(
+    program
+      .command('finetune <checkpoint>')
+      .description('quantization-aware fine-tuning of a merged network'),
+  )
+    .requiredOption('--bits <b>', '2 to 8')
+    .addOption(
+      new Option('--method <name>', 'uniform QAT or ClusterQAT')
+        .choices(Object.keys(weightsOf))
+        .default('cluster'),
+    )
+    .addHelpText(
+      'after',
+      '\nExample:\n  $ oabn finetune oabn.safetensors --bits 3 --method cluster --epochs 2 --data cifar10 -o 3bit.safetensors',
+    )
+    .action(async (checkpoint: string, options: FinetuneOptions) => {
+      const lab = await labOf(options);
+      const source = await openCheckpoint(lab, checkpoint, architectureOf(options));
+      checkClasses(source.arch.classes, lab.test.classes.length, lab.test.name);
+      const weights = weightsOf[options.method as keyof typeof weightsOf];
+      const training = {
+        ...trainingOf(lab.profile.finetuning[weights], options),
+        seed: wholeNumber('--seed', options.seed),
+      };
+      const stored = await run(
+        finetuneConfig(lab, source, wholeNumber('--bits', options.bits), weights, { training }),
+        lab,
+        { files: true },
+      );
+      const { accuracy, images, stateSize } = stored.result;
+      const network = await deliver(join(stored.folder, stored.result.network), options.output);
+      print(
+        { accuracy, images, stateSize, network, hash: stored.hash, from: stored.from },
+        `${options.bits}-bit ${options.method}: ${percent(accuracy)} of ${images} images, state size ${stateSize}; ${network}`,
+        options.json,
+      );
+    });
+}
+
+function withTraining(command: Command): Command {
+  return command
+    .addOption(archOption)
+    .addOption(dataOption)
+    .addOption(profileOption)
+    .option('--seed <n>', 'of initialisation, order and augmentation', '1')
+    .option('--epochs <n>', "default the profile's")
+    .option('--lr <rate>', "highest learning rate; default the profile's")
+    .option('--batch <n>', "images in a batch; default the profile's")
+    .option('--images <n>', "training images; default the profile's")
+    .option('-o, --output <file>', 'copy the checkpoint here')
+    .addOption(runsOption)
+    .addOption(eagerOption)
+    .addOption(precisionOption)
+    .addOption(jsonOption);
+}
+
+function trainingOf(
+  recipe: Omit<TrainingConfig, 'seed'>,
+  { epochs, lr, batch, images }: TrainOptions,
+): Partial<TrainingConfig> {
+  const { schedule } = recipe;
+  const total = epochs === undefined ? schedule.epochs : wholeNumber('--epochs', epochs);
+  const learningRate = lr === undefined ? schedule.learningRate : Number(lr);
+  check(learningRate > 0, `--lr must be > 0, got ${lr}`);
+  return {
+    schedule: { learningRate, epochs: total, warmupEpochs: Math.min(schedule.warmupEpochs, total / 2) },
+    ...(images !== undefined && { images: wholeNumber('--images', images) }),
+    ...(batch !== undefined && { batchSize: wholeNumber('--batch', batch) }),
+  };
+}
+
+async function deliver(network: string, output: string | undefined): Promise<string> {
+  if (output === undefined) return network;
+  await copyFileAtomic(network, output);
+  return output;
+}

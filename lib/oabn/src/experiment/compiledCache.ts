@@ -1,0 +1,46 @@
+/**
+ * Compiled functions by key. Runs of a grid differ in their numbers more than in their steps, so what one run compiled
+ * serves the next; the functions used least lately are let go of, for each holds native memory.
+ */
+import { compile, type Compiled, type CompileOptions } from 'tfjs-native';
+
+type AnyCompiled = Compiled<never, unknown>;
+
+export interface CompiledCache {
+  /** `make()` compiled for inputs like `example`, or what was compiled under `key` for such inputs before. */
+  get<Args extends readonly unknown[], Result>(
+    key: string,
+    make: () => (...args: Args) => Result,
+    example: Args,
+  ): Promise<Compiled<Args, Result>>;
+  dispose(): Promise<void>;
+}
+
+export interface CompiledCacheOptions extends Pick<CompileOptions, 'eager' | 'precision' | 'warn'> {
+  /** Functions that are kept; default 8. */
+  readonly capacity?: number;
+}
+
+/** An empty cache; what it compiles is compiled with the given options. */
+export function compiledCache({ capacity = 8, ...options }: CompiledCacheOptions = {}): CompiledCache {
+  const compiled = new Map<string, AnyCompiled>();
+  return {
+    async get(key, make, example) {
+      const found =
+        compiled.get(key) ?? ((await compile(make(), example, options)) as unknown as AnyCompiled);
+      // A Map keeps the order of insertion: what was used last goes to the end.
+      compiled.delete(key);
+      compiled.set(key, found);
+      const [oldest] = compiled.keys();
+      if (compiled.size > capacity) {
+        await compiled.get(oldest!)!.dispose();
+        compiled.delete(oldest!);
+      }
+      return found as never;
+    },
+    async dispose() {
+      await Promise.all([...compiled.values()].map((each) => each.dispose()));
+      compiled.clear();
+    },
+  };
+}

@@ -1,0 +1,143 @@
+/** The accuracy of a merged network, quantized or not, on a lab's test images. */
+import { eagerByDefault, precisionByDefault, tf, useBackend } from 'tfjs-native';
+import { canonicalJson, silent } from 'oabn-base';
+import { type Batch, type Dataset, type DatasetName, openDataset } from '../data/index.js';
+import {
+  type Architecture,
+  quantizedBlocks,
+  type StateDict,
+  type Tensors,
+  toVariables,
+} from '../model/index.js';
+import {
+  activationBitsOf,
+  type EngineRanges,
+  forwardQuantized,
+  type QuantizedNetwork,
+} from '../quantize/index.js';
+import { type Accuracy, evaluate } from '../train/index.js';
+import { compiledCache } from './compiledCache.js';
+import type { DataConfig } from './config.js';
+import { type Lab, type LabOptions, resolveProfile } from './lab.js';
+
+/** What accuracy is measured on and with: a lab, or test images without the training images beside them. */
+export type TestBench = Pick<Lab, 'test' | 'compiled'>;
+
+interface OpenedTestBench extends TestBench {
+  /** The name of the dataset that was asked for, of which `test` may be a stand-in. */
+  readonly asked: DatasetName;
+}
+
+/** Opens the test images alone, for measuring networks that exist. @throws UserError as `openLab` */
+export async function openTestBench(
+  options: Pick<
+    LabOptions,
+    'profile' | 'dataset' | 'data' | 'progress' | 'eager' | 'precision' | 'notice'
+  > = {},
+): Promise<OpenedTestBench> {
+  const { progress = silent, eager = eagerByDefault(), precision = precisionByDefault(), data } = options;
+  const asked = options.dataset ?? resolveProfile(options.profile).data.name;
+  const { notice = (message: string) => process.stderr.write(`${message}\n`) } = options;
+  await useBackend(undefined, notice);
+  const test = await openDataset({
+    name: asked,
+    split: 'test',
+    progress,
+    warn: notice,
+    ...(data !== undefined && { data }),
+  });
+  return { asked, test, compiled: compiledCache({ eager, precision, warn: notice }) };
+}
+
+export interface MeasuredNetwork {
+  readonly arch: Architecture;
+  /** Merged. */
+  readonly stateDict: StateDict;
+  readonly quantization?: Pick<QuantizedNetwork, 'scheme' | 'activations'>;
+}
+
+/** Images in one evaluation batch: fewer where they are large, so that their activations take about as much memory. */
+export function evaluationBatch(side: number): number {
+  return side <= 64 ? 200 : Math.max(1, Math.floor((200 * 64 ** 2) / side ** 2));
+}
+
+/** Accuracy over `testImages` test images of the fixed class-balanced order, from `firstTestImage` on. */
+export async function measureAccuracy(
+  lab: TestBench,
+  network: MeasuredNetwork,
+  { testImages, firstTestImage = 0 }: Pick<DataConfig, 'testImages' | 'firstTestImage'>,
+): Promise<Accuracy> {
+  const batchSize = evaluationBatch(lab.test.imageShape[0]);
+  const { params } = toVariables(network.stateDict);
+  const ranges = rangeTensors(network.quantization);
+  const example = { params, ranges, images: tf.zeros<tf.Rank.R4>([batchSize, ...lab.test.imageShape]) };
+  const logitsOf = await lab.compiled.get(cacheKey(network), () => logitsFunction(network), [example]);
+  tf.dispose(example.images);
+  try {
+    const batches = await testBatches(lab.test, {
+      ...{ batchSize, limit: testImages ?? lab.test.size, skip: firstTestImage },
+    });
+    return await evaluate(
+      (x) => logitsOf({ params, ranges, images: x }),
+      batches,
+      batchSize,
+      lab.test.imageShape,
+    );
+  } finally {
+    tf.dispose([params, ranges] as unknown as tf.TensorContainer);
+  }
+}
+
+/** Bytes of test images that are kept: all of CIFAR-10's. */
+const keptBytes = 128 * 2 ** 20;
+const kept = new WeakMap<Dataset, Map<string, readonly Batch[]>>();
+
+/** The test images in batches. Every run asks for the same ones: where they are few, they are made once and kept. */
+async function testBatches(
+  test: Dataset,
+  options: { readonly batchSize: number; readonly limit: number; readonly skip: number },
+): Promise<AsyncIterable<Batch> | Iterable<Batch>> {
+  const bytes = 4 * options.limit * test.imageShape.reduce((product, size) => product * size, 1);
+  if (bytes > keptBytes) return test.batches(options);
+  const ofTest = kept.get(test) ?? new Map<string, readonly Batch[]>();
+  kept.set(test, ofTest);
+  const key = canonicalJson(options);
+  const found = ofTest.get(key);
+  if (found) return found;
+  const batches: Batch[] = [];
+  for await (const batch of test.batches(options)) batches.push(batch);
+  ofTest.set(key, batches);
+  return batches;
+}
+
+interface LogitsInput {
+  readonly params: Tensors;
+  readonly ranges: EngineRanges;
+  readonly images: tf.Tensor4D;
+}
+
+/** Unquantized networks take the same path with activations in FP32. */
+function logitsFunction({ arch, quantization }: MeasuredNetwork): (input: LogitsInput) => tf.Tensor2D {
+  const scheme = quantization?.scheme ?? { bits: 8, weights: 'uniform', activationBits: null };
+  return ({ params, ranges, images }) => forwardQuantized({ arch, scheme }, params, ranges, images);
+}
+
+/** Networks that differ in their numbers alone share one compiled function. */
+function cacheKey({ arch, quantization }: MeasuredNetwork): string {
+  const { widths, depths, strides, classes } = arch;
+  const bits = quantizedBlocks(arch).map(({ name }) =>
+    quantization ? (activationBitsOf(quantization.scheme, name) ?? null) : null,
+  );
+  return canonicalJson({ kind: 'logits', widths, depths, strides, classes, bits });
+}
+
+/** Of the activations that are quantized: a range of one that stays in FP32 is no input of the compiled function. */
+function rangeTensors(quantization: MeasuredNetwork['quantization']): EngineRanges {
+  if (!quantization) return {};
+  const { activations, scheme } = quantization;
+  return Object.fromEntries(
+    Object.entries(activations)
+      .filter(([block]) => activationBitsOf(scheme, block) !== undefined)
+      .map(([block, { min, max }]) => [block, { min: tf.scalar(min), max: tf.scalar(max) }]),
+  );
+}

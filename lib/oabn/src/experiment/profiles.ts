@@ -1,0 +1,244 @@
+/**
+ * Profiles: the same experiments at another scale. `smoke` takes seconds and shows only that all of it runs; `quick`
+ * takes minutes on two CPU cores; `paper` has the article's networks, sized for hours of one GPU; `full` is ImageNet-1k
+ * and training as long as RepVGG's own, for days. A notebook names its profile and changes single values of it for an
+ * ablation.
+ */
+import { check } from 'oabn-base';
+import type { DatasetName } from '../data/index.js';
+import {
+  type Architecture,
+  imagenetStrides,
+  normalizeArchitecture,
+  type Oabn,
+  repvgg,
+} from '../model/index.js';
+import type { TrainingConfig } from './config.js';
+
+/** Training settings without a seed. */
+export type TrainingRecipe = Omit<TrainingConfig, 'seed'>;
+
+export interface Profile {
+  readonly name: string;
+  readonly data: { readonly name: DatasetName; readonly testImages: number | null };
+  /** Without OABN; the grid's thresholds are put on it. */
+  readonly arch: Architecture;
+  readonly pretraining: TrainingRecipe;
+  /** By kind of weights, for the best learning rates differ. */
+  readonly finetuning: { readonly uniform: TrainingRecipe; readonly kmeans: TrainingRecipe };
+  readonly calibrationImages: number;
+  /** The grid of the main job: the paper's s (Infinity is plain BN), seeds, and bits with and without training. */
+  readonly thresholds: readonly number[];
+  /** Those of the low-bit table, where every cell is a fine-tuning run. */
+  readonly lowBitThresholds: readonly number[];
+  readonly seeds: readonly number[];
+  readonly bits: readonly number[];
+  readonly ptqBits: readonly number[];
+  /** Of table 3: the s beside QARepVGG, the bits and the seeds. */
+  readonly tableThresholds: readonly number[];
+  readonly tableBits: readonly number[];
+  readonly tableSeeds: readonly number[];
+  /** Steps of its methods that learn, for each unit. */
+  readonly tableIterations: number;
+  /** What the search for the learning rates of fine-tuning tries, and the test images that are left to it. */
+  readonly search: {
+    readonly rates: readonly number[];
+    readonly thresholds: readonly number[];
+    readonly bits: readonly number[];
+    readonly heldOut: { readonly first: number; readonly images: number };
+  };
+  /** Where the ablations are made. */
+  readonly ablation: { readonly threshold: number; readonly bits: number; readonly seeds: readonly number[] };
+  /** What differs on ImageNet's side of the article (figure 7b, tables 3 and 6); see `onImagenet`. */
+  readonly imagenet?: Partial<Omit<Profile, 'name' | 'imagenet'>>;
+}
+
+/** `images` × `epochs` in batches, with half an epoch or less of warm-up; the rest as usual for CIFAR. */
+const recipe = (
+  images: number | null,
+  batchSize: number,
+  epochs: number,
+  learningRate: number,
+  changes: Partial<TrainingRecipe> = {},
+): TrainingRecipe => ({
+  images,
+  batchSize,
+  schedule: { learningRate, warmupEpochs: Math.min(1, epochs / 8), epochs },
+  momentum: 0.9,
+  weightDecay: 5e-4,
+  labelSmoothing: 0,
+  augment: true,
+  ...changes,
+});
+
+/** Rates as the profile `quick` found them by its search (table 4's notebook); for both kinds of weights alike. */
+const finetuning = (images: number | null, batchSize: number, epochs: number): Profile['finetuning'] => ({
+  uniform: recipe(images, batchSize, epochs, 3e-3, { weightDecay: 0 }),
+  kmeans: recipe(images, batchSize, epochs, 3e-3, { weightDecay: 0 }),
+});
+
+/** The data that stand in for ImageNet-1k where a profile names no other: 50 classes at 64×64. */
+const imagenetStandIn = { name: 'imagenet50', testImages: null } as const;
+
+/** For images of twice the side: the stem halves them, and everything after it is as large as before. */
+const forTwiceTheSide = ({ strides: [first = 1, ...rest], ...arch }: Architecture): Architecture => ({
+  ...arch,
+  strides: [2 * first, ...rest],
+});
+
+/** Small enough to train in half a minute, deep enough to have six identity branches. */
+const small: Architecture = normalizeArchitecture({
+  widths: [16, 32, 32, 64, 64],
+  depths: [1, 2, 2, 3, 1],
+  strides: [2, 2, 1, 2, 1],
+  classes: 10,
+});
+
+/** The article's network and its sweeps on all of CIFAR-10, in an order of hours on one GPU. */
+const paper = {
+  data: { name: 'cifar10', testImages: null },
+  arch: repvgg('A0'),
+  pretraining: recipe(null, 128, 30, 0.1),
+  finetuning: finetuning(null, 128, 3),
+  calibrationImages: 1024,
+  thresholds: [0.1, 0.25, 0.5, 1, 2, 3, 5, 10, Infinity],
+  lowBitThresholds: [0.25, 0.5, 1, 3, Infinity],
+  seeds: [1, 2, 3],
+  bits: [8, 6, 4, 3, 2],
+  ptqBits: [8, 6, 5, 4, 3, 2],
+  tableThresholds: [0.5, 3, Infinity],
+  tableBits: [8, 4],
+  tableSeeds: [1, 2, 3],
+  tableIterations: 1_000,
+  search: {
+    rates: [3e-4, 1e-3, 3e-3, 1e-2],
+    thresholds: [0.5, Infinity],
+    bits: [4],
+    heldOut: { first: 8_000, images: 2_000 },
+  },
+  ablation: { threshold: 0.5, bits: 3, seeds: [1, 2, 3] },
+} as const satisfies Omit<Profile, 'name'>;
+
+export const profiles = {
+  smoke: {
+    name: 'smoke',
+    data: { name: 'made', testImages: 200 },
+    arch: normalizeArchitecture({ widths: [8, 8, 16], depths: [1, 2, 1], strides: [2, 1, 2], classes: 10 }),
+    pretraining: recipe(320, 32, 2, 0.05),
+    finetuning: finetuning(320, 32, 1),
+    calibrationImages: 64,
+    thresholds: [0.5, Infinity],
+    lowBitThresholds: [0.5, Infinity],
+    seeds: [1],
+    bits: [8, 4],
+    ptqBits: [8, 4],
+    tableThresholds: [0.5, Infinity],
+    tableBits: [8],
+    tableSeeds: [1],
+    tableIterations: 4,
+    search: { rates: [1e-3, 1e-2], thresholds: [0.5], bits: [4], heldOut: { first: 200, images: 200 } },
+    ablation: { threshold: 0.5, bits: 4, seeds: [1] },
+    // Made images here too; other strides, so that the runs of the two sides are not the same.
+    imagenet: {
+      data: { name: 'made', testImages: 200 },
+      arch: normalizeArchitecture({ widths: [8, 8, 16], depths: [1, 2, 1], strides: [2, 2, 2], classes: 10 }),
+    },
+  },
+  quick: {
+    name: 'quick',
+    data: { name: 'cifar10', testImages: 2_000 },
+    arch: small,
+    // One pass over many images beats several over few, and then every image is new without augmentation.
+    pretraining: recipe(20_000, 64, 1, 0.1, { augment: false }),
+    finetuning: finetuning(4_800, 64, 1),
+    calibrationImages: 512,
+    thresholds: [0.1, 0.25, 0.5, 1, Infinity],
+    lowBitThresholds: [0.25, 0.5, Infinity],
+    seeds: [1, 2],
+    bits: [8, 6, 4, 3, 2],
+    ptqBits: [8, 6, 5, 4, 3],
+    tableThresholds: [0.25, Infinity],
+    tableBits: [8, 4],
+    tableSeeds: [1, 2],
+    tableIterations: 40,
+    search: {
+      rates: [3e-4, 1e-3, 3e-3, 1e-2],
+      thresholds: [0.25, Infinity],
+      bits: [4],
+      heldOut: { first: 8_000, images: 2_000 },
+    },
+    ablation: { threshold: 0.25, bits: 3, seeds: [1, 2] },
+    imagenet: {
+      data: { ...imagenetStandIn, testImages: 2_000 },
+      thresholds: [0.1, 0.25, 1, Infinity],
+      lowBitThresholds: [0.25, Infinity],
+    },
+  },
+  paper: { ...paper, name: 'paper' },
+  full: {
+    ...paper,
+    name: 'full',
+    pretraining: recipe(null, 128, 120, 0.1),
+    finetuning: finetuning(null, 128, 10),
+    tableThresholds: [0.25, 0.5, 1, 3, 10, Infinity],
+    tableBits: [8, 6, 4],
+    tableIterations: 10_000,
+    search: {
+      rates: [1e-4, 3e-4, 1e-3, 3e-3, 1e-2, 3e-2],
+      thresholds: [0.5, Infinity],
+      bits: [4, 3],
+      heldOut: { first: 8_000, images: 2_000 },
+    },
+    // ImageNet-1k itself. Epochs, rate and decay as RepVGG-A0 was trained (arXiv 2101.03697, section 4.1).
+    imagenet: {
+      data: { name: 'imagenet', testImages: null },
+      arch: repvgg('A0', { strides: imagenetStrides, classes: 1000 }),
+      pretraining: recipe(null, 256, 120, 0.1, { weightDecay: 1e-4 }),
+      finetuning: finetuning(null, 256, 5),
+      thresholds: [0.1, 0.5, 1, 2, 3, 5, 10, Infinity],
+      lowBitThresholds: [0.5, 1, 3, Infinity],
+      seeds: [1],
+    },
+  },
+} as const satisfies Record<string, Profile>;
+
+export type ProfileName = keyof typeof profiles;
+
+/** ImageNet's side of a profile is the profile `<name>-imagenet`. */
+const imagenetSuffix = '-imagenet';
+
+/** A profile by name, such as `quick`, or ImageNet's side of it: `quick-imagenet`. @throws UserError with the known names. */
+export function profileNamed(name: string): Profile {
+  const base = name.replace(new RegExp(`${imagenetSuffix}$`), '');
+  const profile = (profiles as Record<string, Profile>)[base];
+  check(
+    profile,
+    () =>
+      `Unknown profile «${name}»; known are ${Object.keys(profiles).join(', ')}, and each with ${imagenetSuffix} after it`,
+  );
+  return base === name ? profile : onImagenet(profile);
+}
+
+/**
+ * ImageNet's side of a profile, as a profile of its own: all sweeps run on it. A profile that does not say otherwise
+ * takes the stand-in for ImageNet, 50 classes at 64×64, with strides that make its network cost there what it costs on
+ * 32×32.
+ */
+export function onImagenet({ imagenet, ...profile }: Profile): Profile {
+  return {
+    ...profile,
+    data: imagenetStandIn,
+    arch: forTwiceTheSide(profile.arch),
+    ...imagenet,
+    name: `${profile.name}${imagenetSuffix}`,
+  };
+}
+
+/** The profile's network with OABN of threshold s on its identity branches; Infinity is plain BN. */
+export function withThreshold(
+  arch: Architecture,
+  threshold: number,
+  options: Omit<Oabn, 'threshold'> = {},
+): Architecture {
+  return normalizeArchitecture({ ...arch, oabn: { threshold, ...options } });
+}

@@ -1,0 +1,7 @@
+/** The method for one's own networks, room by room: data, networks, merging, quantization, training, experiments. */
+export * from './data/index.js';
+export * from './model/index.js';
+export * from './merge/index.js';
+export * from './quantize/index.js';
+export * from './train/index.js';
+export * from './experiment/index.js';

@@ -1,0 +1,26 @@
+/**
+ * The paper's classes of merged weights by position (figure 3), from fewest to most:
+ *
+ * - **A**: centre tap, i = j; all three branches meet here. C a layer.
+ * - **B**: centre tap, i ≠ j; from the 3×3 and the 1×1 branch. C² − C.
+ * - **C**: off the centre; from the 3×3 branch alone. 8·C².
+ */
+import type { HostTensor } from 'oabn-base';
+
+export const weightClasses = ['A', 'B', 'C'] as const;
+export type WeightClass = (typeof weightClasses)[number];
+
+/** The class of the weight at flat `index` of a kernel [out,in,3,3]. */
+export function weightClass(index: number, inChannels: number): WeightClass {
+  if (index % 9 !== 4) return 'C';
+  const position = Math.floor(index / 9);
+  return Math.floor(position / inChannels) === position % inChannels ? 'A' : 'B';
+}
+
+/** The values of a merged kernel [out,in,3,3], class by class. */
+export function splitByClass({ shape, data }: HostTensor<Float32Array>): Record<WeightClass, Float32Array> {
+  const inChannels = shape[1]!;
+  const of = (wanted: WeightClass): Float32Array =>
+    data.filter((_, index) => weightClass(index, inChannels) === wanted);
+  return { A: of('A'), B: of('B'), C: of('C') };
+}

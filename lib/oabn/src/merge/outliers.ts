@@ -1,0 +1,104 @@
+/**
+ * The outlier report of a network: how far its merged weights reach beyond their bulk, and which branch does it
+ * (paper, section 2; claims C1 and C2).
+ */
+import { type HostTensor } from 'oabn-base';
+import { type Architecture, quantizedBlocks, get, type StateDict } from '../model/index.js';
+import { weightClass } from './classes.js';
+import { mergeNetwork, mergeParts } from './merge.js';
+
+export interface OutlierRow {
+  readonly block: string;
+  readonly weights: number;
+  readonly maxAbs: number;
+  readonly std: number;
+  /** maxAbs / std: 4 to 6 for a bell-shaped layer of this size, far more with outliers. */
+  readonly reach: number;
+  /** Excess kurtosis: 0 for a normal distribution. */
+  readonly kurtosis: number;
+  /** Share of class A among the largest 0.1% (at least one weight), and among all. */
+  readonly classAOfLargest: number;
+  readonly classAOfAll: number;
+  /** In blocks with an identity branch of known BN: r0 against the class-A weights. */
+  readonly identity?: {
+    readonly maxRatio: number;
+    /** Correlation of |r0| and |W_A| over the channels; null where every |r0| is the same, as OABN can make it. */
+    readonly correlation: number | null;
+    /** Mean |W_A − r0| / mean |W_A|: what the other two branches add. */
+    readonly otherShare: number;
+  };
+}
+
+/** One row for each quantized block. `stateDict` may be three-branch or merged; only the former knows r0. */
+export function analyzeOutliers(arch: Architecture, stateDict: StateDict): OutlierRow[] {
+  const isMerged = 'stage0.rbr_reparam.weight' in stateDict;
+  const merged = isMerged ? stateDict : mergeNetwork(arch, stateDict);
+  return quantizedBlocks(arch).map((block) => {
+    const kernel = get(merged, `${block.name}.rbr_reparam.weight`);
+    const ratio = isMerged ? undefined : mergeParts(arch, stateDict, block).ratios.identity;
+    return {
+      block: block.name,
+      ...describeKernel(kernel),
+      ...(ratio && { identity: compareIdentity(kernel, ratio) }),
+    };
+  });
+}
+
+/** The distribution of one merged kernel [out,in,3,3]. */
+export function describeKernel({
+  shape,
+  data,
+}: HostTensor<Float32Array>): Omit<OutlierRow, 'block' | 'identity'> {
+  const n = data.length;
+  const mean = sum(data, (w) => w) / n;
+  const variance = sum(data, (w) => (w - mean) ** 2) / n;
+  const kurtosis = sum(data, (w) => (w - mean) ** 4) / n / variance ** 2 - 3;
+  const magnitudes = data.map(Math.abs).sort();
+  const count = Math.max(1, Math.round(n / 1000));
+  const threshold = magnitudes[n - count]!;
+  const largest = [...data.keys()].filter((index) => Math.abs(data[index]!) >= threshold);
+  const inClassA = largest.filter((index) => weightClass(index, shape[1]!) === 'A');
+  const maxAbs = magnitudes[n - 1]!;
+  const std = Math.sqrt(variance);
+  return {
+    weights: n,
+    maxAbs,
+    std,
+    reach: maxAbs / std,
+    kurtosis,
+    classAOfLargest: inClassA.length / largest.length,
+    classAOfAll: Math.min(shape[0]!, shape[1]!) / n,
+  };
+}
+
+function compareIdentity(
+  { data }: HostTensor<Float32Array>,
+  ratio: Float64Array,
+): NonNullable<OutlierRow['identity']> {
+  const channels = ratio.length;
+  const classA = ratio.map((_, i) => data[(i * channels + i) * 9 + 4]!);
+  const difference = classA.map((w, i) => w - ratio[i]!);
+  const magnitude = (values: Float64Array): number => sum(values, Math.abs) / channels;
+  return {
+    maxRatio: ratio.reduce((most, r) => Math.max(most, Math.abs(r)), 0),
+    correlation: correlation(ratio.map(Math.abs), classA.map(Math.abs)),
+    otherShare: magnitude(difference) / magnitude(classA),
+  };
+}
+
+function correlation(x: Float64Array, y: Float64Array): number | null {
+  const [mx, my] = [sum(x, (v) => v) / x.length, sum(y, (v) => v) / y.length];
+  let [xy, xx, yy] = [0, 0, 0];
+  x.forEach((value, i) => {
+    xy += (value - mx) * (y[i]! - my);
+    xx += (value - mx) ** 2;
+    yy += (y[i]! - my) ** 2;
+  });
+  return xx > 0 && yy > 0 ? xy / Math.sqrt(xx * yy) : null;
+}
+
+function sum(values: Float32Array | Float64Array, of: (value: number) => number): number {
+  let total = 0;
+  for (const value of values) total += of(value);
+  return total;
+}

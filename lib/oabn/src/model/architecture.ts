@@ -1,0 +1,271 @@
+/**
+ * What a network looks like, as plain JSON: it is part of a run's configuration and of a checkpoint's metadata.
+ *
+ * RepVGG (Ding et al., arXiv 2101.03697) is a stem block `stage0` and four stages of blocks. A training-time
+ * block sums up to three branches, `ReLU(BN(conv3×3(x)) + BN(conv1×1(x)) + BN(x))`; the identity branch exists
+ * where the stride is 1 and the channels stay the same. With `branches: ['3x3']` the same description is an
+ * ordinary VGG with batch normalization.
+ *
+ * QARepVGG (Chu et al., arXiv 2212.01593, section 4) has the same branches and other normalizations,
+ * `ReLU(BN(BN(conv3×3(x)) + conv1×1(x) + x))`: none on the 1×1 and identity branches, one after the sum.
+ */
+import { check, UserError } from 'oabn-base';
+
+export const branchNames = ['3x3', '1x1', 'identity'] as const;
+export type Branch = (typeof branchNames)[number];
+
+/** Where a training-time block normalizes: in each branch, or in the 3×3 branch and after the sum. */
+export const blockKinds = ['repvgg', 'qarepvgg'] as const;
+export type BlockKind = (typeof blockKinds)[number];
+
+/** How a learned s is drawn towards 0, so that it does not simply grow until nothing is limited. */
+export interface ThresholdPull {
+  /** λ·s²/2 (`l2`, default, as PACT does it: arXiv 1805.06085, section 3.2) or λ·|s| (`l1`) in the loss of each s. */
+  readonly pull?: 'l2' | 'l1';
+  /** λ ≥ 0; default 5e-3. */
+  readonly coefficient?: number;
+}
+
+/** The default λ of a learned s: ten times the usual weight decay, for one s stands against a whole layer's loss. */
+export const thresholdPull = { pull: 'l2', coefficient: 5e-3 } as const satisfies ThresholdPull;
+
+/** OABN (paper, algorithm 1): limits γ/σ of the named branches to [−threshold, threshold] during training. */
+export interface Oabn {
+  /** The paper's s, > 0. `Infinity` is plain BN. */
+  readonly threshold: number;
+  /** What the gradient does where the ratio is clipped: `clip` (default) is zero there, `straightThrough` passes. */
+  readonly gradient?: 'clip' | 'straightThrough';
+  /** The branches with OABN; default the identity alone, as in the paper. */
+  readonly branches?: readonly Branch[];
+  /**
+   * Each limited BN learns its own s, a parameter `….threshold` that begins at `threshold`; default false: one fixed s
+   * for all. An ablation of ours, with the gradient of PACT.
+   */
+  readonly learned?: boolean | ThresholdPull;
+}
+
+export interface Architecture {
+  /** Output channels of stage0 … stage4. */
+  readonly widths: readonly number[];
+  /** Blocks in each stage; the first is 1, the stem. */
+  readonly depths: readonly number[];
+  /** Stride of the first block of each stage. */
+  readonly strides: readonly number[];
+  readonly classes: number;
+  /** Default `repvgg`. */
+  readonly block?: BlockKind;
+  /** The branches of a training-time block; default all three. */
+  readonly branches?: readonly Branch[];
+  /** Absent: plain BN everywhere. */
+  readonly oabn?: Oabn;
+}
+
+/** One block: its name in the state dict and its shape. Merged, it is one 3×3 convolution. */
+export interface Block {
+  /** `stage0`, `stage1.0`, `stage1.1`, … */
+  readonly name: string;
+  readonly inChannels: number;
+  readonly outChannels: number;
+  readonly stride: number;
+  readonly kind: BlockKind;
+  readonly branches: readonly Branch[];
+}
+
+const depthsOf = { A: [1, 2, 4, 14, 1], B: [1, 4, 6, 16, 1] } as const;
+
+/** Depths and width factors (stages 1–3, stage 4) of the published networks without groups (arXiv 2101.03697, table 2). */
+const published: Readonly<Record<string, { depths: readonly number[]; a: number; b: number }>> = {
+  A0: { depths: depthsOf.A, a: 0.75, b: 2.5 },
+  A1: { depths: depthsOf.A, a: 1, b: 2.5 },
+  A2: { depths: depthsOf.A, a: 1.5, b: 2.75 },
+  B0: { depths: depthsOf.B, a: 1, b: 2.5 },
+  B1: { depths: depthsOf.B, a: 2, b: 4 },
+  B2: { depths: depthsOf.B, a: 2.5, b: 5 },
+  B3: { depths: depthsOf.B, a: 3, b: 5 },
+};
+
+/** Strides for 32×32 inputs, where the paper's early strides of 2 would leave too little of the image. */
+export const cifarStrides = [1, 1, 2, 2, 2] as const;
+export const imagenetStrides = [2, 2, 2, 2, 2] as const;
+
+export interface RepVGGOptions {
+  /** Scales every width, rounded up to a multiple of 8; default 1. */
+  readonly width?: number;
+  readonly classes?: number;
+  readonly strides?: readonly number[];
+  /** Overrules what the name says. */
+  readonly block?: BlockKind;
+  readonly branches?: readonly Branch[];
+  readonly oabn?: Oabn;
+}
+
+/**
+ * A published network by name, for 10 classes of 32×32 images unless told otherwise: `A0` or `RepVGG-A0`, …, and with
+ * QARepVGG's blocks `QA-A0` or `QARepVGG-A0`, ….
+ * @throws UserError for an unknown name, with the known ones.
+ */
+export function repvgg(name: string, options: RepVGGOptions = {}): Architecture {
+  const [, qa, size = ''] = /^(qa[-_]?)?(?:repvgg[-_]?)?(.*)$/i.exec(name) ?? [];
+  const found = published[size.toUpperCase()];
+  check(
+    found,
+    () =>
+      `Unknown network «${name}»; known are ${Object.keys(published).join(', ')}, the same with QA- before them, ` +
+      'or give widths, depths and strides as JSON',
+  );
+  const { width = 1, classes = 10, strides = cifarStrides, branches, oabn } = options;
+  const { block = qa ? 'qarepvgg' : 'repvgg' } = options;
+  check(width > 0, `width must be > 0, got ${width}`);
+  const scaled = (channels: number): number =>
+    width === 1 ? channels : Math.ceil((channels * width) / 8) * 8;
+  const { a, b, depths } = found;
+  const widths = [Math.min(64, 64 * a), 64 * a, 128 * a, 256 * a, 512 * b].map(scaled);
+  return normalizeArchitecture({ widths, depths, strides, classes, block, branches, oabn });
+}
+
+/**
+ * The network that `text` describes: a published name, optionally with a width factor (`A0@0.25`), or JSON with
+ * widths, depths, strides and, as members like these, `block`, `branches` and `oabn`. `classes` holds where the text names none.
+ */
+export function parseArchitecture(text: string, classes = 10): Architecture {
+  if (!text.trimStart().startsWith('{')) {
+    const [name = '', width] = text.split('@');
+    return repvgg(name, { width: width === undefined ? 1 : Number(width), classes });
+  }
+  let parsed: Partial<Architecture>;
+  try {
+    parsed = JSON.parse(text);
+  } catch (error) {
+    throw new UserError(`The architecture is not JSON (${(error as Error).message}): ${text}`);
+  }
+  const { widths, depths, strides = cifarStrides } = parsed;
+  check(widths && depths, () => `An architecture needs "widths" and "depths", got ${text}`);
+  return normalizeArchitecture({ ...parsed, widths, depths, strides, classes: parsed.classes ?? classes });
+}
+
+/**
+ * The one way to write an architecture: defaults left out, s = ∞ as plain BN, so that equal networks have equal JSON.
+ * @throws UserError that names the member, its value and what it must be.
+ */
+export function normalizeArchitecture(arch: Architecture): Architecture {
+  const { widths, depths, strides, classes, block, branches, oabn } = arch;
+  const positive = (name: string, values: readonly number[]): void => {
+    const good = Array.isArray(values) && values.every((n) => Number.isInteger(n) && n > 0);
+    check(good, `${name} must be whole numbers > 0, got ${JSON.stringify(values)}`);
+    check(
+      values.length === widths.length,
+      `${name} must have ${widths.length} stages like widths, got ${values.length}`,
+    );
+  };
+  positive('widths', widths);
+  positive('depths', depths);
+  positive('strides', strides);
+  check(depths[0] === 1, `depths[0] must be 1 (the stem is one block), got ${depths[0]}`);
+  check(Number.isInteger(classes) && classes > 1, `classes must be a whole number > 1, got ${classes}`);
+  const plain = { widths: [...widths], depths: [...depths], strides: [...strides], classes };
+  return {
+    ...plain,
+    ...normalizeBlock(block),
+    ...normalizeBranches(branches),
+    ...normalizeOabn(oabn, block),
+  };
+}
+
+/** The blocks from the input to the classifier. */
+export function blocksOf(arch: Architecture): Block[] {
+  const allowed = arch.branches ?? branchNames;
+  const blocks: Block[] = [];
+  let inChannels = 3;
+  arch.widths.forEach((outChannels, stage) => {
+    for (let i = 0; i < arch.depths[stage]!; i++) {
+      const stride = i === 0 ? arch.strides[stage]! : 1;
+      const hasIdentity = stride === 1 && inChannels === outChannels;
+      const branches = allowed.filter((branch) => branch !== 'identity' || hasIdentity);
+      blocks.push({
+        name: stage === 0 ? 'stage0' : `stage${stage}.${i}`,
+        inChannels,
+        outChannels,
+        stride,
+        kind: arch.block ?? 'repvgg',
+        branches,
+      });
+      inChannels = outChannels;
+    }
+  });
+  return blocks;
+}
+
+/** The blocks whose merged kernels and inputs are quantized: all but the first convolution (paper, figure 6). */
+export function quantizedBlocks(arch: Architecture): Block[] {
+  return blocksOf(arch).slice(1);
+}
+
+function normalizeBlock(block: Architecture['block'] = 'repvgg'): Pick<Architecture, 'block'> {
+  check(
+    blockKinds.includes(block),
+    `block must be one of ${JSON.stringify(blockKinds)}, got ${JSON.stringify(block)}`,
+  );
+  return block === 'repvgg' ? {} : { block };
+}
+
+function normalizeBranches(branches: Architecture['branches']): Pick<Architecture, 'branches'> {
+  if (branches === undefined) return {};
+  checkBranches('branches', branches);
+  check(branches.includes('3x3'), `branches must include "3x3", got ${JSON.stringify(branches)}`);
+  const ordered = branchNames.filter((branch) => branches.includes(branch));
+  return ordered.length === branchNames.length ? {} : { branches: ordered };
+}
+
+function normalizeOabn(oabn: Oabn | undefined, block: Architecture['block']): Pick<Architecture, 'oabn'> {
+  if (oabn === undefined) return {};
+  const { threshold, gradient = 'clip', branches = ['identity'], learned = false } = oabn;
+  check(threshold > 0, `s (oabn.threshold) must be > 0 or Infinity, got ${threshold}`);
+  check(
+    gradient === 'clip' || gradient === 'straightThrough',
+    `oabn.gradient must be "clip" or "straightThrough", got ${JSON.stringify(gradient)}`,
+  );
+  checkBranches('oabn.branches', branches);
+  if (threshold === Infinity) return {};
+  check(
+    block !== 'qarepvgg',
+    `OABN limits the BN of the identity branch, and a QARepVGG block has none there: leave out s = ${threshold}, or take RepVGG's blocks`,
+  );
+  const ordered = branchNames.filter((branch) => branches.includes(branch));
+  const paper = ordered.length === 1 && ordered[0] === 'identity';
+  return {
+    oabn: {
+      threshold,
+      ...(gradient !== 'clip' && { gradient }),
+      ...(!paper && { branches: ordered }),
+      ...normalizeLearned(learned),
+    },
+  };
+}
+
+function normalizeLearned(learned: NonNullable<Oabn['learned']>): Pick<Oabn, 'learned'> {
+  if (learned === false) return {};
+  const { pull, coefficient } = pullOf(learned);
+  check(
+    pull === 'l2' || pull === 'l1',
+    `oabn.learned.pull must be "l2" or "l1", got ${JSON.stringify(pull)}`,
+  );
+  check(coefficient >= 0, `oabn.learned.coefficient must be ≥ 0, got ${coefficient}`);
+  const changes = {
+    ...(pull !== thresholdPull.pull && { pull }),
+    ...(coefficient !== thresholdPull.coefficient && { coefficient }),
+  };
+  return { learned: Object.keys(changes).length > 0 ? changes : true };
+}
+
+/** The pull of a learned s with its defaults. */
+export function pullOf(learned: NonNullable<Oabn['learned']>): Required<ThresholdPull> {
+  return { ...thresholdPull, ...(typeof learned === 'object' && learned) };
+}
+
+function checkBranches(name: string, branches: readonly Branch[]): void {
+  const good =
+    Array.isArray(branches) &&
+    branches.length > 0 &&
+    branches.every((branch) => branchNames.includes(branch));
+  check(good, `${name} must be some of ${JSON.stringify(branchNames)}, got ${JSON.stringify(branches)}`);
+}

@@ -1,0 +1,153 @@
+/**
+ * Batch normalization and OABN (paper, algorithm 1; reconstructed), per channel of x [N,H,W,C]:
+ *
+ *     r = γ/√(σ²+ε)      r̂ = clip(r, −s, +s)      y = r̂·(x − μ) + β
+ *
+ * μ and σ² are the batch's in training and the running ones in inference. s = ∞ is plain BN. Its gradient, with
+ * x̂ = (x − μ)/√(σ²+ε), ⟨·⟩ the mean over N,H,W, and m = 0 where r is clipped (else 1; always 1 for
+ * `straightThrough`):
+ *
+ *     ∂x = r̂·(∂y − ⟨∂y⟩) − m·r·x̂·⟨∂y·x̂⟩      ∂γ = m·Σ∂y·x̂      ∂β = Σ∂y
+ *
+ * A learned s, one for all channels, has the gradient of PACT's clipping level (arXiv 1805.06085, section 3.1), here
+ * on both sides: ∂s = Σ over the channels with |r| > s of sign(r)·Σ∂y·(x − μ).
+ */
+import { tf } from 'tfjs-native';
+import type { Oabn } from './architecture.js';
+
+/** Added to the variance, as in PyTorch. */
+export const bnEpsilon = 1e-5;
+/** Share of the batch's statistics in the new running ones, as in PyTorch. */
+export const bnMomentum = 0.1;
+
+export interface BatchNormResult {
+  readonly y: tf.Tensor4D;
+  /** Batch statistics [C], in training only: the mean and the variance (biased, divided by N·H·W). */
+  readonly mean: tf.Tensor1D;
+  readonly variance: tf.Tensor1D;
+}
+
+/** The limit of OABN, with a learned s as a scalar tensor. */
+export interface Limit extends Pick<Oabn, 'gradient'> {
+  readonly threshold: number | tf.Scalar;
+}
+
+/** A learned s counts as at least this, wherever its gradient has taken it. */
+export const leastThreshold = 1e-3;
+
+/** γ/√(σ²+ε), limited to [−s, s] when `limit` is given, with the limit's gradient to γ, σ² and a learned s. All [C]. */
+export function normalizationRatio(gamma: tf.Tensor, variance: tf.Tensor, limit?: Limit): tf.Tensor {
+  const ratio = tf.mul(gamma, tf.rsqrt(tf.add(variance, bnEpsilon)));
+  if (!limit) return ratio;
+  const { limited, passes, side } = limitRatio(ratio, limit);
+  const clip = tf.customGrad((...inputs) => {
+    const save = inputs.at(-1) as unknown as tf.GradSaveFunc;
+    save([...(passes ? [passes] : []), ...(side ? [side] : [])]);
+    const gradFunc = (dy: tf.Tensor, saved: tf.Tensor[]): tf.Tensor[] => [
+      passes ? tf.mul(dy, saved[0]!) : tf.clone(dy),
+      ...(side ? [tf.sum(tf.mul(dy, saved.at(-1)!))] : []),
+    ];
+    return { value: tf.clone(limited), gradFunc };
+  });
+  return typeof limit.threshold === 'number' ? clip(ratio) : clip(ratio, limit.threshold);
+}
+
+interface LimitedRatio {
+  /** r̂ */
+  readonly limited: tf.Tensor;
+  /** m of the formulas above; absent where it is 1 everywhere. */
+  readonly passes?: tf.Tensor;
+  /** ∂r̂/∂s of a learned s: sign(r) where r is clipped, else 0. */
+  readonly side?: tf.Tensor;
+}
+
+function limitRatio(ratio: tf.Tensor, { threshold, gradient }: Limit): LimitedRatio {
+  const isFixed = typeof threshold === 'number';
+  const limited = isFixed ? tf.clipByValue(ratio, -threshold, threshold) : clipTo(ratio, threshold);
+  const isInside = tf.equal(ratio, limited);
+  return {
+    limited,
+    ...(gradient !== 'straightThrough' && { passes: tf.cast(isInside, 'float32') }),
+    ...(!isFixed && { side: tf.sub(tf.sign(ratio), tf.mul(tf.sign(ratio), tf.cast(isInside, 'float32'))) }),
+  };
+}
+
+function clipTo(ratio: tf.Tensor, threshold: tf.Scalar): tf.Tensor {
+  const s = tf.maximum(threshold, leastThreshold);
+  return tf.minimum(tf.maximum(ratio, tf.neg(s)), s);
+}
+
+/** Inference: normalizes with the running statistics. */
+export function batchNormInference(
+  x: tf.Tensor4D,
+  gamma: tf.Tensor,
+  beta: tf.Tensor,
+  runningMean: tf.Tensor,
+  runningVariance: tf.Tensor,
+  limit?: Limit,
+): tf.Tensor4D {
+  const ratio = normalizationRatio(gamma, runningVariance, limit);
+  return tf.add(tf.mul(x, ratio), tf.sub(beta, tf.mul(ratio, runningMean)));
+}
+
+/** Training: normalizes with the batch's statistics and returns them for the running ones. */
+export function batchNormTraining(
+  x: tf.Tensor4D,
+  gamma: tf.Tensor,
+  beta: tf.Tensor,
+  limit?: Limit,
+): BatchNormResult {
+  const axes = [0, 1, 2];
+  const mean = tf.mean(x, axes) as tf.Tensor1D;
+  const variance = tf.mean(tf.squaredDifference(x, mean), axes) as tf.Tensor1D;
+  const inverseStd = tf.rsqrt(tf.add(variance, bnEpsilon));
+  const ratio = tf.mul(gamma, inverseStd);
+  const { limited, passes, side }: LimitedRatio = limit ? limitRatio(ratio, limit) : { limited: ratio };
+
+  const normalize = tf.customGrad((...inputs) => {
+    const [input, , shift] = inputs as unknown as [tf.Tensor4D, tf.Tensor1D, tf.Tensor1D];
+    const save = inputs.at(-1) as unknown as tf.GradSaveFunc;
+    // What the gradient needs is saved, for the engine frees everything else after the forward pass.
+    const [masks, sides] = [passes ? [passes] : [], side ? [side] : []];
+    save([input, mean, inverseStd, ratio, limited, ...masks, ...sides]);
+    const value = tf.add(tf.mul(input, limited), tf.sub(shift, tf.mul(limited, mean)));
+    const gradFunc = (dy: tf.Tensor, saved: tf.Tensor[]): tf.Tensor[] =>
+      batchNormGradient(dy, saved, passes && saved[5], side && saved.at(-1));
+    return { value, gradFunc };
+  });
+  const learned = limit && typeof limit.threshold !== 'number' ? [limit.threshold] : [];
+  return { y: normalize(x, gamma, beta, ...learned) as tf.Tensor4D, mean, variance };
+}
+
+/** ∂x, ∂γ, ∂β and, with `side`, ∂s of the formulas above; without `passes`, m = 1. */
+function batchNormGradient(
+  dy: tf.Tensor,
+  saved: readonly tf.Tensor[],
+  passes?: tf.Tensor,
+  side?: tf.Tensor,
+): tf.Tensor[] {
+  const [input, mean, inverseStd, ratio, limited] = saved as [...tf.Tensor[]] as [
+    tf.Tensor,
+    tf.Tensor,
+    tf.Tensor,
+    tf.Tensor,
+    tf.Tensor,
+  ];
+  const axes = [0, 1, 2];
+  const centred = tf.sub(input, mean);
+  const betaGradient = tf.sum(dy, axes);
+  const ofRatio = tf.sum(tf.mul(dy, centred), axes);
+  const unmasked = tf.mul(ofRatio, inverseStd);
+  const gammaGradient = passes ? tf.mul(unmasked, passes) : unmasked;
+  // ∂x as three terms, linear in ∂y, x − μ and 1, each with a coefficient per channel.
+  const perValue = -input.shape[3]! / input.size;
+  const ofCentred = tf.mul(tf.mul(tf.mul(ratio, inverseStd), gammaGradient), perValue);
+  const ofOne = tf.mul(tf.mul(limited, betaGradient), perValue);
+  const inputGradient = tf.add(tf.add(tf.mul(dy, limited), tf.mul(centred, ofCentred)), ofOne);
+  return [inputGradient, gammaGradient, betaGradient, ...(side ? [tf.sum(tf.mul(ofRatio, side))] : [])];
+}
+
+/** The running statistics after a batch of `count` values per channel; the variance as PyTorch counts it (unbiased). */
+export function updateRunning(running: tf.Tensor, batch: tf.Tensor, unbias = 1): tf.Tensor {
+  return tf.add(tf.mul(running, 1 - bnMomentum), tf.mul(batch, bnMomentum * unbias));
+}

@@ -1,0 +1,87 @@
+/**
+ * Networks as files: safetensors with the official RepVGG names, so that checkpoints travel to and from PyTorch.
+ * The architecture travels in the file's metadata when we wrote it; for files from elsewhere the caller gives it.
+ */
+import { check, type HostTensor, readSafetensors, sizeOf, UserError, writeSafetensors } from 'oabn-base';
+import { type Architecture, normalizeArchitecture } from './architecture.js';
+import { type NetworkForm, parameterShapes } from './parameters.js';
+import type { StateDict } from './stateDict.js';
+
+export interface Network {
+  readonly arch: Architecture;
+  readonly stateDict: StateDict;
+  /** `training`: the three branches. `merged`: one convolution a block. */
+  readonly form: NetworkForm;
+  readonly metadata: Readonly<Record<string, string>>;
+}
+
+/** Writes a network; `metadata` joins the architecture and the form in the file's header. */
+export async function saveNetwork(
+  path: string,
+  network: Pick<Network, 'arch' | 'stateDict' | 'form'>,
+  metadata: Record<string, string> = {},
+): Promise<void> {
+  const { arch, stateDict, form } = network;
+  await writeSafetensors(path, stateDict, { format: 'pt', arch: JSON.stringify(arch), form, ...metadata });
+}
+
+/**
+ * Reads a network. `arch` overrules the file's own description and is needed for files from elsewhere; the number
+ * of classes is always the file's. A `module.` prefix (DataParallel) and `num_batches_tracked` are dropped.
+ * @throws UserError when tensors are missing, of other shapes, or not finite, naming the first of them.
+ */
+export async function loadNetwork(path: string, arch?: Architecture): Promise<Network> {
+  const { tensors, metadata } = await readSafetensors(path);
+  const stateDict: Record<string, HostTensor<Float32Array>> = {};
+  for (const [key, { shape, data }] of Object.entries(tensors)) {
+    const name = key.replace(/^module\./, '');
+    if (name.endsWith('.num_batches_tracked')) continue;
+    if (!(data instanceof Float32Array || data instanceof Float64Array)) {
+      throw new UserError(`${path}: ${key} holds ${data.constructor.name}; expected 32-bit or 64-bit floats`);
+    }
+    stateDict[name] = { shape, data: Float32Array.from(data) };
+  }
+  const described = arch ?? (metadata.arch ? normalizeArchitecture(JSON.parse(metadata.arch)) : undefined);
+  check(
+    described,
+    `${path} does not say its architecture; give it with --arch, a name such as A0 or JSON with widths, depths and strides`,
+  );
+  const classes = stateDict['linear.weight']?.shape[0] ?? described.classes;
+  const form = Object.keys(stateDict).some((name) => name.includes('.rbr_reparam.')) ? 'merged' : 'training';
+  const network: Network = {
+    arch: normalizeArchitecture({ ...described, classes }),
+    stateDict,
+    form,
+    metadata,
+  };
+  checkNetwork(network, path);
+  return network;
+}
+
+function checkNetwork({ arch, stateDict, form }: Network, path: string): void {
+  const expected = parameterShapes(arch, form);
+  for (const [name, shape] of Object.entries(expected)) {
+    const found = stateDict[name];
+    check(
+      found,
+      `${path} has no ${name} (expected [${shape.join(', ')}]); is the architecture ${JSON.stringify(arch)} right?`,
+    );
+    check(
+      found.shape.join() === shape.join(),
+      () =>
+        `${path}: ${name} is [${found.shape.join(', ')}], the architecture expects [${shape.join(', ')}]; is --arch right?`,
+    );
+    const bad = found.data.findIndex((value) => !Number.isFinite(value));
+    check(
+      bad < 0,
+      () =>
+        `${path}: ${name} has ${found.data[bad]} at element ${bad} of ${sizeOf(found.shape)}; the checkpoint is broken`,
+    );
+  }
+  const unknown = Object.keys(stateDict).filter((name) => !(name in expected));
+  check(
+    unknown.length === 0,
+    () =>
+      `${path} has ${unknown.length} tensors that the architecture does not, such as ${unknown[0]}; is --arch right?`,
+  );
+}

@@ -1,0 +1,128 @@
+/** Calibration: the range of the activation that enters each quantized block, over some images. */
+import { tf } from 'tfjs-native';
+import { check, concatenate } from 'oabn-base';
+import {
+  type Architecture,
+  costOf,
+  forwardMerged,
+  quantizedBlocks,
+  type StateDict,
+  toVariables,
+} from '../model/index.js';
+import { mseStep } from './mseStep.js';
+import { activationBitsOf, type QuantizationScheme } from './scheme.js';
+import type { ActivationRange } from './uniform.js';
+
+/** Block name → range of its input. */
+export type ActivationRanges = Readonly<Record<string, ActivationRange>>;
+
+/** The minimum [blocks] and maximum [blocks] of the activations entering the quantized blocks, for one batch. */
+export function observeRanges(
+  arch: Architecture,
+  params: Readonly<Record<string, tf.Tensor>>,
+  images: tf.Tensor4D,
+): [tf.Tensor1D, tf.Tensor1D] {
+  const [minima, maxima]: [tf.Scalar[], tf.Scalar[]] = [[], []];
+  forwardMerged(arch, params, images, {
+    activation: (_, x) => {
+      minima.push(tf.min(x));
+      maxima.push(tf.max(x));
+      return x;
+    },
+  });
+  return [tf.stack(minima) as tf.Tensor1D, tf.stack(maxima) as tf.Tensor1D];
+}
+
+/** Square images [N,H,W,3] as one array, with `size` = N. */
+interface Images {
+  readonly images: Float32Array;
+  readonly size: number;
+}
+
+/** The ranges over all `batches` of images. */
+export async function calibrate(
+  arch: Architecture,
+  merged: StateDict,
+  batches: AsyncIterable<Images> | Iterable<Images>,
+): Promise<ActivationRanges> {
+  const { params } = toVariables(merged);
+  const blocks = quantizedBlocks(arch);
+  const min = new Float32Array(blocks.length).fill(Infinity);
+  const max = new Float32Array(blocks.length).fill(-Infinity);
+  for await (const batch of batches) {
+    for (const images of inPasses(arch, batch)) {
+      const observed = tf.tidy(() => observeRanges(arch, params, toTensor(images)));
+      const [low, high] = await Promise.all(observed.map((tensor) => tensor.data()));
+      blocks.forEach((_, i) => {
+        min[i] = Math.min(min[i]!, low![i]!);
+        max[i] = Math.max(max[i]!, high![i]!);
+      });
+      tf.dispose(observed);
+    }
+  }
+  tf.dispose(params as tf.TensorContainer);
+  check(blocks.length === 0 || min[0]! < Infinity, 'Calibration needs at least one image, got none');
+  return Object.fromEntries(blocks.map(({ name }, i) => [name, { min: min[i]!, max: max[i]! }]));
+}
+
+/** Values of an activation that its best step is found on, evenly spread over the images. */
+const sampledValues = 1 << 17;
+
+/**
+ * Ranges [0, S·(2^b−1)] of least squared error on one batch of images, for activations that have been through ReLU.
+ * Blocks whose activation stays in FP32 have no range.
+ */
+export async function calibrateMse(
+  arch: Architecture,
+  merged: StateDict,
+  batch: Images,
+  scheme: QuantizationScheme,
+): Promise<ActivationRanges> {
+  const { params } = toVariables(merged);
+  const values: Float32Array[][] = quantizedBlocks(arch).map(() => []);
+  for (const images of inPasses(arch, batch)) {
+    const samples = tf.tidy(() => {
+      const seen: tf.Tensor1D[] = [];
+      forwardMerged(arch, params, toTensor(images), {
+        activation: (_, x) => {
+          const all = (x.size / images.size) * batch.size;
+          const stride = Math.max(1, Math.floor(all / sampledValues));
+          seen.push(tf.stridedSlice(tf.reshape(x, [-1]), [0], [x.size], [stride]) as tf.Tensor1D);
+          return x;
+        },
+      });
+      return seen;
+    });
+    const sampled = (await Promise.all(samples.map((sample) => sample.data()))) as Float32Array[];
+    sampled.forEach((each, block) => values[block]!.push(each));
+    tf.dispose(samples);
+  }
+  tf.dispose(params as tf.TensorContainer);
+  const ranges: Record<string, ActivationRange> = {};
+  quantizedBlocks(arch).forEach(({ name }, i) => {
+    const bits = activationBitsOf(scheme, name);
+    if (bits === undefined) return;
+    const quantMax = 2 ** bits - 1;
+    ranges[name] = { min: 0, max: quantMax * mseStep(concatenate(values[i]!), { quantMin: 0, quantMax }) };
+  });
+  return ranges;
+}
+
+/** Activations of one pass through the network, 0.4 GiB in each of the few forms that the engine keeps them in. */
+const activationsPerPass = 1e8;
+
+/** The images of a batch in as many passes as memory asks for. */
+function* inPasses(arch: Architecture, { images, size }: Images): Generator<Images> {
+  const pixels = images.length / size;
+  const { activations } = costOf(arch, Math.sqrt(pixels / 3), 'merged');
+  const count = Math.max(1, Math.floor(activationsPerPass / activations));
+  for (let from = 0; from < size; from += count) {
+    const part = images.subarray(from * pixels, (from + count) * pixels);
+    yield { images: part, size: part.length / pixels };
+  }
+}
+
+function toTensor({ images, size }: Images): tf.Tensor4D {
+  const side = Math.sqrt(images.length / size / 3);
+  return tf.tensor4d(images, [size, side, side, 3]);
+}

@@ -1,0 +1,71 @@
+/**
+ * CFWS, coarse and fine weight splitting (Yang et al., arXiv 2312.10588; details as in the authors' published code,
+ * NeonHo/Coarse-Fine-Weight-Split): made for re-parameterized networks, whose centre taps reach far beyond the
+ * others. The centre taps are quantized with their own, coarse scale. What that leaves of them, less than half a
+ * coarse step, joins the other taps in the fine part, which is quantized with a scale of its own:
+ *
+ *     W ≈ S_c·q_c [centre taps] + S_f·q_f [all nine taps]     q_c = round(W/S_c), both codes of b bits
+ *
+ * A block thus computes two convolutions. It stores ten codes for every nine weights and two sets of values, and
+ * that is what its state size counts, though the sums of the two take many more values.
+ *
+ * Activations are clipped by a KL metric that differs from TensorRT's in two places: bins that are empty in either
+ * distribution are left out, and mass beyond the threshold is held against it, by + ln(ΣP/ΣQ) where D(P‖Q) of the
+ * normalized counts has a minus. This form is the code's; the paper's text we could not compare.
+ */
+import type { HostTensor } from 'oabn-base';
+import { mapGroups } from '../granularity.js';
+import { mapKernels, type QuantizedNetwork, type StoredWeights } from '../quantizedNetwork.js';
+import { type Granularity, weightBitsOf } from '../scheme.js';
+import { quantizeValues, weightQuantizer } from '../uniform.js';
+import { checkUniform } from './checkUniform.js';
+import { type Comparison, klRanges } from './kl.js';
+import type { PtqMethod, PtqProblem } from './method.js';
+
+export const cfws: PtqMethod = {
+  title: 'CFWS',
+  source: 'arXiv 2312.10588',
+  granularities: ['perTensor', 'perChannel'],
+  quantize: async (problem: PtqProblem): Promise<QuantizedNetwork> => {
+    const { arch, merged, scheme } = problem;
+    checkUniform('cfws', scheme);
+    const activations = await klRanges(problem, cfwsDivergence);
+    const stored: Record<string, StoredWeights> = {};
+    const stateDict = mapKernels(arch, merged, (block, kernel) => {
+      const bits = weightBitsOf(scheme, block);
+      const { centre, fine } = splitWeights(kernel, bits, scheme.granularity);
+      stored[block] = {
+        states: new Set(centre).size + new Set(fine).size,
+        bits: bits * (centre.length + fine.length),
+      };
+      return fine.map((w, index) => (index % 9 === 4 ? w + centre[(index - 4) / 9]! : w));
+    });
+    return { arch, scheme, stateDict, activations, stored };
+  },
+};
+
+/** A kernel [out,in,3,3] as the sum of two quantized parts. */
+export interface SplitWeights {
+  /** [out,in] the coarse values of the centre taps. */
+  readonly centre: Float32Array;
+  /** [out,in,3,3] */
+  readonly fine: Float32Array;
+}
+
+export function splitWeights(
+  kernel: HostTensor<Float32Array>,
+  bits: number,
+  granularity: Granularity = 'perTensor',
+): SplitWeights {
+  const { shape, data } = kernel;
+  const quantize = (part: HostTensor<Float32Array>): Float32Array =>
+    mapGroups(part, granularity, (weights) => quantizeValues(weightQuantizer(weights, bits), weights));
+  const centre = quantize({ shape: shape.slice(0, 2), data: data.filter((_, index) => index % 9 === 4) });
+  const rest = data.map((w, index) => (index % 9 === 4 ? w - centre[(index - 4) / 9]! : w));
+  return { centre, fine: quantize({ shape, data: rest }) };
+}
+
+/** (1/ΣP)·Σ p·(ln(p·ΣP) − ln(q·ΣQ)) over the bins that neither distribution leaves empty. */
+export function cfwsDivergence({ sumP, sumQ, overlap, difference }: Comparison): number {
+  return sumQ === 0 ? Infinity : (difference + overlap * Math.log(sumP / sumQ)) / sumP;
+}

@@ -1,0 +1,41 @@
+/**
+ * Post-training quantization: a merged network and some training images in, a quantized network out. Every method has
+ * this one form, whatever it optimizes, so that a table of methods is a loop.
+ */
+import type { Progress } from 'oabn-base';
+import type { Architecture, StateDict } from '../../model/index.js';
+import type { QuantizedNetwork } from '../quantizedNetwork.js';
+import type { Granularity, QuantizationScheme } from '../scheme.js';
+
+/** Images without labels: [size, H, W, 3], normalized, one after the other. */
+export interface CalibrationImages {
+  readonly images: Float32Array;
+  readonly size: number;
+}
+
+export interface PtqProblem {
+  readonly arch: Architecture;
+  /** The merged network in FP32. */
+  readonly merged: StateDict;
+  readonly scheme: QuantizationScheme;
+  readonly calibration: CalibrationImages;
+  /** [H, W, 3] */
+  readonly imageShape: readonly [number, number, number];
+  /** Of what a method draws. */
+  readonly seed: number;
+  /** Optimization steps of a layer or block, for methods that learn; default the method's own. */
+  readonly iterations?: number;
+  readonly progress?: Progress;
+  readonly signal?: AbortSignal;
+}
+
+export interface PtqMethod {
+  /** As tables name it. */
+  readonly title: string;
+  /** The paper it comes from. */
+  readonly source: string;
+  /** What may share a weight quantizer with it. */
+  readonly granularities: readonly Granularity[];
+  /** @throws UserError for a scheme that the method has no form for */
+  readonly quantize: (problem: PtqProblem) => Promise<QuantizedNetwork>;
+}

@@ -1,0 +1,186 @@
+/**
+ * A quantized network: the merged one with quantized kernels, and the ranges by which its activations are
+ * quantized on the way. The first convolution and the classifier stay in FP32 (paper, figure 6).
+ */
+import type { tf } from 'tfjs-native';
+import { check, type HostTensor } from 'oabn-base';
+import {
+  type Architecture,
+  forwardMerged,
+  get,
+  loadNetwork,
+  type Network,
+  quantizedBlocks,
+  saveNetwork,
+  type StateDict,
+  type Tensors,
+} from '../model/index.js';
+import type { ActivationRanges } from './calibrate.js';
+import { fakeQuantizeActivation } from './fakeQuantize.js';
+import { kmeans1d, type KmeansInit, quantizeToCentroids } from './kmeans/index.js';
+import { mapGroups } from './granularity.js';
+import {
+  activationBitsOf,
+  checkScheme,
+  type QuantizationScheme,
+  weightBitsOf,
+  type WeightMethod,
+} from './scheme.js';
+import { quantizeValues, weightQuantizer } from './uniform.js';
+
+export interface QuantizedNetwork {
+  readonly arch: Architecture;
+  readonly scheme: QuantizationScheme;
+  /** Merged, with quantized kernels. */
+  readonly stateDict: StateDict;
+  readonly activations: ActivationRanges;
+  /** Block name → how its weights are stored, where that is not one b-bit code for each. */
+  readonly stored?: Readonly<Record<string, StoredWeights>>;
+}
+
+/** What a block keeps in memory for its weights. */
+export interface StoredWeights {
+  /** Values that the codes stand for. */
+  readonly states: number;
+  /** Of all codes together. */
+  readonly bits: number;
+}
+
+/** What a checkpoint keeps of a quantized network beside its tensors. */
+export type Quantization = Pick<QuantizedNetwork, 'scheme' | 'activations' | 'stored'>;
+
+/** Post-training quantization of a merged network (paper, section 4.2). */
+export function quantizeNetwork(
+  arch: Architecture,
+  merged: StateDict,
+  activations: ActivationRanges,
+  scheme: QuantizationScheme,
+): QuantizedNetwork {
+  checkScheme(scheme);
+  return {
+    arch,
+    scheme,
+    activations,
+    stateDict: mapKernels(arch, merged, (block, kernel) => quantizeKernel(kernel, scheme, block)),
+  };
+}
+
+/** The data of a block's kernel [out,in,3,3], quantized as `scheme` says. */
+export function quantizeKernel(
+  kernel: HostTensor<Float32Array>,
+  scheme: QuantizationScheme,
+  block: string,
+): Float32Array {
+  return mapGroups(kernel, scheme.granularity, (weights) =>
+    quantizeWeights(weights, scheme.weights, weightBitsOf(scheme, block)),
+  );
+}
+
+/** Weights that share one quantizer, in b bits: min–max levels, or the centroids of k-means. */
+function quantizeWeights(weights: Float32Array, method: WeightMethod, bits: number): Float32Array {
+  return method === 'uniform'
+    ? quantizeValues(weightQuantizer(weights, bits), weights)
+    : quantizeToCentroids(weights, layerCentroids(weights, bits));
+}
+
+/** The 2^b centroids of a layer's weights by 1-D k-means, ascending. */
+export function layerCentroids(
+  weights: Float32Array,
+  bits: number,
+  init: KmeansInit = 'quantile',
+  seed = 0,
+): Float32Array {
+  return Float32Array.from(kmeans1d(weights, 2 ** bits, { init, seed }).centroids);
+}
+
+/** A merged state dict with each quantized block's kernel replaced. */
+export function mapKernels(
+  arch: Architecture,
+  merged: StateDict,
+  replace: (block: string, kernel: HostTensor<Float32Array>) => Float32Array,
+): StateDict {
+  const replaced: Record<string, HostTensor<Float32Array>> = { ...merged };
+  for (const { name } of quantizedBlocks(arch)) {
+    const kernel = get(merged, `${name}.rbr_reparam.weight`);
+    replaced[`${name}.rbr_reparam.weight`] = { shape: kernel.shape, data: replace(name, kernel) };
+  }
+  return replaced;
+}
+
+/** Ranges as numbers, or as scalar tensors where one traced function serves many networks. */
+export type EngineRanges = Readonly<Record<string, { min: tf.Tensor | number; max: tf.Tensor | number }>>;
+
+/** The logits [N, classes] of a quantized network with tensors `params`, on images [N,H,W,3]. */
+export function forwardQuantized(
+  { arch, scheme }: Pick<QuantizedNetwork, 'arch' | 'scheme'>,
+  params: Tensors,
+  ranges: EngineRanges,
+  images: tf.Tensor4D,
+): tf.Tensor2D {
+  return forwardMerged(arch, params, images, {
+    activation: (block, x) => {
+      const bits = activationBitsOf(scheme, block);
+      if (bits === undefined) return x;
+      const range = ranges[block];
+      check(range, () => `No activation range for ${block}; calibrate the network first`);
+      return fakeQuantizeActivation(x, range.min, range.max, bits);
+    },
+  });
+}
+
+/**
+ * The state size (paper, section 4.2.2): the number of distinct weight values, summed over the quantized layers.
+ * Uniform per-layer quantization gives at most 2^b − 1 a layer, k-means at most 2^b; per-channel quantization as many
+ * for each channel, less what channels share, such as 0. It is counted on the kernels as they compute, so it is the
+ * size of the codebooks only where each weight is one code: `storedStates` counts what is stored.
+ */
+export function stateSize(arch: Architecture, stateDict: StateDict): number {
+  return quantizedBlocks(arch).reduce((total, { name }) => total + statesOf(stateDict, name), 0);
+}
+
+/**
+ * The state size of what a network stores: as `stateSize`, but a block whose kernel is the sum of several stored parts
+ * counts the values of its parts, for the sums are never stored.
+ */
+export function storedStates({ arch, stateDict, stored }: QuantizedNetwork): number {
+  return quantizedBlocks(arch).reduce(
+    (total, { name }) => total + (stored?.[name]?.states ?? statesOf(stateDict, name)),
+    0,
+  );
+}
+
+/** Bits of the codes of all quantized weights: b a weight, unless a block stores them otherwise. Scales not counted. */
+export function storedBits({ arch, scheme, stateDict, stored }: QuantizedNetwork): number {
+  const codes = (block: string): number =>
+    weightBitsOf(scheme, block) * get(stateDict, `${block}.rbr_reparam.weight`).data.length;
+  return quantizedBlocks(arch).reduce((total, { name }) => total + (stored?.[name]?.bits ?? codes(name)), 0);
+}
+
+function statesOf(stateDict: StateDict, block: string): number {
+  return new Set(get(stateDict, `${block}.rbr_reparam.weight`).data).size;
+}
+
+/** Writes a quantized network: merged tensors, with scheme, ranges and storage in the header's `quantization`. */
+export async function saveQuantizedNetwork(
+  path: string,
+  network: QuantizedNetwork,
+  metadata: Record<string, string> = {},
+): Promise<void> {
+  const { arch, scheme, activations, stored, stateDict } = network;
+  const quantization: Quantization = { scheme, activations, ...(stored && { stored }) };
+  await saveNetwork(
+    path,
+    { arch, stateDict, form: 'merged' },
+    { quantization: JSON.stringify(quantization), ...metadata },
+  );
+}
+
+/** Reads a network of any kind: three-branch, merged, or quantized (then with its `quantization`). */
+export async function loadAnyNetwork(
+  path: string,
+  arch?: Architecture,
+): Promise<Network & { quantization?: Quantization }> {
+  const network = await loadNetwork(path, arch);
+  const { quantization } = network.metadata;
+  return quantization ? { ...network, quantization: JSON.parse(quantization) } : network;
+}

@@ -1,0 +1,65 @@
+/** How a merged network is quantized, as plain JSON: part of a run's configuration and of a checkpoint's metadata. */
+import { check } from 'oabn-base';
+import { checkBits } from './uniform.js';
+
+/** `uniform`: figure 5's symmetric levels. `kmeans`: 2^b centroids, found by 1-D k-means. */
+export const weightMethods = ['uniform', 'kmeans'] as const;
+export type WeightMethod = (typeof weightMethods)[number];
+
+/** What shares a weight quantizer: a whole layer, as in the paper, or each output channel by itself. */
+export const granularities = ['perTensor', 'perChannel'] as const;
+export type Granularity = (typeof granularities)[number];
+
+export interface QuantizationScheme {
+  /** b of weights and activations, 2 to 8. */
+  readonly bits: number;
+  readonly weights: WeightMethod;
+  /** Of the weights; default `perTensor`. Activations have one quantizer a layer always. */
+  readonly granularity?: Granularity;
+  /** b of the activations where it differs from `bits`; `null` leaves them in FP32. */
+  readonly activationBits?: number | null;
+  /** Block name → b of its weights and of the activation that enters it, where they differ from the above. */
+  readonly layerBits?: Readonly<Record<string, number>>;
+}
+
+/** @throws UserError naming what is out of range. */
+export function checkScheme(scheme: QuantizationScheme): QuantizationScheme {
+  const { bits, weights, granularity = 'perTensor', activationBits, layerBits = {} } = scheme;
+  checkBits(bits);
+  if (typeof activationBits === 'number') checkBits(activationBits);
+  Object.values(layerBits).forEach(checkBits);
+  check(
+    weightMethods.includes(weights),
+    `weights must be one of ${weightMethods.join(', ')}, got ${JSON.stringify(weights)}`,
+  );
+  check(
+    granularities.includes(granularity),
+    `granularity must be one of ${granularities.join(', ')}, got ${JSON.stringify(granularity)}`,
+  );
+  return scheme;
+}
+
+/** The one way to write a scheme: defaults left out, so that equal schemes have equal JSON. @throws as `checkScheme` */
+export function normalizeScheme(scheme: QuantizationScheme): QuantizationScheme {
+  const { bits, weights, granularity, activationBits, layerBits = {} } = checkScheme(scheme);
+  return {
+    bits,
+    weights,
+    ...(granularity === 'perChannel' && { granularity }),
+    ...(activationBits !== undefined && activationBits !== bits && { activationBits }),
+    ...(Object.keys(layerBits).length > 0 && { layerBits }),
+  };
+}
+
+/** b of the weights of `block`. */
+export function weightBitsOf({ bits, layerBits }: QuantizationScheme, block: string): number {
+  return layerBits?.[block] ?? bits;
+}
+
+/** b of the activation that enters `block`, or undefined where it stays in FP32. */
+export function activationBitsOf(
+  { bits, activationBits, layerBits }: QuantizationScheme,
+  block: string,
+): number | undefined {
+  return activationBits === null ? undefined : (layerBits?.[block] ?? activationBits ?? bits);
+}

@@ -1,0 +1,92 @@
+/**
+ * Clustered weights in training: ClusterQAT (paper, section 3 and algorithm 2). The state `centroids` is [2^b], or
+ * [out,2^b] per channel.
+ */
+import { check, type HostTensor } from 'oabn-base';
+import { type CentroidUpdate, centroidUpdates, updateCentroids } from '../centroids.js';
+import { fakeQuantizeCluster, fakeQuantizeTrainedCluster } from '../fakeQuantize.js';
+import { groupsOf, mapGroups } from '../granularity.js';
+import { type KmeansInit, kmeansInits, quantizeToCentroids } from '../kmeans/index.js';
+import { layerCentroids } from '../quantizedNetwork.js';
+import type { Granularity } from '../scheme.js';
+import type { WeightTraining } from './weightTraining.js';
+
+export interface ClusterOptions {
+  /** How the centroids begin; default `quantile`. */
+  readonly init?: KmeansInit;
+  /** How they move; default `lloyd`. */
+  readonly update?: CentroidUpdate;
+  /** Steps from one move to the next; default 1. Of no meaning to `gradient`. */
+  readonly updateEvery?: number;
+  /** Times the learning rate, of centroids that move by `gradient`; default 1e-3, for a gradient is a sum of thousands. */
+  readonly rate?: number;
+}
+
+export const clusterDefaults = {
+  init: 'quantile',
+  update: 'lloyd',
+  updateEvery: 1,
+  rate: 1e-3,
+} as const satisfies ClusterOptions;
+
+/** Defaults left out. @throws UserError naming what is out of range. */
+export function normalizeCluster(options: ClusterOptions): ClusterOptions {
+  const { init, update, updateEvery, rate } = { ...clusterDefaults, ...options };
+  check(
+    kmeansInits.includes(init),
+    `cluster.init must be one of ${kmeansInits.join(', ')}, got ${JSON.stringify(init)}`,
+  );
+  check(
+    centroidUpdates.includes(update),
+    `cluster.update must be one of ${centroidUpdates.join(', ')}, got ${JSON.stringify(update)}`,
+  );
+  check(
+    Number.isInteger(updateEvery) && updateEvery > 0,
+    `cluster.updateEvery must be a whole number > 0, got ${updateEvery}`,
+  );
+  check(rate > 0, `cluster.rate must be > 0, got ${rate}`);
+  return {
+    ...(init !== clusterDefaults.init && { init }),
+    ...(update !== clusterDefaults.update && { update }),
+    ...(update !== 'gradient' && updateEvery !== clusterDefaults.updateEvery && { updateEvery }),
+    ...(update === 'gradient' && rate !== clusterDefaults.rate && { rate }),
+  };
+}
+
+export function clusterTraining(
+  bits: number,
+  granularity: Granularity,
+  options: ClusterOptions = {},
+): WeightTraining {
+  const { init, update, rate } = { ...clusterDefaults, ...options };
+  const isTrained = update === 'gradient';
+  return {
+    begin: (kernel) => ({ centroids: initialState(kernel, bits, granularity, init) }),
+    isTrained,
+    rate,
+    quantize: (kernel, { centroids }) =>
+      isTrained ? fakeQuantizeTrainedCluster(kernel, centroids!) : fakeQuantizeCluster(kernel, centroids!),
+    move: (kernel, { centroids }) => ({
+      centroids: updateCentroids(kernel, centroids!, update === 'ema' ? 'ema' : 'lloyd'),
+    }),
+    finish: (kernel, { centroids }) =>
+      mapGroups(kernel, granularity, (weights, group) => {
+        const k = 2 ** bits;
+        // Trained centroids may have passed one another.
+        return quantizeToCentroids(weights, centroids!.data.slice(group * k, (group + 1) * k).sort());
+      }),
+  };
+}
+
+function initialState(
+  kernel: HostTensor<Float32Array>,
+  bits: number,
+  granularity: Granularity,
+  init: KmeansInit,
+): HostTensor<Float32Array> {
+  const rows = groupsOf(kernel, granularity).map((weights) => layerCentroids(weights, bits, init));
+  const k = 2 ** bits;
+  const data = new Float32Array(rows.length * k);
+  rows.forEach((row, i) => data.set(row, i * k));
+  return { shape: granularity === 'perChannel' ? [rows.length, k] : [k], data };
+}

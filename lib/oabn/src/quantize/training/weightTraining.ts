@@ -1,0 +1,23 @@
+/**
+ * What a weight quantizer does while a network is fine-tuned: how its state begins on the host, how it quantizes a kernel
+ * on the engine and moves on, and what the trained kernel becomes on the host. `uniform.ts` and `cluster.ts` are its two
+ * kinds.
+ */
+import type { tf } from 'tfjs-native';
+import type { HostTensor } from 'oabn-base';
+import type { StateDict, Tensors } from '../../model/index.js';
+
+export interface WeightTraining {
+  /** The state that belongs to a kernel [out,in,3,3], by short names such as `centroids`. */
+  readonly begin: (kernel: HostTensor<Float32Array>) => StateDict;
+  /** Whether the state is trained by gradients, as parameters, and does not move by itself. */
+  readonly isTrained: boolean;
+  /** Times the learning rate, of a trained state. */
+  readonly rate: number;
+  /** The kernel [3,3,in,out] as its quantized values; in the backward pass, as if it were not. */
+  readonly quantize: (kernel: tf.Tensor4D, state: Tensors) => tf.Tensor4D;
+  /** An untrained state after a step at the given kernel. */
+  readonly move: (kernel: tf.Tensor4D, state: Tensors) => Tensors;
+  /** The quantized data of a kernel [out,in,3,3]. */
+  readonly finish: (kernel: HostTensor<Float32Array>, state: StateDict) => Float32Array;
+}

@@ -1,0 +1,199 @@
+/**
+ * The training loop: batches in, metrics and checkpoints out. It knows nothing of the network; a `TrainStep` is all
+ * it runs. What it resumes from is the step's number and state: batches, augmentation and learning rate are pure
+ * functions of that number, so that a killed run and an uninterrupted one end with the same bits.
+ */
+import { tf } from 'tfjs-native';
+import { type Progress, silent, UserError } from 'oabn-base';
+import type { Batch } from '../data/index.js';
+import { learningRateAt, type Schedule } from './schedule.js';
+import { disposeState } from './state.js';
+import type { StepInput, StepResult, TrainState, TrainStep } from './step.js';
+
+/** What a step needs of a batch. */
+export type LabelledBatch = Pick<Batch, 'images' | 'labels' | 'size'>;
+
+/** [H, W, 3] */
+export type ImageShape = readonly [number, number, number];
+
+/** Where a run stands between two steps, beside its state. */
+export interface Position {
+  /** Steps taken. */
+  readonly step: number;
+  /** Sums over the steps of the epoch so far, for its mean loss and accuracy. */
+  readonly lossSum: number;
+  readonly correctSum: number;
+}
+
+export interface EpochMetrics {
+  /** Epochs finished, from 1. */
+  readonly epoch: number;
+  readonly step: number;
+  readonly learningRate: number;
+  /** Means over the epoch's batches, while the weights were changing. */
+  readonly trainLoss: number;
+  readonly trainAccuracy: number;
+}
+
+export interface LoopOptions {
+  /** What the progress says is being trained. */
+  readonly task: string;
+  /** The step with the given index, from 0. */
+  readonly stepAt: (index: number) => TrainStep;
+  readonly schedule: Schedule;
+  readonly batchSize: number;
+  readonly stepsPerEpoch: number;
+  readonly imageShape: ImageShape;
+  /** The batches of `epoch` (from 0) from `startBatch` on, all of `batchSize` images. */
+  readonly batches: (epoch: number, startBatch: number) => AsyncIterable<LabelledBatch>;
+  /** How the step with the given index is made to run, once for each function; default eagerly. */
+  readonly prepare?: (
+    step: TrainStep,
+    state: TrainState,
+    input: StepInput,
+    index: number,
+  ) => Promise<RunStep>;
+  /** Called at the end of each epoch; it must not dispose of the state. */
+  readonly onEpoch?: (metrics: EpochMetrics, state: TrainState) => Promise<void>;
+  /** Called at the end of each epoch and every `checkpointSeconds` (default 60) between. */
+  readonly onCheckpoint?: (position: Position, state: TrainState) => Promise<void>;
+  readonly checkpointSeconds?: number;
+  readonly progress?: Progress;
+  readonly signal?: AbortSignal;
+}
+
+export type RunStep = (state: TrainState, input: StepInput) => StepResult | Promise<StepResult>;
+
+/** A loss that is NaN or infinite. Says what, where and what to do; the last checkpoint is older and good. */
+export class NonFiniteLossError extends UserError {
+  override readonly name = 'NonFiniteLossError';
+}
+
+/** Runs a step as written, one engine call per operation. */
+export const eagerly = (step: TrainStep): RunStep => {
+  return (state, input) => tf.tidy(() => step(state, input) as never) as unknown as StepResult;
+};
+
+/**
+ * Trains from `state` (which is consumed) at `position` to the end of the schedule, and returns the final state.
+ * @throws NonFiniteLossError at the first loss that is not finite; the signal's reason when aborted.
+ */
+export async function train(
+  state: TrainState,
+  options: LoopOptions,
+  position: Position = { step: 0, lossSum: 0, correctSum: 0 },
+): Promise<TrainState> {
+  const { schedule, stepsPerEpoch, batchSize, progress = silent, signal } = options;
+  const prepared = new Map<TrainStep, RunStep>();
+  const pending: { step: number; learningRate: number; metrics: StepResult['metrics'] }[] = [];
+  let { step, lossSum, correctSum } = position;
+  let savedAt = performance.now();
+  let clock = { at: performance.now(), step };
+
+  // Reading a metric waits for the engine, so it is read a few steps late, and always before anything is saved.
+  const drain = async (leave: number): Promise<void> => {
+    while (pending.length > leave) {
+      const { metrics, step: at, learningRate } = pending.shift()!;
+      const [[loss], [correct]] = await Promise.all([metrics.loss.data(), metrics.correct.data()]);
+      tf.dispose([metrics.loss, metrics.correct]);
+      if (!Number.isFinite(loss)) throw nonFinite(options.task, loss!, at, stepsPerEpoch, learningRate);
+      lossSum += loss!;
+      correctSum += correct!;
+    }
+  };
+  const take = async (input: StepInput): Promise<StepResult> => {
+    const stepFunction = options.stepAt(step);
+    let run = prepared.get(stepFunction);
+    if (!run) {
+      run = options.prepare ? await options.prepare(stepFunction, state, input, step) : eagerly(stepFunction);
+      prepared.set(stepFunction, run);
+      clock = { at: performance.now(), step };
+    }
+    return await run(state, input);
+  };
+  const save = async (): Promise<void> => {
+    await drain(0);
+    await options.onCheckpoint?.({ step, lossSum, correctSum }, state);
+    savedAt = performance.now();
+  };
+
+  try {
+    for (let epoch = Math.floor(step / stepsPerEpoch); epoch < schedule.epochs; epoch++) {
+      for await (const batch of options.batches(epoch, step % stepsPerEpoch)) {
+        if (signal?.aborted) {
+          // The steps since the last checkpoint are kept, unless it is the run's lock that was lost: then this fails too.
+          await save().catch(() => undefined);
+          signal.throwIfAborted();
+        }
+        const learningRate = learningRateAt(schedule, step, stepsPerEpoch);
+        const input = toInput(batch, options.imageShape, learningRate);
+        const result = await take(input).finally(() =>
+          tf.dispose([input.images, input.labels, input.learningRate]),
+        );
+        disposeState(state, result.state);
+        state = result.state;
+        pending.push({ step, learningRate, metrics: result.metrics });
+        step++;
+        await drain(4);
+        const done = step - epoch * stepsPerEpoch;
+        const counted = Math.max(1, done - pending.length);
+        progress({
+          task: `${options.task} epoch ${epoch + 1}/${schedule.epochs}`,
+          done,
+          total: stepsPerEpoch,
+          fields: {
+            loss: lossSum / counted,
+            acc: `${((100 * correctSum) / counted / batchSize).toFixed(1)}%`,
+            'img/s': ((step - clock.step) * batchSize) / ((performance.now() - clock.at) / 1000),
+          },
+        });
+        if (done < stepsPerEpoch && performance.now() - savedAt > 1000 * (options.checkpointSeconds ?? 60))
+          await save();
+      }
+      if (step !== (epoch + 1) * stepsPerEpoch) {
+        throw new UserError(
+          `${options.task}: epoch ${epoch + 1} gave ${step - epoch * stepsPerEpoch} batches of ${batchSize}, expected ${stepsPerEpoch}`,
+        );
+      }
+      await drain(0);
+      const metrics = {
+        epoch: epoch + 1,
+        step,
+        learningRate: learningRateAt(schedule, step - 1, stepsPerEpoch),
+        trainLoss: lossSum / stepsPerEpoch,
+        trainAccuracy: correctSum / stepsPerEpoch / batchSize,
+      };
+      await options.onEpoch?.(metrics, state);
+      [lossSum, correctSum] = [0, 0];
+      await save();
+    }
+    return state;
+  } catch (error) {
+    // The process may go on, as a notebook does after an interrupted cell: it needs the memory.
+    for (const { metrics } of pending) tf.dispose([metrics.loss, metrics.correct]);
+    disposeState(state);
+    throw error;
+  }
+}
+
+function toInput(batch: LabelledBatch, imageShape: ImageShape, learningRate: number): StepInput {
+  return {
+    images: tf.tensor4d(batch.images, [batch.size, ...imageShape]),
+    labels: tf.tensor1d(batch.labels, 'int32'),
+    learningRate: tf.scalar(learningRate),
+  };
+}
+
+function nonFinite(
+  task: string,
+  loss: number,
+  step: number,
+  stepsPerEpoch: number,
+  learningRate: number,
+): NonFiniteLossError {
+  const epoch = Math.floor(step / stepsPerEpoch) + 1;
+  return new NonFiniteLossError(
+    `${task}: the loss is ${loss} at step ${step + 1} (epoch ${epoch}, learning rate ${learningRate.toPrecision(3)}). ` +
+      'Lower the learning rate or lengthen the warm-up; the last checkpoint was saved before this step.',
+  );
+}

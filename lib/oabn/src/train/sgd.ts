@@ -1,0 +1,74 @@
+/**
+ * Stochastic gradient descent with Nesterov momentum, as `torch.optim.SGD(nesterov=True)` computes it:
+ *
+ *     g ← g + λ·p      v ← m·v + g      p ← p − lr·(g + m·v)
+ *
+ * Weight decay λ acts on kernels and the classifier's matrix, not on BN, biases or quantizers, unless a parameter has a
+ * rule of its own.
+ */
+import { tf } from 'tfjs-native';
+import type { Tensors } from '../model/index.js';
+
+export interface SgdOptions {
+  /** m in [0, 1). */
+  readonly momentum: number;
+  /** λ ≥ 0. */
+  readonly weightDecay: number;
+}
+
+/** How a parameter is trained where it differs from the others: a quantizer's, or a learned s. */
+export interface ParameterRule {
+  /** Times the step's learning rate; default 1. */
+  readonly rate?: number;
+  /** λ of this parameter: g ← g + λ·p. */
+  readonly weightDecay?: number;
+  /** λ of a pull by its sign: g ← g + λ·sign(p). */
+  readonly signDecay?: number;
+}
+
+/** The rule of the named parameter; undefined is the usual one. */
+export type ParameterRules = (name: string) => ParameterRule | undefined;
+
+/** The momentum before the first step: zeros. */
+export function zeroMomentum(params: Tensors): Tensors {
+  return Object.fromEntries(Object.entries(params).map(([name, param]) => [name, tf.zerosLike(param)]));
+}
+
+/** Parameters and momentum after one step; `learningRate` is a scalar tensor, so that it is no constant of a trace. */
+export function sgdStep(
+  params: Tensors,
+  gradients: Tensors,
+  momentum: Tensors,
+  learningRate: tf.Scalar,
+  options: SgdOptions,
+  rules: ParameterRules = () => undefined,
+): { params: Tensors; momentum: Tensors } {
+  const nextParams: Record<string, tf.Tensor> = {};
+  const nextMomentum: Record<string, tf.Tensor> = {};
+  for (const [name, param] of Object.entries(params)) {
+    const rule = rules(name);
+    const gradient = decayed(
+      gradients[name]!,
+      param,
+      rule ?? { weightDecay: param.rank > 1 ? options.weightDecay : 0 },
+    );
+    const velocity = tf.add(tf.mul(momentum[name]!, options.momentum), gradient);
+    const direction = tf.add(gradient, tf.mul(velocity, options.momentum));
+    nextMomentum[name] = velocity;
+    const { rate = 1 } = rule ?? {};
+    nextParams[name] = tf.sub(
+      param,
+      tf.mul(direction, rate === 1 ? learningRate : tf.mul(learningRate, rate)),
+    );
+  }
+  return { params: nextParams, momentum: nextMomentum };
+}
+
+function decayed(
+  gradient: tf.Tensor,
+  param: tf.Tensor,
+  { weightDecay = 0, signDecay = 0 }: ParameterRule,
+): tf.Tensor {
+  const drawn = weightDecay > 0 ? tf.add(gradient, tf.mul(param, weightDecay)) : gradient;
+  return signDecay > 0 ? tf.add(drawn, tf.mul(tf.sign(param), signDecay)) : drawn;
+}

@@ -1,0 +1,89 @@
+/**
+ * One training step as a pure function: a state and a batch in, the next state and metrics out. Pretraining and
+ * fine-tuning differ in their step and share everything else (the loop, checkpoints, resuming, compilation).
+ */
+import { tf } from 'tfjs-native';
+import { type Architecture, forward, isThreshold, pullOf, type Tensors } from '../model/index.js';
+import { valueAndGradients } from './gradients.js';
+import { countCorrect, crossEntropy } from './loss.js';
+import { type ParameterRules, type SgdOptions, sgdStep, zeroMomentum } from './sgd.js';
+
+/** Everything that a step changes. Nothing else influences the next one, which makes resuming exact. */
+export interface TrainState {
+  readonly params: Tensors;
+  /** Untrained state: running statistics in pretraining, quantizers in fine-tuning. */
+  readonly buffers: Tensors;
+  /** Of the optimizer, as `params`. */
+  readonly momentum: Tensors;
+}
+
+export interface StepInput {
+  /** [N,H,W,3], normalized. */
+  readonly images: tf.Tensor4D;
+  /** [N], int32. */
+  readonly labels: tf.Tensor1D;
+  readonly learningRate: tf.Scalar;
+}
+
+export interface StepResult {
+  readonly state: TrainState;
+  /** The batch's mean loss and the number of images it got right. */
+  readonly metrics: { readonly loss: tf.Scalar; readonly correct: tf.Scalar };
+}
+
+export type TrainStep = (state: TrainState, input: StepInput) => StepResult;
+
+export interface StepOptions extends SgdOptions {
+  /** Label smoothing in [0, 1). */
+  readonly labelSmoothing: number;
+  /** Of `valueAndGradients`: a power of two, for products in half precision; default 1. */
+  readonly lossScale?: number;
+}
+
+/** The state before the first step. */
+export function initialState(params: Tensors, buffers: Tensors): TrainState {
+  return { params, buffers, momentum: zeroMomentum(params) };
+}
+
+/** A pretraining step of the three-branch network, with BN or OABN as `arch` says. */
+export function pretrainStep(arch: Architecture, options: StepOptions): TrainStep {
+  return gradientStep(
+    options,
+    (params, buffers, images) => forward(arch, { params, buffers }, images, { training: true }),
+    thresholdRules(arch),
+  );
+}
+
+/** How the learned s of OABN are drawn towards 0; nothing for networks without. */
+export function thresholdRules({ oabn }: Architecture): ParameterRules {
+  const { pull, coefficient } = pullOf(oabn?.learned ?? false);
+  const rule = pull === 'l2' ? { weightDecay: coefficient } : { signDecay: coefficient };
+  return (name) => (isThreshold(name) ? rule : undefined);
+}
+
+/** A step of gradient descent on the cross entropy of the logits that `network` computes. */
+export function gradientStep(
+  options: StepOptions,
+  network: (
+    params: Tensors,
+    buffers: Tensors,
+    images: tf.Tensor4D,
+  ) => { logits: tf.Tensor2D; buffers: Tensors },
+  rules?: ParameterRules,
+): TrainStep {
+  return ({ params, buffers, momentum }, { images, labels, learningRate }) => {
+    const lossOf = (tracked: Tensors) => {
+      const { logits, buffers: nextBuffers } = network(tracked, buffers, images);
+      const loss = crossEntropy(logits, labels, options.labelSmoothing);
+      // '#' cannot begin a parameter's name, so the metric and the buffers share one record.
+      return { value: loss, extra: { ...nextBuffers, '#correct': countCorrect(logits, labels) } };
+    };
+    const { value, gradients, extra } = valueAndGradients(params, lossOf, options.lossScale);
+    const { '#correct': correct, ...nextBuffers } = extra as Record<string, tf.Tensor>;
+    const next = sgdStep(params, gradients, momentum, learningRate, options, rules);
+    return {
+      state: { ...next, buffers: nextBuffers },
+      metrics: { loss: value, correct: correct as tf.Scalar },
+    };
+  };
+}

@@ -1,0 +1,110 @@
+import assert from 'node:assert/strict';
+import { configHash } from 'oabn-base';
+import {
+  finetuneConfig,
+  type FinetuneConfig,
+  normalizeConfig,
+  profiles,
+} from '../../src/experiment/index.js';
+
+/** A fine-tuning run as the profiles make it, with every number written out: its name must stay what it is. */
+const config = (weights: 'uniform' | 'kmeans'): FinetuneConfig => ({
+  kind: 'finetune',
+  source: {
+    kind: 'pretrain',
+    data: { name: 'made', checksum: 'sha256:0', testImages: 200 },
+    arch: {
+      widths: [8, 8],
+      depths: [1, 2],
+      strides: [2, 1],
+      classes: 10,
+      oabn: { threshold: 0.5 },
+    },
+    training: training(0.1),
+  },
+  scheme: { bits: 4, weights },
+  calibrationImages: 64,
+  training: training(0.001),
+});
+
+const training = (learningRate: number): FinetuneConfig['training'] => ({
+  images: 320,
+  batchSize: 32,
+  schedule: { learningRate, warmupEpochs: 0.125, epochs: 1 },
+  momentum: 0.9,
+  weightDecay: 0,
+  labelSmoothing: 0,
+  augment: true,
+  seed: 1,
+});
+
+const hashOf = (run: FinetuneConfig): string => configHash(normalizeConfig(run));
+
+describe('experiment/config: fine-tuning', () => {
+  it('names runs without options as it did before there were any', () => {
+    assert.equal(hashOf(config('uniform')), '7ae4958de1f7a71c');
+    assert.equal(hashOf(config('kmeans')), 'f9f39151fb20aa4c');
+  });
+
+  it('leaves out defaults, and what the kind of weights has no use for', () => {
+    assert.deepEqual(
+      normalizeConfig({
+        ...config('kmeans'),
+        through: 'merged',
+        statistics: 'batch',
+        cluster: { init: 'quantile', update: 'lloyd', updateEvery: 1, rate: 5 },
+        uniform: { step: 'lsq' },
+        activations: { range: 'moving', momentum: 0.01 },
+      }),
+      config('kmeans'),
+    );
+    assert.deepEqual(
+      normalizeConfig({
+        ...config('uniform'),
+        uniform: { step: 'max', rate: 2 },
+        cluster: { update: 'ema' },
+      }),
+      config('uniform'),
+    );
+  });
+
+  it('keeps what differs', () => {
+    const changed = {
+      ...config('kmeans'),
+      through: 'branches' as const,
+      statistics: 'batch' as const,
+      cluster: { update: 'gradient' as const, rate: 0.01 },
+      activations: { range: 'learned' as const },
+    };
+    assert.deepEqual(normalizeConfig(changed), changed);
+    const lsq = { ...config('uniform'), uniform: { step: 'lsq' as const, rate: 0.1 } };
+    assert.deepEqual(normalizeConfig(lsq), lsq);
+  });
+
+  it('says what is wrong, with the value', () => {
+    const wrong = (changes: object, message: RegExp): void =>
+      void assert.throws(() => normalizeConfig({ ...config('kmeans'), ...changes }), message);
+    wrong({ through: 'both' }, /through must be "merged" or "branches", got "both"/);
+    wrong({ through: 'branches', statistics: 'old' }, /statistics must be one of running, batch, got "old"/);
+    wrong({ cluster: { update: 'sgd' } }, /cluster\.update must be one of lloyd, ema, gradient, got "sgd"/);
+    wrong({ cluster: { updateEvery: 0 } }, /updateEvery must be a whole number > 0, got 0/);
+    wrong({ activations: { momentum: 2 } }, /activations\.momentum must be in \[0, 1\], got 2/);
+    assert.throws(
+      () => normalizeConfig({ ...config('uniform'), uniform: { step: 'min' as never } }),
+      /uniform\.step must be one of max, mse, lsq, got "min"/,
+    );
+  });
+
+  it('takes an ablation’s changes: training, scheme and quantizers', () => {
+    const profile = profiles.smoke;
+    const { source } = config('uniform');
+    const lab = { profile, data: source.data };
+    const made = finetuneConfig(lab as never, source, 3, 'kmeans', {
+      training: { seed: 5 },
+      scheme: { granularity: 'perChannel' },
+      through: 'branches',
+    });
+    assert.deepEqual(made.scheme, { bits: 3, weights: 'kmeans', granularity: 'perChannel' });
+    assert.deepEqual([made.training.seed, made.through], [5, 'branches']);
+  });
+});

@@ -1,0 +1,118 @@
+/** Writes a bundle's folder: Node, the library, its packages without what no program reads, notebooks, data. */
+import { createHash } from 'node:crypto';
+import { createReadStream, existsSync } from 'node:fs';
+import { chmod, copyFile, cp, mkdir, readdir, realpath, stat, writeFile } from 'node:fs/promises';
+import { dirname, join, relative, sep } from 'node:path';
+import { pipeline } from 'node:stream/promises';
+import { outputOf } from '../../../base/scripts/program.js';
+import { launcherFor, libraryFolder, packedLibraries } from './launcher.js';
+import type { InstalledPackage } from './packages.js';
+import { droppedBecause, type Platform } from './rules.js';
+
+export interface BundleContent {
+  readonly project: string;
+  readonly packages: readonly InstalledPackage[];
+  readonly platform: Platform;
+  readonly notebooks: boolean;
+  /** Folders of data to take along. */
+  readonly data: readonly string[];
+}
+
+export interface Written {
+  /** Bytes that were left out, by reason. */
+  readonly leftOut: Readonly<Record<string, number>>;
+  /** Shared libraries that were found and packed. */
+  readonly libraries: readonly string[];
+}
+
+/** Fills `folder`, which must be empty or missing. */
+export async function writeBundle(folder: string, content: BundleContent): Promise<Written> {
+  const { project, packages, platform } = content;
+  const leftOut: Record<string, number> = {};
+  const copyPackage = (from: string, path: string): Promise<void> =>
+    copyKept(from, join(folder, 'node_modules', path), path, platform, leftOut);
+  for (const each of packages) await copyPackage(each.folder, each.path);
+  for (const part of ['bin', 'dist', 'package.json']) {
+    await copyPackage(join(project, 'lib', part), `oabn/${part}`);
+  }
+  await mkdir(join(folder, 'bin'), { recursive: true });
+  await copyFile(await realpath(process.execPath), join(folder, 'bin', 'node'));
+  for (const name of ['LICENSE', 'README.md', 'environment.md'])
+    await copyFile(join(project, name), join(folder, name));
+  if (content.notebooks) await cp(join(project, 'notebooks'), join(folder, 'notebooks'), { recursive: true });
+  const shipped = join(project, 'data', 'results', 'runs');
+  if (existsSync(shipped)) await cp(shipped, join(folder, 'data', 'results', 'runs'), { recursive: true });
+  for (const data of content.data) {
+    await cp(data, join(folder, 'data', 'sets', data.split(/[\\/]/).filter(Boolean).at(-1)!), {
+      recursive: true,
+    });
+  }
+  // Where there is a package.json, the library takes the folder for the project's: runs and caches go there.
+  await writeFile(
+    join(folder, 'package.json'),
+    '{ "name": "oabn-bundle", "private": true, "type": "module" }\n',
+  );
+  await writeFile(join(folder, 'oabn'), launcherFor(packedLibraries));
+  await chmod(join(folder, 'oabn'), 0o755);
+  return { leftOut, libraries: await packLibraries(folder) };
+}
+
+async function copyKept(
+  from: string,
+  to: string,
+  path: string,
+  platform: Platform,
+  leftOut: Record<string, number>,
+): Promise<void> {
+  const information = await stat(from);
+  if (!information.isDirectory()) {
+    const reason = droppedBecause(path, platform);
+    if (reason !== undefined) {
+      leftOut[reason] = (leftOut[reason] ?? 0) + information.size;
+      return;
+    }
+    await mkdir(dirname(to), { recursive: true });
+    await copyFile(from, to);
+    return;
+  }
+  for (const name of await readdir(from)) {
+    // Packages inside are packages of their own.
+    if (name === 'node_modules' || name === '.bin') continue;
+    await copyKept(join(from, name), join(to, name), `${path}/${name}`, platform, leftOut);
+  }
+}
+
+/** The Vulkan loader and the C++ run-time of this machine, each in a folder of its own of the bundle. */
+async function packLibraries(folder: string): Promise<string[]> {
+  const cache = (await outputOf('/sbin/ldconfig', ['-p'])) ?? (await outputOf('ldconfig', ['-p'])) ?? '';
+  const packed: string[] = [];
+  for (const name of packedLibraries) {
+    const found = cache
+      .split('\n')
+      .find((line) => line.trim().startsWith(`${name} `) && !line.includes('lib32'));
+    const path = found?.split('=> ')[1]?.trim();
+    if (path === undefined) continue;
+    const target = join(folder, libraryFolder(name), name);
+    await mkdir(dirname(target), { recursive: true });
+    await copyFile(await realpath(path), target);
+    packed.push(name);
+  }
+  return packed;
+}
+
+/** SHA-256 of every file below `folder`, by path with `/`, sorted. */
+export async function digests(folder: string): Promise<Record<string, string>> {
+  const files = (await readdir(folder, { recursive: true, withFileTypes: true })).filter((entry) =>
+    entry.isFile(),
+  );
+  const paths = files
+    .map((entry) => relative(folder, join(entry.parentPath, entry.name)).split(sep).join('/'))
+    .sort();
+  const all: Record<string, string> = {};
+  for (const path of paths) {
+    const hash = createHash('sha256');
+    await pipeline(createReadStream(join(folder, path)), hash);
+    all[path] = hash.digest('hex');
+  }
+  return all;
+}

@@ -1,0 +1,96 @@
+/** `oabn notebook run` and `oabn kernel`: notebooks through the project's tslab, and that kernel for every Jupyter. */
+import { resolve } from 'node:path';
+import type { Command } from 'commander';
+import { consoleProgress } from 'oabn-base';
+import { runsFolder } from 'oabn/experiment';
+import { installKernel, kernelStatus, uninstallKernel } from 'tslab-kernel/kernel';
+import { type NotebookRun, runNotebook } from 'tslab-kernel/run';
+import { type CommonOptions, jsonOption, print } from 'oabn/cli';
+
+interface RunOptions extends CommonOptions {
+  readonly write: boolean;
+  readonly html?: string;
+  readonly timeout: string;
+}
+
+/** The exit code of a notebook whose cell failed. */
+const failedCell = 3;
+
+export function addNotebook(program: Command): void {
+  program
+    .command('notebook')
+    .description('execute notebooks through the TypeScript kernel, without Python')
+    .command('run <notebooks...>')
+    .description(
+      'execute notebooks cell by cell and write their outputs back; stops at a failing cell and keeps what it has',
+    )
+    .option('--no-write', 'leave the .ipynb as it is')
+    .option('--html <folder>', 'also export a self-contained page for each notebook')
+    .option('--timeout <seconds>', 'for one cell', '3600')
+    .option('--profile <name>', 'smoke, quick, paper or full')
+    .addOption(jsonOption)
+    .addHelpText(
+      'after',
+      '\nExample:\n  $ OABN_DATA_DIR=~/data oabn notebook run notebooks/*.ipynb --html report',
+    )
+    .action(async (notebooks: string[], options: RunOptions) => {
+      const results: (Omit<NotebookRun, 'notebook'> & { notebook: undefined })[] = [];
+      for (const notebook of notebooks) {
+        const result = await runNotebook(notebook, {
+          write: options.write,
+          timeout: Number(options.timeout),
+          env: kernelEnvironment(options.profile),
+          progress: consoleProgress(),
+          ...(options.html !== undefined && { html: options.html }),
+        });
+        // JSON leaves out what is undefined.
+        results.push({ ...result, notebook: undefined });
+        if (!result.ok) process.exitCode = failedCell;
+      }
+      print(results, results.map(({ summary }) => summary).join('\n'), options.json);
+    });
+}
+
+/** The environment of a kernel: folders as absolute paths, for a kernel works in its notebook's folder. */
+export function kernelEnvironment(profile?: string): Record<string, string> {
+  const { OABN_DATA_DIR: data, OABN_CACHE_DIR: cache } = process.env;
+  return {
+    OABN_RUNS_DIR: resolve(runsFolder()),
+    ...(data && { OABN_DATA_DIR: resolve(data) }),
+    ...(cache && { OABN_CACHE_DIR: resolve(cache) }),
+    ...(profile !== undefined && { OABN_PROFILE: profile }),
+  };
+}
+
+export function addKernel(program: Command): void {
+  const kernel = program.command('kernel').description('the TypeScript kernel for Jupyter');
+  const prefix = ['--prefix <folder>', 'into <folder>/share/jupyter instead of the user’s folder'] as const;
+  kernel
+    .command('install')
+    .description('register «TypeScript (oabn)» with every Jupyter of this user')
+    .option(...prefix)
+    .addHelpText('after', '\nExample:\n  $ oabn kernel install')
+    .action(async (options: { prefix?: string }) => {
+      const { folder } = await installKernel(options);
+      print({ folder }, `«TypeScript (oabn)» is installed in ${folder}`);
+    });
+  kernel
+    .command('uninstall')
+    .description('take it out again')
+    .option(...prefix)
+    .addHelpText('after', '\nExample:\n  $ oabn kernel uninstall')
+    .action(async (options: { prefix?: string }) => {
+      const { folder } = await uninstallKernel(options);
+      print({ folder }, `«TypeScript (oabn)» is no longer in ${folder}`);
+    });
+  kernel
+    .command('status')
+    .description('say where it is installed and whether it is this one')
+    .option(...prefix)
+    .addOption(jsonOption)
+    .addHelpText('after', '\nExample:\n  $ oabn kernel status')
+    .action(async (options: { prefix?: string; json?: boolean }) => {
+      const status = await kernelStatus(options);
+      print(status, status.summary, options.json);
+    });
+}

@@ -1,0 +1,272 @@
+/** `oabn reproduce`, the main job: the grid of a profile, then the notebooks, then the report. */
+import { existsSync, readdirSync } from 'node:fs';
+import { basename, join, resolve } from 'node:path';
+import type { Command } from 'commander';
+import {
+  check,
+  consoleProgress,
+  copyFileAtomic,
+  formatDuration,
+  limiter,
+  silent,
+  tableText,
+  UserError,
+  writeFileAtomic,
+} from 'oabn-base';
+import { type Claim, type LowBitPoint, type ThresholdPoint } from '../claims/index.js';
+import { claimsBoard, lowBitSweep, mainJob, thresholdSweep } from '../studies/index.js';
+import {
+  defaultWorkers,
+  describeConfig,
+  describeLab,
+  type Labs,
+  run,
+  runAll,
+  shippedFolder,
+  threadsEach,
+} from 'oabn/experiment';
+import { type NotebookRun, runNotebook } from 'tslab-kernel/run';
+import {
+  claimsText,
+  lowBitRows,
+  type ReportFigure,
+  reportFigures,
+  type ReportNotebook,
+  reportPage,
+  type ReportRun,
+  sweepRows,
+} from '../report/index.js';
+import { figurePng, figureSvg } from 'tslab-kernel/picture';
+import {
+  type CommonOptions,
+  dataOption,
+  eagerOption,
+  jsonOption,
+  labsOf,
+  minutesOption,
+  precisionOption,
+  print,
+  profileOption,
+  runsOption,
+  untilDeadline,
+  wholeNumber,
+} from 'oabn/cli';
+import { printEstimate } from './estimate.js';
+import { kernelEnvironment } from './notebook.js';
+
+interface ReproduceOptions extends CommonOptions {
+  readonly report: string;
+  readonly write?: boolean;
+  readonly notebooks: boolean;
+  readonly estimate?: boolean;
+  readonly jobs?: string;
+}
+
+export function addReproduce(program: Command): void {
+  program
+    .command('reproduce')
+    .description(
+      'train, merge and quantize the whole grid of a profile, execute the notebooks, and write the report',
+    )
+    .addOption(profileOption)
+    .addOption(dataOption)
+    .addOption(runsOption)
+    .option('--report <folder>', 'where the report and its figures go', 'report')
+    .option('--write', 'write the outputs into the notebooks themselves, too')
+    .option('--no-notebooks', 'only the runs and their tables')
+    .option(
+      '--jobs <n>',
+      'runs and notebooks at a time; default as many as cores, one on a GPU. OABN_THREADS sets the threads of each',
+    )
+    .addOption(minutesOption)
+    .option('--estimate', 'measure a few steps of each kind here, say how long the runs will take, and stop')
+    .addOption(eagerOption)
+    .addOption(precisionOption)
+    .addOption(jsonOption)
+    .addHelpText(
+      'after',
+      `
+Every run is stored: interrupted, the job goes on where it was, and done, it answers in seconds.
+
+Examples:
+  $ oabn reproduce --profile smoke
+  $ OABN_DATA_DIR=~/data oabn reproduce --profile quick --write
+  $ oabn reproduce --profile paper --estimate
+  $ oabn reproduce --profile paper --minutes 9`,
+    )
+    .action(async (options: ReproduceOptions) => {
+      const began = performance.now();
+      const labs = await labsOf(options);
+      process.stderr.write(`${describeLab(labs.cifar)}\n${describeLab(labs.imagenet)}\n`);
+      const workers = jobsOf(options, labs);
+      if (options.estimate) return await printEstimate(mainJob(labs), workers, options.json);
+      const runs = await untilDeadline(() => runEverything(labs, workers), mainJob(labs));
+      if (!runs) return;
+      const [sweep, cells] = [await thresholdSweep(labs.cifar), await lowBitSweep(labs.cifar)];
+      const claims = await claimsBoard(labs);
+      if (!options.json) process.stdout.write(resultText(sweep, cells, claims));
+      const { notebooks, failures } = options.notebooks
+        ? await runNotebooks(labs, options, workers)
+        : { notebooks: [], failures: [] };
+      const folder = resolve(options.report);
+      const report = join(folder, 'index.html');
+      await writeFileAtomic(report, await reportPage({ labs, claims, notebooks, runs }));
+      const figures = await writeFigures(reportFigures(notebooks), join(folder, 'figures'));
+      // A report with a failed notebook in it is worth more than none.
+      check(
+        failures.length === 0,
+        () => `${failures.join('\n')}\nThe report, without the rest of it: ${report}`,
+      );
+      if (options.write) await shipResults(labs, figures);
+      const seconds = (performance.now() - began) / 1000;
+      print(
+        { profile: labs.cifar.profile.name, seconds, report, sweep, cells, claims },
+        `Done in ${formatDuration(seconds)}. The report: ${report}`,
+        options.json,
+      );
+    });
+}
+
+/** How many runs at a time. @throws UserError when `--jobs` is no whole number above 0 */
+function jobsOf({ jobs }: ReproduceOptions, { cifar, imagenet }: Labs): number {
+  if (jobs === undefined) return defaultWorkers([cifar, imagenet]);
+  const count = wholeNumber('--jobs', jobs);
+  check(count > 0, `--jobs must be at least 1, got ${jobs}`);
+  return count;
+}
+
+/** Every run of both labs; says how many there are and how long it has taken. */
+async function runEverything(labs: Labs, workers: number): Promise<ReportRun[]> {
+  const began = performance.now();
+  if (workers > 1) process.stderr.write(`${workers} runs at a time (--jobs 1: one, with all cores)\n`);
+  const runs = (await runAll(mainJob(labs), {
+    workers,
+    progress: consoleProgress(),
+    onComputed: (config, done, total) => {
+      const elapsed = formatDuration((performance.now() - began) / 1000);
+      sayBesideBar(`[${done}/${total}] ${describeConfig(config)} · ${elapsed} so far`);
+    },
+  })) as ReportRun[];
+  const computed = runs.filter(({ from }) => from === 'computed').length;
+  process.stderr.write(
+    `${runs.length} runs: ${computed} computed, ${runs.length - computed} from the store\n`,
+  );
+  return runs;
+}
+
+/** A line on standard error in the place of a bar, which is drawn again below it. */
+function sayBesideBar(line: string): void {
+  process.stderr.write(`${process.stderr.isTTY ? '\r\u001b[K' : ''}${line}\n`);
+}
+
+/** Writes each figure as SVG and, on a machine with fonts, as PNG. Returns the paths of the PNGs by their names. */
+async function writeFigures(figures: readonly ReportFigure[], folder: string): Promise<Map<string, string>> {
+  const pictures = new Map<string, string>();
+  for (const { name, figure } of figures) {
+    await writeFileAtomic(join(folder, `${name}.svg`), figureSvg(figure));
+    const png = await figurePng(figure);
+    if (!png) continue;
+    pictures.set(name, join(folder, `${name}.png`));
+    await writeFileAtomic(pictures.get(name)!, png);
+  }
+  return pictures;
+}
+
+/** The figures that ship with the project, by how the names of their notebooks begin. */
+const shippedFigures = /^(fig(?:1|2|4|5|7a|7b|8))-(?!.*-\d+$)/;
+
+/**
+ * Puts the small results of both labs where they ship with the project, in place of those of the same runs, and the
+ * first figure of each notebook named above as `data/results/<fig>-<profile>.png`.
+ */
+async function shipResults(labs: Labs, figures: ReadonlyMap<string, string>): Promise<void> {
+  for (const [name, path] of figures) {
+    const figure = shippedFigures.exec(name)?.[1];
+    const shipped = join(shippedFolder(), '..', `${figure}-${labs.cifar.profile.name}.png`);
+    if (figure !== undefined) await copyFileAtomic(path, shipped);
+  }
+  for (const { lab, config } of mainJob(labs)) {
+    const { hash } = await run(config, lab);
+    await lab.store.export(hash, shippedFolder());
+  }
+}
+
+function resultText(
+  sweep: readonly ThresholdPoint[],
+  cells: readonly LowBitPoint[],
+  claims: readonly Claim[],
+): string {
+  return [
+    '',
+    'Accuracy over s, uniform PTQ (figure 7a)',
+    tableText(sweepRows(sweep)),
+    '',
+    'Low bits: accuracy by method and s (table 5)',
+    tableText(lowBitRows(cells)),
+    '',
+    'The claims of the paper on these runs',
+    claimsText(claims),
+    '',
+    '',
+  ].join('\n');
+}
+
+/** In the project's folder. */
+const notebooksFolder = 'notebooks';
+
+/**
+ * Executes the project's notebooks, `workers` at a time, each with its share of the cores. A cell that fails
+ * does not keep the others from running; a kernel that does not start would not start for them either.
+ */
+async function runNotebooks(
+  { cifar }: Labs,
+  { write, data, runs }: ReproduceOptions,
+  workers: number,
+): Promise<{ notebooks: ReportNotebook[]; failures: string[] }> {
+  check(
+    existsSync(notebooksFolder),
+    () =>
+      `There is no folder ${resolve(notebooksFolder)}; run reproduce in the project's folder, or with --no-notebooks`,
+  );
+  const names = readdirSync(notebooksFolder)
+    .filter((name) => name.endsWith('.ipynb'))
+    .sort();
+  let [stopped, done] = [false, 0];
+  const failures: string[] = [];
+  const inTurn = limiter(workers);
+  const progress = consoleProgress();
+  const execute = async (name: string): Promise<(NotebookRun & { name: string }) | undefined> => {
+    if (stopped) return undefined;
+    const path = join(notebooksFolder, name);
+    const result = await runNotebook(path, {
+      write: write ?? false,
+      env: {
+        ...kernelEnvironment(cifar.profile.name),
+        OABN_SHIPPED: '0',
+        OABN_THREADS: String(threadsEach(workers)),
+        ...(runs !== undefined && { OABN_RUNS_DIR: resolve(runs) }),
+        ...(data !== undefined && existsSync(data) && { OABN_DATA_DIR: resolve(data) }),
+      },
+      // Bars of several notebooks would write over each other: then one counts them.
+      progress: workers > 1 ? silent : progress,
+    }).catch((error: unknown) => {
+      if (!(error instanceof UserError)) throw error;
+      if (!stopped) failures.push(`${path}: ${error.message}`);
+      stopped = true;
+    });
+    if (!result) return undefined;
+    if (workers > 1) {
+      sayBesideBar(result.summary);
+      progress({ task: 'notebooks', done: ++done, total: names.length });
+    }
+    stopped ||= result.failure?.status === 'interrupted';
+    if (!result.ok) failures.push(result.summary);
+    return { ...result, name };
+  };
+  const results = await Promise.all(names.map((name) => inTurn(() => execute(name))));
+  const executed = results.flatMap((result) => result ?? []);
+  return {
+    notebooks: executed.map(({ name, notebook }) => ({ name: basename(name, '.ipynb'), notebook })),
+    failures,
+  };
+}

@@ -1,0 +1,37 @@
+/** Bars over categories, side by side or stacked. */
+import { axis, colorAt, type Figure, layoutOf, type Titles } from 'tslab-kernel/display';
+
+export interface BarSeries {
+  readonly name: string;
+  readonly x: readonly (number | string)[];
+  readonly y: readonly number[];
+  readonly error?: readonly number[];
+}
+
+export interface BarOptions extends Titles {
+  readonly series: readonly BarSeries[];
+  /** `relative` stacks positive values up and negative ones down. */
+  readonly mode?: 'group' | 'relative';
+  readonly yRange?: readonly [number, number];
+}
+
+export function barFigure({ series, mode = 'group', yRange, ...titles }: BarOptions): Figure {
+  const data = series.map(({ name, x, y, error }, i) => ({
+    type: 'bar',
+    name,
+    x,
+    y,
+    marker: { color: colorAt(i) },
+    ...(error && { error_y: { type: 'data', array: error, color: '#444444', thickness: 1.5 } }),
+  }));
+  const layout = layoutOf(titles, {
+    barmode: mode,
+    xaxis: axis(titles.xTitle, { type: 'category' }),
+    yaxis: axis(titles.yTitle, {
+      ...(yRange && { range: yRange }),
+      zeroline: true,
+      zerolinecolor: '#444444',
+    }),
+  });
+  return { data, layout };
+}

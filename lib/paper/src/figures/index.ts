@@ -1,0 +1,8 @@
+/** Figures as Plotly JSON in one house style: generic builders, and the paper's figures on top of them. */
+export * from './bars.js';
+export * from './heatmap.js';
+export * from './histogram.js';
+export * from './lines.js';
+export * from './mechanism.js';
+export * from './paper.js';
+export * from './studies.js';

@@ -1,0 +1,38 @@
+/** Lines over categories or numbers, with the spread over seeds as error bars. */
+import { colorAt, axis, type Figure, layoutOf, symbols, type Titles } from 'tslab-kernel/display';
+
+export interface LineSeries {
+  readonly name: string;
+  readonly x: readonly (number | string)[];
+  readonly y: readonly number[];
+  /** Half the length of the error bar at each point; none where there is one seed. */
+  readonly error?: readonly number[];
+  readonly dash?: 'solid' | 'dash' | 'dot';
+  /** A marker at each point; default true. False for curves of many points. */
+  readonly markers?: boolean;
+}
+
+export interface LineOptions extends Titles {
+  readonly series: readonly LineSeries[];
+  /** `category` puts the x values side by side in the order of the first series. */
+  readonly xKind?: 'linear' | 'log' | 'category';
+  readonly yRange?: readonly [number, number];
+}
+
+export function lineFigure({ series, xKind = 'linear', yRange, ...titles }: LineOptions): Figure {
+  const data = series.map(({ name, x, y, error, dash = 'solid', markers = true }, i) => ({
+    type: 'scatter',
+    mode: markers ? 'lines+markers' : 'lines',
+    name,
+    x,
+    y,
+    line: { color: colorAt(i), width: 2.5, dash },
+    marker: { color: colorAt(i), size: 9, symbol: symbols[i % symbols.length] },
+    ...(error && { error_y: { type: 'data', array: error, color: colorAt(i), thickness: 1.5 } }),
+  }));
+  const layout = layoutOf(titles, {
+    xaxis: axis(titles.xTitle, { type: xKind }),
+    yaxis: axis(titles.yTitle, yRange ? { range: yRange } : {}),
+  });
+  return { data, layout };
+}

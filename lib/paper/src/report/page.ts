@@ -1,0 +1,158 @@
+/**
+ * The report of a reproduction as one page: what was reproduced, the claims board, the notebooks of the figures and tables
+ * in the paper's order, the environment, and every run behind the numbers. From data to text, without effects.
+ */
+import type { Claim } from '../claims/index.js';
+import { describeLab, type Lab } from 'oabn/experiment';
+import { claimsBoardHtml } from './claims.js';
+import { environmentsHtml, type ReportRun, runsHtml } from './runs.js';
+import { escapeHtml, type Figure } from 'tslab-kernel/display';
+import { figureTitle } from 'tslab-kernel/picture';
+import { type Notebook, plotlyMime } from 'tslab-kernel/run';
+import { cellHtml, createMarkdownRenderer, type Heading, pageHtml, plainText } from 'tslab-kernel/html';
+
+/** A notebook, executed, by its file's name without `.ipynb`. */
+export interface ReportNotebook {
+  readonly name: string;
+  readonly notebook: Notebook;
+}
+
+export interface ReportParts {
+  /** Of a lab, what describes its data and scale. */
+  readonly labs: Readonly<Record<'cifar' | 'imagenet', Pick<Lab, 'profile' | 'train'>>>;
+  readonly claims: readonly Claim[];
+  readonly notebooks: readonly ReportNotebook[];
+  readonly runs: readonly ReportRun[];
+}
+
+const title = 'Outlier-aware training for low-bit quantization of re-parameterized networks';
+
+/** The whole page; needs no network and, for reading, no scripts. */
+export async function reportPage({ labs, claims, notebooks, runs }: ReportParts): Promise<string> {
+  const ordered = paperOrder(notebooks);
+  const names = ordered.map(({ name }) => name);
+  const sections: Section[] = [
+    section('what', 'What is reproduced', introduction(labs)),
+    section('claims', 'The claims of the paper', `${claimsText}\n${claimsBoardHtml(claims)}`),
+  ];
+  for (const each of ordered) sections.push(await notebookSection(each, names));
+  sections.push(
+    section('environment', 'Environment', `${environmentsHtml(runs)}\n${datasets(labs)}`),
+    section('runs', 'Where each number comes from', `${runsText}\n${runsHtml(runs)}`),
+  );
+  return pageHtml({
+    title: 'OABN and ClusterQAT · report',
+    contents: sections.map(({ heading }) => heading),
+    body: `<h1>${title}</h1>\n${sections.map(({ html }) => html).join('\n')}`,
+    folded: true,
+  });
+}
+
+interface Section {
+  readonly heading: Heading;
+  readonly html: string;
+}
+
+const section = (id: string, name: string, html: string): Section => ({
+  heading: { level: 2, html: name, id },
+  html: `<section aria-labelledby="${id}">\n<h2 id="${id}">${name}</h2>\n${html}\n</section>`,
+});
+
+function introduction({ cifar, imagenet }: ReportParts['labs']): string {
+  const sides = [cifar, imagenet];
+  const made = sides.filter(({ train }) => train.made);
+  const notes = sides.flatMap(({ train }) =>
+    train.made || !train.provenance.note ? [] : [train.provenance],
+  );
+  return [
+    '<p>RepVGG trains with three branches a block and merges them into one 3×3 convolution. The merge makes outliers',
+    'on the diagonal of the kernels, which spoil low-bit quantization. The paper limits them in training (OABN) and',
+    'fine-tunes with clustered weights (ClusterQAT). This page holds its figures, tables and claims, computed again',
+    'by this project, and where each number comes from.</p>',
+    `<ul>\n${sides.map((lab) => `<li>${escapeHtml(describeLab(lab))}</li>`).join('\n')}\n</ul>`,
+    ...(made.length > 0
+      ? [
+          `<p class="warning" role="note"><strong>MADE DATA.</strong> ${made.length === sides.length ? 'All results' : `Results on «${escapeHtml(made.map(({ train }) => train.provenance.dataset).join(', '))}»`}` +
+            ' rest on drawn shapes, not photographs: they show that everything runs, and say nothing of the paper’s accuracies.</p>',
+        ]
+      : []),
+    ...notes.map(
+      ({ dataset, note }) => `<p class="warning" role="note">${escapeHtml(`${dataset}: ${note}.`)}</p>`,
+    ),
+  ].join('\n');
+}
+
+const claimsText =
+  '<p>A claim is held when our numbers support it by more than twice their standard error (over seeds, or of the ' +
+  'test images, whichever is larger), not held when they contradict it by as much, and undecided between. Where a ' +
+  'claim is judged at several bits, the first entry is the article’s. C12, the cost of a step, is measured ' +
+  'anew on this machine for each report.</p>';
+
+const runsText =
+  '<p>A run is its configuration: the hash names it, and the same configuration gives the same result. «computed» ' +
+  'runs were made for this report, «store» ones earlier on this machine, «shipped» ones came with the project.</p>';
+
+function datasets({ cifar, imagenet }: ReportParts['labs']): string {
+  const items = [cifar, imagenet].map(({ train: { provenance } }) => {
+    const { dataset, source, checksum } = provenance;
+    return `<dt>${escapeHtml(dataset)}</dt><dd>${escapeHtml(source)}<br><code>${escapeHtml(checksum)}</code></dd>`;
+  });
+  return `<dl class="facts">\n${[...new Set(items)].join('\n')}\n</dl>`;
+}
+
+/** By the numbers that their names begin with; without, figures, then tables, each by number, then the rest by name. */
+export function paperOrder<N extends { readonly name: string }>(notebooks: readonly N[]): N[] {
+  const kind = (name: string): number => (/^fig/.test(name) ? 0 : /^tab/.test(name) ? 1 : 2);
+  return [...notebooks].sort(
+    (a, b) => kind(a.name) - kind(b.name) || a.name.localeCompare(b.name, 'en', { numeric: true }),
+  );
+}
+
+/** A notebook as a section; its headings go one level down, and its links to other notebooks stay on the page. */
+async function notebookSection(
+  { name, notebook }: ReportNotebook,
+  names: readonly string[],
+): Promise<Section> {
+  const markdown = await createMarkdownRenderer({
+    prefix: `${name}-`,
+    levelsDown: 1,
+    linkTo: (other) => (names.includes(other) ? `#${other}` : undefined),
+  });
+  const cells = notebook.cells.map((cell) => cellHtml(cell, markdown, { folded: true }));
+  const [first] = cells.flatMap(({ headings }) => headings);
+  const heading: Heading = { level: 2, html: first ? plainHtml(first.html) : escapeHtml(name), id: name };
+  // Two notebooks may show the same table; its script must find its own.
+  const html = cells
+    .map((cell) => cell.html.replace(/\boabn-(table|claims)-(?=\d)/g, `${name}-oabn-$1-`))
+    .join('\n');
+  return {
+    heading,
+    html: `<section id="${escapeHtml(name)}" aria-label="${escapeHtml(plainText(heading.html))}">
+${first ? '' : `<h2>${escapeHtml(name)}</h2>\n`}${html}
+<p class="source">From <code>notebooks/${escapeHtml(name)}.ipynb</code></p>
+</section>`,
+  };
+}
+
+const plainHtml = (html: string): string => escapeHtml(plainText(html));
+
+export interface ReportFigure {
+  /** A file's name without extension: the notebook's without its number, with one from its second figure on. */
+  readonly name: string;
+  readonly title: string;
+  readonly figure: Figure;
+}
+
+/** The figures in the outputs of the notebooks, in the paper's order. */
+export function reportFigures(notebooks: readonly ReportNotebook[]): ReportFigure[] {
+  return paperOrder(notebooks).flatMap(({ name, notebook }) =>
+    notebook.cells
+      .flatMap((cell) => (cell.cell_type === 'code' ? cell.outputs : []))
+      .flatMap((output) => ('data' in output && plotlyMime in output.data ? [output.data[plotlyMime]] : []))
+      .map((figure, i) => ({
+        name: `${name.replace(/^\d+-/, '')}${i === 0 ? '' : `-${i + 1}`}`,
+        title: figureTitle(figure as Figure),
+        figure: figure as Figure,
+      })),
+  );
+}

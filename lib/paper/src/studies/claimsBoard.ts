@@ -1,0 +1,66 @@
+/**
+ * The claims board: every claim of the paper on the runs of both labs. A claim is judged at the bits that the article
+ * names and, where a small network shows the same effect only at fewer bits, at those as well; the first entry of a
+ * claim is the article's.
+ */
+import {
+  type Claim,
+  claimC1,
+  claimC10,
+  claimC11,
+  claimC12,
+  claimC2,
+  claimC3,
+  claimC4,
+  claimC5,
+  claimC6,
+  claimC7,
+  claimC8,
+  claimC9,
+} from '../claims/index.js';
+import { type Lab, type Labs, pretrainConfig, run } from 'oabn/experiment';
+import { lowBitSweep } from './lowBit.js';
+import { ptqTable } from './ptqTable.js';
+import { thresholdSweep } from './threshold.js';
+import { costPointOf, measureTrainingCost } from './trainingCost.js';
+import type { OutlierRow } from 'oabn/merge';
+
+/** The outlier reports of the networks with plain BN, one for each seed. */
+export async function plainReports(lab: Lab): Promise<(readonly OutlierRow[])[]> {
+  const reports = [];
+  for (const seed of lab.profile.seeds) {
+    reports.push((await run(pretrainConfig(lab, { threshold: Infinity, seed }), lab)).result.outliers);
+  }
+  return reports;
+}
+
+/** All claims: C1 to C11 by running what the stores do not have, C12 by measuring a few training steps here and now. */
+export async function claimsBoard({ cifar, imagenet }: Labs): Promise<Claim[]> {
+  const reports = await plainReports(cifar);
+  const [sweep, imagenetSweep] = [await thresholdSweep(cifar), await thresholdSweep(imagenet)];
+  const table = await ptqTable(imagenet);
+  const cells = await lowBitSweep(cifar);
+  const { ptqBits, tableBits, bits } = cifar.profile;
+  const low = bits.filter((b) => b <= 4);
+  return [
+    claimC1(reports),
+    claimC2(reports),
+    ...ptqBits.map((b) => claimC3(sweep, b)),
+    ...ptqBits.map((b) => claimC4(sweep, b)),
+    ...ptqBits.map((b) => claimC5(sweep, imagenetSweep, b)),
+    ...imagenet.profile.tableBits.map((b) => claimC6(table, b)),
+    claimC7(table, tableBits[0]!),
+    ...imagenet.profile.tableBits.map((b) => claimC8(table, b)),
+    ...low.map((b) => claimC9(cells, b)),
+    claimC10(cells, low),
+    ...low.map((b) => claimC11(cells, b)),
+    await measureC12(cifar),
+  ];
+}
+
+/** C12, measured on this machine and never stored. */
+async function measureC12(lab: Lab): Promise<Claim> {
+  const rows = await measureTrainingCost(lab);
+  const rowOf = (network: string) => costPointOf(rows.find((row) => row.network === network)!);
+  return claimC12(rowOf('RepVGG + OABN'), rowOf('QARepVGG'));
+}

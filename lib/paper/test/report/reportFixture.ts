@@ -1,0 +1,217 @@
+/** A small report from numbers made up here: every kind of figure, table, verdict and output, without training. */
+import { figureBundle } from 'tslab-kernel/display';
+import { type Cell, type Notebook, type Output, readNotebook } from 'tslab-kernel/run';
+import {
+  claimsBoardHtml,
+  lowBitRows,
+  type ReportParts,
+  type ReportRun,
+  sweepRows,
+} from '../../src/report/index.js';
+import { configHash } from 'oabn-base';
+import {
+  normalizeArchitecture,
+  normalizeConfig,
+  profileNamed,
+  type PtqConfig,
+  pretrainConfig,
+  type RunConfig,
+} from 'oabn';
+import type { Claim, LowBitPoint, ThresholdPoint } from '../../src/claims/index.js';
+import type { AblationPoint } from '../../src/studies/index.js';
+import {
+  ablationFigure,
+  histogramFigure,
+  kernelGridFigure,
+  lowBitFigure,
+  thresholdFigure,
+} from '../../src/figures/index.js';
+import { type Figure, tableHtml } from 'tslab-kernel/display';
+
+const subtitle = 'profile smoke · MADE DATA (made) · 64 training images × 1 epochs · 2 seeds';
+const both = <T>(of: (seed: number) => T): T[] => [1, 2].map(of);
+
+export const sweep: ThresholdPoint[] = [0.5, 2, Infinity].flatMap((threshold, i) =>
+  both((seed) => ({
+    threshold,
+    seed,
+    fp32: 0.7 + 0.04 * i + 0.01 * seed,
+    quantized: { 8: 0.68 + 0.02 * i, 4: 0.6 - 0.2 * i + 0.02 * seed },
+    images: 200,
+  })),
+);
+
+const cells: LowBitPoint[] = sweep.flatMap(({ threshold, seed, fp32 }, i) =>
+  [4, 2].flatMap((bits) =>
+    (['ptq', 'uniformQat', 'clusterQat'] as const).map((method, j) => ({
+      ...{ threshold, seed, fp32, bits, method, images: 200, stateSize: 40 * bits },
+      accuracy: Math.max(0.1, 0.2 + 0.15 * j + 0.03 * bits - 0.02 * i),
+    })),
+  ),
+);
+
+/** Names as long as the studies have them. */
+export const ablations: AblationPoint[] = [
+  'a Lloyd step each step (default)',
+  'a Lloyd step every 10 steps',
+  'moving average',
+  'zero where clipped (default)',
+  'straight through',
+  'identity, 1×1 and 3×3 branches with the same s',
+  'quantile (default)',
+].flatMap((variant, i) =>
+  both((seed) => ({
+    ...{ group: 'how centroids move', variant, seed, fp32: 0.8, stateSize: 112, images: 200 },
+    accuracy: 0.5 + 0.04 * i + 0.01 * seed,
+  })),
+);
+
+export const claims: Claim[] = [
+  ['C10', 'held', 'With OABN, ClusterQAT beats uniform QAT.', '4 bits: 5.0 ± 0.2 points ahead (held).'],
+  ['C1', 'held', 'Merging makes outliers of class A.', '100% of the largest 0.1% are of class A.'],
+  ['C3', 'undecided', 'OABN saves INT8.', 'INT8 at s = 2 is 0.4 ± 0.9 points ahead.'],
+  ['C3', 'held', 'OABN saves INT4, too.', 'INT4 at s = 0.5 is 42.0 ± 1.4 points ahead.'],
+  ['C5', 'not held', 'The best s is the same on <both> sets.', 'It is 0.5 on one | and 2 on the other.'],
+].map(([id, verdict, statement, evidence]) => ({ id, verdict, statement, evidence }) as Claim);
+
+const profile = profileNamed('smoke');
+const train = (name: string, made: boolean, note: string): ReportParts['labs']['cifar']['train'] =>
+  ({
+    made,
+    size: 64,
+    provenance: { dataset: name, source: `${name}.parquet`, checksum: `sha256:${'0f'.repeat(32)}`, note },
+  }) as never;
+
+const data = { name: 'made', checksum: 'sha256:00', testImages: 200 } as const;
+const networks = sweep.map(({ threshold, seed }) =>
+  normalizeConfig(pretrainConfig({ profile, data: data as never }, { threshold, seed })),
+);
+const quantized = networks.map((source): PtqConfig =>
+  normalizeConfig({ kind: 'ptq', source, scheme: { bits: 4, weights: 'uniform' }, calibrationImages: 16 }),
+);
+
+export const runs: ReportRun[] = [...networks, ...quantized].map(
+  (config: RunConfig, i) =>
+    ({
+      hash: configHash(config),
+      folder: '',
+      config,
+      from: i % 2 === 0 ? 'computed' : 'store',
+      result: {
+        accuracy: 0.1 + ((i * 7) % 12) / 20,
+        images: 200,
+        ...(config.kind === 'ptq' && { stateSize: 100 + i }),
+      },
+      provenance: {
+        backend: 'onnxruntime 1.30.0, compiled',
+        device: 'CPU',
+        dataset: { dataset: 'made' },
+        versions: { node: '20.19.0', oabn: '0.1.0' },
+        command: 'oabn reproduce',
+        machine: { cpu: 'A processor', cores: 2, memoryGiB: 24, system: 'linux' },
+        startedAt: '2026-01-01T10:00:00.000Z',
+        finishedAt: `2026-01-01T10:${String(10 + i)}:00.000Z`,
+        sessions: 1,
+        wallSeconds: 3.2 * (i + 1),
+      },
+    }) as unknown as ReportRun,
+);
+
+const text = (source: string): Cell => ({ cell_type: 'markdown', id: 'm', metadata: {}, source });
+const code = (source: string, ...outputs: Output[]): Cell => ({
+  ...{ cell_type: 'code', id: 'c', metadata: {}, execution_count: 1 },
+  source,
+  outputs,
+});
+const display = (bundle: Readonly<Record<string, unknown>>): Output => ({
+  output_type: 'display_data',
+  data: bundle,
+  metadata: {},
+});
+const shown = async (figure: Figure): Promise<Cell> =>
+  code('await show(figure); // a comment', display(await figureBundle(figure)));
+const html = (source: string, content: string): Cell =>
+  code(source, display({ 'text/html': content, 'text/plain': 'text' }));
+
+async function sweepNotebook(): Promise<Notebook> {
+  const counts = Float32Array.from({ length: 4000 }, (_, i) => Math.sin(i) * (i % 50));
+  return {
+    metadata: {},
+    cells: [
+      text(
+        '# Figure 7(a) · Accuracy over $s$\n\nText, `code`, and [table 3](table3-ptq.ipynb).\n\n| s | what it means for the merged kernel |\n|---|---|\n| 0.5 | a long explanation that does not break_anywhere_because_it_is_one_word_of_many_letters |',
+      ),
+      await shown(thresholdFigure(sweep, 'Figure 7(a) · Accuracy against s', subtitle)),
+      text('### A level left out\n\n$$S = \\frac{\\max |w|}{2^{b-1} - 1}$$'),
+      html('await showTable(rows)', tableHtml(sweepRows(sweep))),
+      await shown(
+        histogramFigure({
+          ...{ title: 'Weights', subtitle, xTitle: 'weight / σ', yTitle: 'number (log)', binWidth: 1 },
+          series: [{ name: 'RepVGG', values: counts }],
+        }),
+      ),
+      code(
+        "console.log('x')",
+        {
+          output_type: 'stream',
+          name: 'stdout',
+          text: '\u001b[33myellow\u001b[0m and \u001b[36mcyan\u001b[0m\n',
+        },
+        { output_type: 'stream', name: 'stderr', text: 'a notice\n' },
+      ),
+      html('await showClaims(claims)', claimsBoardHtml(claims.slice(2))),
+    ],
+  };
+}
+
+async function tableNotebook(): Promise<Notebook> {
+  return {
+    metadata: {},
+    cells: [
+      text('# Table 3 · Low bits\n\nBack to [the sweep](./fig7a-threshold.ipynb).'),
+      html('await showTable(rows)', tableHtml(lowBitRows(cells))),
+      await shown(lowBitFigure(cells, 4, subtitle)),
+      await shown(ablationFigure(ablations, 'how centroids move', subtitle)),
+      await shown(
+        kernelGridFigure({
+          ...{ title: 'Kernels', subtitle, xTitle: 'input channel', yTitle: 'output channel' },
+          ...{ values: Array.from({ length: 2 * 8 * 9 }, (_, i) => (i * 37) % 100), inChannels: 8, rows: 2 },
+          colorTitle: '|w|',
+        }),
+      ),
+      code('fail()', { output_type: 'error', ename: 'Error', evalue: 'as an example', traceback: [] }),
+    ],
+  };
+}
+
+/** All of it; the notebooks are not in the paper's order. */
+export async function reportFixture(): Promise<ReportParts> {
+  const tour = new URL('../../../notebook/test/fixtures/tour.ipynb', import.meta.url).pathname;
+  return {
+    labs: {
+      cifar: {
+        profile,
+        train: train(
+          'CIFAR-10',
+          false,
+          'images JPEG-recompressed: accuracies come out a little lower than on the original',
+        ),
+      },
+      imagenet: { profile, train: train('made', true, 'made data') },
+    },
+    claims,
+    notebooks: [
+      { name: 'a-tour', notebook: await readNotebook(tour) },
+      { name: 'table3-ptq', notebook: await tableNotebook() },
+      { name: 'fig7a-threshold', notebook: await sweepNotebook() },
+    ],
+    runs,
+  };
+}
+
+export const architecture = normalizeArchitecture({
+  widths: [16, 16, 32, 64, 128],
+  depths: [1, 2, 4, 14, 1],
+  strides: [1, 2, 2, 2, 2],
+  classes: 10,
+});

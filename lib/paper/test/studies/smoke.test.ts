@@ -1,0 +1,62 @@
+import assert from 'node:assert/strict';
+import { mkdtemp } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import {
+  ablationStudy,
+  bestRate,
+  claimsBoard,
+  learningRateSearch,
+  lowBitSweep,
+  mainJob,
+  ptqTable,
+  thresholdSweep,
+} from '../../src/studies/index.js';
+import { openLabs, run, runAll } from 'oabn/experiment';
+
+describe('experiment, profile smoke', () => {
+  it('runs the main job once, and answers every study from the store after that', async function () {
+    this.timeout(240_000);
+    const options = {
+      profile: 'smoke',
+      runs: await mkdtemp(join(tmpdir(), 'oabn-smoke-')),
+      data: '',
+      shipped: false,
+      notice: () => {},
+    };
+    const labs = await openLabs(options);
+    const jobs = mainJob(labs);
+    await runAll(jobs);
+    // Networks are made on the way by the first run that needs them, so only those asked for later are in the store.
+    assert.equal((await labs.cifar.store.list()).length, jobs.length);
+
+    const again = await openLabs(options);
+    for (const { lab, config } of mainJob(again)) assert.equal((await run(config, lab)).from, 'store');
+    const points = await thresholdSweep(again.cifar);
+    assert.deepEqual(
+      points.map(({ threshold, images }) => [threshold, images]),
+      [
+        [0.5, 200],
+        [Infinity, 200],
+      ],
+    );
+    for (const { bits, method, accuracy, stateSize } of await lowBitSweep(again.cifar)) {
+      assert.ok(accuracy >= 0 && accuracy <= 1);
+      const levels = method === 'clusterQat' ? 2 ** bits : 2 ** bits - 1;
+      assert.ok(
+        stateSize > 3 && stateSize <= 3 * levels,
+        `${method} at ${bits} bits has ${stateSize} states`,
+      );
+    }
+    const table = await ptqTable(again.imagenet);
+    assert.ok(table.some(({ network }) => network === 'QARepVGG'));
+    assert.ok(table.some(({ granularity }) => granularity === 'perChannel'));
+    assert.ok([1e-3, 1e-2].includes(bestRate(await learningRateSearch(again.cifar), 'kmeans')));
+    assert.ok((await ablationStudy(again.cifar)).length > 10);
+    const claims = await claimsBoard(again);
+    const ids = new Set(claims.map(({ id }) => id));
+    assert.deepEqual([...ids], ['C1', 'C2', 'C3', 'C4', 'C5', 'C6', 'C7', 'C8', 'C9', 'C10', 'C11', 'C12']);
+    const after = await again.cifar.store.list();
+    assert.equal(after.length, jobs.length, 'the studies ask for runs that the main job does not have');
+  });
+});

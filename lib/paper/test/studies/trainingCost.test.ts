@@ -1,0 +1,32 @@
+import assert from 'node:assert/strict';
+import { mkdtemp } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { tf } from 'tfjs-native';
+import { claimC12 } from '../../src/claims/index.js';
+import { costPointOf, measureTrainingCost } from '../../src/studies/index.js';
+import { openLab } from 'oabn/experiment';
+import { trainingCostOf } from 'oabn/model';
+
+describe('experiment/trainingCost', () => {
+  it('measures the three networks in turn, and leaves no tensor behind', async function () {
+    this.timeout(60_000);
+    const lab = await openLab({ profile: 'smoke', runs: await mkdtemp(join(tmpdir(), 'oabn-cost-')) });
+    const before = tf.memory().numTensors;
+    const rows = await measureTrainingCost(lab, undefined, { rounds: 3, batchSize: 16 });
+    assert.equal(tf.memory().numTensors, before);
+    assert.deepEqual(
+      rows.map(({ network }) => network),
+      ['RepVGG', 'RepVGG + OABN', 'QARepVGG'],
+    );
+    for (const row of rows) {
+      assert.ok(row.secondsPerStep > 0 && row.secondsSpread >= 0 && row.memoryBytes >= 0);
+      assert.ok(row.otherFlops > 0 && row.otherFlops < row.flops);
+      assert.equal(row.mergedMacs, rows[0]!.mergedMacs);
+    }
+    assert.equal(rows[0]!.flops, trainingCostOf(lab.profile.arch, 32, 16).flops);
+    assert.ok(rows[1]!.flops > rows[0]!.flops && rows[2]!.flops < rows[0]!.flops);
+    assert.equal(claimC12(costPointOf(rows[1]!), costPointOf(rows[2]!)).id, 'C12');
+    await lab.compiled.dispose();
+  });
+});

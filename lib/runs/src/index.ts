@@ -1,0 +1,2 @@
+/** An experiment is its configuration: a store that caches, resumes and proves what was run. */
+export * from './store/index.js';

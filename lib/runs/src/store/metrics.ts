@@ -1,0 +1,79 @@
+/**
+ * Metrics as JSON lines: a row is one line, appended while the run goes. A kill can cut the last line short; reading
+ * drops it. Before a checkpoint is written the rows are synchronised, so that a checkpoint never knows more than they.
+ */
+import { closeSync, fsyncSync, openSync, writeSync } from 'node:fs';
+import { check } from 'oabn-base';
+import { diskError, readIfThere, writeDurable } from './durable.js';
+
+/** What is logged of a step: JSON members beside the number of steps taken. */
+export interface MetricsRow {
+  readonly step: number;
+  readonly [name: string]: unknown;
+}
+
+export interface MetricsLog {
+  /** Appends a row at once. NaN and ±Infinity, which JSON lacks, become strings. @throws UserError when the disk refuses */
+  append(row: MetricsRow): void;
+  /** Makes all rows last. */
+  sync(): void;
+  close(): void;
+}
+
+/** The whole rows of a metrics file, none if it is not there; lines that are not rows are left out. */
+export async function readMetrics(path: string): Promise<MetricsRow[]> {
+  const text = (await readIfThere(path)) ?? '';
+  // What stands after the last line end is a row cut short, or nothing.
+  return text
+    .split('\n')
+    .slice(0, -1)
+    .flatMap((line) => rowIn(line) ?? []);
+}
+
+/** Rewrites a metrics file without the rows after `step`, and without what is cut short; returns what is left. */
+export async function keepMetricsUpTo(path: string, step: number): Promise<MetricsRow[]> {
+  const rows = (await readMetrics(path)).filter((row) => row.step <= step);
+  await writeDurable(path, rows.map(lineOf).join(''));
+  return rows;
+}
+
+/** Opens a metrics file for appending. */
+export function openMetricsLog(path: string): MetricsLog {
+  const onFile = <Value>(work: () => Value): Value => {
+    try {
+      return work();
+    } catch (error) {
+      throw diskError(path, error);
+    }
+  };
+  const file = onFile(() => openSync(path, 'a'));
+  return {
+    append(row) {
+      check(
+        Number.isInteger(row.step) && row.step >= 0,
+        () => `A row of metrics needs its step, a whole number ≥ 0, got ${row.step}`,
+      );
+      const line = Buffer.from(lineOf(row));
+      onFile(() => {
+        for (let written = 0; written < line.length;) written += writeSync(file, line, written);
+      });
+    },
+    sync: () => onFile(() => fsyncSync(file)),
+    close: () => onFile(() => closeSync(file)),
+  };
+}
+
+function lineOf(row: MetricsRow): string {
+  const withoutGaps = (_: string, value: unknown): unknown =>
+    typeof value === 'number' && !Number.isFinite(value) ? String(value) : value;
+  return `${JSON.stringify(row, withoutGaps)}\n`;
+}
+
+function rowIn(line: string): MetricsRow | undefined {
+  try {
+    const row = JSON.parse(line) as MetricsRow | null;
+    return typeof row?.step === 'number' ? row : undefined;
+  } catch {
+    return undefined;
+  }
+}

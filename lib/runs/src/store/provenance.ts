@@ -1,0 +1,126 @@
+/**
+ * Where a result comes from: enough to judge it and to make it again. Paths are written relative to the working
+ * directory, so that a stored result can be published.
+ */
+import { execFile } from 'node:child_process';
+import { readFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { cpus, platform, release, totalmem } from 'node:os';
+import { basename, isAbsolute, relative } from 'node:path';
+import { promisify } from 'node:util';
+
+/** What only the run knows. */
+export interface RunFacts {
+  readonly seed?: number;
+  /** The dataset's name, checksum, and whether it is made. */
+  readonly dataset?: unknown;
+  /** Which engine ran the tensors, and on what. */
+  readonly backend?: string;
+  readonly device?: string;
+}
+
+export interface Provenance extends RunFacts {
+  /** Of node, oabn, tfjs and onnxruntime, as far as they are installed. */
+  readonly versions: Readonly<Record<string, string>>;
+  /** Program and arguments. */
+  readonly command: string;
+  /** The git commit of the working directory, if it has one. */
+  readonly commit?: string;
+  readonly machine: Machine;
+  readonly startedAt: string;
+  /** How many times the run was begun or resumed. */
+  readonly sessions: number;
+  /** Missing as long as the run is not finished. */
+  readonly finishedAt?: string;
+  /** Seconds of work that are in the result: what a kill undid is not counted. */
+  readonly wallSeconds?: number;
+}
+
+export interface Machine {
+  readonly cpu: string;
+  readonly cores: number;
+  readonly memoryGiB: number;
+  readonly system: string;
+}
+
+/** The provenance of a session that begins now; `earlier` is that of the same run's last session, if any. */
+export async function beginProvenance(
+  facts: RunFacts,
+  earlier: Partial<Provenance> | undefined,
+): Promise<Provenance> {
+  const commit = await gitCommit();
+  return {
+    ...facts,
+    versions: versions(),
+    command: command(),
+    ...(commit !== undefined && { commit }),
+    machine: machine(),
+    startedAt: earlier?.startedAt ?? new Date().toISOString(),
+    sessions: (earlier?.sessions ?? 0) + 1,
+  };
+}
+
+/** This process's program and arguments, with paths relative to the working directory. */
+export function command(argv: readonly string[] = process.argv): string {
+  const [, program = 'node', ...rest] = argv;
+  return [basename(program), ...rest.map(shownArgument)].join(' ');
+}
+
+function shownArgument(argument: string): string {
+  const [, name, value] = /^(--[^=]+=)?(.*)$/s.exec(argument)!;
+  const shown = isAbsolute(value!) ? relative(process.cwd(), value!) || '.' : value!;
+  return `${name ?? ''}${/[\s"'$]/.test(shown) ? JSON.stringify(shown) : shown}`;
+}
+
+const packages: Readonly<Record<string, string>> = {
+  tfjs: '@tensorflow/tfjs',
+  onnxruntime: 'onnxruntime-node',
+  webgpu: 'webgpu',
+  'tfjs-node-gpu': '@tensorflow/tfjs-node-gpu',
+};
+
+/** Versions of what computes, read from the packages' own descriptions, without loading them. */
+export function versions(): Record<string, string> {
+  const require = createRequire(import.meta.url);
+  const found: Record<string, string> = { node: process.versions.node };
+  const own = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8')) as {
+    version: string;
+  };
+  found.oabn = own.version;
+  for (const [name, id] of Object.entries(packages)) {
+    try {
+      found[name] = (require(`${id}/package.json`) as { version: string }).version;
+    } catch {
+      // Not installed: an optional dependency.
+    }
+  }
+  return found;
+}
+
+/** Of the code that this process loaded, so asked for once. */
+const gitCommit = (): Promise<string | undefined> => (loadedCommit ??= readCommit());
+let loadedCommit: Promise<string | undefined> | undefined;
+
+async function readCommit(): Promise<string | undefined> {
+  const git = async (...args: string[]): Promise<string> =>
+    (await promisify(execFile)('git', args, { timeout: 5000, windowsHide: true })).stdout.trim();
+  try {
+    const [commit, changes] = await Promise.all([
+      git('rev-parse', 'HEAD'),
+      git('status', '--porcelain', '--untracked-files=no'),
+    ]);
+    return changes === '' ? commit : `${commit} with local changes`;
+  } catch {
+    return undefined;
+  }
+}
+
+function machine(): Machine {
+  const processors = cpus();
+  return {
+    cpu: processors[0]?.model.trim() ?? 'unknown',
+    cores: processors.length,
+    memoryGiB: Math.round(totalmem() / 2 ** 30),
+    system: `${platform()} ${release()} ${process.arch}`,
+  };
+}

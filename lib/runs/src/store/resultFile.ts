@@ -1,0 +1,54 @@
+/**
+ * `result.json`, with which a run is done: configuration, result and provenance in one file, with a checksum. The
+ * same file, named after the run's hash, is how small results ship with the project.
+ */
+import { canonicalJson, configHash, sha256 } from 'oabn-base';
+import { readIfThere, writeJsonDurable } from './durable.js';
+import type { Provenance } from './provenance.js';
+
+export interface ResultFile {
+  readonly format: 'oabn-result-1';
+  readonly hash: string;
+  readonly config: unknown;
+  readonly result: unknown;
+  readonly provenance: Provenance;
+}
+
+/**
+ * Writes a result file and returns its content as a reader will find it.
+ * @throws UserError when the result is not JSON (NaN, say), with the place, or when the disk refuses
+ */
+export async function writeResultFile(path: string, content: ResultFile): Promise<ResultFile> {
+  canonicalJson(content.result ?? null, 'The result');
+  const plain = JSON.parse(JSON.stringify({ ...content, result: content.result ?? null })) as ResultFile;
+  await writeJsonDurable(path, { ...plain, checksum: checksum(plain) });
+  return plain;
+}
+
+export type FoundResult =
+  | { readonly kind: 'missing' }
+  | { readonly kind: 'whole'; readonly content: ResultFile }
+  | { readonly kind: 'damaged'; readonly why: string };
+
+/** Reads a result file and compares it with its checksum and its hash. @throws UserError when the disk refuses */
+export async function readResultFile(path: string): Promise<FoundResult> {
+  const text = await readIfThere(path);
+  if (text === undefined) return { kind: 'missing' };
+  const damaged = (why: string): FoundResult => ({ kind: 'damaged', why: `${path} is damaged: ${why}` });
+  let parsed: ResultFile & { checksum: string };
+  try {
+    parsed = JSON.parse(text) as ResultFile & { checksum: string };
+  } catch {
+    return damaged('it is not JSON');
+  }
+  const { checksum: expected, ...content } = parsed;
+  if (content.format !== 'oabn-result-1')
+    return damaged(`its format is ${content.format}, expected oabn-result-1`);
+  if (checksum(content) !== expected) return damaged('its content does not agree with its checksum');
+  if (configHash(content.config) !== content.hash) return damaged('its configuration does not have its hash');
+  return { kind: 'whole', content };
+}
+
+function checksum(content: ResultFile): string {
+  return sha256(canonicalJson(content));
+}

@@ -1,0 +1,258 @@
+/**
+ * The store of runs. A run is its configuration: the hash of the configuration's canonical JSON names the folder that
+ * holds all of it,
+ *
+ *     runs/<hash>/config.json               what was asked for
+ *                 metrics.jsonl             a row per logged step
+ *                 checkpoint-<step>.safetensors   the last two; one when done
+ *                 provenance.json           where and how it runs or ran
+ *                 result.json               only when done: configuration, result, provenance
+ *                 error.json                only when it failed: why, and what it can go on from
+ *                 lock, progress.json       only while a process works on it
+ *
+ * Asking for a run returns it if it is done, waits for it if another process is at it, resumes it if it was begun, and
+ * else starts it. A kill at any moment loses the work since the last checkpoint and nothing else.
+ */
+import { randomBytes } from 'node:crypto';
+import { rename, rm } from 'node:fs/promises';
+import { join, resolve } from 'node:path';
+import { check, configHash, type Progress, silent, UserError } from 'oabn-base';
+import { type Checkpoint, checkpointSteps, readCheckpoint } from './checkpoints.js';
+import { makeFolder, namesIn, onDisk, readJsonIfWhole, syncFolder } from './durable.js';
+import { liveOwner, tryLock } from './lock.js';
+import { type MetricsRow, readMetrics } from './metrics.js';
+import { describeOwner } from './owner.js';
+import type { Provenance, RunFacts } from './provenance.js';
+import { readResultFile, type ResultFile, writeResultFile } from './resultFile.js';
+import { fileNames, type RunContext, type RunError, runSession } from './session.js';
+import { lockRun } from './wait.js';
+
+export interface StoreOptions {
+  /** A folder of results that ship with the project, `<hash>.json` each, looked up when a run is not in the store. */
+  readonly shipped?: string;
+  /** Where to say what a reader should know, such as a damaged checkpoint; default: standard error. */
+  readonly notice?: (message: string) => void;
+}
+
+export interface RequestOptions {
+  /** Throw a `UserError` if another process is computing the run, instead of waiting for it. */
+  readonly noWait?: boolean;
+  /** Whether a shipped result will do; default true. False for runs whose files (networks) are needed. */
+  readonly shipped?: boolean;
+  /** Seed, dataset, backend and device, for the provenance. The seed defaults to the configuration's. */
+  readonly provenance?: RunFacts;
+  readonly progress?: Progress;
+  readonly signal?: AbortSignal;
+}
+
+export interface StoredRun<Result = unknown, Config = unknown> {
+  readonly hash: string;
+  /** The run's folder; a shipped run has nothing there. */
+  readonly folder: string;
+  readonly config: Config;
+  readonly result: Result;
+  readonly provenance: Provenance;
+  /** Computed (or resumed) just now, found in the store, or shipped with the project. */
+  readonly from: 'computed' | 'store' | 'shipped';
+}
+
+/** What the store knows of a run, done or not. */
+export interface RunEntry {
+  readonly hash: string;
+  readonly folder: string;
+  readonly config: unknown;
+  readonly status: 'done' | 'running' | 'failed' | 'interrupted';
+  readonly from: 'store' | 'shipped';
+  /** The step of the last checkpoint. */
+  readonly step?: number;
+  readonly result?: unknown;
+  readonly provenance?: Partial<Provenance>;
+  /** Why it failed. */
+  readonly error?: string;
+}
+
+export interface Store {
+  readonly folder: string;
+  /** The run of `config`: from the store, shipped, awaited, resumed or computed by `execute`, whose value is JSON. */
+  request<Result, Config = unknown>(
+    config: Config,
+    execute: (context: RunContext<Config>) => Promise<Result>,
+    options?: RequestOptions,
+  ): Promise<StoredRun<Result, Config>>;
+  /** All runs in the store, in the order in which they were started, then those shipped. */
+  list(): Promise<RunEntry[]>;
+  /** The one run whose hash begins with `prefix`. @throws UserError when there is none or more than one */
+  find(prefix: string): Promise<RunEntry>;
+  /** The metrics of a run in the store, in the order of logging; none if it logged nothing. */
+  metrics(hash: string): Promise<MetricsRow[]>;
+  /** The last checkpoint of a run in the store. @throws UserError when it is damaged */
+  checkpoint(hash: string): Promise<Checkpoint | undefined>;
+  /** Deletes a run. @throws UserError when it is not there or a process works on it */
+  remove(hash: string): Promise<void>;
+  /** Writes the result and provenance of a finished run to `<folder>/<hash>.json` and returns that path. */
+  export(hash: string, folder: string): Promise<string>;
+}
+
+/**
+ * Opens the store of runs in `folder`, which is made when the first run begins.
+ * @throws UserError from its functions when the disk refuses, with the path and what to do
+ */
+export function openStore(folder = process.env.OABN_RUNS_DIR ?? 'runs', options: StoreOptions = {}): Store {
+  const root = resolve(folder);
+  const { notice = (message) => process.stderr.write(`${message}\n`) } = options;
+  const shipped = options.shipped === undefined ? undefined : resolve(options.shipped);
+  const folderOf = (hash: string): string => join(root, hash);
+  const inRun = (hash: string, name: keyof typeof fileNames): string => join(folderOf(hash), fileNames[name]);
+
+  const said = new Set<string>();
+  const sayOnce = (message: string): void => {
+    if (!said.has(message)) notice(message);
+    said.add(message);
+  };
+  /** A result file's content; a damaged one is as good as none, and that is said. */
+  const wholeResult = async (path: string, then: string): Promise<ResultFile | undefined> => {
+    const found = await readResultFile(path);
+    if (found.kind === 'damaged') sayOnce(`${found.why}. ${then}`);
+    return found.kind === 'whole' ? found.content : undefined;
+  };
+  const storedResult = (hash: string): Promise<ResultFile | undefined> =>
+    wholeResult(inRun(hash, 'result'), 'The run counts as unfinished.');
+  const shippedResult = async (hash: string): Promise<ResultFile | undefined> =>
+    shipped === undefined ? undefined : wholeResult(join(shipped, `${hash}.json`), 'It is not used.');
+
+  const entryOf = async (hash: string): Promise<RunEntry> => {
+    const base = { hash, folder: folderOf(hash), from: 'store' as const };
+    const done = await storedResult(hash);
+    if (done) return { ...base, ...pick(done), status: 'done' };
+    const [step] = await checkpointSteps(base.folder);
+    const provenance = (await readJsonIfWhole(inRun(hash, 'provenance'))) as Partial<Provenance> | undefined;
+    const error = (await readJsonIfWhole(inRun(hash, 'error'))) as RunError | undefined;
+    const running = await liveOwner(inRun(hash, 'lock'));
+    return {
+      ...base,
+      config: await readJsonIfWhole(inRun(hash, 'config')),
+      status: running ? 'running' : error ? 'failed' : 'interrupted',
+      ...(step !== undefined && { step }),
+      ...(provenance && { provenance }),
+      ...(error && { error: error.message }),
+    };
+  };
+  const shippedEntries = async (): Promise<RunEntry[]> => {
+    const entries: RunEntry[] = [];
+    for (const name of shipped === undefined ? [] : await namesIn(shipped)) {
+      const hash = /^([0-9a-f]{16})\.json$/.exec(name)?.[1];
+      const found = hash === undefined ? undefined : await shippedResult(hash);
+      if (found) entries.push({ ...pick(found), folder: folderOf(hash!), status: 'done', from: 'shipped' });
+    }
+    return entries;
+  };
+
+  const store: Store = {
+    folder: root,
+
+    async request<Result, Config>(
+      config: Config,
+      execute: (context: RunContext<Config>) => Promise<Result>,
+      request: RequestOptions = {},
+    ): Promise<StoredRun<Result, Config>> {
+      const hash = configHash(config);
+      const answer = (file: ResultFile, from: StoredRun['from']): StoredRun<Result, Config> =>
+        ({ ...pick(file), folder: folderOf(hash), from }) as StoredRun<Result, Config>;
+      const found = await storedResult(hash);
+      if (found) return answer(found, 'store');
+      const ready = request.shipped === false ? undefined : await shippedResult(hash);
+      if (ready) return answer(ready, 'shipped');
+
+      await makeFolder(folderOf(hash));
+      const { noWait = false, progress = silent, signal } = request;
+      const common = { progress, notice, ...(signal && { signal }) };
+      const { lock, waitedFor } = await lockRun(folderOf(hash), { ...common, noWait });
+      try {
+        const made = await storedResult(hash);
+        if (made) return answer(made, 'store');
+        const failed = (await readJsonIfWhole(inRun(hash, 'error'))) as RunError | undefined;
+        const culprit = waitedFor.find(({ nonce }) => nonce === failed?.owner);
+        check(!culprit, () => `Run ${hash} failed in ${describeOwner(culprit!)}: ${failed!.message}`);
+        const facts = { ...seedOf(config), ...request.provenance };
+        const folder = folderOf(hash);
+        return answer(
+          await runSession({ ...common, hash, config, folder, lock, execute, facts }),
+          'computed',
+        );
+      } finally {
+        await lock.release();
+      }
+    },
+
+    async list() {
+      const hashes = (await namesIn(root)).filter((name) => /^[0-9a-f]{16}$/.test(name));
+      const entries = await Promise.all(hashes.map(entryOf));
+      const started = ({ provenance }: RunEntry): string => provenance?.startedAt ?? '';
+      entries.sort((a, b) => (started(a) < started(b) ? -1 : 1));
+      const more = (await shippedEntries()).filter(({ hash }) => !hashes.includes(hash));
+      return [...entries, ...more];
+    },
+
+    async find(prefix) {
+      const runs = (await store.list()).filter(({ hash }) => hash.startsWith(prefix));
+      check(
+        runs.length > 0,
+        () => `No run in ${root} has a hash that begins with ${prefix}; list them to see which there are`,
+      );
+      check(
+        runs.length === 1,
+        () =>
+          `${runs.length} runs begin with ${prefix}: ${runs.map(({ hash }) => hash).join(', ')}; give more digits`,
+      );
+      return runs[0]!;
+    },
+
+    metrics: (hash) => readMetrics(inRun(hash, 'metrics')),
+
+    async checkpoint(hash) {
+      const [step] = await checkpointSteps(folderOf(hash));
+      return step === undefined ? undefined : readCheckpoint(folderOf(hash), step);
+    },
+
+    async remove(hash) {
+      const there = (await namesIn(root)).includes(hash);
+      check(there, () => `There is no run ${hash} in ${root}`);
+      const attempt = await tryLock(inRun(hash, 'lock'));
+      if (attempt.kind === 'held') {
+        throw new UserError(
+          `Run ${hash} is being computed by ${describeOwner(attempt.owner)}; stop that process first`,
+        );
+      }
+      // Renamed first, so that nobody finds a run of which half is deleted.
+      const removed = join(root, `.removed-${hash}-${randomBytes(4).toString('hex')}`);
+      try {
+        await onDisk(removed, () => rename(folderOf(hash), removed));
+      } finally {
+        await attempt.lock.release();
+      }
+      await syncFolder(root);
+      for (const name of await namesIn(root)) {
+        if (name.startsWith('.removed-')) await rm(join(root, name), { recursive: true, force: true });
+      }
+    },
+
+    async export(hash, target) {
+      const found = await storedResult(hash);
+      check(found, () => `Run ${hash} is not finished in ${root}; only finished runs can be exported`);
+      const path = join(target, `${hash}.json`);
+      await writeResultFile(path, found);
+      return path;
+    },
+  };
+  return store;
+}
+
+function pick({ hash, config, result, provenance }: ResultFile): Omit<ResultFile, 'format'> {
+  return { hash, config, result, provenance };
+}
+
+/** The seed that the configuration names, if it does so at its top. */
+function seedOf(config: unknown): RunFacts {
+  const seed = (config as { seed?: unknown } | null)?.seed;
+  return typeof seed === 'number' ? { seed } : {};
+}

@@ -1,0 +1,28 @@
+/** How steps run where nobody says: OABN_EAGER, OABN_PRECISION, OABN_THREADS, so that a notebook fits any machine as it is. */
+import { check } from 'oabn-base';
+import type { Precision } from './compile.js';
+
+const precisions = ['float32', 'float16'] as const satisfies readonly Precision[];
+
+/** Whether steps run operation by operation: `OABN_EAGER=1`. */
+export const eagerByDefault = (): boolean => process.env.OABN_EAGER === '1';
+
+/** `OABN_PRECISION`, or float32. @throws UserError when it names no precision */
+export function precisionByDefault(): Precision {
+  const asked = process.env.OABN_PRECISION || 'float32';
+  const found = precisions.find((precision) => precision === asked);
+  check(found, () => `OABN_PRECISION must be ${precisions.join(' or ')}, got «${asked}»`);
+  return found;
+}
+
+/** Threads of a step on the CPU: `OABN_THREADS`, if it is set. @throws UserError when it is no number of threads */
+export function threadsAsked(): number | undefined {
+  const asked = process.env.OABN_THREADS;
+  if (!asked) return undefined;
+  const threads = Number(asked);
+  check(
+    Number.isInteger(threads) && threads > 0,
+    () => `OABN_THREADS must be a whole number of threads ≥ 1, got «${asked}»`,
+  );
+  return threads;
+}

@@ -1,0 +1,39 @@
+/** Sums, products and quotients of activations that stay symbolic: see the affine form of layout.ts. */
+import { type KernelNode, sameShape, type Shape } from '../trace/ir.js';
+import { addAffine, type Affine, type Lowering, scaleAffine } from '../onnx/layout.js';
+
+export function affineSum(sign: 1 | -1) {
+  return (l: Lowering, { inputs: [x, y], outputs }: KernelNode): Affine | undefined => {
+    const shape = outputs[0]!.shape;
+    const [left, right] = [affineOperand(l, x!, shape), affineOperand(l, y!, shape)];
+    if (!left || !right) return undefined;
+    return addAffine(l.b, left, sign === 1 ? right : scaleAffine(l.b, right, -1));
+  };
+}
+
+function affineOperand(l: Lowering, id: number, shape: Shape): Affine | undefined {
+  if (sameShape(l.typeOf(id).shape, shape)) return l.affine(id);
+  const offset = l.vector(id, shape[3]!);
+  return offset === undefined ? undefined : { terms: [], offset };
+}
+
+export function affineProduct(l: Lowering, { inputs: [x, y], outputs }: KernelNode): Affine | undefined {
+  const shape = outputs[0]!.shape;
+  for (const [id, other] of [
+    [x!, y!],
+    [y!, x!],
+  ] as const) {
+    const scale = l.vector(other, shape[3]!);
+    if (scale !== undefined && sameShape(l.typeOf(id).shape, shape)) {
+      return scaleAffine(l.b, l.affine(id), scale);
+    }
+  }
+  return undefined;
+}
+
+/** Division by a known number only: by others, x·(1/y) would round otherwise than x/y, which quantizers notice. */
+export function affineQuotient(l: Lowering, { inputs: [x, y], outputs }: KernelNode): Affine | undefined {
+  const divisor = l.scalar(y!);
+  if (divisor === undefined || !sameShape(l.typeOf(x!).shape, outputs[0]!.shape)) return undefined;
+  return scaleAffine(l.b, l.affine(x!), Math.fround(1 / divisor));
+}

@@ -1,0 +1,201 @@
+/** The kernels that work on each element by itself: what ONNX operator each is, and which ones stay symbolic. */
+import type { DType, KernelAttributes, KernelNode, Shape } from '../trace/ir.js';
+import type { Builder } from '../onnx/builder.js';
+import { type Affine, type Lowering, scaleAffine } from '../onnx/layout.js';
+import { affineProduct, affineQuotient, affineSum } from './affine.js';
+
+/** Emits the operator on operands that broadcast to `shape`; the dtype is that of the kernel's result. */
+export type Emit = (
+  b: Builder,
+  operands: readonly string[],
+  shape: Shape,
+  attributes: KernelAttributes,
+) => string;
+
+export interface Rule {
+  readonly emit: Emit;
+  /** The result's dtype; default that of the first operand. */
+  readonly dtype?: DType;
+  /** Symbolic treatment; undefined if this case has none. */
+  readonly affine?: (l: Lowering, node: KernelNode) => Affine | undefined;
+  /** Whether zeros in padded channels stay finite, so that the operator may run on them. */
+  readonly safeOnZero?: boolean;
+}
+
+const direct =
+  (op: string): Emit =>
+  (b, operands, shape) =>
+    b.emit(op, operands, { shape, type: b.typeOf(operands[0]!) });
+
+/** A scalar of the same type as `like`. */
+function scalarLike(b: Builder, like: string, value: number): string {
+  return b.typeOf(like) === 'int32' ? b.int32s([value], []) : b.floats([value], []);
+}
+
+const compare =
+  (op: string): Emit =>
+  (b, operands, shape) => {
+    // ONNX Runtime compares no booleans except for equality.
+    const [x, y] = operands.map((name) => (b.typeOf(name) === 'bool' ? b.cast(name, 'int32') : name));
+    return b.emit(op, [x!, y!], { shape, type: 'bool' });
+  };
+
+const negated =
+  (emit: Emit): Emit =>
+  (b, operands, shape, attributes) =>
+    b.emit('Not', [emit(b, operands, shape, attributes)], { shape, type: 'bool' });
+
+const onFloats =
+  (op: string, attributes: Record<string, number | { float: number }> = {}): Emit =>
+  (b, operands, shape) =>
+    b.emit(
+      op,
+      operands.map((name) => b.cast(name, 'float32')),
+      { shape, attributes },
+    );
+
+/** 1 where x > 0, else 0, in one pass: a ramp from 0 so steep that every normal number is beyond its end. */
+const steep = 3e38;
+
+export const binaryRules: Readonly<Record<string, Rule>> = {
+  Add: { emit: direct('Add'), affine: affineSum(1), safeOnZero: true },
+  Sub: { emit: direct('Sub'), affine: affineSum(-1), safeOnZero: true },
+  Multiply: { emit: direct('Mul'), affine: affineProduct, safeOnZero: true },
+  RealDiv: { emit: onFloats('Div'), dtype: 'float32', affine: affineQuotient },
+  Maximum: { emit: direct('Max'), safeOnZero: true },
+  Minimum: { emit: direct('Min'), safeOnZero: true },
+  Pow: { emit: direct('Pow') },
+  FloorDiv: {
+    emit: (b, operands, shape) => {
+      const quotient = onFloats('Div')(b, operands, shape, {});
+      return b.cast(b.emit('Floor', [quotient], { shape }), 'int32');
+    },
+    dtype: 'int32',
+  },
+  Mod: {
+    // tfjs's Mod has the sign of the divisor: x − y·⌊x/y⌋.
+    emit: (b, operands, shape) => {
+      const quotient = onFloats('Div')(b, operands, shape, {});
+      const floor = b.cast(
+        b.emit('Floor', [quotient], { shape }),
+        b.typeOf(operands[0]!) as 'float32' | 'int32',
+      );
+      return direct('Sub')(b, [operands[0]!, direct('Mul')(b, [floor, operands[1]!], shape, {})], shape, {});
+    },
+  },
+  SquaredDifference: {
+    emit: (b, operands, shape) => {
+      const difference = direct('Sub')(b, operands, shape, {});
+      return direct('Mul')(b, [difference, difference], shape, {});
+    },
+    safeOnZero: true,
+  },
+  Equal: { emit: compare('Equal'), dtype: 'bool', safeOnZero: true },
+  NotEqual: { emit: negated(compare('Equal')), dtype: 'bool', safeOnZero: true },
+  Greater: { emit: compare('Greater'), dtype: 'bool', safeOnZero: true },
+  GreaterEqual: { emit: compare('GreaterOrEqual'), dtype: 'bool', safeOnZero: true },
+  Less: { emit: compare('Less'), dtype: 'bool', safeOnZero: true },
+  LessEqual: { emit: compare('LessOrEqual'), dtype: 'bool', safeOnZero: true },
+  LogicalAnd: { emit: direct('And'), dtype: 'bool', safeOnZero: true },
+  LogicalOr: { emit: direct('Or'), dtype: 'bool', safeOnZero: true },
+};
+
+export const unaryRules: Readonly<Record<string, Rule>> = {
+  Neg: {
+    emit: direct('Neg'),
+    safeOnZero: true,
+    affine: (l, { inputs: [x] }) => scaleAffine(l.b, l.affine(x!), -1),
+  },
+  Relu: { emit: (b, [x], shape) => emitRelu(b, x!, shape), safeOnZero: true },
+  Abs: { emit: direct('Abs'), safeOnZero: true },
+  Square: { emit: (b, [x], shape) => direct('Mul')(b, [x!, x!], shape, {}), safeOnZero: true },
+  Sqrt: { emit: onFloats('Sqrt'), safeOnZero: true },
+  Rsqrt: {
+    emit: (b, [x], shape) => b.emit('Reciprocal', [b.emit('Sqrt', [x!], { shape })], { shape }),
+  },
+  Reciprocal: { emit: onFloats('Reciprocal') },
+  Exp: { emit: onFloats('Exp'), safeOnZero: true },
+  Expm1: {
+    emit: (b, [x], shape) =>
+      direct('Sub')(b, [onFloats('Exp')(b, [x!], shape, {}), b.floats([1], [])], shape, {}),
+    safeOnZero: true,
+  },
+  Log: { emit: onFloats('Log') },
+  Log1p: {
+    emit: (b, [x], shape) =>
+      onFloats('Log')(b, [direct('Add')(b, [x!, b.floats([1], [])], shape, {})], shape, {}),
+    safeOnZero: true,
+  },
+  Sigmoid: { emit: onFloats('Sigmoid'), safeOnZero: true },
+  Tanh: { emit: onFloats('Tanh'), safeOnZero: true },
+  Erf: { emit: onFloats('Erf'), safeOnZero: true },
+  Sin: { emit: onFloats('Sin'), safeOnZero: true },
+  Cos: { emit: onFloats('Cos'), safeOnZero: true },
+  Softplus: { emit: onFloats('Softplus'), safeOnZero: true },
+  Floor: { emit: keepIntegers('Floor'), safeOnZero: true },
+  Ceil: { emit: keepIntegers('Ceil'), safeOnZero: true },
+  Round: { emit: keepIntegers('Round'), safeOnZero: true },
+  Sign: { emit: direct('Sign'), safeOnZero: true },
+  Elu: { emit: onFloats('Elu', { alpha: { float: 1 } }), safeOnZero: true },
+  Relu6: { emit: (b, [x], shape) => clip(b, x!, shape, 0, 6), safeOnZero: true },
+  LeakyRelu: {
+    emit: (b, [x], shape, { alpha }) =>
+      b.emit('LeakyRelu', [x!], { shape, attributes: { alpha: { float: Number(alpha) } } }),
+    safeOnZero: true,
+  },
+  Step: {
+    emit: (b, [x], shape, { alpha }) => {
+      if (alpha !== undefined && alpha !== 0) {
+        const rising = b.cast(compare('Greater')(b, [x!, scalarLike(b, x!, 0)], shape, {}), 'float32');
+        const [slope, one] = [b.floats([Number(alpha)], []), b.floats([1], [])];
+        const below = b.emit('Mul', [b.emit('Sub', [one, rising], { shape }), slope], { shape });
+        return b.emit('Add', [rising, below], { shape });
+      }
+      return b.emit('HardSigmoid', [b.cast(x!, 'float32')], {
+        shape,
+        attributes: { alpha: { float: steep }, beta: { float: 0 } },
+      });
+    },
+    safeOnZero: true,
+  },
+  ClipByValue: {
+    emit: (b, [x], shape, { clipValueMin, clipValueMax }) =>
+      clip(b, x!, shape, Number(clipValueMin), Number(clipValueMax)),
+    safeOnZero: true,
+  },
+  LogicalNot: { emit: direct('Not'), dtype: 'bool', safeOnZero: true },
+  IsNan: {
+    emit: (b, [x], shape) => b.emit('IsNaN', [x!], { shape, type: 'bool' }),
+    dtype: 'bool',
+    safeOnZero: true,
+  },
+  IsInf: {
+    emit: (b, [x], shape) => b.emit('IsInf', [x!], { shape, type: 'bool' }),
+    dtype: 'bool',
+    safeOnZero: true,
+  },
+  IsFinite: {
+    emit: (b, [x], shape) => {
+      const zero = b.emit('Sub', [x!, x!], { shape });
+      return b.emit('Equal', [zero, b.floats([0], [])], { shape, type: 'bool' });
+    },
+    dtype: 'bool',
+    safeOnZero: true,
+  },
+};
+
+function emitRelu(b: Builder, x: string, shape: Shape): string {
+  if (b.typeOf(x) !== 'int32') return b.emit('Relu', [x], { shape });
+  return b.emit('Max', [x, b.int32s([0], [])], { shape, type: 'int32' });
+}
+
+function keepIntegers(op: string): Emit {
+  return (b, [x], shape) => (b.typeOf(x!) === 'int32' ? x! : b.emit(op, [x!], { shape }));
+}
+
+/** Infinite bounds are left out. */
+function clip(b: Builder, x: string, shape: Shape, min: number, max: number): string {
+  const bound = (value: number): string => (Number.isFinite(value) ? scalarLike(b, x, value) : '');
+  if (bound(min) === '' && bound(max) === '') return x;
+  return b.emit('Clip', [x, bound(min), bound(max)], { shape, type: b.typeOf(x) });
+}

@@ -1,0 +1,296 @@
+/**
+ * Tracing: a step is called once, on a tfjs backend that computes nothing. Each kernel that it runs is written
+ * down with the shapes of its results; gradients are kernels like all others. Values do not exist while tracing,
+ * so a step that asks for one (`dataSync`, `arraySync`, `if` on a value) cannot be compiled and says so.
+ *
+ * Tensors that the step did not get as arguments are constants, with the values that they have now. So is
+ * randomness that tfjs draws in JavaScript (`tf.randomNormal`): give a step its random tensors as arguments.
+ */
+import { tf } from '../engines/index.js';
+import { UserError } from 'oabn-base';
+import {
+  type ConstantData,
+  type DType,
+  dtypeOf,
+  type Graph,
+  type Node,
+  type TensorType,
+  type Value,
+} from './ir.js';
+import { kernels } from '../ops/index.js';
+import { flatten } from './tree.js';
+
+const backendName = 'oabn-trace';
+
+export interface Trace {
+  readonly graph: Graph;
+  /** What the step returned: its structure, with disposed tensors as leaves. */
+  readonly result: unknown;
+}
+
+/** What the recording backend knows while a step is traced. */
+interface Recorder {
+  readonly nodes: Node[];
+  readonly values: WeakMap<object, Value>;
+  /** Tensors of other backends that became constants. */
+  readonly constants: WeakMap<object, Value>;
+  readonly add: (types: readonly TensorType[], node: (outputs: Value[]) => Node) => Value[];
+}
+
+let recorder: Recorder | undefined;
+
+/**
+ * The graph of `step(...args)`. Only shapes and dtypes of the tensors in `args` matter.
+ * @throws UserError when the step reads a tensor's values or runs a kernel that is not known.
+ */
+export function trace(step: (...args: never[]) => unknown, args: readonly unknown[]): Trace {
+  registerTraceBackend();
+  const engine = tf.engine();
+  const before = tf.getBackend();
+  const variables = Object.values(engine.registeredVariables);
+  recorder = createRecorder();
+  const { nodes, values } = recorder;
+  engine.startScope('trace');
+  try {
+    void tf.setBackend(backendName);
+    const inputs = traceInputs(recorder, args);
+    const result = runStep(step, inputs);
+    const flat = flatten(result);
+    const results = flat.tensors.map((tensor) => valueOf(tensor).id);
+    checkVariables(variables, values);
+    // A step may have taken its results out of the scope (tf.keep).
+    for (const tensor of flat.tensors) if (values.has(tensor.dataId)) tensor.dispose();
+    return { graph: { nodes, results }, result };
+  } finally {
+    void tf.setBackend(before);
+    engine.endScope();
+    recorder = undefined;
+  }
+}
+
+function createRecorder(): Recorder {
+  const nodes: Node[] = [];
+  let count = 0;
+  return {
+    nodes,
+    values: new WeakMap(),
+    constants: new WeakMap(),
+    add: (types, node) => {
+      const outputs = types.map(({ dtype, shape }) => ({ id: count++, dtype, shape: [...shape] }));
+      nodes.push(node(outputs));
+      return outputs;
+    },
+  };
+}
+
+function runStep(step: (...args: never[]) => unknown, inputs: unknown[]): unknown {
+  const result = step(...(inputs as never[]));
+  if (result instanceof Promise) {
+    // Whatever it rejects with comes from reading values; the error below says what to do.
+    result.catch(() => undefined);
+    throw new UserError('A compiled step must not be async: return tensors, and read them outside the step');
+  }
+  return result;
+}
+
+/** The arguments with symbolic tensors in place of the given ones. */
+function traceInputs(record: Recorder, args: readonly unknown[]): unknown[] {
+  const { tensors, paths } = flatten(args);
+  const symbols = tensors.map((tensor, i) => {
+    const dtype = checkedDtype(tensor.dtype, `the argument "${paths[i]}"`);
+    const [value] = record.add([{ dtype, shape: tensor.shape }], (outputs) => ({
+      kind: 'input',
+      path: paths[i]!,
+      outputs: [outputs[0]!],
+    }));
+    return tensorOf(value!);
+  });
+  const bySource = new Map(tensors.map((tensor, i) => [tensor, symbols[i]!]));
+  const visit = (node: unknown): unknown => {
+    if (node instanceof tf.Tensor) return bySource.get(node);
+    if (Array.isArray(node)) return node.map(visit);
+    if (typeof node === 'object' && node !== null) {
+      return Object.fromEntries(Object.entries(node).map(([key, child]) => [key, visit(child)]));
+    }
+    return node;
+  };
+  return args.map(visit);
+}
+
+function tensorOf(value: Value): tf.Tensor {
+  const dataId = newData(value);
+  return tf.engine().makeTensorFromTensorInfo({ dataId, shape: [...value.shape], dtype: value.dtype });
+}
+
+function newData(value: Value): object {
+  const dataId = {};
+  current().values.set(dataId, value);
+  return dataId;
+}
+
+function current(): Recorder {
+  if (!recorder) throw new Error('a traced tensor was used after the trace ended');
+  return recorder;
+}
+
+/** The value behind a tensor; tensors from elsewhere become constants. */
+function valueOf({ dataId, shape, dtype }: tf.TensorInfo): Value {
+  const { values, constants, add } = current();
+  const known = values.get(dataId) ?? constants.get(dataId);
+  if (known) return known;
+  const data = tf.engine().readSync(dataId) as ConstantData;
+  const checked = checkedDtype(dtype, 'a constant');
+  const [value] = add([{ dtype: checked, shape }], (outputs) => ({
+    kind: 'constant',
+    data: compact(data, checked),
+    outputs: [outputs[0]!],
+  }));
+  constants.set(dataId, value!);
+  return value!;
+}
+
+/** A copy of the elements, one of them if all are equal. */
+function compact(data: ArrayLike<number>, dtype: DType): ConstantData {
+  const typed = { float32: Float32Array, int32: Int32Array, bool: Uint8Array }[dtype].from(data);
+  return typed.length > 1 && (typed as Float32Array).every((x) => Object.is(x, typed[0]))
+    ? typed.slice(0, 1)
+    : typed;
+}
+
+function checkedDtype(dtype: tf.DataType, what: string): DType {
+  const known = dtypeOf(dtype);
+  if (!known)
+    throw new UserError(`A compiled step works on float32, int32 and bool tensors; ${what} is ${dtype}`);
+  return known;
+}
+
+/** A variable that was assigned in the step would hold a value that does not exist. */
+function checkVariables(variables: readonly tf.Variable[], values: Recorder['values']): void {
+  for (const variable of variables) {
+    if (values.get(variable.dataId)) {
+      throw new UserError(
+        `A compiled step must be pure, but it assigns the variable "${variable.name}" (now lost): return the new value instead`,
+      );
+    }
+  }
+}
+
+function registerTraceBackend(): void {
+  if (tf.findBackendFactory(backendName)) return;
+  tf.registerBackend(backendName, () => new TraceBackend(), 0);
+  for (const [kernelName, kernel] of Object.entries(kernels)) {
+    tf.registerKernel({
+      kernelName,
+      backendName,
+      kernelFunc: ({ inputs, attrs }) => {
+        const order = kernel.inputs === 'list' ? Object.keys(inputs) : kernel.inputs;
+        const operands = order.map((name) => valueOf(inputs[name]!));
+        return record(kernelName, operands, { ...attrs }, kernel.infer(operands, attrs ?? {}));
+      },
+    });
+  }
+  // The same value under a new tensor.
+  tf.registerKernel({
+    kernelName: 'Identity',
+    backendName,
+    kernelFunc: ({ inputs }) => infoOf(valueOf(inputs['x']!)),
+  });
+  refuseOtherKernels();
+}
+
+function record(
+  kernel: string,
+  operands: readonly Value[],
+  attributes: Readonly<Record<string, unknown>>,
+  types: readonly TensorType[],
+): tf.TensorInfo | tf.TensorInfo[] {
+  const infos = current()
+    .add(types, (outputs) => ({
+      kind: 'kernel',
+      kernel,
+      inputs: operands.map(({ id }) => id),
+      attributes,
+      outputs,
+    }))
+    .map(infoOf);
+  return infos.length === 1 ? infos[0]! : infos;
+}
+
+function infoOf(value: Value): tf.TensorInfo {
+  return { dataId: newData(value), shape: [...value.shape], dtype: value.dtype };
+}
+
+/** Kernels of other backends that the compiler does not know: an error that names them. */
+function refuseOtherKernels(): void {
+  const others = ['cpu', 'wasm', 'webgl', 'webgpu', 'tensorflow'].flatMap((name) =>
+    tf.getKernelsForBackend(name),
+  );
+  for (const kernelName of new Set(others.map((config) => config.kernelName))) {
+    if (kernels[kernelName] || kernelName === 'Identity') continue;
+    tf.registerKernel({
+      kernelName,
+      backendName,
+      kernelFunc: () => {
+        throw new UserError(
+          `The compiler does not know the kernel ${kernelName}; write the step with other operations, or run it eagerly`,
+        );
+      },
+    });
+  }
+}
+
+/** Holds no values except those that the step makes from JavaScript numbers. */
+class TraceBackend extends tf.KernelBackend {
+  override write(values: tf.backend_util.BackendValues, shape: number[], dtype: tf.DataType): object {
+    const checked = checkedDtype(dtype, 'a constant');
+    const [value] = current().add([{ dtype: checked, shape }], (outputs) => ({
+      kind: 'constant',
+      data: compact(values as ConstantData, checked),
+      outputs: [outputs[0]!],
+    }));
+    return newData(value!);
+  }
+
+  override readSync(): never {
+    throw new UserError(
+      'A compiled step must not read values of tensors (dataSync, arraySync, data, array, print): ' +
+        'use tensor operations (tf.where, tf.gather, …), or return the tensor and read it outside the step',
+    );
+  }
+
+  override read(): never {
+    return this.readSync();
+  }
+
+  override disposeData(): boolean {
+    return true;
+  }
+
+  override numDataIds(): number {
+    return 0;
+  }
+
+  override refCount(): number {
+    return 1;
+  }
+
+  override incRef(): void {
+    // Values are numbers in a list: nothing to count.
+  }
+
+  override epsilon(): number {
+    return 1e-7;
+  }
+
+  override floatPrecision(): 16 | 32 {
+    return 32;
+  }
+
+  override timerAvailable(): boolean {
+    return false;
+  }
+
+  override dispose(): void {
+    // Holds nothing.
+  }
+}

@@ -1,0 +1,189 @@
+/**
+ * How a product [m,k]·[k,n] is cut: into blocks that a workgroup computes, those into pieces that a thread keeps in
+ * registers, and, where m·n is too small to fill a GPU, along k into splits that are added up in a second pass.
+ *
+ * The rule: of the candidates that fit the device, the one with the least estimated time
+ *
+ *     ⌈blocks · splits / units⌉ · tile.m · tile.n · (k / splits) · (1 + 2 (1/rows + 1/columns))
+ *
+ * The first factor counts rounds of workgroups on a GPU of `units` multiprocessors and with that punishes blocks that
+ * stick out of the matrix or that are too few; the last one is the traffic of workgroup memory: a thread with rows ×
+ * columns sums reads rows + columns numbers for rows · columns products. Splits cost a pass over their sums.
+ */
+import { check } from 'oabn-base';
+import type { GpuFeatures, SubgroupMatrix } from '../program.js';
+
+export interface Tile {
+  /** Rows and columns of the result that a workgroup computes. */
+  readonly m: number;
+  readonly n: number;
+  /** Terms that are staged in workgroup memory at once; a multiple of 4. */
+  readonly k: number;
+  /** Rows and columns that a thread computes; with matrix units, that a subgroup computes. */
+  readonly each: readonly [number, number];
+}
+
+/** A tile, the number of splits along k, and 2 or 1 buffers in workgroup memory. */
+export interface Cut {
+  readonly tile: Tile;
+  readonly splits: number;
+  /** Steps of `tile.k` terms in a split. */
+  readonly steps: number;
+  readonly buffers: 1 | 2;
+}
+
+/** What the choice depends on. */
+export interface Extent {
+  readonly m: number;
+  readonly n: number;
+  readonly k: number;
+  /** Products side by side, such as the batch of a matrix product. */
+  readonly groups: number;
+}
+
+/** Bytes of workgroup memory for a tile with 1 or 2 buffers. */
+export type StorageOf = (tile: Tile, buffers: 1 | 2) => number;
+
+/** Multiprocessors of a large card; WebGPU does not tell. */
+const units = 128;
+/** A split has at least this many terms, or adding it up costs more than it gives. */
+const shortestSplit = 256;
+const mostSplits = 64;
+/** No more than this for the sums of the splits. */
+const scratchBytes = 2 ** 28;
+
+const threadTiles: readonly (readonly [m: number, n: number, rows: number, columns: number])[] = [
+  ...([
+    [128, 128, 8, 8],
+    [128, 96, 8, 8],
+    [128, 64, 8, 8],
+    [64, 128, 8, 8],
+  ] as const),
+  ...([
+    [64, 96, 4, 8],
+    [64, 64, 8, 4],
+    [128, 48, 8, 4],
+    [64, 48, 4, 4],
+  ] as const),
+  ...([
+    [128, 32, 8, 4],
+    [64, 32, 4, 4],
+    [128, 16, 8, 4],
+    [64, 16, 4, 4],
+  ] as const),
+  ...([
+    [32, 128, 4, 8],
+    [32, 64, 4, 4],
+    [32, 32, 4, 4],
+  ] as const),
+];
+
+/** Candidates for threads that multiply and add by themselves. */
+export const fmaTiles: readonly Tile[] = threadTiles.flatMap(([m, n, rows, columns]) =>
+  [16, 8].map((k) => ({ m, n, k, each: [rows, columns] as const })),
+);
+
+/** Candidates for matrix units of a shape: blocks of whole matrices, up to eight of them a subgroup. */
+export function matrixTiles({ m, n, k }: SubgroupMatrix): Tile[] {
+  const blocks = [
+    ...([
+      [128, 128, 64, 32],
+      [128, 64, 32, 32],
+      [64, 128, 32, 32],
+      [128, 96, 32, 48],
+    ] as const),
+    ...([
+      [64, 64, 32, 16],
+      [128, 48, 32, 48],
+      [128, 32, 32, 32],
+      [64, 32, 16, 32],
+    ] as const),
+    ...([
+      [128, 16, 32, 16],
+      [64, 16, 16, 16],
+      [32, 32, 16, 16],
+    ] as const),
+  ];
+  return blocks
+    .filter(([, , rows, columns]) => rows % m === 0 && columns % n === 0)
+    .flatMap(([tm, tn, rows, columns]) =>
+      [32, 16]
+        .filter((tk) => tk % k === 0)
+        .map((tk) => ({ m: tm, n: tn, k: tk, each: [rows, columns] as const })),
+    );
+}
+
+/** Workgroup size of a tile, if each piece of it is computed by `lanes` threads. */
+export const threadsOf = ({ m, n, each: [rows, columns] }: Tile, lanes = 1): number =>
+  ((m / rows) * n * lanes) / columns;
+
+/**
+ * The cut of a product by the rule above.
+ * @param asked a tile and a number of splits that replace those of the rule
+ * @throws UserError for a tile that the device or the kernel cannot run
+ */
+export function chooseCut(
+  extent: Extent,
+  candidates: readonly Tile[],
+  features: GpuFeatures,
+  storageOf: StorageOf,
+  lanes: number,
+  asked: { readonly tile?: Tile; readonly splits?: number } = {},
+): Cut {
+  if (asked.tile) checkTile(asked.tile);
+  const runs = (tile: Tile): boolean =>
+    threadsOf(tile, lanes) <= features.maxInvocations && storageOf(tile, 1) <= features.maxWorkgroupStorage;
+  const fitting = (asked.tile ? [asked.tile] : candidates).filter(runs);
+  check(fitting.length > 0, () => {
+    const what = asked.tile ? `The tile ${JSON.stringify(asked.tile)} does not fit` : 'No tile fits';
+    const { maxInvocations, maxWorkgroupStorage } = features;
+    return `${what} a device with ${maxInvocations} invocations and ${maxWorkgroupStorage} bytes of workgroup memory; ask for the adapter's limits, or a smaller tile`;
+  });
+  let best: { cut: Cut; time: number } | undefined;
+  for (const tile of fitting) {
+    const cut = cutWith(tile, extent, features, storageOf, asked.splits);
+    const time = estimate(cut, extent);
+    if (!best || time < best.time) best = { cut, time };
+  }
+  return best!.cut;
+}
+
+const blocksOf = (tile: Tile, { m, n, groups }: Extent): number =>
+  Math.ceil(m / tile.m) * Math.ceil(n / tile.n) * groups;
+
+function cutWith(
+  tile: Tile,
+  extent: Extent,
+  features: GpuFeatures,
+  storageOf: StorageOf,
+  asked: number | undefined,
+): Cut {
+  const { m, n, k, groups } = extent;
+  const room = Math.max(1, Math.floor(scratchBytes / (4 * m * n * groups)));
+  const wanted = Math.floor((2 * units) / blocksOf(tile, extent));
+  const most = Math.min(mostSplits, Math.floor(k / shortestSplit), room);
+  const splits = asked ?? Math.max(1, Math.min(wanted, most));
+  const allSteps = Math.max(1, Math.ceil(k / tile.k));
+  const steps = Math.ceil(allSteps / splits);
+  const buffers = storageOf(tile, 2) <= features.maxWorkgroupStorage ? 2 : 1;
+  return { tile, splits: Math.ceil(allSteps / steps), steps, buffers };
+}
+
+function estimate({ tile, splits, steps, buffers }: Cut, extent: Extent): number {
+  const [rows, columns] = tile.each;
+  const rounds = Math.ceil((blocksOf(tile, extent) * splits) / units);
+  const perTerm = tile.m * tile.n * (1 + 2 * (1 / rows + 1 / columns));
+  // A step has a barrier, or two; with a longer step it is paid more rarely.
+  const overhead = buffers === 2 ? 1 + 1 / tile.k : 1 + 4 / tile.k;
+  const adding = splits > 1 ? (8 * splits * extent.m * extent.n * extent.groups) / units : 0;
+  return rounds * perTerm * steps * tile.k * overhead + adding;
+}
+
+function checkTile(tile: Tile): void {
+  const { m, n, k, each } = tile;
+  const whole = [m, n, k, ...each].every((size) => Number.isInteger(size) && size > 0 && size % 4 === 0);
+  check(
+    whole && m % each[0] === 0 && n % each[1] === 0,
+    () => `A tile has multiples of 4, and m and n are multiples of each, got ${JSON.stringify(tile)}`,
+  );
+}

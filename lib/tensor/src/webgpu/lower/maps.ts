@@ -1,0 +1,190 @@
+/** Kernels that work on each element by itself, as expressions of WGSL. */
+import type { DType, KernelAttributes } from '../../trace/ir.js';
+import { converted, expressionType, type Lanes, literal } from './wgsl.js';
+
+export interface Operand {
+  readonly text: string;
+  readonly dtype: DType;
+}
+
+/** What a rule works with: numbers and conversions in the width at hand. */
+interface Context {
+  readonly lanes: Lanes;
+  /** The result's dtype. */
+  readonly dtype: DType;
+  readonly attributes: KernelAttributes;
+  readonly float: (x: Operand) => string;
+  readonly number: (value: number, dtype?: DType) => string;
+}
+
+type Rule = (operands: readonly string[], context: Context, given: readonly Operand[]) => string;
+
+/** The expression of a kernel on operands of equal width. They are names, so that rules may repeat them. */
+export function mapExpression(
+  kernel: string,
+  operands: readonly Operand[],
+  dtype: DType,
+  attributes: KernelAttributes,
+  lanes: Lanes,
+): string {
+  const context: Context = {
+    lanes,
+    dtype,
+    attributes,
+    float: ({ text, dtype: from }) => converted(text, from, 'float32', lanes),
+    number: (value, type = 'float32') => literal(value, type, lanes),
+  };
+  return rules[kernel]!(
+    operands.map(({ text }) => text),
+    context,
+    operands,
+  );
+}
+
+export const isMap = (kernel: string): boolean => kernel in rules;
+
+const infix =
+  (operator: string): Rule =>
+  ([x, y]) =>
+    `(${x} ${operator} ${y})`;
+
+/** WGSL orders numbers only. */
+const comparison =
+  (operator: string): Rule =>
+  (_, { lanes }, operands) => {
+    const [x, y] = operands.map(({ text, dtype }) =>
+      dtype === 'bool' ? converted(text, 'bool', 'int32', lanes) : text,
+    );
+    return `(${x} ${operator} ${y})`;
+  };
+
+const call =
+  (name: string): Rule =>
+  (operands) =>
+    `${name}(${operands.join(', ')})`;
+
+const onFloat =
+  (rule: (x: string, number: Context['number']) => string): Rule =>
+  (_, context, [x]) =>
+    rule(context.float(x!), context.number);
+
+const rounding =
+  (name: string): Rule =>
+  ([x], { dtype }) =>
+    dtype === 'int32' ? x! : `${name}(${x})`;
+
+const bits = (x: string, lanes: Lanes): string =>
+  `(bitcast<${lanes === 4 ? 'vec4<u32>' : 'u32'}>(${x}) & ${word('0x7fffffffu', lanes)})`;
+const word = (text: string, lanes: Lanes): string => (lanes === 4 ? `vec4<u32>(${text})` : text);
+/** The bits of |x| order as the numbers do, with infinity at 0x7f800000 and NaN above. */
+const classified =
+  (operator: string): Rule =>
+  ([x], { lanes }) =>
+    `(${bits(x!, lanes)} ${operator} ${word('0x7f800000u', lanes)})`;
+
+function clip(x: string, low: number, high: number, { dtype, number }: Context): string {
+  const above = low === -Infinity ? x : `max(${x}, ${number(low, dtype)})`;
+  return high === Infinity ? above : `min(${above}, ${number(high, dtype)})`;
+}
+
+/** Abramowitz and Stegun, formula 7.1.26: |error| ≤ 1.5e-7. */
+function erf(x: string, number: Context['number']): string {
+  const t = `(${number(1)} / (${number(1)} + ${number(0.3275911)} * abs(${x})))`;
+  const coefficients = [1.061405429, -1.453152027, 1.421413741, -0.284496736, 0.254829592];
+  const sum = coefficients
+    .slice(1)
+    .reduce((text, c) => `(${text} * ${t} + ${number(c)})`, number(coefficients[0]!));
+  return `(sign(${x}) * (${number(1)} - ${sum} * ${t} * exp(-${x} * ${x})))`;
+}
+
+/** round(x/s) + z of fake quantization. */
+const shiftedCode = ([x, scale, zero]: readonly string[]): string => `(round(${x} / ${scale}) + ${zero})`;
+const clippedCode = (operands: readonly string[], context: Context): string =>
+  clip(shiftedCode(operands), Number(context.attributes['min']), Number(context.attributes['max']), context);
+
+const floorQuotient = (context: Context, [x, y]: readonly Operand[]): string =>
+  `floor(${context.float(x!)} / ${context.float(y!)})`;
+
+const rules: Readonly<Record<string, Rule>> = {
+  Add: infix('+'),
+  Sub: infix('-'),
+  Multiply: infix('*'),
+  RealDiv: (_, { float }, [x, y]) => `(${float(x!)} / ${float(y!)})`,
+  Maximum: call('max'),
+  Minimum: call('min'),
+  Pow: ([x, y], { dtype, lanes, number }, operands) => {
+    if (dtype === 'int32') {
+      const [a, b] = operands.map((operand) => converted(operand.text, 'int32', 'float32', lanes));
+      return `${expressionType('int32', lanes)}(round(pow(abs(${a}), ${b}) * select(${number(1)}, sign(${a}), (${y} & ${number(1, 'int32')}) == ${number(1, 'int32')})))`;
+    }
+    // WGSL's pow is for x ≥ 0: the sign comes back for odd powers, and a fraction of a negative number is NaN.
+    const odd = `(abs(${y} % ${number(2)}) == ${number(1)})`;
+    const fraction = `(${x} < ${number(0)}) & (floor(${y}) != ${y})`;
+    const power = `pow(abs(${x}), ${y})`;
+    const signed = `select(${power}, sign(${x}) * ${power}, ${odd})`;
+    return `select(select(${signed}, ${number(NaN)}, ${fraction}), ${number(1)}, ${y} == ${number(0)})`;
+  },
+  FloorDiv: (_, context, operands) =>
+    `${expressionType('int32', context.lanes)}(${floorQuotient(context, operands)})`,
+  // With the sign of the divisor.
+  Mod: ([x, y], context, operands) =>
+    `(${x} - ${y} * ${expressionType(context.dtype, context.lanes)}(${floorQuotient(context, operands)}))`,
+  SquaredDifference: ([x, y]) => `((${x} - ${y}) * (${x} - ${y}))`,
+  Equal: infix('=='),
+  NotEqual: infix('!='),
+  Greater: comparison('>'),
+  GreaterEqual: comparison('>='),
+  Less: comparison('<'),
+  LessEqual: comparison('<='),
+  LogicalAnd: infix('&'),
+  LogicalOr: infix('|'),
+  LogicalNot: ([x]) => `(!${x})`,
+  Neg: ([x]) => `(-${x})`,
+  Relu: ([x], { dtype, number }) => `max(${x}, ${number(0, dtype)})`,
+  Abs: call('abs'),
+  Square: ([x]) => `(${x} * ${x})`,
+  Sqrt: onFloat((x) => `sqrt(${x})`),
+  Rsqrt: onFloat((x, number) => `(${number(1)} / sqrt(${x}))`),
+  Reciprocal: onFloat((x, number) => `(${number(1)} / ${x})`),
+  Exp: onFloat((x) => `exp(${x})`),
+  Expm1: onFloat((x, number) => `(exp(${x}) - ${number(1)})`),
+  // What log gives for 0 is left open by WGSL.
+  Log: onFloat((x, number) => `select(log(${x}), ${number(-Infinity)}, ${x} == ${number(0)})`),
+  Log1p: onFloat((x, number) => `log(${x} + ${number(1)})`),
+  Sigmoid: onFloat((x, number) => `(${number(1)} / (${number(1)} + exp(-${x})))`),
+  // Beyond 15 the result is 1 in single precision, and exponentials inside would overflow.
+  Tanh: onFloat((x, number) => `tanh(clamp(${x}, ${number(-15)}, ${number(15)}))`),
+  Erf: onFloat(erf),
+  Sin: onFloat((x) => `sin(${x})`),
+  Cos: onFloat((x) => `cos(${x})`),
+  Softplus: onFloat((x, number) => `(max(${x}, ${number(0)}) + log(${number(1)} + exp(-abs(${x}))))`),
+  Floor: rounding('floor'),
+  Ceil: rounding('ceil'),
+  // Halves to the even number, as tfjs does.
+  Round: rounding('round'),
+  Sign: call('sign'),
+  Elu: onFloat((x, number) => `select(exp(${x}) - ${number(1)}, ${x}, ${x} >= ${number(0)})`),
+  Relu6: ([x], context) => clip(x!, 0, 6, context),
+  LeakyRelu: ([x], { attributes, number }) =>
+    `select(${x} * ${number(Number(attributes['alpha']))}, ${x}, ${x} >= ${number(0)})`,
+  Step: ([x], { attributes, number, dtype }) =>
+    `select(${number(Number(attributes['alpha'] ?? 0), dtype)}, ${number(1, dtype)}, ${x} > ${number(0, dtype)})`,
+  ClipByValue: ([x], context) =>
+    clip(x!, Number(context.attributes['clipValueMin']), Number(context.attributes['clipValueMax']), context),
+  // Of x, a scale and a zero point: see kernels/quantize.ts.
+  QuantizedLevels: (operands, context) => `(${clippedCode(operands, context)} - ${operands[2]})`,
+  InsideRange: (operands, context) => {
+    const { attributes, number } = context;
+    const inside = `(${shiftedCode(operands)} == ${clippedCode(operands, context)})`;
+    const counts = attributes['positive'] ? `(${inside} & (${operands[0]} > ${number(0)}))` : inside;
+    return `select(${number(0)}, ${number(1)}, ${counts})`;
+  },
+  IsNan: classified('>'),
+  IsInf: classified('=='),
+  IsFinite: classified('<'),
+  // What a step returns as it got it.
+  Copy: ([x]) => x!,
+  Cast: (_, { dtype, lanes }, [x]) => converted(x!.text, x!.dtype, dtype, lanes),
+  Select: ([condition, t, e], { lanes }, [given]) =>
+    `select(${e}, ${t}, ${converted(condition!, given!.dtype, 'bool', lanes)})`,
+};

@@ -1,0 +1,62 @@
+/**
+ * Tensors of tfjs's WebGPU backend as buffers, and buffers as tensors. An argument is used where it lies; a result is a
+ * buffer of ours that tfjs treats as its own, and that comes back when the tensor is disposed of.
+ */
+import type { WebGPUBackend } from '@tensorflow/tfjs-backend-webgpu';
+import { tf } from '../engines/index.js';
+import type { DType, Shape } from '../trace/ir.js';
+
+/** The WebGPU backend, which must be registered. */
+export function webgpuBackend(): WebGPUBackend {
+  return tf.findBackend('webgpu') as unknown as WebGPUBackend;
+}
+
+/** The buffer of a tensor, which is brought to the GPU if it is not there. It must not be written. */
+export function bufferOfTensor(backend: WebGPUBackend, { dataId }: tf.Tensor): GPUBuffer {
+  if (!backend.tensorMap.has(dataId)) {
+    const engine = tf.engine() as unknown as { moveData(backend: unknown, dataId: object): void };
+    engine.moveData(backend, dataId);
+  }
+  backend.uploadToGPU(dataId);
+  return backend.tensorMap.get(dataId).resource as GPUBuffer;
+}
+
+/** Ends and submits what tfjs has recorded but not yet handed to the device. */
+export function submitPending(backend: WebGPUBackend): void {
+  backend.ensureCommandEncoderReady();
+  backend.endComputePassEncoder();
+  backend.submitQueue();
+}
+
+const owners = new WeakMap<GPUBuffer, (buffer: GPUBuffer) => void>();
+
+/** A tensor of a buffer that goes to `released` when the tensor is disposed of. */
+export function tensorOfBuffer(
+  backend: WebGPUBackend,
+  buffer: GPUBuffer,
+  { dtype, shape }: { readonly dtype: DType; readonly shape: Shape },
+  released: (buffer: GPUBuffer) => void,
+): tf.Tensor {
+  watchReleases(backend);
+  owners.set(buffer, released);
+  const tensor = backend.createTensorFromGPUData({ buffer, zeroCopy: true }, [...shape], dtype);
+  // tfjs says nothing when it lets go of an external buffer; of its own it tells the buffer manager.
+  backend.tensorMap.get(tensor.dataId).external = false;
+  backend.bufferManager.numBytesUsed += buffer.size;
+  return tensor as tf.Tensor;
+}
+
+const watched = new WeakSet<object>();
+
+function watchReleases({ bufferManager }: WebGPUBackend): void {
+  if (watched.has(bufferManager)) return;
+  watched.add(bufferManager);
+  const release = bufferManager.releaseBuffer.bind(bufferManager);
+  bufferManager.releaseBuffer = (buffer, reuse) => {
+    const owner = owners.get(buffer);
+    if (!owner) return release(buffer, reuse);
+    owners.delete(buffer);
+    bufferManager.numBytesUsed -= buffer.size;
+    owner(buffer);
+  };
+}

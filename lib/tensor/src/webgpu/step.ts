@@ -1,0 +1,32 @@
+/** A graph on the GPU: lowered to WGSL kernels, which are built once and replayed for each call. */
+import { UserError } from 'oabn-base';
+import type { EngineStep, Precision } from '../compile.js';
+import type { Graph } from '../trace/ir.js';
+import { gpuDeviceInfo } from './device.js';
+import { lowerToGpu } from './lower/index.js';
+import { printProgram } from './print.js';
+import { createGpuSession } from './session.js';
+
+/** @throws UserError when the device refuses a kernel, or lacks the memory */
+export async function createGpuStep(graph: Graph, precision: Precision): Promise<EngineStep> {
+  const info = await gpuDeviceInfo(precision);
+  if (!info) throw new UserError('There is no GPU device: start it with useBackend(«webgpu»)');
+  const { device, features, mostBuffers, software } = info;
+  const program = lowerToGpu(graph, features, mostBuffers, { precision, direct: software });
+  const session = await createGpuSession(device, program);
+  const labels = program.dispatches.map(({ label }) => label);
+  return {
+    nodes: 0,
+    dispatches: labels.length,
+    print: () => printProgram(program),
+    run: session.run,
+    profile: async (inputs) => {
+      const times = await session.profile(inputs);
+      if (!times) return undefined;
+      const sums: Record<string, number> = {};
+      times.forEach((time, i) => (sums[labels[i]!] = (sums[labels[i]!] ?? 0) + time));
+      return sums;
+    },
+    release: () => Promise.resolve(session.release()),
+  };
+}

@@ -1,0 +1,137 @@
+import assert from 'node:assert/strict';
+import { tf } from '../../src/engines/index.js';
+import { UserError } from 'oabn-base';
+import { compile, compileEngine } from '../../src/index.js';
+import { sample } from './support.js';
+
+const values = async (tensor: tf.Tensor): Promise<number[]> => [...(await tensor.data())];
+
+describe('compile', () => {
+  before(() => tf.setBackend('cpu'));
+
+  it('runs natively on the cpu and wasm backends', async () => {
+    const engine = await compileEngine();
+    assert.equal(engine.kind, 'onnxruntime', engine.kind === 'eager' ? engine.reason : '');
+  });
+
+  it('takes and returns trees, with constants in both', async () => {
+    const step = (state: { w: tf.Tensor; name: string }, [x]: [tf.Tensor], factor: number) => ({
+      next: { w: tf.add(state.w, tf.mul(x, factor)), name: state.name },
+      list: [x, null, 7],
+    });
+    const fast = await compile(step, [{ w: tf.scalar(0), name: 'a' }, [tf.scalar(0)], 3]);
+    const { next, list } = await fast({ name: 'a', w: tf.scalar(1) }, [tf.scalar(2)], 3);
+    assert.deepEqual(await values(next.w), [7]);
+    assert.equal(next.name, 'a');
+    assert.deepEqual(await values(list[0] as tf.Tensor), [2]);
+    assert.deepEqual(list.slice(1), [null, 7]);
+    await fast.dispose();
+  });
+
+  it('feeds results back, and lets eager operations use them', async () => {
+    const fast = await compile((x: tf.Tensor) => tf.mul(x, 2), [tf.scalar(1)]);
+    const once = await fast(tf.scalar(3));
+    const twice = await fast(once);
+    assert.deepEqual(await values(twice), [12]);
+    assert.deepEqual(await values(tf.add(twice, once)), [18]);
+    assert.deepEqual(await values(await fast(twice)), [24]);
+    assert.deepEqual(await values(once), [6]);
+    await fast.dispose();
+  });
+
+  it('keeps what was read when the array is used again', async () => {
+    const fast = await compile((x: tf.Tensor) => tf.mul(x, 2), [tf.scalar(1)]);
+    const first = await fast(tf.scalar(3));
+    const read = await first.data();
+    first.dispose();
+    (await fast(tf.scalar(50))).dispose();
+    assert.deepEqual([...read], [6]);
+    await fast.dispose();
+  });
+
+  it('shows its graph, computed once and without what is not needed', async () => {
+    const step = (x: tf.Tensor): tf.Tensor => {
+      tf.exp(x);
+      return tf.add(tf.square(x), tf.mul(tf.square(x), tf.mul(tf.add(1, 1), 1)));
+    };
+    const fast = await compile(step, [tf.tensor1d([1, 2])]);
+    const lines = fast.print().split('\n');
+    assert.deepEqual(
+      lines.map((line) => /= (\w+)/.exec(line)?.[1] ?? 'return'),
+      ['input', 'Square', 'constant', 'Multiply', 'Add', 'return'],
+    );
+    assert.match(lines[0]!, /input "0" float32\[2\]/);
+    assert.equal(fast.stats.kernels, 3);
+    await fast.dispose();
+  });
+
+  it('takes tensors from outside the step as constants', async () => {
+    const outside = tf.tensor1d([1, 2]);
+    const fast = await compile((x: tf.Tensor) => tf.add(x, outside), [tf.tensor1d([0, 0])]);
+    assert.deepEqual(await values(await fast(tf.tensor1d([10, 20]))), [11, 22]);
+    assert.deepEqual(await values(outside), [1, 2]);
+    await fast.dispose();
+  });
+
+  it('leaves no tensors behind but its results', async () => {
+    const x = sample([4]);
+    const before = tf.memory().numTensors;
+    const fast = await compile((v: tf.Tensor) => tf.grad((u: tf.Tensor) => tf.sum(tf.square(u)))(v), [x]);
+    const result = await fast(x);
+    assert.equal(tf.memory().numTensors, before + 1);
+    result.dispose();
+    await fast.dispose();
+  });
+
+  const refuses = async (step: (x: tf.Tensor) => unknown, message: RegExp): Promise<void> => {
+    await assert.rejects(compile(step, [tf.tensor2d([[1, 2]])]), (error) => {
+      assert.ok(error instanceof UserError, String(error));
+      assert.match(error.message, message);
+      return true;
+    });
+    assert.equal(tf.getBackend(), 'cpu');
+  };
+
+  it('refuses a step that reads values', async () => {
+    await refuses((x) => tf.mul(x, x.dataSync()[0]!), /must not read values/);
+    await refuses((x) => x.data(), /must not (read values|be async)/);
+    await refuses(async (x) => Promise.resolve(tf.neg(x)), /must not be async/);
+  });
+
+  it('refuses a kernel it does not know, by name', () =>
+    refuses((x) => tf.fft(tf.complex(x, x)), /does not know the kernel (Complex|FFT)/));
+
+  it('refuses a step that assigns a variable', async () => {
+    const variable = tf.variable(tf.scalar(1), true, 'counter');
+    await refuses((x) => {
+      variable.assign(tf.sum(x));
+      return x;
+    }, /assigns the variable "counter"/);
+  });
+
+  it('refuses results that are no tensors or constants', () =>
+    refuses(() => ({ f: () => 1 }), /"f" is a function/));
+
+  it('says which argument differs from the example', async () => {
+    const fast = await compile(
+      (s: { x: tf.Tensor }, k: number) => tf.mul(s.x, k),
+      [{ x: tf.zeros([2, 3]) }, 2],
+    );
+    await assert.rejects(
+      fast({ x: tf.zeros([2, 4]) }, 2),
+      /"0.x" as float32\[2,3\], now it is float32\[2,4\]/,
+    );
+    await assert.rejects(fast({ x: tf.zeros([2, 3], 'int32') }, 2), /now it is int32/);
+    await assert.rejects(fast({ x: tf.zeros([2, 3]) }, 3), /other constants/);
+    await fast.dispose();
+    await assert.rejects(fast({ x: tf.zeros([2, 3]) }, 2), /has been disposed/);
+  });
+
+  it('runs the function itself where asked to', async () => {
+    const eager = await compile((x: tf.Tensor) => tf.mul(x, x.dataSync()[0]!), [tf.scalar(3)], {
+      eager: true,
+    });
+    assert.deepEqual(await values(await eager(tf.scalar(3))), [9]);
+    assert.equal(eager.stats.engine.kind, 'eager');
+  });
+});

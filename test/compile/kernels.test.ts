@@ -1,8 +1,0 @@
-import { tf } from '../../lib/src/backend/index.js';
-import { kernelCases } from './kernelCases.js';
-import { checkStep } from './support.js';
-
-describe('compile: each kernel as eager tfjs', () => {
-  before(() => tf.setBackend('cpu'));
-  for (const [name, step, args] of kernelCases) it(name, () => checkStep(step, args(), 1e-6, name));
-});
