@@ -1,0 +1,42 @@
+/**
+ * Comparisons of accuracies image by image. Two networks that were tested on the same images differ in few of them, so
+ * the difference of their accuracies is known far better than either accuracy.
+ */
+import { crossedMean, type MeanEstimate } from './crossed.js';
+
+/** Which test images a network got right: 1 or 0 for each, in the fixed order of the test set. */
+export type Rights = Uint8Array;
+
+/** A weight and what it weighs: [1, a], [−1, b] is the difference of the accuracies of a and b. */
+export type Term = readonly [weight: number, rights: Rights];
+
+/**
+ * The mean over seeds and images of Σ weight·right: the difference of two accuracies, a difference of differences (of two
+ * gaps), or an accuracy against a share of another. `constant` is added to each. One list of terms for each seed, whose
+ * networks stand for one another in the other lists.
+ * @throws RangeError for fewer than two seeds, or networks that were tested on different numbers of images
+ */
+export function contrast(seeds: readonly (readonly Term[])[], constant = 0): MeanEstimate {
+  return crossedMean(seeds.map((terms) => weightedSum(terms, constant)));
+}
+
+function weightedSum(terms: readonly Term[], constant: number): Float64Array {
+  const images = terms[0]?.[1].length ?? 0;
+  const sum = new Float64Array(images).fill(constant);
+  for (const [weight, rights] of terms) {
+    if (rights.length !== images)
+      throw new RangeError(`contrast: networks tested on ${images} and on ${rights.length} images`);
+    for (let i = 0; i < images; i++) sum[i]! += weight * rights[i]!;
+  }
+  return sum;
+}
+
+/** The bits of `right`, in base64 with the first image in the lowest bit of the first byte, as 0 and 1 for `images` images. */
+export function unpackRights(right: string, images: number): Rights {
+  const bytes = Buffer.from(right, 'base64');
+  if (bytes.length !== Math.ceil(images / 8))
+    throw new RangeError(
+      `the rights of ${images} images need ${Math.ceil(images / 8)} bytes, got ${bytes.length}`,
+    );
+  return Uint8Array.from({ length: images }, (_, i) => (bytes[i >> 3]! >> (i & 7)) & 1);
+}

@@ -1,0 +1,73 @@
+/**
+ * The mean of a quantity that was measured for every pair of a training seed and a test image, with an error that has
+ * both in it. Seeds and images are crossed random effects: all seeds are judged on the same images, so an error of
+ * sampling the images does not shrink with the number of seeds.
+ *
+ *     d[k,i] = δ + a[k] + b[i] + e[k,i]      k = 1…S seeds, i = 1…n images
+ *     Var(d̄) = σa²/S + σb²/n + σe²/(S·n) = (MSseeds + MSimages − MSrest) / (S·n)
+ *
+ * with the mean squares of the two-way analysis of variance, and Satterthwaite's degrees of freedom for their sum
+ * (Biometrics Bulletin 2, 1946). This is the analysis of multi-reader multi-case studies, with networks as readers
+ * (Gallas et al., Academic Radiology 16, 2009).
+ */
+
+/** A mean with the variance of its error, and the degrees of freedom of that variance. */
+export interface MeanEstimate {
+  readonly mean: number;
+  readonly variance: number;
+  /** > 0; Infinity for a variance that is known. */
+  readonly df: number;
+}
+
+/**
+ * The mean of `table`, whose rows are seeds and whose columns are images; rows of the same length, at least two of each.
+ *
+ * Of one seed nothing can be said about seeds; two seeds have one degree of freedom, and hence wide intervals.
+ * @throws RangeError for fewer than two rows or columns, or rows of different lengths
+ */
+export function crossedMean(table: readonly ArrayLike<number>[]): MeanEstimate {
+  const seeds = table.length;
+  const images = table[0]?.length ?? 0;
+  if (seeds < 2 || images < 2)
+    throw new RangeError(`crossedMean needs two seeds and two images at least, got ${seeds} and ${images}`);
+  if (table.some(({ length }) => length !== images))
+    throw new RangeError('crossedMean: the seeds were not measured on the same images');
+  const seedMeans = table.map((row) => meanOf(row));
+  const imageMeans = Array.from({ length: images }, (_, i) => meanOf(table.map((row) => row[i]!)));
+  const mean = meanOf(seedMeans);
+  const ofSeeds = (images * squares(seedMeans, mean)) / (seeds - 1);
+  const ofImages = (seeds * squares(imageMeans, mean)) / (images - 1);
+  let rest = 0;
+  for (const [k, row] of table.entries()) {
+    for (let i = 0; i < images; i++) rest += (row[i]! - seedMeans[k]! - imageMeans[i]! + mean) ** 2;
+  }
+  const ofRest = rest / ((seeds - 1) * (images - 1));
+  // An estimate of σb² below 0 counts as 0, which errs on the wide side.
+  const extra = Math.max(0, ofImages - ofRest);
+  const sum = ofSeeds + extra;
+  const spread =
+    ofSeeds ** 2 / (seeds - 1) +
+    (extra > 0 ? ofImages ** 2 / (images - 1) + ofRest ** 2 / ((seeds - 1) * (images - 1)) : 0);
+  return { mean, variance: sum / (seeds * images), df: spread > 0 ? sum ** 2 / spread : Infinity };
+}
+
+/**
+ * The mean of one value for each seed, for quantities without images, such as a ratio of weights: Student's t.
+ * @throws RangeError for fewer than two values
+ */
+export function seedMean(values: readonly number[]): MeanEstimate {
+  const n = values.length;
+  if (n < 2) throw new RangeError(`seedMean needs two seeds at least, got ${n}`);
+  const mean = meanOf(values);
+  return { mean, variance: squares(values, mean) / (n - 1) / n, df: n - 1 };
+}
+
+function meanOf(values: ArrayLike<number>): number {
+  let sum = 0;
+  for (let i = 0; i < values.length; i++) sum += values[i]!;
+  return sum / values.length;
+}
+
+function squares(values: readonly number[], mean: number): number {
+  return values.reduce((sum, value) => sum + (value - mean) ** 2, 0);
+}

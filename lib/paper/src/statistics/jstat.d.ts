@@ -1,0 +1,13 @@
+/** What we use of jStat, which has no types of its own. */
+declare module 'jstat' {
+  export const jStat: {
+    readonly studentt: {
+      inv(p: number, df: number): number;
+      cdf(x: number, df: number): number;
+    };
+    readonly normal: {
+      inv(p: number, mean: number, sd: number): number;
+      cdf(x: number, mean: number, sd: number): number;
+    };
+  };
+}

@@ -1,0 +1,190 @@
+import assert from 'node:assert/strict';
+import { random } from 'oabn-base';
+import {
+  allOf,
+  areGreater,
+  contrast,
+  crossedMean,
+  holm,
+  intervalOf,
+  isGreater,
+  isLittle,
+  percentWithin,
+  pointsWithin,
+  pValue,
+  seedMean,
+  tQuantile,
+  tTail,
+  unpackRights,
+} from '../../src/statistics/index.js';
+
+const near = (actual: number, expected: number, relative = 1e-6): void =>
+  assert.ok(Math.abs(actual - expected) <= relative * Math.abs(expected), `${actual}, expected ${expected}`);
+
+describe('distributions', () => {
+  // scipy.stats.t.ppf and .sf
+  it('of Student are those of scipy', () => {
+    near(tQuantile(0.975, 1), 12.706204736174694);
+    near(tQuantile(0.975, 2), 4.302652729749462);
+    near(tQuantile(0.995, 3.7), 4.8692522532278275);
+    near(tQuantile(0.975, 5000), 1.9604385517065073);
+    near(tQuantile(0.975, Infinity), 1.959963984540054);
+    near(tTail(3.2, 2.4), 0.033507713073123044);
+    near(tTail(12, 9999), 2.9900440056831956e-33);
+  });
+});
+
+describe('the mean over seeds and images', () => {
+  it('has the mean squares of a two-way analysis of variance', () => {
+    // Seed means 2 and 4, image means 2, 3, 4; the rest is ±0: MSseeds = 6, MSimages = 2, MSrest = 0.
+    const { mean, variance, df } = crossedMean([
+      [1, 2, 3],
+      [3, 4, 5],
+    ]);
+    assert.equal(mean, 3);
+    near(variance, (6 + 2 - 0) / 6);
+    near(df, 8 ** 2 / (6 ** 2 / 1 + 2 ** 2 / 2));
+  });
+
+  it('is Student’s where images do not matter', () => {
+    const byImages = crossedMean([
+      [1, 1, 1],
+      [2, 2, 2],
+      [4, 4, 4],
+    ]);
+    const bySeeds = seedMean([1, 2, 4]);
+    near(byImages.variance, bySeeds.variance);
+    near(byImages.df, bySeeds.df);
+  });
+
+  it('does not get surer of the images by more seeds of the same answers', () => {
+    const answers = Array.from({ length: 100 }, (_, i) => (i % 4 === 0 ? 0 : 1));
+    const [two, five] = [2, 5].map((seeds) => crossedMean(Array.from({ length: seeds }, () => answers)));
+    near(two!.variance, (0.75 * 0.25) / 99);
+    near(five!.variance, two!.variance);
+  });
+
+  it('refuses what it cannot judge', () => {
+    assert.throws(() => crossedMean([[1, 0, 1]]), /two seeds .* got 1 and 3/);
+    assert.throws(() => crossedMean([[1, 0], [1]]), /not measured on the same images/);
+    assert.throws(() => seedMean([1]), /two seeds/);
+  });
+});
+
+describe('comparisons image by image', () => {
+  const a = Uint8Array.of(1, 1, 0, 1);
+  const b = Uint8Array.of(1, 0, 0, 1);
+
+  it('weigh who was right', () => {
+    assert.equal(
+      contrast([
+        [
+          [1, a],
+          [-1, b],
+        ],
+        [
+          [1, a],
+          [-1, a],
+        ],
+      ]).mean,
+      0.125,
+    );
+    const halves = contrast([[[1, a]], [[1, b]]], -0.5);
+    assert.equal(halves.mean, 0.125);
+    assert.throws(() => contrast([[[1, a]], [[1, Uint8Array.of(1)]]]), /same images/);
+  });
+
+  it('are read from packed bits', () => {
+    const packed = Buffer.from([0b00001101, 0b1]).toString('base64');
+    assert.deepEqual([...unpackRights(packed, 9)], [1, 0, 1, 1, 0, 0, 0, 0, 1]);
+    assert.throws(() => unpackRights(packed, 17), /17 images need 3 bytes, got 2/);
+  });
+});
+
+describe('verdicts', () => {
+  const estimate = (mean: number, error: number) => ({ mean, variance: error ** 2, df: Infinity });
+
+  it('follow the interval', () => {
+    assert.equal(isGreater(estimate(2, 1)), 'held');
+    assert.equal(isGreater(estimate(1.9, 1)), 'undecided');
+    assert.equal(isGreater(estimate(-2, 1)), 'not held');
+    assert.equal(isLittle(estimate(0.3, 1), 2), 'held');
+    assert.equal(isLittle(estimate(0.4, 1), 2), 'undecided');
+    assert.equal(isLittle(estimate(-4, 1), 2), 'not held');
+    near(intervalOf(estimate(1, 1)).high, 1 + 1.959963984540054);
+    assert.equal(allOf(['held', 'undecided']), 'undecided');
+    assert.equal(allOf(['held', 'not held', 'undecided']), 'not held');
+    assert.equal(allOf(['not held', 'precondition not met']), 'precondition not met');
+  });
+
+  it('are corrected by Holm where there are many', () => {
+    // statsmodels.stats.multitest.multipletests([.01, .04, .03, .005], method='holm')
+    assert.deepEqual(
+      holm([0.01, 0.04, 0.03, 0.005]).map((p) => Number(p.toFixed(4))),
+      [0.03, 0.06, 0.06, 0.02],
+    );
+    assert.deepEqual(areGreater([estimate(2.1, 1), estimate(-4, 1), estimate(0, 1)]), [
+      'undecided',
+      'not held',
+      'undecided',
+    ]);
+    near(pValue(estimate(1.959963984540054, 1)), 0.05);
+  });
+
+  it('are shown with their interval', () => {
+    const interval = { mean: 0.0312, low: -0.002, high: 0.0644, level: 0.95 };
+    assert.equal(pointsWithin(interval), '+3.1 points [−0.2, 6.4]');
+    assert.equal(percentWithin(interval), '3.1% [−0.2, 6.4]');
+  });
+});
+
+describe('over thousands of made-up experiments without an effect', () => {
+  /** Two kinds of network, as right as each other: seeds, images and single answers vary. */
+  function experiment(index: number, seeds: number, images: number, ofSeeds: number) {
+    const draw = random(index, 'no effect');
+    const hardness = Array.from({ length: images }, () => draw.normal());
+    const taste = [0, 1].map(() => Array.from({ length: images }, () => 0.5 * draw.normal()));
+    const network = (kind: number): Uint8Array => {
+      const skill = 1 + ofSeeds * draw.normal();
+      return Uint8Array.from(hardness, (h, i) => (skill - h + taste[kind]![i]! + draw.normal() > 0 ? 1 : 0));
+    };
+    return contrast(
+      Array.from({ length: seeds }, () => [
+        [1, network(0)],
+        [-1, network(1)],
+      ]),
+    );
+  }
+
+  for (const { seeds, ofSeeds } of [
+    { seeds: 2, ofSeeds: 0.1 },
+    { seeds: 3, ofSeeds: 0 },
+    { seeds: 3, ofSeeds: 0.1 },
+    { seeds: 5, ofSeeds: 0.3 },
+  ]) {
+    it(`at most 5% are called an effect: ${seeds} seeds that differ by ${ofSeeds}`, () => {
+      const experiments = 3000;
+      let wrong = 0;
+      for (let i = 0; i < experiments; i++) {
+        if (isGreater(experiment(i, seeds, 100, ofSeeds)) !== 'undecided') wrong++;
+      }
+      // 0.05, and three standard errors of counting them.
+      const bound = 0.05 + 3 * Math.sqrt((0.05 * 0.95) / experiments);
+      assert.ok(wrong / experiments <= bound, `${wrong} of ${experiments}`);
+      console.log(`        ${((100 * wrong) / experiments).toFixed(1)}% of ${experiments}`);
+    });
+  }
+
+  it('at most 5% at the margin are called little', () => {
+    const experiments = 4000;
+    let [little, large] = [0, 0];
+    for (let i = 0; i < experiments; i++) {
+      const draw = random(i, 'at the margin');
+      const verdict = isLittle(seedMean([0, 1, 2].map(() => 0.02 + 0.004 * draw.normal())), 0.02);
+      if (verdict === 'held') little++;
+      if (verdict === 'not held') large++;
+    }
+    const bound = 0.05 + 3 * Math.sqrt((0.05 * 0.95) / experiments);
+    assert.ok(little / experiments <= bound && large / experiments <= bound, `${little}, ${large}`);
+  });
+});
