@@ -5,7 +5,7 @@
 import { inspect } from 'node:util';
 
 const insideTheKernel =
-  /^\s+at .*(?:[\\/]tslab[\\/]dist[\\/]|[\\/]notebook[\\/]kernel[\\/]|\(?node:(?:vm|internal))/;
+  /^\s+at .*(?:[\\/]tslab[\\/]dist[\\/]|[\\/](?:notebook|tslab-kernel)[\\/](?:dist|src)[\\/]kernel[\\/]|\(?node:(?:vm|internal))/;
 
 /** What to print of `error`. */
 export function readableError(error: Error): string {
