@@ -4,8 +4,9 @@
  * Source: the format's description in huggingface/safetensors.
  */
 import { readFile } from 'node:fs/promises';
-import { UserError } from './errors.js';
+import { check, UserError } from './errors.js';
 import { writeFileAtomic } from './files.js';
+import { metadataName, readHeader } from './safetensorsHeader.js';
 
 const types = {
   F32: Float32Array,
@@ -45,8 +46,8 @@ export const sizeOf = (shape: readonly number[]): number => shape.reduce((produc
 
 /** The bytes of a safetensors file that holds `tensors` in the order of their names. */
 export function encodeSafetensors({ tensors, metadata }: Safetensors): Uint8Array {
-  const header: Record<string, unknown> = {};
-  if (Object.keys(metadata).length > 0) header.__metadata__ = metadata;
+  const header = new Map<string, unknown>();
+  if (Object.keys(metadata).length > 0) header.set(metadataName, metadata);
   let offset = 0;
   const names = Object.keys(tensors).sort();
   for (const name of names) {
@@ -54,10 +55,11 @@ export function encodeSafetensors({ tensors, metadata }: Safetensors): Uint8Arra
     if (sizeOf(shape) !== data.length) {
       throw new UserError(`Tensor ${name} has shape [${shape.join(', ')}] but ${data.length} elements`);
     }
-    header[name] = { dtype: typeOf(data), shape, data_offsets: [offset, offset + data.byteLength] };
+    check(name !== metadataName, `A tensor must not be named ${metadataName}: the format keeps that name`);
+    header.set(name, { dtype: typeOf(data), shape, data_offsets: [offset, offset + data.byteLength] });
     offset += data.byteLength;
   }
-  const text = Buffer.from(JSON.stringify(header));
+  const text = Buffer.from(JSON.stringify(Object.fromEntries(header)));
   const padding = (8 - (text.length % 8)) % 8;
   const start = 8 + text.length + padding;
   const file = Buffer.alloc(start + offset, ' ');
@@ -73,43 +75,40 @@ export function encodeSafetensors({ tensors, metadata }: Safetensors): Uint8Arra
 }
 
 /**
- * The tensors of a safetensors file's bytes.
- * @throws UserError naming `source` when the file is truncated, is not safetensors, or holds a dtype that is not read.
+ * The tensors of a safetensors file's bytes. As strict as the format's own reader (`safetensors` in Rust): every byte
+ * belongs to the header or to exactly one tensor, and nothing is said twice.
+ * @throws UserError naming `source` when the file is not whole, is not safetensors, or holds a dtype that is not read.
  */
 export function decodeSafetensors(file: Uint8Array, source = 'the file'): Safetensors {
   const bad = (why: string): UserError =>
     new UserError(`${source} is not a whole safetensors file: ${why}. Write or fetch it again.`);
-  if (file.byteLength < 8) throw bad(`${file.byteLength} bytes`);
-  const view = Buffer.from(file.buffer, file.byteOffset, file.byteLength);
-  const headerLength = Number(view.readBigUInt64LE(0));
-  if (headerLength > file.byteLength - 8) {
-    throw bad(`its header needs ${headerLength} bytes, it has ${file.byteLength - 8}`);
-  }
-  let header: Record<string, { dtype: string; shape: number[]; data_offsets: [number, number] }>;
-  try {
-    header = JSON.parse(view.toString('utf8', 8, 8 + headerLength));
-  } catch {
-    throw bad('its header is not JSON');
-  }
-  const { __metadata__, ...entries } = header;
-  const tensors: Record<string, HostTensor> = {};
-  for (const [name, { dtype, shape, data_offsets }] of Object.entries(entries)) {
-    const type = types[dtype as SafetensorsType] as (typeof types)[SafetensorsType] | undefined;
+  const { entries, metadata, dataStart } = readHeader(file, bad);
+  const tensors: [string, HostTensor][] = [];
+  let place = dataStart;
+  for (const { name, dtype, shape, begin, end } of entries) {
+    const type = Object.hasOwn(types, dtype) ? types[dtype as SafetensorsType] : undefined;
     if (!type) {
       throw new UserError(
         `${source}: tensor ${name} has dtype ${dtype}; convert it to one of ${Object.keys(types).join(', ')}`,
       );
     }
-    const [begin, end] = [data_offsets[0] + 8 + headerLength, data_offsets[1] + 8 + headerLength];
-    if (end > file.byteLength) throw bad(`tensor ${name} ends at byte ${end} of ${file.byteLength}`);
+    if (dataStart + begin !== place) {
+      throw bad(
+        `tensor ${name} begins at byte ${dataStart + begin}, but the tensor before it ends at ${place}`,
+      );
+    }
+    place = dataStart + end;
+    if (place > file.byteLength) throw bad(`tensor ${name} ends at byte ${place} of ${file.byteLength}`);
     if (end - begin !== sizeOf(shape) * type.BYTES_PER_ELEMENT) {
-      throw bad(`tensor ${name} of shape [${shape.join(', ')}] has ${end - begin} bytes`);
+      throw bad(`tensor ${name} of type ${dtype} and shape [${shape.join(', ')}] has ${end - begin} bytes`);
     }
     // A copy, because a typed array needs an aligned start and the file's bytes give none.
-    const bytes = Uint8Array.prototype.slice.call(view, begin, end);
-    tensors[name] = { shape, data: new type(bytes.buffer) };
+    const bytes = Uint8Array.prototype.slice.call(file, dataStart + begin, place);
+    tensors.push([name, { shape, data: new type(bytes.buffer) }]);
   }
-  return { tensors, metadata: (__metadata__ as unknown as Record<string, string> | undefined) ?? {} };
+  if (place !== file.byteLength) throw bad(`its tensors end at byte ${place} of ${file.byteLength}`);
+  // Not by assignment, which would lose a tensor whose name is __proto__.
+  return { tensors: Object.fromEntries(tensors), metadata };
 }
 
 /** Reads a safetensors file. @throws UserError when it is missing, truncated or of another kind. */

@@ -32,15 +32,17 @@ export async function saveNetwork(
  */
 export async function loadNetwork(path: string, arch?: Architecture): Promise<Network> {
   const { tensors, metadata } = await readSafetensors(path);
-  const stateDict: Record<string, HostTensor<Float32Array>> = {};
+  const found = new Map<string, HostTensor<Float32Array>>();
   for (const [key, { shape, data }] of Object.entries(tensors)) {
     const name = key.replace(/^module\./, '');
     if (name.endsWith('.num_batches_tracked')) continue;
+    check(!found.has(name), `${path} has both ${name} and module.${name}; delete the one that is not meant`);
     if (!(data instanceof Float32Array || data instanceof Float64Array)) {
       throw new UserError(`${path}: ${key} holds ${data.constructor.name}; expected 32-bit or 64-bit floats`);
     }
-    stateDict[name] = { shape, data: Float32Array.from(data) };
+    found.set(name, { shape, data: Float32Array.from(data) });
   }
+  const stateDict: StateDict = Object.fromEntries(found);
   const described = arch ?? (metadata.arch ? normalizeArchitecture(JSON.parse(metadata.arch)) : undefined);
   check(
     described,
@@ -78,7 +80,7 @@ function checkNetwork({ arch, stateDict, form }: Network, path: string): void {
         `${path}: ${name} has ${found.data[bad]} at element ${bad} of ${sizeOf(found.shape)}; the checkpoint is broken`,
     );
   }
-  const unknown = Object.keys(stateDict).filter((name) => !(name in expected));
+  const unknown = Object.keys(stateDict).filter((name) => !Object.hasOwn(expected, name));
   check(
     unknown.length === 0,
     () =>

@@ -50,6 +50,18 @@ describe('model/checkpoint', () => {
     assert.deepEqual(network.stateDict, initialize(arch, 5));
   });
 
+  it('refuses a tensor under two names, and one whose name is a member of every object', async () => {
+    const path = await file();
+    const stateDict = initialize(arch, 5);
+    const bias = stateDict['linear.bias']!;
+    await writeSafetensors(path, { ...stateDict, 'module.linear.bias': bias });
+    await assert.rejects(loadNetwork(path, arch), /has both linear\.bias and module\.linear\.bias/);
+    for (const name of ['__proto__', 'constructor', 'toString']) {
+      await writeSafetensors(path, { ...stateDict, ...Object.fromEntries([[name, bias]]) });
+      await assert.rejects(loadNetwork(path, arch), new RegExp(`does not, such as ${name}`));
+    }
+  });
+
   it('names the tensor that is missing, misshapen, unknown or not finite', async () => {
     const whole = initialize(arch, 5);
     const reject = async (tensors: object, message: RegExp): Promise<void> => {
