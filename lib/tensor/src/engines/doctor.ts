@@ -9,6 +9,7 @@ import {
   howToGet,
   type StartedBackend,
 } from './backendInfo.js';
+import { importOnnxRuntime } from './onnxRuntime.js';
 import { tensorflowUsesGpu } from './tensorflow/start.js';
 import { selfTest, type SelfTest } from './selfTest.js';
 import { type BackendChoice, choiceOfEnvironment, startBackend, useBackend } from './useBackend.js';
@@ -94,7 +95,7 @@ export function nodeIsSupported(version: string): boolean {
 
 async function lookForOnnxRuntime(): Promise<OnnxRuntime> {
   try {
-    await import('onnxruntime-node');
+    await importOnnxRuntime();
     const { version } = createRequire(import.meta.url)('onnxruntime-node/package.json') as {
       version: string;
     };

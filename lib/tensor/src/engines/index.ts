@@ -7,6 +7,7 @@ export { type BackendFinding, doctor, type DoctorReport, type OnnxRuntime } from
 export { convolutionTerms, productTerms, relativeError, type Terms } from './exact.js';
 export { formatDoctor, formatSelfTest } from './formatDoctor.js';
 export { type MemoryUse, memoryUse } from './memoryUse.js';
+export { importOnnxRuntime, type OnnxRuntimeModule } from './onnxRuntime.js';
 export { selfTest, type SelfTest } from './selfTest.js';
 export { tf } from './tf.js';
 export { type BackendChoice, currentBackend, fallbackMessage, useBackend } from './useBackend.js';

@@ -1,6 +1,6 @@
 /** A model file of one image classifier, run by ONNX Runtime as any other program would run it. */
 import { errorMessage, UserError } from 'oabn-base';
-import type { Runtime } from './runtime.js';
+import { importOnnxRuntime } from '../engines/index.js';
 
 export interface OnnxModel {
   /** Images [N,3,H,W] → logits, flat [N·classes]. @throws UserError when the model does not take such images. */
@@ -13,12 +13,11 @@ export interface OnnxModel {
 
 /** Opens a model with one input and one output. @throws UserError when it cannot be read, or there is no engine. */
 export async function openOnnxModel(path: string): Promise<OnnxModel> {
-  const module = await import('onnxruntime-node').catch((error: unknown) => {
+  const runtime = await importOnnxRuntime().catch((error: unknown) => {
     throw new UserError(
       `Running ${path} needs onnxruntime-node, which does not load: ${errorMessage(error)}`,
     );
   });
-  const runtime = (module as unknown as { default?: Runtime }).default ?? (module as unknown as Runtime);
   const session = await runtime.InferenceSession.create(path, { logSeverityLevel: 3 }).catch(
     (error: unknown) => {
       throw new UserError(`Cannot open ${path} as an ONNX model: ${errorMessage(error)}`);

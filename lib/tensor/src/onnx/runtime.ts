@@ -5,12 +5,13 @@
 import { availableParallelism } from 'node:os';
 import type { InferenceSession, Tensor } from 'onnxruntime-node';
 import { errorMessage } from 'oabn-base';
+import { importOnnxRuntime, type OnnxRuntimeModule } from '../engines/index.js';
 import { threadsAsked } from '../defaults.js';
 import type { ConstantData } from '../trace/ir.js';
 import { nchwc, opsets } from './builder.js';
 import { encodeModel, type ElementType, type OnnxGraph, type OnnxValueInfo } from './proto.js';
 
-export type Runtime = typeof import('onnxruntime-node');
+export type Runtime = OnnxRuntimeModule;
 
 export type RuntimeState =
   | { readonly kind: 'ready'; readonly runtime: Runtime; readonly block: number; readonly version: string }
@@ -26,8 +27,7 @@ export function loadRuntime(): Promise<RuntimeState> {
 
 async function load(): Promise<RuntimeState> {
   try {
-    const module = (await import('onnxruntime-node')) as Runtime & { default?: Runtime };
-    const runtime = module.default ?? module;
+    const runtime = await importOnnxRuntime();
     const block = await blockSize(runtime);
     if (block === undefined) {
       return { kind: 'missing', reason: 'onnxruntime-node has no blocked convolutions for this processor' };

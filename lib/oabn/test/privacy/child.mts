@@ -1,0 +1,9 @@
+/** Trains a little on the compiled CPU path, then stays a while: whatever wants to report on that has time to do so. */
+import { setTimeout as sleep } from 'node:timers/promises';
+import { openLab, pretrainConfig, run } from 'oabn/experiment';
+
+const lab = await openLab({ profile: 'smoke', dataset: 'made', shipped: false });
+const { result } = await run(pretrainConfig(lab, { threshold: 2, seed: 1 }), lab);
+await sleep(3000);
+console.log(JSON.stringify({ engine: lab.engine.kind, images: result.images }));
+process.exit(0);
