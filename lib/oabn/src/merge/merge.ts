@@ -20,6 +20,7 @@ import {
   type Block,
   blocksOf,
   type Branch,
+  checkFinite,
   convPrefix,
   get,
   hostThreshold,
@@ -70,7 +71,10 @@ export function mergeBlock(
   };
 }
 
-/** A whole network in its merged form, under the names `….rbr_reparam.weight` and `….rbr_reparam.bias`. */
+/**
+ * A whole network in its merged form, under the names `….rbr_reparam.weight` and `….rbr_reparam.bias`.
+ * @throws UserError naming tensor and element where a variance is negative or the merged network is not finite
+ */
 export function mergeNetwork(arch: Architecture, stateDict: StateDict): StateDict {
   check(
     !Object.keys(stateDict).some((name) => name.includes('.rbr_reparam.')),
@@ -84,6 +88,7 @@ export function mergeNetwork(arch: Architecture, stateDict: StateDict): StateDic
   }
   merged['linear.weight'] = get(stateDict, 'linear.weight');
   merged['linear.bias'] = get(stateDict, 'linear.bias');
+  checkFinite(merged, 'Merging', 'weights or γ/σ are too large for single precision there');
   return merged;
 }
 
@@ -101,6 +106,12 @@ function foldBatchNorm(
   }
   const of = (member: string): Float32Array => get(stateDict, `${prefix}.${member}`).data;
   const [gamma, beta, mean, variance] = [of('weight'), of('bias'), of('running_mean'), of('running_var')];
+  const negative = variance.findIndex((value) => !(value >= 0));
+  check(
+    negative < 0,
+    () =>
+      `${prefix}.running_var has ${variance[negative]} at element ${negative} of ${outChannels}; a variance must be ≥ 0`,
+  );
   const s = hostThreshold(arch, stateDict, block, place);
   const ratio = Float64Array.from(gamma, (g, i) =>
     Math.min(s, Math.max(-s, g / Math.sqrt(variance[i]! + bnEpsilon))),

@@ -2,8 +2,9 @@
  * Networks as files: safetensors with the official RepVGG names, so that checkpoints travel to and from PyTorch.
  * The architecture travels in the file's metadata when we wrote it; for files from elsewhere the caller gives it.
  */
-import { check, type HostTensor, readSafetensors, sizeOf, UserError, writeSafetensors } from 'oabn-base';
+import { check, type HostTensor, readSafetensors, UserError, writeSafetensors } from 'oabn-base';
 import { type Architecture, normalizeArchitecture } from './architecture.js';
+import { checkFinite } from './finite.js';
 import { type NetworkForm, parameterShapes } from './parameters.js';
 import type { StateDict } from './stateDict.js';
 
@@ -15,13 +16,17 @@ export interface Network {
   readonly metadata: Readonly<Record<string, string>>;
 }
 
-/** Writes a network; `metadata` joins the architecture and the form in the file's header. */
+/**
+ * Writes a network; `metadata` joins the architecture and the form in the file's header.
+ * @throws UserError for a network that `loadNetwork` would refuse, as one with NaN
+ */
 export async function saveNetwork(
   path: string,
   network: Pick<Network, 'arch' | 'stateDict' | 'form'>,
   metadata: Record<string, string> = {},
 ): Promise<void> {
   const { arch, stateDict, form } = network;
+  checkFinite(stateDict, `${path} is not written`, 'the network is broken');
   await writeSafetensors(path, stateDict, { format: 'pt', arch: JSON.stringify(arch), form, ...metadata });
 }
 
@@ -73,13 +78,8 @@ function checkNetwork({ arch, stateDict, form }: Network, path: string): void {
       () =>
         `${path}: ${name} is [${found.shape.join(', ')}], the architecture expects [${shape.join(', ')}]; is --arch right?`,
     );
-    const bad = found.data.findIndex((value) => !Number.isFinite(value));
-    check(
-      bad < 0,
-      () =>
-        `${path}: ${name} has ${found.data[bad]} at element ${bad} of ${sizeOf(found.shape)}; the checkpoint is broken`,
-    );
   }
+  checkFinite(stateDict, path, 'the checkpoint is broken');
   const unknown = Object.keys(stateDict).filter((name) => !Object.hasOwn(expected, name));
   check(
     unknown.length === 0,

@@ -3,6 +3,7 @@ export * from './architecture.js';
 export * from './batchNorm.js';
 export * from './checkpoint.js';
 export * from './cost.js';
+export * from './finite.js';
 export * from './initialize.js';
 export * from './limit.js';
 export * from './merged.js';

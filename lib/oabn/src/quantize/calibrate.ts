@@ -3,6 +3,7 @@ import { tf } from 'tfjs-native';
 import { check, concatenate } from 'oabn-base';
 import {
   type Architecture,
+  type Block,
   costOf,
   forwardMerged,
   quantizedBlocks,
@@ -39,14 +40,14 @@ interface Images {
   readonly size: number;
 }
 
-/** The ranges over all `batches` of images. */
+/** The ranges over all `batches` of images. @throws UserError naming the block where one is not finite */
 export async function calibrate(
   arch: Architecture,
   merged: StateDict,
   batches: AsyncIterable<Images> | Iterable<Images>,
 ): Promise<ActivationRanges> {
+  const blocks = blocksToQuantize(arch);
   const { params } = toVariables(merged);
-  const blocks = quantizedBlocks(arch);
   const min = new Float32Array(blocks.length).fill(Infinity);
   const max = new Float32Array(blocks.length).fill(-Infinity);
   for await (const batch of batches) {
@@ -61,8 +62,8 @@ export async function calibrate(
     }
   }
   tf.dispose(params as tf.TensorContainer);
-  check(blocks.length === 0 || min[0]! < Infinity, 'Calibration needs at least one image, got none');
-  return Object.fromEntries(blocks.map(({ name }, i) => [name, { min: min[i]!, max: max[i]! }]));
+  check(min[0] !== Infinity || max[0] !== -Infinity, 'Calibration needs at least one image, got none');
+  return checkRanges(Object.fromEntries(blocks.map(({ name }, i) => [name, { min: min[i]!, max: max[i]! }])));
 }
 
 /** Values of an activation that its best step is found on, evenly spread over the images. */
@@ -78,8 +79,9 @@ export async function calibrateMse(
   batch: Images,
   scheme: QuantizationScheme,
 ): Promise<ActivationRanges> {
+  const blocks = blocksToQuantize(arch);
   const { params } = toVariables(merged);
-  const values: Float32Array[][] = quantizedBlocks(arch).map(() => []);
+  const values: Float32Array[][] = blocks.map(() => []);
   for (const images of inPasses(arch, batch)) {
     const samples = tf.tidy(() => {
       const seen: tf.Tensor1D[] = [];
@@ -99,12 +101,33 @@ export async function calibrateMse(
   }
   tf.dispose(params as tf.TensorContainer);
   const ranges: Record<string, ActivationRange> = {};
-  quantizedBlocks(arch).forEach(({ name }, i) => {
+  blocks.forEach(({ name }, i) => {
     const bits = activationBitsOf(scheme, name);
     if (bits === undefined) return;
     const quantMax = 2 ** bits - 1;
     ranges[name] = { min: 0, max: quantMax * mseStep(concatenate(values[i]!), { quantMin: 0, quantMax }) };
   });
+  return checkRanges(ranges);
+}
+
+/** The blocks that are quantized. @throws UserError when there are none */
+export function blocksToQuantize(arch: Architecture): Block[] {
+  const blocks = quantizedBlocks(arch);
+  check(
+    blocks.length > 0,
+    'The network has one block, and the first stays in FP32: there is nothing to quantize',
+  );
+  return blocks;
+}
+
+/** `ranges`, unless one is not finite. @throws UserError naming its block */
+export function checkRanges(ranges: ActivationRanges): ActivationRanges {
+  for (const [block, { min, max }] of Object.entries(ranges)) {
+    check(
+      Number.isFinite(min) && Number.isFinite(max),
+      `The activation that enters ${block} has the range ${min} … ${max}: the network overflows single precision there`,
+    );
+  }
   return ranges;
 }
 

@@ -1,5 +1,6 @@
 /** Accuracy of a network over a dataset. */
 import { tf } from 'tfjs-native';
+import { check } from 'oabn-base';
 import type { ImageShape, LabelledBatch } from './loop.js';
 
 export interface Accuracy {
@@ -11,6 +12,7 @@ export interface Accuracy {
 /**
  * The accuracy of `logitsOf` over `batches`. All batches are brought to `batchSize` images (the last one is padded
  * with zeros that do not count), so that one compiled function serves.
+ * @throws UserError naming the image and the class at the first logit that is not finite
  */
 export async function evaluate(
   logitsOf: (images: tf.Tensor4D) => tf.Tensor2D | Promise<tf.Tensor2D>,
@@ -23,12 +25,27 @@ export async function evaluate(
     const padded = size === batchSize ? images : paddedTo(images, (batchSize * images.length) / size);
     const input = tf.tensor4d(padded, [batchSize, ...imageShape]);
     const logits = await logitsOf(input);
-    const predicted = await tf.tidy(() => tf.argMax(logits, 1)).data();
+    const [predicted, values] = await Promise.all([
+      tf.tidy(() => tf.argMax(logits, 1)).data(),
+      logits.data(),
+    ]);
+    checkLogits(values.subarray(0, (values.length / batchSize) * size), values.length / batchSize, total);
     for (let i = 0; i < size; i++) if (predicted[i] === labels[i]) correct++;
     total += size;
     tf.dispose([input, logits]);
   }
   return { accuracy: correct / total, images: total };
+}
+
+/** The largest of logits that are all NaN is class 0: a broken network would look like one that guesses. */
+function checkLogits(logits: ArrayLike<number> & Iterable<number>, classes: number, first: number): void {
+  const bad = Array.prototype.findIndex.call(logits, (value) => !Number.isFinite(value));
+  check(
+    bad < 0,
+    () =>
+      `The logit of class ${bad % classes} is ${logits[bad]} for test image ${first + Math.floor(bad / classes)}: ` +
+      'the network overflows single precision, or its numbers are broken',
+  );
 }
 
 function paddedTo(values: Float32Array, length: number): Float32Array {

@@ -16,7 +16,8 @@ import {
   type OnnxNode,
   type OnnxTensor,
 } from 'tfjs-native';
-import { type Architecture, blocksOf, get, type StateDict } from '../../model/index.js';
+import { type Architecture, blocksOf, checkFinite, get, type StateDict } from '../../model/index.js';
+import { checkRanges } from '../calibrate.js';
 import type { QuantizedNetwork } from '../quantizedNetwork.js';
 import { activationBitsOf } from '../scheme.js';
 import { packBitPlanes, packInt4 } from './bitPlanes.js';
@@ -33,9 +34,11 @@ export interface ExportedNetwork {
 const opsets = { '': 21 };
 const irVersion = 10;
 
-/** The bytes of the ONNX file. @throws UserError for a network that is not merged. */
+/** The bytes of the ONNX file. @throws UserError for a network that is not merged, or not finite. */
 export function exportOnnx(network: ExportedNetwork): Uint8Array {
-  const { arch, quantization } = network;
+  const { arch, stateDict, quantization } = network;
+  checkFinite(stateDict, 'The network to export', 'it is broken');
+  checkRanges(quantization?.activations ?? {});
   const metadata = {
     arch: JSON.stringify(arch),
     ...(quantization && { scheme: JSON.stringify(quantization.scheme) }),

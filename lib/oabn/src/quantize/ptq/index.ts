@@ -1,5 +1,7 @@
 /** The methods of post-training quantization by name, one a file (paper, table 3). */
 import { check } from 'oabn-base';
+import { checkFinite } from '../../model/index.js';
+import { blocksToQuantize, checkRanges } from '../calibrate.js';
 import { aciq } from './aciq.js';
 import { adaRound } from './adaRound.js';
 import { brecq } from './brecq.js';
@@ -19,18 +21,33 @@ export type { CalibrationImages, PtqMethod, PtqProblem } from './method.js';
 export { observeHistograms } from './observe.js';
 export { percentileMethod, type PercentileOptions } from './percentile.js';
 
+/** A method that refuses networks that are not finite, and never gives one. */
+function checked(method: PtqMethod): PtqMethod {
+  return {
+    ...method,
+    async quantize(problem) {
+      blocksToQuantize(problem.arch);
+      checkFinite(problem.merged, 'The network to quantize', 'it is broken');
+      const network = await method.quantize(problem);
+      checkRanges(network.activations);
+      checkFinite(network.stateDict, `Quantized by ${method.title}`, 'the method fails on this network');
+      return network;
+    },
+  };
+}
+
 export const ptqMethods = {
-  minMax,
-  percentile,
-  mse,
-  kl,
-  aciq,
-  dfq,
-  adaRound,
-  brecq,
-  qdrop,
-  cfws,
-  repApq,
+  minMax: checked(minMax),
+  percentile: checked(percentile),
+  mse: checked(mse),
+  kl: checked(kl),
+  aciq: checked(aciq),
+  dfq: checked(dfq),
+  adaRound: checked(adaRound),
+  brecq: checked(brecq),
+  qdrop: checked(qdrop),
+  cfws: checked(cfws),
+  repApq: checked(repApq),
 } as const satisfies Record<string, PtqMethod>;
 
 /** Those that take `iterations`. */
@@ -41,7 +58,7 @@ export const ptqMethodNames = Object.keys(ptqMethods) as PtqMethodName[];
 
 /** A method's name in tables. @throws UserError for an unknown one, with the known ones. */
 export function ptqMethodTitle(name: string = 'minMax'): string {
-  const method = (ptqMethods as Record<string, PtqMethod>)[name];
+  const method = Object.hasOwn(ptqMethods, name) ? ptqMethods[name as PtqMethodName] : undefined;
   check(method, () => `Unknown PTQ method «${name}»; known are ${ptqMethodNames.join(', ')}`);
   return method.title;
 }
