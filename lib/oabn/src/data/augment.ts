@@ -5,6 +5,7 @@
  * so no other image, batch or thread has a say in it.
  */
 import { random, type Random } from 'oabn-base';
+import type { AugmentOptions } from './dataset.js';
 
 /** `[3][256]`, flat: the normalised value of each byte, per channel. */
 export type NormalizationTable = Float32Array;
@@ -45,24 +46,47 @@ export function normalize({ data }: Pixels, table: NormalizationTable, out: Floa
 }
 
 /**
+ * Whether an image is mirrored in `epoch` where mirroring alternates: in every other epoch, from the first or the second
+ * on, as a hash of (seed, row) decides. Source: Jordan, arXiv 2404.00498, section 3.6.
+ */
+export function alternatingFlip(seed: number, epoch: number, row: number): boolean {
+  return (random(seed, 'flip', row).integer(2) + epoch) % 2 === 1;
+}
+
+/** Options of `padCrop`. */
+export interface PadCropOptions extends Pick<AugmentOptions, 'translate' | 'padding'> {
+  /** Whether to mirror the image; default drawn. */
+  readonly flip?: boolean;
+}
+
+/**
  * The usual CIFAR augmentation: the image, moved by up to an eighth of its side each way with black coming in, and
  * mirrored in half the cases; normalised into `out`. Source: He et al. 2016, section 4.2 (pad 4, crop 32, flip).
  */
-export function padCrop(image: Pixels, draw: Random, table: NormalizationTable, out: Float32Array): void {
+export function padCrop(
+  image: Pixels,
+  draw: Random,
+  table: NormalizationTable,
+  out: Float32Array,
+  options: PadCropOptions = {},
+): void {
   const { data, height, width } = image;
-  const [padY, padX] = [height >> 3, width >> 3];
+  const { translate, padding = 'black' } = options;
+  const [padY, padX] = translate === undefined ? [height >> 3, width >> 3] : [translate, translate];
   const dy = draw.integer(2 * padY + 1) - padY;
   const dx = draw.integer(2 * padX + 1) - padX;
-  const flip = draw.integer(2) === 1;
+  const { flip = draw.integer(2) === 1 } = options;
+  const outside = padding === 'reflect' ? mirrored : nowhere;
+  const columns = Int32Array.from({ length: width }, (_, x) => outside(x + dx, width));
   const [red, green, blue] = [table[0]!, table[256]!, table[512]!];
   const step = flip ? -3 : 3;
   for (let y = 0; y < height; y++) {
-    const sourceRow = y + dy;
-    const inside = sourceRow >= 0 && sourceRow < height;
+    const sourceRow = outside(y + dy, height);
     let o = (y * width + (flip ? width - 1 : 0)) * 3;
-    let s = (sourceRow * width + dx) * 3;
-    for (let x = dx; x < width + dx; x++, s += 3, o += step) {
-      if (inside && x >= 0 && x < width) {
+    for (let x = 0; x < width; x++, o += step) {
+      const column = columns[x]!;
+      if (sourceRow >= 0 && column >= 0) {
+        const s = (sourceRow * width + column) * 3;
         out[o] = table[data[s]!]!;
         out[o + 1] = table[256 + data[s + 1]!]!;
         out[o + 2] = table[512 + data[s + 2]!]!;
@@ -73,6 +97,17 @@ export function padCrop(image: Pixels, draw: Random, table: NormalizationTable, 
       }
     }
   }
+}
+
+/** A position as it is inside 0…size−1, and −1 outside. */
+const nowhere = (position: number, size: number): number =>
+  position >= 0 && position < size ? position : -1;
+
+/** A position mirrored at the first and the last one, which are not repeated: PyTorch's padding mode `reflect`. */
+function mirrored(position: number, size: number): number {
+  const period = Math.max(1, 2 * (size - 1));
+  const folded = Math.abs(position) % period;
+  return Math.min(folded, period - folded);
 }
 
 /**

@@ -4,6 +4,7 @@
  */
 import { check } from 'oabn-base';
 import {
+  alternatingFlip,
   augmentationOf,
   enlargeBox,
   normalizationTable,
@@ -13,13 +14,14 @@ import {
   type NormalizationTable,
   type Pixels,
 } from './augment.js';
-import type { Augmentation, Batch, BatchOptions, Dataset, DatasetHead } from './dataset.js';
+import type { Augmentation, AugmentOptions, Batch, BatchOptions, Dataset, DatasetHead } from './dataset.js';
 import { batchCount, checkCount, epochOrder } from './order.js';
 import { prefetched } from './prefetch.js';
 
 /** How the images of a batch are to look. */
 export interface View {
   readonly augmentation: Augmentation;
+  readonly options?: AugmentOptions;
   readonly seed: number;
   readonly epoch: number;
 }
@@ -66,7 +68,7 @@ export function datasetOf(head: DatasetHead, render: Render, blocks?: readonly n
       check(skip < head.size, `skip must be less than the ${head.size} images of ${head.name}, got ${skip}`);
       const count = batchCount(head.size, options);
       const order = epochOrder(head.labels, options, blocks);
-      const view = { augmentation: augmentationIn(options, head), seed, epoch };
+      const view = { ...augmentationIn(options, head), seed, epoch };
       return prefetched(startBatch, count, prefetch, (index) =>
         make(order.slice(index * batchSize, (index + 1) * batchSize), view, index),
       );
@@ -97,23 +99,35 @@ export function pixelDataset(head: DatasetHead, pixels: Uint8Array): Dataset {
 export function renderPixels(
   image: Pixels,
   row: number,
-  { augmentation, seed, epoch }: View,
+  view: View,
   table: NormalizationTable,
   out: Float32Array,
 ): void {
+  const { augmentation, options: { translate, padding } = {}, seed, epoch } = view;
   switch (augmentation) {
     case 'none':
       return normalize(image, table, out);
-    case 'padCrop':
-      return padCrop(image, augmentationOf(seed, epoch, row), table, out);
+    case 'padCrop': {
+      const flip = decidedFlip(view, row);
+      return padCrop(image, augmentationOf(seed, epoch, row), table, out, {
+        ...(translate !== undefined && { translate }),
+        ...(padding !== undefined && { padding }),
+        ...(flip !== undefined && { flip }),
+      });
+    }
     case 'resizedCrop': {
       const draw = augmentationOf(seed, epoch, row);
       const box = resizedCropBox(image.width, image.height, draw);
-      return enlargeBox(image, box, draw.integer(2) === 1, table, out);
+      return enlargeBox(image, box, decidedFlip(view, row) ?? draw.integer(2) === 1, table, out);
     }
     default:
       return augmentation satisfies never;
   }
+}
+
+/** Whether the image of `row` is mirrored, where that is not drawn with its other variations. */
+export function decidedFlip({ options, seed, epoch }: View, row: number): boolean | undefined {
+  return options?.flip === 'alternating' ? alternatingFlip(seed, epoch, row) : undefined;
 }
 
 /** Normalised images `[N, H, W, 3]` as bytes 0…255 again, for showing them. */
@@ -124,13 +138,24 @@ export function denormalize(
   return Uint8ClampedArray.from(images, (value, i) => (value * std[i % 3]! + mean[i % 3]!) * 255);
 }
 
-function augmentationIn({ augment = false }: BatchOptions, { augmentation }: DatasetHead): Augmentation {
-  if (augment === true) return augmentation;
-  if (augment === false) return 'none';
+function augmentationIn(
+  { augment = false }: BatchOptions,
+  { augmentation }: DatasetHead,
+): Pick<View, 'augmentation' | 'options'> {
+  if (augment === true) return { augmentation };
+  if (augment === false) return { augmentation: 'none' };
+  if (typeof augment === 'object') {
+    const { translate, padding } = augment;
+    check(
+      augmentation === 'padCrop' || (translate === undefined && padding === undefined),
+      `translate and padding are options of padCrop, and these images are varied by ${augmentation}: leave them out`,
+    );
+    return { augmentation, options: augment };
+  }
   const known = ['none', 'padCrop', 'resizedCrop'] satisfies Augmentation[];
   check(
     known.includes(augment),
-    `augment must be a boolean or one of ${known.join(', ')}, got ${String(augment)}`,
+    `augment must be a boolean, options, or one of ${known.join(', ')}, got ${String(augment)}`,
   );
-  return augment;
+  return { augmentation: augment };
 }

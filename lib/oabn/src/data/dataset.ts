@@ -15,6 +15,19 @@ export type Split = 'train' | 'test';
  */
 export type Augmentation = 'none' | 'padCrop' | 'resizedCrop';
 
+/** How training images are varied, where it is to differ from the dataset's usual way. */
+export interface AugmentOptions {
+  /**
+   * `random` (default): an image is mirrored in half of the epochs, at random. `alternating`: in every other one, so that
+   * two epochs show both sides; the image itself decides which comes first (Jordan, arXiv 2404.00498, section 3.6).
+   */
+  readonly flip?: 'random' | 'alternating';
+  /** Of `padCrop`: by how many pixels an image is moved at most, each way; default an eighth of its side. */
+  readonly translate?: number;
+  /** Of `padCrop`: what comes in from outside, `black` (default) or the image mirrored at its edge. */
+  readonly padding?: 'black' | 'reflect';
+}
+
 /** Where images came from, as it goes into every stored result. Holds no path of the machine. */
 export interface Provenance {
   /** The data's proper name, such as «CIFAR-10». */
@@ -50,8 +63,8 @@ export interface BatchOptions {
   readonly epoch?: number;
   /** Random order, default false. */
   readonly shuffle?: boolean;
-  /** Variation of the images, default none; `true` is the dataset's own kind. */
-  readonly augment?: boolean | Augmentation;
+  /** Variation of the images, default none; `true` is the dataset's own kind, and options vary that. */
+  readonly augment?: boolean | Augmentation | AugmentOptions;
   /** Use only this many images: the first of a fixed class-balanced order, the same for every seed. */
   readonly limit?: number;
   /** Of that order, leave out the first so many; default 0. */

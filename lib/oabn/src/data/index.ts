@@ -4,6 +4,7 @@ export { cacheFolder } from './cache.js';
 export { cifar10Classes, cifar10Source, type Cifar10Source } from './cifar10.js';
 export type {
   Augmentation,
+  AugmentOptions,
   Batch,
   BatchOptions,
   Dataset,

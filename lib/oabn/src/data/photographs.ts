@@ -4,7 +4,7 @@
  */
 import { limiter } from 'oabn-base';
 import { normalizationTable, normalize, augmentationOf, resizedCropBox, type Pixels } from './augment.js';
-import { datasetOf, renderPixels, type View } from './batches.js';
+import { datasetOf, decidedFlip, renderPixels, type View } from './batches.js';
 import type { Dataset, DatasetHead } from './dataset.js';
 import { centerPlacement, decodeImage, decodersAtOnce } from './decode.js';
 import type { EncodedImages } from './parquet.js';
@@ -50,6 +50,6 @@ function decodePart(
   return decodeImage(bytes, where, (width, height) => {
     const draw = augmentationOf(view.seed, view.epoch, row);
     const box = resizedCropBox(width, height, draw);
-    return { box, size: [side, side], flip: draw.integer(2) === 1 };
+    return { box, size: [side, side], flip: decidedFlip(view, row) ?? draw.integer(2) === 1 };
   });
 }

@@ -3,6 +3,7 @@
  * run's name, and a configuration that builds on another run holds that run's configuration whole.
  */
 import { check, UserError } from 'oabn-base';
+import type { AugmentOptions } from '../data/index.js';
 import { type Architecture, normalizeArchitecture } from '../model/index.js';
 import {
   normalizeActivations,
@@ -15,7 +16,15 @@ import {
   type QuantizationScheme,
   type WeightMethod,
 } from '../quantize/index.js';
-import { mergeStatistics, type QuantizerOptions, type Schedule, type StepOptions } from '../train/index.js';
+import {
+  annealings,
+  checkDecay,
+  mergeStatistics,
+  type PretrainStepOptions,
+  type QuantizerOptions,
+  type Schedule,
+  type StepOptions,
+} from '../train/index.js';
 
 export interface DataConfig {
   readonly name: string;
@@ -25,6 +34,11 @@ export interface DataConfig {
   readonly testImages: number | null;
   /** Where in that order they begin; default 0. Images that a search looked at are left to the search. */
   readonly firstTestImage?: number;
+  /**
+   * Measure accuracy on so many training images instead, which training leaves out: the last of their fixed
+   * class-balanced order. What is chosen by such a run is not chosen on test images.
+   */
+  readonly heldOut?: number;
 }
 
 /** What pretraining and fine-tuning share. */
@@ -33,16 +47,20 @@ export interface TrainingConfig extends Omit<StepOptions, 'lossScale'> {
   readonly images: number | null;
   readonly batchSize: number;
   readonly schedule: Schedule;
-  readonly augment: boolean;
+  /** Variation of the images: none, the dataset's usual one, or that with options. */
+  readonly augment: boolean | AugmentOptions;
   readonly seed: number;
 }
+
+/** What pretraining alone has. */
+export interface PretrainTraining extends TrainingConfig, Pick<PretrainStepOptions, 'decay' | 'ema'> {}
 
 /** Training of a three-branch network from scratch. */
 export interface PretrainConfig {
   readonly kind: 'pretrain';
   readonly data: DataConfig;
   readonly arch: Architecture;
-  readonly training: TrainingConfig;
+  readonly training: PretrainTraining;
 }
 
 /** A network that comes from a file: a checkpoint from PyTorch, say. The file's bytes are its identity. */
@@ -86,8 +104,9 @@ export function normalizeConfig<C extends RunConfig>(config: C): C {
     case 'pretrain':
       return {
         ...config,
+        data: normalizeData(config.data),
         arch: normalizeArchitecture(config.arch),
-        training: checkTraining(config.training),
+        training: normalizePretraining(config.training, config.arch),
       };
     case 'ptq':
       checkCalibration(config.calibrationImages);
@@ -120,7 +139,7 @@ function normalizeFinetune(config: FinetuneConfig): FinetuneConfig {
     source: normalizeSource(source),
     scheme: normalizeScheme(scheme),
     calibrationImages,
-    training: checkTraining(training),
+    training: normalizeTraining(training),
     ...normalizeQuantizers(config, scheme.weights),
   };
 }
@@ -155,7 +174,30 @@ function normalizeQuantizers(options: QuantizerOptions, weights: WeightMethod): 
 function normalizeSource(source: NetworkSource): NetworkSource {
   return source.kind === 'pretrain'
     ? normalizeConfig(source)
-    : { ...source, arch: normalizeArchitecture(source.arch) };
+    : { ...source, data: normalizeData(source.data), arch: normalizeArchitecture(source.arch) };
+}
+
+/** With held-out images, which test images there are makes no difference. */
+function normalizeData(data: DataConfig): DataConfig {
+  const { name, checksum, heldOut } = data;
+  if (heldOut === undefined) return data;
+  checkWhole('data.heldOut', heldOut);
+  return { name, checksum, testImages: null, heldOut };
+}
+
+/** The data of a run's network. */
+export function dataOf(config: RunConfig): DataConfig {
+  return config.kind === 'pretrain' ? config.data : config.source.data;
+}
+
+/** How many of `available` training images a run trains on. @throws UserError when none are left */
+export function trainingImages(config: RunConfig & { training: TrainingConfig }, available: number): number {
+  const { heldOut = 0 } = dataOf(config);
+  check(
+    heldOut < available,
+    () => `data.heldOut must be less than the ${available} training images, got ${heldOut}`,
+  );
+  return Math.min(available - heldOut, config.training.images ?? available);
 }
 
 /** s as the paper writes it; ∞ is plain BN. */
@@ -183,12 +225,65 @@ export function describeConfig(config: RunConfig): string {
   }
 }
 
-function checkTraining(training: TrainingConfig): TrainingConfig {
-  const whole = (name: string, value: number): void =>
-    check(Number.isInteger(value) && value > 0, `${name} must be a whole number > 0, got ${value}`);
-  whole('batchSize', training.batchSize);
-  if (training.images !== null) whole('images', training.images);
-  whole('epochs', training.schedule.epochs);
+/** Checked, with what is usual left out, so that runs from before an option keep their names. */
+function normalizeTraining<T extends TrainingConfig>(training: T): T {
+  checkTraining(training);
+  const { annealing = 'cosine', ...schedule } = training.schedule;
+  check(
+    annealings.includes(annealing),
+    `schedule.annealing must be one of ${annealings.join(', ')}, got ${JSON.stringify(annealing)}`,
+  );
+  return {
+    ...training,
+    schedule: { ...schedule, ...(annealing !== 'cosine' && { annealing }) },
+    augment: normalizeAugment(training.augment),
+  };
+}
+
+function normalizePretraining(training: PretrainTraining, arch: Architecture): PretrainTraining {
+  const { decay = 'kernels', ema, ...shared } = training;
+  checkDecay(decay, arch);
+  check(
+    ema === undefined || (ema.decay > 0 && ema.decay < 1),
+    () => `ema.decay must be in (0, 1), got ${ema!.decay}`,
+  );
+  return {
+    ...normalizeTraining(shared),
+    ...(decay !== 'kernels' && { decay }),
+    ...(ema && { ema: { decay: ema.decay } }),
+  };
+}
+
+function normalizeAugment(augment: TrainingConfig['augment']): TrainingConfig['augment'] {
+  if (typeof augment !== 'object') return augment;
+  const { flip = 'random', translate, padding = 'black' } = augment;
+  const oneOf = (name: string, value: string, known: readonly string[]): void =>
+    check(
+      known.includes(value),
+      `augment.${name} must be one of ${known.join(', ')}, got ${JSON.stringify(value)}`,
+    );
+  oneOf('flip', flip, ['random', 'alternating']);
+  oneOf('padding', padding, ['black', 'reflect']);
+  check(
+    translate === undefined || (Number.isInteger(translate) && translate >= 0),
+    `augment.translate must be a whole number of pixels, got ${translate}`,
+  );
+  const options = {
+    ...(flip !== 'random' && { flip }),
+    ...(translate !== undefined && { translate }),
+    ...(padding !== 'black' && { padding }),
+  };
+  return Object.keys(options).length > 0 ? options : true;
+}
+
+function checkWhole(name: string, value: number): void {
+  check(Number.isInteger(value) && value > 0, `${name} must be a whole number > 0, got ${value}`);
+}
+
+function checkTraining(training: TrainingConfig): void {
+  checkWhole('batchSize', training.batchSize);
+  if (training.images !== null) checkWhole('images', training.images);
+  checkWhole('epochs', training.schedule.epochs);
   check(
     training.momentum >= 0 && training.momentum < 1,
     `momentum must be in [0, 1), got ${training.momentum}`,
@@ -199,7 +294,6 @@ function checkTraining(training: TrainingConfig): TrainingConfig {
     `labelSmoothing must be in [0, 1), got ${training.labelSmoothing}`,
   );
   check(Number.isInteger(training.seed), `seed must be a whole number, got ${training.seed}`);
-  return training;
 }
 
 function checkCalibration(images: number): void {

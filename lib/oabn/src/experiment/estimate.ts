@@ -8,7 +8,7 @@ import { join } from 'node:path';
 import { canonicalJson, configHash, silent } from 'oabn-base';
 import { mergeNetwork } from '../merge/index.js';
 import { type Architecture, initialize } from '../model/index.js';
-import { normalizeConfig, type RunConfig, type TrainingConfig } from './config.js';
+import { normalizeConfig, type RunConfig, type TrainingConfig, trainingImages } from './config.js';
 import type { Lab } from './lab.js';
 import { measureAccuracy } from './measure.js';
 import { executePretrain } from './pretrain.js';
@@ -89,6 +89,7 @@ function costKey(config: RunConfig): object {
     kind: config.kind,
     data: data.name,
     testImages: data.testImages,
+    heldOut: data.heldOut,
     arch: withoutThreshold(arch),
   };
   if (config.kind === 'ptq') return { ...base, method: config.method ?? 'minMax' };
@@ -141,8 +142,8 @@ async function estimateGroup(runs: readonly Job[]): Promise<TimeEstimate> {
 
 function stepsOf(config: RunConfig, lab: Lab): number {
   if (config.kind === 'ptq') return 0;
-  const { images, batchSize, schedule }: TrainingConfig = config.training;
-  return Math.floor(Math.min(lab.train.size, images ?? lab.train.size) / batchSize) * schedule.epochs;
+  const { batchSize, schedule }: TrainingConfig = config.training;
+  return Math.floor(trainingImages(config, lab.train.size) / batchSize) * schedule.epochs;
 }
 
 async function stateOf({ lab, config }: Job): Promise<{ done: boolean; step: number }> {
@@ -164,9 +165,11 @@ async function probe({ lab, config }: Job): Promise<Probe> {
   const source = config.kind === 'pretrain' ? config : config.source;
   const stateDict = initialize(source.arch, 1);
   const merged = mergeNetwork(source.arch, stateDict);
-  const images = source.data.testImages ?? lab.test.size;
+  const images = source.data.heldOut ?? source.data.testImages ?? lab.test.size;
   const network = { arch: source.arch, stateDict: merged };
-  const few = { ...source.data, testImages: Math.min(evaluated, lab.test.size) };
+  // Any images take the same time.
+  const { heldOut: _, ...onTest } = source.data;
+  const few = { ...onTest, testImages: Math.min(evaluated, lab.test.size) };
   await measureAccuracy(lab, network, few);
   const perImage = (await secondsOf(() => measureAccuracy(lab, network, few))) / few.testImages;
 

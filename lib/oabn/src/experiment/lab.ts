@@ -20,6 +20,7 @@ import type {
   DataConfig,
   FinetuneConfig,
   PretrainConfig,
+  PretrainTraining,
   PtqConfig,
   RunConfig,
   TrainingConfig,
@@ -240,7 +241,7 @@ export function pretrainConfig(
     arch?: Architecture;
     /** Options of OABN beside its threshold. */
     oabn?: Omit<Oabn, 'threshold'>;
-    training?: Partial<TrainingConfig>;
+    training?: Partial<PretrainTraining>;
   },
 ): PretrainConfig {
   return {

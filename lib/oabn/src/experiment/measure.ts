@@ -1,6 +1,6 @@
 /** The accuracy of a merged network, quantized or not, on a lab's test images. */
 import { eagerByDefault, precisionByDefault, tf, useBackend } from 'tfjs-native';
-import { canonicalJson, silent } from 'oabn-base';
+import { canonicalJson, check, silent } from 'oabn-base';
 import { type Batch, type Dataset, type DatasetName, openDataset } from '../data/index.js';
 import {
   type Architecture,
@@ -21,7 +21,7 @@ import type { DataConfig } from './config.js';
 import { type Lab, type LabOptions, resolveProfile } from './lab.js';
 
 /** What accuracy is measured on and with: a lab, or test images without the training images beside them. */
-export type TestBench = Pick<Lab, 'test' | 'compiled'>;
+export type TestBench = Pick<Lab, 'test' | 'compiled'> & Partial<Pick<Lab, 'train'>>;
 
 interface OpenedTestBench extends TestBench {
   /** The name of the dataset that was asked for, of which `test` may be a stand-in. */
@@ -61,12 +61,16 @@ export function evaluationBatch(side: number): number {
   return side <= 64 ? 200 : Math.max(1, Math.floor((200 * 64 ** 2) / side ** 2));
 }
 
-/** Accuracy over `testImages` test images of the fixed class-balanced order, from `firstTestImage` on. */
+/**
+ * Accuracy over `testImages` test images of the fixed class-balanced order, from `firstTestImage` on, or over `heldOut`
+ * training images.
+ */
 export async function measureAccuracy(
   lab: TestBench,
   network: MeasuredNetwork,
-  { testImages, firstTestImage = 0 }: Pick<DataConfig, 'testImages' | 'firstTestImage'>,
+  data: Pick<DataConfig, 'testImages' | 'firstTestImage' | 'heldOut'>,
 ): Promise<Accuracy> {
+  const { dataset, ...part } = judgedImages(lab, data);
   const batchSize = evaluationBatch(lab.test.imageShape[0]);
   const { params } = toVariables(network.stateDict);
   const ranges = rangeTensors(network.quantization);
@@ -74,9 +78,7 @@ export async function measureAccuracy(
   const logitsOf = await lab.compiled.get(cacheKey(network), () => logitsFunction(network), [example]);
   tf.dispose(example.images);
   try {
-    const batches = await testBatches(lab.test, {
-      ...{ batchSize, limit: testImages ?? lab.test.size, skip: firstTestImage },
-    });
+    const batches = await keptBatches(dataset, { batchSize, ...part });
     return await evaluate(
       (x) => logitsOf({ params, ranges, images: x }),
       batches,
@@ -88,25 +90,38 @@ export async function measureAccuracy(
   }
 }
 
+/** The images that accuracy is measured on: a part of a dataset's fixed class-balanced order. */
+function judgedImages(
+  { test, train }: TestBench,
+  { testImages, firstTestImage = 0, heldOut }: Pick<DataConfig, 'testImages' | 'firstTestImage' | 'heldOut'>,
+): { readonly dataset: Dataset; readonly limit: number; readonly skip: number } {
+  if (heldOut === undefined) return { dataset: test, limit: testImages ?? test.size, skip: firstTestImage };
+  check(
+    train,
+    'Accuracy on held-out training images needs a lab, with training images beside the test images',
+  );
+  return { dataset: train, limit: heldOut, skip: train.size - heldOut };
+}
+
 /** Bytes of test images that are kept: all of CIFAR-10's. */
 const keptBytes = 128 * 2 ** 20;
 const kept = new WeakMap<Dataset, Map<string, readonly Batch[]>>();
 
-/** The test images in batches. Every run asks for the same ones: where they are few, they are made once and kept. */
-async function testBatches(
-  test: Dataset,
+/** The images in batches. Every run asks for the same ones: where they are few, they are made once and kept. */
+async function keptBatches(
+  dataset: Dataset,
   options: { readonly batchSize: number; readonly limit: number; readonly skip: number },
 ): Promise<AsyncIterable<Batch> | Iterable<Batch>> {
-  const bytes = 4 * options.limit * test.imageShape.reduce((product, size) => product * size, 1);
-  if (bytes > keptBytes) return test.batches(options);
-  const ofTest = kept.get(test) ?? new Map<string, readonly Batch[]>();
-  kept.set(test, ofTest);
+  const bytes = 4 * options.limit * dataset.imageShape.reduce((product, size) => product * size, 1);
+  if (bytes > keptBytes) return dataset.batches(options);
+  const known = kept.get(dataset) ?? new Map<string, readonly Batch[]>();
+  kept.set(dataset, known);
   const key = canonicalJson(options);
-  const found = ofTest.get(key);
+  const found = known.get(key);
   if (found) return found;
   const batches: Batch[] = [];
-  for await (const batch of test.batches(options)) batches.push(batch);
-  ofTest.set(key, batches);
+  for await (const batch of dataset.batches(options)) batches.push(batch);
+  known.set(key, batches);
   return batches;
 }
 

@@ -13,17 +13,20 @@ import {
   type Oabn,
   repvgg,
 } from '../model/index.js';
-import type { TrainingConfig } from './config.js';
+import type { PretrainTraining, TrainingConfig } from './config.js';
 
 /** Training settings without a seed. */
 export type TrainingRecipe = Omit<TrainingConfig, 'seed'>;
+
+/** Settings of pretraining without a seed. */
+export type PretrainRecipe = Omit<PretrainTraining, 'seed'>;
 
 export interface Profile {
   readonly name: string;
   readonly data: { readonly name: DatasetName; readonly testImages: number | null };
   /** Without OABN; the grid's thresholds are put on it. */
   readonly arch: Architecture;
-  readonly pretraining: TrainingRecipe;
+  readonly pretraining: PretrainRecipe;
   /** By kind of weights, for the best learning rates differ. */
   readonly finetuning: { readonly uniform: TrainingRecipe; readonly kmeans: TrainingRecipe };
   readonly calibrationImages: number;

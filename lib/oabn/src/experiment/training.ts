@@ -11,14 +11,21 @@ import {
   type TrainStep,
   uploadState,
 } from '../train/index.js';
-import { describeConfig, type RunConfig, type TrainingConfig } from './config.js';
+import {
+  describeConfig,
+  type PretrainTraining,
+  type RunConfig,
+  type TrainingConfig,
+  trainingImages,
+} from './config.js';
 import type { Lab } from './lab.js';
 import type { RunContext } from 'provable-runs';
 
 /** A key for a step of `arch`: all that its function depends on, beside the shapes of its inputs. */
 export function stepKey(arch: Architecture, training: TrainingConfig, more: object = {}): string {
-  const { momentum, weightDecay, labelSmoothing } = training;
-  return canonicalJson({ kind: 'step', arch, momentum, weightDecay, labelSmoothing, ...more });
+  const { momentum, weightDecay, labelSmoothing, decay, ema }: PretrainTraining = training;
+  const of = { momentum, weightDecay, labelSmoothing, decay, ema };
+  return canonicalJson({ kind: 'step', arch, ...of, ...more });
 }
 
 /** The same for runs that compile the same function beside that of evaluation, and in most cases for no others. */
@@ -52,7 +59,7 @@ export async function trainRun(
 ): Promise<{ state: TrainState; epochs: EpochMetrics[] }> {
   const { training } = config;
   const { batchSize, schedule, augment, seed } = training;
-  const images = Math.min(lab.train.size, training.images ?? lab.train.size);
+  const images = trainingImages(config, lab.train.size);
   check(
     batchSize <= images,
     () => `Training needs at least one whole batch: ${images} images are fewer than batchSize ${batchSize}`,

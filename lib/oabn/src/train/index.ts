@@ -1,4 +1,6 @@
 /** Training: the optimizer, the schedule, the steps of pretraining and fine-tuning, and the loop that runs them. */
+export * from './average.js';
+export * from './decay.js';
 export * from './evaluate.js';
 export * from './finetune.js';
 export * from './gradients.js';
@@ -7,5 +9,6 @@ export * from './loss.js';
 export * from './schedule.js';
 export * from './sgd.js';
 export * from './state.js';
+export * from './statistics.js';
 export * from './step.js';
 export * from './throughMerge.js';

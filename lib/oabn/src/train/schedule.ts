@@ -1,4 +1,4 @@
-/** The learning rate over a run: a linear warm-up, then half a cosine to zero (arXiv 1608.03983). */
+/** The learning rate over a run: a linear warm-up, then half a cosine (arXiv 1608.03983) or a straight line to zero. */
 import { check } from 'oabn-base';
 
 export interface Schedule {
@@ -7,11 +7,16 @@ export interface Schedule {
   /** Epochs of linear warm-up; may be a fraction. */
   readonly warmupEpochs: number;
   readonly epochs: number;
+  /** The way from the highest rate to zero; default `cosine`. */
+  readonly annealing?: Annealing;
 }
+
+export const annealings = ['cosine', 'linear'] as const;
+export type Annealing = (typeof annealings)[number];
 
 /** The learning rate of step `step` (from 0) where an epoch has `stepsPerEpoch` steps. */
 export function learningRateAt(schedule: Schedule, step: number, stepsPerEpoch: number): number {
-  const { learningRate, warmupEpochs, epochs } = schedule;
+  const { learningRate, warmupEpochs, epochs, annealing = 'cosine' } = schedule;
   check(learningRate > 0, `learningRate must be > 0, got ${learningRate}`);
   check(
     warmupEpochs >= 0 && warmupEpochs < epochs,
@@ -20,6 +25,7 @@ export function learningRateAt(schedule: Schedule, step: number, stepsPerEpoch: 
   const warmup = Math.round(warmupEpochs * stepsPerEpoch);
   const total = epochs * stepsPerEpoch;
   if (step < warmup) return (learningRate * (step + 1)) / warmup;
-  const progress = (step - warmup) / Math.max(1, total - warmup);
-  return (learningRate * (1 + Math.cos(Math.PI * Math.min(1, progress)))) / 2;
+  const progress = Math.min(1, (step - warmup) / Math.max(1, total - warmup));
+  if (annealing === 'linear') return learningRate * (1 - progress);
+  return (learningRate * (1 + Math.cos(Math.PI * progress))) / 2;
 }

@@ -4,6 +4,8 @@
  */
 import { tf } from 'tfjs-native';
 import { type Architecture, forward, isThreshold, pullOf, type Tensors } from '../model/index.js';
+import { averaging, beginAverage, type EmaOptions } from './average.js';
+import { customL2Gradients, type DecayPolicy, decayRules } from './decay.js';
 import { valueAndGradients } from './gradients.js';
 import { countCorrect, crossEntropy } from './loss.js';
 import { type ParameterRules, type SgdOptions, sgdStep, zeroMomentum } from './sgd.js';
@@ -15,6 +17,8 @@ export interface TrainState {
   readonly buffers: Tensors;
   /** Of the optimizer, as `params`. */
   readonly momentum: Tensors;
+  /** Running average of `params`, where one is kept. */
+  readonly average?: Tensors;
 }
 
 export interface StepInput {
@@ -40,18 +44,35 @@ export interface StepOptions extends SgdOptions {
   readonly lossScale?: number;
 }
 
-/** The state before the first step. */
-export function initialState(params: Tensors, buffers: Tensors): TrainState {
-  return { params, buffers, momentum: zeroMomentum(params) };
+/** Options that only the training of a three-branch network has. */
+export interface PretrainStepOptions extends StepOptions {
+  /** What weight decay acts on; default `kernels`. */
+  readonly decay?: DecayPolicy;
+  /** Average the weights over the steps; default not. */
+  readonly ema?: EmaOptions;
+}
+
+/** The state before the first step; with `ema`, the average begins at the parameters. */
+export function initialState(params: Tensors, buffers: Tensors, ema?: EmaOptions): TrainState {
+  return {
+    ...{ params, buffers, momentum: zeroMomentum(params) },
+    ...(ema && { average: beginAverage(params) }),
+  };
 }
 
 /** A pretraining step of the three-branch network, with BN or OABN as `arch` says. */
-export function pretrainStep(arch: Architecture, options: StepOptions): TrainStep {
-  return gradientStep(
+export function pretrainStep(arch: Architecture, options: PretrainStepOptions): TrainStep {
+  const { decay = 'kernels', ema, weightDecay } = options;
+  const [ofThreshold, ofDecay] = [thresholdRules(arch), decayRules(arch, decay, weightDecay)];
+  const step = gradientStep(
     options,
     (params, buffers, images) => forward(arch, { params, buffers }, images, { training: true }),
-    thresholdRules(arch),
+    (name) => ofThreshold(name) ?? ofDecay(name),
+    decay === 'repvggCustom'
+      ? (params, buffers) => customL2Gradients(arch, weightDecay, params, buffers)
+      : undefined,
   );
+  return ema ? averaging(step, ema) : step;
 }
 
 /** How the learned s of OABN are drawn towards 0; nothing for networks without. */
@@ -61,7 +82,10 @@ export function thresholdRules({ oabn }: Architecture): ParameterRules {
   return (name) => (isThreshold(name) ? rule : undefined);
 }
 
-/** A step of gradient descent on the cross entropy of the logits that `network` computes. */
+/**
+ * A step of gradient descent on the cross entropy of the logits that `network` computes.
+ * @param penalty gradients that are added to those of the loss, by name
+ */
 export function gradientStep(
   options: StepOptions,
   network: (
@@ -70,6 +94,7 @@ export function gradientStep(
     images: tf.Tensor4D,
   ) => { logits: tf.Tensor2D; buffers: Tensors },
   rules?: ParameterRules,
+  penalty?: (params: Tensors, buffers: Tensors) => Tensors,
 ): TrainStep {
   return ({ params, buffers, momentum }, { images, labels, learningRate }) => {
     const lossOf = (tracked: Tensors) => {
@@ -80,7 +105,11 @@ export function gradientStep(
     };
     const { value, gradients, extra } = valueAndGradients(params, lossOf, options.lossScale);
     const { '#correct': correct, ...nextBuffers } = extra as Record<string, tf.Tensor>;
-    const next = sgdStep(params, gradients, momentum, learningRate, options, rules);
+    const penalized = { ...gradients };
+    for (const [name, more] of Object.entries(penalty?.(params, buffers) ?? {})) {
+      penalized[name] = tf.add(gradients[name]!, more);
+    }
+    const next = sgdStep(params, penalized, momentum, learningRate, options, rules);
     return {
       state: { ...next, buffers: nextBuffers },
       metrics: { loss: value, correct: correct as tf.Scalar },

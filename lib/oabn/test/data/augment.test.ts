@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import fc from 'fast-check';
 import {
+  alternatingFlip,
   augmentationOf,
   enlargeBox,
   normalizationTable,
@@ -52,6 +53,38 @@ describe('augmentation', () => {
       { numRuns: 300 },
     );
     assert.ok(seen.size > 40, `${seen.size} of 50 different views`);
+  });
+
+  it('moves by as many pixels as asked, with black or the mirrored image coming in', () => {
+    const row = { data: Uint8Array.of(1, 1, 1, 2, 2, 2, 3, 3, 3, 4, 4, 4), height: 1, width: 4 };
+    const seen = new Map<string, Set<string>>();
+    for (const padding of ['black', 'reflect'] as const) {
+      const views = new Set<string>();
+      for (let i = 0; i < 200; i++) {
+        const out = new Float32Array(12);
+        padCrop(row, augmentationOf(1, 0, i), asBytes, out, { translate: 2, padding, flip: false });
+        views.add(
+          Array.from(
+            out.filter((_, channel) => channel % 3 === 0),
+            Math.round,
+          ).join(''),
+        );
+      }
+      seen.set(padding, views);
+    }
+    // Of one row, a move up or down leaves black alone, or the row itself.
+    assert.deepEqual([...seen.get('black')!].sort(), ['0000', '0012', '0123', '1234', '2340', '3400']);
+    assert.deepEqual([...seen.get('reflect')!].sort(), ['1234', '2123', '2343', '3212', '3432']);
+  });
+
+  it('mirrors in every other epoch, half of the images first', () => {
+    let first = 0;
+    for (let row = 0; row < 1000; row++) {
+      const flips = [0, 1, 2, 3].map((epoch) => alternatingFlip(7, epoch, row));
+      assert.deepEqual([flips[1], flips[2], flips[3]], [!flips[0], flips[0], !flips[0]]);
+      first += Number(flips[0]);
+    }
+    assert.ok(Math.abs(first - 500) < 80, `${first} of 1000 are mirrored first`);
   });
 
   it('draws boxes of 8 to 100% of the area, ratio 3/4 to 4/3, inside the image', () => {

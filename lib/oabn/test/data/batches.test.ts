@@ -40,6 +40,37 @@ describe('batches', () => {
     );
   });
 
+  it('show both sides of every image in two epochs where flips alternate', async () => {
+    for (const augmentation of ['padCrop', 'resizedCrop'] as const) {
+      const plain = pixelDataset(
+        { ...data, augmentation },
+        new Uint8Array(23 * 192).map((_, i) => i * 7),
+      );
+      const options = { augment: { flip: 'alternating' }, batchSize: 23 } as const;
+      // Without a move, which only `padCrop` can leave out, the second epoch is the first one mirrored.
+      const still =
+        augmentation === 'padCrop' ? { ...options, augment: { ...options.augment, translate: 0 } } : options;
+      const [[one], [two]] = await Promise.all([
+        collect(plain.batches(still)),
+        collect(plain.batches({ ...still, epoch: 1 })),
+      ]);
+      assert.notDeepEqual(one!.images, two!.images);
+      if (augmentation === 'resizedCrop') continue;
+      for (let y = 0; y < 23 * 8; y++) {
+        const line = (images: Float32Array): number[][] =>
+          Array.from({ length: 8 }, (_, x) => [...images.subarray((y * 8 + x) * 3, (y * 8 + x) * 3 + 3)]);
+        assert.deepEqual(line(one!.images), line(two!.images).reverse());
+      }
+    }
+  });
+
+  it('refuse options of another kind of augmentation', async () => {
+    const cropped = pixelDataset({ ...data, augmentation: 'resizedCrop' }, new Uint8Array(23 * 192));
+    await assert.rejects(async () => collect(cropped.batches({ augment: { translate: 2 } })), {
+      message: /translate and padding are options of padCrop, and these images are varied by resizedCrop/,
+    });
+  });
+
   it('give the same pixels for the same seed, epoch and image, whatever the batch size', async () => {
     const imagesByRow = async (chosen: BatchOptions): Promise<Map<number, Float32Array>> => {
       const images = new Map<number, Float32Array>();

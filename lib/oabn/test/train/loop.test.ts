@@ -188,6 +188,20 @@ describe('train/schedule', () => {
     assert.ok(at(99) < 1e-3 && at(99) > 0);
   });
 
+  it('falls in a straight line where that is asked for', () => {
+    const at = (step: number): number => learningRateAt({ ...schedule, annealing: 'linear' }, step, 10);
+    assert.equal(at(19), learningRateAt(schedule, 19, 10));
+    for (const [step, rate] of [
+      [20, 0.2],
+      [40, 0.15],
+      [60, 0.1],
+      [80, 0.05],
+      [100, 0],
+    ] as const) {
+      assert.ok(Math.abs(at(step) - rate) < 1e-12, `${at(step)} at step ${step}`);
+    }
+  });
+
   it('refuses a warm-up as long as the run', () => {
     assert.throws(
       () => learningRateAt({ ...schedule, warmupEpochs: 10 }, 0, 10),

@@ -6,5 +6,6 @@ export * from './learningRates.js';
 export * from './lowBit.js';
 export { type GridOptions } from './options.js';
 export * from './ptqTable.js';
+export * from './recipes.js';
 export * from './threshold.js';
 export * from './trainingCost.js';

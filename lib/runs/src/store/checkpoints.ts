@@ -22,6 +22,8 @@ export interface Checkpoint extends Safetensors {
   readonly step: number;
   /** Seconds of work that are in it, over all sessions of the run. */
   readonly wallSeconds: number;
+  /** Processor seconds of that work; absent in checkpoints from before they were counted. */
+  readonly cpuSeconds?: number;
 }
 
 /** Metadata of the store itself begins with this. */
@@ -39,7 +41,13 @@ export async function checkpointSteps(folder: string): Promise<number[]> {
 }
 
 /** The bytes of a checkpoint's file. Copies the tensors, so they may change afterwards. */
-export function encodeCheckpoint({ step, wallSeconds, tensors, metadata }: Checkpoint): Uint8Array {
+export function encodeCheckpoint({
+  step,
+  wallSeconds,
+  cpuSeconds,
+  tensors,
+  metadata,
+}: Checkpoint): Uint8Array {
   check(
     Number.isInteger(step) && step >= 0,
     () => `A checkpoint's step must be a whole number ≥ 0, got ${step}`,
@@ -49,7 +57,11 @@ export function encodeCheckpoint({ step, wallSeconds, tensors, metadata }: Check
     taken === undefined,
     `A checkpoint's metadata must not have keys that begin with ${own}, got ${taken}`,
   );
-  const all = { ...metadata, [`${own}wallSeconds`]: String(wallSeconds) };
+  const all = {
+    ...metadata,
+    [`${own}wallSeconds`]: String(wallSeconds),
+    ...(cpuSeconds !== undefined && { [`${own}cpuSeconds`]: String(cpuSeconds) }),
+  };
   return encodeSafetensors({
     tensors,
     metadata: { ...all, [`${own}checksum`]: checksum(step, tensors, all) },
@@ -86,8 +98,11 @@ export async function readCheckpoint(folder: string, step: number): Promise<Chec
   const { [`${own}checksum`]: expected, ...all } = metadata;
   const found = checksum(step, tensors, all);
   check(found === expected, () => `${path} is damaged: its checksum is ${found}, expected ${expected}`);
-  const { [`${own}wallSeconds`]: wallSeconds, ...rest } = all;
-  return { step, wallSeconds: Number(wallSeconds), tensors, metadata: rest };
+  const { [`${own}wallSeconds`]: wallSeconds, [`${own}cpuSeconds`]: cpuSeconds, ...rest } = all;
+  return {
+    ...{ step, wallSeconds: Number(wallSeconds), tensors, metadata: rest },
+    ...(cpuSeconds !== undefined && { cpuSeconds: Number(cpuSeconds) }),
+  };
 }
 
 /** The last whole checkpoint in `folder`, if any. Says which were damaged, and renames them to `….damaged`. */

@@ -34,6 +34,8 @@ export interface Provenance extends RunFacts {
   readonly finishedAt?: string;
   /** Seconds of work that are in the result: what a kill undid is not counted. */
   readonly wallSeconds?: number;
+  /** Processor seconds of the process over the same work, in which another load of the machine does not show. */
+  readonly cpuSeconds?: number;
 }
 
 export interface Machine {

@@ -97,8 +97,13 @@ export async function runSession<Config, Result>(
   await rm(file('error'), { force: true });
 
   const began = performance.now();
+  const cpuBegan = process.cpuUsage();
   const wallSeconds = (): number =>
     (checkpoint?.wallSeconds ?? 0) + Math.round(performance.now() - began) / 1000;
+  const cpuSeconds = (): number => {
+    const { user, system } = process.cpuUsage(cpuBegan);
+    return (checkpoint?.cpuSeconds ?? 0) + Math.round((user + system) / 1000) / 1000;
+  };
   const log = openMetricsLog(file('metrics'));
   const shown = publishedProgress(file('progress'), lock.owner.nonce, options.progress);
   let saving = Promise.resolve();
@@ -112,7 +117,9 @@ export async function runSession<Config, Result>(
     folder,
     ...(checkpoint && { resumed: { ...checkpoint, metrics } }),
     saveCheckpoint(step, tensors, metadata = {}) {
-      const bytes = encodeCheckpoint({ step, wallSeconds: wallSeconds(), tensors, metadata });
+      const bytes = encodeCheckpoint({
+        ...{ step, wallSeconds: wallSeconds(), cpuSeconds: cpuSeconds(), tensors, metadata },
+      });
       // One after the other, whether the caller waits or not.
       const saved = saving.then(() => save(step, bytes));
       saving = saved.catch(() => undefined);
@@ -136,6 +143,7 @@ export async function runSession<Config, Result>(
       ...provenance,
       finishedAt: new Date().toISOString(),
       wallSeconds: wallSeconds(),
+      cpuSeconds: cpuSeconds(),
     };
     await writeJsonDurable(file('provenance'), provenance);
     const content: ResultFile = { format: 'oabn-result-1', hash, config, result, provenance };

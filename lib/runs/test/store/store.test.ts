@@ -103,6 +103,7 @@ describe('the run store', () => {
       assert.ok(provenance.machine.cores >= 1);
       assert.equal(provenance.sessions, 1);
       assert.ok(provenance.wallSeconds! >= 0);
+      assert.ok(provenance.cpuSeconds! > 0);
       assert.ok(provenance.finishedAt! >= provenance.startedAt);
     });
 

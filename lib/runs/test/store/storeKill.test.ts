@@ -116,8 +116,9 @@ describe(`the run store under kill -9 (OABN_STORE_SEED=${seed})`, function () {
     const hash = configHash(config);
     const { result, status } = await store.find(hash);
     const checkpoint = await store.checkpoint(hash);
-    const { wallSeconds, ...saved } = checkpoint!;
+    const { wallSeconds, cpuSeconds, ...saved } = checkpoint!;
     assert.ok(wallSeconds >= 0);
+    assert.ok(cpuSeconds! > 0);
     return {
       status,
       result,

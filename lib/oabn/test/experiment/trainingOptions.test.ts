@@ -1,0 +1,82 @@
+import assert from 'node:assert/strict';
+import { readdir, readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { configHash } from 'oabn-base';
+import {
+  normalizeConfig,
+  type PretrainConfig,
+  profiles,
+  type RunConfig,
+  shippedFolder,
+} from '../../src/experiment/index.js';
+
+const training = {
+  ...profiles.smoke.pretraining,
+  ...{ images: null, batchSize: 100, seed: 1 },
+  schedule: { learningRate: 0.05, warmupEpochs: 0, epochs: 1 },
+};
+
+describe('experiment/config: training options', () => {
+  const config: PretrainConfig = {
+    kind: 'pretrain',
+    data: { name: 'made', checksum: 'sha256:0', testImages: 200 },
+    arch: profiles.smoke.arch,
+    training,
+  };
+  const normal = (changes: object): PretrainConfig =>
+    normalizeConfig({ ...config, training: { ...training, ...changes } });
+
+  it('names every run that ships as it was named before there were any', async () => {
+    const names = (await readdir(shippedFolder())).filter((name) => name.endsWith('.json'));
+    assert.ok(names.length > 100);
+    for (const name of names) {
+      const { config } = JSON.parse(await readFile(join(shippedFolder(), name), 'utf8')) as {
+        config: RunConfig;
+      };
+      assert.equal(`${configHash(normalizeConfig(config))}.json`, name);
+    }
+  });
+
+  it('leaves out what is usual', () => {
+    const usual = {
+      decay: 'kernels',
+      augment: { flip: 'random', padding: 'black' },
+      schedule: { ...training.schedule, annealing: 'cosine' },
+    };
+    assert.deepEqual(normal(usual), config);
+  });
+
+  it('keeps what differs', () => {
+    const options = {
+      decay: 'all',
+      ema: { decay: 0.99 },
+      augment: { flip: 'alternating', translate: 2, padding: 'reflect' },
+      schedule: { ...training.schedule, annealing: 'linear' },
+    };
+    assert.deepEqual(normal(options).training, { ...training, ...options });
+  });
+
+  it('lets held-out images stand for the test images', () => {
+    const data = { ...config.data, firstTestImage: 8, heldOut: 50 };
+    assert.deepEqual(normalizeConfig({ ...config, data }).data, {
+      ...{ name: 'made', checksum: 'sha256:0', testImages: null, heldOut: 50 },
+    });
+  });
+
+  it('says what is wrong, with the value', () => {
+    const wrong = (changes: object, message: RegExp): void =>
+      void assert.throws(() => normal(changes), message);
+    wrong({ decay: 'none' }, /decay must be one of kernels, kernelsAndIdentity, .*, got "none"/);
+    wrong({ ema: { decay: 1 } }, /ema\.decay must be in \(0, 1\), got 1/);
+    wrong({ augment: { flip: 'never' } }, /augment\.flip must be one of random, alternating, got "never"/);
+    wrong({ augment: { translate: 1.5 } }, /augment\.translate must be a whole number of pixels, got 1.5/);
+    wrong(
+      { schedule: { ...training.schedule, annealing: 'step' } },
+      /annealing must be one of .*, got "step"/,
+    );
+    assert.throws(
+      () => normalizeConfig({ ...config, data: { ...config.data, heldOut: 0 } }),
+      /data\.heldOut must be a whole number > 0, got 0/,
+    );
+  });
+});

@@ -1,0 +1,114 @@
+/**
+ * The search for a profile's recipe from the command line: recipes from a file, run several at a time, as a table and as
+ * JSON rows. Stopped, it goes on where it was; asked again, it prints what is there.
+ *
+ *     node --conditions=oabn-source --import tsx lib/paper/scripts/recipes.ts recipes.json --out rows.json
+ *       [--runs runs] [--workers 2] [--no-run]
+ *
+ * The file has the data's name, what all recipes share, and by name what each changes of it:
+ *
+ *     {"data": "cifar10", "base": {"arch": {…}, "training": {…}}, "recipes": {"lr 0.2": {"training": {"schedule": {…}}}}}
+ */
+import { readFileSync } from 'node:fs';
+import { parseArgs } from 'node:util';
+import { configHash, writeJsonAtomic } from 'oabn-base';
+import type { DatasetName } from 'oabn/data';
+import { type Lab, normalizeConfig, openLab, runAll } from 'oabn/experiment';
+import { beginProvenance } from '../../runs/src/store/provenance.js';
+import { type Recipe, recipeConfigs, recipeRow, type RecipeRow } from '../src/studies/recipes.js';
+
+type Changes = Readonly<Record<string, unknown>>;
+
+interface RecipeFile {
+  readonly data: DatasetName;
+  readonly base: Changes;
+  readonly recipes: Readonly<Record<string, Changes>>;
+}
+
+const { values: flags, positionals } = parseArgs({
+  allowPositionals: true,
+  options: {
+    out: { type: 'string', default: 'recipes.json' },
+    runs: { type: 'string' },
+    workers: { type: 'string' },
+    'no-run': { type: 'boolean', default: false },
+  },
+});
+
+/** `changes` over `base`, member by member down to values and lists. */
+function merged(base: unknown, changes: unknown): unknown {
+  const isRecord = (value: unknown): value is Changes =>
+    typeof value === 'object' && value !== null && !Array.isArray(value);
+  if (!isRecord(base) || !isRecord(changes)) return changes;
+  const members = Object.entries(changes).map(([name, value]) => [name, merged(base[name], value)]);
+  return { ...base, ...Object.fromEntries(members) };
+}
+
+/** The rows of the recipes whose runs are all in the store. */
+async function finished(lab: Lab, recipes: readonly Recipe[]): Promise<RecipeRow[]> {
+  const done = new Set(
+    (await lab.store.list()).filter(({ status }) => status === 'done').map(({ hash }) => hash),
+  );
+  const whole = recipes.filter((recipe) =>
+    recipeConfigs(lab, recipe).every((config) => done.has(configHash(normalizeConfig(config)))),
+  );
+  const rows: RecipeRow[] = [];
+  for (const recipe of whole) rows.push(await recipeRow(lab, recipe));
+  return rows;
+}
+
+const percent = (share: number): string => (100 * share).toFixed(1).padStart(5);
+
+function line(row: RecipeRow): string {
+  const minutes = row.coreSeconds === undefined ? '?' : (row.coreSeconds / 60).toFixed(1);
+  const kept = Object.entries(row.quantized)
+    .reverse()
+    .map(([bits, accuracy]) => `${bits}b ${percent(accuracy)}`);
+  return [
+    row.name.padEnd(44),
+    percent(row.accuracy),
+    `${minutes.padStart(6)} min`,
+    `reach ${row.meanReach.toFixed(1).padStart(5)}/${row.maxReach.toFixed(0).padStart(3)}`,
+    `r0 ${row.maxRatio.toFixed(2).padStart(6)}`,
+    ...kept,
+  ].join('  ');
+}
+
+const file = JSON.parse(readFileSync(positionals[0]!, 'utf8')) as RecipeFile;
+const recipes = Object.entries(file.recipes).map(
+  ([name, changes]) => ({ name, ...(merged(file.base, changes) as object) }) as Recipe,
+);
+const lab = await openLab({
+  profile: 'quick',
+  dataset: file.data,
+  shipped: false,
+  ...(flags.runs !== undefined && { runs: flags.runs }),
+});
+const provenance = await beginProvenance({ dataset: lab.train.provenance }, undefined);
+
+async function report(): Promise<RecipeRow[]> {
+  const rows = await finished(lab, recipes);
+  await writeJsonAtomic(flags.out, { provenance, rows });
+  return rows;
+}
+
+if (!flags['no-run']) {
+  const said = new Set<string>();
+  let reported = Promise.resolve();
+  const tell = async (): Promise<void> => {
+    for (const row of await report()) {
+      if (!said.has(row.name)) console.log(line(row));
+      said.add(row.name);
+    }
+  };
+  const jobs = recipes.flatMap((recipe) => recipeConfigs(lab, recipe).map((config) => ({ lab, config })));
+  await runAll(jobs, {
+    ...(flags.workers !== undefined && { workers: Number(flags.workers) }),
+    // One after the other: each writes the same file.
+    onComputed: () => void (reported = reported.then(tell)),
+  });
+  await reported;
+}
+console.log('');
+for (const row of await report()) console.log(line(row));
+process.exit(0);
