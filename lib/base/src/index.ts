@@ -1,4 +1,5 @@
 /** What the other packages share: errors, whole files, hashes, random numbers, progress, tables as text, safetensors. */
+export * from './bits.js';
 export * from './concatenate.js';
 export * from './errors.js';
 export * from './files.js';

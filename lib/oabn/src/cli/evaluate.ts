@@ -65,12 +65,12 @@ export function addEval(program: Command): void {
       const isOnnx = checkpoint.endsWith('.onnx');
       const network = isOnnx ? undefined : await loadAnyNetwork(checkpoint, architectureOf(options));
       const bench = await testBenchOf(options);
-      const result = network
+      const { accuracy, images } = network
         ? await accuracyOf(network, bench, imagesOf(options))
         : await measureOnnxFile(bench, checkpoint, imagesOf(options));
       print(
-        result,
-        `${checkpoint}: ${percent(result.accuracy)} of ${result.images} images (${bench.test.provenance.dataset})`,
+        { accuracy, images },
+        `${checkpoint}: ${percent(accuracy)} of ${images} images (${bench.test.provenance.dataset})`,
         options.json,
       );
     });
@@ -130,10 +130,10 @@ Example:
         seed: 0,
       });
       const measured = { arch, stateDict: network.stateDict, quantization: network };
-      const accuracy = await measureAccuracy(lab, measured, { testImages: imagesOf(options) });
+      const { accuracy, images } = await measureAccuracy(lab, measured, { testImages: imagesOf(options) });
       if (options.output) await saveQuantizedNetwork(options.output, network);
       const result = {
-        ...accuracy,
+        ...{ accuracy, images },
         ...scheme,
         method,
         stateSize: storedStates(network),

@@ -1,11 +1,9 @@
 /** What runs end with: small JSON, stored beside the networks that they made. */
 import type { OutlierRow } from '../merge/index.js';
-import type { EpochMetrics } from '../train/index.js';
+import type { Accuracy, EpochMetrics } from '../train/index.js';
 
-export interface PretrainResult {
-  /** FP32 accuracy on the test images, in [0, 1]. */
-  readonly accuracy: number;
-  readonly images: number;
+/** FP32 accuracy on the test images, and what training made of the network. */
+export interface PretrainResult extends Accuracy {
   readonly epochs: readonly EpochMetrics[];
   /** Of the merged weights, block by block. */
   readonly outliers: readonly OutlierRow[];
@@ -13,9 +11,8 @@ export interface PretrainResult {
   readonly network: string;
 }
 
-export interface QuantizedResult {
-  readonly accuracy: number;
-  readonly images: number;
+/** Accuracy of the quantized network on the test images, and what it takes to store. */
+export interface QuantizedResult extends Accuracy {
   /** Distinct weight values, summed over the quantized layers. */
   readonly stateSize: number;
   /** Of fine-tuning alone. */

@@ -1,12 +1,17 @@
 /** Accuracy of a network over a dataset. */
 import { tf } from 'tfjs-native';
-import { check } from 'oabn-base';
+import { check, packBits } from 'oabn-base';
 import type { ImageShape, LabelledBatch } from './loop.js';
 
 export interface Accuracy {
   /** Share of images whose largest logit is at the label, in [0, 1]. */
   readonly accuracy: number;
   readonly images: number;
+  /**
+   * Which of the images were right, in their order: base64 of a bitmap, read by `unpackBits`. Two networks measured on the
+   * same images can then be compared image by image. Missing in results from before it was kept.
+   */
+  readonly right?: string;
 }
 
 /**
@@ -20,21 +25,20 @@ export async function evaluate(
   batchSize: number,
   imageShape: ImageShape,
 ): Promise<Accuracy> {
-  let [correct, total] = [0, 0];
+  const right: boolean[] = [];
   for await (const { images, labels, size } of batches) {
     const padded = size === batchSize ? images : paddedTo(images, (batchSize * images.length) / size);
     const input = tf.tensor4d(padded, [batchSize, ...imageShape]);
     const logits = await logitsOf(input);
-    const [predicted, values] = await Promise.all([
-      tf.tidy(() => tf.argMax(logits, 1)).data(),
-      logits.data(),
-    ]);
-    checkLogits(values.subarray(0, (values.length / batchSize) * size), values.length / batchSize, total);
-    for (let i = 0; i < size; i++) if (predicted[i] === labels[i]) correct++;
-    total += size;
-    tf.dispose([input, logits]);
+    const classes = tf.tidy(() => tf.argMax(logits, 1));
+    const [predicted, values] = await Promise.all([classes.data(), logits.data()]);
+    const perImage = values.length / batchSize;
+    checkLogits(values.subarray(0, perImage * size), perImage, right.length);
+    for (let i = 0; i < size; i++) right.push(predicted[i] === labels[i]);
+    tf.dispose([input, logits, classes]);
   }
-  return { accuracy: correct / total, images: total };
+  const correct = right.filter(Boolean).length;
+  return { accuracy: correct / right.length, images: right.length, right: packBits(right) };
 }
 
 /** The largest of logits that are all NaN is class 0: a broken network would look like one that guesses. */

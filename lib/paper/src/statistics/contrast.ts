@@ -2,6 +2,7 @@
  * Comparisons of accuracies image by image. Two networks that were tested on the same images differ in few of them, so
  * the difference of their accuracies is known far better than either accuracy.
  */
+import { unpackBits } from 'oabn-base';
 import { crossedMean, type MeanEstimate } from './crossed.js';
 
 /** Which test images a network got right: 1 or 0 for each, in the fixed order of the test set. */
@@ -31,12 +32,7 @@ function weightedSum(terms: readonly Term[], constant: number): Float64Array {
   return sum;
 }
 
-/** The bits of `right`, in base64 with the first image in the lowest bit of the first byte, as 0 and 1 for `images` images. */
+/** The `right` of a result, for its number of images. @throws UserError when it has not as many bits */
 export function unpackRights(right: string, images: number): Rights {
-  const bytes = Buffer.from(right, 'base64');
-  if (bytes.length !== Math.ceil(images / 8))
-    throw new RangeError(
-      `the rights of ${images} images need ${Math.ceil(images / 8)} bytes, got ${bytes.length}`,
-    );
-  return Uint8Array.from({ length: images }, (_, i) => (bytes[i >> 3]! >> (i & 7)) & 1);
+  return Uint8Array.from(unpackBits(right, images), Number);
 }

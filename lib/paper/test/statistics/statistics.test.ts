@@ -97,7 +97,7 @@ describe('comparisons image by image', () => {
   it('are read from packed bits', () => {
     const packed = Buffer.from([0b00001101, 0b1]).toString('base64');
     assert.deepEqual([...unpackRights(packed, 9)], [1, 0, 1, 1, 0, 0, 0, 0, 1]);
-    assert.throws(() => unpackRights(packed, 17), /17 images need 3 bytes, got 2/);
+    assert.throws(() => unpackRights(packed, 17), /17 bits must have 3 bytes, this one has 2/);
   });
 });
 
