@@ -6,6 +6,7 @@
 import { readFile } from 'node:fs/promises';
 import { check, UserError } from './errors.js';
 import { writeFileAtomic } from './files.js';
+import { fromBfloat16, fromFloat16 } from './half.js';
 import { metadataName, readHeader } from './safetensorsHeader.js';
 
 const types = {
@@ -18,6 +19,12 @@ const types = {
   U32: Uint32Array,
   I64: BigInt64Array,
 } as const;
+
+/** Types of two bytes that no typed array has: read as 32-bit floats, never written. */
+const halves: Readonly<Record<string, (bits: Uint16Array) => Float32Array>> = {
+  F16: fromFloat16,
+  BF16: fromBfloat16,
+};
 
 export type SafetensorsType = keyof typeof types;
 export type HostArray =
@@ -86,10 +93,12 @@ export function decodeSafetensors(file: Uint8Array, source = 'the file'): Safete
   const tensors: [string, HostTensor][] = [];
   let place = dataStart;
   for (const { name, dtype, shape, begin, end } of entries) {
-    const type = Object.hasOwn(types, dtype) ? types[dtype as SafetensorsType] : undefined;
+    const half = Object.hasOwn(halves, dtype) ? halves[dtype] : undefined;
+    const known = Object.hasOwn(types, dtype) ? types[dtype as SafetensorsType] : undefined;
+    const type = half ? Uint16Array : known;
     if (!type) {
       throw new UserError(
-        `${source}: tensor ${name} has dtype ${dtype}; convert it to one of ${Object.keys(types).join(', ')}`,
+        `${source}: tensor ${name} has dtype ${dtype}; convert it to one of ${Object.keys({ ...types, ...halves }).join(', ')}`,
       );
     }
     if (dataStart + begin !== place) {
@@ -104,7 +113,8 @@ export function decodeSafetensors(file: Uint8Array, source = 'the file'): Safete
     }
     // A copy, because a typed array needs an aligned start and the file's bytes give none.
     const bytes = Uint8Array.prototype.slice.call(file, dataStart + begin, place);
-    tensors.push([name, { shape, data: new type(bytes.buffer) }]);
+    const data = half ? half(new Uint16Array(bytes.buffer)) : (new type(bytes.buffer) as HostArray);
+    tensors.push([name, { shape, data }]);
   }
   if (place !== file.byteLength) throw bad(`its tensors end at byte ${place} of ${file.byteLength}`);
   // Not by assignment, which would lose a tensor whose name is __proto__.

@@ -2,6 +2,7 @@
 export * from './data/index.js';
 export * from './model/index.js';
 export * from './merge/index.js';
+export * from './family/index.js';
 export * from './quantize/index.js';
 export * from './train/index.js';
 export * from './experiment/index.js';

@@ -2,10 +2,11 @@
  * Networks as files: safetensors with the official RepVGG names, so that checkpoints travel to and from PyTorch.
  * The architecture travels in the file's metadata when we wrote it; for files from elsewhere the caller gives it.
  */
-import { check, type HostTensor, readSafetensors, UserError, writeSafetensors } from 'oabn-base';
+import { check, writeSafetensors } from 'oabn-base';
 import { type Architecture, normalizeArchitecture } from './architecture.js';
 import { checkFinite } from './finite.js';
 import { type NetworkForm, parameterShapes } from './parameters.js';
+import { readStateDict, type StateDictFile } from './readStateDict.js';
 import type { StateDict } from './stateDict.js';
 
 export interface Network {
@@ -32,22 +33,19 @@ export async function saveNetwork(
 
 /**
  * Reads a network. `arch` overrules the file's own description and is needed for files from elsewhere; the number
- * of classes is always the file's. A `module.` prefix (DataParallel) and `num_batches_tracked` are dropped.
+ * of classes is always the file's.
  * @throws UserError when tensors are missing, of other shapes, or not finite, naming the first of them.
  */
 export async function loadNetwork(path: string, arch?: Architecture): Promise<Network> {
-  const { tensors, metadata } = await readSafetensors(path);
-  const found = new Map<string, HostTensor<Float32Array>>();
-  for (const [key, { shape, data }] of Object.entries(tensors)) {
-    const name = key.replace(/^module\./, '');
-    if (name.endsWith('.num_batches_tracked')) continue;
-    check(!found.has(name), `${path} has both ${name} and module.${name}; delete the one that is not meant`);
-    if (!(data instanceof Float32Array || data instanceof Float64Array)) {
-      throw new UserError(`${path}: ${key} holds ${data.constructor.name}; expected 32-bit or 64-bit floats`);
-    }
-    found.set(name, { shape, data: Float32Array.from(data) });
-  }
-  const stateDict: StateDict = Object.fromEntries(found);
+  return networkOf(path, await readStateDict(path), arch);
+}
+
+/** What was read from `path` as a network. @throws as `loadNetwork` */
+export function networkOf(
+  path: string,
+  { stateDict, metadata }: StateDictFile,
+  arch?: Architecture,
+): Network {
   const described = arch ?? (metadata.arch ? normalizeArchitecture(JSON.parse(metadata.arch)) : undefined);
   check(
     described,

@@ -8,6 +8,7 @@ export * from './initialize.js';
 export * from './limit.js';
 export * from './merged.js';
 export * from './parameters.js';
+export * from './readStateDict.js';
 export * from './repvgg.js';
 export * from './stateDict.js';
 export * from './trainingCost.js';

@@ -1,0 +1,205 @@
+/**
+ * PyTorch's own files (`.pt`, `.pth`, `.bin`): a zip archive with a pickle, which names tensors, and one entry for each
+ * storage. Tensors are taken out of whatever they are wrapped in (`{"state_dict": …}`, a pickled module); nothing that the
+ * pickle asks Python to call is called. Files from before PyTorch 1.6, which are no zip archives, are not read.
+ */
+import { UserError } from './errors.js';
+import { fromBfloat16, fromFloat16 } from './half.js';
+import { isCall, isGlobal, isReference, type PickledValue, unpickle } from './pickle.js';
+import { type HostArray, type HostTensor, sizeOf } from './safetensors.js';
+import { isZip, zipEntries } from './zip.js';
+
+interface Storage {
+  readonly bytes: number;
+  readonly read: (bytes: ArrayBuffer) => HostArray;
+}
+
+const storages: Readonly<Record<string, Storage>> = {
+  FloatStorage: { bytes: 4, read: (bytes) => new Float32Array(bytes) },
+  DoubleStorage: { bytes: 8, read: (bytes) => new Float64Array(bytes) },
+  HalfStorage: { bytes: 2, read: (bytes) => fromFloat16(new Uint16Array(bytes)) },
+  BFloat16Storage: { bytes: 2, read: (bytes) => fromBfloat16(new Uint16Array(bytes)) },
+  CharStorage: { bytes: 1, read: (bytes) => new Int8Array(bytes) },
+  ByteStorage: { bytes: 1, read: (bytes) => new Uint8Array(bytes) },
+  BoolStorage: { bytes: 1, read: (bytes) => new Uint8Array(bytes) },
+  ShortStorage: { bytes: 2, read: (bytes) => new Int16Array(bytes) },
+  IntStorage: { bytes: 4, read: (bytes) => new Int32Array(bytes) },
+  LongStorage: { bytes: 8, read: (bytes) => new BigInt64Array(bytes) },
+};
+
+/** Where training code puts the state dict that one wants, the averaged one first. */
+const wrappers = [
+  'state_dict_ema',
+  'model_ema',
+  'ema',
+  'state_dict',
+  'model_state_dict',
+  'model',
+  'net',
+  'module',
+];
+/** Modules in modules: deeper than any network, and short of what a stack holds. */
+const deepest = 64;
+
+/** What converts a file that we do not read. */
+const conversion =
+  "python -c \"import sys, torch; from safetensors.torch import save_file; s = torch.load(sys.argv[1], map_location='cpu'); " +
+  "save_file({k: v.contiguous() for k, v in s.get('state_dict', s).items()}, sys.argv[2])\" in.pth out.safetensors";
+
+/** Whether bytes are a PyTorch file, of any age. */
+export function isTorchFile(file: Uint8Array): boolean {
+  // Before 1.6, torch.save wrote a pickle, which begins with its protocol.
+  return isZip(file) || (file.length > 2 && file[0] === 0x80 && file[1]! >= 2 && file[1]! <= 5);
+}
+
+/** The tensors of a PyTorch file's bytes. @throws UserError naming `source` where it cannot be read, with what to do */
+export function decodeTorchFile(file: Uint8Array, source: string): Record<string, HostTensor> {
+  if (!isZip(file)) {
+    throw new UserError(
+      `${source} was written by PyTorch before 1.6, which is not read; convert it with\n  ${conversion}`,
+    );
+  }
+  const entries = zipEntries(file, source);
+  const pickle = [...entries.keys()].find((name) => /(^|\/)data\.pkl$/.test(name));
+  if (pickle === undefined) {
+    throw new UserError(`${source} is a zip archive without data.pkl, not a file of torch.save`);
+  }
+  const big = [...entries].find(
+    ([name, bytes]) => /(^|\/)byteorder$/.test(name) && bytes.toString() === 'big',
+  );
+  if (big)
+    throw new UserError(
+      `${source} is in big-endian byte order, which is not read; convert it with\n  ${conversion}`,
+    );
+  const folder = pickle.slice(0, -'data.pkl'.length);
+  const reader = tensorReader((key) => entries.get(`${folder}data/${key}`), source);
+  const tensors: Record<string, HostTensor> = {};
+  collect(unpickle(entries.get(pickle)!, `${source}, ${pickle}`), '', tensors, reader, deepest);
+  if (Object.keys(tensors).length === 0) {
+    throw new UserError(
+      `${source} holds no tensors that a state dict would have; convert it with\n  ${conversion}`,
+    );
+  }
+  return tensors;
+}
+
+type TensorReader = (value: PickledValue) => HostTensor | undefined;
+
+/** Puts the tensors of a dictionary, of one inside it, or of a pickled module under their names. */
+function collect(
+  value: PickledValue,
+  prefix: string,
+  into: Record<string, HostTensor>,
+  read: TensorReader,
+  depth: number,
+): void {
+  if (depth === 0) return;
+  const module = moduleOf(value);
+  if (module) {
+    for (const part of ['_parameters', '_buffers']) collect(module.get(part) ?? null, prefix, into, read, 1);
+    for (const [name, child] of dictionaryOf(module.get('_modules') ?? null) ?? []) {
+      if (typeof name === 'string') collect(child, `${prefix}${name}.`, into, read, depth - 1);
+    }
+    return;
+  }
+  const dictionary = dictionaryOf(value);
+  if (!dictionary) return;
+  let found = false;
+  for (const [name, entry] of dictionary) {
+    const tensor = typeof name === 'string' ? read(entry) : undefined;
+    if (tensor) into[prefix + String(name)] = tensor;
+    found ||= tensor !== undefined;
+  }
+  if (found || prefix !== '') return;
+  for (const name of wrappers) {
+    const inner = dictionary.get(name);
+    if (inner === undefined) continue;
+    collect(inner, '', into, read, depth - 1);
+    if (Object.keys(into).length > 0) return;
+  }
+}
+
+const dictionaryOf = (value: PickledValue): Map<PickledValue, PickledValue> | undefined => {
+  if (value instanceof Map) return value;
+  return isCall(value) && value.call === 'collections OrderedDict' ? value.items : undefined;
+};
+
+/** The attributes of a pickled `torch.nn.Module`, of whatever class. */
+function moduleOf(value: PickledValue): Map<PickledValue, PickledValue> | undefined {
+  const state = isCall(value) ? value.state : undefined;
+  return state instanceof Map && state.has('_modules') && state.has('_parameters') ? state : undefined;
+}
+
+function tensorReader(storageBytes: (key: string) => Uint8Array | undefined, source: string): TensorReader {
+  const read: TensorReader = (value) => {
+    if (!isCall(value) || !Array.isArray(value.args)) return undefined;
+    const [first, ...rest] = value.args;
+    if (value.call === 'torch._utils _rebuild_parameter')
+      return first === undefined ? undefined : read(first);
+    if (value.call !== 'torch._utils _rebuild_tensor_v2' || first === undefined) return undefined;
+    const [offset, shape, strides] = rest;
+    return tensorOf(storageOf(first), Number(offset), integers(shape), integers(strides));
+  };
+  const bad = (why: string): UserError => new UserError(`${source} has a tensor that is broken: ${why}`);
+  const integers = (value: PickledValue | undefined): number[] => {
+    const good =
+      Array.isArray(value) &&
+      value.length <= 8 &&
+      value.every((n) => Number.isSafeInteger(n) && Number(n) >= 0);
+    if (!good) throw bad('its shape is none');
+    return value as number[];
+  };
+  /** A persistent id: ('storage', its class, key, device, number of elements). */
+  const storageOf = (value: PickledValue): HostArray => {
+    const id = isReference(value) ? value.reference : undefined;
+    const [, type, key] = Array.isArray(id) ? id : [];
+    const name = type !== undefined && isGlobal(type) ? type.global.split(' ')[1]! : 'none';
+    const kind = storages[name];
+    const bytes = typeof key === 'string' ? storageBytes(key) : undefined;
+    if (!kind)
+      throw new UserError(
+        `${source} has tensors of ${name}, which is not read; read are ${Object.keys(storages).join(', ')}`,
+      );
+    if (!bytes) throw bad(`its storage ${String(key)} is missing`);
+    if (bytes.length % kind.bytes !== 0) throw bad(`its storage has ${bytes.length} bytes`);
+    return kind.read(Uint8Array.from(bytes).buffer);
+  };
+  const tensorOf = (storage: HostArray, offset: number, shape: number[], strides: number[]): HostTensor => {
+    const size = sizeOf(shape);
+    if (strides.length !== shape.length) throw bad('its strides do not fit its shape');
+    if (size > storage.length)
+      throw bad(`[${shape.join(', ')}] is more than the ${storage.length} elements it is stored in`);
+    const last = shape.reduce((end, n, axis) => end + (n - 1) * strides[axis]!, offset);
+    if (!Number.isSafeInteger(offset) || offset < 0 || (size > 0 && last >= storage.length)) {
+      throw bad(`it reaches beyond its storage of ${storage.length} elements`);
+    }
+    return { shape, data: gather(storage, offset, shape, strides, size) };
+  };
+  return read;
+}
+
+/** The elements of a strided view, row by row. */
+function gather(
+  storage: HostArray,
+  offset: number,
+  shape: number[],
+  strides: number[],
+  size: number,
+): HostArray {
+  const contiguous = shape.every((n, axis) => n === 1 || strides[axis] === sizeOf(shape.slice(axis + 1)));
+  if (contiguous) return storage.slice(offset, offset + size);
+  const result = storage.slice(0, size);
+  const index = new Array<number>(shape.length).fill(0);
+  let from = offset;
+  for (let to = 0; to < size; to++) {
+    result[to] = storage[from]!;
+    for (let axis = shape.length - 1; axis >= 0; axis--) {
+      index[axis]!++;
+      from += strides[axis]!;
+      if (index[axis]! < shape[axis]!) break;
+      from -= strides[axis]! * shape[axis]!;
+      index[axis] = 0;
+    }
+  }
+  return result;
+}

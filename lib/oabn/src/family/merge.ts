@@ -1,0 +1,62 @@
+/**
+ * Merging blocks of any family: every branch as a convolution, their sum, rounded once. The merged file has the names that
+ * the family's own code gives to merged blocks, so that its own network loads it; all other tensors stay as they were.
+ */
+import { check, type HostTensor } from 'oabn-base';
+import type { StateDict } from '../model/index.js';
+import { type Convolution, sumOf } from './convolution.js';
+import type { FoundBlock, Recognition } from './recognize.js';
+
+/** One branch's share of a merged block. */
+export interface Share {
+  readonly label: string;
+  readonly convolution: Convolution;
+}
+
+export interface MergeOptions {
+  /** OABN's s, for a network trained with it: limits |γ/σ| of the identity branches' BNs. */
+  readonly threshold?: number;
+}
+
+/** What each branch of a block gives to the merged convolution. */
+export function sharesOf({ branches }: FoundBlock, { threshold }: MergeOptions = {}): Share[] {
+  return branches.map(({ label, convolution }) => ({ label, convolution: convolution(threshold) }));
+}
+
+/** A block as one convolution. */
+export function mergeFound(block: FoundBlock, options: MergeOptions = {}): Convolution {
+  return sumOf(sharesOf(block, options).map(({ convolution }) => convolution));
+}
+
+/** The module that a merged block is stored as. */
+export function mergedName({ name, table: { merged } }: FoundBlock): string {
+  return [name, merged].filter((part) => part !== '').join('.');
+}
+
+/**
+ * The whole file merged. @throws UserError where a block is incomplete, or a merged block would take the name of a tensor
+ * that stays
+ */
+export function mergeRecognized(
+  stateDict: StateDict,
+  recognition: Recognition,
+  options: MergeOptions = {},
+): StateDict {
+  const { blocks, incomplete, rest } = recognition;
+  const [broken] = Object.entries(incomplete);
+  check(!broken, () => `The block ${broken![0]} is incomplete: ${broken![1]}`);
+  check(blocks.length > 0, 'There is nothing to merge: no block with branches or a BN was found');
+  const merged: Record<string, HostTensor<Float32Array>> = {};
+  for (const name of rest) merged[name] = stateDict[name]!;
+  for (const block of blocks) {
+    const { shape, kernel, bias } = mergeFound(block, options);
+    const module = mergedName(block);
+    check(
+      !(`${module}.weight` in merged),
+      `${module}.weight is in the file already, beside the branches of it`,
+    );
+    merged[`${module}.weight`] = { shape, data: Float32Array.from(kernel) };
+    merged[`${module}.bias`] = { shape: [shape[0]], data: Float32Array.from(bias) };
+  }
+  return merged;
+}

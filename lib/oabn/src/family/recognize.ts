@@ -1,0 +1,110 @@
+/**
+ * Which family a state dict is of, and which of its tensors are which: every table of every family is laid over the
+ * names, larger blocks before smaller ones, and the family that explains most tensors is taken.
+ */
+import { errorMessage } from 'oabn-base';
+import type { StateDict } from '../model/index.js';
+import { branchesOf, type FoundBranch } from './branches.js';
+import { families } from './families.js';
+import { type BlockTable, defaultEpsilon, type Family } from './table.js';
+
+/** A re-parameterizable block, or a convolution with its BN, in a file. */
+export interface FoundBlock {
+  /** The block's name, without a final dot; empty where the whole file is one. */
+  readonly name: string;
+  readonly table: BlockTable;
+  readonly branches: readonly FoundBranch[];
+  /** All its tensors, their BNs' included. */
+  readonly tensors: readonly string[];
+}
+
+export interface Recognition {
+  readonly family: Family;
+  /** In the order in which people count: stage 2 before stage 10. */
+  readonly blocks: readonly FoundBlock[];
+  /** Convolutions under a name that the family gives to merged blocks. */
+  readonly merged: readonly string[];
+  /** Where a block of the family begins but something of it is missing: name and reason. */
+  readonly incomplete: Readonly<Record<string, string>>;
+  /** Tensors that belong to no block: merging keeps them as they are. */
+  readonly rest: readonly string[];
+}
+
+/** The family of `stateDict`, or what the given one makes of it; undefined where no table finds a block. */
+export function recognize(stateDict: StateDict, family?: Family): Recognition | undefined {
+  if (family) return recognizeAs(stateDict, family);
+  const names = Object.keys(stateDict);
+  const possible = families
+    .filter(
+      ({ recognisedBy }) =>
+        recognisedBy === undefined || names.some((name) => new RegExp(recognisedBy).test(name)),
+    )
+    .map((one) => recognizeAs(stateDict, one));
+  const explained = ({ rest, merged }: Recognition): number => names.length - rest.length + merged.length;
+  const telling = possible.filter(
+    ({ blocks, merged }) => merged.length > 0 || blocks.some(({ table }) => !table.ordinary),
+  );
+  return telling.length === 0 ? undefined : telling.reduce((a, b) => (explained(b) > explained(a) ? b : a));
+}
+
+function recognizeAs(stateDict: StateDict, family: Family): Recognition {
+  const broken: { name: string; key: string; reason: string }[] = [];
+  const names = Object.keys(stateDict);
+  const candidates = family.blocks
+    .flatMap((table) => placesOf(names, table).map((place) => ({ ...place, table })))
+    .flatMap(({ prefix, key, table }): FoundBlock[] => {
+      try {
+        const branches = branchesOf({ stateDict, prefix, epsilon: family.epsilon ?? defaultEpsilon }, table);
+        const tensors = branches.flatMap((branch) => branch.tensors);
+        return [{ name: prefix.slice(0, -1), table, branches, tensors }];
+      } catch (error) {
+        broken.push({ name: prefix.slice(0, -1), key, reason: errorMessage(error) });
+        return [];
+      }
+    })
+    .sort((a, b) => b.tensors.length - a.tensors.length);
+  const taken = new Set<string>();
+  const blocks = candidates.filter(({ tensors }) => {
+    if (tensors.some((name) => taken.has(name))) return false;
+    tensors.forEach((name) => taken.add(name));
+    return true;
+  });
+  const incomplete = broken
+    .filter(({ key }) => !taken.has(key))
+    .map(({ name, reason }) => [name, reason] as const);
+  const merged = mergedNames(names, family).filter((name) => !taken.has(`${name}.weight`));
+  return {
+    family,
+    blocks: blocks.sort((a, b) => naturally(a.name, b.name)),
+    merged,
+    incomplete: Object.fromEntries(incomplete),
+    rest: names.filter((name) => !taken.has(name)),
+  };
+}
+
+/** The prefixes, with their final dots, below which a table's block may be, and the tensor that says so. */
+function placesOf(names: readonly string[], { keys, unless }: BlockTable): { prefix: string; key: string }[] {
+  const keyOf = new Map<string, string>();
+  for (const name of names) {
+    const key = keys.find((key) => name === key || name.endsWith(`.${key}`));
+    if (key !== undefined) keyOf.set(name.slice(0, name.length - key.length), name);
+  }
+  const known = new Set(names);
+  return [...keyOf]
+    .map(([prefix, key]) => ({ prefix, key }))
+    .filter(({ prefix }) => unless === undefined || !known.has(prefix + unless));
+}
+
+/** Modules that bear the name of a merged block, such as `stage1.0.rbr_reparam`; plain names such as `conv` say nothing. */
+function mergedNames(names: readonly string[], { blocks }: Family): string[] {
+  const telling = blocks.map(({ merged }) => merged).filter((merged) => merged.includes('_'));
+  const endings = [...new Set(telling)].map((merged) => `${merged}.weight`);
+  return names
+    .filter((name) => endings.some((ending) => name === ending || name.endsWith(`.${ending}`)))
+    .map((name) => name.slice(0, -'.weight'.length));
+}
+
+/** Compares names with the numbers in them as numbers. */
+export function naturally(a: string, b: string): number {
+  return a.localeCompare(b, 'en', { numeric: true });
+}

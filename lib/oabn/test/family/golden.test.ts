@@ -1,0 +1,177 @@
+import assert from 'node:assert/strict';
+import { readSafetensors } from 'oabn-base';
+import {
+  type Convolution,
+  families,
+  mergedName,
+  mergeFound,
+  mergeRecognized,
+  parseFamily,
+  recognize,
+} from 'oabn/family';
+import type { StateDict } from 'oabn/model';
+import { assertClose, goldenPath } from '../golden/index.js';
+
+/** Tensors whose names begin with `prefix`, without it. */
+async function tensorsBelow(file: string, prefix: string): Promise<StateDict> {
+  const { tensors } = await readSafetensors(goldenPath(file));
+  const chosen = Object.entries(tensors).filter(([name]) => name.startsWith(prefix));
+  return Object.fromEntries(chosen.map(([name, tensor]) => [name.slice(prefix.length), tensor])) as StateDict;
+}
+
+/** y [out,H,W] = W ∗ x + b of one image x [in,H,W], tap by tap, padded with (k−1)/2 zeros. */
+function convolve(
+  { shape, kernel, bias }: Convolution,
+  x: ArrayLike<number>,
+  channels: number,
+  height: number,
+  width: number,
+): Float64Array {
+  const [out, inPerGroup, kh, kw] = shape;
+  const outPerGroup = out / (channels / inPerGroup);
+  const y = new Float64Array(out * height * width);
+  for (let o = 0; o < out; o++) {
+    for (let row = 0; row < height; row++) {
+      for (let column = 0; column < width; column++) {
+        let sum = bias[o]!;
+        for (let i = 0; i < inPerGroup; i++) {
+          const channel = Math.floor(o / outPerGroup) * inPerGroup + i;
+          for (let ky = 0; ky < kh; ky++) {
+            for (let kx = 0; kx < kw; kx++) {
+              const [r, c] = [row + ky - (kh - 1) / 2, column + kx - (kw - 1) / 2];
+              if (r < 0 || c < 0 || r >= height || c >= width) continue;
+              sum +=
+                kernel[((o * inPerGroup + i) * kh + ky) * kw + kx]! * x[(channel * height + r) * width + c]!;
+            }
+          }
+        }
+        y[(o * height + row) * width + column] = sum;
+      }
+    }
+  }
+  return y;
+}
+
+describe('family against PyTorch', () => {
+  for (const { name } of families) {
+    it(`recognises ${name} by its tensors and merges each block to what its modules compute, borders included`, async () => {
+      const stateDict = await tensorsBelow('families.safetensors', `${name}/`);
+      const expected = await tensorsBelow('families-expected.safetensors', `${name}/`);
+      const found = recognize(stateDict);
+      assert.ok(found);
+      assert.equal(found.family.name, name);
+      assert.deepEqual(found.rest, []);
+      assert.deepEqual(found.incomplete, {});
+      const blocks = Object.keys(expected)
+        .filter((key) => key.endsWith('/input'))
+        .map((key) => key.slice(0, -'/input'.length));
+      assert.deepEqual(new Set(found.blocks.map((block) => block.name)), new Set(blocks));
+      for (const block of found.blocks) {
+        const [input, output] = [expected[`${block.name}/input`]!, expected[`${block.name}/output`]!];
+        const [, channels, height, width] = input.shape as [number, number, number, number];
+        const y = convolve(mergeFound(block), input.data, channels, height, width);
+        assertClose(y, output.data, 2e-6, `${name} ${block.name}`);
+      }
+      const merged = mergeRecognized(stateDict, found);
+      assert.deepEqual(
+        new Set(Object.keys(merged)),
+        new Set(
+          found.blocks.flatMap((block) => [`${mergedName(block)}.weight`, `${mergedName(block)}.bias`]),
+        ),
+      );
+    });
+  }
+});
+
+describe('family', () => {
+  const dense = { shape: [2, 2, 3, 3], data: new Float32Array(36).fill(0.5) };
+  const one = { shape: [2], data: Float32Array.of(1, 1) };
+  const bn = (name: string): StateDict => ({
+    [`${name}.weight`]: one,
+    [`${name}.bias`]: one,
+    [`${name}.running_mean`]: one,
+    [`${name}.running_var`]: one,
+  });
+
+  it('merges what a description says of a network that it has not heard of', () => {
+    const mine = parseFamily(
+      JSON.stringify({
+        name: 'mine',
+        blocks: [
+          {
+            keys: ['dense.weight'],
+            merged: 'whole',
+            terms: [{ conv: 'dense' }, { identity: 'named', bn: 'skip' }, { averagePool: 3 }],
+          },
+        ],
+      }),
+      'mine.json',
+    );
+    const stateDict = { 'a.dense.weight': dense, ...bn('a.skip'), 'head.weight': one };
+    const found = recognize(stateDict, mine)!;
+    const merged = mergeRecognized(stateDict, found);
+    assert.deepEqual(Object.keys(merged).sort(), ['a.whole.bias', 'a.whole.weight', 'head.weight']);
+    const ninth = Math.fround(0.5 + 1 / 9);
+    const skip = 1 / Math.sqrt(1 + 1e-5);
+    assertClose(
+      merged['a.whole.weight']!.data.slice(0, 18),
+      [
+        ninth,
+        ninth,
+        ninth,
+        ninth,
+        0.5 + 1 / 9 + skip,
+        ninth,
+        ninth,
+        ninth,
+        ninth,
+        ...new Array<number>(9).fill(0.5),
+      ],
+      1e-6,
+    );
+  });
+
+  it('limits the identity by OABN’s s', () => {
+    const stateDict = { 'a.rbr_dense.conv.weight': dense, ...bn('a.rbr_dense.bn'), ...bn('a.rbr_identity') };
+    const found = recognize(stateDict)!;
+    const centre = (threshold?: number): number =>
+      mergeFound(found.blocks[0]!, threshold === undefined ? {} : { threshold }).kernel[4]!;
+    assert.ok(Math.abs(centre() - centre(0.25) - (1 / Math.sqrt(1 + 1e-5) - 0.25)) < 1e-9);
+  });
+
+  it('says what is missing of a block, and merges nothing then', () => {
+    const stateDict = {
+      'stage0.rbr_dense.conv.weight': dense,
+      ...bn('stage0.rbr_dense.bn'),
+      'stage1.rbr_dense.conv.weight': dense,
+    };
+    const found = recognize(stateDict)!;
+    assert.deepEqual(Object.keys(found.incomplete), ['stage1']);
+    assert.deepEqual(found.rest, ['stage1.rbr_dense.conv.weight']);
+    assert.throws(
+      () => mergeRecognized(stateDict, found),
+      /block stage1 is incomplete: .*stage1\.rbr_dense\.bn\.running_mean/,
+    );
+    assert.equal(recognize({ 'transformer.weight': one }), undefined);
+  });
+
+  it('refuses descriptions that say nothing or too much, naming the member', () => {
+    const refuse = (value: unknown, message: RegExp): void => {
+      assert.throws(() => parseFamily(JSON.stringify(value), 'x.json'), message);
+    };
+    refuse([], /x\.json must be an object/);
+    refuse({ name: 'x', blocks: [] }, /x\.json: "blocks" must be a list/);
+    refuse({ name: 'x', blok: [] }, /unknown member "blok"; known are name/);
+    const block = { keys: ['a.weight'], merged: 'm' };
+    refuse(
+      { name: 'x', blocks: [{ ...block, terms: [{}] }] },
+      /blocks\[0\]\.terms\[0\] must have one of conv, .* got none/,
+    );
+    refuse({ name: 'x', blocks: [{ ...block, terms: [{ conv: 'a', sum: [] }] }] }, /got conv and sum/);
+    refuse(
+      { name: 'x', blocks: [{ ...block, terms: [{ identity: 'perhaps' }] }] },
+      /identity must be named, always/,
+    );
+    assert.throws(() => parseFamily('{', 'x.json'), /x\.json is not JSON/);
+  });
+});
