@@ -59,7 +59,9 @@ export function unpickle(bytes: Uint8Array, source: string): PickledValue {
   const line = (): string => {
     const end = view.indexOf(10, at);
     if (end < 0) throw broken('a name does not end');
-    return take(end - at + 1).toString('utf8', 0, end - at);
+    const text = take(end - at).toString('utf8');
+    at++;
+    return text;
   };
   const long64 = (): number => {
     const length = Number(take(8).readBigUInt64LE(0));

@@ -41,6 +41,9 @@ const wrappers = [
 /** Modules in modules: deeper than any network, and short of what a stack holds. */
 const deepest = 64;
 
+/** Tensors may share storage; all together they are at most so many times the file. */
+const mostOverlap = 8;
+
 /** What converts a file that we do not read. */
 const conversion =
   "python -c \"import sys, torch; from safetensors.torch import save_file; s = torch.load(sys.argv[1], map_location='cpu'); " +
@@ -72,7 +75,11 @@ export function decodeTorchFile(file: Uint8Array, source: string): Record<string
       `${source} is in big-endian byte order, which is not read; convert it with\n  ${conversion}`,
     );
   const folder = pickle.slice(0, -'data.pkl'.length);
-  const reader = tensorReader((key) => entries.get(`${folder}data/${key}`), source);
+  const reader = tensorReader(
+    (key) => entries.get(`${folder}data/${key}`),
+    source,
+    mostOverlap * file.length,
+  );
   const tensors: Record<string, HostTensor> = {};
   collect(unpickle(entries.get(pickle)!, `${source}, ${pickle}`), '', tensors, reader, deepest);
   if (Object.keys(tensors).length === 0) {
@@ -130,7 +137,12 @@ function moduleOf(value: PickledValue): Map<PickledValue, PickledValue> | undefi
   return state instanceof Map && state.has('_modules') && state.has('_parameters') ? state : undefined;
 }
 
-function tensorReader(storageBytes: (key: string) => Uint8Array | undefined, source: string): TensorReader {
+function tensorReader(
+  storageBytes: (key: string) => Uint8Array | undefined,
+  source: string,
+  budget: number,
+): TensorReader {
+  let left = budget;
   const read: TensorReader = (value) => {
     if (!isCall(value) || !Array.isArray(value.args)) return undefined;
     const [first, ...rest] = value.args;
@@ -138,7 +150,7 @@ function tensorReader(storageBytes: (key: string) => Uint8Array | undefined, sou
       return first === undefined ? undefined : read(first);
     if (value.call !== 'torch._utils _rebuild_tensor_v2' || first === undefined) return undefined;
     const [offset, shape, strides] = rest;
-    return tensorOf(storageOf(first), Number(offset), integers(shape), integers(strides));
+    return tensorOf(first, Number(offset), integers(shape), integers(strides));
   };
   const bad = (why: string): UserError => new UserError(`${source} has a tensor that is broken: ${why}`);
   const integers = (value: PickledValue | undefined): number[] => {
@@ -150,47 +162,44 @@ function tensorReader(storageBytes: (key: string) => Uint8Array | undefined, sou
     return value as number[];
   };
   /** A persistent id: ('storage', its class, key, device, number of elements). */
-  const storageOf = (value: PickledValue): HostArray => {
+  const storageOf = (value: PickledValue): { kind: Storage; bytes: Uint8Array } => {
     const id = isReference(value) ? value.reference : undefined;
     const [, type, key] = Array.isArray(id) ? id : [];
     const name = type !== undefined && isGlobal(type) ? type.global.split(' ')[1]! : 'none';
     const kind = storages[name];
     const bytes = typeof key === 'string' ? storageBytes(key) : undefined;
-    if (!kind)
-      throw new UserError(
-        `${source} has tensors of ${name}, which is not read; read are ${Object.keys(storages).join(', ')}`,
-      );
+    if (!kind) {
+      const known = Object.keys(storages).join(', ');
+      throw new UserError(`${source} has tensors of ${name}, which is not read; read are ${known}`);
+    }
     if (!bytes) throw bad(`its storage ${String(key)} is missing`);
-    if (bytes.length % kind.bytes !== 0) throw bad(`its storage has ${bytes.length} bytes`);
-    return kind.read(Uint8Array.from(bytes).buffer);
+    return { kind, bytes };
   };
-  const tensorOf = (storage: HostArray, offset: number, shape: number[], strides: number[]): HostTensor => {
+  const tensorOf = (value: PickledValue, offset: number, shape: number[], strides: number[]): HostTensor => {
+    const { kind, bytes } = storageOf(value);
     const size = sizeOf(shape);
     if (strides.length !== shape.length) throw bad('its strides do not fit its shape');
-    if (size > storage.length)
-      throw bad(`[${shape.join(', ')}] is more than the ${storage.length} elements it is stored in`);
-    const last = shape.reduce((end, n, axis) => end + (n - 1) * strides[axis]!, offset);
-    if (!Number.isSafeInteger(offset) || offset < 0 || (size > 0 && last >= storage.length)) {
-      throw bad(`it reaches beyond its storage of ${storage.length} elements`);
+    const span = size === 0 ? 0 : 1 + shape.reduce((end, n, axis) => end + (n - 1) * strides[axis]!, 0);
+    const end = (offset + span) * kind.bytes;
+    if (!Number.isSafeInteger(end) || offset < 0 || end > bytes.length) {
+      throw bad(`it ends at byte ${end} of a storage of ${bytes.length}`);
     }
-    return { shape, data: gather(storage, offset, shape, strides, size) };
+    if (size > span) throw bad(`[${shape.join(', ')}] repeats the ${span} elements that are stored`);
+    left -= span * kind.bytes;
+    if (left < 0) throw bad('its tensors overlap so much that they are many times the file');
+    const viewed = kind.read(Uint8Array.from(bytes.subarray(offset * kind.bytes, end)).buffer);
+    return { shape, data: gather(viewed, shape, strides, size) };
   };
   return read;
 }
 
 /** The elements of a strided view, row by row. */
-function gather(
-  storage: HostArray,
-  offset: number,
-  shape: number[],
-  strides: number[],
-  size: number,
-): HostArray {
+function gather(storage: HostArray, shape: number[], strides: number[], size: number): HostArray {
   const contiguous = shape.every((n, axis) => n === 1 || strides[axis] === sizeOf(shape.slice(axis + 1)));
-  if (contiguous) return storage.slice(offset, offset + size);
+  if (contiguous) return storage;
   const result = storage.slice(0, size);
   const index = new Array<number>(shape.length).fill(0);
-  let from = offset;
+  let from = 0;
   for (let to = 0; to < size; to++) {
     result[to] = storage[from]!;
     for (let axis = shape.length - 1; axis >= 0; axis--) {

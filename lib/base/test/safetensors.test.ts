@@ -103,12 +103,12 @@ describe('base/safetensors', () => {
       /Cannot read \/nowhere\/x\.safetensors: ENOENT/,
     );
     const folder = await mkdtemp(join(tmpdir(), 'oabn-safetensors-'));
-    const header = Buffer.from(JSON.stringify({ w: { dtype: 'BF16', shape: [1], data_offsets: [0, 2] } }));
+    const header = Buffer.from(JSON.stringify({ w: { dtype: 'F8_E4M3', shape: [2], data_offsets: [0, 2] } }));
     const length = Buffer.alloc(8);
     length.writeBigUInt64LE(BigInt(header.length));
     const path = join(folder, 'half.safetensors');
     await writeFile(path, Buffer.concat([length, header, Buffer.alloc(2)]));
-    await assert.rejects(readSafetensors(path), /tensor w has dtype BF16; convert it/);
+    await assert.rejects(readSafetensors(path), /tensor w has dtype F8_E4M3; convert it/);
   });
 
   for (const [what, file, message] of hostile) {

@@ -41,11 +41,14 @@ export async function loadNetwork(path: string, arch?: Architecture): Promise<Ne
 }
 
 /** What was read from `path` as a network. @throws as `loadNetwork` */
-export function networkOf(
-  path: string,
-  { stateDict, metadata }: StateDictFile,
-  arch?: Architecture,
-): Network {
+export function networkOf(path: string, file: StateDictFile, arch?: Architecture): Network {
+  const { stateDict, integers, metadata } = file;
+  const [integer] = Object.entries(integers);
+  check(
+    !integer,
+    () =>
+      `${path}: ${integer![0]} holds ${integer![1].data.constructor.name}; expected 32-bit or 64-bit floats`,
+  );
   const described = arch ?? (metadata.arch ? normalizeArchitecture(JSON.parse(metadata.arch)) : undefined);
   check(
     described,

@@ -14,15 +14,18 @@ import {
 import type { StateDict } from './stateDict.js';
 
 export interface StateDictFile {
+  /** The floating-point tensors. */
   readonly stateDict: StateDict;
+  /** Tensors of integers, such as indices: no part of any block. */
+  readonly integers: Readonly<Record<string, HostTensor>>;
   /** Of a safetensors file; empty for others. */
   readonly metadata: Readonly<Record<string, string>>;
 }
 
 /**
- * Reads a state dict. A `module.` prefix (DataParallel) and `num_batches_tracked` are dropped; int8 tensors are multiplied
- * by their `….weight_scale`, one for all or one for each output channel.
- * @throws UserError when the file cannot be read, or holds other integers
+ * Reads a checkpoint. A `module.` prefix (DataParallel) and `num_batches_tracked` are dropped; int8 tensors that have a
+ * `….weight_scale` beside them, one for all or one for each output channel, are multiplied by it.
+ * @throws UserError when the file cannot be read
  */
 export async function readStateDict(path: string): Promise<StateDictFile> {
   const file = await readFile(path).catch((error: NodeJS.ErrnoException) => {
@@ -31,44 +34,37 @@ export async function readStateDict(path: string): Promise<StateDictFile> {
   const { tensors, metadata } = isTorchFile(file)
     ? { tensors: decodeTorchFile(file, path), metadata: {} }
     : decodeSafetensors(file, path);
-  return { stateDict: stateDictOf(tensors, path), metadata };
-}
-
-function stateDictOf(tensors: Readonly<Record<string, HostTensor>>, path: string): StateDict {
-  const found = new Map<string, HostTensor<Float32Array>>();
+  const stateDict = new Map<string, HostTensor<Float32Array>>();
+  const integers = new Map<string, HostTensor>();
   for (const [key, { shape, data }] of Object.entries(tensors)) {
-    if (
-      key.endsWith('.num_batches_tracked') ||
-      (key.endsWith('_scale') && tensors[withoutScale(key)]?.data instanceof Int8Array)
-    )
-      continue;
+    if (key.endsWith('.num_batches_tracked') || isScaleOfInt8(key, tensors)) continue;
     const name = key.replace(/^module\./, '');
-    check(!found.has(name), `${path} has both ${name} and module.${name}; delete the one that is not meant`);
-    if (data instanceof Int8Array) {
-      found.set(name, dequantized(path, key, { shape, data }, tensors[`${key}_scale`]));
-      continue;
-    }
-    if (!(data instanceof Float32Array || data instanceof Float64Array)) {
-      throw new UserError(`${path}: ${key} holds ${data.constructor.name}; expected 32-bit or 64-bit floats`);
-    }
-    found.set(name, { shape, data: data instanceof Float32Array ? data : Float32Array.from(data) });
+    const isNew = !stateDict.has(name) && !integers.has(name);
+    check(isNew, `${path} has both ${name} and module.${name}; delete the one that is not meant`);
+    const scale = tensors[`${key}_scale`];
+    if (data instanceof Float32Array) stateDict.set(name, { shape, data });
+    else if (data instanceof Float64Array) stateDict.set(name, { shape, data: Float32Array.from(data) });
+    else if (data instanceof Int8Array && scale)
+      stateDict.set(name, dequantized(path, key, { shape, data }, scale));
+    else integers.set(name, { shape, data });
   }
-  return Object.fromEntries(found);
+  return { stateDict: Object.fromEntries(stateDict), integers: Object.fromEntries(integers), metadata };
 }
 
-const withoutScale = (name: string): string => name.slice(0, -'_scale'.length);
+function isScaleOfInt8(name: string, tensors: Readonly<Record<string, HostTensor>>): boolean {
+  return name.endsWith('_scale') && tensors[name.slice(0, -'_scale'.length)]?.data instanceof Int8Array;
+}
 
 /** q·S, with S [1] or [out, …]. */
 function dequantized(
   path: string,
   name: string,
   { shape, data }: HostTensor<Int8Array>,
-  scale: HostTensor | undefined,
+  { data: scales }: HostTensor,
 ): HostTensor<Float32Array> {
-  const scales = scale?.data;
   check(
     scales instanceof Float32Array || scales instanceof Float64Array,
-    `${path}: ${name} is int8 without a floating-point ${name}_scale; store its values as floats or add the scale`,
+    `${path}: ${name}_scale holds ${scales.constructor.name}; expected floats`,
   );
   check(
     scales.length === 1 || scales.length === shape[0],

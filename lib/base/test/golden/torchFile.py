@@ -1,0 +1,42 @@
+"""Files that PyTorch and safetensors write, with all element types that are read and the wrappings that training code
+uses. Run it again with
+
+    python3 lib/base/test/golden/torchFile.py
+
+It writes `plain.pth`, `wrapped.pth`, `module.pt`, `legacy.pth` and `types.safetensors` beside itself, and the same numbers
+as 32-bit floats in `expected.safetensors`. Made with PyTorch 2.15.
+"""
+import argparse
+from pathlib import Path
+
+import torch
+import torch.nn as nn
+from safetensors.torch import save_file
+
+torch.manual_seed(3)
+here = Path(__file__).parent
+numbers = torch.tensor([[0.0, -1.5, 65504.0], [6.1e-5, 5.96e-8, -0.333]])
+tensors = {
+    "float32": numbers,
+    "float64": numbers.double(),
+    "float16": numbers.half(),
+    "bfloat16": numbers.bfloat16(),
+    "int8": torch.tensor([-128, 0, 127], dtype=torch.int8),
+    "int16": torch.tensor([-300, 300], dtype=torch.int16),
+    "int64": torch.tensor(12),
+    "bool": torch.tensor([True, False]),
+    "transposed": torch.arange(6.0).reshape(2, 3).t(),
+    "slice": torch.arange(10.0)[3:7:2],
+    "empty": torch.zeros(0, 3),
+}
+torch.save(tensors, here / "plain.pth")
+network = nn.Sequential(nn.Conv2d(2, 3, 3, bias=False), nn.BatchNorm2d(3))
+wrapped = {"epoch": 3, "args": argparse.Namespace(lr=0.1), "loss": 1.25e-3, "state_dict": network.state_dict()}
+torch.save(wrapped, here / "wrapped.pth")
+torch.save({"model": network, "big": 2**70}, here / "module.pt")
+torch.save(network.state_dict(), here / "legacy.pth", _use_new_zipfile_serialization=False)
+contiguous = {name: value.contiguous() for name, value in tensors.items()}
+save_file({name: value for name, value in contiguous.items() if name != "bool"}, here / "types.safetensors")
+expected = {name: value.float() for name, value in contiguous.items()}
+expected.update({f"network.{name}": value.float() for name, value in network.state_dict().items()})
+save_file(expected, here / "expected.safetensors")

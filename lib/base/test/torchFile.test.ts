@@ -1,0 +1,73 @@
+import assert from 'node:assert/strict';
+import { readFile } from 'node:fs/promises';
+import fc from 'fast-check';
+import { decodeSafetensors, decodeTorchFile, type HostTensor, isTorchFile, UserError } from 'oabn-base';
+
+const file = (name: string): Promise<Buffer> => readFile(new URL(`golden/${name}`, import.meta.url));
+
+/** As 32-bit floats, which hold all of the numbers. */
+const floats = (tensors: Readonly<Record<string, HostTensor>>): Record<string, unknown> =>
+  Object.fromEntries(
+    Object.entries(tensors).map(([name, { shape, data }]) => [
+      name,
+      { shape, data: Float32Array.from(data as ArrayLike<number>, Number) },
+    ]),
+  );
+
+describe('base/torchFile', () => {
+  let expected: Record<string, unknown>;
+  before(async () => {
+    expected = floats(decodeSafetensors(await file('expected.safetensors')).tensors);
+  });
+  const network = (): Record<string, unknown> =>
+    Object.fromEntries(
+      Object.entries(expected)
+        .filter(([name]) => name.startsWith('network.'))
+        .map(([name, tensor]) => [name.slice('network.'.length), tensor]),
+    );
+  const plain = (): Record<string, unknown> =>
+    Object.fromEntries(Object.entries(expected).filter(([name]) => !name.startsWith('network.')));
+
+  it('reads every element type, views and empty tensors as PyTorch does', async () => {
+    assert.deepEqual(floats(decodeTorchFile(await file('plain.pth'), 'plain.pth')), plain());
+  });
+
+  it('reads half precision out of safetensors', async () => {
+    const { bool: _, ...others } = plain();
+    assert.deepEqual(floats(decodeSafetensors(await file('types.safetensors')).tensors), others);
+  });
+
+  it('finds the state dict among what training code saves beside it, and in a pickled module', async () => {
+    assert.deepEqual(floats(decodeTorchFile(await file('wrapped.pth'), 'wrapped.pth')), network());
+    assert.deepEqual(floats(decodeTorchFile(await file('module.pt'), 'module.pt')), network());
+  });
+
+  it('says how to convert what PyTorch wrote before 1.6', async () => {
+    const legacy = await file('legacy.pth');
+    assert.ok(isTorchFile(legacy));
+    assert.throws(
+      () => decodeTorchFile(legacy, 'old.pth'),
+      /old\.pth was written by PyTorch before 1\.6.*\n {2}python -c/,
+    );
+  });
+
+  it('answers every mutation with a UserError or with tensors', async () => {
+    const original = await file('wrapped.pth');
+    fc.assert(
+      fc.property(
+        fc.array(fc.tuple(fc.nat(original.length - 1), fc.nat(255)), { minLength: 1, maxLength: 8 }),
+        fc.option(fc.nat(original.length)),
+        (changes, length) => {
+          const mutated = Buffer.from(length === null ? original : original.subarray(0, length));
+          for (const [at, value] of changes) if (at < mutated.length) mutated[at] = value;
+          try {
+            decodeTorchFile(mutated, 'x.pth');
+          } catch (error) {
+            assert.ok(error instanceof UserError, String((error as Error).stack));
+          }
+        },
+      ),
+      { numRuns: 3000 },
+    );
+  });
+});

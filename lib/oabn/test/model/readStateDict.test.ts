@@ -1,0 +1,36 @@
+import assert from 'node:assert/strict';
+import { mkdtemp } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { writeSafetensors } from 'oabn-base';
+import { readStateDict } from '../../src/model/index.js';
+
+describe('model/readStateDict', () => {
+  let path: string;
+  before(async () => {
+    path = join(await mkdtemp(join(tmpdir(), 'oabn-read-')), 'x.safetensors');
+  });
+  const q = { shape: [2, 2], data: Int8Array.of(1, -2, 3, -128) };
+
+  it('multiplies int8 by its scale, one for all or one a channel, and leaves other integers apart', async () => {
+    await writeSafetensors(path, {
+      'module.a.weight': q,
+      'module.a.weight_scale': { shape: [2, 1], data: Float32Array.of(0.5, 2) },
+      'b.weight': q,
+      'b.weight_scale': { shape: [], data: Float32Array.of(0.25) },
+      'bn.num_batches_tracked': { shape: [], data: BigInt64Array.of(3n) },
+      index: q,
+    });
+    const { stateDict, integers } = await readStateDict(path);
+    assert.deepEqual(stateDict, {
+      'a.weight': { shape: [2, 2], data: Float32Array.of(0.5, -1, 6, -256) },
+      'b.weight': { shape: [2, 2], data: Float32Array.of(0.25, -0.5, 0.75, -32) },
+    });
+    assert.deepEqual(integers, { index: q });
+  });
+
+  it('refuses scales that fit nothing', async () => {
+    await writeSafetensors(path, { w: q, w_scale: { shape: [3], data: new Float32Array(3) } });
+    await assert.rejects(readStateDict(path), /w_scale has 3 elements; expected 1 or 2/);
+  });
+});
