@@ -22,14 +22,15 @@ import {
 } from '../quantize/index.js';
 import type { Accuracy } from '../train/index.js';
 import {
-  architectureOf,
   archOption,
   type CommonOptions,
   dataOption,
   eagerOption,
   jsonOption,
   labOf,
+  loadOptions,
   precisionOption,
+  stridesOption,
   testBenchOf,
   wholeNumber,
 } from './options.js';
@@ -55,6 +56,7 @@ export function addEval(program: Command): void {
       'accuracy on the test images of a three-branch, merged or quantized checkpoint, or of an exported .onnx file',
     )
     .addOption(archOption)
+    .addOption(stridesOption)
     .addOption(dataOption)
     .option('--images <n>', 'test images to use; default all')
     .addOption(eagerOption)
@@ -63,7 +65,7 @@ export function addEval(program: Command): void {
     .addHelpText('after', '\nExample:\n  $ oabn eval small.safetensors --arch A0@0.25 --data cifar10 --json')
     .action(async (checkpoint: string, options: EvalOptions) => {
       const isOnnx = checkpoint.endsWith('.onnx');
-      const network = isOnnx ? undefined : await loadAnyNetwork(checkpoint, architectureOf(options));
+      const network = isOnnx ? undefined : await loadAnyNetwork(checkpoint, loadOptions(options));
       const bench = await testBenchOf(options);
       const { accuracy, images } = network
         ? await accuracyOf(network, bench, imagesOf(options))
@@ -102,6 +104,7 @@ export function addQuantize(program: Command): void {
     .option('--calibration <n>', 'training images to calibrate on', '512')
     .option('-o, --output <file>', 'write the quantized checkpoint')
     .addOption(archOption)
+    .addOption(stridesOption)
     .addOption(dataOption)
     .option('--images <n>', 'test images to use; default all')
     .addOption(eagerOption)
@@ -117,7 +120,7 @@ Example:
     )
     .action(async (checkpoint: string, options: QuantizeOptions) => {
       const { method, scheme } = schemeOf(options);
-      const { arch, form, stateDict } = await loadAnyNetwork(checkpoint, architectureOf(options));
+      const { arch, form, stateDict } = await loadAnyNetwork(checkpoint, loadOptions(options));
       const lab = await labOf(options);
       checkClasses(arch.classes, lab.test.classes.length, lab.test.name);
       const merged = form === 'merged' ? stateDict : mergeNetwork(arch, stateDict);

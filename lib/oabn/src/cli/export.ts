@@ -2,7 +2,7 @@
 import type { Command } from 'commander';
 import { mergeNetwork } from '../merge/index.js';
 import { exportedSize, loadAnyNetwork, saveOnnx } from '../quantize/index.js';
-import { architectureOf, archOption, type CommonOptions, jsonOption } from './options.js';
+import { archOption, type CommonOptions, jsonOption, loadOptions, stridesOption } from './options.js';
 import { print } from './output.js';
 
 export function addExport(program: Command): void {
@@ -13,6 +13,7 @@ export function addExport(program: Command): void {
     )
     .requiredOption('-o, --output <file>', 'the ONNX file to write')
     .addOption(archOption)
+    .addOption(stridesOption)
     .addOption(jsonOption)
     .addHelpText(
       'after',
@@ -24,10 +25,7 @@ Examples:
   $ oabn eval 3bit.onnx --data cifar10`,
     )
     .action(async (checkpoint: string, options: CommonOptions & { output: string }) => {
-      const { arch, form, stateDict, quantization } = await loadAnyNetwork(
-        checkpoint,
-        architectureOf(options),
-      );
+      const { arch, form, stateDict, quantization } = await loadAnyNetwork(checkpoint, loadOptions(options));
       const merged = form === 'merged' ? stateDict : mergeNetwork(arch, stateDict);
       const network = { arch, stateDict: merged, ...(quantization && { quantization }) };
       await saveOnnx(options.output, network);

@@ -10,6 +10,7 @@ import { addData } from './data.js';
 import { addDoctor } from './doctor.js';
 import { addEval, addQuantize } from './evaluate.js';
 import { addExport } from './export.js';
+import { addInspect } from './inspect.js';
 import { addMerge } from './merge.js';
 import { addedCommands, type AddCommands } from './extensions.js';
 import { addFinetune, addTrain } from './train.js';
@@ -37,6 +38,7 @@ Examples:
     addDoctor,
     addData,
     addTrain,
+    addInspect,
     addMerge,
     addAnalyze,
     addQuantize,

@@ -1,33 +1,109 @@
-/** `oabn merge`: a three-branch checkpoint to one 3×3 convolution a block. */
+/** `oabn merge`: blocks of branches to one convolution each, for RepVGG and for other families. */
 import type { Command } from 'commander';
+import { check, writeSafetensors } from 'oabn-base';
+import {
+  type Family,
+  type MergeOptions as MergeRecognizedOptions,
+  mergedName,
+  mergeRecognized,
+  recognize,
+} from '../family/index.js';
 import { mergeNetwork } from '../merge/index.js';
-import { loadNetwork, saveNetwork } from '../model/index.js';
-import { architectureOf, archOption, type CommonOptions, jsonOption } from './options.js';
+import {
+  type Architecture,
+  networkOf,
+  readStateDict,
+  saveNetwork,
+  type StateDictFile,
+} from '../model/index.js';
+import { familyOf, familyOption } from './familyOptions.js';
+import { architectureOf, archOption, type CommonOptions, jsonOption, threshold } from './options.js';
 import { print } from './output.js';
+
+interface MergeOptions extends CommonOptions {
+  readonly output: string;
+  readonly family?: string;
+  readonly threshold?: string;
+  readonly foldBn?: boolean;
+}
 
 export function addMerge(program: Command): void {
   program
     .command('merge <checkpoint>')
-    .description('merge the three branches of a RepVGG checkpoint into one convolution a block')
+    .description('merge the branches of each block of a checkpoint into one convolution')
     .requiredOption('-o, --output <file>', 'the merged checkpoint to write')
     .addOption(archOption)
+    .addOption(familyOption)
+    .option('-s, --threshold <s>', 'OABN’s s, where the file comes from elsewhere and was trained with it')
+    .option(
+      '--fold-bn',
+      'fold the BNs of ordinary convolutions too, which the family’s own merged networks keep',
+    )
     .addOption(jsonOption)
     .addHelpText(
       'after',
       `
+Without --arch, a file that does not say its network is recognised by its tensors' names and keeps them: the merged file
+loads in its own code's network (timm's, MobileOne's, …). With --arch it becomes a RepVGG of the official names.
+
 Examples:
   $ oabn merge RepVGG-A0-train.safetensors --arch A0 -o RepVGG-A0.safetensors
+  $ oabn merge mobileone_s1.pth -o merged.safetensors
+  $ oabn merge mine.safetensors --family mine.json -o merged.safetensors
   $ oabn merge small.safetensors --arch '{"widths":[16,16,24,48,320],"depths":[1,2,4,6,1]}' -o merged.safetensors`,
     )
-    .action(async (checkpoint: string, options: CommonOptions & { output: string }) => {
-      const { arch, stateDict } = await loadNetwork(checkpoint, architectureOf(options));
-      const merged = mergeNetwork(arch, stateDict);
-      await saveNetwork(options.output, { arch, stateDict: merged, form: 'merged' });
-      const convolutions = Object.keys(merged).filter((name) => name.endsWith('.rbr_reparam.weight')).length;
-      print(
-        { output: options.output, convolutions },
-        `${options.output}: ${convolutions} merged convolutions`,
-        options.json,
-      );
+    .action(async (checkpoint: string, options: MergeOptions) => {
+      const file = await readStateDict(checkpoint);
+      const [arch, family] = [architectureOf(options), familyOf(options.family)];
+      check(!(arch && family), '--arch and --family are two ways to say what the file is; give one of them');
+      const s = options.threshold === undefined ? undefined : threshold(options.threshold);
+      const convolutions =
+        arch || (file.metadata.arch !== undefined && !family)
+          ? await mergeOurs(checkpoint, options.output, file, arch, s)
+          : await mergeFamily(checkpoint, options.output, file, family, {
+              ...(s !== undefined && { threshold: s }),
+              foldOrdinary: options.foldBn === true,
+            });
+      const { output } = options;
+      print({ output, convolutions }, `${output}: ${convolutions} merged convolutions`, options.json);
     });
+}
+
+/** Merges a RepVGG of official names; returns the number of its convolutions. */
+async function mergeOurs(
+  path: string,
+  output: string,
+  file: StateDictFile,
+  given: Architecture | undefined,
+  s: number | undefined,
+): Promise<number> {
+  const withS = given && s !== undefined ? { ...given, oabn: { ...given.oabn, threshold: s } } : given;
+  check(given || s === undefined, `${path} says its own threshold; --threshold is for files that do not`);
+  const { arch, stateDict } = networkOf(path, file, withS);
+  const merged = mergeNetwork(arch, stateDict);
+  await saveNetwork(output, { arch, stateDict: merged, form: 'merged' });
+  return Object.keys(merged).filter((name) => name.endsWith('.rbr_reparam.weight')).length;
+}
+
+/** Merges blocks of whatever family; all other tensors stay. */
+async function mergeFamily(
+  path: string,
+  output: string,
+  file: StateDictFile,
+  family: Family | undefined,
+  options: MergeRecognizedOptions,
+): Promise<number> {
+  const recognition = recognize(file.stateDict, family);
+  check(
+    recognition,
+    `${path} does not say its architecture and its names are of no known family; give --arch, a name such as A0 or JSON ` +
+      'with widths, depths and strides, or --family, a JSON file that describes its blocks',
+  );
+  const merged = mergeRecognized(file.stateDict, recognition, options);
+  await writeSafetensors(
+    output,
+    { ...file.integers, ...merged },
+    { format: 'pt', form: 'merged', family: recognition.family.name },
+  );
+  return recognition.blocks.filter((block) => `${mergedName(block)}.bias` in merged).length;
 }

@@ -13,6 +13,7 @@ import {
   openTestBench,
   type TestBench,
 } from '../experiment/index.js';
+import type { LoadOptions } from '../family/index.js';
 import { type Architecture, parseArchitecture } from '../model/index.js';
 import { millisecondsOf, timeIsOver } from './deadline.js';
 
@@ -25,11 +26,16 @@ export interface CommonOptions {
   readonly precision?: Precision;
   readonly json?: boolean;
   readonly minutes?: string;
+  readonly strides?: string;
 }
 
 export const archOption = new Option(
   '--arch <name|json>',
   'the network: A0, A0@0.25, QA-A0 (QARepVGG), or JSON with widths, depths and strides',
+);
+export const stridesOption = new Option(
+  '--strides <list>',
+  'of the stages’ first blocks, such as 2,2,2,2,2, for files of other families that do not say them',
 );
 export const dataOption = new Option(
   '--data <name|folder>',
@@ -58,6 +64,16 @@ export const profileOption = new Option(
 /** The architecture that `--arch` describes; undefined where it is not given. */
 export function architectureOf({ arch }: CommonOptions): Architecture | undefined {
   return arch === undefined ? undefined : parseArchitecture(arch);
+}
+
+/** What loading a network is told: `--arch`, `--strides`, and where assumptions are said. */
+export function loadOptions(options: CommonOptions): LoadOptions {
+  const strides = options.strides?.split(',').map((text) => wholeNumber('--strides', text));
+  return {
+    arch: architectureOf(options),
+    strides,
+    notice: (message) => process.stderr.write(`${message}\n`),
+  };
 }
 
 /**

@@ -18,6 +18,8 @@ import { type BlockTable, kindOf, type Term } from './table.js';
 export interface FoundBranch {
   /** As people say it: `3×3`, `identity`, `average 3×3`, `1×1 → 3×3`. */
   readonly label: string;
+  /** Of its kernel, before it is set into a larger one. */
+  readonly shape: KernelShape;
   /** The names of its tensors. */
   readonly tensors: readonly string[];
   /** The convolution that it is, its BN and its scale with it; an OABN threshold limits the ratios of an identity's BN. */
@@ -106,6 +108,7 @@ function convolutionBranch({ stateDict, prefix }: Place, { conv, plusIdentity }:
   const bias = stateDict[biasName];
   return {
     label: `${shape[2]}×${shape[3]}`,
+    shape,
     tensors: bias ? [name, biasName] : [name],
     convolution: () => {
       const kernel = Float64Array.from(get(stateDict, name).data);
@@ -119,6 +122,7 @@ function convolutionBranch({ stateDict, prefix }: Place, { conv, plusIdentity }:
 function identityBranch({ identity }: Term, { out, inPerGroup }: Frame): FoundBranch {
   return {
     label: 'identity',
+    shape: [out, inPerGroup, 1, 1],
     tensors: [],
     convolution: () => identityConvolution(out, inPerGroup),
     ...(identity === 'sameShape' && {
@@ -131,6 +135,7 @@ function averageBranch({ averagePool }: Term, { out, inPerGroup, size }: Frame):
   const side = averagePool === 'kernel' ? size : (averagePool as number);
   return {
     label: `average ${side}×${side}`,
+    shape: [out, inPerGroup, side, side],
     tensors: [],
     convolution: () => averageConvolution(out, inPerGroup, side),
   };
@@ -140,7 +145,9 @@ function chainBranch(place: Place, chain: readonly Term[], frame: Frame): FoundB
   const middle = { ...frame, inPerGroup: 1 };
   const there = chain.flatMap((term, i) => branchesOfTerm(place, term, i === 0 ? frame : middle));
   check(there.length === chain.length, `${place.prefix} has the first part of a chain without the rest`);
+  const [, , height, width] = there.at(-1)!.shape;
   return {
+    shape: [there.at(-1)!.shape[0], there[0]!.shape[1], height, width],
     label: there.map(({ label }) => label).join(' → '),
     tensors: there.flatMap(({ tensors }) => tensors),
     convolution: () => there.map((link) => link.convolution()).reduce(inSequence),

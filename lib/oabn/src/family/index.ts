@@ -1,7 +1,10 @@
 /** Networks of other families: tables of their blocks and names, what a file is, and merging it. */
+export * from './asRepVGG.js';
 export * from './branches.js';
 export * from './convolution.js';
+export * from './describe.js';
 export * from './families.js';
+export * from './load.js';
 export * from './merge.js';
 export * from './recognize.js';
 export * from './table.js';

@@ -16,6 +16,11 @@ export interface Share {
 export interface MergeOptions {
   /** OABN's s, for a network trained with it: limits |γ/σ| of the identity branches' BNs. */
   readonly threshold?: number;
+  /**
+   * Folds the BNs of ordinary convolutions as well; default false, for the families' own merged networks keep them. Families
+   * that are nothing but convolutions with BN are folded always.
+   */
+  readonly foldOrdinary?: boolean;
 }
 
 /** What each branch of a block gives to the merged convolution. */
@@ -46,9 +51,10 @@ export function mergeRecognized(
   const [broken] = Object.entries(incomplete);
   check(!broken, () => `The block ${broken![0]} is incomplete: ${broken![1]}`);
   check(blocks.length > 0, 'There is nothing to merge: no block with branches or a BN was found');
+  const [taken, kept] = partition(blocks, ({ table }) => options.foldOrdinary === true || !table.ordinary);
   const merged: Record<string, HostTensor<Float32Array>> = {};
-  for (const name of rest) merged[name] = stateDict[name]!;
-  for (const block of blocks) {
+  for (const name of [...rest, ...kept.flatMap(({ tensors }) => tensors)]) merged[name] = stateDict[name]!;
+  for (const block of taken) {
     const { shape, kernel, bias } = mergeFound(block, options);
     const module = mergedName(block);
     check(
@@ -59,4 +65,8 @@ export function mergeRecognized(
     merged[`${module}.bias`] = { shape: [shape[0]], data: Float32Array.from(bias) };
   }
   return merged;
+}
+
+function partition<T>(values: readonly T[], holds: (value: T) => boolean): [T[], T[]] {
+  return [values.filter(holds), values.filter((value) => !holds(value))];
 }

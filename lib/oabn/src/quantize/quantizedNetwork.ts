@@ -4,11 +4,11 @@
  */
 import type { tf } from 'tfjs-native';
 import { check, type HostTensor } from 'oabn-base';
+import { type LoadOptions, loadRepVGG } from '../family/index.js';
 import {
   type Architecture,
   forwardMerged,
   get,
-  loadNetwork,
   type Network,
   quantizedBlocks,
   saveNetwork,
@@ -175,12 +175,15 @@ export async function saveQuantizedNetwork(
   );
 }
 
-/** Reads a network of any kind: three-branch, merged, or quantized (then with its `quantization`). */
+/**
+ * Reads a network of any kind: three-branch, merged, or quantized (then with its `quantization`), under the official names
+ * or those of another code for RepVGG.
+ */
 export async function loadAnyNetwork(
   path: string,
-  arch?: Architecture,
+  options: LoadOptions = {},
 ): Promise<Network & { quantization?: Quantization }> {
-  const network = await loadNetwork(path, arch);
+  const network = await loadRepVGG(path, options);
   const { quantization } = network.metadata;
   return quantization ? { ...network, quantization: JSON.parse(quantization) } : network;
 }

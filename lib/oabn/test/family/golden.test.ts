@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { readSafetensors } from 'oabn-base';
 import {
+  asRepVGG,
   type Convolution,
   families,
   mergedName,
@@ -8,9 +9,10 @@ import {
   mergeRecognized,
   parseFamily,
   recognize,
-} from 'oabn/family';
-import type { StateDict } from 'oabn/model';
-import { assertClose, goldenPath } from '../golden/index.js';
+} from '../../src/family/index.js';
+import type { StateDict } from '../../src/model/index.js';
+import { mergeNetwork } from '../../src/merge/index.js';
+import { assertClose, goldenNetwork, goldenPath } from '../golden/index.js';
 
 /** Tensors whose names begin with `prefix`, without it. */
 async function tensorsBelow(file: string, prefix: string): Promise<StateDict> {
@@ -72,7 +74,7 @@ describe('family against PyTorch', () => {
         const y = convolve(mergeFound(block), input.data, channels, height, width);
         assertClose(y, output.data, 2e-6, `${name} ${block.name}`);
       }
-      const merged = mergeRecognized(stateDict, found);
+      const merged = mergeRecognized(stateDict, found, { foldOrdinary: true });
       assert.deepEqual(
         new Set(Object.keys(merged)),
         new Set(
@@ -81,6 +83,48 @@ describe('family against PyTorch', () => {
       );
     });
   }
+});
+
+describe('family/asRepVGG', () => {
+  /** Official names of the golden network → timm's. */
+  const timmNames = (name: string): string =>
+    name
+      .replace(/^stage0\./, 'stem.')
+      .replace(/^stage(\d)\./, (_, stage) => `stages.${Number(stage) - 1}.`)
+      .replace('rbr_dense', 'conv_kxk')
+      .replace('rbr_1x1', 'conv_1x1')
+      .replace('rbr_identity', 'identity')
+      .replace('rbr_reparam', 'reparam_conv')
+      .replace('linear', 'head.fc');
+  const renamed = (stateDict: StateDict): StateDict =>
+    Object.fromEntries(Object.entries(stateDict).map(([name, tensor]) => [timmNames(name), tensor]));
+
+  it('reads shapes and the strides that identity branches tell off a network of other names', async () => {
+    const { arch, stateDict } = await goldenNetwork();
+    const foreign = renamed(stateDict);
+    const found = asRepVGG(foreign, recognize(foreign)!, arch.strides);
+    assert.ok('arch' in found);
+    assert.deepEqual(found.arch, arch);
+    assert.deepEqual(found.stateDict, stateDict);
+    assert.deepEqual(found.assumptions, []);
+    const guessed = asRepVGG(foreign, recognize(foreign)!);
+    assert.ok('arch' in guessed);
+    assert.deepEqual(guessed.arch.strides, [1, 1, 2, 2, 2]);
+    assert.match(guessed.assumptions.join(), /^strides 1, 1, 2, 2, 2: a checkpoint does not say them/);
+  });
+
+  it('takes the merged form too, and says why another network is none', async () => {
+    const { arch, stateDict } = await goldenNetwork();
+    const merged = mergeNetwork(arch, stateDict);
+    const foreign = renamed(merged);
+    const found = asRepVGG(foreign, recognize(foreign)!, arch.strides);
+    assert.ok('arch' in found);
+    assert.deepEqual(found.stateDict, merged);
+    const other = { ...renamed(stateDict), 'head.norm.weight': { shape: [12], data: new Float32Array(12) } };
+    assert.deepEqual(asRepVGG(other, recognize(other)!), {
+      reason: 'head.norm.weight has no place in RepVGG',
+    });
+  });
 });
 
 describe('family', () => {

@@ -60,7 +60,6 @@ describe('cli', () => {
       ['merge', 'nowhere.safetensors', '-o', 'x'],
       /oabn: Cannot read nowhere\.safetensors: ENOENT/,
     );
-    await wrong(['merge', pytorchFile, '-o', 'x'], /does not say its architecture; give it with --arch/);
     await wrong(
       ['merge', pytorchFile, '--arch', 'A0', '-o', 'x'],
       /is \[4, 3, 3, 3\], the architecture expects \[48, 3, 3, 3\]/,

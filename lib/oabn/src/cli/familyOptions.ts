@@ -1,0 +1,22 @@
+/** `--family`: which table of names and branches a file is read by. */
+import { existsSync, readFileSync } from 'node:fs';
+import { Option } from 'commander';
+import { check } from 'oabn-base';
+import { families, type Family, parseFamily } from '../family/index.js';
+
+export const familyOption = new Option(
+  '--family <name|file>',
+  `the family: ${families.map(({ name }) => name).join(', ')}; or a JSON file that describes one; default is what the names say`,
+);
+
+/** The family that `--family` names; undefined where it is not given. @throws UserError with the known ones */
+export function familyOf(text: string | undefined): Family | undefined {
+  if (text === undefined) return undefined;
+  const known = families.find(({ name }) => name === text);
+  if (known) return known;
+  check(
+    existsSync(text),
+    () => `--family ${text} is neither known (${families.map(({ name }) => name).join(', ')}) nor a file`,
+  );
+  return parseFamily(readFileSync(text, 'utf8'), text);
+}

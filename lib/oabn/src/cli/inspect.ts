@@ -1,0 +1,70 @@
+/** `oabn inspect`: which family and network a checkpoint is, what was recognised of it and what not. */
+import type { Command } from 'commander';
+import { check, tableText } from 'oabn-base';
+import { describeRecognition, type FamilyReport, recognize } from '../family/index.js';
+import { readStateDict } from '../model/index.js';
+import { familyOf, familyOption } from './familyOptions.js';
+import { type CommonOptions, jsonOption } from './options.js';
+import { print } from './output.js';
+
+/** As many names of a list are shown to people; JSON has all. */
+const shown = 6;
+
+export function addInspect(program: Command): void {
+  program
+    .command('inspect <checkpoint>')
+    .description(
+      'say which family and network a checkpoint is of, and what was recognised of it and what not',
+    )
+    .addOption(familyOption)
+    .addOption(jsonOption)
+    .addHelpText(
+      'after',
+      `
+Reads safetensors and PyTorch's own files (.pt, .pth; nothing in them is executed). A family that is not known is described
+by a JSON file: the branches of its blocks and the names of their tensors.
+
+Examples:
+  $ oabn inspect mobileone_s1.safetensors
+  $ oabn inspect mine.pth --family mine.json --json`,
+    )
+    .action(async (checkpoint: string, options: CommonOptions & { family?: string }) => {
+      const { stateDict, metadata } = await readStateDict(checkpoint);
+      const recognition = recognize(stateDict, familyOf(options.family));
+      check(
+        recognition,
+        () =>
+          `No known family's blocks are in ${checkpoint}; its tensors are ${list(Object.keys(stateDict))}. Describe its blocks ` +
+          'in a JSON file and name that with --family',
+      );
+      const report = { ...describeRecognition(stateDict, recognition), metadata };
+      print(report, formatReport(checkpoint, report), options.json);
+    });
+}
+
+function formatReport(checkpoint: string, report: FamilyReport): string {
+  const { blocks, merged, incomplete, rest, assumptions } = report;
+  const rows = blocks.map(({ block, kind, shape, branches }) => ({
+    block: block || '(whole file)',
+    kind,
+    'merged kernel': shape.join('×'),
+    branches: branches.join(' + '),
+  }));
+  const lines = [
+    `${checkpoint}: ${report.title}${report.source === undefined ? '' : ` (${report.source})`}`,
+    ...(rows.length > 0 ? ['', tableText(rows), ''] : []),
+    ...(merged.length > 0 ? [`merged already: ${list(merged)}`] : []),
+    ...Object.entries(incomplete).map(([name, reason]) => `incomplete: ${name}: ${reason}`),
+    ...(rest.length > 0 ? [`in no block, kept as it is: ${list(rest)}`] : []),
+    ...assumptions.map((assumption) => `taken for granted: ${assumption}`),
+    report.arch === undefined
+      ? `No RepVGG (${report.notRepVGG}): its blocks are merged and analysed; accuracy is measured by its own code.`
+      : `As RepVGG: ${JSON.stringify(report.arch)}; all commands take it.`,
+  ];
+  return lines.join('\n');
+}
+
+function list(names: readonly string[]): string {
+  const more = names.length > shown ? ` and ${names.length - shown} more` : '';
+  return `${names.slice(0, shown).join(', ')}${more}`;
+}

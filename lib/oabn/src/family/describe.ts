@@ -1,0 +1,63 @@
+/** What a file is, in rows for people: blocks that were recognised, those already merged, and what has no place. */
+import type { StateDict } from '../model/index.js';
+import { asRepVGG } from './asRepVGG.js';
+import type { FoundBlock, Recognition } from './recognize.js';
+
+export interface FamilyReport {
+  readonly family: string;
+  readonly title: string;
+  readonly source?: string;
+  /** Added to the variances of its BNs. */
+  readonly epsilon: number;
+  readonly blocks: readonly BlockReport[];
+  /** Modules that are merged convolutions already. */
+  readonly merged: readonly string[];
+  /** Blocks of which something is missing, with the reason. */
+  readonly incomplete: Readonly<Record<string, string>>;
+  /** Tensors that belong to no block, as many as there are of each kind. */
+  readonly rest: readonly string[];
+  readonly assumptions: readonly string[];
+  /** As RepVGG, where it is one: the network can be evaluated and quantized here. */
+  readonly arch?: unknown;
+  /** Why it is none. */
+  readonly notRepVGG?: string;
+}
+
+export interface BlockReport {
+  readonly block: string;
+  readonly kind: string;
+  /** [out, in per group, kh, kw] of the merged kernel. */
+  readonly shape: readonly number[];
+  readonly branches: readonly string[];
+}
+
+/** The report of a recognised file. */
+export function describeRecognition(stateDict: StateDict, recognition: Recognition): FamilyReport {
+  const { family, blocks, merged, incomplete, rest } = recognition;
+  const ofMerged = new Set(merged.flatMap((module) => [`${module}.weight`, `${module}.bias`]));
+  const repvgg = asRepVGG(stateDict, recognition);
+  const assumed = blocks.flatMap(({ branches }) => branches.flatMap(({ assumption }) => assumption ?? []));
+  return {
+    family: family.name,
+    title: family.title ?? family.name,
+    ...(family.source !== undefined && { source: family.source }),
+    epsilon: family.epsilon ?? 1e-5,
+    blocks: blocks.map(describeBlock),
+    merged,
+    incomplete,
+    rest: rest.filter((name) => !ofMerged.has(name)),
+    assumptions: [...new Set(assumed), ...('arch' in repvgg ? repvgg.assumptions : [])],
+    ...('arch' in repvgg ? { arch: repvgg.arch } : { notRepVGG: repvgg.reason }),
+  };
+}
+
+function describeBlock({ name, table, branches }: FoundBlock): BlockReport {
+  const shapes = branches.map(({ shape }) => shape);
+  const largest = (axis: number): number => Math.max(...shapes.map((shape) => shape[axis]!));
+  return {
+    block: name,
+    kind: table.title ?? 'block',
+    shape: [shapes[0]![0], shapes[0]![1], largest(2), largest(3)],
+    branches: branches.map(({ label }) => label),
+  };
+}

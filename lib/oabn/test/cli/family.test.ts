@@ -1,0 +1,98 @@
+import assert from 'node:assert/strict';
+import { mkdtemp, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { readSafetensors, writeSafetensors } from 'oabn-base';
+import { goldenPath, goldenTensors } from '../golden/index.js';
+import { assertClose } from '../golden/index.js';
+import { oabn } from './run.js';
+
+describe('cli for other families', () => {
+  let folder: string;
+  before(async () => {
+    folder = await mkdtemp(join(tmpdir(), 'oabn-families-'));
+  });
+
+  /** One family's tensors out of the golden file, as a file of their own. */
+  async function checkpointOf(family: string): Promise<string> {
+    const { tensors } = await readSafetensors(goldenPath('families.safetensors'));
+    const own = Object.entries(tensors).filter(([name]) => name.startsWith(`${family}/`));
+    const path = join(folder, `${family}.safetensors`);
+    await writeSafetensors(
+      path,
+      Object.fromEntries(own.map(([name, tensor]) => [name.slice(family.length + 1), tensor])),
+    );
+    return path;
+  }
+
+  it('inspect says family, blocks, branches and what nobody can compute here', async () => {
+    const path = await checkpointOf('mobileone');
+    const { code, stdout } = await oabn(['inspect', path]);
+    assert.equal(code, 0);
+    assert.match(stdout, /: MobileOne \(arXiv 2206\.04040/);
+    assert.match(stdout, /stage1\.0 +MobileOne block +4×1×3×3 +3×3 \+ 3×3 \+ 3×3 \+ 1×1 \+ identity/);
+    assert.match(stdout, /No RepVGG .*its blocks are merged and analysed/);
+    const json = JSON.parse((await oabn(['inspect', path, '--json'])).stdout);
+    assert.deepEqual([json.family, json.blocks.length, json.rest], ['mobileone', 3, []]);
+  });
+
+  it('merge needs no --arch for names that are known, and keeps that family’s', async () => {
+    const output = join(folder, 'merged.safetensors');
+    const { code, stdout } = await oabn(['merge', await checkpointOf('fastvit'), '-o', output, '--json']);
+    assert.equal(code, 0);
+    assert.equal(JSON.parse(stdout).convolutions, 4);
+    const { tensors, metadata } = await readSafetensors(output);
+    assert.equal(metadata.family, 'fastvit');
+    assert.ok('network.0.0.token_mixer.reparam_conv.weight' in tensors);
+    // An ordinary convolution keeps its BN, as in the family's own merged network.
+    assert.ok('network.0.0.convffn.conv.bn.running_var' in tensors);
+  });
+
+  it('merges an official RepVGG without --arch to what PyTorch has', async () => {
+    const output = join(folder, 'repvgg.safetensors');
+    const { code } = await oabn(['merge', goldenPath('repvgg.safetensors'), '-o', output]);
+    assert.equal(code, 0);
+    const { tensors } = await readSafetensors(output);
+    for (const [name, { data }] of Object.entries(await goldenTensors('bn.merged.'))) {
+      assertClose(tensors[name]!.data as Float32Array, data, 1e-5, name);
+    }
+    const limited = join(folder, 'limited.safetensors');
+    await oabn(['merge', goldenPath('repvgg.safetensors'), '-s', '0.7', '-o', limited]);
+    const withS = (await readSafetensors(limited)).tensors;
+    for (const [name, { data }] of Object.entries(await goldenTensors('oabn.merged.'))) {
+      assertClose(withS[name]!.data as Float32Array, data, 1e-5, name);
+    }
+  });
+
+  it('says what it does not know', async () => {
+    const path = join(folder, 'other.safetensors');
+    await writeSafetensors(path, { 'attention.q': { shape: [2], data: Float32Array.of(1, 2) } });
+    const wrong = async (args: string[], message: RegExp): Promise<void> => {
+      const { code, stderr } = await oabn(args);
+      assert.match(stderr, message);
+      assert.equal(code, 2);
+    };
+    await wrong(
+      ['inspect', path],
+      /No known family's blocks are in .*; its tensors are attention\.q\. Describe/,
+    );
+    await wrong(
+      ['merge', path, '-o', 'x'],
+      /does not say its architecture and its names are of no known family; give --arch/,
+    );
+    await wrong(
+      ['merge', path, '-o', 'x', '--family', 'vgg'],
+      /--family vgg is neither known \(yolov6, .*\) nor a file/,
+    );
+    const description = join(folder, 'bad.json');
+    await writeFile(description, '{"name":"x","blocks":[{}]}');
+    await wrong(
+      ['merge', path, '-o', 'x', '--family', description],
+      /bad\.json: blocks\[0\]\.keys must be a list/,
+    );
+    await wrong(
+      ['eval', await checkpointOf('mobileone'), '--data', 'made'],
+      /is of the family mobileone, and .*only RepVGG/,
+    );
+  });
+});
