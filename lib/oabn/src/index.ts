@@ -1,4 +1,5 @@
 /** The method for one's own networks, room by room: data, networks, merging, quantization, training, experiments. */
+export * from './custom/index.js';
 export * from './data/index.js';
 export * from './model/index.js';
 export * from './merge/index.js';

@@ -17,7 +17,7 @@ const order = Object.keys(packages) as Folder[];
 
 /** The rooms of a package in the same order; rooms that are not listed are checked by packages alone. */
 const rooms: Partial<Record<Folder, readonly string[]>> = {
-  oabn: ['data', 'model', 'merge', 'family', 'quantize', 'train', 'experiment', 'cli'],
+  oabn: ['custom', 'data', 'model', 'merge', 'family', 'quantize', 'train', 'experiment', 'cli'],
   paper: ['statistics', 'claims', 'studies', 'figures', 'report', 'cli'],
 };
 

@@ -23,7 +23,7 @@ import {
   checkFinite,
   convPrefix,
   get,
-  hostThreshold,
+  limitedOnHost,
   type NormalizedPlace,
   type StateDict,
 } from '../model/index.js';
@@ -112,10 +112,8 @@ function foldBatchNorm(
     () =>
       `${prefix}.running_var has ${variance[negative]} at element ${negative} of ${outChannels}; a variance must be ≥ 0`,
   );
-  const s = hostThreshold(arch, stateDict, block, place);
-  const ratio = Float64Array.from(gamma, (g, i) =>
-    Math.min(s, Math.max(-s, g / Math.sqrt(variance[i]! + bnEpsilon))),
-  );
+  const plain = Float64Array.from(gamma, (g, i) => g / Math.sqrt(variance[i]! + bnEpsilon));
+  const ratio = limitedOnHost(arch, stateDict, block, place, plain);
   return { ratio, shift: ratio.map((r, i) => beta[i]! - r * mean[i]!) };
 }
 

@@ -10,6 +10,8 @@
  * `ReLU(BN(BN(conv3×3(x)) + conv1×1(x) + x))`: none on the 1×1 and identity branches, one after the sum.
  */
 import { check, UserError } from 'oabn-base';
+import type { tf } from 'tfjs-native';
+import { type Custom, normalizeCustom } from '../custom/index.js';
 
 export const branchNames = ['3x3', '1x1', 'identity'] as const;
 export type Branch = (typeof branchNames)[number];
@@ -29,12 +31,20 @@ export interface ThresholdPull {
 /** The default λ of a learned s: ten times the usual weight decay, for one s stands against a whole layer's loss. */
 export const thresholdPull = { pull: 'l2', coefficient: 5e-3 } as const satisfies ThresholdPull;
 
+/** The ratio that normalizes, out of γ/σ: both [C]. s is a number, or a scalar tensor where it is learned. */
+export type LimitFunction = (engine: typeof tf, ratio: tf.Tensor, s: number | tf.Scalar) => tf.Tensor;
+
 /** OABN (paper, algorithm 1): limits γ/σ of the named branches to [−threshold, threshold] during training. */
 export interface Oabn {
   /** The paper's s, > 0. `Infinity` is plain BN. */
   readonly threshold: number;
   /** What the gradient does where the ratio is clipped: `clip` (default) is zero there, `straightThrough` passes. */
   readonly gradient?: 'clip' | 'straightThrough';
+  /**
+   * In place of the clip, a limit of one's own: r̂ [C] from r = γ/√(σ²+ε) [C] and s. Its gradient is what tfjs derives, also
+   * to σ² of the batch. What it gives is what is merged.
+   */
+  readonly limit?: Custom<LimitFunction>;
   /** The branches with OABN; default the identity alone, as in the paper. */
   readonly branches?: readonly Branch[];
   /**
@@ -218,11 +228,15 @@ function normalizeBranches(branches: Architecture['branches']): Pick<Architectur
 
 function normalizeOabn(oabn: Oabn | undefined, block: Architecture['block']): Pick<Architecture, 'oabn'> {
   if (oabn === undefined) return {};
-  const { threshold, gradient = 'clip', branches = ['identity'], learned = false } = oabn;
+  const { threshold, gradient = 'clip', limit, branches = ['identity'], learned = false } = oabn;
   check(threshold > 0, `s (oabn.threshold) must be > 0 or Infinity, got ${threshold}`);
   check(
     gradient === 'clip' || gradient === 'straightThrough',
     `oabn.gradient must be "clip" or "straightThrough", got ${JSON.stringify(gradient)}`,
+  );
+  check(
+    limit === undefined || gradient === 'clip',
+    'oabn.gradient says what the clip does; a limit of your own has the gradient of its operations, so leave it out',
   );
   checkBranches('oabn.branches', branches);
   if (threshold === Infinity) return {};
@@ -236,6 +250,7 @@ function normalizeOabn(oabn: Oabn | undefined, block: Architecture['block']): Pi
     oabn: {
       threshold,
       ...(gradient !== 'clip' && { gradient }),
+      ...(limit && { limit: normalizeCustom(limit, 'oabn.limit') }),
       ...(!paper && { branches: ordered }),
       ...normalizeLearned(learned),
     },

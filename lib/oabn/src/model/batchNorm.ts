@@ -9,10 +9,13 @@
  *
  *     ∂x = r̂·(∂y − ⟨∂y⟩) − m·r·x̂·⟨∂y·x̂⟩      ∂γ = m·Σ∂y·x̂      ∂β = Σ∂y
  *
+ * A limit of one's own, r̂ = limit(r, s), has the gradient that tfjs derives from its operations and these.
+ *
  * A learned s, one for all channels, has the gradient of PACT's clipping level (arXiv 1805.06085, section 3.1), here
  * on both sides: ∂s = Σ over the channels with |r| > s of sign(r)·Σ∂y·(x − μ).
  */
 import { tf } from 'tfjs-native';
+import { functionOf } from '../custom/index.js';
 import type { Oabn } from './architecture.js';
 
 /** Added to the variance, as in PyTorch. */
@@ -28,7 +31,7 @@ export interface BatchNormResult {
 }
 
 /** The limit of OABN, with a learned s as a scalar tensor. */
-export interface Limit extends Pick<Oabn, 'gradient'> {
+export interface Limit extends Pick<Oabn, 'gradient' | 'limit'> {
   readonly threshold: number | tf.Scalar;
 }
 
@@ -39,6 +42,7 @@ export const leastThreshold = 1e-3;
 export function normalizationRatio(gamma: tf.Tensor, variance: tf.Tensor, limit?: Limit): tf.Tensor {
   const ratio = tf.mul(gamma, tf.rsqrt(tf.add(variance, bnEpsilon)));
   if (!limit) return ratio;
+  if (limit.limit) return functionOf(limit.limit)(tf, ratio, limit.threshold);
   const { limited, passes, side } = limitRatio(ratio, limit);
   const clip = tf.customGrad((...inputs) => {
     const save = inputs.at(-1) as unknown as tf.GradSaveFunc;
@@ -97,6 +101,7 @@ export function batchNormTraining(
   beta: tf.Tensor,
   limit?: Limit,
 ): BatchNormResult {
+  if (limit?.limit) return normalizedBy(x, gamma, beta, limit);
   const axes = [0, 1, 2];
   const mean = tf.mean(x, axes) as tf.Tensor1D;
   const variance = tf.mean(tf.squaredDifference(x, mean), axes) as tf.Tensor1D;
@@ -117,6 +122,16 @@ export function batchNormTraining(
   });
   const learned = limit && typeof limit.threshold !== 'number' ? [limit.threshold] : [];
   return { y: normalize(x, gamma, beta, ...learned) as tf.Tensor4D, mean, variance };
+}
+
+/** As `batchNormTraining`, differentiated operation by operation, for limits whose gradient nobody wrote down. */
+function normalizedBy(x: tf.Tensor4D, gamma: tf.Tensor, beta: tf.Tensor, limit: Limit): BatchNormResult {
+  const axes = [0, 1, 2];
+  const mean = tf.mean(x, axes) as tf.Tensor1D;
+  const centred = tf.sub(x, mean);
+  const variance = tf.mean(tf.square(centred), axes) as tf.Tensor1D;
+  const ratio = normalizationRatio(gamma, variance, limit);
+  return { y: tf.add(tf.mul(centred, ratio), beta) as tf.Tensor4D, mean, variance };
 }
 
 /** ∂x, ∂γ, ∂β and, with `side`, ∂s of the formulas above; without `passes`, m = 1. */

@@ -143,7 +143,7 @@ export function fakeQuantizeActivation<T extends tf.Tensor>(
 }
 
 /** `value` in the forward pass; in the backward pass ∂x = ∂y, or ∂y·`passes`. */
-function straightThrough<T extends tf.Tensor>(x: T, value: tf.Tensor, passes?: tf.Tensor): T {
+export function straightThrough<T extends tf.Tensor>(x: T, value: tf.Tensor, passes?: tf.Tensor): T {
   const replace = tf.customGrad((...inputs) => {
     const save = inputs[1] as unknown as tf.GradSaveFunc;
     save(passes ? [passes] : []);

@@ -32,6 +32,7 @@ import {
   clusterDefaults,
   type ClusterOptions,
   mapKernels,
+  type OwnQuantizer,
   type QuantizationScheme,
   type QuantizedNetwork,
   type UniformOptions,
@@ -60,6 +61,8 @@ export interface QuantizerOptions {
   /** Of `uniform` weights. */
   readonly uniform?: UniformOptions;
   readonly activations?: ActivationOptions;
+  /** In place of k-means, for `kmeans` weights: a quantizer of one's own. */
+  readonly quantizer?: OwnQuantizer;
 }
 
 export interface FinetuneOptions extends StepOptions, QuantizerOptions {}

@@ -6,6 +6,7 @@ export * from './finetune.js';
 export * from './gradients.js';
 export * from './loop.js';
 export * from './loss.js';
+export * from './regularizer.js';
 export * from './schedule.js';
 export * from './sgd.js';
 export * from './state.js';

@@ -7,6 +7,7 @@ import { type Architecture, forward, isThreshold, pullOf, type Tensors } from '.
 import { averaging, beginAverage, type EmaOptions } from './average.js';
 import { customL2Gradients, type DecayPolicy, decayRules } from './decay.js';
 import { valueAndGradients } from './gradients.js';
+import { regularization, type Regularizer } from './regularizer.js';
 import { countCorrect, crossEntropy } from './loss.js';
 import { type ParameterRules, type SgdOptions, sgdStep, zeroMomentum } from './sgd.js';
 
@@ -50,6 +51,8 @@ export interface PretrainStepOptions extends StepOptions {
   readonly decay?: DecayPolicy;
   /** Average the weights over the steps; default not. */
   readonly ema?: EmaOptions;
+  /** What the loss has beside cross entropy and weight decay; default nothing. */
+  readonly regularizer?: Regularizer;
 }
 
 /** The state before the first step; with `ema`, the average begins at the parameters. */
@@ -62,7 +65,7 @@ export function initialState(params: Tensors, buffers: Tensors, ema?: EmaOptions
 
 /** A pretraining step of the three-branch network, with BN or OABN as `arch` says. */
 export function pretrainStep(arch: Architecture, options: PretrainStepOptions): TrainStep {
-  const { decay = 'kernels', ema, weightDecay } = options;
+  const { decay = 'kernels', ema, regularizer, weightDecay } = options;
   const [ofThreshold, ofDecay] = [thresholdRules(arch), decayRules(arch, decay, weightDecay)];
   const step = gradientStep(
     options,
@@ -71,6 +74,7 @@ export function pretrainStep(arch: Architecture, options: PretrainStepOptions): 
     decay === 'repvggCustom'
       ? (params, buffers) => customL2Gradients(arch, weightDecay, params, buffers)
       : undefined,
+    regularizer && ((params, buffers) => regularization(arch, regularizer, params, buffers)),
   );
   return ema ? averaging(step, ema) : step;
 }
@@ -85,6 +89,7 @@ export function thresholdRules({ oabn }: Architecture): ParameterRules {
 /**
  * A step of gradient descent on the cross entropy of the logits that `network` computes.
  * @param penalty gradients that are added to those of the loss, by name
+ * @param more what is added to the loss, and so to its metric
  */
 export function gradientStep(
   options: StepOptions,
@@ -95,11 +100,13 @@ export function gradientStep(
   ) => { logits: tf.Tensor2D; buffers: Tensors },
   rules?: ParameterRules,
   penalty?: (params: Tensors, buffers: Tensors) => Tensors,
+  more?: (params: Tensors, buffers: Tensors) => tf.Scalar,
 ): TrainStep {
   return ({ params, buffers, momentum }, { images, labels, learningRate }) => {
     const lossOf = (tracked: Tensors) => {
       const { logits, buffers: nextBuffers } = network(tracked, buffers, images);
-      const loss = crossEntropy(logits, labels, options.labelSmoothing);
+      const entropy = crossEntropy(logits, labels, options.labelSmoothing);
+      const loss = more ? tf.add<tf.Scalar>(entropy, more(tracked, buffers)) : entropy;
       // '#' cannot begin a parameter's name, so the metric and the buffers share one record.
       return { value: loss, extra: { ...nextBuffers, '#correct': countCorrect(logits, labels) } };
     };

@@ -1,5 +1,6 @@
 /** The methods of post-training quantization by name, one a file (paper, table 3). */
 import { check } from 'oabn-base';
+import type { Custom } from '../../custom/index.js';
 import { checkFinite } from '../../model/index.js';
 import { blocksToQuantize, checkRanges } from '../calibrate.js';
 import { aciq } from './aciq.js';
@@ -11,6 +12,7 @@ import { kl } from './kl.js';
 import type { PtqMethod } from './method.js';
 import { minMax } from './minMax.js';
 import { mse } from './mse.js';
+import { ownMethod, type QuantizeWeights } from './own.js';
 import { percentile } from './percentile.js';
 import { qdrop } from './qdrop.js';
 import { repApq } from './repApq.js';
@@ -19,6 +21,7 @@ export { aciqMethod, type AciqOptions } from './aciq.js';
 export { type ActivationHistogram } from './histogram.js';
 export type { CalibrationImages, PtqMethod, PtqProblem } from './method.js';
 export { observeHistograms } from './observe.js';
+export { ownMethod, type QuantizeWeights } from './own.js';
 export { percentileMethod, type PercentileOptions } from './percentile.js';
 
 /** A method that refuses networks that are not finite, and never gives one. */
@@ -55,6 +58,13 @@ export const learningMethods: ReadonlySet<string> = new Set(['adaRound', 'brecq'
 
 export type PtqMethodName = keyof typeof ptqMethods;
 export const ptqMethodNames = Object.keys(ptqMethods) as PtqMethodName[];
+
+/** A method by its name, or one of one's own. @throws UserError for an unknown one, with the known ones */
+export function ptqMethodOf(method: PtqMethodName | Custom<QuantizeWeights> = 'minMax'): PtqMethod {
+  if (typeof method === 'object') return checked(ownMethod(method));
+  ptqMethodTitle(method);
+  return ptqMethods[method];
+}
 
 /** A method's name in tables. @throws UserError for an unknown one, with the known ones. */
 export function ptqMethodTitle(name: string = 'minMax'): string {

@@ -1,0 +1,10 @@
+/** Functions of a reader's own as values of configurations. */
+export {
+  type AnyFunction,
+  custom,
+  type Custom,
+  functionOf,
+  normalizeCustom,
+  trustSources,
+} from './custom.js';
+export { valuesOnHost } from './host.js';

@@ -1,0 +1,83 @@
+/**
+ * Penalties on weights in pretraining that are to make them easier to quantize: rivals of OABN, which limits the merged
+ * weights by the network's form instead. Each is a mean over the quantized convolutions, of their own kernels or of the
+ * merged ones:
+ *
+ * - `kure` (arXiv 2002.07520, equation 6): (kurtosis(w) − 1.8)², 1.8 being the kurtosis of a uniform distribution;
+ * - `range` (R², arXiv 2303.08253, L∞): max|w|.
+ */
+import { check } from 'oabn-base';
+import { tf } from 'tfjs-native';
+import { type Custom, functionOf, normalizeCustom } from '../custom/index.js';
+import { mergeTensors } from '../merge/index.js';
+import { type Architecture, bnPrefix, convPrefix, quantizedBlocks, type Tensors } from '../model/index.js';
+
+/** A kernel [kh,kw,in,out] → a scalar, which is added to the loss. */
+export type Penalty = (engine: typeof tf, kernel: tf.Tensor) => tf.Tensor;
+
+export const penalties = {
+  kure: (engine: typeof tf, kernel: tf.Tensor): tf.Tensor => {
+    const centred = engine.sub(kernel, engine.mean(kernel));
+    const squares = engine.square(centred);
+    const variance = engine.mean(squares);
+    const kurtosis = engine.div(
+      engine.mean(engine.square(squares)),
+      engine.add(engine.square(variance), 1e-12),
+    );
+    return engine.square(engine.sub(kurtosis, 1.8));
+  },
+  range: (engine: typeof tf, kernel: tf.Tensor): tf.Tensor => engine.max(engine.abs(kernel)),
+} as const satisfies Record<string, Penalty>;
+
+export type PenaltyName = keyof typeof penalties;
+
+export interface Regularizer {
+  readonly penalty: PenaltyName | Custom<Penalty>;
+  /** λ > 0. */
+  readonly strength: number;
+  /** The kernels that it looks at: of each branch (default), or merged with the running statistics. */
+  readonly on?: 'branches' | 'merged';
+}
+
+/** The canonical form. @throws UserError naming what is wrong */
+export function normalizeRegularizer({ penalty, strength, on = 'branches' }: Regularizer): Regularizer {
+  check(
+    typeof penalty !== 'string' || Object.hasOwn(penalties, penalty),
+    () =>
+      `regularizer.penalty must be one of ${Object.keys(penalties).join(', ')}, or a function of your own, got ${JSON.stringify(penalty)}`,
+  );
+  check(strength > 0, () => `regularizer.strength must be > 0, got ${strength}`);
+  check(
+    on === 'branches' || on === 'merged',
+    () => `regularizer.on must be "branches" or "merged", got ${JSON.stringify(on)}`,
+  );
+  return {
+    penalty: typeof penalty === 'string' ? penalty : normalizeCustom(penalty, 'regularizer.penalty'),
+    strength,
+    ...(on === 'merged' && { on }),
+  };
+}
+
+/** What a regularizer adds to the loss of a network with these parameters and running statistics: a scalar. */
+export function regularization(
+  arch: Architecture,
+  { penalty, strength, on = 'branches' }: Regularizer,
+  params: Tensors,
+  buffers: Tensors,
+): tf.Scalar {
+  const of: Penalty = typeof penalty === 'string' ? penalties[penalty] : functionOf(penalty);
+  const kernels = quantizedBlocks(arch).flatMap((block) => {
+    if (on === 'merged') {
+      const statisticsOf = (place: Parameters<typeof bnPrefix>[1]) => ({
+        mean: buffers[`${bnPrefix(block, place)}.running_mean`]!,
+        variance: buffers[`${bnPrefix(block, place)}.running_var`]!,
+      });
+      return [mergeTensors(arch, params, block, statisticsOf).kernel as tf.Tensor];
+    }
+    return block.branches
+      .filter((branch) => branch !== 'identity')
+      .map((branch) => params[`${convPrefix(block, branch)}.weight`]!);
+  });
+  const sum = kernels.map((kernel) => of(tf, kernel)).reduce((a, b) => tf.add(a, b));
+  return tf.mul(sum, strength / kernels.length) as tf.Scalar;
+}
