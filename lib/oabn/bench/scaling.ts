@@ -5,6 +5,7 @@
 import { availableParallelism, cpus } from 'node:os';
 import { writeFileAtomic, writeJsonAtomic } from 'oabn-base';
 import { beginProvenance } from '../../runs/src/store/provenance.js';
+import { softwareVersions } from '../src/experiment/provenance.js';
 import { type Figure } from 'tslab-kernel/display';
 import { figurePng, figureSvg } from 'tslab-kernel/picture';
 import { lineFigure } from 'oabn-paper/figures';
@@ -33,7 +34,11 @@ export interface Point {
 const nameOf = { compiled: 'oabn', pytorch: 'PyTorch', pretrain: 'pretraining', qat: 'QAT, 4 bits' } as const;
 
 export async function scaling({ kinds, width, rounds, engines }: Options): Promise<void> {
-  const provenance = await beginProvenance({ backend: 'onnxruntime-node on one CPU' }, undefined);
+  const provenance = await beginProvenance(
+    { backend: 'onnxruntime-node on one CPU' },
+    softwareVersions(),
+    undefined,
+  );
   const cores = availableParallelism();
   const names = engines.filter((name) => name === 'compiled' || name === 'pytorch');
   const threadCounts = [1, 2, 4, 8, 16, 32, 64].filter((n) => n < cores).concat(cores);

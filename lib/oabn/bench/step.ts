@@ -14,6 +14,7 @@ import { availableParallelism, loadavg } from 'node:os';
 import { parseArgs } from 'node:util';
 import { writeJsonAtomic } from 'oabn-base';
 import { beginProvenance } from '../../runs/src/store/provenance.js';
+import { softwareVersions } from '../src/experiment/provenance.js';
 import { costOf, repvgg } from '../src/model/index.js';
 import {
   type Engine,
@@ -132,7 +133,11 @@ function printTable(rows: readonly Row[]): void {
 }
 
 async function compareSteps(): Promise<void> {
-  const provenance = await beginProvenance({ backend: 'onnxruntime-node on one CPU' }, undefined);
+  const provenance = await beginProvenance(
+    { backend: 'onnxruntime-node on one CPU' },
+    softwareVersions(),
+    undefined,
+  );
   const loadBefore = loadavg()[0]!;
   const { cpu, cores } = provenance.machine;
   console.log(

@@ -11,10 +11,11 @@
  */
 import { readFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
-import { configHash, writeJsonAtomic } from 'oabn-base';
+import { writeJsonAtomic } from 'oabn-base';
 import type { DatasetName } from 'oabn/data';
-import { type Lab, normalizeConfig, openLab, runAll } from 'oabn/experiment';
+import { hashOf, runAll, softwareVersions } from 'oabn/experiment';
 import { beginProvenance } from '../../runs/src/store/provenance.js';
+import { openPaperLab, type PaperLab } from '../src/profiles/index.js';
 import { type Recipe, recipeConfigs, recipeRow, type RecipeRow } from '../src/studies/recipes.js';
 
 type Changes = Readonly<Record<string, unknown>>;
@@ -45,12 +46,12 @@ function merged(base: unknown, changes: unknown): unknown {
 }
 
 /** The rows of the recipes whose runs are all in the store. */
-async function finished(lab: Lab, recipes: readonly Recipe[]): Promise<RecipeRow[]> {
+async function finished(lab: PaperLab, recipes: readonly Recipe[]): Promise<RecipeRow[]> {
   const done = new Set(
     (await lab.store.list()).filter(({ status }) => status === 'done').map(({ hash }) => hash),
   );
   const whole = recipes.filter((recipe) =>
-    recipeConfigs(lab, recipe).every((config) => done.has(configHash(normalizeConfig(config)))),
+    recipeConfigs(lab, recipe).every((config) => done.has(hashOf(config))),
   );
   const rows: RecipeRow[] = [];
   for (const recipe of whole) rows.push(await recipeRow(lab, recipe));
@@ -78,13 +79,13 @@ const file = JSON.parse(readFileSync(positionals[0]!, 'utf8')) as RecipeFile;
 const recipes = Object.entries(file.recipes).map(
   ([name, changes]) => ({ name, ...(merged(file.base, changes) as object) }) as Recipe,
 );
-const lab = await openLab({
+const lab = await openPaperLab({
   profile: 'quick',
   dataset: file.data,
   shipped: false,
   ...(flags.runs !== undefined && { runs: flags.runs }),
 });
-const provenance = await beginProvenance({ dataset: lab.train.provenance }, undefined);
+const provenance = await beginProvenance({ dataset: lab.train.provenance }, softwareVersions(), undefined);
 
 async function report(): Promise<RecipeRow[]> {
   const rows = await finished(lab, recipes);

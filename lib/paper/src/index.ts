@@ -4,6 +4,7 @@ export * from 'tfjs-native';
 export * from 'provable-runs';
 export * from 'oabn';
 export * from 'tslab-kernel';
+export * from './profiles/index.js';
 export * from './claims/index.js';
 export * from './studies/index.js';
 export * from './figures/index.js';

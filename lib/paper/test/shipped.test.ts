@@ -4,8 +4,9 @@ import { mkdtemp, readdir } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { canonicalJson, configHash } from 'oabn-base';
-import { normalizeConfig, type RunConfig, shippedFolder } from 'oabn/experiment';
+import { normalizeConfig, type RunConfig } from 'oabn/experiment';
 import { openStore } from 'provable-runs';
+import { shippedFolder } from '../src/profiles/index.js';
 
 describe('the results that ship', () => {
   it('are whole, and their configurations are canonical and have the hashes that name them', async function () {

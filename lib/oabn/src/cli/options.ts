@@ -4,18 +4,11 @@ import { Option } from 'commander';
 import { check, consoleProgress } from 'oabn-base';
 import type { Precision } from 'tfjs-native';
 import { type DatasetName, datasetNames } from '../data/index.js';
-import {
-  type Lab,
-  type LabOptions,
-  type Labs,
-  openLab,
-  openLabs,
-  openTestBench,
-  type TestBench,
-} from '../experiment/index.js';
+import { type Lab, type LabOptions, openLab, openTestBench, type TestBench } from '../experiment/index.js';
 import type { LoadOptions } from '../family/index.js';
 import { type Architecture, parseArchitecture } from '../model/index.js';
 import { millisecondsOf, timeIsOver } from './deadline.js';
+import { namedDefaults } from './extensions.js';
 
 export interface CommonOptions {
   readonly arch?: string;
@@ -58,7 +51,7 @@ export const runsOption = new Option(
 );
 export const profileOption = new Option(
   '--profile <name>',
-  'smoke, quick, paper or full; default OABN_PROFILE or quick',
+  'smoke, quick, paper or full, where oabn-paper is installed; default OABN_PROFILE or quick',
 );
 
 /** The architecture that `--arch` describes; undefined where it is not given. */
@@ -83,16 +76,23 @@ export function loadOptions(options: CommonOptions): LoadOptions {
  */
 export async function labOf(options: CommonOptions, { standIn = false } = {}): Promise<Lab> {
   const { data } = options;
-  const lab = await openLab({ ...dataLocation(data), ...labOptions(options) });
-  const wanted = data === 'made' || lab.profile.data.name === 'made';
+  const name = profileName(options);
+  const lab = await openLab({
+    ...dataLocation(data),
+    ...labOptions(options),
+    ...(name !== undefined && { defaults: await namedDefaults(name) }),
+  });
+  const wanted = data === 'made' || lab.defaults.data.name === 'made';
   checkMade(lab.train.made && !wanted && !(standIn && data === undefined));
   return lab;
 }
 
 /** The test images that the options say; the made set never stands in. */
 export async function testBenchOf({ data, eager, precision }: CommonOptions): Promise<TestBench> {
+  const name = profileName({});
   const bench = await openTestBench({
     ...dataLocation(data),
+    ...(name !== undefined && { defaults: await namedDefaults(name) }),
     ...(eager !== undefined && { eager }),
     ...(precision !== undefined && { precision }),
     progress: consoleProgress(),
@@ -108,16 +108,15 @@ function checkMade(standsIn: boolean): void {
   );
 }
 
-/** The labs of both sides; `--data` is a folder that holds the data of both. Nothing that ships is taken for a run. */
-export async function labsOf(options: CommonOptions): Promise<Labs> {
-  const { data } = dataLocation(options.data);
-  return await openLabs({ ...labOptions(options), shipped: false, ...(data !== undefined && { data }) });
+/** The profile that `--profile` names, or `OABN_PROFILE`; undefined where neither does. */
+export function profileName({ profile }: CommonOptions): string | undefined {
+  return profile ?? (process.env.OABN_PROFILE || undefined);
 }
 
-function labOptions({ runs, profile, minutes, precision, eager }: CommonOptions): LabOptions {
+/** What the options say of a lab, beside its data and its defaults. */
+export function labOptions({ runs, minutes, precision, eager }: CommonOptions): LabOptions {
   return {
     ...(runs !== undefined && { runs }),
-    ...(profile !== undefined && { profile }),
     ...(precision !== undefined && { precision }),
     ...(eager !== undefined && { eager }),
     progress: consoleProgress(),

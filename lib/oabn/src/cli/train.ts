@@ -62,7 +62,7 @@ Examples:
       const config = pretrainConfig(lab, {
         threshold: s,
         seed: wholeNumber('--seed', options.seed),
-        training: trainingOf(lab.profile.pretraining, options),
+        training: trainingOf(lab.defaults.pretraining, options),
         ...(arch && { arch: { ...arch, classes: lab.train.classes.length } }),
       });
       const stored = await run(config, lab, { files: true });
@@ -98,7 +98,7 @@ export function addFinetune(program: Command): void {
       checkClasses(source.arch.classes, lab.test.classes.length, lab.test.name);
       const weights = weightsOf[options.method as keyof typeof weightsOf];
       const training = {
-        ...trainingOf(lab.profile.finetuning[weights], options),
+        ...trainingOf(lab.defaults.finetuning[weights], options),
         seed: wholeNumber('--seed', options.seed),
       };
       const stored = await run(

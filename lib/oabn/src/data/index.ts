@@ -17,4 +17,5 @@ export { describeData, type DataDescription, type SplitDescription } from './des
 export { DownloadError, downloadFile, type DownloadOptions } from './download.js';
 export { madeClasses, madeDataset, madeDifficulty, type MadeOptions } from './made.js';
 export { datasetNames, openDataset, openDatasets, type DatasetName, type OpenOptions } from './open.js';
+export { datasetTitle } from './title.js';
 export { balancedSubset, batchCount, epochOrder, takeCalibration } from './order.js';

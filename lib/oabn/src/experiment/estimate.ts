@@ -5,17 +5,14 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { canonicalJson, configHash, silent } from 'oabn-base';
-import { mergeNetwork } from '../merge/index.js';
-import { type Architecture, initialize } from '../model/index.js';
-import { normalizeConfig, type RunConfig, type TrainingConfig, trainingImages } from './config.js';
-import type { Lab } from './lab.js';
-import { measureAccuracy } from './measure.js';
-import { executePretrain } from './pretrain.js';
-import { executeFinetune, executePtq } from './quantization.js';
+import { canonicalJson, silent } from 'oabn-base';
 import type { RunContext } from 'provable-runs';
+import { mergeNetwork } from '../merge/index.js';
+import { initialize } from '../model/index.js';
 import type { Job } from './job.js';
-import { compiledKey } from './training.js';
+import { secondsOf } from './kinds/cost.js';
+import { hashOf, kindOf, normalizeConfig, type RunConfig } from './kinds/index.js';
+import { measureAccuracy } from './measure.js';
 
 /** Runs of one kind on one dataset. */
 export interface TimeEstimate {
@@ -32,10 +29,6 @@ export interface TimeEstimate {
   readonly secondsLeft: number;
 }
 
-/** Steps that are timed, after those that compile and fill the pipeline. */
-const [warmUp, timed] = [3, 8];
-/** Iterations, for each unit, of PTQ methods that learn: their difference is what one costs beside compiling. */
-const timedIterations = [10, 60] as const;
 /** Images of an evaluation that is timed: two batches. */
 const evaluated = 400;
 
@@ -82,57 +75,37 @@ export async function progressOf(
   return { done, begun, left: plan.length - done - begun };
 }
 
-/** What the time of a run depends on. */
+/** What the time of a run depends on; the threshold changes numbers, not their cost. */
 function costKey(config: RunConfig): object {
-  const { arch, data } = config.kind === 'pretrain' ? config : config.source;
-  const base = {
-    kind: config.kind,
-    data: data.name,
-    testImages: data.testImages,
-    heldOut: data.heldOut,
-    arch: withoutThreshold(arch),
+  const kind = kindOf(config);
+  const { arch, data } = kind.network(config);
+  const { name, testImages, heldOut } = data;
+  return {
+    ...{ kind: config.kind, data: name, testImages, heldOut },
+    ...{ arch: { ...arch, oabn: undefined }, ...kind.cost.key(config) },
   };
-  if (config.kind === 'ptq') return { ...base, method: config.method ?? 'minMax' };
-  const { images, batchSize, augment, schedule } = config.training;
-  const training = { images, batchSize, augment, epochs: schedule.epochs };
-  return { ...base, training, ...(config.kind === 'finetune' && { weights: config.scheme.weights }) };
-}
-
-/** The threshold changes numbers, not their cost. */
-const withoutThreshold = (arch: Architecture): object => ({ ...arch, oabn: undefined });
-
-function labelOf(config: RunConfig): string {
-  const { data } = config.kind === 'pretrain' ? config : config.source;
-  switch (config.kind) {
-    case 'pretrain':
-      return `train, ${data.name}`;
-    case 'ptq':
-      return `PTQ ${config.method ?? 'minMax'}, ${data.name}`;
-    case 'finetune':
-      return `${config.scheme.weights === 'kmeans' ? 'ClusterQAT' : 'uniform QAT'}, ${data.name}`;
-    default:
-      return config satisfies never;
-  }
 }
 
 async function estimateGroup(runs: readonly Job[]): Promise<TimeEstimate> {
   const { lab, config } = runs[0]!;
+  const kind = kindOf(config);
   const states = await Promise.all(runs.map(stateOf));
   const done = states.filter((state) => state.done).length;
-  const label = labelOf(config);
-  const total = stepsOf(config, lab);
+  const label = `${kind.label(config)}, ${kind.network(config).data.name}`;
   if (done === runs.length) {
     return { label, runs: runs.length, done, steps: 0, secondsPerStep: 0, secondsBeside: 0, secondsLeft: 0 };
   }
   const { perStep, setUp, evaluation } = await probe(runs[0]!);
+  const total = kind.cost.steps(config, lab.train.size);
   const steps = states.reduce(
     (sum, state) => sum + (state.done ? 0 : total - Math.min(total, state.step)),
     0,
   );
   const left = runs.length - done;
   // Runs that share a step compile it once.
-  const functions = new Set(runs.filter((_, i) => !states[i]!.done).map((run) => compiledKey(run.config)))
-    .size;
+  const functions = new Set(
+    runs.filter((_, i) => !states[i]!.done).map((run) => kindOf(run.config).compiledKey(run.config)),
+  ).size;
   const beside = evaluation + (setUp * functions) / left;
   return {
     ...{ label, runs: runs.length, done, steps, secondsPerStep: perStep, secondsBeside: beside },
@@ -140,82 +113,34 @@ async function estimateGroup(runs: readonly Job[]): Promise<TimeEstimate> {
   };
 }
 
-function stepsOf(config: RunConfig, lab: Lab): number {
-  if (config.kind === 'ptq') return 0;
-  const { batchSize, schedule }: TrainingConfig = config.training;
-  return Math.floor(trainingImages(config, lab.train.size) / batchSize) * schedule.epochs;
-}
-
 async function stateOf({ lab, config }: Job): Promise<{ done: boolean; step: number }> {
-  const hash = configHash(normalizeConfig(config));
+  const hash = hashOf(config);
   const entry = (await lab.store.list()).find((candidate) => candidate.hash === hash);
   return { done: entry?.status === 'done', step: entry?.step ?? 0 };
 }
 
-interface Probe {
-  /** Seconds of a training step. */
-  readonly perStep: number;
-  /** Seconds before the first step is done: reading, calibrating, compiling. */
-  readonly setUp: number;
-  /** Seconds of what follows the steps, or of the whole run where there are none. */
-  readonly evaluation: number;
-}
-
-async function probe({ lab, config }: Job): Promise<Probe> {
-  const source = config.kind === 'pretrain' ? config : config.source;
-  const stateDict = initialize(source.arch, 1);
-  const merged = mergeNetwork(source.arch, stateDict);
-  const images = source.data.heldOut ?? source.data.testImages ?? lab.test.size;
-  const network = { arch: source.arch, stateDict: merged };
+/** Seconds of a step, of what comes before the first one, and of what follows the last, with all of its evaluation. */
+async function probe({ lab, config }: Job): Promise<{ perStep: number; setUp: number; evaluation: number }> {
+  const kind = kindOf(config);
+  const { arch, data } = kind.network(config);
+  const stateDict = initialize(arch, 1);
+  const images = data.heldOut ?? data.testImages ?? lab.test.size;
+  const network = { arch, stateDict: mergeNetwork(arch, stateDict) };
   // Any images take the same time.
-  const { heldOut: _, ...onTest } = source.data;
+  const { heldOut: _, ...onTest } = data;
   const few = { ...onTest, testImages: Math.min(evaluated, lab.test.size) };
   await measureAccuracy(lab, network, few);
   const perImage = (await secondsOf(() => measureAccuracy(lab, network, few))) / few.testImages;
 
   const folder = await mkdtemp(join(tmpdir(), 'oabn-estimate-'));
   try {
-    if (config.kind === 'ptq') {
-      const short = { ...config, source: { ...config.source, data: few } };
-      const seconds = await secondsOfIterations(config.iterations, (iterations) => {
-        const of = { ...short, ...(iterations !== undefined && { iterations }) };
-        return executePtq(of, merged, lab, contextOf(of, folder));
-      });
-      return { perStep: 0, setUp: 0, evaluation: seconds + perImage * (images - few.testImages) };
-    }
-    const { marks, stop } = stopwatch();
-    const context = { ...contextOf(config, folder), progress: stop.tick, signal: stop.signal };
-    const began = performance.now();
-    try {
-      await (config.kind === 'pretrain'
-        ? executePretrain(config, lab, context)
-        : executeFinetune(
-            config,
-            { arch: source.arch, stateDict, form: 'training', metadata: {} },
-            lab,
-            context,
-          ));
-    } catch (error) {
-      if (!stop.signal.aborted) throw error;
-    }
-    // A run of fewer steps than are timed is over before it is stopped.
-    const first = marks.length > warmUp ? warmUp - 1 : 0;
-    const perStep = (marks.at(-1)! - marks[first]!) / Math.max(1, marks.length - 1 - first) / 1000;
-    return { perStep, setUp: (marks[0]! - began) / 1000, evaluation: perImage * images };
+    const start = () => Promise.resolve({ arch, stateDict, form: 'training', metadata: {} } as const);
+    const found = await kind.cost.probe({ config, lab, context: contextOf(config, folder), start }, few);
+    const { perStep, setUp, rest } = found;
+    return { perStep, setUp, evaluation: rest + perImage * (images - found.evaluated) };
   } finally {
     await rm(folder, { recursive: true, force: true });
   }
-}
-
-/** Notes when each step ends, and stops the run after the last that is timed. */
-function stopwatch() {
-  const marks: number[] = [];
-  const controller = new AbortController();
-  const tick = (): void => {
-    marks.push(performance.now());
-    if (marks.length === warmUp + timed) controller.abort();
-  };
-  return { marks, stop: { tick, signal: controller.signal } };
 }
 
 /** A context outside the store: nothing is kept. */
@@ -225,22 +150,4 @@ function contextOf(config: RunConfig, folder: string): RunContext {
     ...{ config, folder, progress: silent, signal: new AbortController().signal },
     ...{ saveCheckpoint: nothing, logMetrics: nothing, addProvenance: () => undefined },
   };
-}
-
-/** Of a PTQ method that learns: from two runs of few iterations, if it has many more; of others, all of one run. */
-async function secondsOfIterations(
-  iterations: number | undefined,
-  work: (iterations: number | undefined) => Promise<unknown>,
-): Promise<number> {
-  const [few, more] = timedIterations;
-  if (iterations === undefined || iterations <= more) return await secondsOf(() => work(iterations));
-  const begin = await secondsOf(() => work(few));
-  const both = await secondsOf(() => work(more));
-  return begin + (Math.max(0, both - begin) / (more - few)) * (iterations - few);
-}
-
-async function secondsOf(work: () => Promise<unknown>): Promise<number> {
-  const began = performance.now();
-  await work();
-  return (performance.now() - began) / 1000;
 }

@@ -1,14 +1,16 @@
-/** Experiments: configurations, profiles, the lab that runs them, alone or several at a time. */
+/** Experiments: kinds of run and their configurations, the lab that runs them, alone or several at a time. */
 export * from './compiledCache.js';
-export * from './config.js';
+export * from './configs.js';
+export * from './defaults.js';
 export * from './estimate.js';
 export * from './job.js';
+export * from './kinds/index.js';
 export * from './lab.js';
 export * from './measure.js';
 export * from './measureOnnx.js';
 export * from './parallel/index.js';
-export * from './profiles.js';
-export * from './results.js';
+export { engineName, softwareVersions } from './provenance.js';
 export * from './run.js';
 export * from './sensitivity.js';
+export type { DataConfig, PretrainTraining, TrainingConfig } from './settings.js';
 export { precisionOptions, stepKey } from './training.js';

@@ -1,4 +1,4 @@
-import type { RunConfig } from './config.js';
+import type { RunConfig } from './kinds/index.js';
 import type { Lab } from './lab.js';
 
 /** A run of a larger plan and the lab it belongs in. */

@@ -17,8 +17,9 @@ import {
 } from '../quantize/index.js';
 import { type Accuracy, evaluate } from '../train/index.js';
 import { compiledCache } from './compiledCache.js';
-import type { DataConfig } from './config.js';
-import { type Lab, type LabOptions, resolveProfile } from './lab.js';
+import { runDefaults } from './defaults.js';
+import type { Lab, LabOptions } from './lab.js';
+import type { DataConfig } from './settings.js';
 
 /** What accuracy is measured on and with: a lab, or test images without the training images beside them. */
 export type TestBench = Pick<Lab, 'test' | 'compiled'> & Partial<Pick<Lab, 'train'>>;
@@ -32,11 +33,11 @@ interface OpenedTestBench extends TestBench {
 export async function openTestBench(
   options: Pick<
     LabOptions,
-    'profile' | 'dataset' | 'data' | 'progress' | 'eager' | 'precision' | 'notice'
+    'defaults' | 'dataset' | 'data' | 'progress' | 'eager' | 'precision' | 'notice'
   > = {},
 ): Promise<OpenedTestBench> {
   const { progress = silent, eager = eagerByDefault(), precision = precisionByDefault(), data } = options;
-  const asked = options.dataset ?? resolveProfile(options.profile).data.name;
+  const asked = options.dataset ?? (options.defaults ?? runDefaults).data.name;
   const { notice = (message: string) => process.stderr.write(`${message}\n`) } = options;
   await useBackend(undefined, notice);
   const test = await openDataset({

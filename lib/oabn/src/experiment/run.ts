@@ -1,24 +1,23 @@
-/** Asking for a run: from the store if done, resumed if begun, else executed. */
+/** Asking for a run: from the store if done, resumed if begun, else executed. And the networks that runs make. */
 import { join } from 'node:path';
-import { check } from 'oabn-base';
-import { mergeNetwork } from '../merge/index.js';
-import { loadNetwork, type Network, type StateDict } from '../model/index.js';
-import { executePretrain } from './pretrain.js';
-import { executeFinetune, executePtq } from './quantization.js';
+import { check, fileDigest } from 'oabn-base';
+import type { StoredRun } from 'provable-runs';
+import { datasetTitle } from '../data/index.js';
+import { type Architecture, loadNetwork, type Network, type StateDict } from '../model/index.js';
 import {
   type CheckpointSource,
-  type FinetuneConfig,
+  describePretrained,
+  kindOf,
   type NetworkSource,
   normalizeConfig,
   type PretrainConfig,
-  type PtqConfig,
+  type ResultOf,
   type RunConfig,
-} from './config.js';
+  sourceOf,
+} from './kinds/index.js';
+import { mergedOf } from './kinds/quantized.js';
 import type { Lab } from './lab.js';
-import type { PretrainResult, QuantizedResult } from './results.js';
-import type { RunContext, StoredRun } from 'provable-runs';
-
-export type ResultOf<C extends RunConfig> = C extends PretrainConfig ? PretrainResult : QuantizedResult;
+import { trainingImages } from './settings.js';
 
 /**
  * The result of `config` with its provenance. The same configuration gives the same result from the store, or from those
@@ -27,33 +26,37 @@ export type ResultOf<C extends RunConfig> = C extends PretrainConfig ? PretrainR
 export async function run<C extends RunConfig>(
   config: C,
   lab: Lab,
-  options: { files?: boolean } = {},
+  { files = false }: { readonly files?: boolean } = {},
 ): Promise<StoredRun<ResultOf<C>>> {
+  const kind = kindOf(config);
   const normal = normalizeConfig(config);
-  const execute = async (context: RunContext): Promise<PretrainResult | QuantizedResult> => {
-    switch (normal.kind) {
-      case 'pretrain':
-        return executePretrain(normal as PretrainConfig, lab, context);
-      case 'ptq':
-        return executePtq(normal as PtqConfig, await mergedSource(normal.source, lab), lab, context);
-      case 'finetune':
-        return executeFinetune(
-          normal as FinetuneConfig,
-          await sourceNetwork(normal.source, lab),
-          lab,
-          context,
-        );
-      default:
-        return normal satisfies never;
-    }
+  const seed = kind.seed(normal);
+  const start = async (): Promise<Network> => {
+    const source = sourceOf(normal);
+    check(source, () => `${kind.describe(normal)} starts from no network`);
+    return await sourceNetwork(source, lab);
   };
-  return (await lab.request(normal, execute, options)) as StoredRun<ResultOf<C>>;
+  return await lab.request(normal, (context) => kind.execute({ config: normal, lab, context, start }), {
+    files,
+    ...(seed !== undefined && { seed }),
+  });
+}
+
+/** A network, and where it comes from in words, as figures of it say. */
+export interface SourcedNetwork extends Network {
+  /** Such as «OABN s=0.5 seed 1 · CIFAR-10 · 20000 training images × 1 epoch». */
+  readonly source: string;
 }
 
 /** The three-branch network that a pretraining run ends with; the run is made if it is not there. */
-export async function trainedNetwork(config: PretrainConfig, lab: Lab): Promise<Network> {
+export async function trainedNetwork(config: PretrainConfig, lab: Lab): Promise<SourcedNetwork> {
   const { folder, result } = await run(config, lab, { files: true });
-  return await loadNetwork(join(folder, result.network));
+  const { epochs } = config.training.schedule;
+  const images = trainingImages(config.training, config.data, lab.train.size);
+  const source =
+    `${describePretrained(config)} · ${datasetTitle(lab.train)} · ` +
+    `${images} training images × ${epochs === 1 ? '1 epoch' : `${epochs} epochs`}`;
+  return { ...(await loadNetwork(join(folder, result.network))), source };
 }
 
 /** The network that a quantization run starts from, three-branch or merged. */
@@ -65,8 +68,15 @@ async function sourceNetwork(source: NetworkSource, lab: Lab): Promise<Network> 
 
 /** The network that a quantization run starts from, merged. */
 export async function mergedSource(source: NetworkSource, lab: Lab): Promise<StateDict> {
-  const { arch, stateDict, form } = await sourceNetwork(source, lab);
-  return form === 'merged' ? stateDict : mergeNetwork(arch, stateDict);
+  return mergedOf(await sourceNetwork(source, lab));
+}
+
+/** A checkpoint from elsewhere as the source of quantization runs in `lab`. */
+export async function openCheckpoint(lab: Lab, path: string, arch?: Architecture): Promise<CheckpointSource> {
+  const network = await loadNetwork(path, arch);
+  const sha256 = await fileDigest(path);
+  lab.checkpoints.set(sha256, path);
+  return { kind: 'checkpoint', sha256, data: lab.data, arch: network.arch };
 }
 
 function openedCheckpoint({ sha256 }: CheckpointSource, lab: Lab): string {

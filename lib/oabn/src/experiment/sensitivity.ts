@@ -1,7 +1,7 @@
 /** Bits by layer for a run of the lab: what each block loses by few bits, measured on the run's own calibration images. */
 import { takeCalibration } from '../data/index.js';
 import { sensitivities, type Sensitivity } from '../quantize/index.js';
-import type { FinetuneConfig, PtqConfig } from './config.js';
+import type { FinetuneConfig, PtqConfig } from './kinds/index.js';
 import type { Lab } from './lab.js';
 import { mergedSource } from './run.js';
 

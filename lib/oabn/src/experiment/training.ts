@@ -1,47 +1,36 @@
 /** Runs the training loop inside a run of the store: batches from the lab's data, checkpoints and metrics into the run. */
 import { canonicalJson, check } from 'oabn-base';
+import type { RunContext } from 'provable-runs';
 import type { Architecture, StateDict } from '../model/index.js';
 import {
   downloadState,
   type EpochMetrics,
   halfPrecisionLossScale,
   type Position,
+  type PretrainStepOptions,
   train,
   type TrainState,
   type TrainStep,
   uploadState,
 } from '../train/index.js';
-import {
-  describeConfig,
-  type PretrainTraining,
-  type RunConfig,
-  type TrainingConfig,
-  trainingImages,
-} from './config.js';
 import type { Lab } from './lab.js';
-import type { RunContext } from 'provable-runs';
+import { type DataConfig, type TrainingConfig, trainingImages } from './settings.js';
 
 /** A key for a step of `arch`: all that its function depends on, beside the shapes of its inputs. */
-export function stepKey(arch: Architecture, training: TrainingConfig, more: object = {}): string {
-  const { momentum, weightDecay, labelSmoothing, decay, ema }: PretrainTraining = training;
+export function stepKey(arch: Architecture, step: PretrainStepOptions, more: object = {}): string {
+  const { momentum, weightDecay, labelSmoothing, decay, ema } = step;
   const of = { momentum, weightDecay, labelSmoothing, decay, ema };
   return canonicalJson({ kind: 'step', arch, ...of, ...more });
 }
 
-/** The same for runs that compile the same function beside that of evaluation, and in most cases for no others. */
-export function compiledKey(config: RunConfig): string {
-  if (config.kind === 'pretrain') return stepKey(config.arch, config.training);
-  const cluster = config.kind === 'finetune' ? config.cluster : null;
-  return canonicalJson({ scheme: config.scheme, cluster });
-}
-
 /** What the precision that the lab's steps compute in adds to the options of one: no part of what a run is named by. */
-export function precisionOptions({ engine }: Lab, batchSize: number): { readonly lossScale?: number } {
+export function precisionOptions(
+  { engine }: Pick<Lab, 'engine'>,
+  batchSize: number,
+): { readonly lossScale?: number } {
   const half = engine.kind === 'webgpu' && engine.precision === 'float16';
   return half ? { lossScale: halfPrecisionLossScale(batchSize) } : {};
 }
-
-type TrainedConfig = RunConfig & { readonly training: TrainingConfig };
 
 /** The steps of a run by their index, and what tells them from those of other runs: equal keys, equal functions. */
 export interface Steps {
@@ -49,17 +38,30 @@ export interface Steps {
   readonly keyAt: (index: number) => string;
 }
 
+export interface TrainRun {
+  /** What progress calls it. */
+  readonly task: string;
+  readonly training: TrainingConfig;
+  readonly data: DataConfig;
+  readonly lab: Lab;
+  readonly context: RunContext;
+  /** The state before the first step. */
+  readonly fresh: () => TrainState;
+  readonly steps: Steps;
+}
+
 /** Trains from the run's last checkpoint, or from `fresh()`; returns the final state and the metrics of all epochs. */
-export async function trainRun(
-  config: TrainedConfig,
-  lab: Lab,
-  context: RunContext,
-  fresh: () => TrainState,
-  steps: Steps,
-): Promise<{ state: TrainState; epochs: EpochMetrics[] }> {
-  const { training } = config;
+export async function trainRun({
+  task,
+  training,
+  data,
+  lab,
+  context,
+  fresh,
+  steps,
+}: TrainRun): Promise<{ state: TrainState; epochs: EpochMetrics[] }> {
   const { batchSize, schedule, augment, seed } = training;
-  const images = trainingImages(config, lab.train.size);
+  const images = trainingImages(training, data, lab.train.size);
   check(
     batchSize <= images,
     () => `Training needs at least one whole batch: ${images} images are fewer than batchSize ${batchSize}`,
@@ -70,7 +72,7 @@ export async function trainRun(
   const state = await train(
     resumed ? uploadState(resumed.tensors as StateDict) : fresh(),
     {
-      task: describeConfig(config),
+      task,
       stepAt: steps.at,
       schedule,
       batchSize,

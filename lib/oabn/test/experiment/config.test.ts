@@ -1,11 +1,7 @@
 import assert from 'node:assert/strict';
 import { configHash } from 'oabn-base';
-import {
-  finetuneConfig,
-  type FinetuneConfig,
-  normalizeConfig,
-  profiles,
-} from '../../src/experiment/index.js';
+import { finetuneConfig, type FinetuneConfig, normalizeConfig } from '../../src/experiment/index.js';
+import { smallDefaults } from './smallLab.js';
 
 /** A fine-tuning run as the profiles make it, with every number written out: its name must stay what it is. */
 const config = (weights: 'uniform' | 'kmeans'): FinetuneConfig => ({
@@ -96,10 +92,9 @@ describe('experiment/config: fine-tuning', () => {
   });
 
   it('takes an ablation’s changes: training, scheme and quantizers', () => {
-    const profile = profiles.smoke;
     const { source } = config('uniform');
-    const lab = { profile, data: source.data };
-    const made = finetuneConfig(lab as never, source, 3, 'kmeans', {
+    const lab = { defaults: smallDefaults, data: source.data };
+    const made = finetuneConfig(lab, source, 3, 'kmeans', {
       training: { seed: 5 },
       scheme: { granularity: 'perChannel' },
       through: 'branches',

@@ -6,18 +6,18 @@ import { exitUnfinished, millisecondsOf, timeIsOver, untilDeadline } from '../..
 import {
   estimateRuns,
   finetuneConfig,
-  openLab,
   pretrainConfig,
   progressOf,
   ptqConfig,
   run,
 } from '../../src/experiment/index.js';
+import { smallLab } from './smallLab.js';
 
 describe('experiment/estimate', () => {
   it('counts what is left by kind, times it, and leaves the store as it was', async function () {
     this.timeout(120_000);
     const runs = await mkdtemp(join(tmpdir(), 'oabn-estimate-test-'));
-    const lab = await openLab({ profile: 'smoke', runs });
+    const lab = await smallLab({ runs });
     const one = pretrainConfig(lab, { threshold: 0.5, seed: 1, training: { images: 64 } });
     const two = pretrainConfig(lab, { threshold: 2, seed: 1, training: { images: 64 } });
     const tune = finetuneConfig(lab, one, 4, 'kmeans', { training: { images: 64 } });

@@ -1,29 +1,24 @@
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
-import { mkdtemp } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import {
   finetuneConfig,
   type Job,
   type Lab,
-  openLab,
+  poolJobs,
   pretrainConfig,
-  profileNamed,
   ptqConfig,
   runAll,
 } from '../../src/experiment/index.js';
-import { schedule } from '../../src/experiment/parallel/schedule.js';
+import { schedule } from 'provable-runs/local';
+import { smallLab } from './smallLab.js';
 
-async function lab(signal?: AbortSignal): Promise<Lab> {
-  return await openLab({
-    profile: profileNamed('smoke'),
-    runs: await mkdtemp(join(tmpdir(), 'oabn-parallel-')),
-    data: '',
-    shipped: false,
-    notice: () => {},
-    ...(signal && { signal }),
-  });
+/** The processes that `parent` began. */
+function childrenOf(parent: number): number[] {
+  const { stdout } = spawnSync('ps', ['-A', '-o', 'pid=,ppid=,args='], { encoding: 'utf8' });
+  const rows = stdout.split('\n').map((line) => line.trim().split(/\s+/, 3));
+  return rows
+    .filter(([, of, program]) => Number(of) === parent && program !== 'ps')
+    .map(([pid]) => Number(pid));
 }
 
 /** Two networks, each with a quantization that trains and one that does not. */
@@ -38,7 +33,7 @@ function jobsOf(where: Lab): Job[] {
 
 describe('experiment/parallel: what comes next', () => {
   it('hands out no run whose network is not made, and keeps compiled functions where they are', async () => {
-    const plan = schedule(jobsOf(await lab()));
+    const plan = schedule(poolJobs(jobsOf(await smallLab())));
     assert.deepEqual([plan.next(1), plan.next(2), plan.next(1)], [0, 1, undefined]);
     plan.done(0);
     assert.equal(plan.next(1), 2);
@@ -62,7 +57,7 @@ describe('experiment/parallel: workers', function () {
   });
 
   it('compute to the bit what one process computes, and answer from the store after that', async () => {
-    const [one, two] = [await lab(), await lab()];
+    const [one, two] = [await smallLab(), await smallLab()];
     alone = (await runAll(jobsOf(one), { workers: 1 })).map(({ result }) => result);
     const counts: string[] = [];
     const onComputed = (_: unknown, done: number, total: number): void =>
@@ -83,7 +78,7 @@ describe('experiment/parallel: workers', function () {
 
   it('end between two steps when told to, and go on from there', async () => {
     const controller = new AbortController();
-    const where = await lab(controller.signal);
+    const where = await smallLab({ signal: controller.signal });
     const reason = new Error('enough');
     let events = 0;
     const stopSoon = (): void => {
@@ -101,7 +96,7 @@ describe('experiment/parallel: workers', function () {
   });
 
   it('pass on what a user can mend, and what kills a worker', async () => {
-    const where = await lab();
+    const where = await smallLab();
     const jobs = jobsOf(where);
     const [first] = jobs;
     const impossible = pretrainConfig(where, { threshold: 0.5, seed: 1, training: { batchSize: 100_000 } });
@@ -110,8 +105,7 @@ describe('experiment/parallel: workers', function () {
       (error: Error) =>
         error.name === 'UserError' && /320 images are fewer than batchSize/.test(error.message),
     );
-    const kill = (): void =>
-      void spawnSync('pkill', ['-KILL', '-P', String(process.pid), '-f', 'parallel/worker']);
+    const kill = (): void => childrenOf(process.pid).forEach((child) => process.kill(child, 'SIGKILL'));
     if (process.platform !== 'win32') {
       await assert.rejects(
         runAll(jobs, { workers: 2, progress: kill }),

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { tf } from 'tfjs-native';
 import { compiledCache } from '../../src/experiment/compiledCache.js';
-import { engineName } from '../../src/experiment/lab.js';
+import { engineName } from '../../src/experiment/provenance.js';
 
 const features = { f16: true, subgroups: true, maxWorkgroupStorage: 49152, maxInvocations: 1024 };
 const gpu = { kind: 'webgpu', adapter: 'a card', features } as const;

@@ -6,7 +6,6 @@ import {
   blockSensitivities,
   finetuneConfig,
   openCheckpoint,
-  openLab,
   pretrainConfig,
   ptqConfig,
   run,
@@ -15,12 +14,13 @@ import {
 import { mergeNetwork } from '../../src/merge/index.js';
 import { saveNetwork } from '../../src/model/index.js';
 import { allocateBits, loadAnyNetwork } from '../../src/quantize/index.js';
+import { smallLab } from './smallLab.js';
 
 describe('experiment: quantizers of ablations', () => {
   it('pretrains with a learned s, allocates bits, fine-tunes through the branches, and refuses what is merged', async function () {
     this.timeout(180_000);
     const runs = await mkdtemp(join(tmpdir(), 'oabn-quantizers-'));
-    const lab = await openLab({ profile: 'smoke', runs, data: '', notice: () => {} });
+    const lab = await smallLab({ runs });
     const source = pretrainConfig(lab, { threshold: 0.5, seed: 1, oabn: { learned: true } });
     const network = await trainedNetwork(source, lab);
     const s = network.stateDict['stage1.0.rbr_identity.threshold']!.data[0]!;

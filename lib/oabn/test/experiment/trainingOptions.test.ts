@@ -1,17 +1,9 @@
 import assert from 'node:assert/strict';
-import { readdir, readFile } from 'node:fs/promises';
-import { join } from 'node:path';
-import { configHash } from 'oabn-base';
-import {
-  normalizeConfig,
-  type PretrainConfig,
-  profiles,
-  type RunConfig,
-  shippedFolder,
-} from '../../src/experiment/index.js';
+import { normalizeConfig, type PretrainConfig } from '../../src/experiment/index.js';
+import { smallDefaults } from './smallLab.js';
 
 const training = {
-  ...profiles.smoke.pretraining,
+  ...smallDefaults.pretraining,
   ...{ images: null, batchSize: 100, seed: 1 },
   schedule: { learningRate: 0.05, warmupEpochs: 0, epochs: 1 },
 };
@@ -20,22 +12,11 @@ describe('experiment/config: training options', () => {
   const config: PretrainConfig = {
     kind: 'pretrain',
     data: { name: 'made', checksum: 'sha256:0', testImages: 200 },
-    arch: profiles.smoke.arch,
+    arch: smallDefaults.arch,
     training,
   };
   const normal = (changes: object): PretrainConfig =>
     normalizeConfig({ ...config, training: { ...training, ...changes } });
-
-  it('names every run that ships as it was named before there were any', async () => {
-    const names = (await readdir(shippedFolder())).filter((name) => name.endsWith('.json'));
-    assert.ok(names.length > 100);
-    for (const name of names) {
-      const { config } = JSON.parse(await readFile(join(shippedFolder(), name), 'utf8')) as {
-        config: RunConfig;
-      };
-      assert.equal(`${configHash(normalizeConfig(config))}.json`, name);
-    }
-  });
 
   it('leaves out what is usual', () => {
     const usual = {

@@ -5,7 +5,7 @@ import { print } from 'oabn/cli';
 
 /** Measures a few steps of each kind of run in `plan` and prints the table, or its numbers as JSON. */
 export async function printEstimate(plan: readonly Job[], workers: number, json = false): Promise<void> {
-  const estimates = await estimateAll(plan, workers);
+  const estimates = await estimateAll(plan, { workers });
   const secondsLeft = estimates.reduce((sum, each) => sum + each.secondsLeft, 0);
   const rows = estimates.map(
     ({ label, runs, done, steps, secondsPerStep, secondsBeside, secondsLeft: left }) => ({

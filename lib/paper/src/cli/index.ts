@@ -1,5 +1,7 @@
-/** The commands that this reproduction adds to `oabn`. */
+/** What this reproduction adds to `oabn`: commands, and profiles by their names. */
 import { addKernel, addNotebook } from './notebook.js';
 import { addReproduce } from './reproduce.js';
+
+export { profileNamed } from '../profiles/index.js';
 
 export const commands = [addNotebook, addKernel, addReproduce];

@@ -14,17 +14,9 @@ import {
   writeFileAtomic,
 } from 'oabn-base';
 import { type Claim, type LowBitPoint, type ThresholdPoint } from '../claims/index.js';
+import { describeLab, type Labs, shippedFolder } from '../profiles/index.js';
 import { claimsBoard, lowBitSweep, mainJob, thresholdSweep } from '../studies/index.js';
-import {
-  defaultWorkers,
-  describeConfig,
-  describeLab,
-  type Labs,
-  run,
-  runAll,
-  shippedFolder,
-  threadsEach,
-} from 'oabn/experiment';
+import { defaultWorkers, describeConfig, run, runAll, threadsEach } from 'oabn/experiment';
 import { type NotebookRun, runNotebook } from 'tslab-kernel/run';
 import {
   claimsText,
@@ -42,7 +34,6 @@ import {
   dataOption,
   eagerOption,
   jsonOption,
-  labsOf,
   minutesOption,
   precisionOption,
   print,
@@ -53,6 +44,7 @@ import {
 } from 'oabn/cli';
 import { printEstimate } from './estimate.js';
 import { kernelEnvironment } from './notebook.js';
+import { labsOf } from './options.js';
 
 interface ReproduceOptions extends CommonOptions {
   readonly report: string;

@@ -3,7 +3,7 @@
  * in the paper's order, the environment, and every run behind the numbers. From data to text, without effects.
  */
 import type { Claim } from '../claims/index.js';
-import { describeLab, type Lab } from 'oabn/experiment';
+import { describeLab, type PaperLab } from '../profiles/index.js';
 import { claimsBoardHtml } from './claims.js';
 import { environmentsHtml, type ReportRun, runsHtml } from './runs.js';
 import { escapeHtml, type Figure } from 'tslab-kernel/display';
@@ -19,7 +19,7 @@ export interface ReportNotebook {
 
 export interface ReportParts {
   /** Of a lab, what describes its data and scale. */
-  readonly labs: Readonly<Record<'cifar' | 'imagenet', Pick<Lab, 'profile' | 'train'>>>;
+  readonly labs: Readonly<Record<'cifar' | 'imagenet', Pick<PaperLab, 'profile' | 'train'>>>;
   readonly claims: readonly Claim[];
   readonly notebooks: readonly ReportNotebook[];
   readonly runs: readonly ReportRun[];

@@ -2,13 +2,13 @@
  * Ablations beyond the paper: what each choice is worth that the article leaves open or does not try. All of them are
  * 4-bit-like fine-tunings of one network (the profile says which), each against the default of its group.
  */
+import type { PaperLab } from '../profiles/index.js';
 import type { Oabn } from 'oabn/model';
 import type { WeightMethod } from 'oabn/quantize';
 import {
   type FinetuneChanges,
   type FinetuneConfig,
   finetuneConfig,
-  type Lab,
   pretrainConfig,
   run,
   type RunConfig,
@@ -29,11 +29,11 @@ export interface AblationPoint {
 interface Ablation {
   readonly group: string;
   readonly variant: string;
-  readonly configOf: (lab: Lab, seed: number) => FinetuneConfig;
+  readonly configOf: (lab: PaperLab, seed: number) => FinetuneConfig;
 }
 
 /** The points of all ablations, by running what the store does not have. */
-export async function ablationStudy(lab: Lab, groups?: readonly string[]): Promise<AblationPoint[]> {
+export async function ablationStudy(lab: PaperLab, groups?: readonly string[]): Promise<AblationPoint[]> {
   const points: AblationPoint[] = [];
   for (const { group, variant, configOf } of ablations) {
     if (groups && !groups.includes(group)) continue;
@@ -48,7 +48,7 @@ export async function ablationStudy(lab: Lab, groups?: readonly string[]): Promi
 }
 
 /** The runs behind `ablationStudy`, networks first. */
-export function ablationConfigs(lab: Lab): RunConfig[] {
+export function ablationConfigs(lab: PaperLab): RunConfig[] {
   const configs = ablations.flatMap(({ configOf }) =>
     lab.profile.ablation.seeds.map((seed) => configOf(lab, seed)),
   );
@@ -58,7 +58,7 @@ export function ablationConfigs(lab: Lab): RunConfig[] {
 /** ClusterQAT of the profile's network, pretrained with other options of OABN. */
 const pretrainedWith =
   (options: Omit<Oabn, 'threshold'>) =>
-  (lab: Lab, seed: number): FinetuneConfig => {
+  (lab: PaperLab, seed: number): FinetuneConfig => {
     const { threshold, bits } = lab.profile.ablation;
     return finetuneConfig(lab, pretrainConfig(lab, { threshold, seed, oabn: options }), bits, 'kmeans');
   };
@@ -66,7 +66,7 @@ const pretrainedWith =
 /** Fine-tuning of the profile's network with other options of its own. */
 const finetunedWith =
   (weights: WeightMethod, changes: FinetuneChanges) =>
-  (lab: Lab, seed: number): FinetuneConfig => {
+  (lab: PaperLab, seed: number): FinetuneConfig => {
     const { threshold, bits } = lab.profile.ablation;
     return finetuneConfig(lab, pretrainConfig(lab, { threshold, seed }), bits, weights, changes);
   };

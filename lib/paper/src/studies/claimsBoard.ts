@@ -3,6 +3,7 @@
  * names and, where a small network shows the same effect only at fewer bits, at those as well; the first entry of a
  * claim is the article's.
  */
+import { type Labs, type PaperLab } from '../profiles/index.js';
 import {
   type Claim,
   claimC1,
@@ -18,7 +19,7 @@ import {
   claimC8,
   claimC9,
 } from '../claims/index.js';
-import { type Lab, type Labs, pretrainConfig, run } from 'oabn/experiment';
+import { pretrainConfig, run } from 'oabn/experiment';
 import { lowBitSweep } from './lowBit.js';
 import { ptqTable } from './ptqTable.js';
 import { thresholdSweep } from './threshold.js';
@@ -26,7 +27,7 @@ import { costPointOf, measureTrainingCost } from './trainingCost.js';
 import type { OutlierRow } from 'oabn/merge';
 
 /** The outlier reports of the networks with plain BN, one for each seed. */
-export async function plainReports(lab: Lab): Promise<(readonly OutlierRow[])[]> {
+export async function plainReports(lab: PaperLab): Promise<(readonly OutlierRow[])[]> {
   const reports = [];
   for (const seed of lab.profile.seeds) {
     reports.push((await run(pretrainConfig(lab, { threshold: Infinity, seed }), lab)).result.outliers);
@@ -59,7 +60,7 @@ export async function claimsBoard({ cifar, imagenet }: Labs): Promise<Claim[]> {
 }
 
 /** C12, measured on this machine and never stored. */
-async function measureC12(lab: Lab): Promise<Claim> {
+async function measureC12(lab: PaperLab): Promise<Claim> {
   const rows = await measureTrainingCost(lab);
   const rowOf = (network: string) => costPointOf(rows.find((row) => row.network === network)!);
   return claimC12(rowOf('RepVGG + OABN'), rowOf('QARepVGG'));

@@ -3,14 +3,8 @@
  * the best s of the low-bit tables, at the bits where methods differ. The search has a seed of its own and is scored on
  * test images that no other result uses, so that what is reported later was not chosen by its own noise.
  */
-import {
-  type FinetuneConfig,
-  finetuneConfig,
-  type Lab,
-  pretrainConfig,
-  run,
-  type RunConfig,
-} from 'oabn/experiment';
+import type { PaperLab } from '../profiles/index.js';
+import { type FinetuneConfig, finetuneConfig, pretrainConfig, run, type RunConfig } from 'oabn/experiment';
 import type { WeightMethod } from 'oabn/quantize';
 
 export interface RatePoint {
@@ -28,7 +22,7 @@ export const searchSeed = 100;
 type RateCell = Pick<RatePoint, 'weights' | 'threshold' | 'bits' | 'learningRate'>;
 
 /** Accuracies over learning rates, by running what the store does not have. */
-export async function learningRateSearch(lab: Lab): Promise<RatePoint[]> {
+export async function learningRateSearch(lab: PaperLab): Promise<RatePoint[]> {
   const points: RatePoint[] = [];
   for (const cell of rateCells(lab)) {
     const { accuracy, images } = (await run(rateConfig(lab, cell), lab)).result;
@@ -38,7 +32,7 @@ export async function learningRateSearch(lab: Lab): Promise<RatePoint[]> {
 }
 
 /** The runs behind `learningRateSearch`, networks first. */
-export function learningRateConfigs(lab: Lab): RunConfig[] {
+export function learningRateConfigs(lab: PaperLab): RunConfig[] {
   const configs = rateCells(lab).map((cell) => rateConfig(lab, cell));
   return [...configs.map(({ source }) => source as RunConfig), ...configs];
 }
@@ -53,7 +47,7 @@ export function bestRate(points: readonly RatePoint[], weights: WeightMethod): n
   return rates.reduce((best, rate) => (mean(rate) > mean(best) ? rate : best));
 }
 
-function rateCells({ profile }: Lab): RateCell[] {
+function rateCells({ profile }: PaperLab): RateCell[] {
   const { rates, thresholds, bits } = profile.search;
   return (['uniform', 'kmeans'] as const).flatMap((weights) =>
     bits.flatMap((b) =>
@@ -64,7 +58,7 @@ function rateCells({ profile }: Lab): RateCell[] {
   );
 }
 
-function rateConfig(lab: Lab, { weights, threshold, bits, learningRate }: RateCell): FinetuneConfig {
+function rateConfig(lab: PaperLab, { weights, threshold, bits, learningRate }: RateCell): FinetuneConfig {
   const { heldOut } = lab.profile.search;
   // A smaller test set, as the made one, has no images to spare: then its last ones serve both.
   const testImages = Math.min(heldOut.images, lab.test.size);

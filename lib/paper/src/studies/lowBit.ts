@@ -1,9 +1,9 @@
 /** Tables 5 and 6 and figure 8: accuracy and state size by bits, s and method. */
+import type { PaperLab } from '../profiles/index.js';
 import type { WeightMethod } from 'oabn/quantize';
 import type { LowBitMethod, LowBitPoint } from '../claims/index.js';
 import {
   finetuneConfig,
-  type Lab,
   pretrainConfig,
   ptqConfig,
   type QuantizedResult,
@@ -27,7 +27,7 @@ const fineTunedWeights: Readonly<Record<Exclude<LowBitMethod, 'ptq'>, WeightMeth
 
 /** The cells of the low-bit tables, by running what the store does not have. */
 export async function lowBitSweep(
-  lab: Lab,
+  lab: PaperLab,
   methods: readonly LowBitMethod[] = lowBitMethods,
   options: GridOptions = {},
 ): Promise<LowBitPoint[]> {
@@ -48,7 +48,7 @@ export async function lowBitSweep(
 
 /** The configuration behind one cell of the low-bit tables. */
 export function lowBitConfig(
-  lab: Lab,
+  lab: PaperLab,
   cell: Pick<LowBitPoint, 'threshold' | 'seed' | 'bits' | 'method'>,
 ): Exclude<RunConfig, { kind: 'pretrain' }> {
   const source = pretrainConfig(lab, cell);
@@ -58,7 +58,7 @@ export function lowBitConfig(
 }
 
 /** The runs behind `lowBitSweep`, but the networks; cells that share a compiled step stand together. */
-export function lowBitConfigs(lab: Lab, options: GridOptions = {}): RunConfig[] {
+export function lowBitConfigs(lab: PaperLab, options: GridOptions = {}): RunConfig[] {
   const { lowBitThresholds, seeds, bits } = gridOf(lab, options);
   const cells = cellsOf(seeds, lowBitThresholds);
   return lowBitMethods.flatMap((method) =>

@@ -1,5 +1,5 @@
 /** Which part of a profile's grid a study is to cover; what is left out is the profile's. */
-import type { Lab } from 'oabn/experiment';
+import type { PaperLab } from '../profiles/index.js';
 
 export interface GridOptions {
   readonly thresholds?: readonly number[];
@@ -15,7 +15,7 @@ export interface GridOptions {
   readonly tableSeeds?: readonly number[];
 }
 
-export function gridOf({ profile }: Pick<Lab, 'profile'>, options: GridOptions): Required<GridOptions> {
+export function gridOf({ profile }: Pick<PaperLab, 'profile'>, options: GridOptions): Required<GridOptions> {
   const { thresholds, lowBitThresholds, seeds, bits, ptqBits, tableThresholds, tableBits, tableSeeds } =
     profile;
   const whole = {

@@ -1,7 +1,8 @@
 /** Table 3: published PTQ methods on RepVGG, RepVGG with OABN at several s, and QARepVGG: accuracy and state size. */
+import type { PaperLab } from '../profiles/index.js';
 import { type Granularity, type PtqMethod, type PtqMethodName, ptqMethods } from 'oabn/quantize';
 import type { NetworkKind, PtqPoint } from '../claims/index.js';
-import { type Lab, type PretrainConfig, pretrainConfig, type PtqConfig, run } from 'oabn/experiment';
+import { type PretrainConfig, pretrainConfig, type PtqConfig, run } from 'oabn/experiment';
 import { cellsOf, type GridOptions, gridOf } from './options.js';
 
 interface Cell {
@@ -15,7 +16,7 @@ interface Cell {
 
 /** The cells of table 3, by running what the store does not have. */
 export async function ptqTable(
-  lab: Lab,
+  lab: PaperLab,
   options: GridOptions & { methods?: readonly PtqMethodName[] } = {},
 ): Promise<PtqPoint[]> {
   const points: PtqPoint[] = [];
@@ -29,13 +30,13 @@ export async function ptqTable(
 }
 
 /** The runs behind `ptqTable`, networks first. */
-export function ptqTableConfigs(lab: Lab, options: GridOptions = {}): (PretrainConfig | PtqConfig)[] {
+export function ptqTableConfigs(lab: PaperLab, options: GridOptions = {}): (PretrainConfig | PtqConfig)[] {
   const configs = ptqCells(lab, options).map((cell) => ptqCellConfig(lab, cell));
   return [...configs.map(({ source }) => source as PretrainConfig), ...configs];
 }
 
 function ptqCells(
-  lab: Lab,
+  lab: PaperLab,
   { methods, ...options }: GridOptions & { methods?: readonly PtqMethodName[] },
 ): Cell[] {
   const { tableThresholds, tableBits, tableSeeds: seeds } = gridOf(lab, options);
@@ -52,7 +53,10 @@ function ptqCells(
   );
 }
 
-function ptqCellConfig(lab: Lab, { network, threshold, seed, method, granularity, bits }: Cell): PtqConfig {
+function ptqCellConfig(
+  lab: PaperLab,
+  { network, threshold, seed, method, granularity, bits }: Cell,
+): PtqConfig {
   return {
     kind: 'ptq',
     source: pretrainConfig(lab, {

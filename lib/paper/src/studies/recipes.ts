@@ -3,8 +3,8 @@
  * training images that it did not train on, so that nothing is chosen by test images, and by what the paper is about:
  * how far its merged weights reach, and what post-training quantization leaves of its accuracy.
  */
+import type { PaperLab } from '../profiles/index.js';
 import {
-  type Lab,
   type PretrainConfig,
   pretrainConfig,
   type PretrainTraining,
@@ -45,13 +45,13 @@ export const heldOutImages = 5_000;
 export const recipeBits = [8, 6, 5, 4] as const;
 
 /** The runs behind `recipeRow`, the network first. */
-export function recipeConfigs(lab: Lab, recipe: Recipe): RunConfig[] {
+export function recipeConfigs(lab: PaperLab, recipe: Recipe): RunConfig[] {
   const network = networkConfig(lab, recipe);
   return [network, ...recipeBits.map((bits) => ptqConfig(lab, network, bits))];
 }
 
 /** What a recipe gives, by running what the store does not have. */
-export async function recipeRow(lab: Lab, recipe: Recipe): Promise<RecipeRow> {
+export async function recipeRow(lab: PaperLab, recipe: Recipe): Promise<RecipeRow> {
   const network = networkConfig(lab, recipe);
   const { result, provenance } = await run(network, lab);
   const quantized: Record<number, number> = {};
@@ -72,7 +72,7 @@ export async function recipeRow(lab: Lab, recipe: Recipe): Promise<RecipeRow> {
   };
 }
 
-function networkConfig(lab: Lab, { arch, threshold = Infinity, training }: Recipe): PretrainConfig {
+function networkConfig(lab: PaperLab, { arch, threshold = Infinity, training }: Recipe): PretrainConfig {
   const heldOut = Math.min(heldOutImages, Math.floor(lab.train.size / 10));
   const judged = { ...lab, data: { ...lab.data, testImages: null, heldOut } };
   const { seed } = training;

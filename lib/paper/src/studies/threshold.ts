@@ -1,10 +1,11 @@
 /** Figure 7: FP32 accuracy and that of uniform per-layer PTQ, over the threshold s. */
+import type { PaperLab } from '../profiles/index.js';
 import type { ThresholdPoint } from '../claims/index.js';
-import { type Lab, pretrainConfig, ptqConfig, run, type RunConfig } from 'oabn/experiment';
+import { pretrainConfig, ptqConfig, run, type RunConfig } from 'oabn/experiment';
 import { cellsOf, type GridOptions, gridOf } from './options.js';
 
 /** The points of figure 7, by running what the store does not have. */
-export async function thresholdSweep(lab: Lab, options: GridOptions = {}): Promise<ThresholdPoint[]> {
+export async function thresholdSweep(lab: PaperLab, options: GridOptions = {}): Promise<ThresholdPoint[]> {
   const { thresholds, seeds, ptqBits } = gridOf(lab, options);
   const points: ThresholdPoint[] = [];
   for (const cell of cellsOf(seeds, thresholds)) {
@@ -18,7 +19,7 @@ export async function thresholdSweep(lab: Lab, options: GridOptions = {}): Promi
 }
 
 /** The runs behind `thresholdSweep`, networks first. */
-export function thresholdConfigs(lab: Lab, options: GridOptions = {}): RunConfig[] {
+export function thresholdConfigs(lab: PaperLab, options: GridOptions = {}): RunConfig[] {
   const { thresholds, seeds, ptqBits } = gridOf(lab, options);
   const networks = cellsOf(seeds, thresholds).map((cell) => pretrainConfig(lab, cell));
   // Networks of one width of bits stand together, for they share compiled functions.

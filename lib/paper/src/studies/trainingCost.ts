@@ -3,6 +3,7 @@
  * their descriptions and measured on this machine. The three take turns step by step, so that whatever else the machine
  * does meets all of them alike; times are medians.
  */
+import type { PaperLab } from '../profiles/index.js';
 import { memoryUse, tf } from 'tfjs-native';
 import {
   type Architecture,
@@ -14,7 +15,7 @@ import {
 } from 'oabn/model';
 import { disposeState, initialState, pretrainStep, type StepInput, type TrainState } from 'oabn/train';
 import type { CostPoint } from '../claims/index.js';
-import { type Lab, precisionOptions, stepKey, withThreshold } from 'oabn/experiment';
+import { precisionOptions, stepKey, withThreshold } from 'oabn/experiment';
 
 export interface TrainingCostRow {
   /** «RepVGG», «RepVGG + OABN», «QARepVGG» */
@@ -59,7 +60,7 @@ export function costedNetworks(arch: Architecture, threshold = 1): Record<string
 
 /** A row for each of the three networks, trained on one batch of the lab's images; `arch` defaults to the profile's. */
 export async function measureTrainingCost(
-  lab: Lab,
+  lab: PaperLab,
   arch: Architecture = lab.profile.arch,
   { threshold = 1, rounds = 9, batchSize = lab.profile.pretraining.batchSize }: TrainingCostOptions = {},
 ): Promise<TrainingCostRow[]> {
@@ -117,13 +118,13 @@ export function costPointOf({
 }
 
 /** A network's step, ready to be taken and timed; two steps have been taken. */
-async function stepper(lab: Lab, arch: Architecture, input: StepInput) {
+async function stepper(lab: PaperLab, arch: Architecture, input: StepInput) {
   const before = memoryInUse();
   const { params, buffers } = toVariables(initialize(arch, 1));
   const { pretraining } = lab.profile;
   const batch = input.images.shape[0];
   const step = pretrainStep(arch, { ...pretraining, ...precisionOptions(lab, batch) });
-  const key = `${stepKey(arch, { ...pretraining, seed: 0 })} batch ${batch}`;
+  const key = `${stepKey(arch, pretraining)} batch ${batch}`;
   let state: TrainState = initialState(params, buffers);
   const run = await lab.compiled.get(key, () => step, [state, input]);
   const take = async (): Promise<void> => {

@@ -9,14 +9,8 @@ import {
   sweepRows,
 } from '../../src/report/index.js';
 import { configHash } from 'oabn-base';
-import {
-  normalizeArchitecture,
-  normalizeConfig,
-  profileNamed,
-  type PtqConfig,
-  pretrainConfig,
-  type RunConfig,
-} from 'oabn';
+import { normalizeArchitecture, normalizeConfig, type PtqConfig, pretrainConfig, type RunConfig } from 'oabn';
+import { profileNamed } from '../../src/profiles/index.js';
 import type { Claim, LowBitPoint, ThresholdPoint } from '../../src/claims/index.js';
 import type { AblationPoint } from '../../src/studies/index.js';
 import {
@@ -84,7 +78,7 @@ const train = (name: string, made: boolean, note: string): ReportParts['labs']['
 
 const data = { name: 'made', checksum: 'sha256:00', testImages: 200 } as const;
 const networks = sweep.map(({ threshold, seed }) =>
-  normalizeConfig(pretrainConfig({ profile, data: data as never }, { threshold, seed })),
+  normalizeConfig(pretrainConfig({ defaults: profile, data }, { threshold, seed })),
 );
 const quantized = networks.map((source): PtqConfig =>
   normalizeConfig({ kind: 'ptq', source, scheme: { bits: 4, weights: 'uniform' }, calibrationImages: 16 }),

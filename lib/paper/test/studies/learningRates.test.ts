@@ -1,13 +1,13 @@
 import assert from 'node:assert/strict';
 import { bestRate, learningRateConfigs, type RatePoint, searchSeed } from '../../src/studies/index.js';
-import { type Lab, profiles } from 'oabn/experiment';
+import { type PaperLab, profiles } from '../../src/profiles/index.js';
 
-const labOf = (size: number): Lab =>
+const labOf = (size: number): PaperLab =>
   ({
-    profile: profiles.quick,
+    ...{ profile: profiles.quick, defaults: profiles.quick },
     data: { name: 'made', checksum: 'sha256:00', testImages: 2000 },
     test: { size },
-  }) as unknown as Lab;
+  }) as unknown as PaperLab;
 
 describe('experiment/studies: the search for learning rates', () => {
   it('looks at test images and a seed that no result uses', () => {
@@ -21,7 +21,7 @@ describe('experiment/studies: the search for learning rates', () => {
       }),
     );
     assert.deepEqual([...used], ['[8000,2000]']);
-    assert.ok(8000 >= data.testImages);
+    assert.ok(8000 >= data.testImages!);
   });
 
   it('takes the last images of a test set that has none to spare', () => {

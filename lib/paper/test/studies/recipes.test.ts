@@ -3,7 +3,8 @@ import { mkdtemp } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { balancedSubset, type BatchOptions } from 'oabn/data';
-import { type Lab, openLab, profiles, run } from 'oabn/experiment';
+import { run } from 'oabn/experiment';
+import { openPaperLab, type PaperLab, profiles } from '../../src/profiles/index.js';
 import { type Recipe, recipeConfigs, recipeRow } from '../../src/studies/recipes.js';
 
 const { widths, depths, strides } = profiles.smoke.arch;
@@ -16,7 +17,7 @@ const training = {
 describe('experiment/studies: recipes', () => {
   it('trains without the held-out images, and measures on them alone', async function () {
     this.timeout(240_000);
-    const lab = await openLab({
+    const lab = await openPaperLab({
       profile: 'smoke',
       runs: await mkdtemp(join(tmpdir(), 'oabn-recipes-')),
       data: '',
@@ -25,7 +26,7 @@ describe('experiment/studies: recipes', () => {
     });
     const asked: BatchOptions[] = [];
     const seen = { trained: new Set<number>(), judged: new Set<number>() };
-    const watched: Lab = {
+    const watched: PaperLab = {
       ...lab,
       train: {
         ...lab.train,

@@ -12,7 +12,8 @@ import {
   ptqTable,
   thresholdSweep,
 } from '../../src/studies/index.js';
-import { openLabs, run, runAll } from 'oabn/experiment';
+import { run, runAll } from 'oabn/experiment';
+import { openLabs } from '../../src/profiles/index.js';
 
 describe('experiment, profile smoke', () => {
   it('runs the main job once, and answers every study from the store after that', async function () {

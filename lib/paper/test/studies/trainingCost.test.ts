@@ -5,13 +5,13 @@ import { join } from 'node:path';
 import { tf } from 'tfjs-native';
 import { claimC12 } from '../../src/claims/index.js';
 import { costPointOf, measureTrainingCost } from '../../src/studies/index.js';
-import { openLab } from 'oabn/experiment';
+import { openPaperLab } from '../../src/profiles/index.js';
 import { trainingCostOf } from 'oabn/model';
 
 describe('experiment/trainingCost', () => {
   it('measures the three networks in turn, and leaves no tensor behind', async function () {
     this.timeout(60_000);
-    const lab = await openLab({ profile: 'smoke', runs: await mkdtemp(join(tmpdir(), 'oabn-cost-')) });
+    const lab = await openPaperLab({ profile: 'smoke', runs: await mkdtemp(join(tmpdir(), 'oabn-cost-')) });
     const before = tf.memory().numTensors;
     const rows = await measureTrainingCost(lab, undefined, { rounds: 3, batchSize: 16 });
     assert.equal(tf.memory().numTensors, before);

@@ -1,7 +1,12 @@
 /** The store of runs: cache, resume, provenance; safe against kills and against several processes. */
 export type { Checkpoint } from './checkpoints.js';
 export type { MetricsRow } from './metrics.js';
-export type { Machine, Provenance as RunProvenance, RunFacts } from './provenance.js';
+export {
+  type Machine,
+  packageVersions,
+  type Provenance as RunProvenance,
+  type RunFacts,
+} from './provenance.js';
 export type { RunContext } from './session.js';
 export {
   openStore,

@@ -3,7 +3,6 @@
  * directory, so that a stored result can be published.
  */
 import { execFile } from 'node:child_process';
-import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { cpus, platform, release, totalmem } from 'node:os';
 import { basename, isAbsolute, relative } from 'node:path';
@@ -20,7 +19,7 @@ export interface RunFacts {
 }
 
 export interface Provenance extends RunFacts {
-  /** Of node, oabn, tfjs and onnxruntime, as far as they are installed. */
+  /** Of node, and of the packages that the store was opened with. */
   readonly versions: Readonly<Record<string, string>>;
   /** Program and arguments. */
   readonly command: string;
@@ -45,15 +44,16 @@ export interface Machine {
   readonly system: string;
 }
 
-/** The provenance of a session that begins now; `earlier` is that of the same run's last session, if any. */
+/** The provenance of a session that begins now, with the `versions` of what computes; `earlier` is that of the same run's last session, if any. */
 export async function beginProvenance(
   facts: RunFacts,
+  versions: Readonly<Record<string, string>>,
   earlier: Partial<Provenance> | undefined,
 ): Promise<Provenance> {
   const commit = await gitCommit();
   return {
     ...facts,
-    versions: versions(),
+    versions: { node: process.versions.node, ...versions },
     command: command(),
     ...(commit !== undefined && { commit }),
     machine: machine(),
@@ -74,21 +74,18 @@ function shownArgument(argument: string): string {
   return `${name ?? ''}${/[\s"'$]/.test(shown) ? JSON.stringify(shown) : shown}`;
 }
 
-const packages: Readonly<Record<string, string>> = {
-  tfjs: '@tensorflow/tfjs',
-  onnxruntime: 'onnxruntime-node',
-  webgpu: 'webgpu',
-  'tfjs-node-gpu': '@tensorflow/tfjs-node-gpu',
-};
-
-/** Versions of what computes, read from the packages' own descriptions, without loading them. */
-export function versions(): Record<string, string> {
-  const require = createRequire(import.meta.url);
-  const found: Record<string, string> = { node: process.versions.node };
-  const own = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8')) as {
-    version: string;
-  };
-  found.oabn = own.version;
+/**
+ * The versions of installed packages, read from their own descriptions without loading them; of those that are not
+ * installed, none.
+ * @param packages what a provenance calls a package → its name on npm
+ * @param from the module that would import them: `import.meta.url`, or what `import.meta.resolve` says of a package
+ */
+export function packageVersions(
+  packages: Readonly<Record<string, string>>,
+  from: string,
+): Record<string, string> {
+  const require = createRequire(from);
+  const found: Record<string, string> = {};
   for (const [name, id] of Object.entries(packages)) {
     try {
       found[name] = (require(`${id}/package.json`) as { version: string }).version;

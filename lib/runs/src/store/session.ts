@@ -63,6 +63,8 @@ export interface SessionOptions<Config, Result> {
   readonly lock: Lock;
   readonly execute: (context: RunContext<Config>) => Promise<Result>;
   readonly facts: RunFacts;
+  /** Of what computes, for the provenance. */
+  readonly versions: Readonly<Record<string, string>>;
   readonly progress: Progress;
   readonly notice: (message: string) => void;
   readonly signal?: AbortSignal;
@@ -92,7 +94,7 @@ export async function runSession<Config, Result>(
   const checkpoint = await lastCheckpoint(folder, notice);
   const metrics = await keepMetricsUpTo(file('metrics'), checkpoint?.step ?? -1);
   const earlier = (await readJsonIfWhole(file('provenance'))) as Partial<Provenance> | undefined;
-  let provenance = await beginProvenance(options.facts, earlier);
+  let provenance = await beginProvenance(options.facts, options.versions, earlier);
   await writeJsonDurable(file('provenance'), provenance);
   await rm(file('error'), { force: true });
 

@@ -30,6 +30,8 @@ import { lockRun } from './wait.js';
 export interface StoreOptions {
   /** A folder of results that ship with the project, `<hash>.json` each, looked up when a run is not in the store. */
   readonly shipped?: string;
+  /** Versions of what computes, by name, as each provenance lists them beside node's; see `packageVersions`. */
+  readonly versions?: Readonly<Record<string, string>>;
   /** Where to say what a reader should know, such as a damaged checkpoint; default: standard error. */
   readonly notice?: (message: string) => void;
 }
@@ -99,7 +101,7 @@ export interface Store {
  */
 export function openStore(folder = process.env.OABN_RUNS_DIR ?? 'runs', options: StoreOptions = {}): Store {
   const root = resolve(folder);
-  const { notice = (message) => process.stderr.write(`${message}\n`) } = options;
+  const { notice = (message) => process.stderr.write(`${message}\n`), versions = {} } = options;
   const shipped = options.shipped === undefined ? undefined : resolve(options.shipped);
   const folderOf = (hash: string): string => join(root, hash);
   const inRun = (hash: string, name: keyof typeof fileNames): string => join(folderOf(hash), fileNames[name]);
@@ -176,7 +178,7 @@ export function openStore(folder = process.env.OABN_RUNS_DIR ?? 'runs', options:
         const facts = { ...seedOf(config), ...request.provenance };
         const folder = folderOf(hash);
         return answer(
-          await runSession({ ...common, hash, config, folder, lock, execute, facts }),
+          await runSession({ ...common, hash, config, folder, lock, execute, facts, versions }),
           'computed',
         );
       } finally {

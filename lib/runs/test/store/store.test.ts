@@ -51,7 +51,7 @@ describe('the run store', () => {
   beforeEach(async () => {
     folder = await mkdtemp(join(tmpdir(), 'oabn-store-'));
     notices = [];
-    store = openStore(folder, { notice });
+    store = openStore(folder, { notice, versions: { abacus: '1.2.3' } });
   });
   afterEach(() => rm(folder, { recursive: true, force: true }));
 
@@ -97,9 +97,7 @@ describe('the run store', () => {
       assert.equal(provenance.backend, 'hands');
       assert.equal(provenance.device, 'abacus');
       assert.equal(provenance.versions.node, process.versions.node);
-      assert.match(provenance.versions.oabn!, /^\d+\.\d+\.\d+/);
-      assert.match(provenance.versions.tfjs!, /^\d+\.\d+\.\d+/);
-      assert.match(provenance.versions.onnxruntime!, /^\d+\.\d+\.\d+/);
+      assert.equal(provenance.versions.abacus, '1.2.3');
       assert.ok(provenance.machine.cores >= 1);
       assert.equal(provenance.sessions, 1);
       assert.ok(provenance.wallSeconds! >= 0);

@@ -1,26 +1,36 @@
 /** How long runs take where several of them are computed at a time. */
+import { withWorkers } from 'provable-runs/local';
 import { estimateRuns, type TimeEstimate } from '../estimate.js';
 import type { Job } from '../job.js';
-import { toStandardError, withWorkers } from './crew.js';
+import { crewOf, labsOf, type Task } from './crew.js';
+
+export interface EstimateAllOptions {
+  /** Processes at a time; default 1. */
+  readonly workers?: number;
+  readonly notice?: (message: string) => void;
+}
 
 /**
- * `estimateRuns` for `workers` processes at a time: all of them measure the same steps at the same time, for they slow each other
- * down, and share what is left.
+ * `estimateRuns` for several processes at a time: all of them measure the same steps at the same time, for they slow each
+ * other down, and share what is left.
  */
 export async function estimateAll(
   jobs: readonly Job[],
-  workers: number,
-  notice = toStandardError,
+  { workers = 1, notice }: EstimateAllOptions = {},
 ): Promise<TimeEstimate[]> {
   if (workers === 1) return await estimateRuns(jobs);
-  const labs = [...new Set(jobs.map(({ lab }) => lab))];
-  const orders = jobs.map(({ lab, config }) => ({ lab: labs.indexOf(lab), config }));
+  const labs = labsOf(jobs);
+  const numbered = jobs.map(({ lab, config }) => ({ lab: labs.indexOf(lab), config }));
   const all: (readonly TimeEstimate[])[] = [];
-  await withWorkers(labs, workers, notice, (worker, answer) => {
-    if (answer.kind === 'ready') worker.send({ kind: 'estimate', jobs: orders });
-    if (answer.kind === 'estimated') all.push(answer.estimates);
-    return all.length === workers;
-  });
+  await withWorkers<unknown, Task, readonly TimeEstimate[]>(
+    crewOf(labs),
+    { workers, ...(notice && { notice }) },
+    (worker, answer) => {
+      if (answer.kind === 'ready') worker.send({ kind: 'estimate', jobs: numbered });
+      if (answer.kind === 'done') all.push(answer.result);
+      return all.length === workers;
+    },
+  );
   return all[0]!.map((first, i) => {
     const mean = (of: (estimate: TimeEstimate) => number): number =>
       all.reduce((sum, each) => sum + of(each[i]!), 0) / workers;

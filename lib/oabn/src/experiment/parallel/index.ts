@@ -1,4 +1,4 @@
 /** Many runs, several at a time, in processes of their own. */
 export { threadsEach } from './crew.js';
-export { estimateAll } from './estimateAll.js';
-export { defaultWorkers, runAll, type RunAllOptions } from './runAll.js';
+export { estimateAll, type EstimateAllOptions } from './estimateAll.js';
+export { defaultWorkers, poolJobs, runAll, type RunAllOptions } from './runAll.js';

@@ -5,31 +5,12 @@
  * ablation.
  */
 import { check } from 'oabn-base';
-import type { DatasetName } from '../data/index.js';
-import {
-  type Architecture,
-  imagenetStrides,
-  normalizeArchitecture,
-  type Oabn,
-  repvgg,
-} from '../model/index.js';
-import type { PretrainTraining, TrainingConfig } from './config.js';
+import { finetuningRecipes, type RunDefaults, runDefaults, trainingRecipe } from 'oabn/experiment';
+import { type Architecture, imagenetStrides, normalizeArchitecture, repvgg } from 'oabn/model';
 
-/** Training settings without a seed. */
-export type TrainingRecipe = Omit<TrainingConfig, 'seed'>;
-
-/** Settings of pretraining without a seed. */
-export type PretrainRecipe = Omit<PretrainTraining, 'seed'>;
-
-export interface Profile {
+/** What runs have by default, and the grids of the paper's experiments. */
+export interface Profile extends RunDefaults {
   readonly name: string;
-  readonly data: { readonly name: DatasetName; readonly testImages: number | null };
-  /** Without OABN; the grid's thresholds are put on it. */
-  readonly arch: Architecture;
-  readonly pretraining: PretrainRecipe;
-  /** By kind of weights, for the best learning rates differ. */
-  readonly finetuning: { readonly uniform: TrainingRecipe; readonly kmeans: TrainingRecipe };
-  readonly calibrationImages: number;
   /** The grid of the main job: the paper's s (Infinity is plain BN), seeds, and bits with and without training. */
   readonly thresholds: readonly number[];
   /** Those of the low-bit table, where every cell is a fine-tuning run. */
@@ -56,30 +37,6 @@ export interface Profile {
   readonly imagenet?: Partial<Omit<Profile, 'name' | 'imagenet'>>;
 }
 
-/** `images` × `epochs` in batches, with half an epoch or less of warm-up; the rest as usual for CIFAR. */
-const recipe = (
-  images: number | null,
-  batchSize: number,
-  epochs: number,
-  learningRate: number,
-  changes: Partial<TrainingRecipe> = {},
-): TrainingRecipe => ({
-  images,
-  batchSize,
-  schedule: { learningRate, warmupEpochs: Math.min(1, epochs / 8), epochs },
-  momentum: 0.9,
-  weightDecay: 5e-4,
-  labelSmoothing: 0,
-  augment: true,
-  ...changes,
-});
-
-/** Rates as the profile `quick` found them by its search (table 4's notebook); for both kinds of weights alike. */
-const finetuning = (images: number | null, batchSize: number, epochs: number): Profile['finetuning'] => ({
-  uniform: recipe(images, batchSize, epochs, 3e-3, { weightDecay: 0 }),
-  kmeans: recipe(images, batchSize, epochs, 3e-3, { weightDecay: 0 }),
-});
-
 /** The data that stand in for ImageNet-1k where a profile names no other: 50 classes at 64×64. */
 const imagenetStandIn = { name: 'imagenet50', testImages: null } as const;
 
@@ -89,20 +46,12 @@ const forTwiceTheSide = ({ strides: [first = 1, ...rest], ...arch }: Architectur
   strides: [2 * first, ...rest],
 });
 
-/** Small enough to train in half a minute, deep enough to have six identity branches. */
-const small: Architecture = normalizeArchitecture({
-  widths: [16, 32, 32, 64, 64],
-  depths: [1, 2, 2, 3, 1],
-  strides: [2, 2, 1, 2, 1],
-  classes: 10,
-});
-
 /** The article's network and its sweeps on all of CIFAR-10, in an order of hours on one GPU. */
 const paper = {
   data: { name: 'cifar10', testImages: null },
   arch: repvgg('A0'),
-  pretraining: recipe(null, 128, 30, 0.1),
-  finetuning: finetuning(null, 128, 3),
+  pretraining: trainingRecipe({ images: null, batchSize: 128, epochs: 30, learningRate: 0.1 }),
+  finetuning: finetuningRecipes({ images: null, batchSize: 128, epochs: 3 }),
   calibrationImages: 1024,
   thresholds: [0.1, 0.25, 0.5, 1, 2, 3, 5, 10, Infinity],
   lowBitThresholds: [0.25, 0.5, 1, 3, Infinity],
@@ -127,8 +76,8 @@ export const profiles = {
     name: 'smoke',
     data: { name: 'made', testImages: 200 },
     arch: normalizeArchitecture({ widths: [8, 8, 16], depths: [1, 2, 1], strides: [2, 1, 2], classes: 10 }),
-    pretraining: recipe(320, 32, 2, 0.05),
-    finetuning: finetuning(320, 32, 1),
+    pretraining: trainingRecipe({ images: 320, batchSize: 32, epochs: 2, learningRate: 0.05 }),
+    finetuning: finetuningRecipes({ images: 320, batchSize: 32, epochs: 1 }),
     calibrationImages: 64,
     thresholds: [0.5, Infinity],
     lowBitThresholds: [0.5, Infinity],
@@ -147,14 +96,10 @@ export const profiles = {
       arch: normalizeArchitecture({ widths: [8, 8, 16], depths: [1, 2, 1], strides: [2, 2, 2], classes: 10 }),
     },
   },
+  // What a lab has that is opened without a profile.
   quick: {
+    ...runDefaults,
     name: 'quick',
-    data: { name: 'cifar10', testImages: 2_000 },
-    arch: small,
-    // One pass over many images beats several over few, and then every image is new without augmentation.
-    pretraining: recipe(20_000, 64, 1, 0.1, { augment: false }),
-    finetuning: finetuning(4_800, 64, 1),
-    calibrationImages: 512,
     thresholds: [0.1, 0.25, 0.5, 1, Infinity],
     lowBitThresholds: [0.25, 0.5, Infinity],
     seeds: [1, 2],
@@ -181,8 +126,8 @@ export const profiles = {
   full: {
     ...paper,
     name: 'full',
-    pretraining: recipe(null, 128, 120, 0.1),
-    finetuning: finetuning(null, 128, 10),
+    pretraining: trainingRecipe({ images: null, batchSize: 128, epochs: 120, learningRate: 0.1 }),
+    finetuning: finetuningRecipes({ images: null, batchSize: 128, epochs: 10 }),
     tableThresholds: [0.25, 0.5, 1, 3, 10, Infinity],
     tableBits: [8, 6, 4],
     tableIterations: 10_000,
@@ -196,8 +141,14 @@ export const profiles = {
     imagenet: {
       data: { name: 'imagenet', testImages: null },
       arch: repvgg('A0', { strides: imagenetStrides, classes: 1000 }),
-      pretraining: recipe(null, 256, 120, 0.1, { weightDecay: 1e-4 }),
-      finetuning: finetuning(null, 256, 5),
+      pretraining: trainingRecipe({
+        images: null,
+        batchSize: 256,
+        epochs: 120,
+        learningRate: 0.1,
+        weightDecay: 1e-4,
+      }),
+      finetuning: finetuningRecipes({ images: null, batchSize: 256, epochs: 5 }),
       thresholds: [0.1, 0.5, 1, 2, 3, 5, 10, Infinity],
       lowBitThresholds: [0.5, 1, 3, Infinity],
       seeds: [1],
@@ -235,13 +186,4 @@ export function onImagenet({ imagenet, ...profile }: Profile): Profile {
     ...imagenet,
     name: `${profile.name}${imagenetSuffix}`,
   };
-}
-
-/** The profile's network with OABN of threshold s on its identity branches; Infinity is plain BN. */
-export function withThreshold(
-  arch: Architecture,
-  threshold: number,
-  options: Omit<Oabn, 'threshold'> = {},
-): Architecture {
-  return normalizeArchitecture({ ...arch, oabn: { threshold, ...options } });
 }

@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
-import { onImagenet, profileNamed, profiles } from '../../src/experiment/index.js';
-import { costOf } from '../../src/model/index.js';
+import { costOf } from 'oabn/model';
+import { onImagenet, profileNamed, profiles } from '../../src/profiles/index.js';
 
-describe('experiment/profiles', () => {
+describe('profiles', () => {
   it('knows each profile by its name, and ImageNet’s side of it', () => {
     for (const [name, profile] of Object.entries(profiles)) {
       assert.equal(profileNamed(name), profile);

@@ -1,0 +1,82 @@
+/** Configurations made for a lab: its defaults, and what is to differ from them. */
+import { type Architecture, normalizeArchitecture, type Oabn } from '../model/index.js';
+import type { QuantizationScheme } from '../quantize/index.js';
+import type { QuantizerOptions } from '../train/index.js';
+import {
+  type FinetuneConfig,
+  type NetworkSource,
+  type PretrainConfig,
+  type PtqConfig,
+} from './kinds/index.js';
+import { sourceSeed } from './kinds/source.js';
+import type { Lab } from './lab.js';
+import type { PretrainTraining, TrainingConfig } from './settings.js';
+
+/** What a configuration is made for: the data and the defaults of a lab. */
+export type ConfigLab = Pick<Lab, 'data' | 'defaults'>;
+
+export interface PretrainChanges {
+  /** s of OABN; Infinity is plain BN. */
+  readonly threshold: number;
+  readonly seed: number;
+  readonly arch?: Architecture;
+  /** Options of OABN beside its threshold. */
+  readonly oabn?: Omit<Oabn, 'threshold'>;
+  readonly training?: Partial<PretrainTraining>;
+}
+
+/** The configuration of pretraining with OABN of threshold s, or with plain BN. */
+export function pretrainConfig(
+  { data, defaults }: ConfigLab,
+  { threshold, seed, arch = defaults.arch, oabn, training }: PretrainChanges,
+): PretrainConfig {
+  return {
+    kind: 'pretrain',
+    data,
+    arch: withThreshold(arch, threshold, oabn),
+    training: { ...defaults.pretraining, seed, ...training },
+  };
+}
+
+/** The configuration of post-training quantization of `source` to `bits` bits. */
+export function ptqConfig(
+  { defaults: { calibrationImages } }: ConfigLab,
+  source: NetworkSource,
+  bits: number,
+  weights: QuantizationScheme['weights'] = 'uniform',
+): PtqConfig {
+  return { kind: 'ptq', source, scheme: { bits, weights }, calibrationImages };
+}
+
+/** What an ablation changes of a fine-tuning run: single training settings, members of the scheme, quantizers. */
+export interface FinetuneChanges extends QuantizerOptions {
+  readonly training?: Partial<TrainingConfig>;
+  readonly scheme?: Partial<Omit<QuantizationScheme, 'bits' | 'weights'>>;
+}
+
+/** The configuration of quantization-aware fine-tuning of `source` to `bits` bits: `uniform` QAT or, by `kmeans`, ClusterQAT. */
+export function finetuneConfig(
+  { defaults: { calibrationImages, finetuning } }: ConfigLab,
+  source: NetworkSource,
+  bits: number,
+  weights: QuantizationScheme['weights'],
+  { training, scheme, ...quantizers }: FinetuneChanges = {},
+): FinetuneConfig {
+  return {
+    kind: 'finetune',
+    source,
+    calibrationImages,
+    ...quantizers,
+    scheme: { bits, weights, ...scheme },
+    training: { ...finetuning[weights], seed: sourceSeed(source), ...training },
+  };
+}
+
+/** A network with OABN of threshold s on its identity branches; Infinity is plain BN. */
+export function withThreshold(
+  arch: Architecture,
+  threshold: number,
+  options: Omit<Oabn, 'threshold'> = {},
+): Architecture {
+  return normalizeArchitecture({ ...arch, oabn: { threshold, ...options } });
+}

@@ -1,0 +1,58 @@
+/**
+ * The kinds of run, in a table. A run is its configuration: plain JSON that says everything the result depends on. The
+ * hash of its canonical form is the run's name, and a configuration that builds on another run holds that run's
+ * configuration whole.
+ */
+import { check, configHash } from 'oabn-base';
+import { finetune, type FinetuneConfig } from './finetune.js';
+import type { Kind } from './kind.js';
+import { pretrain, type PretrainConfig, type PretrainResult } from './pretrain.js';
+import { ptq, type PtqConfig } from './ptq.js';
+import type { QuantizedResult } from './quantized.js';
+import type { NetworkSource } from './source.js';
+
+export type { CostProbe, RunCost } from './cost.js';
+export type { FinetuneConfig } from './finetune.js';
+export type { Kind, Work } from './kind.js';
+export { thresholdOf } from './network.js';
+export { describePretrained } from './pretrain.js';
+export type { PretrainConfig, PretrainResult } from './pretrain.js';
+export type { PtqConfig } from './ptq.js';
+export type { QuantizedResult } from './quantized.js';
+export type { CheckpointSource, NetworkSource } from './source.js';
+
+export const kinds = { pretrain, ptq, finetune } as const;
+
+export type RunConfig = PretrainConfig | PtqConfig | FinetuneConfig;
+
+export type ResultOf<C extends RunConfig> = C extends PretrainConfig ? PretrainResult : QuantizedResult;
+
+/** The kind of a run, which is chosen here and nowhere else. @throws UserError for an unknown one */
+export function kindOf<C extends RunConfig>({ kind }: C): Kind<C, ResultOf<C>> {
+  check(
+    Object.hasOwn(kinds, kind),
+    () => `Unknown kind of run: ${JSON.stringify(kind)}; known are ${Object.keys(kinds).join(', ')}`,
+  );
+  // Each entry of the table is the kind of its own configurations, which a type by key cannot say.
+  return kinds[kind] as unknown as Kind<C, ResultOf<C>>;
+}
+
+/** The configuration in its one canonical form. @throws UserError naming what is out of range */
+export function normalizeConfig<C extends RunConfig>(config: C): C {
+  return kindOf(config).normalize(config);
+}
+
+/** The name of the run of `config`. @throws UserError naming what is out of range */
+export function hashOf(config: RunConfig): string {
+  return configHash(normalizeConfig(config));
+}
+
+/** A run in a few words, such as «train OABN s=2 seed 1» or «4-bit ClusterQAT, OABN s=2 seed 1». */
+export function describeConfig(config: RunConfig): string {
+  return kindOf(config).describe(config);
+}
+
+/** Where the network comes from that the run of `config` starts from; undefined where it starts from none. */
+export function sourceOf(config: RunConfig): NetworkSource | undefined {
+  return kindOf(config).source(config) as NetworkSource | undefined;
+}

@@ -1,0 +1,39 @@
+/**
+ * A kind of run is a value: what its configurations look like in their one canonical form, what they are called, what
+ * they start from, how they are executed and what they cost. Whatever treats runs alike (asking for one, planning many,
+ * estimating them) reads it here and knows no kind by name.
+ */
+import type { RunContext } from 'provable-runs';
+import type { Architecture, Network } from '../../model/index.js';
+import type { Lab } from '../lab.js';
+import type { DataConfig } from '../settings.js';
+import type { RunCost } from './cost.js';
+
+/** What a run is executed with. */
+export interface Work<Config> {
+  /** Normalized. */
+  readonly config: Config;
+  readonly lab: Lab;
+  readonly context: RunContext;
+  /** The network that the run starts from, three-branch or merged; for kinds that start from one. */
+  readonly start: () => Promise<Network>;
+}
+
+export interface Kind<Config, Result> {
+  /** The configuration in its one canonical form, defaults left out. @throws UserError naming what is out of range */
+  normalize(config: Config): Config;
+  /** A run in a few words, such as «train s=2 seed 1». */
+  describe(config: Config): string;
+  /** What it does, without the network, such as «train» or «ClusterQAT»: runs of one label are estimated together. */
+  label(config: Config): string;
+  /** The network that it makes or starts from: its architecture, and the data that it is trained and measured on. */
+  network(config: Config): { readonly arch: Architecture; readonly data: DataConfig };
+  /** Where the network comes from that the run starts from: a configuration of a run, or a file; undefined for none. */
+  source(config: Config): { readonly kind: string } | undefined;
+  /** The seed that is drawn from, if one is. */
+  seed(config: Config): number | undefined;
+  /** What runs have in common that compile the same function beside that of evaluation, and in most cases no others. */
+  compiledKey(config: Config): string;
+  execute(work: Work<Config>): Promise<Result>;
+  readonly cost: RunCost<Config>;
+}

@@ -1,0 +1,155 @@
+/** Pretraining: a three-branch network from scratch, with BN or OABN, to its FP32 accuracy once merged. */
+import { join } from 'node:path';
+import { canonicalJson, check } from 'oabn-base';
+import { tf } from 'tfjs-native';
+import { analyzeOutliers, mergeNetwork, type OutlierRow } from '../../merge/index.js';
+import {
+  type Architecture,
+  initialize,
+  normalizeArchitecture,
+  saveNetwork,
+  type StateDict,
+  toStateDict,
+  toVariables,
+} from '../../model/index.js';
+import {
+  type Accuracy,
+  checkDecay,
+  disposeState,
+  type EpochMetrics,
+  initialState,
+  pretrainStep,
+  reestimateStatistics,
+  statisticsPass,
+  type TrainState,
+} from '../../train/index.js';
+import type { Lab } from '../lab.js';
+import { measureAccuracy } from '../measure.js';
+import {
+  type DataConfig,
+  normalizeData,
+  normalizeTraining,
+  type PretrainTraining,
+  trainingImages,
+  trainingSteps,
+} from '../settings.js';
+import { precisionOptions, stepKey, trainRun } from '../training.js';
+import { timeSteps } from './cost.js';
+import type { Kind, Work } from './kind.js';
+import { describeNetwork } from './network.js';
+
+export interface PretrainConfig {
+  readonly kind: 'pretrain';
+  readonly data: DataConfig;
+  readonly arch: Architecture;
+  readonly training: PretrainTraining;
+}
+
+/** FP32 accuracy of the merged network, and what training made of it: small JSON, stored beside the network. */
+export interface PretrainResult extends Accuracy {
+  readonly epochs: readonly EpochMetrics[];
+  /** Of the merged weights, block by block. */
+  readonly outliers: readonly OutlierRow[];
+  /** The three-branch checkpoint, relative to the run's folder. */
+  readonly network: string;
+}
+
+export const pretrain: Kind<PretrainConfig, PretrainResult> = {
+  normalize: ({ kind, data, arch, training }) => ({
+    kind,
+    data: normalizeData(data),
+    arch: normalizeArchitecture(arch),
+    training: normalizePretraining(training, arch),
+  }),
+  describe: (config) => `train ${describePretrained(config)}`,
+  label: () => 'train',
+  network: ({ arch, data }) => ({ arch, data }),
+  source: () => undefined,
+  seed: ({ training }) => training.seed,
+  compiledKey: ({ arch, training }) => stepKey(arch, training),
+  execute,
+  cost: {
+    key: ({ training: { images, batchSize, augment, schedule } }) => ({
+      training: { images, batchSize, augment, epochs: schedule.epochs },
+    }),
+    steps: ({ training, data }, available) => trainingSteps(training, data, available),
+    probe: (work) => timeSteps(work, execute),
+  },
+};
+
+/** The network that a run makes, such as «OABN s=2 seed 1». */
+export function describePretrained({ arch, training }: PretrainConfig): string {
+  return describeNetwork(arch, `seed ${training.seed}`);
+}
+
+function normalizePretraining(training: PretrainTraining, arch: Architecture): PretrainTraining {
+  const { decay = 'kernels', ema, ...shared } = training;
+  checkDecay(decay, arch);
+  check(
+    ema === undefined || (ema.decay > 0 && ema.decay < 1),
+    () => `ema.decay must be in (0, 1), got ${ema!.decay}`,
+  );
+  return {
+    ...normalizeTraining(shared),
+    ...(decay !== 'kernels' && { decay }),
+    ...(ema && { ema: { decay: ema.decay } }),
+  };
+}
+
+const networkFile = 'network.safetensors';
+
+async function execute({ config, lab, context }: Work<PretrainConfig>): Promise<PretrainResult> {
+  const { data, arch, training } = config;
+  const fresh = (): TrainState => {
+    const { params, buffers } = toVariables(initialize(arch, training.seed));
+    return initialState(params, buffers, training.ema);
+  };
+  const step = pretrainStep(arch, { ...training, ...precisionOptions(lab, training.batchSize) });
+  const { state, epochs } = await trainRun({
+    ...{ task: pretrain.describe(config), training, data, lab, context, fresh },
+    steps: { at: () => step, keyAt: () => stepKey(arch, training) },
+  });
+  const stateDict = await endOf(state, config, lab);
+  disposeState(state);
+  await saveNetwork(join(context.folder, networkFile), { arch, stateDict, form: 'training' });
+  const merged = mergeNetwork(arch, stateDict);
+  const accuracy = await measureAccuracy(lab, { arch, stateDict: merged }, data);
+  return { ...accuracy, epochs, outliers: analyzeOutliers(arch, stateDict), network: networkFile };
+}
+
+/** Training images by which BN statistics of averaged weights are estimated anew, or as many as an epoch has. */
+const statisticsImages = 5_000;
+
+/** The network that a run ends with: the last weights, or their average with BN statistics of its own. */
+async function endOf(
+  { params, buffers, average }: TrainState,
+  config: PretrainConfig,
+  lab: Lab,
+): Promise<StateDict> {
+  if (!average) return await toStateDict(params, buffers);
+  const { arch, data, training } = config;
+  const { batchSize, augment, seed, schedule } = training;
+  const images = trainingImages(training, data, lab.train.size);
+  const { imageShape } = lab.train;
+  const example = tf.zeros<tf.Rank.R4>([batchSize, ...imageShape]);
+  const pass = await lab.compiled.get(
+    canonicalJson({ kind: 'statistics', arch, batchSize }),
+    () => statisticsPass(arch),
+    [average, buffers, example],
+  );
+  example.dispose();
+  const ofEpoch = lab.train.batches({
+    ...{ batchSize, seed, augment, epoch: schedule.epochs, limit: images, shuffle: true, dropLast: true },
+  });
+  const batches = firstOf(ofEpoch, Math.ceil(statisticsImages / batchSize));
+  const statistics = await reestimateStatistics(pass, average, buffers, batches, imageShape);
+  return { ...(await toStateDict(average)), ...statistics };
+}
+
+async function* firstOf<T>(items: AsyncIterable<T>, count: number): AsyncIterable<T> {
+  let taken = 0;
+  for await (const item of items) {
+    yield item;
+    if (++taken >= count) return;
+  }
+}

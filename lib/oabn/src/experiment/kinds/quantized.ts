@@ -1,0 +1,43 @@
+/** What the kinds of run that quantize a merged network have in common: how they begin, and what they end with. */
+import { join } from 'node:path';
+import { mergeNetwork } from '../../merge/index.js';
+import type { Network, StateDict } from '../../model/index.js';
+import { type QuantizedNetwork, saveQuantizedNetwork, storedStates } from '../../quantize/index.js';
+import type { Accuracy, EpochMetrics } from '../../train/index.js';
+import { measureAccuracy } from '../measure.js';
+import { checkWhole, type DataConfig } from '../settings.js';
+import type { Work } from './kind.js';
+
+/** Accuracy of the quantized network, and what it takes to store: small JSON, stored beside the network. */
+export interface QuantizedResult extends Accuracy {
+  /** Distinct weight values, summed over the quantized layers. */
+  readonly stateSize: number;
+  /** Of fine-tuning alone. */
+  readonly epochs?: readonly EpochMetrics[];
+  /** The quantized checkpoint, relative to the run's folder. */
+  readonly network: string;
+}
+
+export function checkCalibration(images: number): void {
+  checkWhole('calibrationImages', images);
+}
+
+/** The tensors of a network, merged if it is not yet. */
+export function mergedOf({ arch, stateDict, form }: Network): StateDict {
+  return form === 'merged' ? stateDict : mergeNetwork(arch, stateDict);
+}
+
+const networkFile = 'network.safetensors';
+
+/** Keeps a quantized network in the run's folder, and measures it. */
+export async function finish(
+  network: QuantizedNetwork,
+  data: DataConfig,
+  { lab, context }: Pick<Work<unknown>, 'lab' | 'context'>,
+): Promise<QuantizedResult> {
+  const { arch, stateDict, scheme, activations } = network;
+  await saveQuantizedNetwork(join(context.folder, networkFile), network);
+  const quantization = { scheme, activations };
+  const accuracy = await measureAccuracy(lab, { arch, stateDict, quantization }, data);
+  return { ...accuracy, stateSize: storedStates(network), network: networkFile };
+}

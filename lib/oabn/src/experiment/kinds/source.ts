@@ -1,0 +1,34 @@
+/** Where the network comes from that a quantization run starts from: a pretraining run, or a file from elsewhere. */
+import { type Architecture, normalizeArchitecture } from '../../model/index.js';
+import { type DataConfig, normalizeData } from '../settings.js';
+import { describeNetwork } from './network.js';
+import { describePretrained, pretrain, type PretrainConfig } from './pretrain.js';
+
+/** A network that comes from a file: a checkpoint from PyTorch, say. The file's bytes are its identity. */
+export interface CheckpointSource {
+  readonly kind: 'checkpoint';
+  readonly sha256: string;
+  readonly data: DataConfig;
+  readonly arch: Architecture;
+}
+
+export type NetworkSource = PretrainConfig | CheckpointSource;
+
+/** @throws UserError naming what is out of range */
+export function normalizeSource(source: NetworkSource): NetworkSource {
+  return source.kind === 'pretrain'
+    ? pretrain.normalize(source)
+    : { ...source, data: normalizeData(source.data), arch: normalizeArchitecture(source.arch) };
+}
+
+/** Such as «OABN s=2 seed 1» or «BN file 0123abcd». */
+export function describeSource(source: NetworkSource): string {
+  return source.kind === 'pretrain'
+    ? describePretrained(source)
+    : describeNetwork(source.arch, `file ${source.sha256.slice(0, 8)}`);
+}
+
+/** The seed of the network's training; 0 for a file, of which it is not known. */
+export function sourceSeed(source: NetworkSource): number {
+  return source.kind === 'pretrain' ? source.training.seed : 0;
+}

@@ -1,0 +1,71 @@
+/** Labs of this paper: a lab opened with a profile, whose grids the studies run over; and its two sides. */
+import { join } from 'node:path';
+import { projectFolder } from 'oabn-base';
+import { datasetTitle } from 'oabn/data';
+import { type Lab, type LabOptions, openLab } from 'oabn/experiment';
+import { onImagenet, type Profile, profileNamed } from './profiles.js';
+
+export interface PaperLab extends Lab {
+  /** The network has as many classes as the lab's data. */
+  readonly profile: Profile;
+}
+
+export interface PaperLabOptions extends Omit<LabOptions, 'defaults' | 'shipped'> {
+  /** A profile or its name; default `OABN_PROFILE` or `quick`. */
+  readonly profile?: Profile | string;
+  /**
+   * Whether results that ship with the project answer for runs whose networks are not needed; default true, unless
+   * `OABN_SHIPPED=0`. They are of the same configuration and the same images, or they are not used.
+   */
+  readonly shipped?: boolean;
+}
+
+/** Opens the lab of a profile. @throws UserError as `openLab`, and for an unknown profile with the known names */
+export async function openPaperLab({
+  profile: named,
+  shipped = process.env.OABN_SHIPPED !== '0',
+  ...options
+}: PaperLabOptions = {}): Promise<PaperLab> {
+  const profile = resolveProfile(named);
+  const lab = await openLab({
+    ...options,
+    defaults: profile,
+    ...(shipped && { shipped: shippedFolder() }),
+  });
+  return { ...lab, profile: { ...profile, ...lab.defaults } };
+}
+
+/** The two sides of the article's experiments. */
+export interface Labs {
+  readonly cifar: PaperLab;
+  readonly imagenet: PaperLab;
+}
+
+/** A profile's lab and that of its ImageNet side, where made images stand in for what is not there, and say so. */
+export async function openLabs(options: Omit<PaperLabOptions, 'dataset'> = {}): Promise<Labs> {
+  const cifar = await openPaperLab(options);
+  return { cifar, imagenet: await openImagenetLab(options) };
+}
+
+/** The lab of ImageNet's side of a profile. */
+export async function openImagenetLab(options: Omit<PaperLabOptions, 'dataset'> = {}): Promise<PaperLab> {
+  return await openPaperLab({ ...options, profile: onImagenet(resolveProfile(options.profile)) });
+}
+
+/** A profile by name, or itself; default `OABN_PROFILE` or `quick`. */
+export function resolveProfile(named: Profile | string = process.env.OABN_PROFILE || 'quick'): Profile {
+  return typeof named === 'string' ? profileNamed(named) : named;
+}
+
+/** Where the results are that ship with the project. */
+export function shippedFolder(): string {
+  return join(projectFolder(), 'data', 'results', 'runs');
+}
+
+/** What figures and tables say of the runs behind them: data, scale and seeds, and that data are made when they are. */
+export function describeLab({ profile, train }: Pick<PaperLab, 'profile' | 'train'>): string {
+  const images = Math.min(train.size, profile.pretraining.images ?? train.size);
+  const { epochs } = profile.pretraining.schedule;
+  const seeds = `${profile.seeds.length} seed${profile.seeds.length === 1 ? '' : 's'}`;
+  return `profile ${profile.name} · ${datasetTitle(train)} · ${images} training images × ${epochs === 1 ? '1 epoch' : `${epochs} epochs`} · ${seeds}`;
+}

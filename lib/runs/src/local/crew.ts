@@ -1,0 +1,129 @@
+/** Worker processes: begun with what they need to open, talked to until what they do is done, and ended. */
+import { type ChildProcess, fork } from 'node:child_process';
+import { once } from 'node:events';
+import { UserError } from 'oabn-base';
+import type { Answer, Order } from './messages.js';
+
+/** How workers are begun. */
+export interface Crew<Setup = unknown> {
+  /** The module that a worker runs; it calls `serve`. */
+  readonly module: string | URL;
+  /** What each worker opens first: anything that a structured clone can hold. */
+  readonly setup: Setup;
+  /** Environment variables beside this process's own, for a crew of so many workers. */
+  readonly environment?: (workers: number) => Readonly<Record<string, string>>;
+  /** Each ends the work when it fires, between two steps. */
+  readonly signals?: readonly AbortSignal[];
+}
+
+export interface Worker<Task> {
+  /** From 1 on. */
+  readonly number: number;
+  /** Hands it a task; a worker does its tasks one after the other. */
+  send(task: Task): void;
+}
+
+export interface CrewOptions {
+  /** Processes. */
+  readonly workers: number;
+  /** Hears once what several workers say alike; default standard error. */
+  readonly notice?: (message: string) => void;
+}
+
+/** An answer that belongs to the work; what went wrong is dealt with here. */
+export type WorkAnswer<Result> = Exclude<Answer<Result>, { kind: 'failed' | 'notice' }>;
+
+const toStandardError = (message: string): void => void process.stderr.write(`${message}\n`);
+
+/**
+ * Begins the workers of a crew, and passes on to `hear` what they answer, until it says that all is done. Each worker is
+ * `ready` first. Ends all of them, whatever happens, between two steps.
+ * @throws UserError what a worker reports, or that it was killed; the reason of a signal of the crew when that fires
+ */
+export async function withWorkers<Setup, Task, Result>(
+  { module, setup, environment = () => ({}), signals = [] }: Crew<Setup>,
+  { workers: count, notice = toStandardError }: CrewOptions,
+  hear: (worker: Worker<Task>, answer: WorkAnswer<Result>) => boolean,
+): Promise<void> {
+  const reasonToStop = (): unknown => signals.find((signal) => signal.aborted)?.reason;
+  const variables = environment(count);
+  const workers = Array.from({ length: count }, (_, i) => begin<Setup, Task>(i + 1, module, variables));
+  const stop = (): void => workers.forEach((worker) => worker.tell({ kind: 'stop' }));
+  for (const signal of signals) signal.addEventListener('abort', stop);
+  const said = new Set<string>();
+  try {
+    await new Promise<void>((resolve, reject) => {
+      const heard = (worker: Worker<Task>, answer: Answer<Result>): void => {
+        if (answer.kind === 'notice') {
+          if (!said.has(answer.message)) notice(answer.message);
+          said.add(answer.message);
+        } else if (answer.kind !== 'progress' && reasonToStop() !== undefined) {
+          reject(reasonToStop() as Error);
+        } else if (answer.kind === 'failed') {
+          const { message, mendable } = answer;
+          reject(
+            mendable ? new UserError(message) : new Error(`In worker process ${worker.number}: ${message}`),
+          );
+        } else if (hear(worker, answer)) {
+          resolve();
+        }
+      };
+      for (const worker of workers) {
+        worker.process.on('message', (answer: Answer<Result>) => {
+          try {
+            heard(worker, answer);
+          } catch (error) {
+            reject(error as Error);
+          }
+        });
+        worker.process.on('error', reject);
+        worker.process.on('exit', (code, killed) => reject(ended(worker, killed ?? `exit code ${code}`)));
+        worker.tell({ kind: 'open', setup });
+      }
+    });
+  } finally {
+    for (const signal of signals) signal.removeEventListener('abort', stop);
+    await Promise.all(workers.map((worker) => worker.end()));
+  }
+}
+
+interface Process<Setup, Task> extends Worker<Task> {
+  readonly process: ChildProcess;
+  tell(order: Order<Setup, Task>): void;
+  /** Waits until it has ended, between two steps of what it is at. */
+  end(): Promise<void>;
+}
+
+function begin<Setup, Task>(
+  number: number,
+  module: string | URL,
+  environment: Readonly<Record<string, string>>,
+): Process<Setup, Task> {
+  // It runs for this process's command, and says so in what it makes.
+  const child = fork(module, process.argv.slice(1), {
+    serialization: 'advanced',
+    env: { ...process.env, ...environment },
+  });
+  const exited = once(child, 'exit');
+  const tell = (order: Order<Setup, Task>): void => {
+    // One that cannot hear has ended, and its end is heard of.
+    if (child.connected) child.send(order, () => undefined);
+  };
+  return {
+    number,
+    process: child,
+    tell,
+    send: (task) => tell({ kind: 'task', task }),
+    end: async () => {
+      const gone = child.exitCode !== null || child.signalCode !== null;
+      if (child.connected) child.disconnect();
+      if (!gone) await exited;
+    },
+  };
+}
+
+const ended = ({ number }: Worker<never>, how: string): UserError =>
+  new UserError(
+    `Worker process ${number} ended (${how}), perhaps for want of memory. Ask again to go on from the last checkpoints, ` +
+      'with fewer processes if memory was short.',
+  );

@@ -1,0 +1,6 @@
+/** Many jobs on one machine, several at a time, in processes of their own; what they compute is told by the caller. */
+export { type Crew, type CrewOptions, type Worker, withWorkers, type WorkAnswer } from './crew.js';
+export type { PoolJob } from './job.js';
+export { type PoolOptions, runJobs } from './runJobs.js';
+export { schedule, type Schedule } from './schedule.js';
+export { serve, type Service, type ServicePorts } from './serve.js';

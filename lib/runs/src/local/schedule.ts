@@ -1,0 +1,40 @@
+/** Which job a worker is to compute next. */
+import type { PoolJob } from './job.js';
+
+export interface Schedule {
+  /**
+   * The index of the next job for `worker`: none that starts from a result that is not made yet, and one whose key the
+   * worker had last, if there is one; else one whose key no other worker had last. Undefined: there is none at the moment.
+   */
+  next(worker: number): number | undefined;
+  /** The job is done; what starts from its result can begin. */
+  done(index: number): void;
+  readonly left: number;
+}
+
+export function schedule(jobs: readonly Omit<PoolJob, 'task'>[]): Schedule {
+  const waiting = jobs.map((_, index) => index);
+  const unmade = new Set(jobs.map(({ hash }) => hash));
+  const lastKeys = new Map<number, string>();
+  const keyOf = (index: number): string => jobs[index]!.key;
+  return {
+    next(worker) {
+      const ready = waiting.filter((index) => !(jobs[index]!.needs ?? []).some((hash) => unmade.has(hash)));
+      const elsewhere = new Set([...lastKeys].flatMap(([other, key]) => (other === worker ? [] : key)));
+      const chosen =
+        ready.find((index) => keyOf(index) === lastKeys.get(worker)) ??
+        ready.find((index) => !elsewhere.has(keyOf(index))) ??
+        ready[0];
+      if (chosen === undefined) return undefined;
+      waiting.splice(waiting.indexOf(chosen), 1);
+      lastKeys.set(worker, keyOf(chosen));
+      return chosen;
+    },
+    done(index) {
+      unmade.delete(jobs[index]!.hash);
+    },
+    get left() {
+      return waiting.length;
+    },
+  };
+}

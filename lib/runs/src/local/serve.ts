@@ -1,0 +1,62 @@
+/**
+ * What a worker's module calls: opens what it works in, then carries out tasks, one after the other. Told to stop, or
+ * left alone, the process ends between two steps with a checkpoint.
+ */
+import { errorMessage, type Progress, UserError } from 'oabn-base';
+import type { Answer, Order } from './messages.js';
+
+export interface Service<Setup, Bench, Task, Result> {
+  /** Opens what tasks are carried out in. `signal` fires when the work is to end between two steps. */
+  open(setup: Setup, ports: ServicePorts): Promise<Bench>;
+  /** Carries out a task; what it returns is anything that a structured clone can hold. */
+  carryOut(task: Task, bench: Bench): Promise<Result>;
+}
+
+/** What leads from a worker to the process that began it. */
+export interface ServicePorts {
+  readonly progress: Progress;
+  readonly notice: (message: string) => void;
+  readonly signal: AbortSignal;
+}
+
+/** Serves the process that forked this one until it is told to stop or left alone. */
+export function serve<Setup, Bench, Task, Result>({
+  open,
+  carryOut,
+}: Service<Setup, Bench, Task, Result>): void {
+  const stopping = new AbortController();
+  const answer = (message: Answer<Result>): void => {
+    if (process.connected) process.send!(message, undefined, undefined, () => undefined);
+  };
+  const ports: ServicePorts = {
+    progress: (event) => answer({ kind: 'progress', event }),
+    notice: (message) => answer({ kind: 'notice', message }),
+    signal: stopping.signal,
+  };
+  let bench: Bench;
+  const obey = async (order: Exclude<Order<Setup, Task>, { kind: 'stop' }>): Promise<void> => {
+    if (order.kind === 'task') return answer({ kind: 'done', result: await carryOut(order.task, bench) });
+    bench = await open(order.setup, ports);
+    answer({ kind: 'ready' });
+  };
+  /** Orders are carried out one after the other. */
+  let work = Promise.resolve();
+  // What is left is the command that this process runs for.
+  process.argv.splice(1, 1);
+  process.on('message', (order: Order<Setup, Task>) => {
+    if (order.kind === 'stop') return stopping.abort();
+    work = work.then(() => obey(order)).catch((error: unknown) => answer(failure(error)));
+  });
+  // Ctrl-C reaches every process of a terminal; the one that hands out the tasks says what is to be done.
+  process.on('SIGINT', () => undefined);
+  process.on('disconnect', () => {
+    stopping.abort();
+    void work.finally(() => process.exit());
+  });
+}
+
+function failure(error: unknown): Answer<never> {
+  const mendable = error instanceof UserError;
+  const message = !mendable && error instanceof Error ? (error.stack ?? error.message) : errorMessage(error);
+  return { kind: 'failed', message, mendable };
+}

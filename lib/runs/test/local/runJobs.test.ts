@@ -1,0 +1,118 @@
+import assert from 'node:assert/strict';
+import { mkdtemp } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { configHash } from 'oabn-base';
+import { openStore, type Store } from '../../src/index.js';
+import { type PoolJob, type PoolOptions, runJobs } from '../../src/local/index.js';
+import { request, type Sum } from './worker.js';
+
+const module = new URL('worker.ts', import.meta.url);
+
+async function newStore(): Promise<Store> {
+  return openStore(await mkdtemp(join(tmpdir(), 'runs-local-')), { notice: () => {} });
+}
+
+const jobsOf = (sums: readonly Sum[]): PoolJob<Sum>[] =>
+  sums.map((task) => ({ hash: configHash(task), key: String(task.numbers.length), task }));
+
+type Options = Partial<PoolOptions<PoolJob<Sum>, number>>;
+
+const runIn = (store: Store, sums: readonly Sum[], options: Options = {}, signal?: AbortSignal) =>
+  runJobs(jobsOf(sums), {
+    storeOf: () => store,
+    request: ({ task }) => request(store, task, signal ? { signal } : {}),
+    crew: { module, setup: store.folder, ...(signal && { signals: [signal] }) },
+    workers: 2,
+    notice: () => {},
+    ...options,
+  });
+
+describe('local: many jobs, several at a time', function () {
+  this.timeout(60_000);
+  const sums: Sum[] = [1, 2, 3, 4].map((n) => ({ numbers: [n, 10 * n] }));
+
+  it('gives results in the order of the plan, counts what is computed, and answers from the store after that', async () => {
+    const store = await newStore();
+    await request(store, sums[2]!);
+    const [counts, said]: [string[], string[]] = [[], []];
+    const results = await runIn(store, sums, {
+      onComputed: (_, done, total) => counts.push(`${done} of ${total}`),
+      notice: (message) => said.push(message),
+    });
+    assert.deepEqual(
+      results.map(({ result, from }) => [result, from]),
+      [
+        [11, 'computed'],
+        [22, 'computed'],
+        [33, 'store'],
+        [44, 'computed'],
+      ],
+    );
+    assert.deepEqual(counts, ['2 of 4', '3 of 4', '4 of 4']);
+    // Both workers say it; it is heard once.
+    assert.deepEqual(said, ['the abacus is of wood']);
+    const again = await runIn(store, sums);
+    assert.ok(again.every(({ from }) => from === 'store'));
+  });
+
+  it('computes the same in this process alone', async () => {
+    const counts: number[] = [];
+    const results = await runIn(await newStore(), sums, {
+      workers: 1,
+      onComputed: (_, done) => counts.push(done),
+    });
+    assert.deepEqual(
+      results.map(({ result }) => result),
+      [11, 22, 33, 44],
+    );
+    assert.deepEqual(counts, [1, 2, 3, 4]);
+  });
+
+  it('ends between two steps when told to, and goes on from there', async () => {
+    const store = await newStore();
+    const long: Sum[] = [1, 2].map((n) => ({ numbers: Array(100).fill(n), pause: 20 }));
+    const controller = new AbortController();
+    const reason = new Error('enough');
+    let events = 0;
+    const stopSoon = (): void => {
+      if (++events === 5) controller.abort(reason);
+    };
+    await assert.rejects(runIn(store, long, { progress: stopSoon }, controller.signal), reason);
+    const begun = await store.list();
+    assert.ok(begun.length > 0 && begun.every(({ status }) => status === 'interrupted'));
+    assert.ok(begun.some(({ step }) => step !== undefined && step > 0));
+    const results = await runIn(store, long);
+    assert.deepEqual(
+      results.map(({ result }) => result),
+      [100, 200],
+    );
+  });
+
+  it('passes on what a user can mend as it is, and what is broken with its place', async () => {
+    const mendable: Sum = { numbers: [], trouble: 'mendable' };
+    await assert.rejects(runIn(await newStore(), [mendable, ...sums]), (error: Error) => {
+      assert.deepEqual(
+        [error.name, error.message],
+        ['UserError', 'there is nothing to add; give it a number'],
+      );
+      return true;
+    });
+    const broken: Sum = { numbers: [], trouble: 'broken' };
+    await assert.rejects(
+      runIn(await newStore(), [broken, ...sums]),
+      /In worker process \d: RangeError: a hole in the abacus\n +at add/,
+    );
+  });
+
+  it('says when a worker is killed, and refuses numbers of processes that are none', async () => {
+    const killed: Sum = { numbers: [], trouble: 'killed' };
+    if (process.platform !== 'win32') {
+      await assert.rejects(
+        runIn(await newStore(), [killed, ...sums]),
+        /Worker process \d ended \(SIGKILL\), perhaps for want of memory/,
+      );
+    }
+    await assert.rejects(runIn(await newStore(), sums, { workers: 0 }), /≥ 1, got 0/);
+  });
+});

@@ -1,0 +1,26 @@
+import assert from 'node:assert/strict';
+import { schedule } from '../../src/local/index.js';
+
+describe('local: what comes next', () => {
+  /** Two networks of one key; of each a job without a key in common, and one of a key that both have. */
+  const jobs = [
+    { hash: 'a', key: 'train' },
+    { hash: 'b', key: 'train' },
+    { hash: 'a8', key: 'ptq', needs: ['a'] },
+    { hash: 'a4', key: 'tune', needs: ['a'] },
+    { hash: 'b8', key: 'ptq', needs: ['b'] },
+    { hash: 'b4', key: 'tune', needs: ['b', 'not in the plan'] },
+  ];
+
+  it('hands out no job whose sources are not made, and keeps keys where they are', () => {
+    const plan = schedule(jobs);
+    assert.deepEqual([plan.next(1), plan.next(2), plan.next(1)], [0, 1, undefined]);
+    plan.done(0);
+    assert.equal(plan.next(1), 2);
+    // A key that no other worker has, before one that another has.
+    assert.equal(plan.next(2), 3);
+    plan.done(1);
+    assert.deepEqual([plan.next(2), plan.next(1), plan.next(1)], [5, 4, undefined]);
+    assert.equal(plan.left, 0);
+  });
+});
