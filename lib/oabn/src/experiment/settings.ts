@@ -30,7 +30,8 @@ export interface TrainingConfig extends Omit<StepOptions, 'lossScale'> {
 }
 
 /** What pretraining alone has. */
-export interface PretrainTraining extends TrainingConfig, Pick<PretrainStepOptions, 'decay' | 'ema'> {}
+export interface PretrainTraining
+  extends TrainingConfig, Pick<PretrainStepOptions, 'decay' | 'ema' | 'regularizer'> {}
 
 /** With held-out images, which test images there are makes no difference. @throws UserError naming what is out of range */
 export function normalizeData(data: DataConfig): DataConfig {

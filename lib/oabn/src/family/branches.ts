@@ -12,7 +12,7 @@ import {
   inSequence,
   type KernelShape,
 } from './convolution.js';
-import { type BlockTable, kindOf, type Term } from './table.js';
+import { type BlockTable, termKind, type Term } from './table.js';
 
 /** A branch of a block in a file. */
 export interface FoundBranch {
@@ -77,7 +77,7 @@ function expand({ stateDict, prefix }: Place, term: Term): Term[] {
 
 /** What a term is with its BN, before its scale; several branches for a sum, none where its tensors are not there. */
 function plainBranches(place: Place, term: Term, frame: Frame): FoundBranch[] {
-  const kind = kindOf(term);
+  const kind = termKind(term);
   const normalized = (branches: FoundBranch[]): FoundBranch[] =>
     term.bn === undefined ? branches : afterBn(place, term.bn, branches);
   switch (kind) {

@@ -76,7 +76,7 @@ const blockMembers = ['title', 'keys', 'unless', 'terms', 'bn', 'ordinary', 'mer
 const familyMembers = ['name', 'title', 'source', 'epsilon', 'recognisedBy', 'blocks'];
 
 /** What a term is. */
-export function kindOf(term: Term): (typeof kinds)[number] {
+export function termKind(term: Term): (typeof kinds)[number] {
   return kinds.find((kind) => term[kind] !== undefined)!;
 }
 

@@ -33,14 +33,20 @@ const options = { momentum: 0.9, weightDecay: 5e-4, labelSmoothing: 0 };
 const clip: LimitFunction = (engine, ratio, s) => engine.clipByValue(ratio, -(s as number), s as number);
 const soft: LimitFunction = (engine, ratio, s) => engine.mul(engine.tanh(engine.div(ratio, s)), s);
 
-async function valuesOf(tensors: Readonly<Record<string, tf.Tensor>>): Promise<Record<string, number[]>> {
+async function valuesOf(
+  tensors: Readonly<Record<string, tf.Tensor>>,
+): Promise<Record<string, readonly number[]>> {
   const entries = await Promise.all(
     Object.entries(tensors).map(async ([name, tensor]) => [name, [...(await tensor.data())]] as const),
   );
   return Object.fromEntries(entries);
 }
 
-function near(actual: Record<string, number[]>, expected: Record<string, number[]>, tolerance: number): void {
+function near(
+  actual: Record<string, readonly number[]>,
+  expected: Record<string, readonly number[]>,
+  tolerance: number,
+): void {
   assert.deepEqual(Object.keys(actual).sort(), Object.keys(expected).sort());
   for (const [name, values] of Object.entries(expected)) {
     values.forEach((value, i) =>

@@ -2,8 +2,9 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { openLab, pretrainConfig, run } from 'oabn/experiment';
 
-const lab = await openLab({ profile: 'smoke', dataset: 'made', shipped: false });
-const { result } = await run(pretrainConfig(lab, { threshold: 2, seed: 1 }), lab);
+const lab = await openLab({ dataset: 'made' });
+const training = { images: 320, batchSize: 32 };
+const { result } = await run(pretrainConfig(lab, { threshold: 2, seed: 1, training }), lab);
 await sleep(3000);
 console.log(JSON.stringify({ engine: lab.engine.kind, images: result.images }));
 process.exit(0);

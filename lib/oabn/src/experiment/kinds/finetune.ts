@@ -9,6 +9,7 @@ import {
   clusterDefaults,
   normalizeActivations,
   normalizeCluster,
+  normalizeOwnQuantizer,
   normalizeScheme,
   normalizeUniform,
   type QuantizationScheme,
@@ -51,13 +52,13 @@ export const finetune: Kind<FinetuneConfig, QuantizedResult> = {
       ...normalizeQuantizers(config, scheme.weights),
     };
   },
-  describe: ({ scheme: { bits, weights }, source }) =>
-    `${bits}-bit ${methodNames[weights]}, ${describeSource(source)}`,
-  label: ({ scheme: { weights } }) => methodNames[weights],
+  describe: ({ scheme: { bits, weights }, quantizer, source }) =>
+    `${bits}-bit ${quantizer?.name ?? methodNames[weights]}, ${describeSource(source)}`,
+  label: ({ scheme: { weights }, quantizer }) => quantizer?.name ?? methodNames[weights],
   network: ({ source: { arch, data } }) => ({ arch, data }),
   source: ({ source }) => source,
   seed: ({ training }) => training.seed,
-  compiledKey: ({ scheme, cluster }) => canonicalJson({ scheme, cluster }),
+  compiledKey: ({ scheme, cluster, quantizer }) => canonicalJson({ scheme, cluster, quantizer }),
   execute,
   cost: {
     key: ({ training: { images, batchSize, augment, schedule }, scheme: { weights } }) => ({
@@ -82,18 +83,25 @@ function normalizeQuantizers(options: QuantizerOptions, weights: WeightMethod): 
     cluster = {},
     uniform = {},
     activations = {},
+    quantizer,
   } = options;
   check(
     through === 'merged' || through === 'branches',
     `through must be "merged" or "branches", got ${JSON.stringify(through)}`,
   );
   checkOneOf('statistics', statistics, mergeStatistics);
+  check(
+    quantizer === undefined || weights === 'kmeans',
+    () =>
+      `«${quantizer!.name}» takes the place of k-means; its scheme needs weights "kmeans", got ${JSON.stringify(weights)}`,
+  );
   const ofWeights =
     weights === 'kmeans' ? { cluster: normalizeCluster(cluster) } : { uniform: normalizeUniform(uniform) };
   const members = { ...ofWeights, activations: normalizeActivations(activations) };
   return {
     ...(through === 'branches' && { through }),
     ...(through === 'branches' && statistics !== 'running' && { statistics }),
+    ...(quantizer && { quantizer: normalizeOwnQuantizer(quantizer) }),
     ...Object.fromEntries(Object.entries(members).filter(([, member]) => Object.keys(member).length > 0)),
   };
 }
@@ -140,6 +148,7 @@ function quantizersOf({
   cluster,
   uniform,
   activations,
+  quantizer,
 }: QuantizerOptions): QuantizerOptions {
   return {
     ...(through && { through }),
@@ -147,6 +156,7 @@ function quantizersOf({
     ...(cluster && { cluster }),
     ...(uniform && { uniform }),
     ...(activations && { activations }),
+    ...(quantizer && { quantizer }),
   };
 }
 

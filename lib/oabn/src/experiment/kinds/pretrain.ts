@@ -18,6 +18,7 @@ import {
   disposeState,
   type EpochMetrics,
   initialState,
+  normalizeRegularizer,
   pretrainStep,
   reestimateStatistics,
   statisticsPass,
@@ -83,7 +84,7 @@ export function describePretrained({ arch, training }: PretrainConfig): string {
 }
 
 function normalizePretraining(training: PretrainTraining, arch: Architecture): PretrainTraining {
-  const { decay = 'kernels', ema, ...shared } = training;
+  const { decay = 'kernels', ema, regularizer, ...shared } = training;
   checkDecay(decay, arch);
   check(
     ema === undefined || (ema.decay > 0 && ema.decay < 1),
@@ -93,6 +94,7 @@ function normalizePretraining(training: PretrainTraining, arch: Architecture): P
     ...normalizeTraining(shared),
     ...(decay !== 'kernels' && { decay }),
     ...(ema && { ema: { decay: ema.decay } }),
+    ...(regularizer && { regularizer: normalizeRegularizer(regularizer) }),
   };
 }
 

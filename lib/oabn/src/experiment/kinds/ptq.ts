@@ -1,12 +1,14 @@
 /** Post-training quantization of a pretrained network, once merged (paper, section 4.2, and the methods of table 3). */
 import { canonicalJson } from 'oabn-base';
+import { type Custom, normalizeCustom } from '../../custom/index.js';
 import { takeCalibration } from '../../data/index.js';
 import {
   learningMethods,
   normalizeScheme,
   type PtqMethodName,
-  ptqMethods,
+  ptqMethodOf,
   ptqMethodTitle,
+  type QuantizeWeights,
   type QuantizationScheme,
 } from '../../quantize/index.js';
 import { secondsOfIterations } from './cost.js';
@@ -18,30 +20,35 @@ export interface PtqConfig {
   readonly kind: 'ptq';
   readonly source: NetworkSource;
   readonly scheme: QuantizationScheme;
-  /** Default `minMax`, the paper's own. */
-  readonly method?: PtqMethodName;
+  /** By name, or a function of one's own on a layer's weights; default `minMax`, the paper's own. */
+  readonly method?: PtqMethodName | Custom<QuantizeWeights>;
   /** Steps of the methods that learn, for each unit; default theirs. */
   readonly iterations?: number;
   /** Training images for calibration and reconstruction. */
   readonly calibrationImages: number;
 }
 
+const titleOf = (method: PtqConfig['method']): string =>
+  typeof method === 'object' ? method.name : ptqMethodTitle(method);
+
 export const ptq: Kind<PtqConfig, QuantizedResult> = {
   normalize({ kind, source, scheme, method = 'minMax', iterations, calibrationImages }) {
-    ptqMethodTitle(method); // throws for an unknown one
+    const isOwn = typeof method === 'object';
+    ptqMethodOf(isOwn ? 'minMax' : method); // throws for an unknown name
     checkCalibration(calibrationImages);
     return {
       kind,
       source: normalizeSource(source),
       scheme: normalizeScheme(scheme),
       calibrationImages,
-      ...(method !== 'minMax' && { method }),
-      ...(iterations !== undefined && learningMethods.has(method) && { iterations }),
+      ...(isOwn && { method: normalizeCustom(method, 'method') }),
+      ...(!isOwn && method !== 'minMax' && { method }),
+      ...(iterations !== undefined && !isOwn && learningMethods.has(method) && { iterations }),
     };
   },
   describe: ({ scheme: { bits, weights }, method, source }) =>
-    `${bits}-bit ${weights} PTQ (${ptqMethodTitle(method)}), ${describeSource(source)}`,
-  label: ({ method = 'minMax' }) => `PTQ ${method}`,
+    `${bits}-bit ${weights} PTQ (${titleOf(method)}), ${describeSource(source)}`,
+  label: ({ method = 'minMax' }) => `PTQ ${typeof method === 'object' ? method.name : method}`,
   network: ({ source: { arch, data } }) => ({ arch, data }),
   source: ({ source }) => source,
   seed: () => undefined,
@@ -65,7 +72,7 @@ export const ptq: Kind<PtqConfig, QuantizedResult> = {
 async function execute(work: Work<PtqConfig>): Promise<QuantizedResult> {
   const { lab, context } = work;
   const { source, scheme, method = 'minMax', iterations, calibrationImages } = work.config;
-  const network = await ptqMethods[method].quantize({
+  const network = await ptqMethodOf(method).quantize({
     arch: source.arch,
     merged: mergedOf(await work.start()),
     scheme,
