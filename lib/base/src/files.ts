@@ -1,31 +1,32 @@
 /** Files that are either whole or not there: written to a temporary name beside the target, then renamed. */
 import { randomBytes } from 'node:crypto';
-import { existsSync } from 'node:fs';
-import { copyFile, mkdir, open, rename, rm } from 'node:fs/promises';
+import { constants, createReadStream, createWriteStream, existsSync } from 'node:fs';
+import { access, mkdir, open, readlink, realpath, rename, rm, stat } from 'node:fs/promises';
 import { basename, dirname, join, resolve } from 'node:path';
+import { pipeline } from 'node:stream/promises';
+import { ignoreMissing, onDisk } from './disk.js';
 
 /** A name beside `path` that no other process uses. */
 export function temporaryName(path: string): string {
   return join(dirname(path), `.${basename(path)}.${process.pid}.${randomBytes(4).toString('hex')}.tmp`);
 }
 
-/** Writes `data` to `path` so that a crash at any moment leaves the old file or the new one, never a part. */
-export async function writeFileAtomic(path: string, data: string | Uint8Array): Promise<void> {
-  await mkdir(dirname(path), { recursive: true });
-  const temporary = temporaryName(path);
-  try {
-    const file = await open(temporary, 'w');
+/**
+ * Writes `data` to `path` so that a crash at any moment leaves the old file or the new one, never a part.
+ * @throws UserError when the disk refuses, with `hint` in it
+ */
+export async function writeFileAtomic(path: string, data: string | Uint8Array, hint?: string): Promise<void> {
+  const write = async (place: string): Promise<void> => {
+    const file = await open(place, 'w');
     try {
       await file.writeFile(data);
-      await file.sync();
+      // A device has nothing to synchronise, and some refuse.
+      if ((await file.stat()).isFile()) await file.sync();
     } finally {
       await file.close();
     }
-    await rename(temporary, path);
-  } catch (error) {
-    await rm(temporary, { force: true });
-    throw error;
-  }
+  };
+  await replaceFile(path, write, hint);
 }
 
 /** `writeFileAtomic` of `value` as indented JSON with a final newline. */
@@ -33,17 +34,76 @@ export async function writeJsonAtomic(path: string, value: unknown): Promise<voi
   await writeFileAtomic(path, `${JSON.stringify(value, null, 2)}\n`);
 }
 
-/** Copies a file so that `to` is whole or not there. */
+/** Copies a file so that `to` is whole or not there. @throws UserError when the disk refuses */
 export async function copyFileAtomic(from: string, to: string): Promise<void> {
-  await mkdir(dirname(to), { recursive: true });
-  const temporary = temporaryName(to);
-  try {
-    await copyFile(from, temporary);
-    await rename(temporary, to);
-  } catch (error) {
-    await rm(temporary, { force: true });
-    throw error;
-  }
+  await onDisk(from, () => access(from, constants.R_OK));
+  // As streams, for a device takes what is written to it, but no copy.
+  await replaceFile(to, (place) => pipeline(createReadStream(from), createWriteStream(place)));
+}
+
+/**
+ * Tries whether a file of `bytes` bytes can be written to `path`, and leaves nothing there: for asking before an hour of
+ * work whose result goes there. @throws UserError when it cannot
+ */
+export async function checkWritable(path: string, bytes = 0): Promise<void> {
+  await onDisk(path, async () => {
+    const target = await targetOf(path);
+    if (target.kind === 'device') return await access(path, constants.W_OK);
+    let folder = dirname(resolve(target.file));
+    while (!(await stat(folder).catch(ignoreMissing)) && dirname(folder) !== folder) folder = dirname(folder);
+    const probe = temporaryName(join(folder, basename(target.file)));
+    const block = new Uint8Array(Math.min(bytes, 2 ** 20));
+    try {
+      const file = await open(probe, 'wx');
+      try {
+        for (let left = bytes; left > 0; left -= block.length) {
+          await file.writeFile(block.subarray(0, Math.min(left, block.length)));
+        }
+      } finally {
+        await file.close();
+      }
+    } finally {
+      await rm(probe, { force: true });
+    }
+  });
+}
+
+/** Lets `write` make a temporary file beside the file that `path` means, and renames it into place. */
+async function replaceFile(
+  path: string,
+  write: (place: string) => Promise<void>,
+  hint?: string,
+): Promise<void> {
+  const replace = async (): Promise<void> => {
+    const target = await targetOf(path);
+    if (target.kind === 'device') return await write(path);
+    await mkdir(dirname(target.file), { recursive: true });
+    const temporary = temporaryName(target.file);
+    try {
+      await write(temporary);
+      await rename(temporary, target.file);
+    } catch (error) {
+      await rm(temporary, { force: true });
+      throw error;
+    }
+  };
+  await onDisk(path, replace, hint);
+}
+
+/**
+ * Where what is written to `path` must go. A file is replaced by renaming another over it, but neither a symbolic link
+ * (the file that it leads to is replaced) nor what is no file at all, such as /dev/null or a pipe, which is written to.
+ */
+async function targetOf(
+  path: string,
+): Promise<{ readonly kind: 'file'; readonly file: string } | { readonly kind: 'device' }> {
+  const found = await stat(path).catch(ignoreMissing);
+  if (found?.isDirectory()) throw Object.assign(new Error(`${path} is a folder`), { code: 'EISDIR' });
+  if (found && !found.isFile()) return { kind: 'device' };
+  if (found) return { kind: 'file', file: await realpath(path) };
+  // Not there, or a link to what is not there.
+  const link = await readlink(path).catch(() => undefined);
+  return link === undefined ? { kind: 'file', file: path } : await targetOf(resolve(dirname(path), link));
 }
 
 /** The nearest folder from `start` upwards that has a package.json, or `start`: where runs and caches go. */

@@ -1,6 +1,7 @@
 /** What the other packages share: errors, whole files, hashes, random numbers, progress, tables as text, safetensors. */
 export * from './bits.js';
 export * from './concatenate.js';
+export * from './disk.js';
 export * from './errors.js';
 export * from './files.js';
 export * from './half.js';

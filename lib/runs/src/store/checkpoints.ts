@@ -12,10 +12,11 @@ import {
   decodeSafetensors,
   encodeSafetensors,
   errorMessage,
+  ignoreMissing,
   type Safetensors,
   UserError,
 } from 'oabn-base';
-import { ignoreMissing, namesIn, onDisk, writeDurable } from './durable.js';
+import { namesIn, onDisk, writeDurable } from './durable.js';
 
 export interface Checkpoint extends Safetensors {
   /** Steps taken when it was made. */

@@ -5,12 +5,15 @@
  */
 import { mkdir, open, readdir, readFile, rm, stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import { UserError, writeFileAtomic } from 'oabn-base';
+import { diskError as anyDiskError, ignoreMissing, onDisk as onAnyDisk, writeFileAtomic } from 'oabn-base';
+
+/** Where runs go can be chosen, which is the way out of most refusals. */
+const hint = 'OABN_RUNS_DIR names the folder of all runs';
 
 /** Writes `data` to `path`, whole and lasting. @throws UserError when the disk refuses */
 export async function writeDurable(path: string, data: string | Uint8Array): Promise<void> {
   await onDisk(path, async () => {
-    await writeFileAtomic(path, data);
+    await writeFileAtomic(path, data, hint);
     await syncFolder(dirname(path));
   });
 }
@@ -73,40 +76,9 @@ export async function removeLeftovers(folder: string): Promise<void> {
   }
 }
 
-const advice: Readonly<Record<string, string>> = {
-  EACCES: 'it is not allowed; give yourself the right to write there, or choose another folder',
-  EPERM: 'it is not permitted; give yourself the right to write there, or choose another folder',
-  EROFS: 'its file system is read-only; choose another folder',
-  ENOSPC: 'the disk is full; make room, or choose another folder',
-  EDQUOT: 'your disk quota is used up; make room, or choose another folder',
-  EFBIG:
-    'the file would be larger than the limit for files here; raise it (ulimit -f), or choose another folder',
-  ENOTDIR: 'a part of the path is a file, not a folder; choose another folder',
-  EEXIST: 'a file is where a folder should be; choose another folder',
-  EIO: 'the disk reports an input/output error; check it, or choose another folder',
-};
-
 /** Runs `work` on `path`, and turns what a disk refuses into a `UserError` that names the path and what to do. */
-export async function onDisk<Value>(path: string, work: () => Promise<Value>): Promise<Value> {
-  try {
-    return await work();
-  } catch (error) {
-    throw diskError(path, error);
-  }
-}
+export const onDisk = <Value>(path: string, work: () => Promise<Value>): Promise<Value> =>
+  onAnyDisk(path, work, hint);
 
 /** `error` as a `UserError`, if it is one that a disk gives. */
-export function diskError(path: string, error: unknown): unknown {
-  const code = (error as NodeJS.ErrnoException | undefined)?.code ?? '';
-  const why = advice[code];
-  if (!why) return error;
-  return new UserError(`Cannot use ${path} (${code}): ${why} (OABN_RUNS_DIR names the folder of all runs).`, {
-    cause: error,
-  });
-}
-
-/** For `.catch`: undefined when the file or folder is not there. */
-export function ignoreMissing(error: NodeJS.ErrnoException): undefined {
-  if (error.code !== 'ENOENT') throw error;
-  return undefined;
-}
+export const diskError = (path: string, error: unknown): unknown => anyDiskError(path, error, hint);

@@ -10,8 +10,8 @@
  */
 import { link, open, readFile, rename, rm, stat, utimes } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
-import { temporaryName, UserError } from 'oabn-base';
-import { ignoreMissing, makeFolder, namesIn, onDisk } from './durable.js';
+import { ignoreMissing, temporaryName, UserError } from 'oabn-base';
+import { makeFolder, namesIn, onDisk } from './durable.js';
 import { describeOwner, newOwner, type Owner, stateOf } from './owner.js';
 
 export interface Lock {
