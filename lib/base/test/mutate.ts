@@ -178,3 +178,15 @@ function changeNumber(text: string, random: Random): string {
   ]);
   return text.slice(0, index) + other + text.slice(index + number.length);
 }
+
+/** A Parquet file with a change in its footer, where its structure is described, or anywhere. */
+export function mutateParquet(file: Uint8Array, random: Random): Uint8Array {
+  if (random.uniform() >= 0.75) return mutateBytes(file, random);
+  const view = Buffer.from(file);
+  const end = view.length - 8;
+  const begin = end - view.readUInt32LE(end);
+  const footer = mutateBytes(view.subarray(begin, end), random);
+  const length = Buffer.alloc(4);
+  length.writeUInt32LE(footer.length);
+  return Buffer.concat([view.subarray(0, begin), footer, length, Buffer.from('PAR1')]);
+}

@@ -3,9 +3,15 @@
  * whole-number column `label`, in one or several files. Bytes are compressed per row group, so a row group is read as
  * a whole and a few are kept; `epochOrder` shuffles with that in mind.
  */
-import { open } from 'node:fs/promises';
+import { open, stat } from 'node:fs/promises';
 import { basename } from 'node:path';
-import { asyncBufferFromFile, parquetMetadataAsync, parquetReadObjects, parquetSchema } from 'hyparquet';
+import {
+  type AsyncBuffer,
+  type FileMetaData,
+  parquetMetadataAsync,
+  parquetReadObjects,
+  parquetSchema,
+} from 'hyparquet';
 import { compressors } from 'hyparquet-compressors';
 import { check, errorMessage, UserError } from 'oabn-base';
 import { WINDOW } from './order.js';
@@ -26,8 +32,8 @@ export interface EncodedImages {
 
 interface Table {
   readonly path: string;
-  readonly file: Awaited<ReturnType<typeof asyncBufferFromFile>>;
-  readonly metadata: Awaited<ReturnType<typeof parquetMetadataAsync>>;
+  readonly file: AsyncBuffer;
+  readonly metadata: FileMetaData;
   readonly imageColumn: string;
   readonly labelColumn: string;
 }
@@ -86,8 +92,9 @@ export async function openParquet(paths: readonly string[]): Promise<EncodedImag
 async function openTable(path: string): Promise<Table> {
   await checkMagic(path);
   try {
-    const file = await asyncBufferFromFile(path);
+    const file = await openBuffer(path);
     const metadata = await parquetMetadataAsync(file);
+    checkMetadata(metadata, file.byteLength);
     const columns = parquetSchema(metadata).children;
     const names = columns.map((column) => column.element.name);
     const imageColumn = ['img', 'image'].find((name) =>
@@ -104,6 +111,75 @@ async function openTable(path: string): Promise<Table> {
   } catch (error) {
     throw notWhole(path, error);
   }
+}
+
+/**
+ * The file's bytes for hyparquet, which asks for ranges ahead and looks at some of the answers only when all went well: a
+ * range that cannot be read must not end the process as a rejection that nobody handles.
+ */
+async function openBuffer(path: string): Promise<AsyncBuffer> {
+  const { size } = await stat(path);
+  const read = async (start: number, end: number): Promise<ArrayBuffer> => {
+    check(
+      Number.isSafeInteger(start) && Number.isSafeInteger(end) && start >= 0 && start <= end && end <= size,
+      `it names the bytes ${start} to ${end} of ${size}`,
+    );
+    const bytes = new Uint8Array(end - start);
+    const file = await open(path);
+    try {
+      let done = 0;
+      while (done < bytes.length) {
+        const { bytesRead } = await file.read(bytes, done, bytes.length - done, start + done);
+        check(bytesRead > 0, `it ends at byte ${start + done}, ${size} were expected`);
+        done += bytesRead;
+      }
+    } finally {
+      await file.close();
+    }
+    return bytes.buffer;
+  };
+  return {
+    byteLength: size,
+    slice(start, end = size) {
+      const bytes = read(start, end);
+      bytes.catch(() => undefined);
+      return bytes;
+    },
+  };
+}
+
+/**
+ * Checks what hyparquet takes for granted of row groups and columns: where it finds otherwise in the middle of its work,
+ * reads that it has begun fail later with nobody listening, or it never ends.
+ */
+function checkMetadata(metadata: FileMetaData, bytes: number): void {
+  const isCount = (value: unknown): boolean =>
+    (typeof value === 'bigint' || typeof value === 'number') &&
+    value >= 0 &&
+    Number.isSafeInteger(Number(value));
+  const schema = parquetSchema(metadata);
+  let rows = 0;
+  for (const [g, group] of metadata.row_groups.entries()) {
+    check(isCount(group.num_rows), `row group ${g} has ${group.num_rows} rows`);
+    rows += Number(group.num_rows);
+    for (const { meta_data: column, file_path: elsewhere } of group.columns) {
+      check(column && elsewhere === undefined, `row group ${g} has a column that is not in this file`);
+      const name = column.path_in_schema.join('.');
+      let node: ReturnType<typeof parquetSchema> | undefined = schema;
+      for (const part of column.path_in_schema) {
+        node = node?.children.find(({ element }) => element.name === part);
+      }
+      check(node && node !== schema, `row group ${g} has a column ${name} that its schema has not`);
+      const begin = column.dictionary_page_offset || column.data_page_offset;
+      const size = column.total_compressed_size;
+      check(
+        isCount(begin) && isCount(size) && Number(begin) + Number(size) <= bytes,
+        `column ${name} of row group ${g} has ${size} bytes from ${begin}, the file has ${bytes}`,
+      );
+    }
+  }
+  // No image takes less than a byte.
+  check(rows <= bytes, `it has ${rows} rows in ${bytes} bytes`);
 }
 
 async function checkMagic(path: string): Promise<void> {

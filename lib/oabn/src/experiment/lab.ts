@@ -124,7 +124,7 @@ export async function openLab(options: LabOptions = {}): Promise<Lab> {
       { files = false, seed }: { readonly files?: boolean; readonly seed?: number } = {},
     ) {
       const answer = await store.request(config, execute, {
-        shipped: !files,
+        ...(files && { needs: networkOf }),
         progress,
         provenance: { ...provenance, ...(seed !== undefined && { seed }) },
         ...(signal && { signal }),
@@ -152,3 +152,9 @@ export function runsFolder(): string {
 const shippedNotice = ({ finishedAt, backend, machine }: RunProvenance): string =>
   `Results that ship with the project answer where no network is needed (${finishedAt?.slice(0, 10) ?? ''}, ${backend ?? ''} on ` +
   `${machine.cores} cores of ${machine.cpu}); with OABN_SHIPPED=0 all of them are computed here.`;
+
+/** The file that the runs of every kind leave beside their result. */
+function networkOf(result: unknown): readonly string[] {
+  const { network } = result as { network?: unknown };
+  return typeof network === 'string' ? [network] : [];
+}

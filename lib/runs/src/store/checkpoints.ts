@@ -16,6 +16,7 @@ import {
   type Safetensors,
   UserError,
 } from 'oabn-base';
+import { metricsDigest, type MetricsRow } from './metrics.js';
 import { namesIn, onDisk, writeDurable } from './durable.js';
 
 export interface Checkpoint extends Safetensors {
@@ -25,6 +26,8 @@ export interface Checkpoint extends Safetensors {
   readonly wallSeconds: number;
   /** Processor seconds of that work; absent in checkpoints from before they were counted. */
   readonly cpuSeconds?: number;
+  /** `metricsDigest` of the rows up to its step; absent in checkpoints of earlier versions. */
+  readonly metricsDigest?: string;
 }
 
 /** Metadata of the store itself begins with this. */
@@ -42,13 +45,8 @@ export async function checkpointSteps(folder: string): Promise<number[]> {
 }
 
 /** The bytes of a checkpoint's file. Copies the tensors, so they may change afterwards. */
-export function encodeCheckpoint({
-  step,
-  wallSeconds,
-  cpuSeconds,
-  tensors,
-  metadata,
-}: Checkpoint): Uint8Array {
+export function encodeCheckpoint(checkpoint: Checkpoint): Uint8Array {
+  const { step, wallSeconds, cpuSeconds, metricsDigest, tensors, metadata } = checkpoint;
   check(
     Number.isInteger(step) && step >= 0,
     () => `A checkpoint's step must be a whole number ≥ 0, got ${step}`,
@@ -62,6 +60,7 @@ export function encodeCheckpoint({
     ...metadata,
     [`${own}wallSeconds`]: String(wallSeconds),
     ...(cpuSeconds !== undefined && { [`${own}cpuSeconds`]: String(cpuSeconds) }),
+    ...(metricsDigest !== undefined && { [`${own}metrics`]: metricsDigest }),
   };
   return encodeSafetensors({
     tensors,
@@ -99,21 +98,38 @@ export async function readCheckpoint(folder: string, step: number): Promise<Chec
   const { [`${own}checksum`]: expected, ...all } = metadata;
   const found = checksum(step, tensors, all);
   check(found === expected, () => `${path} is damaged: its checksum is ${found}, expected ${expected}`);
-  const { [`${own}wallSeconds`]: wallSeconds, [`${own}cpuSeconds`]: cpuSeconds, ...rest } = all;
+  const {
+    [`${own}wallSeconds`]: wallSeconds,
+    [`${own}cpuSeconds`]: cpuSeconds,
+    [`${own}metrics`]: metricsDigest,
+    ...rest
+  } = all;
   return {
     ...{ step, wallSeconds: Number(wallSeconds), tensors, metadata: rest },
     ...(cpuSeconds !== undefined && { cpuSeconds: Number(cpuSeconds) }),
+    ...(metricsDigest !== undefined && { metricsDigest }),
   };
 }
 
-/** The last whole checkpoint in `folder`, if any. Says which were damaged, and renames them to `….damaged`. */
+/**
+ * The last whole checkpoint in `folder`, if any, that stands on whole metrics too. Says which do not, and renames them
+ * to `….damaged`.
+ * @param rows all rows of the run's metrics
+ */
 export async function lastCheckpoint(
   folder: string,
+  rows: readonly MetricsRow[],
   notice: (message: string) => void,
 ): Promise<Checkpoint | undefined> {
   for (const step of await checkpointSteps(folder)) {
     try {
-      return await readCheckpoint(folder, step);
+      const checkpoint = await readCheckpoint(folder, step);
+      const known = metricsDigest(rows.filter((row) => row.step <= step));
+      check(
+        checkpoint.metricsDigest === undefined || checkpoint.metricsDigest === known,
+        () => `${join(folder, checkpointName(step))} does not agree with the metrics, which are damaged.`,
+      );
+      return checkpoint;
     } catch (error) {
       if (!(error instanceof UserError)) throw error;
       const path = join(folder, checkpointName(step));

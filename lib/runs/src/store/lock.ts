@@ -12,7 +12,7 @@ import { link, open, readFile, rename, rm, stat, utimes } from 'node:fs/promises
 import { basename, dirname, join } from 'node:path';
 import { ignoreMissing, temporaryName, UserError } from 'oabn-base';
 import { makeFolder, namesIn, onDisk } from './durable.js';
-import { describeOwner, newOwner, type Owner, stateOf } from './owner.js';
+import { describeOwner, newOwner, type Owner, parseOwner, stateOf } from './owner.js';
 
 export interface Lock {
   readonly owner: Owner;
@@ -88,13 +88,9 @@ async function readLock(path: string): Promise<SeenLock | undefined> {
     const text = await readFile(path, 'utf8').catch(ignoreMissing);
     const file = text === undefined ? undefined : await stat(path).catch(ignoreMissing);
     if (text === undefined || !file) return undefined;
-    try {
-      return { owner: JSON.parse(text) as Owner, beat: file.mtimeMs };
-    } catch {
-      // A power cut can leave an empty lock. Of its owner nothing is known, so the heartbeat alone decides.
-      const owner = { pid: 0, processStart: null, host: 'unknown', since: '', nonce: `damaged-${file.ino}` };
-      return { owner, beat: file.mtimeMs };
-    }
+    // A power cut can leave an empty lock. Of its owner nothing is known, so the heartbeat alone decides.
+    const unknown = { pid: 0, processStart: null, host: 'unknown', since: '', nonce: `damaged-${file.ino}` };
+    return { owner: parseOwner(text) ?? unknown, beat: file.mtimeMs };
   });
 }
 

@@ -3,7 +3,7 @@
  * drops it. Before a checkpoint is written the rows are synchronised, so that a checkpoint never knows more than they.
  */
 import { closeSync, fsyncSync, openSync, writeSync } from 'node:fs';
-import { check } from 'oabn-base';
+import { check, sha256 } from 'oabn-base';
 import { diskError, readIfThere, writeDurable } from './durable.js';
 
 /** What is logged of a step: JSON members beside the number of steps taken. */
@@ -15,6 +15,8 @@ export interface MetricsRow {
 export interface MetricsLog {
   /** Appends a row at once. NaN and ±Infinity, which JSON lacks, become strings. @throws UserError when the disk refuses */
   append(row: MetricsRow): void;
+  /** Of the file's rows up to `step`, those from earlier sessions with them: what a checkpoint of that step stands on. */
+  digestUpTo(step: number): string;
   /** Makes all rows last. */
   sync(): void;
   close(): void;
@@ -37,8 +39,13 @@ export async function keepMetricsUpTo(path: string, step: number): Promise<Metri
   return rows;
 }
 
-/** Opens a metrics file for appending. */
-export function openMetricsLog(path: string): MetricsLog {
+/** A digest of rows, the same after they were written and read. */
+export function metricsDigest(rows: readonly MetricsRow[]): string {
+  return sha256(rows.map(lineOf).join(''));
+}
+
+/** Opens a metrics file, which holds `rows`, for appending. */
+export function openMetricsLog(path: string, rows: readonly MetricsRow[]): MetricsLog {
   const onFile = <Value>(work: () => Value): Value => {
     try {
       return work();
@@ -47,6 +54,7 @@ export function openMetricsLog(path: string): MetricsLog {
     }
   };
   const file = onFile(() => openSync(path, 'a'));
+  const all = [...rows];
   return {
     append(row) {
       check(
@@ -57,7 +65,9 @@ export function openMetricsLog(path: string): MetricsLog {
       onFile(() => {
         for (let written = 0; written < line.length;) written += writeSync(file, line, written);
       });
+      all.push(row);
     },
+    digestUpTo: (step) => metricsDigest(all.filter((row) => row.step <= step)),
     sync: () => onFile(() => fsyncSync(file)),
     close: () => onFile(() => closeSync(file)),
   };

@@ -31,6 +31,26 @@ export async function newOwner(): Promise<Owner> {
   };
 }
 
+/** The owner that `text` describes; undefined when it is no whole description. */
+export function parseOwner(text: string): Owner | undefined {
+  let read: Partial<Owner> | null;
+  try {
+    read = JSON.parse(text) as Partial<Owner> | null;
+  } catch {
+    return undefined;
+  }
+  const { pid, processStart: start, host: where, since, nonce } = read ?? {};
+  const isWhole =
+    Number.isSafeInteger(pid) &&
+    pid! > 0 &&
+    (start === null || typeof start === 'string') &&
+    typeof where === 'string' &&
+    typeof since === 'string' &&
+    typeof nonce === 'string' &&
+    /^[\w-]+$/.test(nonce); // it becomes a part of a file's name
+  return isWhole ? (read as Owner) : undefined;
+}
+
 /** `gone` or `alive` when that can be known from here, else `unknown`: another host, or a system that cannot tell. */
 export async function stateOf(owner: Owner): Promise<'alive' | 'gone' | 'unknown'> {
   if (owner.host !== (await thisHost())) return 'unknown';

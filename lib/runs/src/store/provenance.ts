@@ -57,10 +57,13 @@ export async function beginProvenance(
     command: command(),
     ...(commit !== undefined && { commit }),
     machine: machine(),
-    startedAt: earlier?.startedAt ?? new Date().toISOString(),
-    sessions: (earlier?.sessions ?? 0) + 1,
+    startedAt: isTime(earlier?.startedAt) ? earlier.startedAt : new Date().toISOString(),
+    sessions: (Number.isSafeInteger(earlier?.sessions) ? earlier!.sessions! : 0) + 1,
   };
 }
+
+/** False for what a damaged file may have there instead. */
+const isTime = (text: unknown): text is string => typeof text === 'string' && !Number.isNaN(Date.parse(text));
 
 /** This process's program and arguments, with paths relative to the working directory. */
 export function command(argv: readonly string[] = process.argv): string {

@@ -12,6 +12,8 @@ export interface ResultFile {
   readonly config: unknown;
   readonly result: unknown;
   readonly provenance: Provenance;
+  /** Name → SHA-256 of the files that the run made; absent in results of earlier versions and in those that ship. */
+  readonly files?: Readonly<Record<string, string>>;
 }
 
 /**
@@ -35,20 +37,21 @@ export async function readResultFile(path: string): Promise<FoundResult> {
   const text = await readIfThere(path);
   if (text === undefined) return { kind: 'missing' };
   const damaged = (why: string): FoundResult => ({ kind: 'damaged', why: `${path} is damaged: ${why}` });
-  let parsed: ResultFile & { checksum: string };
+  let parsed: Partial<ResultFile & { checksum: string }> | null;
   try {
-    parsed = JSON.parse(text) as ResultFile & { checksum: string };
+    parsed = JSON.parse(text) as typeof parsed;
   } catch {
     return damaged('it is not JSON');
   }
+  if (typeof parsed !== 'object' || parsed === null) return damaged('it is not an object');
   const { checksum: expected, ...content } = parsed;
   if (content.format !== 'oabn-result-1')
     return damaged(`its format is ${content.format}, expected oabn-result-1`);
   if (checksum(content) !== expected) return damaged('its content does not agree with its checksum');
   if (configHash(content.config) !== content.hash) return damaged('its configuration does not have its hash');
-  return { kind: 'whole', content };
+  return { kind: 'whole', content: content as ResultFile };
 }
 
-function checksum(content: ResultFile): string {
+function checksum(content: object): string {
   return sha256(canonicalJson(content));
 }

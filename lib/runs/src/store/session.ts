@@ -17,19 +17,10 @@ import {
 } from './checkpoints.js';
 import { readJsonIfWhole, removeLeftovers, writeJsonDurable } from './durable.js';
 import type { Lock } from './lock.js';
-import { keepMetricsUpTo, type MetricsRow, openMetricsLog } from './metrics.js';
+import { digestFiles, fileNames } from './files.js';
+import { keepMetricsUpTo, type MetricsRow, openMetricsLog, readMetrics } from './metrics.js';
 import { beginProvenance, command, type Provenance, type RunFacts } from './provenance.js';
 import { type ResultFile, writeResultFile } from './resultFile.js';
-
-export const fileNames = {
-  config: 'config.json',
-  metrics: 'metrics.jsonl',
-  result: 'result.json',
-  provenance: 'provenance.json',
-  error: 'error.json',
-  progress: 'progress.json',
-  lock: 'lock',
-} as const;
 
 /** What a run is given to work with. */
 export interface RunContext<Config = unknown> {
@@ -91,7 +82,7 @@ export async function runSession<Config, Result>(
   const file = (name: keyof typeof fileNames): string => join(folder, fileNames[name]);
   await removeLeftovers(folder);
   await writeJsonDurable(file('config'), config);
-  const checkpoint = await lastCheckpoint(folder, notice);
+  const checkpoint = await lastCheckpoint(folder, await readMetrics(file('metrics')), notice);
   const metrics = await keepMetricsUpTo(file('metrics'), checkpoint?.step ?? -1);
   const earlier = (await readJsonIfWhole(file('provenance'))) as Partial<Provenance> | undefined;
   let provenance = await beginProvenance(options.facts, options.versions, earlier);
@@ -106,7 +97,7 @@ export async function runSession<Config, Result>(
     const { user, system } = process.cpuUsage(cpuBegan);
     return (checkpoint?.cpuSeconds ?? 0) + Math.round((user + system) / 1000) / 1000;
   };
-  const log = openMetricsLog(file('metrics'));
+  const log = openMetricsLog(file('metrics'), metrics);
   const shown = publishedProgress(file('progress'), lock.owner.nonce, options.progress);
   let saving = Promise.resolve();
   const save = async (step: number, bytes: Uint8Array): Promise<void> => {
@@ -119,9 +110,9 @@ export async function runSession<Config, Result>(
     folder,
     ...(checkpoint && { resumed: { ...checkpoint, metrics } }),
     saveCheckpoint(step, tensors, metadata = {}) {
-      const bytes = encodeCheckpoint({
-        ...{ step, wallSeconds: wallSeconds(), cpuSeconds: cpuSeconds(), tensors, metadata },
-      });
+      const spent = { wallSeconds: wallSeconds(), cpuSeconds: cpuSeconds() };
+      const about = { step, ...spent, metricsDigest: log.digestUpTo(step) };
+      const bytes = encodeCheckpoint({ ...about, tensors, metadata });
       // One after the other, whether the caller waits or not.
       const saved = saving.then(() => save(step, bytes));
       saving = saved.catch(() => undefined);
@@ -148,7 +139,8 @@ export async function runSession<Config, Result>(
       cpuSeconds: cpuSeconds(),
     };
     await writeJsonDurable(file('provenance'), provenance);
-    const content: ResultFile = { format: 'oabn-result-1', hash, config, result, provenance };
+    const files = await digestFiles(folder);
+    const content: ResultFile = { format: 'oabn-result-1', hash, config, result, provenance, files };
     const written = await writeResultFile(file('result'), content);
     await pruneCheckpoints(folder, 1);
     return written;
@@ -210,7 +202,12 @@ function publishedProgress(
 /** The last event that the run's owner published, if any. */
 export function readPublishedProgress(folder: string): PublishedProgress | undefined {
   try {
-    return JSON.parse(readFileSync(join(folder, fileNames.progress), 'utf8')) as PublishedProgress;
+    const read = JSON.parse(
+      readFileSync(join(folder, fileNames.progress), 'utf8'),
+    ) as PublishedProgress | null;
+    const { task, done, total } = read?.event ?? {};
+    const isWhole = typeof task === 'string' && typeof done === 'number' && typeof total === 'number';
+    return isWhole ? read! : undefined;
   } catch {
     return undefined;
   }

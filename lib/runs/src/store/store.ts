@@ -18,13 +18,14 @@ import { rename, rm } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { check, configHash, type Progress, silent, UserError } from 'oabn-base';
 import { type Checkpoint, checkpointSteps, readCheckpoint } from './checkpoints.js';
+import { damageOf, fileNames } from './files.js';
 import { makeFolder, namesIn, onDisk, readJsonIfWhole, syncFolder } from './durable.js';
 import { liveOwner, tryLock } from './lock.js';
 import { type MetricsRow, readMetrics } from './metrics.js';
 import { describeOwner } from './owner.js';
 import type { Provenance, RunFacts } from './provenance.js';
 import { readResultFile, type ResultFile, writeResultFile } from './resultFile.js';
-import { fileNames, type RunContext, type RunError, runSession } from './session.js';
+import { type RunContext, type RunError, runSession } from './session.js';
 import { lockRun } from './wait.js';
 
 export interface StoreOptions {
@@ -36,11 +37,14 @@ export interface StoreOptions {
   readonly notice?: (message: string) => void;
 }
 
-export interface RequestOptions {
+export interface RequestOptions<Result = unknown> {
   /** Throw a `UserError` if another process is computing the run, instead of waiting for it. */
   readonly noWait?: boolean;
-  /** Whether a shipped result will do; default true. False for runs whose files (networks) are needed. */
-  readonly shipped?: boolean;
+  /**
+   * The names of the files (networks) of a run with this result that the caller needs; default none. With it a shipped
+   * result will not do, and a run whose file is missing or damaged is made again from its last checkpoint.
+   */
+  readonly needs?: (result: Result) => readonly string[];
   /** Seed, dataset, backend and device, for the provenance. The seed defaults to the configuration's. */
   readonly provenance?: RunFacts;
   readonly progress?: Progress;
@@ -79,13 +83,16 @@ export interface Store {
   request<Result, Config = unknown>(
     config: Config,
     execute: (context: RunContext<Config>) => Promise<Result>,
-    options?: RequestOptions,
+    options?: RequestOptions<Result>,
   ): Promise<StoredRun<Result, Config>>;
   /** All runs in the store, in the order in which they were started, then those shipped. */
   list(): Promise<RunEntry[]>;
   /** The one run whose hash begins with `prefix`. @throws UserError when there is none or more than one */
   find(prefix: string): Promise<RunEntry>;
-  /** The metrics of a run in the store, in the order of logging; none if it logged nothing. */
+  /**
+   * The metrics of a run in the store, in the order of logging; none if it logged nothing.
+   * @throws UserError when those of a finished run are damaged
+   */
   metrics(hash: string): Promise<MetricsRow[]>;
   /** The last checkpoint of a run in the store. @throws UserError when it is damaged */
   checkpoint(hash: string): Promise<Checkpoint | undefined>;
@@ -122,6 +129,18 @@ export function openStore(folder = process.env.OABN_RUNS_DIR ?? 'runs', options:
   const shippedResult = async (hash: string): Promise<ResultFile | undefined> =>
     shipped === undefined ? undefined : wholeResult(join(shipped, `${hash}.json`), 'It is not used.');
 
+  const damageOfAny = async (
+    hash: string,
+    { files = {} }: ResultFile,
+    names: readonly string[],
+  ): Promise<string | undefined> => {
+    for (const name of names) {
+      const why = await damageOf(folderOf(hash), name, files[name]);
+      if (why !== undefined) return why;
+    }
+    return undefined;
+  };
+
   const entryOf = async (hash: string): Promise<RunEntry> => {
     const base = { hash, folder: folderOf(hash), from: 'store' as const };
     const done = await storedResult(hash);
@@ -155,14 +174,20 @@ export function openStore(folder = process.env.OABN_RUNS_DIR ?? 'runs', options:
     async request<Result, Config>(
       config: Config,
       execute: (context: RunContext<Config>) => Promise<Result>,
-      request: RequestOptions = {},
+      request: RequestOptions<Result> = {},
     ): Promise<StoredRun<Result, Config>> {
       const hash = configHash(config);
       const answer = (file: ResultFile, from: StoredRun['from']): StoredRun<Result, Config> =>
         ({ ...pick(file), folder: folderOf(hash), from }) as StoredRun<Result, Config>;
-      const found = await storedResult(hash);
+      const stored = async (): Promise<ResultFile | undefined> => {
+        const file = await storedResult(hash);
+        const why = file && (await damageOfAny(hash, file, request.needs?.(file.result as Result) ?? []));
+        if (why !== undefined) sayOnce(`${why}. It is made again.`);
+        return why === undefined ? file : undefined;
+      };
+      const found = await stored();
       if (found) return answer(found, 'store');
-      const ready = request.shipped === false ? undefined : await shippedResult(hash);
+      const ready = request.needs ? undefined : await shippedResult(hash);
       if (ready) return answer(ready, 'shipped');
 
       await makeFolder(folderOf(hash));
@@ -170,7 +195,7 @@ export function openStore(folder = process.env.OABN_RUNS_DIR ?? 'runs', options:
       const common = { progress, notice, ...(signal && { signal }) };
       const { lock, waitedFor } = await lockRun(folderOf(hash), { ...common, noWait });
       try {
-        const made = await storedResult(hash);
+        const made = await stored();
         if (made) return answer(made, 'store');
         const failed = (await readJsonIfWhole(inRun(hash, 'error'))) as RunError | undefined;
         const culprit = waitedFor.find(({ nonce }) => nonce === failed?.owner);
@@ -209,7 +234,13 @@ export function openStore(folder = process.env.OABN_RUNS_DIR ?? 'runs', options:
       return runs[0]!;
     },
 
-    metrics: (hash) => readMetrics(inRun(hash, 'metrics')),
+    async metrics(hash) {
+      const done = await storedResult(hash);
+      const expected = done?.files?.[fileNames.metrics];
+      const why = expected && (await damageOf(folderOf(hash), fileNames.metrics, expected));
+      check(!why, () => `${why}. Remove the run and ask for it again.`);
+      return await readMetrics(inRun(hash, 'metrics'));
+    },
 
     async checkpoint(hash) {
       const [step] = await checkpointSteps(folderOf(hash));
@@ -242,14 +273,15 @@ export function openStore(folder = process.env.OABN_RUNS_DIR ?? 'runs', options:
       const found = await storedResult(hash);
       check(found, () => `Run ${hash} is not finished in ${root}; only finished runs can be exported`);
       const path = join(target, `${hash}.json`);
-      await writeResultFile(path, found);
+      const { files: _, ...content } = found;
+      await writeResultFile(path, content);
       return path;
     },
   };
   return store;
 }
 
-function pick({ hash, config, result, provenance }: ResultFile): Omit<ResultFile, 'format'> {
+function pick({ hash, config, result, provenance }: ResultFile): Omit<ResultFile, 'format' | 'files'> {
   return { hash, config, result, provenance };
 }
 

@@ -5,7 +5,8 @@ import { type Progress, UserError } from 'oabn-base';
 import { type Attempt, type Lock, newWatch, tryLock } from './lock.js';
 import { readMetrics } from './metrics.js';
 import { describeOwner, type Owner } from './owner.js';
-import { fileNames, readPublishedProgress } from './session.js';
+import { fileNames } from './files.js';
+import { readPublishedProgress } from './session.js';
 
 export interface WaitOptions {
   /** Throw instead of waiting. */
