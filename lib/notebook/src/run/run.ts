@@ -3,7 +3,7 @@
  * file and, if wanted, into an HTML page. A failing cell ends the run; what was computed before it is kept.
  */
 import { basename, dirname, join, resolve } from 'node:path';
-import { formatDuration, type Progress, writeFileAtomic } from 'oabn-base';
+import { checkWritable, formatDuration, type Progress, writeFileAtomic } from 'oabn-base';
 import { type CellEvent, type ExecutedNotebook, executeNotebook, type Failure } from './execute.js';
 import { exportHtml } from '../html/index.js';
 import { type Notebook, readNotebook, writeNotebook } from './notebookFile.js';
@@ -46,6 +46,8 @@ export interface NotebookRun {
 export async function runNotebook(path: string, options: RunNotebookOptions = {}): Promise<NotebookRun> {
   const { write = true, html } = options;
   const name = basename(path, '.ipynb');
+  const page = html === undefined ? undefined : join(html, `${name}.html`);
+  if (page !== undefined) await checkWritable(page);
   const interrupt = options.signal ? undefined : interruptSignal();
   try {
     const executed = await executeNotebook(await readNotebook(path), {
@@ -55,7 +57,6 @@ export async function runNotebook(path: string, options: RunNotebookOptions = {}
       signal: options.signal ?? interrupt!.signal,
     });
     if (write) await writeNotebook(path, executed.notebook);
-    const page = html === undefined ? undefined : join(html, `${name}.html`);
     if (page !== undefined) await writeFileAtomic(page, await exportHtml(executed.notebook, { title: name }));
     const { failure, cellsDone, codeCells, seconds } = executed;
     return {
@@ -92,13 +93,16 @@ function summarize(path: string, { failure, cellsDone, codeCells, seconds }: Exe
   ].join('\n');
 }
 
-/** A signal that aborts on the first Ctrl-C; the second ends the process, and its kernels with it. */
+const endingSignals = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
+
+/** A signal that aborts on the first Ctrl-C or the like; the second ends the process, and its kernels with it. */
 function interruptSignal(): { signal: AbortSignal; dispose(): void } {
   const controller = new AbortController();
   const onInterrupt = (): void => {
     if (controller.signal.aborted) process.exit(130);
     controller.abort();
   };
-  process.on('SIGINT', onInterrupt);
-  return { signal: controller.signal, dispose: () => process.removeListener('SIGINT', onInterrupt) };
+  for (const name of endingSignals) process.on(name, onInterrupt);
+  const dispose = (): void => endingSignals.forEach((name) => process.removeListener(name, onInterrupt));
+  return { signal: controller.signal, dispose };
 }

@@ -1,6 +1,7 @@
 /** `oabn eval` and `oabn quantize`: the accuracy of a checkpoint, as it is or after post-training quantization. */
+import { stat } from 'node:fs/promises';
 import type { Command } from 'commander';
-import { check } from 'oabn-base';
+import { check, checkWritable } from 'oabn-base';
 import { takeCalibration } from '../data/index.js';
 import { measureAccuracy, measureOnnxFile, type TestBench } from '../experiment/index.js';
 import { mergeNetwork } from '../merge/index.js';
@@ -119,6 +120,8 @@ Example:
   $ oabn quantize small.safetensors --arch A0@0.25 --bits 4 --method mse --granularity perChannel --data cifar10`,
     )
     .action(async (checkpoint: string, options: QuantizeOptions) => {
+      if (options.output)
+        await checkWritable(options.output, (await stat(checkpoint).catch(() => undefined))?.size);
       const { method, scheme } = schemeOf(options);
       const { arch, form, stateDict } = await loadAnyNetwork(checkpoint, loadOptions(options));
       const lab = await labOf(options);
@@ -131,10 +134,11 @@ Example:
         calibration: await takeCalibration(lab.train, wholeNumber('--calibration', options.calibration), 0),
         imageShape: lab.train.imageShape,
         seed: 0,
+        ...(lab.signal && { signal: lab.signal }),
       });
+      if (options.output) await saveQuantizedNetwork(options.output, network);
       const measured = { arch, stateDict: network.stateDict, quantization: network };
       const { accuracy, images } = await measureAccuracy(lab, measured, { testImages: imagesOf(options) });
-      if (options.output) await saveQuantizedNetwork(options.output, network);
       const result = {
         ...{ accuracy, images },
         ...scheme,

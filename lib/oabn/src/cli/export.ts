@@ -1,5 +1,6 @@
 /** `oabn export`: a checkpoint as an ONNX file, with few-bit weights where it is quantized. */
 import type { Command } from 'commander';
+import { checkWritable } from 'oabn-base';
 import { mergeNetwork } from '../merge/index.js';
 import { exportedSize, loadAnyNetwork, saveOnnx } from '../quantize/index.js';
 import { archOption, type CommonOptions, jsonOption, loadOptions, stridesOption } from './options.js';
@@ -25,6 +26,7 @@ Examples:
   $ oabn eval 3bit.onnx --data cifar10`,
     )
     .action(async (checkpoint: string, options: CommonOptions & { output: string }) => {
+      await checkWritable(options.output);
       const { arch, form, stateDict, quantization } = await loadAnyNetwork(checkpoint, loadOptions(options));
       const merged = form === 'merged' ? stateDict : mergeNetwork(arch, stateDict);
       const network = { arch, stateDict: merged, ...(quantization && { quantization }) };

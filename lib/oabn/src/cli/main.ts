@@ -1,6 +1,7 @@
 /**
  * The command `oabn`. Exit codes: 0 done; 1 a defect of ours, with a stack trace; 2 something the user can mend,
- * with a message that says how; 3 a notebook with a failing cell; 130 interrupted.
+ * with a message that says how; 3 a notebook with a failing cell; 128 and the signal's
+ * number (130 for Ctrl-C) interrupted.
  */
 import { readFileSync } from 'node:fs';
 import { Command } from 'commander';
@@ -13,6 +14,7 @@ import { addExport } from './export.js';
 import { addInspect } from './inspect.js';
 import { addMerge } from './merge.js';
 import { addedCommands, type AddCommands } from './extensions.js';
+import { interruptionCode, tolerateClosedPipes } from './interruption.js';
 import { addFinetune, addTrain } from './train.js';
 
 const { version } = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8'));
@@ -54,6 +56,7 @@ Examples:
 
 /** Runs the command line `args` (without node and script). Resolves to the exit code. */
 export async function main(args: readonly string[]): Promise<number> {
+  tolerateClosedPipes();
   const program = createProgram(await addedCommands()).exitOverride();
   for (const command of program.commands) command.exitOverride();
   try {
@@ -72,9 +75,10 @@ export async function main(args: readonly string[]): Promise<number> {
       process.stderr.write(`oabn: ${error.message}\n`);
       return 2;
     }
-    if (error instanceof Error && error.name === 'AbortError') {
+    const interrupted = interruptionCode(error);
+    if (interrupted !== undefined) {
       process.stderr.write('oabn: interrupted; ask again to go on from the last checkpoint\n');
-      return 130;
+      return interrupted;
     }
     process.stderr.write(
       `oabn: ${error instanceof Error ? (error.stack ?? error.message) : errorMessage(error)}\n`,

@@ -1,6 +1,6 @@
 /** `oabn merge`: blocks of branches to one convolution each, for RepVGG and for other families. */
 import type { Command } from 'commander';
-import { check, writeSafetensors } from 'oabn-base';
+import { check, checkWritable, writeSafetensors } from 'oabn-base';
 import {
   type Family,
   type MergeOptions as MergeRecognizedOptions,
@@ -53,6 +53,7 @@ Examples:
   $ oabn merge small.safetensors --arch '{"widths":[16,16,24,48,320],"depths":[1,2,4,6,1]}' -o merged.safetensors`,
     )
     .action(async (checkpoint: string, options: MergeOptions) => {
+      await checkWritable(options.output);
       const file = await readStateDict(checkpoint);
       const [arch, family] = [architectureOf(options), familyOf(options.family)];
       check(!(arch && family), '--arch and --family are two ways to say what the file is; give one of them');

@@ -7,8 +7,8 @@ import { type DatasetName, datasetNames } from '../data/index.js';
 import { type Lab, type LabOptions, openLab, openTestBench, type TestBench } from '../experiment/index.js';
 import type { LoadOptions } from '../family/index.js';
 import { type Architecture, parseArchitecture } from '../model/index.js';
-import { millisecondsOf, timeIsOver } from './deadline.js';
 import { namedDefaults } from './extensions.js';
+import { interruption } from './interruption.js';
 
 export interface CommonOptions {
   readonly arch?: string;
@@ -122,18 +122,6 @@ export function labOptions({ runs, minutes, precision, eager }: CommonOptions): 
     progress: consoleProgress(),
     signal: interruption(minutes),
   };
-}
-
-/** Aborts at the first Ctrl-C or the deadline, so that a run ends between two steps; a second Ctrl-C ends it at once. */
-function interruption(minutes: string | undefined): AbortSignal {
-  // One controller: of signals that are put together by AbortSignal.any, Node 20 forgets a timeout that nobody else holds.
-  const controller = new AbortController();
-  process.once('SIGINT', () => controller.abort());
-  const milliseconds = millisecondsOf(minutes);
-  if (milliseconds !== undefined) {
-    setTimeout(() => controller.abort(timeIsOver()), milliseconds).unref();
-  }
-  return controller.signal;
 }
 
 /** What `--data` means: a name of a dataset, or a folder. */

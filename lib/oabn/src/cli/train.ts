@@ -1,7 +1,7 @@
 /** `oabn train` and `oabn finetune`: runs of the store from the command line, resumable by asking again. */
 import { join } from 'node:path';
 import { type Command, Option } from 'commander';
-import { check, copyFileAtomic } from 'oabn-base';
+import { check, checkWritable, copyFileAtomic } from 'oabn-base';
 import {
   finetuneConfig,
   openCheckpoint,
@@ -56,6 +56,7 @@ Examples:
   $ oabn train --arch A0 --epochs 30 --profile paper -s inf --seed 2`,
     )
     .action(async (options: TrainOptions) => {
+      if (options.output) await checkWritable(options.output);
       const s = threshold(options.threshold);
       const arch = architectureOf(options);
       const lab = await labOf(options, { standIn: true });
@@ -93,6 +94,7 @@ export function addFinetune(program: Command): void {
       '\nExample:\n  $ oabn finetune oabn.safetensors --bits 3 --method cluster --epochs 2 --data cifar10 -o 3bit.safetensors',
     )
     .action(async (checkpoint: string, options: FinetuneOptions) => {
+      if (options.output) await checkWritable(options.output);
       const lab = await labOf(options);
       const source = await openCheckpoint(lab, checkpoint, architectureOf(options));
       checkClasses(source.arch.classes, lab.test.classes.length, lab.test.name);

@@ -22,7 +22,7 @@ import type { Lab, LabOptions } from './lab.js';
 import type { DataConfig } from './settings.js';
 
 /** What accuracy is measured on and with: a lab, or test images without the training images beside them. */
-export type TestBench = Pick<Lab, 'test' | 'compiled'> & Partial<Pick<Lab, 'train'>>;
+export type TestBench = Pick<Lab, 'test' | 'compiled'> & Partial<Pick<Lab, 'train' | 'signal'>>;
 
 interface OpenedTestBench extends TestBench {
   /** The name of the dataset that was asked for, of which `test` may be a stand-in. */
@@ -85,6 +85,7 @@ export async function measureAccuracy(
       batches,
       batchSize,
       lab.test.imageShape,
+      lab.signal,
     );
   } finally {
     tf.dispose([params, ranges] as unknown as tf.TensorContainer);

@@ -3,7 +3,7 @@
  * the family's own code gives to merged blocks, so that its own network loads it; all other tensors stay as they were.
  */
 import { check, type HostTensor } from 'oabn-base';
-import type { StateDict } from '../model/index.js';
+import { checkFinite, type StateDict } from '../model/index.js';
 import { type Convolution, sumOf } from './convolution.js';
 import type { FoundBlock, Recognition } from './recognize.js';
 
@@ -40,7 +40,7 @@ export function mergedName({ name, table: { merged } }: FoundBlock): string {
 
 /**
  * The whole file merged. @throws UserError where a block is incomplete, or a merged block would take the name of a tensor
- * that stays
+ * that stays, or where it is not finite
  */
 export function mergeRecognized(
   stateDict: StateDict,
@@ -64,6 +64,11 @@ export function mergeRecognized(
     merged[`${module}.weight`] = { shape, data: Float32Array.from(kernel) };
     merged[`${module}.bias`] = { shape: [shape[0]], data: Float32Array.from(bias) };
   }
+  checkFinite(
+    merged,
+    'Merging',
+    'weights or γ/σ are too large for single precision there, or σ² is negative',
+  );
   return merged;
 }
 

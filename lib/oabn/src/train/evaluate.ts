@@ -24,9 +24,11 @@ export async function evaluate(
   batches: AsyncIterable<LabelledBatch> | Iterable<LabelledBatch>,
   batchSize: number,
   imageShape: ImageShape,
+  signal?: AbortSignal,
 ): Promise<Accuracy> {
   const right: boolean[] = [];
   for await (const { images, labels, size } of batches) {
+    signal?.throwIfAborted();
     const padded = size === batchSize ? images : paddedTo(images, (batchSize * images.length) / size);
     const input = tf.tensor4d(padded, [batchSize, ...imageShape]);
     const logits = await logitsOf(input);

@@ -134,16 +134,18 @@ export async function train(
         state = result.state;
         pending.push({ step, learningRate, metrics: result.metrics });
         step++;
-        await drain(4);
         const done = step - epoch * stepsPerEpoch;
-        const counted = Math.max(1, done - pending.length);
+        await drain(done === stepsPerEpoch ? 0 : 4);
+        const counted = done - pending.length;
         progress({
           task: `${options.task} epoch ${epoch + 1}/${schedule.epochs}`,
           done,
           total: stepsPerEpoch,
           fields: {
-            loss: lossSum / counted,
-            acc: `${((100 * correctSum) / counted / batchSize).toFixed(1)}%`,
+            ...(counted > 0 && {
+              loss: lossSum / counted,
+              acc: `${((100 * correctSum) / counted / batchSize).toFixed(1)}%`,
+            }),
             'img/s': ((step - clock.step) * batchSize) / ((performance.now() - clock.at) / 1000),
           },
         });

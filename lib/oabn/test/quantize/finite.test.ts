@@ -128,13 +128,15 @@ describe('numbers that are not finite', () => {
       );
     }
     batch = 0;
-    assert.deepEqual(await evaluate(logits(1), batches, 6, [8, 8, 3]), { accuracy: 7 / 8, images: 8 });
+    const { accuracy, images: count } = await evaluate(logits(1), batches, 6, [8, 8, 3]);
+    assert.deepEqual([accuracy, count], [7 / 8, 8]);
   });
 
   it('are not looked for in what pads the last batch', async () => {
     const batch = { images, labels: new Int32Array(4), size: 4 };
     const logits = (): tf.Tensor2D => tf.tensor2d(new Float32Array(5 * 6).fill(NaN, 5 * 4), [6, 5]);
-    assert.deepEqual(await evaluate(logits, [batch], 6, [8, 8, 3]), { accuracy: 1, images: 4 });
+    const { accuracy, images: count } = await evaluate(logits, [batch], 6, [8, 8, 3]);
+    assert.deepEqual([accuracy, count], [1, 4]);
   });
 });
 

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { tf } from 'tfjs-native';
-import { random } from 'oabn-base';
+import { type ProgressEvent, random } from 'oabn-base';
 import {
   type Architecture,
   initialize,
@@ -72,6 +72,27 @@ function freshState(): TrainState {
 describe('train/loop', () => {
   before(async () => {
     await tf.setBackend('cpu');
+  });
+
+  it('shows a loss and an accuracy that were measured, however few steps an epoch has', async () => {
+    for (const stepsPerEpoch of [1, 3, 5]) {
+      const shown: (ProgressEvent & { fields?: Record<string, unknown> })[] = [];
+      const means: number[] = [];
+      const final = await train(
+        freshState(),
+        loop({
+          stepsPerEpoch,
+          batches: (epoch, start) => batches(epoch, start, stepsPerEpoch),
+          progress: (event) => shown.push(event),
+          onEpoch: async ({ trainLoss }) => void means.push(trainLoss),
+        }),
+      );
+      disposeState(final);
+      for (const { done, total, fields } of shown) {
+        assert.ok(fields!.loss === undefined || Number(fields!.loss) > 0);
+        if (done === total) assert.equal(fields!.loss, means.shift());
+      }
+    }
   });
 
   it('learns, and reports the means of each epoch', async () => {

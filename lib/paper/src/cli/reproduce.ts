@@ -5,6 +5,7 @@ import type { Command } from 'commander';
 import {
   check,
   consoleProgress,
+  checkWritable,
   copyFileAtomic,
   formatDuration,
   limiter,
@@ -88,6 +89,8 @@ Examples:
     )
     .action(async (options: ReproduceOptions) => {
       const began = performance.now();
+      const report = join(resolve(options.report), 'index.html');
+      if (!options.estimate) await checkWritable(report);
       const labs = await labsOf(options);
       process.stderr.write(`${describeLab(labs.cifar)}\n${describeLab(labs.imagenet)}\n`);
       const workers = jobsOf(options, labs);
@@ -101,7 +104,6 @@ Examples:
         ? await runNotebooks(labs, options, workers)
         : { notebooks: [], failures: [] };
       const folder = resolve(options.report);
-      const report = join(folder, 'index.html');
       await writeFileAtomic(report, await reportPage({ labs, claims, notebooks, runs }));
       const figures = await writeFigures(reportFigures(notebooks), join(folder, 'figures'));
       // A report with a failed notebook in it is worth more than none.

@@ -49,6 +49,16 @@ export function serve<Setup, Bench, Task, Result>({
   });
   // Ctrl-C reaches every process of a terminal; the one that hands out the tasks says what is to be done.
   process.on('SIGINT', () => undefined);
+  // A preempted job's processes are all told to end: with a checkpoint, as the one that hands out the tasks does it.
+  for (const name of ['SIGTERM', 'SIGHUP'] as const) {
+    process.on(name, () =>
+      stopping.abort(
+        new UserError(`A worker process was ended by ${name}; ask again to go on from its checkpoint`),
+      ),
+    );
+  }
+  // What it prints is for show: whoever reads it may be gone.
+  for (const stream of [process.stdout, process.stderr]) stream.on('error', () => undefined);
   process.on('disconnect', () => {
     stopping.abort();
     void work.finally(() => process.exit());
