@@ -11,9 +11,9 @@
  * nothing about a real one.
  */
 import { parseArgs } from 'node:util';
-import { currentBackend, gpu, useBackend, webgpuDevice } from 'tfjs-native';
+import { currentBackend, useBackend } from 'tfjs-native';
+import * as gpu from 'tfjs-native/webgpu';
 import { check, errorMessage, random, UserError, writeFileAtomic } from 'oabn-base';
-import { fmaTiles, matrixTiles } from '../../tensor/src/webgpu/conv/tile.js';
 import { blocksOf, repvgg } from '../src/model/index.js';
 
 const { values: flags } = parseArgs({
@@ -95,7 +95,7 @@ kernelNames.forEach((name) =>
 );
 
 await useBackend('webgpu');
-const device = webgpuDevice()!;
+const device = gpu.webgpuDevice()!;
 const { device: adapter, software } = currentBackend()!;
 const features = await gpu.trustedFeatures(device);
 const short: Record<string, string> = { f32: 'f32', f16: 'f16', 'f16 on matrix units': 'matrix' };
@@ -163,7 +163,7 @@ async function sweep(
   has: gpu.GpuFeatures,
 ): Promise<Figure['best']> {
   let best: Figure['best'];
-  for (const tile of has.subgroupMatrix ? matrixTiles(has.subgroupMatrix) : fmaTiles) {
+  for (const tile of has.subgroupMatrix ? gpu.matrixTiles(has.subgroupMatrix) : gpu.fmaTiles) {
     try {
       const program = make({ tile });
       const { tflops } = await measure(program, buffers, flop);

@@ -9,18 +9,12 @@
  * WGSL kernels that WebGPU replays. What a step returns lives where the engine computes, and goes into the next call
  * without a copy.
  */
-import { tf } from './engines/index.js';
 import { UserError } from 'oabn-base';
-import { eagerByDefault, precisionByDefault } from './defaults.js';
-import { type Graph, printGraph } from './trace/ir.js';
-import { createOnnxStep } from './onnx/step.js';
-import { loadRuntime } from './onnx/runtime.js';
-import { optimize } from './trace/optimize.js';
-import { trace } from './trace/trace.js';
-import { flatten, type Flat, unflatten } from './trace/tree.js';
-import { gpuDeviceInfo } from './webgpu/device.js';
-import type { GpuFeatures } from './webgpu/program.js';
-import { createGpuStep } from './webgpu/step.js';
+import { eagerByDefault, type Precision, precisionByDefault, tf } from './engines/index.js';
+import { createOnnxStep, loadRuntime } from './onnx/index.js';
+import { type Graph, printGraph } from './ops/index.js';
+import { type Flat, flatten, optimize, trace, unflatten } from './trace/index.js';
+import { createGpuStep, gpuDeviceInfo, type GpuFeatures } from './webgpu/index.js';
 
 /** Where a compiled step would run now, given the active tfjs backend. */
 export type CompileEngine =
@@ -34,9 +28,6 @@ export type CompileEngine =
       readonly precision: Precision;
     }
   | { readonly kind: 'eager'; readonly reason: string };
-
-/** How exact products and convolutions are. */
-export type Precision = 'float32' | 'float16';
 
 export interface CompileOptions {
   /** Run the function as it is; default: if `OABN_EAGER` is 1. */
@@ -85,17 +76,6 @@ export interface Compiled<Args extends readonly unknown[], Result> {
    */
   readonly profile: (...args: Args) => Promise<Readonly<Record<string, number>> | undefined>;
   readonly stats: CompileStats;
-}
-
-/** What an engine makes of a graph. */
-export interface EngineStep {
-  /** Results for inputs, both in the graph's order. */
-  readonly run: (inputs: readonly tf.Tensor[]) => Promise<tf.Tensor[]>;
-  readonly release: () => Promise<void>;
-  readonly nodes: number;
-  readonly dispatches: number;
-  readonly print: () => string;
-  readonly profile: (inputs: readonly tf.Tensor[]) => Promise<Readonly<Record<string, number>> | undefined>;
 }
 
 /**

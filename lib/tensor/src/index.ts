@@ -1,28 +1,46 @@
 /**
- * TensorFlow.js at native speed: `useBackend` chooses the engine, `tf` is the one instance of TensorFlow.js that runs on it, and
- * `compile` takes a pure tfjs function, traces it once, and runs it natively many times.
+ * TensorFlow.js at native speed in Node: `useBackend` chooses the engine, `tf` is the one instance of TensorFlow.js that
+ * runs on it, and `compile` takes a pure tfjs function, traces it once, and runs it natively many times.
+ *
+ * Beside this: `tfjs-native/onnx` writes and runs ONNX files, `tfjs-native/webgpu` has the GPU's kernels one by one.
  */
-export * from './engines/index.js';
+export { tf } from './engines/index.js';
+
+// The engine
+export {
+  type BackendChoice,
+  type BackendInfo,
+  type BackendName,
+  currentBackend,
+  fallbackMessage,
+  type Rejection,
+  useBackend,
+} from './engines/index.js';
+
+// Compiled steps
 export {
   compile,
-  compileEngine,
   type Compiled,
+  compileEngine,
   type CompileEngine,
   type CompileOptions,
   type CompileStats,
-  type Precision,
 } from './compile.js';
-export { eagerByDefault, precisionByDefault, threadsAsked } from './defaults.js';
-export { nativeMemory, releaseFreeBuffers } from './nativeBackend.js';
-export { openOnnxModel, type OnnxModel } from './onnx/modelFile.js';
+export { eagerByDefault, type Precision, precisionByDefault, threadsAsked } from './engines/index.js';
+export type { GpuFeatures, SubgroupMatrix } from './webgpu/index.js';
+
+// What this machine has, and what is in use
 export {
-  elementTypes,
-  encodeModel,
-  type ModelOptions,
-  type OnnxAttribute,
-  type OnnxGraph,
-  type OnnxNode,
-  type OnnxTensor,
-  type OnnxValueInfo,
-} from './onnx/proto.js';
-export * as gpu from './webgpu/index.js';
+  type Adapter,
+  type BackendFinding,
+  doctor,
+  type DoctorReport,
+  formatDoctor,
+  formatSelfTest,
+  type MemoryUse,
+  memoryUse,
+  type OnnxRuntime,
+  selfTest,
+  type SelfTest,
+} from './engines/index.js';
+export { nativeMemory, releaseFreeBuffers } from './onnx/index.js';

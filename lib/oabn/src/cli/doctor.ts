@@ -1,14 +1,13 @@
 /** `oabn doctor`: which engines there are, which was chosen and why, and how to get a faster one. */
 import type { Command } from 'commander';
+import { doctor, type DoctorReport, formatDoctor, formatSelfTest, type SelfTest } from 'tfjs-native';
 import {
-  doctor,
-  type DoctorReport,
-  formatDoctor,
-  formatSelfTest,
-  gpu,
-  type SelfTest,
+  type GpuFeatures,
+  gpuFeatures,
+  kernelSelfTest,
+  trustedFeatures,
   webgpuDevice,
-} from 'tfjs-native';
+} from 'tfjs-native/webgpu';
 import { errorMessage } from 'oabn-base';
 import { type CommonOptions, jsonOption } from './options.js';
 import { print } from './output.js';
@@ -29,8 +28,8 @@ export function addDoctor(program: Command): void {
 
 /** Our own GPU kernels: what the device offers to them, what of it is used, and how they did. */
 interface KernelReport {
-  readonly offered: gpu.GpuFeatures;
-  readonly used: gpu.GpuFeatures;
+  readonly offered: GpuFeatures;
+  readonly used: GpuFeatures;
   readonly selfTest: readonly SelfTest[];
   /** Why there is no self-test, if there is none. */
   readonly failure?: string;
@@ -39,16 +38,16 @@ interface KernelReport {
 async function examineKernels({ chosen }: DoctorReport): Promise<KernelReport | undefined> {
   const device = webgpuDevice();
   if (!device || chosen?.name !== 'webgpu') return undefined;
-  const [offered, used] = [gpu.gpuFeatures(device), await gpu.trustedFeatures(device)];
+  const [offered, used] = [gpuFeatures(device), await trustedFeatures(device)];
   try {
-    return { offered, used, selfTest: await gpu.kernelSelfTest(device, used, chosen.software) };
+    return { offered, used, selfTest: await kernelSelfTest(device, used, chosen.software) };
   } catch (error) {
     return { offered, used, selfTest: [], failure: errorMessage(error) };
   }
 }
 
 function formatKernels({ offered, used, selfTest, failure }: KernelReport): string[] {
-  const units = ({ subgroupMatrix }: gpu.GpuFeatures): string =>
+  const units = ({ subgroupMatrix }: GpuFeatures): string =>
     subgroupMatrix
       ? `matrix units ${subgroupMatrix.m}×${subgroupMatrix.n}×${subgroupMatrix.k} of ${subgroupMatrix.component} → ${subgroupMatrix.result}`
       : 'no matrix units';

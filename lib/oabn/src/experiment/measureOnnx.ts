@@ -1,5 +1,6 @@
 /** The accuracy of an exported file, computed by ONNX Runtime as another program would: nothing of the library is in it. */
-import { openOnnxModel, tf } from 'tfjs-native';
+import { tf } from 'tfjs-native';
+import { openOnnxModel } from 'tfjs-native/onnx';
 import { check } from 'oabn-base';
 import { type Accuracy, evaluate } from '../train/index.js';
 import { evaluationBatch, type TestBench } from './measure.js';

@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
 import { join } from 'node:path';
 import fc from 'fast-check';
-import { openOnnxModel, tf, useBackend } from 'tfjs-native';
+import { tf, useBackend } from 'tfjs-native';
+import { openOnnxModel } from 'tfjs-native/onnx';
 import { random } from 'oabn-base';
 import { mergeNetwork } from '../../src/merge/index.js';
 import {

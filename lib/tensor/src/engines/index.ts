@@ -3,6 +3,7 @@
  * `doctor` says what this machine has.
  */
 export type { BackendInfo, BackendName, Rejection } from './backendInfo.js';
+export { eagerByDefault, type Precision, precisionByDefault, threadsAsked } from './defaults.js';
 export { type BackendFinding, doctor, type DoctorReport, type OnnxRuntime } from './doctor.js';
 export { convolutionTerms, productTerms, relativeError, type Terms } from './exact.js';
 export { formatDoctor, formatSelfTest } from './formatDoctor.js';
@@ -11,6 +12,6 @@ export { importOnnxRuntime, type OnnxRuntimeModule } from './onnxRuntime.js';
 export { selfTest, type SelfTest } from './selfTest.js';
 export { tf } from './tf.js';
 export { type BackendChoice, currentBackend, fallbackMessage, useBackend } from './useBackend.js';
-export type { MatrixUnits } from './webgpu/adapter.js';
+export type { Adapter, MatrixUnits } from './webgpu/adapter.js';
 export { checkDevice } from './webgpu/failure.js';
 export { webgpuDevice, webgpuMatrixUnits } from './webgpu/start.js';

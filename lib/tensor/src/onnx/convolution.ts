@@ -6,9 +6,9 @@
  * - Gradient of the input: for stride 1 a convolution with the kernel turned by 180° and its channels exchanged.
  *   For stride s every s-th row and column of the gradient sees the same taps: s² small convolutions, interleaved.
  */
-import type { Shape } from '../trace/ir.js';
+import type { Geometry, Shape } from '../ops/index.js';
 import type { Builder } from './builder.js';
-import { blockedKernel, type Geometry, scaledKernel } from './filter.js';
+import { blockedKernel, scaledKernel } from './filter.js';
 import { type ConvOptions, emitConvolution, paddedChannels, padTo } from './layout.js';
 import { suitsWinograd, winogradConvolution } from './winograd.js';
 

@@ -8,9 +8,8 @@
  * is dilated by s·C columns finds all taps and channels as its rows [kh, kw·C]: long rows, which the engine computes at
  * its full rate, and no tap needs a copy of x of its own. A stride becomes a dilation, a dilation a stride.
  */
-import { sizeOf } from '../trace/ir.js';
+import { type Geometry, sizeOf } from '../ops/index.js';
 import { type Builder, nchwc } from './builder.js';
-import type { Geometry } from './filter.js';
 import { fromBlocked, paddedChannels, padTo, sliceOf, sliceTo } from './layout.js';
 
 /** x and dy blocked (x may be [N,C,H,W] with few channels) → the gradient of the kernel, [H,W,in,out]. */

@@ -12,7 +12,7 @@
  * 1×1 convolution that adds to the sum before it (the `Sum` input of the blocked convolution) and, at the end,
  * applies ReLU. Scales of a convolution go into its kernel and cost nothing.
  */
-import { type Shape, sizeOf, type TensorType, type ValueId } from '../trace/ir.js';
+import { type Shape, sizeOf, type TensorType, type ValueId } from '../ops/index.js';
 import { type Builder, nchwc } from './builder.js';
 
 /** One number per channel: a number for all of them, or the name of a vector [C padded]. */

@@ -5,9 +5,8 @@
 import { availableParallelism } from 'node:os';
 import type { InferenceSession, Tensor } from 'onnxruntime-node';
 import { errorMessage } from 'oabn-base';
-import { importOnnxRuntime, type OnnxRuntimeModule } from '../engines/index.js';
-import { threadsAsked } from '../defaults.js';
-import type { ConstantData } from '../trace/ir.js';
+import { importOnnxRuntime, type OnnxRuntimeModule, threadsAsked } from '../engines/index.js';
+import type { ConstantData } from '../ops/index.js';
 import { nchwc, opsets } from './builder.js';
 import { encodeModel, type ElementType, type OnnxGraph, type OnnxValueInfo } from './proto.js';
 

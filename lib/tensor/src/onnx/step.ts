@@ -1,9 +1,9 @@
 /** A graph on the CPU: lowered to ONNX, with arguments and results in native buffers. */
 import type { tf } from '../engines/index.js';
-import type { EngineStep } from '../compile.js';
-import { type Graph, type TensorType, valuesOf } from '../trace/ir.js';
-import { elementsOfTensor, nativeTensor, takeBuffer } from '../nativeBackend.js';
-import { lowerGraph } from './lower.js';
+import type { EngineStep } from '../trace/index.js';
+import { type Graph, type TensorType, valuesOf } from '../ops/index.js';
+import { elementsOfTensor, nativeTensor, takeBuffer } from './nativeBackend.js';
+import { lowerGraph } from './lowerGraph.js';
 import { createSession, loadRuntime } from './runtime.js';
 
 export async function createOnnxStep(graph: Graph, threads?: number): Promise<EngineStep> {

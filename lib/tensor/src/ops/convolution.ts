@@ -1,162 +1,58 @@
 /** Conv2D and its two gradients, in NHWC. */
-import { tf } from '../engines/index.js';
 import { check } from 'oabn-base';
-import type { KernelAttributes, KernelNode, Shape } from '../trace/ir.js';
-import type { Builder } from '../onnx/builder.js';
-import { forwardConvolution, inputGradient } from '../onnx/convolution.js';
-import type { Geometry } from '../onnx/filter.js';
-import { kernelGradient } from '../onnx/kernelGradient.js';
-import type { Lowering, Source } from '../onnx/layout.js';
-import { suitsWinograd } from '../onnx/winograd.js';
-import type { Kernels } from './kernel.js';
+import { tf } from '../engines/index.js';
+import type { Convolution } from './attributes.js';
+import type { Geometry } from './geometry.js';
+import { kernel, type Kernels } from './kernel.js';
+import type { Shape } from './types.js';
 
 type Size4 = [number, number, number, number];
 
-export const convolutionKernels: Kernels = {
-  Conv2D: {
-    inputs: ['x', 'filter'],
-    infer: ([x, filter], attributes) => {
-      checkFormat(attributes);
-      check(
-        x!.shape[3] === filter!.shape[2],
-        () =>
-          `Conv2D: the input has ${x!.shape[3]} channels, the kernel [${filter!.shape}] takes ${filter!.shape[2]}`,
-      );
-      return [{ dtype: 'float32', shape: geometryOf(x!.shape, filter!.shape, attributes).output }];
-    },
-    lower: (l, node) => {
-      const [x, filter] = node.inputs;
-      const geometry = geometryOf(l.typeOf(x!).shape, l.typeOf(filter!).shape, node.attributes);
-      const kernel = l.plain(filter!);
-      setConvolution(l, node, geometry, (options) =>
-        forwardConvolution(l.b, convolutionInput(l, x!), kernel, geometry, l.block, options),
-      );
-    },
-  },
-  Conv2DBackpropInput: {
-    inputs: ['dy', 'filter'],
-    infer: (_, attributes) => {
-      checkFormat(attributes);
-      return [{ dtype: 'float32', shape: attributes['inputShape'] as Shape }];
-    },
-    lower: (l, node) => {
-      const [dy, filter] = node.inputs;
-      const geometry = geometryOf(
-        node.attributes['inputShape'] as Shape,
-        l.typeOf(filter!).shape,
-        node.attributes,
-      );
-      const kernel = l.plain(filter!);
-      const blocked = inputGradient(l.b, l.blocked(dy!), kernel, geometry, l.block);
-      if (blocked === undefined) {
-        const name = transposedConvolution(l.b, l.plain(dy!), kernel, geometry);
-        l.set(node.outputs[0]!.id, { kind: 'plain', name });
-        return;
-      }
-      const fusable = geometry.strides.every((stride) => stride === 1);
-      if (!fusable) {
-        l.set(node.outputs[0]!.id, { kind: 'blocked', name: blocked });
-        return;
-      }
-      setConvolution(l, node, geometry, (options) =>
-        inputGradient(l.b, l.blocked(dy!), kernel, geometry, l.block, options)!,
-      );
-    },
-  },
-  Conv2DBackpropFilter: {
-    inputs: ['x', 'dy'],
-    infer: (_, attributes) => {
-      checkFormat(attributes);
-      return [{ dtype: 'float32', shape: attributes['filterShape'] as Shape }];
-    },
-    lower: (l, node) => {
-      const [x, dy] = node.inputs;
-      const geometry = geometryOf(
-        l.typeOf(x!).shape,
-        node.attributes['filterShape'] as Shape,
-        node.attributes,
-      );
-      const name = kernelGradient(l.b, convolutionInput(l, x!), l.blocked(dy!), geometry, l.block);
-      l.set(node.outputs[0]!.id, { kind: 'plain', name });
-    },
-  },
-};
+export const convolutionKernels = {
+  Conv2D: kernel(['x', 'filter'], ([x, filter], attributes) => {
+    checkFormat(attributes);
+    check(
+      x!.shape[3] === filter!.shape[2],
+      () =>
+        `Conv2D: the input has ${x!.shape[3]} channels, the kernel [${filter!.shape}] takes ${filter!.shape[2]}`,
+    );
+    return { dtype: 'float32', shape: geometryOf(x!.shape, filter!.shape, attributes).output };
+  }),
+  Conv2DBackpropInput: kernel(['dy', 'filter'], (_, attributes) => {
+    checkFormat(attributes);
+    return { dtype: 'float32', shape: attributes.inputShape };
+  }),
+  Conv2DBackpropFilter: kernel(['x', 'dy'], (_, attributes) => {
+    checkFormat(attributes);
+    return { dtype: 'float32', shape: attributes.filterShape };
+  }),
+} satisfies Partial<Kernels>;
 
-function checkFormat({ dataFormat }: KernelAttributes): void {
+function checkFormat({ dataFormat }: Convolution): void {
   check(
     dataFormat === undefined || dataFormat === 'NHWC',
     () => `A compiled step convolves activations [N,H,W,C] (dataFormat NHWC) only, got ${String(dataFormat)}`,
   );
 }
 
-export function geometryOf(input: Shape, kernel: Shape, attributes: KernelAttributes): Geometry {
+/** All shapes of the convolution of `input` [N,H,W,C] with `filter` [H,W,in,out]. */
+export function geometryOf(input: Shape, filter: Shape, attributes: Convolution): Geometry {
   const { strides, pad, dilations, dimRoundingMode } = attributes;
   const info = tf.backend_util.computeConv2DInfo(
     [...input] as Size4,
-    [...kernel] as Size4,
-    strides as number,
-    (dilations as number | undefined) ?? 1,
-    pad as number,
-    dimRoundingMode as 'floor' | undefined,
+    [...filter] as Size4,
+    strides,
+    dilations ?? 1,
+    pad,
+    dimRoundingMode,
   );
   const { top, left, bottom, right } = info.padInfo;
   return {
     input,
-    kernel,
+    kernel: filter,
     output: info.outShape,
     strides: [info.strideHeight, info.strideWidth],
     dilations: [info.dilationHeight, info.dilationWidth],
     pads: [top, left, bottom, right],
   };
-}
-
-/** Images of few channels go in as [N,C,H,W]: the engine has a convolution for them, and blocks would be mostly zeros. */
-function convolutionInput(l: Lowering, id: number): string {
-  const { shape } = l.typeOf(id);
-  if (l.isBlocked(id) || shape[3]! >= l.block) return l.blocked(id);
-  return l.b.transpose(l.plain(id), [0, 3, 1, 2]);
-}
-
-/** A convolution that is read once waits for what can be fused into it. */
-function setConvolution(
-  l: Lowering,
-  node: KernelNode,
-  geometry: Geometry,
-  emit: Extract<Source, { kind: 'convolution' }>['emit'],
-): void {
-  const { id } = node.outputs[0]!;
-  const [n, h, w, c] = geometry.input as Size4;
-  const alone = suitsWinograd(geometry.kernel, [n, c, h, w], geometry);
-  if (l.uses(id) > 1) {
-    l.set(id, { kind: 'blocked', name: emit({}) });
-    return;
-  }
-  l.set(id, {
-    kind: 'affine',
-    affine: { terms: [{ source: { kind: 'convolution', emit, alone }, scale: 1 }], offset: 0 },
-  });
-}
-
-/** The gradient of the input for any geometry, through ONNX's ConvTranspose on [N,C,H,W]. */
-function transposedConvolution(b: Builder, dy: string, kernel: string, geometry: Geometry): string {
-  const { input, output, strides, dilations, pads } = geometry;
-  const [n, h, w, c] = input as Size4;
-  const [kh, kw] = b.shapeOf(kernel) as Size4;
-  const missing = (
-    size: number,
-    out: number,
-    stride: number,
-    k: number,
-    dilation: number,
-    padding: number,
-  ): number => size - (stride * (out - 1) + dilation * (k - 1) + 1 - padding);
-  const extra = [
-    missing(h, output[1]!, strides[0], kh, dilations[0], pads[0] + pads[2]),
-    missing(w, output[2]!, strides[1], kw, dilations[1], pads[1] + pads[3]),
-  ];
-  const result = b.emit('ConvTranspose', [b.transpose(dy, [0, 3, 1, 2]), b.transpose(kernel, [3, 2, 0, 1])], {
-    shape: [n, c, h, w],
-    attributes: { kernel_shape: [kh, kw], strides, dilations, pads, output_padding: extra },
-  });
-  return b.transpose(result, [0, 2, 3, 1]);
 }

@@ -1,161 +1,72 @@
-/**
- * Kernels that work on each element by itself. On activations in the blocked layout they stay there; sums and
- * products with a number per channel stay symbolic (the affine form of layout.ts); everything else is ONNX's own
- * broadcasting in tfjs's layout.
- */
-import { type DType, type KernelNode, sameShape, type Shape, sizeOf, type TensorType } from '../trace/ir.js';
-import { blockedShape, type Lowering, materialize, vectorName } from '../onnx/layout.js';
-import { binaryRules, type Rule, unaryRules } from './elementwiseRules.js';
-import { broadcastShape, type Kernel, type Kernels } from './kernel.js';
+/** Kernels that work on each element by itself. Two operands broadcast against each other. */
+import { broadcastShape, type Kernels, likeItsInput } from './kernel.js';
+import type { DType, TensorType } from './types.js';
 
-export const elementwiseKernels: Kernels = {
-  ...mapRules(binaryRules, ['a', 'b']),
-  ...mapRules(unaryRules, ['x']),
-  Cast: {
-    inputs: ['x'],
-    infer: ([x], { dtype }) => [{ shape: x!.shape, dtype: dtype as DType }],
-    lower: (l, node) =>
-      lowerElementwise(l, node, {
-        emit: (b, [x]) => b.cast(x!, node.outputs[0]!.dtype),
-        safeOnZero: true,
-      }),
-  },
-  Select: {
-    inputs: ['condition', 't', 'e'],
-    infer: ([, t]) => [t!],
-    lower: (l, node) => {
-      const rowwise = l.typeOf(node.inputs[0]!).shape.length < node.outputs[0]!.shape.length;
-      lowerElementwise(
-        l,
-        node,
-        {
-          emit: (b, [condition, t, e], shape) => {
-            const from = b.shapeOf(condition!);
-            const aligned = rowwise
-              ? b.reshape(condition!, [...from, ...shape.slice(from.length).map(() => 1)])
-              : condition!;
-            return b.emit('Where', [b.cast(aligned, 'bool'), t!, e!], { shape, type: b.typeOf(t!) });
-          },
-          safeOnZero: true,
-        },
-        rowwise,
-      );
-    },
-  },
-};
+/** `dtype` of the result; default that of the first operand. */
+const binary = (dtype?: DType) => ({
+  inputs: ['a', 'b'],
+  infer: ([a, b]: readonly TensorType[]): readonly TensorType[] => [
+    { dtype: dtype ?? a!.dtype, shape: broadcastShape(a!.shape, b!.shape) },
+  ],
+});
 
-function mapRules(rules: Readonly<Record<string, Rule>>, inputs: readonly string[]): Record<string, Kernel> {
-  const kernel = (rule: Rule): Kernel => ({
-    inputs,
-    infer: (types) => [
-      {
-        dtype: rule.dtype ?? types[0]!.dtype,
-        shape: types.map((type) => type.shape).reduce((x, y) => broadcastShape(x, y)),
-      },
-    ],
-    lower: (l, node) => lowerElementwise(l, node, rule),
-  });
-  return Object.fromEntries(Object.entries(rules).map(([name, rule]) => [name, kernel(rule)]));
-}
+/** Whether something holds for each element. */
+const question = (): ReturnType<typeof likeItsInput> => ({
+  inputs: ['x'],
+  infer: ([x]) => [{ dtype: 'bool', shape: x!.shape }],
+});
 
-/** `plainOnly` for what does not broadcast as ONNX does. */
-function lowerElementwise(l: Lowering, node: KernelNode, rule: Rule, plainOnly = false): void {
-  const [value] = node.outputs;
-  const { id, shape } = value!;
-  const operands = plainOnly ? undefined : blockedOperands(l, node, value!, rule);
-  if (operands) {
-    if (node.kernel === 'Relu') {
-      const relu = materialize(l.b, l.affine(node.inputs[0]!), blockedShape(shape, l.block), true);
-      l.set(id, { kind: 'blocked', name: relu });
-      return;
-    }
-    const affine = value!.dtype === 'float32' ? rule.affine?.(l, node) : undefined;
-    if (affine) {
-      l.set(id, { kind: 'affine', affine });
-      return;
-    }
-    l.set(id, { kind: 'blocked', name: emitBlocked(l, operands(), shape, node, rule) });
-    return;
-  }
-  const names = node.inputs.map((input) => l.plain(input));
-  l.set(id, { kind: 'plain', name: rule.emit(l.b, names, shape, node.attributes) });
-}
-
-interface Operand {
-  readonly name: string;
-  /** Whole tensors have the result's shape; the others are [C/B,1,1,B] or [n,C/B,h,w,B] with ones. */
-  readonly whole: boolean;
-}
-
-/** How to get the operands in the blocked layout; undefined where the kernel is better off in the plain one. */
-function blockedOperands(
-  l: Lowering,
-  node: KernelNode,
-  result: TensorType,
-  rule: Rule,
-): (() => Operand[]) | undefined {
-  const { shape } = result;
-  const channels = shape[3];
-  if (shape.length !== 4 || channels === undefined) return undefined;
-  const ragged = channels % l.block !== 0;
-  if (ragged && !rule.safeOnZero && node.kernel !== 'RealDiv') return undefined;
-  const isWhole = (id: number): boolean => sameShape(l.typeOf(id).shape, shape);
-  if (!node.inputs.some((id) => isWhole(id) && l.isBlocked(id))) return undefined;
-  const fits = node.inputs.every((id) => {
-    if (isWhole(id)) return l.isBlocked(id) || l.typeOf(id).dtype === 'float32';
-    return l.vector(id, channels) !== undefined || fitsBlocks(l.typeOf(id), shape);
-  });
-  if (!fits) return undefined;
-  // A padded divisor would be zero: in ragged blocks, only quotients by one number stay finite.
-  if (ragged && node.kernel === 'RealDiv' && sizeOf(l.typeOf(node.inputs[1]!).shape) !== 1) return undefined;
-  return () => node.inputs.map((id) => blockedOperand(l, id, shape, isWhole(id)));
-}
-
-function fitsBlocks({ shape, dtype }: TensorType, result: Shape): boolean {
-  return shape.length === 4 && shape[3] === result[3] && dtype === 'float32';
-}
-
-function blockedOperand(l: Lowering, id: number, shape: Shape, whole: boolean): Operand {
-  const { b, block } = l;
-  const channels = blockedShape(shape, block)[1]!;
-  if (whole) return { name: l.blocked(id), whole: true };
-  const number = l.scalar(id);
-  if (number !== undefined) {
-    return { name: b.cast(b.floats([number], []), l.typeOf(id).dtype), whole: true };
-  }
-  // Single numbers broadcast everywhere, and faster than vectors.
-  if (sizeOf(l.typeOf(id).shape) === 1) return { name: b.reshape(l.plain(id), []), whole: true };
-  const vector = l.vector(id, shape[3]!);
-  if (vector !== undefined) {
-    const name = vectorName(b, vector, channels);
-    return { name: b.reshape(name, [channels / block, 1, 1, block]), whole: false };
-  }
-  const [n, , h, w] = b.shapeOf(l.blocked(id)) as [number, number, number, number];
-  return { name: b.reshape(l.blocked(id), [n, channels / block, h, w, block]), whole: false };
-}
-
-/** Whole operands need no care; others broadcast only where the block's channels are an axis of their own. */
-function emitBlocked(
-  l: Lowering,
-  operands: readonly Operand[],
-  shape: Shape,
-  node: KernelNode,
-  rule: Rule,
-): string {
-  const { b, block } = l;
-  const [n, c, h, w] = blockedShape(shape, block) as [number, number, number, number];
-  const declared = [n, c, h, w];
-  if (operands.every(({ whole }) => whole)) {
-    return rule.emit(
-      b,
-      operands.map(({ name }) => name),
-      declared,
-      node.attributes,
-    );
-  }
-  const split = [n, c / block, h, w, block];
-  const views = operands.map(({ name, whole }) =>
-    whole && b.shapeOf(name).length === 4 ? b.reshape(name, split) : name,
-  );
-  return b.reshape(rule.emit(b, views, split, node.attributes), declared);
-}
+export const elementwiseKernels = {
+  Add: binary(),
+  Sub: binary(),
+  Multiply: binary(),
+  RealDiv: binary('float32'),
+  Maximum: binary(),
+  Minimum: binary(),
+  Pow: binary(),
+  FloorDiv: binary('int32'),
+  Mod: binary(),
+  SquaredDifference: binary(),
+  Equal: binary('bool'),
+  NotEqual: binary('bool'),
+  Greater: binary('bool'),
+  GreaterEqual: binary('bool'),
+  Less: binary('bool'),
+  LessEqual: binary('bool'),
+  LogicalAnd: binary('bool'),
+  LogicalOr: binary('bool'),
+  Neg: likeItsInput(),
+  Relu: likeItsInput(),
+  Abs: likeItsInput(),
+  Square: likeItsInput(),
+  Sqrt: likeItsInput(),
+  Rsqrt: likeItsInput(),
+  Reciprocal: likeItsInput(),
+  Exp: likeItsInput(),
+  Expm1: likeItsInput(),
+  Log: likeItsInput(),
+  Log1p: likeItsInput(),
+  Sigmoid: likeItsInput(),
+  Tanh: likeItsInput(),
+  Erf: likeItsInput(),
+  Sin: likeItsInput(),
+  Cos: likeItsInput(),
+  Softplus: likeItsInput(),
+  Floor: likeItsInput(),
+  Ceil: likeItsInput(),
+  Round: likeItsInput(),
+  Sign: likeItsInput(),
+  Elu: likeItsInput(),
+  Relu6: likeItsInput(),
+  LeakyRelu: likeItsInput(),
+  Step: likeItsInput(),
+  ClipByValue: likeItsInput(),
+  Copy: likeItsInput(),
+  LogicalNot: question(),
+  IsNan: question(),
+  IsInf: question(),
+  IsFinite: question(),
+  Cast: { inputs: ['x'], infer: ([x], { dtype }) => [{ shape: x!.shape, dtype }] },
+  /** The condition has the shape of both choices, or is a list that chooses whole rows of them. */
+  Select: { inputs: ['condition', 't', 'e'], infer: ([, t]) => [t!] },
+} satisfies Partial<Kernels>;

@@ -1,49 +1,47 @@
-/** What the compiler knows about one tfjs kernel: its tensors, what shape it gives, and how it is lowered. */
+/** What a kernel is, whatever runs it: the tensors it reads, and the types of its results. */
 import { tf } from '../engines/index.js';
-import type { KernelAttributes, KernelNode, Shape, TensorType } from '../trace/ir.js';
-import type { Lowering } from '../onnx/layout.js';
+import type { Attributes, Axes, KernelName } from './attributes.js';
+import type { Shape, TensorType } from './types.js';
 
-export interface Kernel {
-  /** The names of the tensors it reads, in the order that `infer` and `lower` see; `list` for any number. */
+export interface Kernel<K extends KernelName> {
+  /** The names of the tensors it reads, in the order that `infer` and the lowerings see; `list` for any number. */
   readonly inputs: readonly string[] | 'list';
   /** The types of its results. Called while tracing, so it is also where a shape error is found. */
-  readonly infer: (inputs: readonly TensorType[], attributes: KernelAttributes) => readonly TensorType[];
-  /** Gives each of the node's outputs a form. */
-  readonly lower: (l: Lowering, node: KernelNode) => void;
+  readonly infer: (inputs: readonly TensorType[], attributes: Attributes[K]) => readonly TensorType[];
 }
 
-export type Kernels = Readonly<Record<string, Kernel>>;
+export type Kernels<Names extends KernelName = KernelName> = {
+  readonly [K in Names]: Kernel<K>;
+};
 
-/** A kernel of one result that is lowered in tfjs's own layout, from names to a name. */
-export function plainKernel(
-  inputs: Kernel['inputs'],
-  infer: (inputs: readonly TensorType[], attributes: KernelAttributes) => TensorType,
-  lower: (l: Lowering, names: readonly string[], type: TensorType, attributes: KernelAttributes) => string,
-): Kernel {
-  return {
-    inputs,
-    infer: (types, attributes) => [infer(types, attributes)],
-    lower: (l, node) => {
-      const [value] = node.outputs;
-      const names = node.inputs.map((id) => l.plain(id));
-      l.set(value!.id, { kind: 'plain', name: lower(l, names, value!, node.attributes) });
-    },
-  };
+/** A kernel of one result. */
+export function kernel<K extends KernelName>(
+  inputs: Kernel<K>['inputs'],
+  infer: (inputs: readonly TensorType[], attributes: Attributes[K]) => TensorType,
+): Kernel<K> {
+  return { inputs, infer: (types, attributes) => [infer(types, attributes)] };
 }
 
-/** The shape of two tensors broadcast against each other. */
+/** Reads one tensor, and its result has that tensor's type. */
+export const likeItsInput = (input = 'x') => ({
+  inputs: [input],
+  infer: ([x]: readonly TensorType[]): readonly TensorType[] => [x!],
+});
+
+/** The shape of two tensors broadcast against each other. @throws an Error of tfjs when they do not fit */
 export function broadcastShape(a: Shape, b: Shape): Shape {
   return tf.backend_util.assertAndGetBroadcastShape([...a], [...b]);
 }
 
-/** An axis attribute (a number, a list, or nothing for all axes) as axes counted from the front. */
-export function axesOf(axis: unknown, rank: number): number[] {
+/** Axes counted from the front, in increasing order. */
+export function axesOf(axis: Axes, rank: number): number[] {
   const list = axis === undefined || axis === null ? undefined : [axis].flat().map(Number);
   if (!list) return Array.from({ length: rank }, (_, i) => i);
   return list.map((i) => (i < 0 ? i + rank : i)).sort((x, y) => x - y);
 }
 
-export function axisOf(axis: unknown, rank: number): number {
+/** One axis counted from the front; the first by default. */
+export function axisOf(axis: number | null | undefined, rank: number): number {
   const index = Number(axis ?? 0);
   return index < 0 ? index + rank : index;
 }

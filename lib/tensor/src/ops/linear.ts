@@ -1,35 +1,10 @@
 /** Matrix products. */
-import type { Shape } from '../trace/ir.js';
-import type { Builder } from '../onnx/builder.js';
-import { broadcastShape, type Kernels, plainKernel } from './kernel.js';
+import { broadcastShape, kernel, type Kernels } from './kernel.js';
 
-export const linearKernels: Kernels = {
-  BatchMatMul: plainKernel(
-    ['a', 'b'],
-    ([x, y], { transposeA, transposeB }) => {
-      const [rows, columns] = [transposeA ? -1 : -2, transposeB ? -2 : -1];
-      const batch = broadcastShape(x!.shape.slice(0, -2), y!.shape.slice(0, -2));
-      return { dtype: 'float32', shape: [...batch, x!.shape.at(rows)!, y!.shape.at(columns)!] };
-    },
-    ({ b }, [x, y], { shape }, { transposeA, transposeB }) =>
-      matMul(b, x!, y!, shape, transposeA === true, transposeB === true),
-  ),
-};
-
-/** One matrix goes to Gemm, which transposes while it packs; several to MatMul. */
-function matMul(b: Builder, x: string, y: string, shape: Shape, transA: boolean, transB: boolean): string {
-  const single = shape.slice(0, -2).every((size) => size === 1);
-  if (single) {
-    const [left, right] = [x, y].map((name) => b.reshape(name, b.shapeOf(name).slice(-2)));
-    const attributes = { transA: Number(transA), transB: Number(transB) };
-    const product = b.emit('Gemm', [left!, right!], { shape: shape.slice(-2), attributes });
-    return b.reshape(product, shape);
-  }
-  return b.emit('MatMul', [transA ? swapped(b, x) : x, transB ? swapped(b, y) : y], { shape });
-}
-
-function swapped(b: Builder, name: string): string {
-  const axes = b.shapeOf(name).map((_, i) => i);
-  const rank = axes.length;
-  return b.transpose(name, [...axes.slice(0, -2), rank - 1, rank - 2]);
-}
+export const linearKernels = {
+  BatchMatMul: kernel(['a', 'b'], ([a, b], { transposeA, transposeB }) => {
+    const [rows, columns] = [transposeA ? -1 : -2, transposeB ? -2 : -1];
+    const batch = broadcastShape(a!.shape.slice(0, -2), b!.shape.slice(0, -2));
+    return { dtype: 'float32', shape: [...batch, a!.shape.at(rows)!, b!.shape.at(columns)!] };
+  }),
+} satisfies Partial<Kernels>;

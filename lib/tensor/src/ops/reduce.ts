@@ -1,29 +1,11 @@
-/**
- * Kernels that reduce axes. Means and sums over all images and positions of a blocked activation, the statistics
- * of normalization, are an average pool (one pass that only reads) and a small sum over images; of an affine
- * form they are the same combination of the statistics of its terms.
- */
-import {
-  type DType,
-  type KernelAttributes,
-  type KernelNode,
-  type Shape,
-  sizeOf,
-  type TensorType,
-} from '../trace/ir.js';
-import { type Builder, nchwc } from '../onnx/builder.js';
-import {
-  addVectors,
-  blockedShape,
-  type Lowering,
-  multiplyVectors,
-  sliceTo,
-  vectorName,
-  type Vector,
-} from '../onnx/layout.js';
-import { axesOf, axisOf, type Kernel, type Kernels, plainKernel } from './kernel.js';
+/** Kernels that reduce axes, or walk along one. */
+import type { Attributes } from './attributes.js';
+import { axesOf, kernel, type Kernels, likeItsInput } from './kernel.js';
+import type { DType, Shape, TensorType } from './types.js';
 
-export const reduceKernels: Kernels = {
+export type ReductionName = 'Sum' | 'Mean' | 'Max' | 'Min' | 'Prod' | 'All' | 'Any';
+
+export const reduceKernels = {
   Sum: reduction('Sum'),
   Mean: reduction('Mean'),
   Max: reduction('Max'),
@@ -31,39 +13,14 @@ export const reduceKernels: Kernels = {
   Prod: reduction('Prod'),
   All: reduction('All'),
   Any: reduction('Any'),
-  ArgMax: argKernel('ArgMax'),
-  ArgMin: argKernel('ArgMin'),
-  Cumsum: plainKernel(
-    ['x'],
-    ([x]) => x!,
-    ({ b }, [x], { shape, dtype }, { axis, exclusive, reverse }) =>
-      b.emit('CumSum', [x!, b.int64s([axisOf(axis, shape.length)], [])], {
-        shape,
-        type: dtype,
-        attributes: { exclusive: exclusive ? 1 : 0, reverse: reverse ? 1 : 0 },
-      }),
-  ),
-  Softmax: plainKernel(
-    ['logits'],
-    ([x]) => x!,
-    ({ b }, [x], { shape }, { dim }) =>
-      b.emit('Softmax', [x!], { shape, attributes: { axis: lastAxis(dim, shape) } }),
-  ),
-  LogSoftmax: plainKernel(
-    ['logits'],
-    ([x]) => x!,
-    ({ b }, [x], { shape }, { axis }) =>
-      b.emit('LogSoftmax', [x!], { shape, attributes: { axis: lastAxis(axis, shape) } }),
-  ),
-};
+  ArgMax: kernel(['x'], ([x], { axis }) => indexType(x!, axis)),
+  ArgMin: kernel(['x'], ([x], { axis }) => indexType(x!, axis)),
+  Cumsum: likeItsInput(),
+  Softmax: likeItsInput('logits'),
+  LogSoftmax: likeItsInput('logits'),
+} satisfies Partial<Kernels>;
 
-function lastAxis(axis: unknown, shape: Shape): number {
-  return axisOf(axis ?? -1, shape.length);
-}
-
-type ReductionName = 'Sum' | 'Mean' | 'Max' | 'Min' | 'Prod' | 'All' | 'Any';
-
-function reduction(name: ReductionName): Kernel {
+function reduction(name: ReductionName) {
   const dtype = (x: TensorType): DType => {
     if (name === 'Mean') return 'float32';
     if (name === 'All' || name === 'Any') return 'bool';
@@ -71,144 +28,26 @@ function reduction(name: ReductionName): Kernel {
   };
   return {
     inputs: ['x'],
-    infer: ([x], attributes) => [
-      {
-        dtype: dtype(x!),
-        shape: reducedShape(x!.shape, reducedAxes(attributes), attributes['keepDims'] === true),
-      },
-    ],
-    lower: (l, node) => {
-      const [value] = node.outputs;
-      const name_ = lowerBlocked(l, node, name) ?? lowerPlain(l, node, name);
-      l.set(value!.id, { kind: 'plain', name: l.b.reshape(name_, value!.shape) });
+    infer: ([x]: readonly TensorType[], attributes: Attributes[ReductionName]): readonly TensorType[] => {
+      const axes = reducedAxes(attributes, x!.shape.length);
+      return [{ dtype: dtype(x!), shape: reducedShape(x!.shape, axes, attributes.keepDims === true) }];
     },
   };
 }
 
-/** The axes to reduce; the kernel Max has a name of its own for them. */
-function reducedAxes({ axis, reductionIndices }: KernelAttributes): unknown {
-  return axis ?? reductionIndices;
+/** The axes to reduce, counted from the front; the kernel Max has a name of its own for them. */
+export function reducedAxes(attributes: Attributes[ReductionName], rank: number): number[] {
+  return axesOf('reductionIndices' in attributes ? attributes.reductionIndices : axisIn(attributes), rank);
 }
 
-function reducedShape(shape: Shape, axis: unknown, keepDims: boolean): Shape {
-  const axes = axesOf(axis, shape.length);
+const axisIn = (attributes: Attributes[ReductionName]) =>
+  'axis' in attributes ? attributes.axis : undefined;
+
+function reducedShape(shape: Shape, axes: readonly number[], keepDims: boolean): Shape {
   if (keepDims) return shape.map((size, i) => (axes.includes(i) ? 1 : size));
   return shape.filter((_, i) => !axes.includes(i));
 }
 
-function lowerPlain(l: Lowering, node: KernelNode, name: ReductionName): string {
-  const { b } = l;
-  const [value] = node.outputs;
-  const [id] = node.inputs;
-  const { shape, dtype } = l.typeOf(id!);
-  const axes = axesOf(reducedAxes(node.attributes), shape.length);
-  const x = l.plain(id!);
-  switch (name) {
-    case 'Mean':
-      return reduce(b, 'Mean', b.cast(x, 'float32'), axes);
-    case 'All':
-      return b.cast(reduce(b, 'Min', b.cast(x, 'int32'), axes), 'bool');
-    case 'Any':
-      return b.cast(reduce(b, 'Max', b.cast(x, 'int32'), axes), 'bool');
-    case 'Max':
-    case 'Min':
-    case 'Sum':
-    case 'Prod':
-      return b.cast(reduce(b, name, dtype === 'bool' ? b.cast(x, 'int32') : x, axes), value!.dtype);
-    default:
-      throw new Error(`unknown reduction ${name satisfies never}`);
-  }
-}
-
-/** The reduction, without the reduced axes. */
-export function reduce(
-  b: Builder,
-  name: 'Sum' | 'Mean' | 'Max' | 'Min' | 'Prod',
-  x: string,
-  axes: readonly number[],
-): string {
-  const from = b.shapeOf(x);
-  const shape = from.filter((_, i) => !axes.includes(i));
-  if (axes.length === 0) return x;
-  if (sizeOf(axes.map((axis) => from[axis]!)) === 1) return b.reshape(x, shape);
-  const type = b.typeOf(x);
-  // In opset 17, the axes of ReduceSum are an input, those of the others an attribute.
-  if (name === 'Sum') {
-    return b.emit('ReduceSum', [x, b.int64s(axes)], { type, shape, attributes: { keepdims: 0 } });
-  }
-  return b.emit(`Reduce${name}`, [x], { type, shape, attributes: { axes, keepdims: 0 } });
-}
-
-/** Reductions of a blocked activation: over images and positions, over positions, or over everything. */
-function lowerBlocked(l: Lowering, node: KernelNode, name: ReductionName): string | undefined {
-  const [id] = node.inputs;
-  const { shape, dtype } = l.typeOf(id!);
-  if (!l.isBlocked(id!) || shape.length !== 4 || dtype !== 'float32') return undefined;
-  const axes = axesOf(reducedAxes(node.attributes), 4).join();
-  const { b } = l;
-  const [n, , , c] = shape as [number, number, number, number];
-  if (name === 'Mean' || name === 'Sum') {
-    const count = sizeOf(shape) / c;
-    if (axes === '0,1,2') {
-      const mean = affineMean(l, id!);
-      return sliceTo(
-        b,
-        vectorName(
-          b,
-          name === 'Sum' ? multiplyVectors(b, mean, count) : mean,
-          blockedShape(shape, l.block)[1]!,
-        ),
-        [c],
-      );
-    }
-    if (axes === '1,2') {
-      const pooled = sliceTo(b, positionMean(b, l.blocked(id!)), [n, c]);
-      if (name === 'Mean') return pooled;
-      return b.emit('Mul', [pooled, b.floats([count / n], [])], { shape: [n, c] });
-    }
-    return undefined;
-  }
-  if ((name === 'Max' || name === 'Min') && axes === '0,1,2,3') {
-    // Over positions first: of that the engine gives a part to each thread, and padding is left out after it.
-    const x = l.blocked(id!);
-    const [, channels, h, w] = b.shapeOf(x) as [number, number, number, number];
-    const positions = b.reshape(x, [(n * channels) / l.block, h * w, l.block]);
-    const each = b.reshape(reduce(b, name, positions, [1]), [n, channels]);
-    return reduce(b, name, sliceTo(b, each, [n, c]), [0, 1]);
-  }
-  return undefined;
-}
-
-/** The mean over images and positions of Σ scale ⊙ x + offset, from the means of the x. */
-function affineMean(l: Lowering, id: number): Vector {
-  const { b } = l;
-  const { terms, offset } = l.affine(id);
-  return terms.reduce<Vector>((sum, { source, scale }) => {
-    const name = source.kind === 'tensor' ? source.name : source.emit({});
-    return addVectors(b, sum, multiplyVectors(b, channelMean(b, name), scale));
-  }, offset);
-}
-
-/** [N, C padded, H, W] → [C padded] */
-function channelMean(b: Builder, x: string): string {
-  return reduce(b, 'Mean', positionMean(b, x), [0]);
-}
-
-/** [N, C padded, H, W] → [N, C padded] */
-function positionMean(b: Builder, x: string): string {
-  const [n, c, h, w] = b.shapeOf(x) as [number, number, number, number];
-  if (h * w === 1) return b.reshape(x, [n, c]);
-  const pooled = b.emit('GlobalAveragePool', [x], { shape: [n, c, 1, 1], domain: nchwc });
-  return b.reshape(pooled, [n, c]);
-}
-
-function argKernel(op: 'ArgMax' | 'ArgMin'): Kernel {
-  return plainKernel(
-    ['x'],
-    ([x], { axis }) => ({ dtype: 'int32', shape: reducedShape(x!.shape, axis, false) }),
-    ({ b }, [x], { shape }, { axis }) => {
-      const attributes = { axis: axisOf(axis, b.shapeOf(x!).length), keepdims: 0 };
-      return b.cast(b.emit(op, [x!], { type: 'int64', shape, attributes }), 'int32');
-    },
-  );
+function indexType({ shape }: TensorType, axis: number | undefined): TensorType {
+  return { dtype: 'int32', shape: reducedShape(shape, axesOf(axis, shape.length), false) };
 }

@@ -9,15 +9,22 @@
 import { tf } from '../engines/index.js';
 import { UserError } from 'oabn-base';
 import {
+  type Attributes,
+  callOf,
+  compacted,
   type ConstantData,
   type DType,
   dtypeOf,
   type Graph,
+  inferTypes,
+  inputsOf,
+  isKernelName,
+  type KernelName,
+  kernelNames,
   type Node,
   type TensorType,
   type Value,
-} from './ir.js';
-import { kernels } from '../ops/index.js';
+} from '../ops/index.js';
 import { flatten } from './tree.js';
 
 const backendName = 'oabn-trace';
@@ -142,19 +149,11 @@ function valueOf({ dataId, shape, dtype }: tf.TensorInfo): Value {
   const checked = checkedDtype(dtype, 'a constant');
   const [value] = add([{ dtype: checked, shape }], (outputs) => ({
     kind: 'constant',
-    data: compact(data, checked),
+    data: compacted(data, checked),
     outputs: [outputs[0]!],
   }));
   constants.set(dataId, value!);
   return value!;
-}
-
-/** A copy of the elements, one of them if all are equal. */
-function compact(data: ArrayLike<number>, dtype: DType): ConstantData {
-  const typed = { float32: Float32Array, int32: Int32Array, bool: Uint8Array }[dtype].from(data);
-  return typed.length > 1 && (typed as Float32Array).every((x) => Object.is(x, typed[0]))
-    ? typed.slice(0, 1)
-    : typed;
 }
 
 function checkedDtype(dtype: tf.DataType, what: string): DType {
@@ -178,14 +177,16 @@ function checkVariables(variables: readonly tf.Variable[], values: Recorder['val
 function registerTraceBackend(): void {
   if (tf.findBackendFactory(backendName)) return;
   tf.registerBackend(backendName, () => new TraceBackend(), 0);
-  for (const [kernelName, kernel] of Object.entries(kernels)) {
+  for (const kernelName of kernelNames) {
     tf.registerKernel({
       kernelName,
       backendName,
       kernelFunc: ({ inputs, attrs }) => {
-        const order = kernel.inputs === 'list' ? Object.keys(inputs) : kernel.inputs;
+        const names = inputsOf(kernelName);
+        const order = names === 'list' ? Object.keys(inputs) : names;
         const operands = order.map((name) => valueOf(inputs[name]!));
-        return record(kernelName, operands, { ...attrs }, kernel.infer(operands, attrs ?? {}));
+        // tfjs hands every kernel the attributes that belong to it, without saying so in types.
+        return record(kernelName, operands, { ...attrs } as Attributes[typeof kernelName]);
       },
     });
   }
@@ -198,20 +199,14 @@ function registerTraceBackend(): void {
   refuseOtherKernels();
 }
 
-function record(
-  kernel: string,
+function record<K extends KernelName>(
+  kernel: K,
   operands: readonly Value[],
-  attributes: Readonly<Record<string, unknown>>,
-  types: readonly TensorType[],
+  attributes: Attributes[K],
 ): tf.TensorInfo | tf.TensorInfo[] {
+  const inputs = operands.map(({ id }) => id);
   const infos = current()
-    .add(types, (outputs) => ({
-      kind: 'kernel',
-      kernel,
-      inputs: operands.map(({ id }) => id),
-      attributes,
-      outputs,
-    }))
+    .add(inferTypes(kernel, operands, attributes), (outputs) => callOf(kernel, inputs, attributes, outputs))
     .map(infoOf);
   return infos.length === 1 ? infos[0]! : infos;
 }
@@ -226,7 +221,7 @@ function refuseOtherKernels(): void {
     tf.getKernelsForBackend(name),
   );
   for (const kernelName of new Set(others.map((config) => config.kernelName))) {
-    if (kernels[kernelName] || kernelName === 'Identity') continue;
+    if (isKernelName(kernelName) || kernelName === 'Identity') continue;
     tf.registerKernel({
       kernelName,
       backendName,
@@ -245,7 +240,7 @@ class TraceBackend extends tf.KernelBackend {
     const checked = checkedDtype(dtype, 'a constant');
     const [value] = current().add([{ dtype: checked, shape }], (outputs) => ({
       kind: 'constant',
-      data: compact(values as ConstantData, checked),
+      data: compacted(values as ConstantData, checked),
       outputs: [outputs[0]!],
     }));
     return newData(value!);

@@ -4,7 +4,7 @@
  */
 import type { WebGPUBackend } from '@tensorflow/tfjs-backend-webgpu';
 import { tf } from '../engines/index.js';
-import type { DType, Shape } from '../trace/ir.js';
+import type { DType, Shape } from '../ops/index.js';
 
 /** The WebGPU backend, which must be registered. */
 export function webgpuBackend(): WebGPUBackend {

@@ -1,7 +1,8 @@
 /** A graph on the GPU: lowered to WGSL kernels, which are built once and replayed for each call. */
 import { UserError } from 'oabn-base';
-import type { EngineStep, Precision } from '../compile.js';
-import type { Graph } from '../trace/ir.js';
+import type { Precision } from '../engines/index.js';
+import type { Graph } from '../ops/index.js';
+import type { EngineStep } from '../trace/index.js';
 import { gpuDeviceInfo } from './device.js';
 import { lowerToGpu } from './lower/index.js';
 import { printProgram } from './print.js';

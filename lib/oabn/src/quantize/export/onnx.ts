@@ -15,7 +15,7 @@ import {
   type OnnxGraph,
   type OnnxNode,
   type OnnxTensor,
-} from 'tfjs-native';
+} from 'tfjs-native/onnx';
 import { type Architecture, blocksOf, checkFinite, get, type StateDict } from '../../model/index.js';
 import { checkRanges } from '../calibrate.js';
 import type { QuantizedNetwork } from '../quantizedNetwork.js';

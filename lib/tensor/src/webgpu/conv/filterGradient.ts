@@ -2,7 +2,7 @@
  * The gradient of a convolution in its kernel: rows of the product are (tap, channel), terms are output pixels. There
  * are few results and very many terms, so the sum is split over workgroups.
  */
-import type { Geometry } from '../../trace/geometry.js';
+import type { Geometry } from '../../ops/index.js';
 import type { GpuFeatures, GpuProgram } from '../program.js';
 import { checkGeometry, describe, isMatrixProduct } from './geometry.js';
 import { matrixProgram } from './matMul.js';

@@ -1,5 +1,5 @@
 /** The convolution y = x ∗ kernel (+ bias, ReLU): rows of the product are output pixels, terms are (tap, channel). */
-import type { Geometry } from '../../trace/geometry.js';
+import type { Geometry } from '../../ops/index.js';
 import type { GpuFeatures, GpuProgram } from '../program.js';
 import { checkGeometry, describe, isMatrixProduct, pixelLine, pixelTerm } from './geometry.js';
 import { matrixProgram } from './matMul.js';

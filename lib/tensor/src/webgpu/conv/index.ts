@@ -12,7 +12,7 @@
  * `product.ts` says what such a product is, `operands.ts` how its operands are read, `fma.ts` and `subgroups.ts` are
  * the two kernels that compute one, `tile.ts` chooses how it is cut up.
  */
-export type { Geometry } from '../../trace/geometry.js';
+export type { Geometry } from '../../ops/index.js';
 export { convFilterGradient, type FilterGradientBuffers } from './filterGradient.js';
 export { convForward, type ForwardBuffers, type ForwardOptions } from './forward.js';
 export { convInputGradient, type InputGradientBuffers } from './inputGradient.js';

@@ -7,7 +7,7 @@
  * the first that fits, and from one to the next the output pixel moves back by dilation / g. With stride 1 there is one
  * phase with all taps: the convolution with the flipped kernel. A phase without taps writes zeros.
  */
-import type { Geometry } from '../../trace/geometry.js';
+import type { Geometry } from '../../ops/index.js';
 import type { GpuFeatures, GpuProgram } from '../program.js';
 import { checkGeometry, describe, isMatrixProduct, pixelLine, pixelTerm } from './geometry.js';
 import { matrixProgram } from './matMul.js';

@@ -3,7 +3,7 @@
  * adds its terms in order. For emulated GPUs, which have no memory of workgroups to be fast with, and which take minutes to
  * build the unrolled kernels of the fast way.
  */
-import type { Geometry } from '../../trace/geometry.js';
+import type { Geometry } from '../../ops/index.js';
 import type { GpuDispatch, GpuFeatures, GpuProgram } from '../program.js';
 import type { FilterGradientBuffers } from './filterGradient.js';
 import type { ForwardBuffers, ForwardOptions } from './forward.js';

@@ -2,7 +2,7 @@
  * What the kernels must give, in float64 on the host: a convolution and its gradients as plain loops over output
  * pixels and taps, and for each result the sum of its terms' magnitudes, which rounding errors are measured by.
  */
-import type { Geometry } from '../../trace/geometry.js';
+import type { Geometry } from '../../ops/index.js';
 
 /** The sums, and Σ|terms| of each. */
 export interface Exact {

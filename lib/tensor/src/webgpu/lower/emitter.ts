@@ -3,8 +3,9 @@
  * computed on the spot from what it is made of, so that a whole graph of elementwise kernels becomes one expression.
  * What has been computed at a place in the same block of statements is not computed again.
  */
-import type { DType, KernelNode, Shape, ValueId } from '../../trace/ir.js';
-import { isMap, mapExpression } from './maps.js';
+import type { DType, KernelNode, Shape, ValueId } from '../../ops/index.js';
+import { isOfKind } from './kinds.js';
+import { mapExpression } from './maps.js';
 import { broadcastPlace, type Place, placeOf, reshaped } from './place.js';
 import type { Storage } from './storage.js';
 import type { Values } from './values.js';
@@ -116,13 +117,14 @@ export function createEmitter(values: Values, storage: Storage): Emitter {
   };
   const compute = (id: ValueId, place: Place): string => {
     const node = values.node(id) as KernelNode;
-    if (!isMap(node.kernel)) return viewExpression(emitter, node, id, place);
+    if (isOfKind(node, 'view')) return viewExpression(emitter, node, id, place);
+    if (!isOfKind(node, 'map')) throw new Error(`${node.kernel} is no expression`);
     const operands = node.inputs.map((input) => {
       const { dtype, shape } = values.type(input);
       const at = operandPlace(node, shape, place);
       return { dtype, text: splat(read(input, at), dtype, at.lanes, place.lanes) };
     });
-    return mapExpression(node.kernel, operands, values.type(id).dtype, node.attributes, place.lanes);
+    return mapExpression(node, operands, place.lanes);
   };
   /** Select's condition may be a list that chooses whole rows; all else is broadcast from the last axis on. */
   const operandPlace = (node: KernelNode, shape: Shape, place: Place): Place => {

@@ -9,7 +9,7 @@ import {
   type KernelNode,
   type TensorType,
   type ValueId,
-} from '../../trace/ir.js';
+} from '../../ops/index.js';
 import type { GpuDispatch, GpuFeatures, GpuProgram } from '../program.js';
 import type { Scene } from './dispatch.js';
 import { kernelProgram } from './kernelGroup.js';
@@ -17,8 +17,8 @@ import { chooseStored, type Leaves } from './leaves.js';
 import { mapDispatch } from './mapGroup.js';
 import { prepare } from './prepare.js';
 import { reduceProgram } from './reduce/index.js';
-import { isReduction, reductionsOf } from './reductions.js';
-import { type Group, inputsOf, isSmall, schedule, type SmallStep } from './schedule.js';
+import { reductionsOf } from './reductions.js';
+import { type Group, inputsOf, isSmall, resultsOf, schedule, type SmallStep } from './schedule/index.js';
 import { smallDispatch } from './smallGroup.js';
 import type { Location } from './storage.js';
 import { type Values, valuesFor } from './values.js';
@@ -50,7 +50,7 @@ export function lowerToGpu(
 ): LoweredProgram {
   const graph = prepare(given);
   const values = valuesFor(graph);
-  const leaves = chooseStored(values, graph.results, isReduction, mostBuffers);
+  const leaves = chooseStored(values, graph.results, mostBuffers);
   const resultIds = graph.results.map(values.base);
   const limits = { buffers: mostBuffers, accumulators: 8 };
   const groups = schedule(values, leaves, reductionsOf(values), new Set(resultIds), limits);
@@ -164,12 +164,8 @@ function madeBy(group: Group): ValueId[] {
   switch (group.kind) {
     case 'map':
       return [...group.outputs];
-    case 'reduce': {
-      const results = group.reductions.flatMap(({ output, variance }) =>
-        variance === undefined ? [output] : [output, variance],
-      );
-      return [...results, ...group.after];
-    }
+    case 'reduce':
+      return [...group.reductions.flatMap(resultsOf), ...group.after];
     case 'kernel':
       return group.node.outputs.map(({ id }) => id);
     case 'small':

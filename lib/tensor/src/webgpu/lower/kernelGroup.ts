@@ -1,25 +1,32 @@
 /** Kernels that are dispatches of their own: convolutions, products, sorting, running sums, sums by segment. */
-import type { Geometry } from '../../trace/geometry.js';
-import { geometryOf } from '../../ops/convolution.js';
-import { axisOf } from '../../ops/kernel.js';
-import type { KernelNode, Shape, ValueId } from '../../trace/ir.js';
+import {
+  axisOf,
+  geometryOf,
+  type KernelCall,
+  type KernelNode,
+  type Shape,
+  type ValueId,
+} from '../../ops/index.js';
 import * as fast from '../conv/index.js';
 import * as direct from '../conv/naive.js';
 import type { GpuProgram } from '../program.js';
 import { emitBraced, emitDispatch, type Scene } from './dispatch.js';
 import type { Emitter } from './emitter.js';
+import type { OfKind } from './kinds.js';
 import { type Place, placeAt, placeOf } from './place.js';
 import { expressionType, foldedGroup, foldedGroups, literal } from './wgsl.js';
 
 type Convolutions = Pick<typeof fast, 'convForward' | 'convInputGradient' | 'convFilterGradient' | 'matMul'>;
 
-/** The dispatches of a kernel that is no expression and no reduction. */
-export function kernelProgram(scene: Scene, node: KernelNode): GpuProgram {
+/** A call of a kernel that is no expression and no reduction. */
+export type DispatchNode = Extract<KernelNode, { readonly kernel: OfKind<'dispatch'> }>;
+
+/** Its dispatches. */
+export function kernelProgram(scene: Scene, node: DispatchNode): GpuProgram {
   const buffer = (id: ValueId): string => scene.storage.location(scene.values.base(id)).buffer;
   const [x, y] = node.inputs as [ValueId, ValueId];
   const shapeOf = (id: ValueId): Shape => scene.values.type(id).shape;
   const result = node.outputs[0]!;
-  const geometry = (input: Shape, kernel: Shape): Geometry => geometryOf(input, kernel, node.attributes);
   const { features, precision } = scene;
   const { convForward, convInputGradient, convFilterGradient }: Convolutions = scene.direct ? direct : fast;
   switch (node.kernel) {
@@ -27,27 +34,34 @@ export function kernelProgram(scene: Scene, node: KernelNode): GpuProgram {
       const [, , bias] = node.inputs;
       const own = { x: buffer(x), kernel: buffer(y), y: buffer(result.id) };
       const buffers = bias === undefined ? own : { ...own, bias: buffer(bias) };
-      const relu = node.attributes['relu'] === true;
-      return convForward(geometry(shapeOf(x), shapeOf(y)), buffers, features, { precision, relu });
+      const relu = node.attributes.relu === true;
+      const geometry = geometryOf(shapeOf(x), shapeOf(y), node.attributes);
+      return convForward(geometry, buffers, features, { precision, relu });
     }
     case 'Conv2DBackpropInput': {
       const buffers = { dy: buffer(x), kernel: buffer(y), dx: buffer(result.id) };
-      return convInputGradient(geometry(result.shape, shapeOf(y)), buffers, features, { precision });
+      const geometry = geometryOf(result.shape, shapeOf(y), node.attributes);
+      return convInputGradient(geometry, buffers, features, { precision });
     }
     case 'Conv2DBackpropFilter': {
       const buffers = { x: buffer(x), dy: buffer(y), dw: buffer(result.id) };
-      return convFilterGradient(geometry(shapeOf(x), result.shape), buffers, features, { precision });
+      const geometry = geometryOf(shapeOf(x), result.shape, node.attributes);
+      return convFilterGradient(geometry, buffers, features, { precision });
     }
     case 'BatchMatMul':
       return product(scene, node);
-    default:
+    case 'TopK':
+    case 'Cumsum':
+    case 'UnsortedSegmentSum':
       return threadsFor(scene, itemsOf(scene, node));
+    default:
+      return node satisfies never;
   }
 }
 
 function product(
   { values, storage, features, precision, direct: slow }: Scene,
-  node: KernelNode,
+  node: KernelCall<'BatchMatMul'>,
 ): GpuProgram {
   const [a, b] = node.inputs as [ValueId, ValueId];
   const { shape, id } = node.outputs[0]!;
@@ -79,7 +93,10 @@ export interface Items {
   readonly write: (e: Emitter, at: string) => void;
 }
 
-export function itemsOf(scene: Scene, node: KernelNode): Items {
+/** Kernels that a thread for each item computes, and that small groups can contain. */
+export type ItemsNode = Extract<DispatchNode, { readonly kernel: 'TopK' | 'Cumsum' | 'UnsortedSegmentSum' }>;
+
+export function itemsOf(scene: Scene, node: ItemsNode): Items {
   switch (node.kernel) {
     case 'TopK':
       return largest(scene, node);
@@ -88,7 +105,7 @@ export function itemsOf(scene: Scene, node: KernelNode): Items {
     case 'UnsortedSegmentSum':
       return segmentSum(scene, node);
     default:
-      throw new Error(`no dispatch is known for the kernel ${node.kernel}`);
+      return node satisfies never;
   }
 }
 
@@ -104,11 +121,11 @@ function threadsFor(scene: Scene, { label, count, write }: Items): GpuProgram {
 const items = (label: string, count: number, write: Items['write']): Items => ({ label, count, write });
 
 /** The place of an element counts those before it in the order; of equal ones, the first is before. */
-function largest(scene: Scene, node: KernelNode): Items {
+function largest(scene: Scene, node: KernelCall<'TopK'>): Items {
   const [x] = node.inputs as [ValueId];
   const [found, indices] = node.outputs;
   const { shape } = scene.values.type(x);
-  const [length, k] = [shape.at(-1)!, Number(node.attributes['k'])];
+  const [length, k] = [shape.at(-1)!, node.attributes.k];
   const count = scene.values.size(x);
   return items(`top ${k} of ${shape.join('×')}`, count, (e, at) => {
     const own = e.name(e.read(x, placeAt(shape, at, 1, e.name)));
@@ -127,10 +144,10 @@ function largest(scene: Scene, node: KernelNode): Items {
   });
 }
 
-function runningSum(node: KernelNode): Items {
+function runningSum(node: KernelCall<'Cumsum'>): Items {
   const [x] = node.inputs as [ValueId];
   const { id, shape, dtype } = node.outputs[0]!;
-  const axis = axisOf(node.attributes['axis'], shape.length);
+  const axis = axisOf(node.attributes.axis, shape.length);
   const { exclusive, reverse } = node.attributes;
   const length = shape[axis]!;
   const lines = shape.filter((_, i) => i !== axis);
@@ -149,7 +166,7 @@ function runningSum(node: KernelNode): Items {
   });
 }
 
-function segmentSum(scene: Scene, node: KernelNode): Items {
+function segmentSum(scene: Scene, node: KernelCall<'UnsortedSegmentSum'>): Items {
   const [x, ids] = node.inputs as [ValueId, ValueId];
   const { id, shape, dtype } = node.outputs[0]!;
   const length = scene.values.size(ids);

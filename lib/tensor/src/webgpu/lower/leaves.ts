@@ -7,9 +7,9 @@
  * - it is small and enters something larger, where every element would compute it again;
  * - without it, a kernel would read more buffers than a shader can bind.
  */
-import { type KernelNode, type ValueId } from '../../trace/ir.js';
-import { isMap } from './maps.js';
-import { isReshape, type Values } from './values.js';
+import type { KernelName, KernelNode, ValueId } from '../../ops/index.js';
+import { isOfKind } from './kinds.js';
+import type { Values } from './values.js';
 
 /** Reads of one stored value: `aligned` if it is read at the reader's own place only. */
 export interface Leaf {
@@ -26,24 +26,19 @@ export interface Leaves {
 }
 
 /** Inputs of kernels that must lie in memory, by their index; all, for kernels that are not expressions or reductions. */
-const tables: Readonly<Record<string, readonly number[]>> = { GatherV2: [0], SearchSorted: [0] };
+const tables: { readonly [K in KernelName]?: readonly number[] } = { GatherV2: [0], SearchSorted: [0] };
 
-export function chooseStored(
-  values: Values,
-  results: readonly ValueId[],
-  isReduction: (kernel: string) => boolean,
-  mostBuffers: number,
-): Leaves {
+export function chooseStored(values: Values, results: readonly ValueId[], mostBuffers: number): Leaves {
   const stored = new Set<ValueId>();
   for (const node of values.graph.nodes) {
     for (const { id } of node.outputs) {
       if (values.base(id) === id && values.filling(id) === undefined && !values.isExpression(id))
         stored.add(id);
     }
-    if (node.kind !== 'kernel' || isReshape(node)) continue;
+    if (node.kind !== 'kernel' || isOfKind(node, 'reshape')) continue;
     const expression = values.isExpression(node.outputs[0]!.id);
     node.inputs.forEach((input, i) => {
-      const required = expression ? tables[node.kernel]?.includes(i) : !isReduction(node.kernel);
+      const required = expression ? tables[node.kernel]?.includes(i) : !isOfKind(node, 'reduction');
       if (required) stored.add(values.base(input));
     });
   }
@@ -64,14 +59,14 @@ export function chooseStored(
         }
       }
       anchors.set(id, read);
-      if (stored.has(id) || !values.isExpression(id) || node.kind !== 'kernel' || !isMap(node.kernel))
+      if (stored.has(id) || !values.isExpression(id) || node.kind !== 'kernel' || !isOfKind(node, 'map'))
         continue;
       const large = [...leaves.of(id).keys()].filter((leaf) => values.size(leaf) * 2 >= values.size(id));
       const costly = read.size > 1 && large.length > 1;
       if (costly || growsInto(values, id)) stored.add(id);
     }
   }
-  storeToFit(values, stored, isReduction, mostBuffers);
+  storeToFit(values, stored, mostBuffers);
   return leavesOf(values, stored);
 }
 
@@ -94,7 +89,7 @@ function leavesOf(values: Values, stored: ReadonlySet<ValueId>): Leaves {
     const found = new Map<ValueId, Leaf>();
     const node = values.node(id) as KernelNode;
     for (const input of node.inputs) {
-      const aligned = isMap(node.kernel) && values.size(input) === values.size(id);
+      const aligned = isOfKind(node, 'map') && values.size(input) === values.size(id);
       for (const leaf of read(input).values()) {
         found.set(leaf.id, {
           id: leaf.id,
@@ -114,26 +109,21 @@ function leavesOf(values: Values, stored: ReadonlySet<ValueId>): Leaves {
 }
 
 /** Stores inner values of expressions that read too many buffers, the ones that hide the most first. */
-function storeToFit(
-  values: Values,
-  stored: Set<ValueId>,
-  isReduction: (kernel: string) => boolean,
-  mostBuffers: number,
-): void {
+function storeToFit(values: Values, stored: Set<ValueId>, mostBuffers: number): void {
   const leaves = leavesOf(values, stored);
   // A result and the partial sums of a reduction need buffers too.
   const most = mostBuffers - 2;
   for (const node of values.graph.nodes) {
     if (node.kind !== 'kernel') continue;
     const [output] = node.outputs;
-    const roots = isReduction(node.kernel)
+    const roots = isOfKind(node, 'reduction')
       ? node.inputs.map(values.base)
       : values.isExpression(output!.id) && stored.has(output!.id)
         ? [output!.id]
         : [];
     for (const root of roots) {
       for (;;) {
-        if (isReduction(node.kernel) && stored.has(root)) break;
+        if (isOfKind(node, 'reduction') && stored.has(root)) break;
         if (values.filling(root) !== undefined || leaves.of(root).size <= most) break;
         stored.add(largestInside(values, stored, leaves, root, most));
       }

@@ -1,5 +1,5 @@
 /** A group of expressions of one size: a thread for four neighbouring elements, or for one. */
-import type { KernelNode, ValueId } from '../../trace/ir.js';
+import type { KernelNode, ValueId } from '../../ops/index.js';
 import type { GpuDispatch } from '../program.js';
 import { emitBraced, emitDispatch, type Scene } from './dispatch.js';
 import { placeAt } from './place.js';

@@ -1,5 +1,6 @@
 /** Kernels that work on each element by itself, as expressions of WGSL. */
-import type { DType, KernelAttributes } from '../../trace/ir.js';
+import type { Attributes, DType, KernelCall } from '../../ops/index.js';
+import type { OfKind } from './kinds.js';
 import { converted, expressionType, type Lanes, literal } from './wgsl.js';
 
 export interface Operand {
@@ -7,41 +8,48 @@ export interface Operand {
   readonly dtype: DType;
 }
 
+type MapName = OfKind<'map'>;
+
 /** What a rule works with: numbers and conversions in the width at hand. */
 interface Context {
   readonly lanes: Lanes;
   /** The result's dtype. */
   readonly dtype: DType;
-  readonly attributes: KernelAttributes;
   readonly float: (x: Operand) => string;
   readonly number: (value: number, dtype?: DType) => string;
 }
 
-type Rule = (operands: readonly string[], context: Context, given: readonly Operand[]) => string;
+interface With<K extends MapName> extends Context {
+  readonly attributes: Attributes[K];
+}
+
+type RuleIn<C extends Context> = (
+  operands: readonly string[],
+  context: C,
+  given: readonly Operand[],
+) => string;
+/** A rule that needs no attributes. */
+type Rule = RuleIn<Context>;
 
 /** The expression of a kernel on operands of equal width. They are names, so that rules may repeat them. */
-export function mapExpression(
-  kernel: string,
+export function mapExpression<K extends MapName>(
+  { kernel, attributes, outputs }: KernelCall<K>,
   operands: readonly Operand[],
-  dtype: DType,
-  attributes: KernelAttributes,
   lanes: Lanes,
 ): string {
-  const context: Context = {
+  const context = {
     lanes,
-    dtype,
+    dtype: outputs[0]!.dtype,
     attributes,
-    float: ({ text, dtype: from }) => converted(text, from, 'float32', lanes),
-    number: (value, type = 'float32') => literal(value, type, lanes),
+    float: ({ text, dtype: from }: Operand) => converted(text, from, 'float32', lanes),
+    number: (value: number, type: DType = 'float32') => literal(value, type, lanes),
   };
-  return rules[kernel]!(
+  return rules[kernel](
     operands.map(({ text }) => text),
     context,
     operands,
   );
 }
-
-export const isMap = (kernel: string): boolean => kernel in rules;
 
 const infix =
   (operator: string): Rule =>
@@ -99,13 +107,13 @@ function erf(x: string, number: Context['number']): string {
 
 /** round(x/s) + z of fake quantization. */
 const shiftedCode = ([x, scale, zero]: readonly string[]): string => `(round(${x} / ${scale}) + ${zero})`;
-const clippedCode = (operands: readonly string[], context: Context): string =>
-  clip(shiftedCode(operands), Number(context.attributes['min']), Number(context.attributes['max']), context);
+const clippedCode = (operands: readonly string[], context: With<'QuantizedLevels' | 'InsideRange'>): string =>
+  clip(shiftedCode(operands), context.attributes.min, context.attributes.max, context);
 
 const floorQuotient = (context: Context, [x, y]: readonly Operand[]): string =>
   `floor(${context.float(x!)} / ${context.float(y!)})`;
 
-const rules: Readonly<Record<string, Rule>> = {
+const rules: { readonly [K in MapName]: RuleIn<With<K>> } = {
   Add: infix('+'),
   Sub: infix('-'),
   Multiply: infix('*'),
@@ -166,17 +174,17 @@ const rules: Readonly<Record<string, Rule>> = {
   Elu: onFloat((x, number) => `select(exp(${x}) - ${number(1)}, ${x}, ${x} >= ${number(0)})`),
   Relu6: ([x], context) => clip(x!, 0, 6, context),
   LeakyRelu: ([x], { attributes, number }) =>
-    `select(${x} * ${number(Number(attributes['alpha']))}, ${x}, ${x} >= ${number(0)})`,
+    `select(${x} * ${number(attributes.alpha)}, ${x}, ${x} >= ${number(0)})`,
   Step: ([x], { attributes, number, dtype }) =>
-    `select(${number(Number(attributes['alpha'] ?? 0), dtype)}, ${number(1, dtype)}, ${x} > ${number(0, dtype)})`,
+    `select(${number(attributes.alpha ?? 0, dtype)}, ${number(1, dtype)}, ${x} > ${number(0, dtype)})`,
   ClipByValue: ([x], context) =>
-    clip(x!, Number(context.attributes['clipValueMin']), Number(context.attributes['clipValueMax']), context),
-  // Of x, a scale and a zero point: see kernels/quantize.ts.
+    clip(x!, context.attributes.clipValueMin, context.attributes.clipValueMax, context),
+  // Of x, a scale and a zero point: see ops/quantize.ts.
   QuantizedLevels: (operands, context) => `(${clippedCode(operands, context)} - ${operands[2]})`,
   InsideRange: (operands, context) => {
     const { attributes, number } = context;
     const inside = `(${shiftedCode(operands)} == ${clippedCode(operands, context)})`;
-    const counts = attributes['positive'] ? `(${inside} & (${operands[0]} > ${number(0)}))` : inside;
+    const counts = attributes.positive ? `(${inside} & (${operands[0]} > ${number(0)}))` : inside;
     return `select(${number(0)}, ${number(1)}, ${counts})`;
   },
   IsNan: classified('>'),

@@ -3,7 +3,7 @@
  * coordinates, or both; the other form is computed where it is asked for. With four lanes it stands for four
  * neighbours along the last axis, and positions and the last coordinate count in fours.
  */
-import { sameShape, type Shape, sizeOf } from '../../trace/ir.js';
+import { sameShape, type Shape, sizeOf } from '../../ops/index.js';
 import type { Lanes } from './wgsl.js';
 
 export interface Place {

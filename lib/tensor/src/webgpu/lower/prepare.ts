@@ -1,106 +1,132 @@
 /**
  * Brings a graph into the form that is lowered: softmax as its parts, biases and ReLU as parts of the convolution before
- * them, and results that have a buffer of their own.
+ * them, fillings as constants, and results that have a buffer of their own.
  */
 import {
+  type Attributes,
+  axisOf,
+  callOf,
+  countUses,
   type Graph,
-  type KernelAttributes,
-  type KernelNode,
+  inferTypes,
+  type KernelCall,
+  type KernelName,
+  nextId,
   type Node,
   sizeOf,
   type Value,
   type ValueId,
   valuesOf,
-} from '../../trace/ir.js';
-import { axisOf } from '../../ops/kernel.js';
-import { kernels } from '../../ops/index.js';
+} from '../../ops/index.js';
+import { isOfKind } from './kinds.js';
 
-export function prepare(given: Graph): Graph {
-  const graph = withBiases(given);
+export function prepare(graph: Graph): Graph {
+  return withOwnResults(withoutPrepared(withBiases(graph)));
+}
+
+/** The graph without kernels of the kind `prepared`. */
+function withoutPrepared(graph: Graph): Graph {
   const nodes: Node[] = [];
   const types = new Map<ValueId, Value>();
-  const reshapes = new Map<ValueId, ValueId>();
-  let next = 1 + Math.max(-1, ...graph.nodes.flatMap((node) => node.outputs.map(({ id }) => id)));
+  let next = nextId(graph);
   const add = (node: Node): void => {
     nodes.push(node);
     node.outputs.forEach((output) => types.set(output.id, output));
-    if (node.kind === 'kernel' && (node.kernel === 'Reshape' || node.kernel === 'ExpandDims')) {
-      reshapes.set(node.outputs[0]!.id, node.inputs[0]!);
-    }
   };
-  const run: Run = (kernel, inputs, attributes = {}, output) => {
-    const [type] = kernels[kernel]!.infer(
-      inputs.map((id) => types.get(id)!),
-      attributes,
-    );
-    const value = output ?? { ...type!, id: next++ };
-    add({ kind: 'kernel', kernel, inputs, attributes, outputs: [value] });
+  const run: Run = (kernel, inputs, attributes, output) => {
+    const operands = inputs.map((id) => types.get(id)!);
+    const value = output ?? { ...inferTypes(kernel, operands, attributes)[0]!, id: next++ };
+    add(callOf(kernel, inputs, attributes, [value]));
     return value.id;
   };
   for (const node of graph.nodes) {
-    if (node.kind === 'kernel' && (node.kernel === 'Softmax' || node.kernel === 'LogSoftmax'))
-      softmax(node, run);
-    else if (node.kind === 'kernel' && node.kernel in fillings) add(filled(node));
-    else add(node);
+    if (node.kind !== 'kernel' || !isOfKind(node, 'prepared')) {
+      add(node);
+      continue;
+    }
+    const [output] = node.outputs as readonly [Value];
+    switch (node.kernel) {
+      case 'Softmax':
+      case 'LogSoftmax':
+        softmax(node, run);
+        break;
+      case 'Fill':
+        add(constant(Number(node.attributes.value), output));
+        break;
+      case 'ZerosLike':
+        add(constant(0, output));
+        break;
+      case 'OnesLike':
+        add(constant(1, output));
+        break;
+      default:
+        node satisfies never;
+    }
   }
-  const base = (id: ValueId): ValueId => (reshapes.has(id) ? base(reshapes.get(id)!) : id);
-  const computed = new Set(
-    nodes.flatMap((node) => (node.kind === 'kernel' ? node.outputs.map(({ id }) => id) : [])),
-  );
-  const results = graph.results.map((id) => {
-    if (computed.delete(base(id))) return id;
-    // An argument, a constant, or another result already: the caller gets a copy.
-    const value = { ...types.get(id)!, id: next++ };
-    add({ kind: 'kernel', kernel: 'Copy', inputs: [id], attributes: {}, outputs: [value] });
-    return value.id;
-  });
-  return { nodes, results };
+  return { nodes, results: graph.results };
 }
 
-const fillings: Readonly<Record<string, (attributes: KernelAttributes) => number>> = {
-  Fill: ({ value }) => Number(value),
-  ZerosLike: () => 0,
-  OnesLike: () => 1,
-};
-
-/** A kernel that fills as the constant that it makes. */
-function filled({ kernel, attributes, outputs }: KernelNode): Node {
-  const [output] = outputs as readonly [Value];
+/** A constant that is filled with a number. */
+function constant(value: number, output: Value): Node {
   const array = { float32: Float32Array, int32: Int32Array, bool: Uint8Array }[output.dtype];
-  return { kind: 'constant', data: array.of(fillings[kernel]!(attributes)), outputs: [output] };
+  return { kind: 'constant', data: array.of(value), outputs: [output] };
 }
 
-type Run = (
-  kernel: string,
+/** Adds a call; returns its result, which is `output` if that is given. */
+type Run = <K extends KernelName>(
+  kernel: K,
   inputs: readonly ValueId[],
-  attributes?: KernelAttributes,
+  attributes: Attributes[K],
   output?: Value,
 ) => ValueId;
 
 /** exp(x − max) / Σ exp(x − max), or its logarithm. */
-function softmax({ kernel, inputs: [x], outputs: [output], attributes }: KernelNode, run: Run): void {
-  const axis = axisOf(attributes['dim'] ?? attributes['axis'] ?? -1, output!.shape.length);
+function softmax(node: KernelCall<'Softmax'> | KernelCall<'LogSoftmax'>, run: Run): void {
+  const {
+    inputs: [x],
+    outputs: [output],
+  } = node;
+  const along = node.kernel === 'Softmax' ? node.attributes.dim : node.attributes.axis;
+  const axis = axisOf(along ?? -1, output!.shape.length);
   const largest = run('Max', [x!], { reductionIndices: [axis], keepDims: true });
-  const shifted = run('Sub', [x!, largest]);
-  const powers = run('Exp', [shifted]);
+  const shifted = run('Sub', [x!, largest], {});
+  const powers = run('Exp', [shifted], {});
   const sum = run('Sum', [powers], { axis: [axis], keepDims: true });
-  if (kernel === 'Softmax') run('RealDiv', [powers, sum], {}, output);
-  else run('Sub', [shifted, run('Log', [sum])], {}, output);
+  if (node.kernel === 'Softmax') run('RealDiv', [powers, sum], {}, output);
+  else run('Sub', [shifted, run('Log', [sum], {})], {}, output);
+}
+
+/** Copies of the results that are an argument, a constant, or another result already: the caller gets one of its own. */
+function withOwnResults(graph: Graph): Graph {
+  const types = valuesOf(graph);
+  const reshapes = new Map<ValueId, ValueId>();
+  const computed = new Set<ValueId>();
+  for (const node of graph.nodes) {
+    if (node.kind !== 'kernel') continue;
+    node.outputs.forEach(({ id }) => computed.add(id));
+    if (isOfKind(node, 'reshape')) reshapes.set(node.outputs[0]!.id, node.inputs[0]!);
+  }
+  const base = (id: ValueId): ValueId => (reshapes.has(id) ? base(reshapes.get(id)!) : id);
+  const copies: Node[] = [];
+  let next = nextId(graph);
+  const results = graph.results.map((id) => {
+    if (computed.delete(base(id))) return id;
+    const value = { ...types.get(id)!, id: next++ };
+    copies.push(callOf('Copy', [id], {}, [value]));
+    return value.id;
+  });
+  return { nodes: [...graph.nodes, ...copies], results };
 }
 
 /** Conv2D(x, w) + b, with or without ReLU, as Conv2D(x, w, b), where nothing else reads what lies between. */
 function withBiases(graph: Graph): Graph {
   const types = valuesOf(graph);
-  const uses = new Map<ValueId, number>();
-  const use = (id: ValueId): void => void uses.set(id, (uses.get(id) ?? 0) + 1);
-  const readers = new Map<ValueId, KernelNode>();
+  const uses = countUses(graph);
+  const readers = new Map<ValueId, Extract<Node, { kind: 'kernel' }>>();
   for (const node of graph.nodes) {
-    if (node.kind !== 'kernel') continue;
-    node.inputs.forEach(use);
-    node.inputs.forEach((id) => readers.set(id, node));
+    if (node.kind === 'kernel') node.inputs.forEach((id) => readers.set(id, node));
   }
-  graph.results.forEach(use);
-  const only = (id: ValueId, kernel: string): KernelNode | undefined => {
+  const only = (id: ValueId, kernel: KernelName) => {
     const reader = readers.get(id);
     return uses.get(id) === 1 && reader?.kernel === kernel ? reader : undefined;
   };
@@ -115,15 +141,15 @@ function withBiases(graph: Graph): Graph {
     const { shape, dtype } = types.get(bias)!;
     if (dtype !== 'float32' || shape.at(-1) !== channels || sizeOf(shape) !== channels) continue;
     const relu = only(sum.outputs[0]!.id, 'Relu');
-    const last = relu ?? sum;
     const attributes = { ...node.attributes, relu: relu !== undefined };
     // At the place of the sum: its bias may be computed after the convolution.
     replaced.set(node, undefined);
-    replaced.set(sum, { ...node, inputs: [...node.inputs, bias], attributes, outputs: last.outputs });
+    replaced.set(sum, callOf('Conv2D', [...node.inputs, bias], attributes, (relu ?? sum).outputs));
     if (relu) replaced.set(relu, undefined);
   }
-  const nodes = graph.nodes.flatMap((node) =>
-    replaced.has(node) ? [replaced.get(node)!].filter(Boolean) : [node],
-  );
+  const nodes = graph.nodes.flatMap((node) => {
+    if (!replaced.has(node)) return [node];
+    return replaced.get(node) ?? [];
+  });
   return { ...graph, nodes };
 }

@@ -4,14 +4,22 @@
  *
  *     mean = k + S₁/n      variance = (S₂ − S₁²/n)/n      with S₁ = Σ(x − k), S₂ = Σ(x − k)²
  */
-import type { DType, KernelNode, ValueId } from '../../trace/ir.js';
-import { axesOf } from '../../ops/kernel.js';
+import {
+  axesOf,
+  type DType,
+  type KernelCall,
+  type KernelName,
+  type KernelNode,
+  reducedAxes,
+  type ValueId,
+} from '../../ops/index.js';
+import { isOfKind, type OfKind } from './kinds.js';
 import { reductionSpace, type Space } from './space.js';
 import type { Values } from './values.js';
 import { converted, expressionType, type Lanes, literal } from './wgsl.js';
 
 export interface Reduction {
-  readonly node: KernelNode;
+  readonly node: KernelCall<ReductionKernel>;
   readonly operation: Operation;
   readonly space: Space;
   /** The shape that is reduced, and its axes that are. */
@@ -28,17 +36,14 @@ export interface Reduction {
   readonly variance?: ValueId;
 }
 
-type Operation = 'Sum' | 'Mean' | 'Max' | 'Min' | 'Prod' | 'All' | 'Any' | 'ArgMax' | 'ArgMin' | 'Bins';
-
-const operations = new Set<string>(['Sum', 'Mean', 'Max', 'Min', 'Prod', 'All', 'Any', 'ArgMax', 'ArgMin']);
-
-export const isReduction = (kernel: string): boolean => operations.has(kernel) || kernel === 'DenseBincount';
+type ReductionKernel = OfKind<'reduction'>;
+type Operation = Exclude<ReductionKernel, 'DenseBincount'> | 'Bins';
 
 /** All reductions of a graph; a variance goes with its mean. */
 export function reductionsOf(values: Values): Reduction[] {
   const found = new Map<ValueId, Reduction>();
   for (const node of values.graph.nodes) {
-    if (node.kind !== 'kernel' || !isReduction(node.kernel)) continue;
+    if (node.kind !== 'kernel' || !isOfKind(node, 'reduction')) continue;
     const mean = node.kernel === 'Mean' ? meanOfVariance(values, node) : undefined;
     const first = mean === undefined ? undefined : found.get(mean);
     if (first && first.variance === undefined && first.operation === 'Mean') {
@@ -50,7 +55,9 @@ export function reductionsOf(values: Values): Reduction[] {
   return [...found.values()];
 }
 
-function describe(values: Values, node: KernelNode): Reduction {
+type ReductionNode = Extract<KernelNode, { readonly kernel: ReductionKernel }>;
+
+function describe(values: Values, node: ReductionNode): Reduction {
   const [{ id: output }] = node.outputs as unknown as [{ id: ValueId }];
   if (node.kernel === 'DenseBincount') {
     const [index, weights] = node.inputs as [ValueId, ValueId];
@@ -60,21 +67,22 @@ function describe(values: Values, node: KernelNode): Reduction {
     return { node, operation: 'Bins', space, shape: [items], axes: [0], input, index, count: items, output };
   }
   const [input] = node.inputs as [ValueId];
-  const operation = node.kernel as Operation;
+  const operation = node.kernel;
   const { shape } = values.type(input);
-  const single = operation === 'ArgMax' || operation === 'ArgMin';
-  const axes = axesOf(node.attributes['axis'] ?? node.attributes['reductionIndices'], shape.length);
-  const used = single && node.attributes['axis'] === undefined ? [0] : axes;
-  const space = reductionSpace(shape, used, single);
+  const single = node.kernel === 'ArgMax' || node.kernel === 'ArgMin';
+  const axes = single
+    ? axesOf(node.attributes.axis ?? 0, shape.length)
+    : reducedAxes(node.attributes, shape.length);
+  const space = reductionSpace(shape, axes, single);
   const count = values.size(input) / Math.max(1, values.size(output));
-  return { node, operation, space, shape, axes: used, input, count, output };
+  return { node, operation, space, shape, axes, input, count, output };
 }
 
 /** The mean m of a mean((x − m)²) over the same axes of x. */
-function meanOfVariance(values: Values, node: KernelNode): ValueId | undefined {
-  const kernelOf = (id: ValueId, kernel: string): KernelNode | undefined => {
+function meanOfVariance(values: Values, node: KernelCall<'Mean'>): ValueId | undefined {
+  const kernelOf = <K extends KernelName>(id: ValueId, kernel: K): KernelCall<K> | undefined => {
     const made = values.node(values.base(id));
-    return made.kind === 'kernel' && made.kernel === kernel ? made : undefined;
+    return made.kind === 'kernel' && made.kernel === kernel ? (made as unknown as KernelCall<K>) : undefined;
   };
   const difference = kernelOf(kernelOf(node.inputs[0]!, 'Square')?.inputs[0] ?? node.inputs[0]!, 'Sub');
   if (!difference || !kernelOf(node.inputs[0]!, 'Square')) return undefined;
@@ -82,7 +90,7 @@ function meanOfVariance(values: Values, node: KernelNode): ValueId | undefined {
   const mean = kernelOf(m, 'Mean');
   if (!mean || values.base(mean.inputs[0]!) !== values.base(x)) return undefined;
   const shapes = [node.inputs[0]!, mean.inputs[0]!].map((id) => values.type(id).shape);
-  const axes = [node, mean].map((each, i) => axesOf(each.attributes['axis'], shapes[i]!.length).join());
+  const axes = [node, mean].map((each, i) => reducedAxes(each.attributes, shapes[i]!.length).join());
   const alike = axes[0] === axes[1] && shapes[0]!.join() === shapes[1]!.join();
   return alike && values.type(x).dtype === 'float32' ? mean.outputs[0]!.id : undefined;
 }

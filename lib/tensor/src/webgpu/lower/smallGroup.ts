@@ -8,7 +8,7 @@ import type { Emitter } from './emitter.js';
 import { itemsOf } from './kernelGroup.js';
 import { placeAt } from './place.js';
 import { smallReduction } from './reduce/index.js';
-import type { SmallStep } from './schedule.js';
+import type { SmallStep } from './schedule/index.js';
 
 const threads = 256;
 

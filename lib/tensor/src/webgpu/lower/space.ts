@@ -6,7 +6,7 @@
  * - **each**: one thread for each result, for short rows and for axes that alternate;
  * - **bins**: a list of items, each counted into one of a few bins.
  */
-import { type Shape, sizeOf } from '../../trace/ir.js';
+import { type Shape, sizeOf } from '../../ops/index.js';
 
 export type Space =
   | { readonly kind: 'columns'; readonly outer: number; readonly rows: number; readonly columns: number }

@@ -1,5 +1,5 @@
 /** Where the values that are stored lie. */
-import type { ValueId } from '../../trace/ir.js';
+import type { ValueId } from '../../ops/index.js';
 
 /** Elements of a buffer from `offset` on. */
 export interface Location {

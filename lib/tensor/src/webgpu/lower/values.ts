@@ -1,7 +1,6 @@
 /** A graph's values as the lowering sees them: who makes them, who reads them, and which are the same elements. */
-import { type Graph, type KernelNode, type Node, sizeOf, type Value, type ValueId } from '../../trace/ir.js';
-import { isMap } from './maps.js';
-import { isView } from './views.js';
+import { type Graph, type KernelNode, type Node, sizeOf, type Value, type ValueId } from '../../ops/index.js';
+import { isOfKind, kindOf } from './kinds.js';
 
 export interface Values {
   readonly graph: Graph;
@@ -30,11 +29,11 @@ export function valuesFor(graph: Graph): Values {
   const node = (id: ValueId): Node => nodes.get(id)!;
   const base = (id: ValueId): ValueId => {
     const made = node(id);
-    return made.kind === 'kernel' && isReshape(made) ? base(made.inputs[0]!) : id;
+    return made.kind === 'kernel' && isOfKind(made, 'reshape') ? base(made.inputs[0]!) : id;
   };
   const readers = new Map<ValueId, KernelNode[]>();
   for (const made of graph.nodes) {
-    if (made.kind !== 'kernel' || isReshape(made)) continue;
+    if (made.kind !== 'kernel' || isOfKind(made, 'reshape')) continue;
     for (const id of new Set(made.inputs.map(base))) readers.set(id, [...(readers.get(id) ?? []), made]);
   }
   return {
@@ -49,10 +48,8 @@ export function valuesFor(graph: Graph): Values {
     },
     isExpression: (id) => {
       const made = node(id);
-      return made.kind === 'kernel' && (isMap(made.kernel) || isView(made.kernel));
+      return made.kind === 'kernel' && ['map', 'view'].includes(kindOf(made.kernel));
     },
     readers: (id) => readers.get(id) ?? [],
   };
 }
-
-export const isReshape = ({ kernel }: KernelNode): boolean => kernel === 'Reshape' || kernel === 'ExpandDims';

@@ -2,30 +2,40 @@
  * Kernels that move elements, fill, or look up: an element of the result is an element of an input, or a number that
  * follows from its place. They cost no pass of their own, as long as a kernel that computes reads them.
  */
-import { tf } from '../../engines/index.js';
-import type { KernelNode, Shape, ValueId } from '../../trace/ir.js';
-import { axesOf, axisOf } from '../../ops/kernel.js';
+import {
+  axesOf,
+  axisOf,
+  type KernelCall,
+  type KernelName,
+  sliceBounds,
+  stridedSlice,
+  type ValueId,
+} from '../../ops/index.js';
 import type { Emitter } from './emitter.js';
+import type { OfKind } from './kinds.js';
 import { broadcastPlace, NotVectorizable, type Place, placeAt, placeOf } from './place.js';
 import { expressionType, type Lanes, literal, splat } from './wgsl.js';
 
-export const isView = (kernel: string): boolean => kernel in views;
+type ViewName = OfKind<'view'>;
 
 /** The element of output `id` of a view at a place. */
-export function viewExpression(e: Emitter, node: KernelNode, id: ValueId, place: Place): string {
-  return views[node.kernel]!({ e, node, id, place });
+export function viewExpression<K extends ViewName>(
+  e: Emitter,
+  node: KernelCall<K>,
+  id: ValueId,
+  place: Place,
+): string {
+  return views[node.kernel]({ e, node, id, place });
 }
 
-interface At {
+interface At<K extends ViewName> {
   readonly e: Emitter;
-  readonly node: KernelNode;
+  readonly node: KernelCall<K>;
   readonly id: ValueId;
   readonly place: Place;
 }
 
-type View = (at: At) => string;
-
-const views: Readonly<Record<string, View>> = {
+const views: { readonly [K in ViewName]: (at: At<K>) => string } = {
   Tile: ({ e, node, place }) => {
     const [x] = node.inputs as [ValueId];
     const { shape } = e.values.type(x);
@@ -41,7 +51,7 @@ const views: Readonly<Record<string, View>> = {
   },
   Transpose: ({ e, node, place }) => {
     const [x] = node.inputs as [ValueId];
-    const perm = node.attributes['perm'] as number[];
+    const { perm } = node.attributes;
     if (place.lanes === 4 && perm.at(-1) !== perm.length - 1) throw new NotVectorizable();
     const own = perm.map((_, axis) => place.coordinates()[perm.indexOf(axis)]!);
     return e.read(x, placeOf(e.values.type(x).shape, own, place.lanes, e.name));
@@ -49,15 +59,12 @@ const views: Readonly<Record<string, View>> = {
   Slice: ({ e, node, place }) => {
     const [x] = node.inputs as [ValueId];
     const { shape } = e.values.type(x);
-    const proxy = { shape: [...shape], rank: shape.length } as unknown as tf.Tensor;
-    const { begin, size } = node.attributes;
-    const [from] = tf.slice_util.parseSliceParams(proxy, begin as number[], size as number[]);
-    return readShifted(e, x, place, from!);
+    return readShifted(e, x, place, sliceBounds(shape, node.attributes).begin);
   },
   SplitV: ({ e, node, id, place }) => {
     const [x] = node.inputs as [ValueId];
     const { shape } = e.values.type(x);
-    const axis = axisOf(node.attributes['axis'], shape.length);
+    const axis = axisOf(node.attributes.axis, shape.length);
     return readShifted(
       e,
       x,
@@ -68,7 +75,7 @@ const views: Readonly<Record<string, View>> = {
   Unpack: ({ e, node, id, place }) => {
     const [x] = node.inputs as [ValueId];
     const { shape } = e.values.type(x);
-    const axis = axisOf(node.attributes['axis'], shape.length);
+    const axis = axisOf(node.attributes.axis, shape.length);
     if (place.lanes === 4 && axis === shape.length - 1) throw new NotVectorizable();
     const at = node.outputs.findIndex((output) => output.id === id);
     const own = [...place.coordinates()];
@@ -77,7 +84,7 @@ const views: Readonly<Record<string, View>> = {
   },
   Reverse: ({ e, node, place }) => {
     const [x] = node.inputs as [ValueId];
-    const axes = axesOf(node.attributes['dims'], place.shape.length);
+    const axes = axesOf(node.attributes.dims, place.shape.length);
     if (place.lanes === 4 && axes.includes(place.shape.length - 1)) throw new NotVectorizable();
     const own = place
       .coordinates()
@@ -88,22 +95,21 @@ const views: Readonly<Record<string, View>> = {
     const [x] = node.inputs as [ValueId];
     const { shape } = e.values.type(x);
     if (place.lanes === 4) throw new NotVectorizable();
-    const { begin, end, strides } = sliceInfo(shape, node);
-    const sizes = begin.map((from, i) => Math.max(0, Math.ceil((end[i]! - from) / strides[i]!)));
-    const inner = placeAt(sizes, place.position(), 1, e.name).coordinates();
+    const { begin, strides, size } = stridedSlice(shape, node.attributes);
+    const inner = placeAt(size, place.position(), 1, e.name).coordinates();
     const own = inner.map((at, i) => e.name(`u32(${begin[i]} + i32(${at}) * ${strides[i]})`));
     return e.read(x, placeOf(shape, own, 1, e.name));
   },
   PadV2: ({ e, node, place }) => {
     const [x] = node.inputs as [ValueId];
     const { shape, dtype } = e.values.type(x);
-    const pads = node.attributes['paddings'] as number[][];
+    const pads = node.attributes.paddings;
     const { lanes } = place;
     const sizes = shape.map((n, axis) => inUnits(n, axis === shape.length - 1 ? lanes : 1));
-    const before = pads.map(([n], axis) => inUnits(n!, axis === shape.length - 1 ? lanes : 1));
+    const before = pads.map(([n], axis) => inUnits(n, axis === shape.length - 1 ? lanes : 1));
     const result = e.variable(
       expressionType(dtype, lanes),
-      literal(Number(node.attributes['constantValue']), dtype, lanes),
+      literal(Number(node.attributes.constantValue), dtype, lanes),
     );
     // Before the first element the difference wraps around and is beyond the last.
     const own = place.coordinates().map((at, i) => (before[i] === 0 ? at : e.name(`${at} - ${before[i]}u`)));
@@ -114,14 +120,14 @@ const views: Readonly<Record<string, View>> = {
     return result;
   },
   Concat: ({ e, node, id, place }) => {
-    const axis = axisOf(node.attributes['axis'], place.shape.length);
+    const axis = axisOf(node.attributes.axis, place.shape.length);
     const parts = node.inputs.filter((input) => e.values.size(input) > 0);
     return joined(e, parts, id, place, axis, (input, own) =>
       e.read(input, placeOf(e.values.type(input).shape, own, place.lanes, e.name)),
     );
   },
   Pack: ({ e, node, id, place }) => {
-    const axis = axisOf(node.attributes['axis'], place.shape.length);
+    const axis = axisOf(node.attributes.axis, place.shape.length);
     if (place.lanes === 4 && axis === place.shape.length - 1) throw new NotVectorizable();
     return joined(e, node.inputs, id, place, axis, (input, own) => {
       const inner = own.filter((_, i) => i !== axis);
@@ -131,7 +137,7 @@ const views: Readonly<Record<string, View>> = {
   GatherV2: ({ e, node, place }) => {
     const [x, indices] = node.inputs as [ValueId, ValueId];
     const [from, at] = [e.values.type(x), e.values.type(indices)];
-    const axis = axisOf(node.attributes['axis'], from.shape.length);
+    const axis = axisOf(node.attributes.axis, from.shape.length);
     const end = axis + at.shape.length;
     const { lanes } = place;
     const innermost = axis === from.shape.length - 1;
@@ -164,7 +170,7 @@ const views: Readonly<Record<string, View>> = {
   },
   Range: ({ e, node, id, place }) => {
     const { dtype } = e.values.type(id);
-    const [start, step] = [node.attributes['start'], node.attributes['step']].map((value) =>
+    const [start, step] = [node.attributes.start, node.attributes.step].map((value) =>
       literal(Number(value), dtype, place.lanes),
     );
     const at = laneNumbers(place.position(), place.lanes);
@@ -173,7 +179,7 @@ const views: Readonly<Record<string, View>> = {
   SearchSorted: ({ e, node, place }) => {
     const [sorted, wanted] = node.inputs as [ValueId, ValueId];
     const [rows, size] = e.values.type(sorted).shape as [number, number];
-    const search = declareSearch(e, sorted, size, node.attributes['side'] === 'right');
+    const search = declareSearch(e, sorted, size, node.attributes.side === 'right');
     const row = rows === 1 ? '0u' : e.name(`${place.coordinates()[0]} * ${size}u`);
     const values = e.values.type(wanted);
     const number = e.read(wanted, place);
@@ -193,7 +199,7 @@ function readShifted(e: Emitter, x: ValueId, place: Place, from: readonly number
 }
 
 /** Where an output of SplitV begins. */
-function startOf(node: KernelNode, id: ValueId, axis: number): number {
+function startOf(node: KernelCall<KernelName>, id: ValueId, axis: number): number {
   const before = node.outputs.slice(
     0,
     node.outputs.findIndex((output) => output.id === id),
@@ -277,19 +283,4 @@ function declareSearch(e: Emitter, sorted: ValueId, size: number, right: boolean
   return i32(low);
 }`);
   return name;
-}
-
-function sliceInfo(shape: Shape, { attributes }: KernelNode) {
-  const { begin, end, strides, beginMask, endMask, ellipsisMask, newAxisMask, shrinkAxisMask } = attributes;
-  return tf.slice_util.sliceInfo(
-    [...shape],
-    begin as number[],
-    end as number[],
-    strides as number[],
-    Number(beginMask),
-    Number(endMask),
-    Number(ellipsisMask),
-    Number(newAxisMask),
-    Number(shrinkAxisMask),
-  );
 }

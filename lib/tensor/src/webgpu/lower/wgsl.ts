@@ -1,5 +1,5 @@
 /** Words of WGSL: types, literals and the buffers of a module. */
-import type { DType } from '../../trace/ir.js';
+import type { DType } from '../../ops/index.js';
 
 /** How many elements along the last axis an expression holds: one, or four as a vector. */
 export type Lanes = 1 | 4;

@@ -3,7 +3,7 @@
  * variance are wanted, one of the values, the pivot, is taken from all others, see `reductions.ts`; it is set before the
  * first term.
  */
-import type { ValueId } from '../../../trace/ir.js';
+import type { ValueId } from '../../../ops/index.js';
 import { emitBraced, type Scene } from '../dispatch.js';
 import type { Emitter } from '../emitter.js';
 import { type Known, type Place, placeAt } from '../place.js';

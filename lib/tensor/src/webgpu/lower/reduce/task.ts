@@ -2,10 +2,10 @@
  * What the dispatches of a group compute: reductions over the same elements, each with its running values, and the
  * expressions of their results. A dispatch has one variable for each running value of each reduction, in one list.
  */
-import type { ValueId } from '../../../trace/ir.js';
+import type { ValueId } from '../../../ops/index.js';
 import type { Scene } from '../dispatch.js';
 import { type Accumulator, accumulatorsOf, type Reduction } from '../reductions.js';
-import type { Group } from '../schedule.js';
+import type { Group } from '../schedule/index.js';
 
 export type ReduceGroup = Extract<Group, { kind: 'reduce' }>;
 

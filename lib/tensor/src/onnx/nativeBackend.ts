@@ -6,8 +6,8 @@
  * Arrays of disposed tensors are used again for later results of the same size, so a training loop that
  * disposes its old state runs in constant memory.
  */
-import { tf } from './engines/index.js';
-import { type ConstantData, type DType, type Shape, sizeOf } from './trace/ir.js';
+import { tf } from '../engines/index.js';
+import { type ConstantData, type DType, type Shape, sizeOf } from '../ops/index.js';
 
 const backendName = 'oabn-native';
 

@@ -1,23 +1,16 @@
 /** The kernels that work on each element by itself: what ONNX operator each is, and which ones stay symbolic. */
-import type { DType, KernelAttributes, KernelNode, Shape } from '../trace/ir.js';
-import type { Builder } from '../onnx/builder.js';
-import { type Affine, type Lowering, scaleAffine } from '../onnx/layout.js';
+import type { Attributes, KernelCall, KernelName, Shape } from '../../ops/index.js';
+import type { Builder } from '../builder.js';
+import { type Affine, type Lowering, scaleAffine } from '../layout.js';
 import { affineProduct, affineQuotient, affineSum } from './affine.js';
 
 /** Emits the operator on operands that broadcast to `shape`; the dtype is that of the kernel's result. */
-export type Emit = (
-  b: Builder,
-  operands: readonly string[],
-  shape: Shape,
-  attributes: KernelAttributes,
-) => string;
+type Emit = (b: Builder, operands: readonly string[], shape: Shape) => string;
 
-export interface Rule {
-  readonly emit: Emit;
-  /** The result's dtype; default that of the first operand. */
-  readonly dtype?: DType;
+export interface Rule<K extends KernelName> {
+  readonly emit: (...args: [...Parameters<Emit>, attributes: Attributes[K]]) => string;
   /** Symbolic treatment; undefined if this case has none. */
-  readonly affine?: (l: Lowering, node: KernelNode) => Affine | undefined;
+  readonly affine?: (l: Lowering, node: KernelCall<K>) => Affine | undefined;
   /** Whether zeros in padded channels stay finite, so that the operator may run on them. */
   readonly safeOnZero?: boolean;
 }
@@ -42,8 +35,8 @@ const compare =
 
 const negated =
   (emit: Emit): Emit =>
-  (b, operands, shape, attributes) =>
-    b.emit('Not', [emit(b, operands, shape, attributes)], { shape, type: 'bool' });
+  (b, operands, shape) =>
+    b.emit('Not', [emit(b, operands, shape)], { shape, type: 'bool' });
 
 const onFloats =
   (op: string, attributes: Record<string, number | { float: number }> = {}): Emit =>
@@ -57,50 +50,46 @@ const onFloats =
 /** 1 where x > 0, else 0, in one pass: a ramp from 0 so steep that every normal number is beyond its end. */
 const steep = 3e38;
 
-export const binaryRules: Readonly<Record<string, Rule>> = {
+export const elementwiseRules = {
   Add: { emit: direct('Add'), affine: affineSum(1), safeOnZero: true },
   Sub: { emit: direct('Sub'), affine: affineSum(-1), safeOnZero: true },
   Multiply: { emit: direct('Mul'), affine: affineProduct, safeOnZero: true },
-  RealDiv: { emit: onFloats('Div'), dtype: 'float32', affine: affineQuotient },
+  RealDiv: { emit: onFloats('Div'), affine: affineQuotient },
   Maximum: { emit: direct('Max'), safeOnZero: true },
   Minimum: { emit: direct('Min'), safeOnZero: true },
   Pow: { emit: direct('Pow') },
   FloorDiv: {
     emit: (b, operands, shape) => {
-      const quotient = onFloats('Div')(b, operands, shape, {});
+      const quotient = onFloats('Div')(b, operands, shape);
       return b.cast(b.emit('Floor', [quotient], { shape }), 'int32');
     },
-    dtype: 'int32',
   },
   Mod: {
     // tfjs's Mod has the sign of the divisor: x − y·⌊x/y⌋.
     emit: (b, operands, shape) => {
-      const quotient = onFloats('Div')(b, operands, shape, {});
+      const quotient = onFloats('Div')(b, operands, shape);
       const floor = b.cast(
         b.emit('Floor', [quotient], { shape }),
         b.typeOf(operands[0]!) as 'float32' | 'int32',
       );
-      return direct('Sub')(b, [operands[0]!, direct('Mul')(b, [floor, operands[1]!], shape, {})], shape, {});
+      return direct('Sub')(b, [operands[0]!, direct('Mul')(b, [floor, operands[1]!], shape)], shape);
     },
   },
   SquaredDifference: {
     emit: (b, operands, shape) => {
-      const difference = direct('Sub')(b, operands, shape, {});
-      return direct('Mul')(b, [difference, difference], shape, {});
+      const difference = direct('Sub')(b, operands, shape);
+      return direct('Mul')(b, [difference, difference], shape);
     },
     safeOnZero: true,
   },
-  Equal: { emit: compare('Equal'), dtype: 'bool', safeOnZero: true },
-  NotEqual: { emit: negated(compare('Equal')), dtype: 'bool', safeOnZero: true },
-  Greater: { emit: compare('Greater'), dtype: 'bool', safeOnZero: true },
-  GreaterEqual: { emit: compare('GreaterOrEqual'), dtype: 'bool', safeOnZero: true },
-  Less: { emit: compare('Less'), dtype: 'bool', safeOnZero: true },
-  LessEqual: { emit: compare('LessOrEqual'), dtype: 'bool', safeOnZero: true },
-  LogicalAnd: { emit: direct('And'), dtype: 'bool', safeOnZero: true },
-  LogicalOr: { emit: direct('Or'), dtype: 'bool', safeOnZero: true },
-};
-
-export const unaryRules: Readonly<Record<string, Rule>> = {
+  Equal: { emit: compare('Equal'), safeOnZero: true },
+  NotEqual: { emit: negated(compare('Equal')), safeOnZero: true },
+  Greater: { emit: compare('Greater'), safeOnZero: true },
+  GreaterEqual: { emit: compare('GreaterOrEqual'), safeOnZero: true },
+  Less: { emit: compare('Less'), safeOnZero: true },
+  LessEqual: { emit: compare('LessOrEqual'), safeOnZero: true },
+  LogicalAnd: { emit: direct('And'), safeOnZero: true },
+  LogicalOr: { emit: direct('Or'), safeOnZero: true },
   Neg: {
     emit: direct('Neg'),
     safeOnZero: true,
@@ -108,7 +97,7 @@ export const unaryRules: Readonly<Record<string, Rule>> = {
   },
   Relu: { emit: (b, [x], shape) => emitRelu(b, x!, shape), safeOnZero: true },
   Abs: { emit: direct('Abs'), safeOnZero: true },
-  Square: { emit: (b, [x], shape) => direct('Mul')(b, [x!, x!], shape, {}), safeOnZero: true },
+  Square: { emit: (b, [x], shape) => direct('Mul')(b, [x!, x!], shape), safeOnZero: true },
   Sqrt: { emit: onFloats('Sqrt'), safeOnZero: true },
   Rsqrt: {
     emit: (b, [x], shape) => b.emit('Reciprocal', [b.emit('Sqrt', [x!], { shape })], { shape }),
@@ -116,14 +105,12 @@ export const unaryRules: Readonly<Record<string, Rule>> = {
   Reciprocal: { emit: onFloats('Reciprocal') },
   Exp: { emit: onFloats('Exp'), safeOnZero: true },
   Expm1: {
-    emit: (b, [x], shape) =>
-      direct('Sub')(b, [onFloats('Exp')(b, [x!], shape, {}), b.floats([1], [])], shape, {}),
+    emit: (b, [x], shape) => direct('Sub')(b, [onFloats('Exp')(b, [x!], shape), b.floats([1], [])], shape),
     safeOnZero: true,
   },
   Log: { emit: onFloats('Log') },
   Log1p: {
-    emit: (b, [x], shape) =>
-      onFloats('Log')(b, [direct('Add')(b, [x!, b.floats([1], [])], shape, {})], shape, {}),
+    emit: (b, [x], shape) => onFloats('Log')(b, [direct('Add')(b, [x!, b.floats([1], [])], shape)], shape),
     safeOnZero: true,
   },
   Sigmoid: { emit: onFloats('Sigmoid'), safeOnZero: true },
@@ -140,14 +127,14 @@ export const unaryRules: Readonly<Record<string, Rule>> = {
   Relu6: { emit: (b, [x], shape) => clip(b, x!, shape, 0, 6), safeOnZero: true },
   LeakyRelu: {
     emit: (b, [x], shape, { alpha }) =>
-      b.emit('LeakyRelu', [x!], { shape, attributes: { alpha: { float: Number(alpha) } } }),
+      b.emit('LeakyRelu', [x!], { shape, attributes: { alpha: { float: alpha } } }),
     safeOnZero: true,
   },
   Step: {
     emit: (b, [x], shape, { alpha }) => {
       if (alpha !== undefined && alpha !== 0) {
-        const rising = b.cast(compare('Greater')(b, [x!, scalarLike(b, x!, 0)], shape, {}), 'float32');
-        const [slope, one] = [b.floats([Number(alpha)], []), b.floats([1], [])];
+        const rising = b.cast(compare('Greater')(b, [x!, scalarLike(b, x!, 0)], shape), 'float32');
+        const [slope, one] = [b.floats([alpha], []), b.floats([1], [])];
         const below = b.emit('Mul', [b.emit('Sub', [one, rising], { shape }), slope], { shape });
         return b.emit('Add', [rising, below], { shape });
       }
@@ -159,19 +146,19 @@ export const unaryRules: Readonly<Record<string, Rule>> = {
     safeOnZero: true,
   },
   ClipByValue: {
-    emit: (b, [x], shape, { clipValueMin, clipValueMax }) =>
-      clip(b, x!, shape, Number(clipValueMin), Number(clipValueMax)),
+    emit: (b, [x], shape, { clipValueMin, clipValueMax }) => clip(b, x!, shape, clipValueMin, clipValueMax),
     safeOnZero: true,
   },
-  LogicalNot: { emit: direct('Not'), dtype: 'bool', safeOnZero: true },
+  Cast: { emit: (b, [x], _shape, { dtype }) => b.cast(x!, dtype), safeOnZero: true },
+  /** A result is a node of its own in any case: see lowerGraph.ts. */
+  Copy: { emit: (_b, [x]) => x!, safeOnZero: true },
+  LogicalNot: { emit: direct('Not'), safeOnZero: true },
   IsNan: {
     emit: (b, [x], shape) => b.emit('IsNaN', [x!], { shape, type: 'bool' }),
-    dtype: 'bool',
     safeOnZero: true,
   },
   IsInf: {
     emit: (b, [x], shape) => b.emit('IsInf', [x!], { shape, type: 'bool' }),
-    dtype: 'bool',
     safeOnZero: true,
   },
   IsFinite: {
@@ -179,10 +166,9 @@ export const unaryRules: Readonly<Record<string, Rule>> = {
       const zero = b.emit('Sub', [x!, x!], { shape });
       return b.emit('Equal', [zero, b.floats([0], [])], { shape, type: 'bool' });
     },
-    dtype: 'bool',
     safeOnZero: true,
   },
-};
+} satisfies { readonly [K in KernelName]?: Rule<K> };
 
 function emitRelu(b: Builder, x: string, shape: Shape): string {
   if (b.typeOf(x) !== 'int32') return b.emit('Relu', [x], { shape });

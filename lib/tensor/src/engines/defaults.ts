@@ -1,6 +1,8 @@
 /** How steps run where nobody says: OABN_EAGER, OABN_PRECISION, OABN_THREADS, so that a notebook fits any machine as it is. */
 import { check } from 'oabn-base';
-import type { Precision } from './compile.js';
+
+/** How exact products and convolutions are. */
+export type Precision = 'float32' | 'float16';
 
 const precisions = ['float32', 'float16'] as const satisfies readonly Precision[];
 

@@ -1,5 +1,5 @@
 /** The shapes of a convolution, as every engine that lowers one takes them. */
-import type { Shape } from './ir.js';
+import type { Shape } from './types.js';
 
 /** A convolution of [N,H,W,C] tensors. Spatial pairs are [height, width]. */
 export interface Geometry {

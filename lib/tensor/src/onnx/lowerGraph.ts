@@ -1,14 +1,15 @@
 /** Turns a graph of tfjs kernels into an ONNX graph: each kernel gives its results a form (see layout.ts). */
 import {
+  type ConstantNode,
+  countUses,
   elementsOf,
   type Graph,
-  type Node,
+  type KernelName,
   sizeOf,
   type TensorType,
   type ValueId,
   valuesOf,
-} from '../trace/ir.js';
-import { kernels } from '../ops/index.js';
+} from '../ops/index.js';
 import { type Builder, createBuilder } from './builder.js';
 import {
   type Affine,
@@ -21,6 +22,7 @@ import {
   paddedVector,
   toBlocked,
 } from './layout.js';
+import { lowerKernel } from './lower/index.js';
 import type { OnnxGraph, OnnxNode } from './proto.js';
 
 /** The lowered graph; its inputs and outputs are in the order of the graph's inputs and results. */
@@ -38,7 +40,7 @@ export function lowerGraph(graph: Graph, block: number): OnnxGraph {
         l.set(node.outputs[0].id, { kind: 'plain', name: constantName(b, node) });
         break;
       case 'kernel':
-        kernels[node.kernel]!.lower(l, node);
+        lowerKernel<KernelName>(l, node);
         break;
       default:
         throw new Error(`unknown node ${JSON.stringify(node satisfies never)}`);
@@ -119,16 +121,8 @@ function isCheap({ terms }: Affine): boolean {
   return terms.length === 0 || (terms.length === 1 && terms[0]!.source.kind === 'tensor');
 }
 
-function countUses(graph: Graph): Map<ValueId, number> {
-  const uses = new Map<ValueId, number>();
-  const count = (id: ValueId): void => void uses.set(id, (uses.get(id) ?? 0) + 1);
-  for (const node of graph.nodes) if (node.kind === 'kernel') node.inputs.forEach(count);
-  graph.results.forEach(count);
-  return uses;
-}
-
 /** Fillings are expanded from one element by the engine, not stored. */
-function constantName(b: Builder, { data, outputs }: Extract<Node, { kind: 'constant' }>): string {
+function constantName(b: Builder, { data, outputs }: ConstantNode): string {
   const { dtype, shape } = outputs[0];
   const add = { float32: b.floats, int32: b.int32s, bool: b.bools }[dtype];
   if (data.length === 1 && shape.length > 0) {

@@ -1,9 +1,11 @@
 /** Sums, products and quotients of activations that stay symbolic: see the affine form of layout.ts. */
-import { type KernelNode, sameShape, type Shape } from '../trace/ir.js';
-import { addAffine, type Affine, type Lowering, scaleAffine } from '../onnx/layout.js';
+import { type KernelCall, type KernelName, sameShape, type Shape } from '../../ops/index.js';
+import { addAffine, type Affine, type Lowering, scaleAffine } from '../layout.js';
+
+type Call = Pick<KernelCall<KernelName>, 'inputs' | 'outputs'>;
 
 export function affineSum(sign: 1 | -1) {
-  return (l: Lowering, { inputs: [x, y], outputs }: KernelNode): Affine | undefined => {
+  return (l: Lowering, { inputs: [x, y], outputs }: Call): Affine | undefined => {
     const shape = outputs[0]!.shape;
     const [left, right] = [affineOperand(l, x!, shape), affineOperand(l, y!, shape)];
     if (!left || !right) return undefined;
@@ -17,7 +19,7 @@ function affineOperand(l: Lowering, id: number, shape: Shape): Affine | undefine
   return offset === undefined ? undefined : { terms: [], offset };
 }
 
-export function affineProduct(l: Lowering, { inputs: [x, y], outputs }: KernelNode): Affine | undefined {
+export function affineProduct(l: Lowering, { inputs: [x, y], outputs }: Call): Affine | undefined {
   const shape = outputs[0]!.shape;
   for (const [id, other] of [
     [x!, y!],
@@ -32,7 +34,7 @@ export function affineProduct(l: Lowering, { inputs: [x, y], outputs }: KernelNo
 }
 
 /** Division by a known number only: by others, x·(1/y) would round otherwise than x/y, which quantizers notice. */
-export function affineQuotient(l: Lowering, { inputs: [x, y], outputs }: KernelNode): Affine | undefined {
+export function affineQuotient(l: Lowering, { inputs: [x, y], outputs }: Call): Affine | undefined {
   const divisor = l.scalar(y!);
   if (divisor === undefined || !sameShape(l.typeOf(x!).shape, outputs[0]!.shape)) return undefined;
   return scaleAffine(l.b, l.affine(x!), Math.fround(1 / divisor));

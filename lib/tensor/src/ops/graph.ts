@@ -10,16 +10,8 @@
  * Numbers are tfjs's own kernels (`Conv2D`, `Multiply`, …), in tfjs's layouts: activations [N,H,W,C], convolution
  * kernels [H,W,in,out].
  */
-import type { tf } from '../engines/index.js';
-
-/** What a compiled step can hold. */
-export type DType = 'float32' | 'int32' | 'bool';
-export type Shape = readonly number[];
-
-export interface TensorType {
-  readonly dtype: DType;
-  readonly shape: Shape;
-}
+import type { Attributes, KernelName } from './attributes.js';
+import type { ConstantData, TensorType } from './types.js';
 
 /** The number of a value. */
 export type ValueId = number;
@@ -28,23 +20,32 @@ export interface Value extends TensorType {
   readonly id: ValueId;
 }
 
-/** Elements of a constant; one element stands for a tensor that is filled with it. */
-export type ConstantData = Float32Array | Int32Array | Uint8Array;
+export interface InputNode {
+  readonly kind: 'input';
+  /** Where it is among the arguments, such as `0.params.fc`. */
+  readonly path: string;
+  readonly outputs: readonly [Value];
+}
 
-export type KernelAttributes = Readonly<Record<string, unknown>>;
+export interface ConstantNode {
+  readonly kind: 'constant';
+  readonly data: ConstantData;
+  readonly outputs: readonly [Value];
+}
 
-export type Node =
-  | { readonly kind: 'input'; readonly path: string; readonly outputs: readonly [Value] }
-  | { readonly kind: 'constant'; readonly data: ConstantData; readonly outputs: readonly [Value] }
-  | {
-      readonly kind: 'kernel';
-      readonly kernel: string;
-      readonly inputs: readonly ValueId[];
-      readonly attributes: KernelAttributes;
-      readonly outputs: readonly Value[];
-    };
+/** A call of the kernel K. */
+export interface KernelCall<K extends KernelName> {
+  readonly kind: 'kernel';
+  readonly kernel: K;
+  readonly inputs: readonly ValueId[];
+  readonly attributes: Attributes[K];
+  readonly outputs: readonly Value[];
+}
 
-export type KernelNode = Extract<Node, { kind: 'kernel' }>;
+/** A call of any kernel: which one, tells what its attributes are. */
+export type KernelNode = { readonly [K in KernelName]: KernelCall<K> }[KernelName];
+
+export type Node = InputNode | ConstantNode | KernelNode;
 
 export interface Graph {
   readonly nodes: readonly Node[];
@@ -52,17 +53,16 @@ export interface Graph {
   readonly results: readonly ValueId[];
 }
 
-export function sizeOf(shape: Shape): number {
-  return shape.reduce((size, n) => size * n, 1);
-}
-
-export function sameShape(a: Shape, b: Shape): boolean {
-  return a.length === b.length && a.every((n, i) => n === b[i]);
-}
-
-/** The dtype of a tfjs tensor, or undefined for the ones that no step can hold (string, complex64). */
-export function dtypeOf(dtype: tf.DataType): DType | undefined {
-  return dtype === 'float32' || dtype === 'int32' || dtype === 'bool' ? dtype : undefined;
+/** A call of `kernel`. */
+export function callOf<K extends KernelName>(
+  kernel: K,
+  inputs: readonly ValueId[],
+  attributes: Attributes[K],
+  outputs: readonly Value[],
+): KernelNode {
+  // The compiler cannot see that a call of one of the kernels is a call of one of the kernels.
+  const call: KernelCall<K> = { kind: 'kernel', kernel, inputs, attributes, outputs };
+  return call as unknown as KernelNode;
 }
 
 /** Every value of the graph by its number. */
@@ -70,13 +70,18 @@ export function valuesOf(graph: Graph): Map<ValueId, Value> {
   return new Map(graph.nodes.flatMap((node) => node.outputs.map((value) => [value.id, value] as const)));
 }
 
-/** All elements of a constant, with a filling written out. */
-export function elementsOf(data: ConstantData, shape: Shape): ConstantData {
-  const size = sizeOf(shape);
-  if (data.length === size) return data;
-  if (data instanceof Float32Array) return new Float32Array(size).fill(data[0]!);
-  if (data instanceof Int32Array) return new Int32Array(size).fill(data[0]!);
-  return new Uint8Array(size).fill(data[0]!);
+/** The first number that no value has. */
+export function nextId({ nodes }: Graph): ValueId {
+  return 1 + Math.max(-1, ...nodes.flatMap(({ outputs }) => outputs.map(({ id }) => id)));
+}
+
+/** How many kernels read each value, and how many results return it. */
+export function countUses({ nodes, results }: Graph): Map<ValueId, number> {
+  const uses = new Map<ValueId, number>();
+  const count = (id: ValueId): void => void uses.set(id, (uses.get(id) ?? 0) + 1);
+  for (const node of nodes) if (node.kind === 'kernel') node.inputs.forEach(count);
+  results.forEach(count);
+  return uses;
 }
 
 /** The graph as text, one node a line. */
