@@ -25,7 +25,7 @@ const layer = (
   images = 128,
 ): Layer => ({ images, side, channels, filters, kernel, stride });
 
-/** RepVGG-A0 for 32×32 images, at width 0.25 and 1, batch 128 (the widest layer: 32). */
+/** Layers of a convolutional network for 32×32 images, a narrow and a wide one, batch 128 (the widest layer: 32). */
 const layers = [
   ...[layer(32, 3, 16, 3, 1), layer(32, 16, 16, 3, 1), layer(32, 16, 16, 1, 1)],
   ...[layer(32, 16, 24, 3, 2), layer(32, 16, 24, 1, 2), layer(16, 24, 24, 3, 1), layer(16, 24, 24, 1, 1)],

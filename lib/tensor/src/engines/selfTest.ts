@@ -83,7 +83,7 @@ function matrixProduct(n: number): { subject: Subject; tensors: tf.Tensor[] } {
   return { subject: { name, gflop: (2 * n ** 3) / 1e9, compute, terms }, tensors: [...tensors] };
 }
 
-/** A 3×3 convolution of 16×16 images with padding 1, 24 channels to 24: the commonest layer of RepVGG. */
+/** A 3×3 convolution of 16×16 images with padding 1, 24 channels to 24: a common layer of networks for small images. */
 function convolution(): { subjects: Subject[]; tensors: tf.Tensor[] } {
   const [images, side, channels] = [32, 16, 24];
   const pixels = images * side * side;

@@ -1,2 +1,2 @@
-/** The one instance of TensorFlow.js: every room, and every notebook through `oabn`, takes `tf` from here. */
+/** The one instance of TensorFlow.js: every room and every user of this package takes `tf` from here. */
 export * as tf from '@tensorflow/tfjs';

@@ -9,7 +9,7 @@
 import { tf } from '../engines/index.js';
 import { type ConstantData, type DType, type Shape, sizeOf } from '../ops/index.js';
 
-const backendName = 'oabn-native';
+const backendName = 'tfjs-native';
 
 interface Entry {
   readonly data: ConstantData;

@@ -60,6 +60,8 @@ export interface OnnxGraph {
 export interface ModelOptions {
   /** Version of the file format; default 9. Operator set 21 wants 10. */
   readonly irVersion?: number;
+  /** Who made the file; default `tfjs-native`. */
+  readonly producer?: string;
   /** The graph's name; default `step`. */
   readonly name?: string;
   readonly metadata?: Readonly<Record<string, string>>;
@@ -69,7 +71,7 @@ export interface ModelOptions {
 export function encodeModel(
   graph: OnnxGraph,
   opsets: Readonly<Record<string, number>>,
-  { irVersion = 9, name = 'step', metadata = {} }: ModelOptions = {},
+  { irVersion = 9, producer = 'tfjs-native', name = 'step', metadata = {} }: ModelOptions = {},
 ): Uint8Array {
   const imports = Object.entries(opsets).map(([domain, version]) =>
     bytesField(8, concat([textField(1, domain), intField(2, version)])),
@@ -79,7 +81,7 @@ export function encodeModel(
   );
   return concat([
     intField(1, irVersion),
-    textField(2, 'oabn'),
+    textField(2, producer),
     bytesField(7, encodeGraph(graph, name)),
     ...imports,
     ...notes,

@@ -27,7 +27,7 @@ import {
 } from '../ops/index.js';
 import { flatten } from './tree.js';
 
-const backendName = 'oabn-trace';
+const backendName = 'tfjs-native-trace';
 
 export interface Trace {
   readonly graph: Graph;

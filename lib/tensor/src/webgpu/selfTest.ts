@@ -1,6 +1,7 @@
 /**
- * Our own kernels on this device: are they right, and how fast? A matrix product, and the convolution that RepVGG-A0
- * spends most of its time in with its two gradients; in float32, half precision and with matrix units, where there are.
+ * Our own kernels on this device: are they right, and how fast? A matrix product, and the convolution that networks for
+ * small images spend most of their time in, with its two gradients; in float32, half precision and with matrix units,
+ * where there are.
  */
 import { random } from 'oabn-base';
 import {
@@ -125,7 +126,7 @@ function product(n: number): Subjects {
   return { subjects: [subject], inputs: { a, b }, sizes: { c: n * n } };
 }
 
-/** 3×3, padding 1, on 8×8 pixels of 192 channels, as in stage 3 of RepVGG-A0 on 32×32 images. */
+/** 3×3, padding 1, on 8×8 pixels of 192 channels, as deep in a network for 32×32 images. */
 function convolution(images: number): Subjects {
   const [side, channels] = images > 1 ? [8, 192] : [8, 24];
   const pixels = images * side * side;

@@ -43,7 +43,7 @@ export function exportOnnx(network: ExportedNetwork): Uint8Array {
     arch: JSON.stringify(arch),
     ...(quantization && { scheme: JSON.stringify(quantization.scheme) }),
   };
-  return encodeModel(exportGraph(network), opsets, { irVersion, name: 'oabn', metadata });
+  return encodeModel(exportGraph(network), opsets, { irVersion, producer: 'oabn', name: 'oabn', metadata });
 }
 
 /** Writes the ONNX file; returns its bytes. */

@@ -108,7 +108,7 @@ async function registerBackend(gpu: GPU, device: GPUDevice): Promise<void> {
 /** Mesa's loader complains on stderr when XDG_RUNTIME_DIR is not set, as it is not on servers. */
 async function withRuntimeFolder<T>(work: () => Promise<T>): Promise<T> {
   if (process.platform !== 'linux' || process.env.XDG_RUNTIME_DIR) return work();
-  const folder = mkdtempSync(join(tmpdir(), 'oabn-'));
+  const folder = mkdtempSync(join(tmpdir(), 'tfjs-native-'));
   process.env.XDG_RUNTIME_DIR = folder;
   try {
     return await work();

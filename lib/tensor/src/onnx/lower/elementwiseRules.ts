@@ -8,7 +8,7 @@ import { affineProduct, affineQuotient, affineSum } from './affine.js';
 type Emit = (b: Builder, operands: readonly string[], shape: Shape) => string;
 
 export interface Rule<K extends KernelName> {
-  readonly emit: (...args: [...Parameters<Emit>, attributes: Attributes[K]]) => string;
+  readonly emit: (...args: [...operation: Parameters<Emit>, attributes: Attributes[K]]) => string;
   /** Symbolic treatment; undefined if this case has none. */
   readonly affine?: (l: Lowering, node: KernelCall<K>) => Affine | undefined;
   /** Whether zeros in padded channels stay finite, so that the operator may run on them. */

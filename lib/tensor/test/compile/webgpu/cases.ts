@@ -1,15 +1,7 @@
 /** What only the GPU engine does in a way of its own, at sizes that make it do so. */
 import { tf } from '../../../src/engines/index.js';
-import { type Architecture, normalizeArchitecture } from 'oabn/model';
-import { fakeQuantizeActivation, updateCentroids } from 'oabn/quantize';
-import { finetuneSteps, pretrainStep } from 'oabn/train';
-import { finetuning, options, pretraining, scheme, type StepCase } from '../stepCases.js';
-import { sample, type Step } from '../support.js';
-
-export interface Checked {
-  readonly step: Step;
-  readonly args: () => unknown[];
-}
+import { sample } from '../support.js';
+import type { Checked } from './agree.js';
 
 /** Far from 0, where a variance by E[x²] − E[x]² would lose all digits. */
 const farAway = (): tf.Tensor => tf.add(sample([64, 8, 8, 12], 4), 300);
@@ -65,11 +57,6 @@ export const gpuCases: readonly (Checked & { readonly name: string })[] = [
     ],
   },
   {
-    name: 'an update of centroids, with an empty cluster',
-    step: (w: tf.Tensor, c: tf.Tensor) => updateCentroids(w, c as tf.Tensor1D),
-    args: () => [sample([3, 3, 16, 16], 2), tf.tensor1d([-0.9, -0.4, -0.1, 0, 0.2, 0.5, 0.8, 7])],
-  },
-  {
     name: 'an expression of more tensors than a shader binds',
     step: (...xs: tf.Tensor[]) => xs.reduce((sum, x) => tf.add(tf.mul(sum, 0.5), x)),
     args: () => Array.from({ length: 40 }, (_, i) => sample([2, 8], i)),
@@ -81,15 +68,6 @@ export const gpuCases: readonly (Checked & { readonly name: string })[] = [
       return [tf.relu(y), tf.relu(tf.add(tf.conv2d(x, w, 2, 1), b))];
     },
     args: () => [sample([2, 6, 6, 4], 1), sample([3, 3, 4, 8], 2), sample([8], 3)],
-  },
-  {
-    name: 'fake quantization after ReLU, with its gradient',
-    step: (x: tf.Tensor, low: tf.Tensor, high: tf.Tensor) => {
-      const quantized = (v: tf.Tensor): tf.Tensor =>
-        fakeQuantizeActivation(tf.relu(v), low as tf.Scalar, high as tf.Scalar, 3);
-      return [quantized(x), tf.grad((v) => tf.square(quantized(v)))(x)];
-    },
-    args: () => [sample([3, 5, 8], 1, -2, 3), tf.scalar(0), tf.scalar(2.1)],
   },
   {
     name: 'slices, padding and joins between kernels, four channels at a time and one by one',
@@ -105,38 +83,5 @@ export const gpuCases: readonly (Checked & { readonly name: string })[] = [
       return [tf.relu(joined), tf.exp(padded), tf.square(tf.slice(x, [0, 1, 0, 3], [-1, -1, -1, 5]))];
     },
     args: () => [sample([2, 3, 3, 8], 1)],
-  },
-];
-
-/**
- * Few blocks: an emulated GPU takes long to build the kernels of each, and four times as long where channels go four at
- * a time, which one of the steps is for.
- */
-const network = (width: number): Architecture =>
-  normalizeArchitecture({
-    widths: [width, width],
-    depths: [1, 1],
-    strides: [1, 1],
-    classes: 10,
-    oabn: { threshold: 1 },
-  });
-export const gpuSteps: readonly StepCase[] = [
-  {
-    name: 'a pretraining step with OABN',
-    step: pretrainStep(network(6), options),
-    begin: () => pretraining(network(6)),
-    steps: 2,
-  },
-  {
-    name: 'a ClusterQAT step',
-    step: finetuneSteps(network(6), scheme, options)(0),
-    begin: () => finetuning(network(6)),
-    steps: 2,
-  },
-  {
-    name: 'a uniform QAT step',
-    step: finetuneSteps(network(8), { bits: 4, weights: 'uniform' }, options)(0),
-    begin: () => finetuning(network(8)),
-    steps: 1,
   },
 ];

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import type { CompileEngine } from '../../../src/index.js';
 import { runOnGpu } from '../../engines/webgpu/environment.js';
 import { kernelCases } from '../kernelCases.js';
-import { gpuCases, gpuSteps } from './cases.js';
+import { gpuCases } from './cases.js';
 
 interface Line {
   readonly name?: string;
@@ -36,11 +36,7 @@ describe('compile: on the GPU', function () {
 
   it('is the engine of backend webgpu', () => assert.equal(lines[0]?.engine, 'webgpu'));
 
-  const names = [
-    ...kernelCases.map(([name]) => name),
-    ...gpuCases.map(({ name }) => name),
-    ...gpuSteps.map(({ name }) => name),
-  ];
+  const names = [...kernelCases.map(([name]) => name), ...gpuCases.map(({ name }) => name)];
   for (const name of names) {
     it(`agrees with tfjs: ${name}`, () => {
       const { error, off } = lineOf(name);
@@ -50,13 +46,13 @@ describe('compile: on the GPU', function () {
   }
 
   it('prints and times what it dispatches', () => {
-    const { dispatches, program, timed } = lineOf('a pretraining step with OABN') as Record<
-      string,
-      number | undefined
-    >;
+    const { dispatches, program, timed } = lineOf(
+      'several sums over channels with what follows from them',
+    ) as Record<string, number | undefined>;
+    assert.ok(dispatches! > 1);
     assert.equal(program, dispatches! + 1);
     // Equal kernels have one label.
-    assert.ok(timed === undefined || (timed > 10 && timed <= dispatches!), `${timed} of ${dispatches}`);
+    assert.ok(timed === undefined || (timed > 0 && timed <= dispatches!), `${timed} of ${dispatches}`);
   });
 
   it('does not grow over 200 steps', () => {

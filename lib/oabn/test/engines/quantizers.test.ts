@@ -1,8 +1,7 @@
 import assert from 'node:assert/strict';
-import { tf } from '../../src/engines/index.js';
-import { compile } from '../../src/index.js';
-import { fakeQuantizeActivation } from 'oabn/quantize';
-import { assertClose, sample } from './support.js';
+import { compile, tf } from 'tfjs-native';
+import { fakeQuantizeActivation } from '../../src/quantize/index.js';
+import { assertClose, sample } from '../../../tensor/test/compile/support.js';
 
 type Step = (x: tf.Tensor4D, w: tf.Tensor4D, low: tf.Scalar, high: tf.Scalar) => tf.Tensor[];
 

@@ -1,10 +1,15 @@
 import assert from 'node:assert/strict';
-import { tf } from '../../src/engines/index.js';
-import { compile, nativeMemory } from '../../src/index.js';
-import { forward, initialize, normalizeArchitecture, toVariables } from 'oabn/model';
-import { disposeState, initialState, pretrainStep, type TrainState, type TrainStep } from 'oabn/train';
+import { compile, nativeMemory, tf } from 'tfjs-native';
+import { forward, initialize, normalizeArchitecture, toVariables } from '../../src/model/index.js';
+import {
+  disposeState,
+  initialState,
+  pretrainStep,
+  type TrainState,
+  type TrainStep,
+} from '../../src/train/index.js';
 import { arch, batch, options, pretraining, stepCases } from './stepCases.js';
-import { assertClose } from './support.js';
+import { assertClose } from '../../../tensor/test/compile/support.js';
 
 /** Runs both for a few steps, each from the eager run's state. */
 async function follow(step: TrainStep, begin: TrainState, steps: number): Promise<void> {

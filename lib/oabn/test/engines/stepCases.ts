@@ -1,7 +1,7 @@
 /** Training steps of small networks with everything that real ones have, for every engine to be tested by. */
-import { tf } from '../../src/engines/index.js';
-import { mergeNetwork } from 'oabn/merge';
-import { initialize, normalizeArchitecture, quantizedBlocks, toVariables } from 'oabn/model';
+import { tf } from 'tfjs-native';
+import { mergeNetwork } from '../../src/merge/index.js';
+import { initialize, normalizeArchitecture, quantizedBlocks, toVariables } from '../../src/model/index.js';
 import {
   finetuneState,
   finetuneSteps,
@@ -10,8 +10,8 @@ import {
   type StepInput,
   type TrainState,
   type TrainStep,
-} from 'oabn/train';
-import { sample } from './support.js';
+} from '../../src/train/index.js';
+import { sample } from '../../../tensor/test/compile/support.js';
 
 /** All three branches, strides 1 and 2, channels that fill the engine's blocks and that do not. */
 export const arch = normalizeArchitecture({
