@@ -17,6 +17,7 @@ const order = Object.keys(packages) as Folder[];
 
 /** The rooms of a package in the same order; rooms that are not listed are checked by packages alone. */
 const rooms: Partial<Record<Folder, readonly string[]>> = {
+  tensor: ['engines', 'ops', 'trace', 'onnx', 'webgpu'],
   oabn: ['custom', 'data', 'model', 'merge', 'family', 'quantize', 'train', 'experiment', 'cli'],
   paper: ['profiles', 'statistics', 'claims', 'studies', 'figures', 'report', 'cli'],
 };
@@ -65,6 +66,32 @@ function betweenRooms(folder: Folder) {
     .filter(({ from, to }) => from !== to && known.includes(from) && known.includes(to));
 }
 
+/** Files of a package that import one another in a circle, each circle from its first file in the alphabet on. */
+function circles(folder: Folder): string[] {
+  const source = join(lib, folder, 'src');
+  const targets = new Map<string, string[]>();
+  for (const { folder: from, file, specifier } of all) {
+    if (from !== folder || !specifier.startsWith('.')) continue;
+    const target = relative(source, join(source, file, '..', specifier)).replace(/\.js$/, '.ts');
+    targets.set(file, [...(targets.get(file) ?? []), target]);
+  }
+  const found = new Set<string>();
+  const finished = new Set<string>();
+  const visit = (file: string, path: readonly string[]): void => {
+    if (path.includes(file)) {
+      const circle = path.slice(path.indexOf(file));
+      const first = circle.indexOf([...circle].sort()[0]!);
+      found.add([...circle.slice(first), ...circle.slice(0, first)].join(' → '));
+      return;
+    }
+    if (finished.has(file)) return;
+    (targets.get(file) ?? []).forEach((target) => visit(target, [...path, file]));
+    finished.add(file);
+  };
+  [...targets.keys()].sort().forEach((file) => visit(file, []));
+  return [...found];
+}
+
 describe('packages and rooms', () => {
   it('a package imports only from those above it', () => {
     const wrong = all.filter(({ folder, specifier }) => {
@@ -89,6 +116,10 @@ describe('packages and rooms', () => {
     );
     assert.deepEqual(outside, []);
   });
+
+  for (const folder of order) {
+    it(`no files of ${folder} import one another in a circle`, () => assert.deepEqual(circles(folder), []));
+  }
 
   for (const folder of Object.keys(rooms) as Folder[]) {
     it(`rooms of ${folder} import only from rooms above them, by their index`, () => {

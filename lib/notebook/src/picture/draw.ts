@@ -3,7 +3,7 @@
  * figures use (scatter, bar and heatmap traces; linear, log and category axes) and says on the picture what it leaves
  * out.
  */
-import { darkColors, type Figure } from '../display/index.js';
+import { darkColors, type Figure } from '../display/style.js';
 import { escapeHtml } from '../display/html.js';
 import { cartesianBody } from './cartesian.js';
 import { heatmapBody } from './heatmap.js';

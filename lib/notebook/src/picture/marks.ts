@@ -1,5 +1,5 @@
 /** The marks of each kind of trace: lines with markers and error bars, bars, cells of a heat map. */
-import { colorAt } from '../display/index.js';
+import { colorAt } from '../display/style.js';
 import type { Scale } from './scale.js';
 import type { BarSpec, HeatmapSpec, ScatterSpec } from './spec.js';
 import { element, hundredths, line } from './svg.js';

@@ -1,6 +1,6 @@
 /** The still picture as PNG. Text needs a font on the machine; where there is none, we do not make a picture without text. */
 import sharp from 'sharp';
-import type { Figure } from '../display/index.js';
+import type { Figure } from '../display/style.js';
 import { figureSvg } from './draw.js';
 import { element, text } from './svg.js';
 

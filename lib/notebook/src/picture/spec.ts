@@ -1,5 +1,5 @@
 /** The part of Plotly's JSON that our figures use, as types to read it by. */
-import type { Figure } from '../display/index.js';
+import type { Figure } from '../display/style.js';
 
 export interface ScatterSpec {
   readonly type: 'scatter';

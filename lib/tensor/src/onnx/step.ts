@@ -1,12 +1,15 @@
 /** A graph on the CPU: lowered to ONNX, with arguments and results in native buffers. */
 import type { tf } from '../engines/index.js';
-import type { EngineStep } from '../trace/index.js';
 import { type Graph, type TensorType, valuesOf } from '../ops/index.js';
+import { type EngineStep, refuseLacking } from '../trace/index.js';
+import { onnxLacks } from './lower/index.js';
 import { elementsOfTensor, nativeTensor, takeBuffer } from './nativeBackend.js';
 import { lowerGraph } from './lowerGraph.js';
 import { createSession, loadRuntime } from './runtime.js';
 
+/** @throws UserError when the engine lacks a kernel of the graph */
 export async function createOnnxStep(graph: Graph, threads?: number): Promise<EngineStep> {
+  refuseLacking(graph, onnxLacks, 'The CPU engine');
   const runtime = await loadRuntime();
   if (runtime.kind === 'missing') throw new Error(runtime.reason);
   const lowered = lowerGraph(graph, runtime.block);

@@ -60,7 +60,6 @@ export interface Attributes extends Record<BinaryKernel | UnaryKernel, None> {
   readonly ArgMax: Partial<tf.ArgMaxAttrs>;
   readonly ArgMin: Partial<tf.ArgMinAttrs>;
   readonly Cumsum: tf.CumsumAttrs;
-  readonly LogSoftmax: Partial<tf.LogSoftmaxAttrs>;
   readonly Max: { readonly reductionIndices?: Axes; readonly keepDims?: boolean };
   readonly Mean: Reduction;
   readonly Min: Reduction;

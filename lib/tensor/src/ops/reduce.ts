@@ -17,7 +17,6 @@ export const reduceKernels = {
   ArgMin: kernel(['x'], ([x], { axis }) => indexType(x!, axis)),
   Cumsum: likeItsInput(),
   Softmax: likeItsInput('logits'),
-  LogSoftmax: likeItsInput('logits'),
 } satisfies Partial<Kernels>;
 
 function reduction(name: ReductionName) {

@@ -2,7 +2,7 @@
  * Does this device compute the kernels rightly? Drivers for matrix units are young and Dawn's extension is an
  * experiment, so they are used only after a small convolution, its gradients and a matrix product have come out right.
  */
-import type { MatrixUnits } from '../engines/index.js';
+import type { MatrixUnits, Precision } from '../engines/index.js';
 import { random } from 'oabn-base';
 import {
   type ConvOptions,
@@ -10,7 +10,6 @@ import {
   convForward,
   convInputGradient,
   type Geometry,
-  type Precision,
 } from './conv/index.js';
 import { type Exact, exactConvolution, relativeError, toHalf } from './conv/reference.js';
 import { gpuFeatures, withoutMatrixUnits } from './features.js';

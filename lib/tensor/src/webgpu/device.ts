@@ -1,7 +1,6 @@
 /** What the device of the WebGPU backend offers to compiled steps. */
-import { currentBackend, type MatrixUnits, webgpuDevice } from '../engines/index.js';
+import { currentBackend, type MatrixUnits, type Precision, webgpuDevice } from '../engines/index.js';
 import { trustedFeatures } from './check.js';
-import type { Precision } from './conv/index.js';
 import { gpuFeatures, withoutMatrixUnits } from './features.js';
 import type { GpuFeatures } from './program.js';
 

@@ -2,14 +2,16 @@
 import { UserError } from 'oabn-base';
 import type { Precision } from '../engines/index.js';
 import type { Graph } from '../ops/index.js';
-import type { EngineStep } from '../trace/index.js';
+import { type EngineStep, refuseLacking } from '../trace/index.js';
 import { gpuDeviceInfo } from './device.js';
 import { lowerToGpu } from './lower/index.js';
+import { gpuLacks } from './lower/kinds.js';
 import { printProgram } from './print.js';
 import { createGpuSession } from './session.js';
 
-/** @throws UserError when the device refuses a kernel, or lacks the memory */
+/** @throws UserError when the engine lacks a kernel of the graph, or the device refuses one or lacks the memory */
 export async function createGpuStep(graph: Graph, precision: Precision): Promise<EngineStep> {
+  refuseLacking(graph, gpuLacks, 'The GPU engine');
   const info = await gpuDeviceInfo(precision);
   if (!info) throw new UserError('There is no GPU device: start it with useBackend(«webgpu»)');
   const { device, features, mostBuffers, software } = info;

@@ -219,6 +219,24 @@ export const kernelCases: KernelCase[] = [
     () => [sample([2, 3, 4]), sample([2, 4, 5])],
   ],
   [
+    'convolution and its gradients',
+    (x: tf.Tensor, w: tf.Tensor) => {
+      const convolved = (a: tf.Tensor, b: tf.Tensor): tf.Tensor =>
+        tf.conv2d(a as tf.Tensor4D, b as tf.Tensor4D, 2, 'same');
+      return [convolved(x, w), ...tf.grads((a, b) => tf.sum(tf.square(convolved(a!, b!))))([x, w])];
+    },
+    () => [sample([2, 5, 5, 3]), sample([3, 3, 3, 4])],
+  ],
+  [
+    'fake quantization, and which values it clips',
+    (x: tf.Tensor, scale: tf.Tensor) => {
+      const shifted = tf.add(tf.round(tf.div(x, scale)), 3);
+      const codes = tf.clipByValue(shifted, 0, 15);
+      return [tf.mul(tf.sub(codes, 3), scale), tf.cast(tf.equal(codes, shifted), 'float32')];
+    },
+    () => [sample([3, 4], 1, -2, 4), tf.scalar(0.21)],
+  ],
+  [
     'gradients of a little network',
     (x: tf.Tensor, w: tf.Tensor) =>
       tf.valueAndGrads(

@@ -3,14 +3,7 @@
  * of normalization, are an average pool (one pass that only reads) and a small sum over images; of an affine
  * form they are the same combination of the statistics of its terms.
  */
-import {
-  axisOf,
-  type KernelCall,
-  reducedAxes,
-  type ReductionName,
-  type Shape,
-  sizeOf,
-} from '../../ops/index.js';
+import { axisOf, type KernelCall, reducedAxes, type ReductionName, sizeOf } from '../../ops/index.js';
 import { type Builder, nchwc } from '../builder.js';
 import {
   addVectors,
@@ -23,7 +16,7 @@ import {
 } from '../layout.js';
 import { type Lower, type Lowerings, plainly } from './lowering.js';
 
-type ReduceName = ReductionName | 'ArgMax' | 'ArgMin' | 'Cumsum' | 'Softmax' | 'LogSoftmax';
+type ReduceName = ReductionName | 'ArgMax' | 'ArgMin' | 'Cumsum' | 'Softmax';
 
 export const reduceLowerings: Lowerings<ReduceName> = {
   Sum: lowerReduction,
@@ -43,16 +36,9 @@ export const reduceLowerings: Lowerings<ReduceName> = {
     }),
   ),
   Softmax: plainly(({ b }, [x], { shape }, { dim }) =>
-    b.emit('Softmax', [x!], { shape, attributes: { axis: lastAxis(dim, shape) } }),
-  ),
-  LogSoftmax: plainly(({ b }, [x], { shape }, { axis }) =>
-    b.emit('LogSoftmax', [x!], { shape, attributes: { axis: lastAxis(axis, shape) } }),
+    b.emit('Softmax', [x!], { shape, attributes: { axis: axisOf(dim ?? -1, shape.length) } }),
   ),
 };
-
-function lastAxis(axis: number | undefined, shape: Shape): number {
-  return axisOf(axis ?? -1, shape.length);
-}
 
 function lowerReduction(l: Lowering, node: KernelCall<ReductionName>): void {
   const [value] = node.outputs;

@@ -7,7 +7,7 @@ import type { GpuFeatures, GpuProgram } from '../program.js';
 import { checkGeometry, describe, isMatrixProduct } from './geometry.js';
 import { matrixProgram } from './matMul.js';
 import { matrixOperand, type Operand, outside, pixelWalk } from './operands.js';
-import { type ConvOptions, productProgram } from './product.js';
+import { type ConvOptions, productProgram } from './productProgram.js';
 
 /** Names of buffers. */
 export interface FilterGradientBuffers {

@@ -4,7 +4,7 @@ import type { GpuFeatures, GpuProgram } from '../program.js';
 import { checkGeometry, describe, isMatrixProduct, pixelLine, pixelTerm } from './geometry.js';
 import { matrixProgram } from './matMul.js';
 import { matrixOperand, type Operand, tapWalk } from './operands.js';
-import { type ConvOptions, productProgram } from './product.js';
+import { type ConvOptions, productProgram } from './productProgram.js';
 
 /** Names of buffers. */
 export interface ForwardBuffers {

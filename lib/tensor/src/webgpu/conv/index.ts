@@ -9,13 +9,13 @@
  *     input gradient   dx[pixel, in]  = Σ dy[pixel − tap, out] · kernel[(tap, out), in]
  *     filter gradient  dw[(tap, in), out] = Σ x[pixel + tap, in] · dy[pixel, out]
  *
- * `product.ts` says what such a product is, `operands.ts` how its operands are read, `fma.ts` and `subgroups.ts` are
- * the two kernels that compute one, `tile.ts` chooses how it is cut up.
+ * `product.ts` says what such a product is, `productProgram.ts` how it is dispatched, `operands.ts` how its operands are
+ * read; `fma.ts` and `subgroups.ts` are the two kernels that compute one, `tile.ts` chooses how it is cut up.
  */
 export type { Geometry } from '../../ops/index.js';
 export { convFilterGradient, type FilterGradientBuffers } from './filterGradient.js';
 export { convForward, type ForwardBuffers, type ForwardOptions } from './forward.js';
 export { convInputGradient, type InputGradientBuffers } from './inputGradient.js';
 export { matMul, type MatMulBuffers, type MatMulShape } from './matMul.js';
-export type { ConvOptions, Precision } from './product.js';
+export type { ConvOptions } from './productProgram.js';
 export type { Tile } from './tile.js';

@@ -1,7 +1,8 @@
 /** The matrix product, and with it every convolution that is one: 1×1, stride 1, no padding. */
 import type { GpuFeatures, GpuProgram } from '../program.js';
 import { matrixOperand } from './operands.js';
-import { type ConvOptions, type Epilogue, productProgram } from './product.js';
+import type { Epilogue } from './product.js';
+import { type ConvOptions, productProgram } from './productProgram.js';
 
 export interface MatMulShape {
   readonly m: number;

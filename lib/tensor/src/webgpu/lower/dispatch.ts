@@ -1,6 +1,7 @@
 /** From what an emitter wrote to a dispatch. */
 import type { GpuDispatch, GpuFeatures } from '../program.js';
-import { createEmitter, type Emitter } from './emitter.js';
+import { createEmitter } from './createEmitter.js';
+import type { Emitter } from './emitter.js';
 import { NotVectorizable } from './place.js';
 import type { Storage } from './storage.js';
 import type { Values } from './values.js';

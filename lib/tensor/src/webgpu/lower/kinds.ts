@@ -43,8 +43,7 @@ const kinds = {
   ...{ Conv2D: 'dispatch', Conv2DBackpropInput: 'dispatch', Conv2DBackpropFilter: 'dispatch' },
   ...{ BatchMatMul: 'dispatch', TopK: 'dispatch', Cumsum: 'dispatch', UnsortedSegmentSum: 'dispatch' },
 
-  ...{ Softmax: 'prepared', LogSoftmax: 'prepared' },
-  ...{ Fill: 'prepared', ZerosLike: 'prepared', OnesLike: 'prepared' },
+  ...{ Softmax: 'prepared', Fill: 'prepared', ZerosLike: 'prepared', OnesLike: 'prepared' },
 } as const satisfies Readonly<Record<GpuKernel, Kind>>;
 
 /** The kernels of a kind. */

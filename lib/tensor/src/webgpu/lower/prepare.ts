@@ -47,7 +47,6 @@ function withoutPrepared(graph: Graph): Graph {
     const [output] = node.outputs as readonly [Value];
     switch (node.kernel) {
       case 'Softmax':
-      case 'LogSoftmax':
         softmax(node, run);
         break;
       case 'Fill':
@@ -80,20 +79,14 @@ type Run = <K extends KernelName>(
   output?: Value,
 ) => ValueId;
 
-/** exp(x − max) / Σ exp(x − max), or its logarithm. */
-function softmax(node: KernelCall<'Softmax'> | KernelCall<'LogSoftmax'>, run: Run): void {
-  const {
-    inputs: [x],
-    outputs: [output],
-  } = node;
-  const along = node.kernel === 'Softmax' ? node.attributes.dim : node.attributes.axis;
-  const axis = axisOf(along ?? -1, output!.shape.length);
+/** exp(x − max) / Σ exp(x − max). */
+function softmax({ inputs: [x], outputs: [output], attributes }: KernelCall<'Softmax'>, run: Run): void {
+  const axis = axisOf(attributes.dim ?? -1, output!.shape.length);
   const largest = run('Max', [x!], { reductionIndices: [axis], keepDims: true });
   const shifted = run('Sub', [x!, largest], {});
   const powers = run('Exp', [shifted], {});
   const sum = run('Sum', [powers], { axis: [axis], keepDims: true });
-  if (node.kernel === 'Softmax') run('RealDiv', [powers, sum], {}, output);
-  else run('Sub', [shifted, run('Log', [sum], {})], {}, output);
+  run('RealDiv', [powers, sum], {}, output);
 }
 
 /** Copies of the results that are an argument, a constant, or another result already: the caller gets one of its own. */

@@ -1,11 +1,11 @@
 import assert from 'node:assert/strict';
+import type { Precision } from '../../../src/engines/index.js';
 import {
   convFilterGradient,
   convForward,
   convInputGradient,
   type Geometry,
   matMul,
-  type Precision,
 } from '../../../src/webgpu/conv/index.js';
 import { exactConvolution, relativeError, toHalf } from '../../../src/webgpu/conv/reference.js';
 import { chooseCut, fmaTiles, threadsOf } from '../../../src/webgpu/conv/tile.js';
