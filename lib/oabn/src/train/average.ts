@@ -7,7 +7,6 @@
  */
 import { tf } from 'tfjs-native';
 import type { Tensors } from '../model/index.js';
-import type { TrainStep } from './step.js';
 
 export interface EmaOptions {
   /** d in (0, 1): the average looks back over about 1/(1 − d) steps. */
@@ -19,8 +18,18 @@ export function beginAverage(params: Tensors): Tensors {
   return Object.fromEntries(Object.entries(params).map(([name, param]) => [name, tf.clone(param)]));
 }
 
+/** A step from one state to the next. */
+type Step<State, Input, Metrics> = (
+  state: State,
+  input: Input,
+) => { readonly state: State; readonly metrics: Metrics };
+
 /** `step`, and the average after it. */
-export function averaging(step: TrainStep, { decay }: EmaOptions): TrainStep {
+export function averaging<
+  State extends { readonly params: Tensors; readonly average?: Tensors },
+  Input,
+  Metrics,
+>(step: Step<State, Input, Metrics>, { decay }: EmaOptions): Step<State, Input, Metrics> {
   return (state, input) => {
     const { state: next, metrics } = step(state, input);
     const average = Object.fromEntries(

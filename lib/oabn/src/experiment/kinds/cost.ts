@@ -1,7 +1,7 @@
 /** What runs cost, found out by taking a few steps, or a few iterations, as a run takes them. */
 import type { RunContext } from 'provable-runs';
 import type { DataConfig } from '../settings.js';
-import type { Work } from './kind.js';
+import type { Work } from './work.js';
 
 /** What a kind of run tells of its cost. */
 export interface RunCost<Config> {

@@ -3,21 +3,12 @@
  * they start from, how they are executed and what they cost. Whatever treats runs alike (asking for one, planning many,
  * estimating them) reads it here and knows no kind by name.
  */
-import type { RunContext } from 'provable-runs';
-import type { Architecture, Network } from '../../model/index.js';
-import type { Lab } from '../lab.js';
+import type { Architecture } from '../../model/index.js';
 import type { DataConfig } from '../settings.js';
 import type { RunCost } from './cost.js';
+import type { Work } from './work.js';
 
-/** What a run is executed with. */
-export interface Work<Config> {
-  /** Normalized. */
-  readonly config: Config;
-  readonly lab: Lab;
-  readonly context: RunContext;
-  /** The network that the run starts from, three-branch or merged; for kinds that start from one. */
-  readonly start: () => Promise<Network>;
-}
+export type { Work } from './work.js';
 
 export interface Kind<Config, Result> {
   /** The configuration in its one canonical form, defaults left out. @throws UserError naming what is out of range */
