@@ -48,8 +48,16 @@ export function remainingTime(now: () => number = () => performance.now() / 1000
   };
 }
 
+/** Where text is written to: standard error and the like. */
+export interface TextStream {
+  /** Whether a person reads it in a terminal, `columns` characters wide. */
+  readonly isTTY?: boolean;
+  readonly columns?: number;
+  write(text: string): unknown;
+}
+
 /** A bar that redraws its line in a terminal, and one line per finished task in a log. */
-export function consoleProgress(stream: NodeJS.WriteStream = process.stderr): Progress {
+export function consoleProgress(stream: TextStream = process.stderr): Progress {
   const timeLeft = remainingTime();
   let drawnAt = 0;
   return (event) => {

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import vm from 'node:vm';
 import { type Row, tableText } from 'oabn-base';
-import { table, tableHtml } from '../src/display/index.js';
+import { tableHtml } from '../src/display/index.js';
 
 const rows: Row[] = [
   { s: '0.5', 'top-1': '76.0% ± 0.4%', size: 12, layer: 'stage1.0' },
@@ -65,16 +65,5 @@ describe('report/table', () => {
     const text = tableText([{ name: 'a', value: 10 }, { name: 'long', value: Number.NaN }, { name: 'x' }]);
     assert.equal(text, ['name  value', '────  ─────', 'a        10', 'long      –', 'x'].join('\n'));
     assert.equal(tableText([]), '');
-  });
-
-  it('takes a danfo DataFrame as it takes rows', async () => {
-    const numbers = [
-      { a: 1, b: 'x' },
-      { a: 2, b: 'y' },
-    ];
-    const frame = await table(numbers);
-    assert.deepEqual(frame.shape, [2, 2]);
-    assert.equal(tableText(frame), tableText(numbers));
-    assert.equal(tableText(await table([{ a: 1 }, { a: 2 }])), tableText([{ a: 1 }, { a: 2 }]));
   });
 });

@@ -13,7 +13,8 @@ import type { Bundle } from './kernel.js';
 
 /** The bundle of a figure: all types in which it can be shown. */
 export async function figureBundle(figure: Figure): Promise<Bundle> {
-  const png = (await figurePng(figure))?.toString('base64');
+  const pixels = await figurePng(figure);
+  const png = pixels && Buffer.from(pixels).toString('base64');
   const { data, layout } = roundNumbers(figure);
   // Without fonts here there is no PNG; the reader's browser has fonts to draw the SVG with.
   const svg = figureSvg(figure);

@@ -6,4 +6,4 @@ export { isPlotlyBundle, plotlyMark, plotlyScript } from './plotly.js';
 export { notebookProgress, type NotebookProgressOptions, progressMark } from './progress.js';
 export { show, showTable } from './show.js';
 export * from './style.js';
-export { sortableTable, table, tableHtml, type TableHead } from './table.js';
+export { sortableTable, tableHtml, type TableHead } from './table.js';

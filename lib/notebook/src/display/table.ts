@@ -1,13 +1,6 @@
-/** Tables for readers of pages: rows of plain records in, a danfo DataFrame for those who compute on, or HTML. */
-import type { DataFrame } from 'danfojs-node';
+/** Tables for readers of pages: rows of plain records, or a danfo DataFrame, as HTML. */
 import { columnsOf, type DataFrameLike, type Row, rowCount, sha256 } from 'oabn-base';
 import { escapeHtml } from './html.js';
-
-/** A danfo DataFrame of `rows`. Danfo takes two seconds to load, so it is loaded by the first call. */
-export async function table(rows: readonly Row[]): Promise<DataFrame> {
-  const danfo = await import('danfojs-node');
-  return new danfo.DataFrame([...rows]);
-}
 
 let tables = 0;
 

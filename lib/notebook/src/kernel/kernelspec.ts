@@ -41,8 +41,8 @@ export interface KernelStatus {
 
 /** Where Jupyter keeps this user's data, by jupyter_core's rules. */
 export function jupyterDataFolder(
-  env: NodeJS.ProcessEnv = process.env,
-  platform: NodeJS.Platform = process.platform,
+  env: Readonly<Record<string, string | undefined>> = process.env,
+  platform: string = process.platform,
   home: string = homedir(),
 ): string {
   if (env.JUPYTER_DATA_DIR) return env.JUPYTER_DATA_DIR;

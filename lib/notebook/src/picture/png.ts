@@ -5,7 +5,7 @@ import { figureSvg } from './draw.js';
 import { element, text } from './svg.js';
 
 /** The figure as PNG, `scale` pixels for one of the figure's; undefined on a machine without fonts. */
-export async function figurePng(figure: Figure, scale = 1.5): Promise<Buffer | undefined> {
+export async function figurePng(figure: Figure, scale = 1.5): Promise<Uint8Array | undefined> {
   fontsFound ??= canDrawText();
   if (!(await fontsFound)) return undefined;
   // A few hundred colours at most: a palette halves the bytes.

@@ -38,7 +38,10 @@ export const largestCache = 1.5e9;
  * The folder for what can be made again: `OABN_CACHE_DIR`, or `.cache/oabn` beside the nearest package.json above
  * the working folder (so notebooks and the command line share it).
  */
-export function cacheFolder(environment: NodeJS.ProcessEnv = process.env, start = process.cwd()): string {
+export function cacheFolder(
+  environment: Readonly<Record<string, string | undefined>> = process.env,
+  start = process.cwd(),
+): string {
   return resolve(environment['OABN_CACHE_DIR'] || join(projectFolder(start), '.cache', 'oabn'));
 }
 

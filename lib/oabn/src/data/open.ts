@@ -48,7 +48,7 @@ export interface OpenOptions {
   /** Where CIFAR-10 is fetched from: a mirror, or a test's server. */
   readonly cifar10?: Cifar10Source;
   readonly downloading?: Omit<DownloadOptions, 'progress'>;
-  readonly environment?: NodeJS.ProcessEnv;
+  readonly environment?: Readonly<Record<string, string | undefined>>;
 }
 
 /** Folders in which a dataset may lie, within the data folder; the last is the folder itself. */

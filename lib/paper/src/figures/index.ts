@@ -1,5 +1,6 @@
 /** Figures as Plotly JSON in one house style: generic builders, and the paper's figures on top of them. */
 export * from './bars.js';
+export * from './frame.js';
 export * from './heatmap.js';
 export * from './histogram.js';
 export * from './lines.js';

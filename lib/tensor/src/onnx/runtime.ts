@@ -33,11 +33,16 @@ async function load(): Promise<RuntimeState> {
     }
     return { kind: 'ready', runtime, block, version: runtime.env.versions.node ?? 'unknown' };
   } catch (error) {
-    return {
-      kind: 'missing',
-      reason: `onnxruntime-node does not load: ${errorMessage(error).split('\n')[0]}`,
-    };
+    return { kind: 'missing', reason: whyMissing(error) };
   }
+}
+
+/** npm leaves the package out where its install script fails, as it does where it cannot download what it wants. */
+function whyMissing(error: unknown): string {
+  const [message] = errorMessage(error).split('\n');
+  return /^Cannot find (package|module) '?onnxruntime-node/.test(message!)
+    ? 'onnxruntime-node is not installed; «npm install --ignore-scripts» gets it, without the downloads of its install script'
+    : `onnxruntime-node does not load: ${message!}`;
 }
 
 /**
