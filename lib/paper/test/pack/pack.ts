@@ -40,24 +40,27 @@ describe('packed packages', function () {
     }
   });
 
-  for (const [scripts, flags] of Object.entries({
-    'with scripts': [],
-    'without scripts': ['--ignore-scripts'],
-  })) {
-    for (const use of ['oabn-base', 'tfjs-native', 'provable-runs', 'tslab-kernel', 'oabn']) {
-      it(`${use} installs ${scripts}, and works`, async () => {
-        const empty = await emptyFolder();
-        try {
-          await install(empty, packages, use, flags);
-          const found = await compile(empty, use);
-          assert.deepEqual(found, [], 'errors in the types of our packages');
-          await empty.run(process.execPath, `${use}.js`);
-          await empty.run(process.execPath, '--import', tsx, `${use}.ts`);
-        } finally {
-          await empty.remove();
+  for (const name of ['oabn-base', 'tfjs-native', 'provable-runs', 'tslab-kernel', 'oabn']) {
+    it(`${name} installs with scripts, compiles and runs`, () =>
+      inEmptyFolder(async (empty) => {
+        await install(empty, packages, name);
+        await writeScripts(empty, name);
+        assert.deepEqual(await compile(empty), [], 'errors in the types of our packages');
+        for (const script of ['readme', name]) {
+          await empty.run(process.execPath, `${script}.js`);
+          await empty.run(process.execPath, '--import', tsx, `${script}.ts`);
         }
-      });
-    }
+      }));
+  }
+
+  // These two bring all of the others.
+  for (const name of ['tslab-kernel', 'oabn']) {
+    it(`${name} installs without scripts, and runs`, () =>
+      inEmptyFolder(async (empty) => {
+        await install(empty, packages, name, '--ignore-scripts');
+        await writeScripts(empty, name);
+        await empty.run(process.execPath, '--import', tsx, `${name}.ts`);
+      }));
   }
 });
 
@@ -67,11 +70,16 @@ function hasSource(file: string, files: ReadonlySet<string>): boolean {
   return !file.startsWith('dist/') || (name !== undefined && files.has(`src/${name}.ts`));
 }
 
+async function inEmptyFolder(work: (empty: EmptyFolder) => Promise<void>): Promise<void> {
+  const empty = await emptyFolder();
+  await work(empty).finally(() => empty.remove());
+}
+
 async function install(
   empty: EmptyFolder,
   packages: readonly PackedPackage[],
   name: string,
-  flags: readonly string[],
+  ...flags: readonly string[]
 ): Promise<void> {
   const { needs } = packages.find((each) => each.name === name)!;
   const tarballs = packages.filter((each) => each.name === name || needs.includes(each.name));
@@ -83,26 +91,24 @@ async function install(
   }
 }
 
-/** Compiles `use/<name>.ts` with all checks on; the errors that are in it or in the types of our packages. */
-async function compile(empty: EmptyFolder, name: string): Promise<string[]> {
-  await cp(join(uses, `${name}.ts`), join(empty.path, `${name}.ts`));
-  const options = { target: 'ES2022', module: 'NodeNext', strict: true, skipLibCheck: false };
-  await writeFile(join(empty.path, 'package.json'), await asModule(empty));
-  await writeFile(
-    join(empty.path, 'tsconfig.json'),
-    JSON.stringify({ compilerOptions: options, files: [`${name}.ts`] }),
-  );
-  const output = await empty
-    .run(process.execPath, compiler, '--pretty', 'false')
-    .catch((error: Error) => error.message);
-  const ours = new RegExp(
-    `^(${name}\\.ts|node_modules/(oabn|oabn-base|tfjs-native|provable-runs|tslab-kernel)/)`,
-  );
-  return output.split('\n').filter((line) => ours.test(line));
+/** The example of the installed package's README as `readme.ts`, and a longer one as `<name>.ts`. */
+async function writeScripts({ path }: EmptyFolder, name: string): Promise<void> {
+  const readme = await readFile(join(path, 'node_modules', name, 'README.md'), 'utf8');
+  const example = /```ts\n(.*?)```/s.exec(readme);
+  assert.ok(example, `The README of ${name} has no example`);
+  await writeFile(join(path, 'readme.ts'), example[1]!);
+  await cp(join(uses, `${name}.ts`), join(path, `${name}.ts`));
+  const manifest = JSON.parse(await readFile(join(path, 'package.json'), 'utf8')) as object;
+  await writeFile(join(path, 'package.json'), JSON.stringify({ ...manifest, type: 'module' }));
 }
 
-const asModule = async ({ path }: EmptyFolder): Promise<string> =>
-  JSON.stringify({
-    ...(JSON.parse(await readFile(join(path, 'package.json'), 'utf8')) as object),
-    type: 'module',
-  });
+/** Compiles the scripts with all checks on; the errors that are in them or in the types of our packages. */
+async function compile({ path, run }: EmptyFolder): Promise<string[]> {
+  const compilerOptions = { target: 'ES2022', module: 'NodeNext', strict: true, skipLibCheck: false };
+  await writeFile(join(path, 'tsconfig.json'), JSON.stringify({ compilerOptions }));
+  const output = await run(process.execPath, compiler, '--pretty', 'false').catch(
+    (error: Error) => error.message,
+  );
+  const ours = /^([\w-]+\.ts|node_modules\/(oabn|oabn-base|tfjs-native|provable-runs|tslab-kernel)\/)/;
+  return output.split('\n').filter((line) => ours.test(line));
+}
