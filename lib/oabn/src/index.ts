@@ -5,5 +5,6 @@ export * from './model/index.js';
 export * from './merge/index.js';
 export * from './family/index.js';
 export * from './quantize/index.js';
+export * from './doctor/index.js';
 export * from './train/index.js';
 export * from './experiment/index.js';

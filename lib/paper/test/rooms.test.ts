@@ -18,7 +18,7 @@ const order = Object.keys(packages) as Folder[];
 /** The rooms of a package in the same order; rooms that are not listed are checked by packages alone. */
 const rooms: Partial<Record<Folder, readonly string[]>> = {
   tensor: ['engines', 'ops', 'trace', 'onnx', 'webgpu'],
-  oabn: ['custom', 'data', 'model', 'merge', 'family', 'quantize', 'train', 'experiment', 'cli'],
+  oabn: ['custom', 'data', 'model', 'merge', 'family', 'quantize', 'doctor', 'train', 'experiment', 'cli'],
   paper: ['profiles', 'statistics', 'claims', 'studies', 'figures', 'report', 'cli'],
 };
 

@@ -2,8 +2,15 @@
 import { tableText } from 'oabn-base';
 import type { Command } from 'commander';
 import { analyzeOutliers, type OutlierRow } from '../merge/index.js';
-import { loadNetwork } from '../model/index.js';
-import { architectureOf, archOption, type CommonOptions, jsonOption } from './options.js';
+import { loadRepVGG } from '../family/index.js';
+import {
+  archOption,
+  type CommonOptions,
+  jsonOption,
+  loadOptions,
+  stridesOption,
+  thresholdOption,
+} from './options.js';
 import { print } from './output.js';
 
 export function addAnalyze(program: Command): void {
@@ -11,6 +18,8 @@ export function addAnalyze(program: Command): void {
     .command('analyze <checkpoint>')
     .description('report the outliers of the merged weights, block by block')
     .addOption(archOption)
+    .addOption(stridesOption)
+    .addOption(thresholdOption)
     .addOption(jsonOption)
     .addHelpText(
       'after',
@@ -23,7 +32,7 @@ Example:
   $ oabn analyze small.safetensors --arch A0@0.25`,
     )
     .action(async (checkpoint: string, options: CommonOptions) => {
-      const { arch, stateDict } = await loadNetwork(checkpoint, architectureOf(options));
+      const { arch, stateDict } = await loadRepVGG(checkpoint, loadOptions(options));
       const rows = analyzeOutliers(arch, stateDict);
       print(rows, tableText(rows.map(formatRow)), options.json);
     });

@@ -1,4 +1,7 @@
-/** `oabn doctor`: which engines there are, which was chosen and why, and how to get a faster one. */
+/**
+ * `oabn doctor`: of this machine, which engines there are, which was chosen and why, and how to get a faster one; of a
+ * checkpoint, see `doctorCheckpoint.ts`.
+ */
 import type { Command } from 'commander';
 import { doctor, type DoctorReport, formatDoctor, formatSelfTest, type SelfTest } from 'tfjs-native';
 import {
@@ -9,21 +12,61 @@ import {
   webgpuDevice,
 } from 'tfjs-native/webgpu';
 import { errorMessage } from 'oabn-base';
-import { type CommonOptions, jsonOption } from './options.js';
-import { print } from './output.js';
+import { type DoctorOptions, examineCheckpoint } from './doctorCheckpoint.js';
+import { familyOption } from './familyOptions.js';
+import {
+  archOption,
+  type CommonOptions,
+  dataOption,
+  jsonOption,
+  stridesOption,
+  thresholdOption,
+} from './options.js';
+import { exitUnwell, print } from './output.js';
 
 export function addDoctor(program: Command): void {
   program
-    .command('doctor')
-    .description('show the engines that were found, the one that is chosen and why, and a short self-test')
+    .command('doctor [checkpoint]')
+    .description(
+      'of this machine: the engines, which is chosen and why; of a checkpoint: what few bits will cost, why, and what helps',
+    )
+    .addOption(archOption)
+    .addOption(familyOption)
+    .addOption(stridesOption)
+    .addOption(thresholdOption)
+    .addOption(dataOption)
+    .option('--images <n>', 'test images to try remedies on', '1000')
+    .option('--calibration <n>', 'training images to calibrate on', '256')
+    .option('--html <file>', 'write the report as a page with pictures')
     .addOption(jsonOption)
-    .addHelpText('after', '\nExample:\n  $ OABN_BACKEND=wasm oabn doctor')
-    .action(async ({ json }: CommonOptions) => {
-      const report = await doctor();
-      const kernels = await examineKernels(report);
-      const text = [formatDoctor(report), ...(kernels ? ['', ...formatKernels(kernels)] : [])].join('\n');
-      print({ ...report, ...(kernels ? { kernels } : {}) }, text, json);
+    .addHelpText(
+      'after',
+      `
+Without a checkpoint: exits with 4 where no engine computes rightly. With one, of any family: with --data the remedies are
+tried on the spot where the network is a RepVGG; without, they are judged by the weights.
+
+Examples:
+  $ OABN_BACKEND=wasm oabn doctor
+  $ oabn doctor mobileone_s1.pth --html doctor.html
+  $ oabn doctor trained.safetensors --arch A0 --data cifar10 --html doctor.html`,
+    )
+    .action(async (checkpoint: string | undefined, options: DoctorOptions) => {
+      if (checkpoint !== undefined) return await examineCheckpoint(checkpoint, options);
+      await examineMachine(options);
     });
+}
+
+async function examineMachine({ json }: CommonOptions): Promise<void> {
+  const report = await doctor();
+  const kernels = await examineKernels(report);
+  const text = [formatDoctor(report), ...(kernels ? ['', ...formatKernels(kernels)] : [])].join('\n');
+  print({ ...report, ...(kernels ? { kernels } : {}) }, text, json);
+  if (!isWell(report, kernels)) process.exitCode = exitUnwell;
+}
+
+function isWell({ chosen, selfTest }: DoctorReport, kernels: KernelReport | undefined): boolean {
+  const failed = [...selfTest, ...(kernels?.selfTest ?? [])].some(({ correct }) => !correct);
+  return chosen !== undefined && !failed && kernels?.failure === undefined;
 }
 
 /** Our own GPU kernels: what the device offers to them, what of it is used, and how they did. */

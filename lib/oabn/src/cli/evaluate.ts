@@ -1,9 +1,10 @@
 /** `oabn eval` and `oabn quantize`: the accuracy of a checkpoint, as it is or after post-training quantization. */
+import { existsSync } from 'node:fs';
 import { stat } from 'node:fs/promises';
 import type { Command } from 'commander';
-import { check, checkWritable } from 'oabn-base';
+import { check, checkWritable, tableText } from 'oabn-base';
 import { takeCalibration } from '../data/index.js';
-import { measureAccuracy, measureOnnxFile, type TestBench } from '../experiment/index.js';
+import { measureAccuracy, measureBranches, measureOnnxFile, type TestBench } from '../experiment/index.js';
 import { mergeNetwork } from '../merge/index.js';
 import {
   checkScheme,
@@ -32,6 +33,7 @@ import {
   loadOptions,
   precisionOption,
   stridesOption,
+  thresholdOption,
   testBenchOf,
   wholeNumber,
 } from './options.js';
@@ -39,6 +41,7 @@ import { percent, print } from './output.js';
 
 interface EvalOptions extends CommonOptions {
   readonly images?: string;
+  readonly branches?: boolean;
 }
 
 interface QuantizeOptions extends EvalOptions {
@@ -50,41 +53,89 @@ interface QuantizeOptions extends EvalOptions {
   readonly output?: string;
 }
 
+/** One measured form of one file. */
+interface EvalRow extends Pick<Accuracy, 'accuracy' | 'images'> {
+  readonly checkpoint: string;
+  readonly form: string;
+}
+
 export function addEval(program: Command): void {
   program
-    .command('eval <checkpoint>')
+    .command('eval <checkpoints...>')
     .description(
-      'accuracy on the test images of a three-branch, merged or quantized checkpoint, or of an exported .onnx file',
+      'accuracy on the test images of three-branch, merged or quantized checkpoints, or of exported .onnx files',
     )
     .addOption(archOption)
     .addOption(stridesOption)
+    .addOption(thresholdOption)
     .addOption(dataOption)
     .option('--images <n>', 'test images to use; default all')
+    .option('--branches', 'measure three-branch files as they are, too, beside their merged form')
     .addOption(eagerOption)
     .addOption(precisionOption)
     .addOption(jsonOption)
-    .addHelpText('after', '\nExample:\n  $ oabn eval small.safetensors --arch A0@0.25 --data cifar10 --json')
-    .action(async (checkpoint: string, options: EvalOptions) => {
-      const isOnnx = checkpoint.endsWith('.onnx');
-      const network = isOnnx ? undefined : await loadAnyNetwork(checkpoint, loadOptions(options));
+    .addHelpText(
+      'after',
+      `
+A merge is right where both forms are as accurate. Trained with OABN elsewhere, they are so only with its --threshold.
+
+Examples:
+  $ oabn eval small.safetensors --arch A0@0.25 --data cifar10 --json
+  $ oabn eval trained.pth merged.safetensors 4bit.onnx --branches --arch A0 --data cifar10`,
+    )
+    .action(async (checkpoints: string[], options: EvalOptions) => {
+      // Whatever is wrong with a file is said before any data is read.
+      const opened: { path: string; network?: AnyNetwork }[] = [];
+      for (const path of checkpoints) {
+        check(existsSync(path), `Cannot read ${path}: no such file`);
+        const isOnnx = path.endsWith('.onnx');
+        opened.push(isOnnx ? { path } : { path, network: await loadAnyNetwork(path, loadOptions(options)) });
+      }
       const bench = await testBenchOf(options);
-      const { accuracy, images } = network
-        ? await accuracyOf(network, bench, imagesOf(options))
-        : await measureOnnxFile(bench, checkpoint, imagesOf(options));
-      print(
-        { accuracy, images },
-        `${checkpoint}: ${percent(accuracy)} of ${images} images (${bench.test.provenance.dataset})`,
-        options.json,
-      );
+      const rows: EvalRow[] = [];
+      for (const { path, network } of opened) {
+        rows.push(...(await measureForms(path, network, bench, options)));
+      }
+      const [only] = rows;
+      const { dataset } = bench.test.provenance;
+      if (rows.length === 1) {
+        const { accuracy, images } = only!;
+        const text = `${only!.checkpoint}: ${percent(accuracy)} of ${images} images (${dataset})`;
+        print({ accuracy, images }, text, options.json);
+      } else {
+        const table = rows.map(({ checkpoint, form, accuracy, images }) => ({
+          ...{ checkpoint, form, accuracy: percent(accuracy), images: String(images) },
+        }));
+        print(rows, `${tableText(table)}\n${dataset}`, options.json);
+      }
     });
 }
 
+type AnyNetwork = Awaited<ReturnType<typeof loadAnyNetwork>>;
+
+async function measureForms(
+  checkpoint: string,
+  network: AnyNetwork | undefined,
+  bench: TestBench,
+  options: EvalOptions,
+): Promise<EvalRow[]> {
+  const testImages = imagesOf(options);
+  const row = (form: string, { accuracy, images }: Accuracy): EvalRow => ({ checkpoint, form, accuracy, images });
+  if (!network) return [row('onnx', await measureOnnxFile(bench, checkpoint, testImages))];
+  checkClasses(network.arch.classes, bench.test.classes.length, bench.test.name);
+  const branched =
+    network.form === 'training' && options.branches
+      ? [row('three branches', await measureBranches(bench, network, { testImages }))]
+      : [];
+  const form = network.quantization ? 'quantized' : 'merged';
+  return [...branched, row(form, await accuracyOf(network, bench, testImages))];
+}
+
 function accuracyOf(
-  { arch, form, stateDict, quantization }: Awaited<ReturnType<typeof loadAnyNetwork>>,
+  { arch, form, stateDict, quantization }: AnyNetwork,
   bench: TestBench,
   testImages: number | null,
 ): Promise<Accuracy> {
-  checkClasses(arch.classes, bench.test.classes.length, bench.test.name);
   const merged = form === 'merged' ? stateDict : mergeNetwork(arch, stateDict);
   const network = { arch, stateDict: merged, ...(quantization && { quantization }) };
   return measureAccuracy(bench, network, { testImages });
@@ -106,6 +157,7 @@ export function addQuantize(program: Command): void {
     .option('-o, --output <file>', 'write the quantized checkpoint')
     .addOption(archOption)
     .addOption(stridesOption)
+    .addOption(thresholdOption)
     .addOption(dataOption)
     .option('--images <n>', 'test images to use; default all')
     .addOption(eagerOption)

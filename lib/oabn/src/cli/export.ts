@@ -3,7 +3,14 @@ import type { Command } from 'commander';
 import { checkWritable } from 'oabn-base';
 import { mergeNetwork } from '../merge/index.js';
 import { exportedSize, loadAnyNetwork, saveOnnx } from '../quantize/index.js';
-import { archOption, type CommonOptions, jsonOption, loadOptions, stridesOption } from './options.js';
+import {
+  archOption,
+  type CommonOptions,
+  jsonOption,
+  loadOptions,
+  stridesOption,
+  thresholdOption,
+} from './options.js';
 import { print } from './output.js';
 
 export function addExport(program: Command): void {
@@ -15,6 +22,7 @@ export function addExport(program: Command): void {
     .requiredOption('-o, --output <file>', 'the ONNX file to write')
     .addOption(archOption)
     .addOption(stridesOption)
+    .addOption(thresholdOption)
     .addOption(jsonOption)
     .addHelpText(
       'after',

@@ -2,4 +2,4 @@
 export { exitUnfinished, minutesOption, untilDeadline } from './deadline.js';
 export { createProgram, main } from './main.js';
 export * from './options.js';
-export { percent, print } from './output.js';
+export { exitUnwell, percent, print } from './output.js';

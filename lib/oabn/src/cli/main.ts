@@ -1,7 +1,7 @@
 /**
  * The command `oabn`. Exit codes: 0 done; 1 a defect of ours, with a stack trace; 2 something the user can mend,
- * with a message that says how; 3 a notebook with a failing cell; 128 and the signal's
- * number (130 for Ctrl-C) interrupted.
+ * with a message that says how; 3 a notebook with a failing cell; 4 what was looked after is
+ * not well (`doctor`, `kernel status`); 128 and the signal's number (130 for Ctrl-C) interrupted.
  */
 import { readFileSync } from 'node:fs';
 import { Command } from 'commander';
@@ -54,11 +54,19 @@ Examples:
   return program;
 }
 
+/** Nested commands, too, such as `kernel status`. */
+function forEachCommand(program: Command, act: (command: Command) => void): void {
+  for (const command of program.commands) {
+    act(command);
+    forEachCommand(command, act);
+  }
+}
+
 /** Runs the command line `args` (without node and script). Resolves to the exit code. */
 export async function main(args: readonly string[]): Promise<number> {
   tolerateClosedPipes();
   const program = createProgram(await addedCommands()).exitOverride();
-  for (const command of program.commands) command.exitOverride();
+  forEachCommand(program, (command) => command.exitOverride());
   try {
     await program.parseAsync([...args], { from: 'user' });
     return Number(process.exitCode ?? 0);

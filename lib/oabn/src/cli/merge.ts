@@ -2,29 +2,35 @@
 import type { Command } from 'commander';
 import { check, checkWritable, writeSafetensors } from 'oabn-base';
 import {
+  deadTolerance,
   type Family,
   type MergeOptions as MergeRecognizedOptions,
   mergedName,
   mergeRecognized,
+  mergeWithoutDead,
   recognize,
+  repVGGOf,
+  warnOfTrace,
 } from '../family/index.js';
 import { mergeNetwork } from '../merge/index.js';
-import {
-  type Architecture,
-  networkOf,
-  readStateDict,
-  saveNetwork,
-  type StateDictFile,
-} from '../model/index.js';
+import { readStateDict, saveNetwork, type StateDictFile } from '../model/index.js';
 import { familyOf, familyOption } from './familyOptions.js';
-import { architectureOf, archOption, type CommonOptions, jsonOption, threshold } from './options.js';
+import {
+  architectureOf,
+  archOption,
+  type CommonOptions,
+  jsonOption,
+  loadOptions,
+  threshold,
+  thresholdOption,
+} from './options.js';
 import { print } from './output.js';
 
 interface MergeOptions extends CommonOptions {
   readonly output: string;
   readonly family?: string;
-  readonly threshold?: string;
   readonly foldBn?: boolean;
+  readonly foldDead?: boolean;
 }
 
 export function addMerge(program: Command): void {
@@ -34,10 +40,14 @@ export function addMerge(program: Command): void {
     .requiredOption('-o, --output <file>', 'the merged checkpoint to write')
     .addOption(archOption)
     .addOption(familyOption)
-    .option('-s, --threshold <s>', 'OABN’s s, where the file comes from elsewhere and was trained with it')
+    .addOption(thresholdOption)
     .option(
       '--fold-bn',
       'fold the BNs of ordinary convolutions too, which the family’s own merged networks keep',
+    )
+    .option(
+      '--fold-dead',
+      'move the identity weights of channels that stand still into the bias: the same outputs, fewer outliers',
     )
     .addOption(jsonOption)
     .addHelpText(
@@ -60,29 +70,22 @@ Examples:
       const s = options.threshold === undefined ? undefined : threshold(options.threshold);
       const convolutions =
         arch || (file.metadata.arch !== undefined && !family)
-          ? await mergeOurs(checkpoint, options.output, file, arch, s)
+          ? await mergeOurs(checkpoint, file, options)
           : await mergeFamily(checkpoint, options.output, file, family, {
               ...(s !== undefined && { threshold: s }),
               foldOrdinary: options.foldBn === true,
+              ...(options.foldDead && { deadTolerance }),
             });
       const { output } = options;
       print({ output, convolutions }, `${output}: ${convolutions} merged convolutions`, options.json);
     });
 }
 
-/** Merges a RepVGG of official names; returns the number of its convolutions. */
-async function mergeOurs(
-  path: string,
-  output: string,
-  file: StateDictFile,
-  given: Architecture | undefined,
-  s: number | undefined,
-): Promise<number> {
-  const withS = given && s !== undefined ? { ...given, oabn: { ...given.oabn, threshold: s } } : given;
-  check(given || s === undefined, `${path} says its own threshold; --threshold is for files that do not`);
-  const { arch, stateDict } = networkOf(path, file, withS);
-  const merged = mergeNetwork(arch, stateDict);
-  await saveNetwork(output, { arch, stateDict: merged, form: 'merged' });
+/** Merges a RepVGG into the official names; returns the number of its convolutions. */
+async function mergeOurs(path: string, file: StateDictFile, options: MergeOptions): Promise<number> {
+  const { arch, stateDict } = repVGGOf(path, file, loadOptions(options));
+  const merged = options.foldDead ? mergeWithoutDead(arch, stateDict) : mergeNetwork(arch, stateDict);
+  await saveNetwork(options.output, { arch, stateDict: merged, form: 'merged' });
   return Object.keys(merged).filter((name) => name.endsWith('.rbr_reparam.weight')).length;
 }
 
@@ -100,11 +103,17 @@ async function mergeFamily(
     `${path} does not say its architecture and its names are of no known family; give --arch, a name such as A0 or JSON ` +
       'with widths, depths and strides, or --family, a JSON file that describes its blocks',
   );
+  if (options.threshold === undefined) {
+    warnOfTrace(path, file.stateDict, recognition, (message) => process.stderr.write(`${message}\n`));
+  }
   const merged = mergeRecognized(file.stateDict, recognition, options);
   await writeSafetensors(
     output,
     { ...file.integers, ...merged },
-    { format: 'pt', form: 'merged', family: recognition.family.name },
+    {
+      ...{ format: 'pt', form: 'merged', family: recognition.family.name },
+      ...(options.threshold !== undefined && { threshold: String(options.threshold) }),
+    },
   );
   return recognition.blocks.filter((block) => `${mergedName(block)}.bias` in merged).length;
 }

@@ -20,6 +20,7 @@ export interface CommonOptions {
   readonly json?: boolean;
   readonly minutes?: string;
   readonly strides?: string;
+  readonly threshold?: string;
 }
 
 export const archOption = new Option(
@@ -29,6 +30,10 @@ export const archOption = new Option(
 export const stridesOption = new Option(
   '--strides <list>',
   'of the stages’ first blocks, such as 2,2,2,2,2, for files of other families that do not say them',
+);
+export const thresholdOption = new Option(
+  '-s, --threshold <s>',
+  'OABN’s s, for a three-branch file that was trained with it and does not say so',
 );
 export const dataOption = new Option(
   '--data <name|folder>',
@@ -65,6 +70,7 @@ export function loadOptions(options: CommonOptions): LoadOptions {
   return {
     arch: architectureOf(options),
     strides,
+    threshold: options.threshold === undefined ? undefined : threshold(options.threshold),
     notice: (message) => process.stderr.write(`${message}\n`),
   };
 }

@@ -11,3 +11,6 @@ export const percent = (accuracy: number): string => `${(100 * accuracy).toFixed
 function jsonNumber(_: string, value: unknown): unknown {
   return value === Infinity ? 'Infinity' : value;
 }
+
+/** The exit code of commands that look after something and find it not well: `doctor`, `kernel status`. */
+export const exitUnwell = 4;

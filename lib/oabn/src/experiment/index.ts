@@ -7,6 +7,7 @@ export * from './job.js';
 export * from './kinds/index.js';
 export * from './lab.js';
 export * from './measure.js';
+export * from './measureBranches.js';
 export * from './measureOnnx.js';
 export * from './parallel/index.js';
 export { engineName, softwareVersions } from './provenance.js';

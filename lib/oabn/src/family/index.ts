@@ -2,6 +2,7 @@
 export * from './asRepVGG.js';
 export * from './branches.js';
 export * from './convolution.js';
+export * from './deadChannels.js';
 export * from './describe.js';
 export * from './families.js';
 export * from './load.js';

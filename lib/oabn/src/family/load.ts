@@ -1,21 +1,26 @@
 /** Networks from files of any family that the library can compute with: ours, and RepVGG under other names. */
 import { check } from 'oabn-base';
+import { describeTrace, findThresholdTrace } from '../merge/index.js';
 import {
   type Architecture,
   type Network,
   networkOf,
+  normalizeArchitecture,
   readStateDict,
+  type StateDict,
   type StateDictFile,
 } from '../model/index.js';
 import { asRepVGG } from './asRepVGG.js';
-import { recognize } from './recognize.js';
+import { type Recognition, recognize } from './recognize.js';
 
 export interface LoadOptions {
   /** Overrules what the file says of itself, and what its shapes say. */
   readonly arch?: Architecture | undefined;
   /** Of each stage's first block, for files that do not say them. */
   readonly strides?: readonly number[] | undefined;
-  /** Is told what was taken for granted. */
+  /** OABN's s of a three-branch network that does not say it. */
+  readonly threshold?: number | undefined;
+  /** Is told what was taken for granted, and that a network described as plain BN looks trained with OABN. */
   readonly notice?: (message: string) => void;
 }
 
@@ -24,16 +29,36 @@ export async function loadRepVGG(path: string, options: LoadOptions = {}): Promi
   return repVGGOf(path, await readStateDict(path), options);
 }
 
-/** What was read from `path` as a network. */
-export function repVGGOf(
+/** What was read from `path` as a network. @throws as `loadRepVGG` */
+export function repVGGOf(path: string, file: StateDictFile, options: LoadOptions = {}): Network {
+  const { threshold, notice = () => {} } = options;
+  const found = underAnyNames(path, file, options);
+  if (found.form === 'merged') return found;
+  check(
+    threshold === undefined || found.metadata.arch === undefined,
+    `${path} says its own threshold; --threshold is for files that do not`,
+  );
+  const oabn = threshold === undefined ? found.arch.oabn : { ...found.arch.oabn, threshold };
+  const network = { ...found, arch: normalizeArchitecture({ ...found.arch, ...(oabn && { oabn }) }) };
+  const trace = threshold === undefined && findThresholdTrace(network.arch, network.stateDict);
+  if (trace) notice(`${path}: ${describeTrace(trace)}`);
+  return network;
+}
+
+function underAnyNames(
   path: string,
   file: StateDictFile,
-  { arch, strides, notice = () => {} }: LoadOptions = {},
+  { arch, strides, notice = () => {} }: LoadOptions,
 ): Network {
   const isOurs =
     'linear.weight' in file.stateDict &&
     Object.keys(file.stateDict).some((name) => name.startsWith('stage0.'));
-  if (file.metadata.arch !== undefined || (arch && isOurs)) return networkOf(path, file, arch);
+  if (file.metadata.arch !== undefined) {
+    const own = (JSON.parse(file.metadata.arch) as Partial<Architecture>).oabn;
+    // --arch describes shapes; that it says nothing of OABN does not mean that the file is wrong about it.
+    return networkOf(path, file, arch && own && !arch.oabn ? { ...arch, oabn: own } : arch);
+  }
+  if (arch && isOurs) return networkOf(path, file, arch);
   const recognition = recognize(file.stateDict);
   // A file that nothing is known of gets the message that asks for --arch.
   if (!recognition) return networkOf(path, file, arch);
@@ -47,4 +72,16 @@ export function repVGGOf(
   const { assumptions, stateDict } = network as Exclude<typeof network, { reason: string }>;
   for (const assumption of assumptions) notice(`${path}: taken for granted are ${assumption}`);
   return networkOf(path, { ...file, stateDict }, arch ?? (network as { arch: Architecture }).arch);
+}
+
+/** Tells `notice` where a RepVGG of whatever names has OABN's trace. */
+export function warnOfTrace(
+  path: string,
+  stateDict: StateDict,
+  recognition: Recognition,
+  notice: (message: string) => void,
+): void {
+  const network = asRepVGG(stateDict, recognition);
+  const trace = 'arch' in network && findThresholdTrace(network.arch, network.stateDict);
+  if (trace) notice(`${path}: ${describeTrace(trace)}`);
 }

@@ -3,9 +3,10 @@
  * the family's own code gives to merged blocks, so that its own network loads it; all other tensors stay as they were.
  */
 import { check, type HostTensor } from 'oabn-base';
-import { checkFinite, type StateDict } from '../model/index.js';
+import { type Architecture, checkFinite, type StateDict } from '../model/index.js';
 import { type Convolution, sumOf } from './convolution.js';
-import type { FoundBlock, Recognition } from './recognize.js';
+import { deadChannels, deadTolerance, foldDead } from './deadChannels.js';
+import { type FoundBlock, type Recognition, recognize } from './recognize.js';
 
 /** One branch's share of a merged block. */
 export interface Share {
@@ -16,6 +17,8 @@ export interface Share {
 export interface MergeOptions {
   /** OABN's s, for a network trained with it: limits |γ/σ| of the identity branches' BNs. */
   readonly threshold?: number;
+  /** Folds identity branches of dead channels into the bias, as `deadChannels.ts` says; the tolerance, or none. */
+  readonly deadTolerance?: number;
   /**
    * Folds the BNs of ordinary convolutions as well; default false, for the families' own merged networks keep them. Families
    * that are nothing but convolutions with BN are folded always.
@@ -24,8 +27,17 @@ export interface MergeOptions {
 }
 
 /** What each branch of a block gives to the merged convolution. */
-export function sharesOf({ branches }: FoundBlock, { threshold }: MergeOptions = {}): Share[] {
-  return branches.map(({ label, convolution }) => ({ label, convolution: convolution(threshold) }));
+export function sharesOf(block: FoundBlock, { threshold, deadTolerance }: MergeOptions = {}): Share[] {
+  return block.branches.map((branch) => {
+    const convolution = branch.convolution(threshold);
+    return {
+      label: branch.label,
+      convolution:
+        deadTolerance === undefined || !branch.input
+          ? convolution
+          : foldDead(convolution, branch.input, deadChannels(branch, block.epsilon, deadTolerance)),
+    };
+  });
 }
 
 /** A block as one convolution. */
@@ -70,6 +82,30 @@ export function mergeRecognized(
     'weights or γ/σ are too large for single precision there, or σ² is negative',
   );
   return merged;
+}
+
+/**
+ * `mergeNetwork` of a three-branch RepVGG, with dead channels folded into the biases.
+ * @throws UserError for a learned s or a limit on other branches than the identity
+ */
+export function mergeWithoutDead(
+  { oabn }: Pick<Architecture, 'oabn'>,
+  stateDict: StateDict,
+  tolerance = deadTolerance,
+): StateDict {
+  check(
+    !oabn?.learned && (oabn?.branches ?? ['identity']).join() === 'identity',
+    'Dead channels are folded where one s limits the identity branches alone, or none',
+  );
+  const recognition = recognize(stateDict);
+  check(
+    recognition,
+    'Only the three-branch form knows which channels are dead; this network is merged already',
+  );
+  return mergeRecognized(stateDict, recognition, {
+    deadTolerance: tolerance,
+    ...(oabn && { threshold: oabn.threshold }),
+  });
 }
 
 function partition<T>(values: readonly T[], holds: (value: T) => boolean): [T[], T[]] {

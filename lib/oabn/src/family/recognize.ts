@@ -16,6 +16,8 @@ export interface FoundBlock {
   readonly branches: readonly FoundBranch[];
   /** All its tensors, their BNs' included. */
   readonly tensors: readonly string[];
+  /** Added to the variances of its BNs. */
+  readonly epsilon: number;
 }
 
 export interface Recognition {
@@ -50,13 +52,14 @@ export function recognize(stateDict: StateDict, family?: Family): Recognition | 
 function recognizeAs(stateDict: StateDict, family: Family): Recognition {
   const broken: { name: string; key: string; reason: string }[] = [];
   const names = Object.keys(stateDict);
+  const { epsilon = defaultEpsilon } = family;
   const candidates = family.blocks
     .flatMap((table) => placesOf(names, table).map((place) => ({ ...place, table })))
     .flatMap(({ prefix, key, table }): FoundBlock[] => {
       try {
-        const branches = branchesOf({ stateDict, prefix, epsilon: family.epsilon ?? defaultEpsilon }, table);
+        const branches = branchesOf({ stateDict, prefix, epsilon }, table);
         const tensors = branches.flatMap((branch) => branch.tensors);
-        return [{ name: prefix.slice(0, -1), table, branches, tensors }];
+        return [{ name: prefix.slice(0, -1), table, branches, tensors, epsilon }];
       } catch (error) {
         broken.push({ name: prefix.slice(0, -1), key, reason: errorMessage(error) });
         return [];

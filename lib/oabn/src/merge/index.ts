@@ -3,3 +3,4 @@ export * from './classes.js';
 export * from './differentiable.js';
 export * from './merge.js';
 export * from './outliers.js';
+export * from './thresholdTrace.js';

@@ -28,7 +28,13 @@ export async function saveNetwork(
 ): Promise<void> {
   const { arch, stateDict, form } = network;
   checkFinite(stateDict, `${path} is not written`, 'the network is broken');
-  await writeSafetensors(path, stateDict, { format: 'pt', arch: JSON.stringify(arch), form, ...metadata });
+  // Said apart from the architecture too, for whoever merges the file with other code.
+  const threshold = arch.oabn && { threshold: arch.oabn.learned ? 'learned' : String(arch.oabn.threshold) };
+  await writeSafetensors(path, stateDict, {
+    ...{ format: 'pt', arch: JSON.stringify(arch), form },
+    ...threshold,
+    ...metadata,
+  });
 }
 
 /**

@@ -1,0 +1,150 @@
+/** `oabn doctor <checkpoint>`: why this network will lose when it is quantized, how much, and what helps. */
+import { check, consoleProgress, tableText, writeFileAtomic } from 'oabn-base';
+import { takeCalibration } from '../data/index.js';
+import {
+  advise,
+  causes,
+  diagnosedBits,
+  doctorPage,
+  type DoctorPage,
+  examine,
+  keptText,
+  type Patient,
+  tryRemedies,
+} from '../doctor/index.js';
+import { measureAccuracy } from '../experiment/index.js';
+import { mergeWithoutDead, type Recognition, recognize, repVGGOf } from '../family/index.js';
+import { mergeNetwork } from '../merge/index.js';
+import { type Network, readStateDict, type StateDict, type StateDictFile } from '../model/index.js';
+import { checkClasses } from './evaluate.js';
+import { familyOf } from './familyOptions.js';
+import { type CommonOptions, labOf, loadOptions, threshold, wholeNumber } from './options.js';
+import { percent, print } from './output.js';
+
+export interface DoctorOptions extends CommonOptions {
+  readonly family?: string;
+  readonly html?: string;
+  readonly images: string;
+  readonly calibration: string;
+}
+
+/** Examines a checkpoint of any family and, with `--data` and where it can be computed, tries the remedies. */
+export async function examineCheckpoint(checkpoint: string, options: DoctorOptions): Promise<void> {
+  const file = await readStateDict(checkpoint);
+  const recognition = recognize(file.stateDict, familyOf(options.family));
+  check(
+    recognition,
+    `No known family's blocks are in ${checkpoint}; describe them in a JSON file and name that with --family (oabn inspect --help)`,
+  );
+  const s = options.threshold === undefined ? thresholdOf(file) : threshold(options.threshold);
+  const examination = examine(
+    file.stateDict,
+    withMerged(recognition),
+    s === undefined ? {} : { threshold: s },
+  );
+  const tried = options.data === undefined ? undefined : await tryOn(checkpoint, file, options);
+  const page: DoctorPage = {
+    ...examination,
+    checkpoint,
+    family: recognition.family.title ?? recognition.family.name,
+    advice: advise(examination),
+    ...tried,
+  };
+  if (options.html !== undefined) await writeFileAtomic(options.html, doctorPage(page));
+  print(page, formatPage(page, options.html), options.json);
+}
+
+/** Convolutions that are merged already stand among the tensors of no block. */
+const withMerged = ({ blocks, rest }: Recognition): Pick<Recognition, 'blocks' | 'rest'> => ({
+  blocks,
+  rest,
+});
+
+/** The s that a file of ours says. */
+function thresholdOf({ metadata }: StateDictFile): number | undefined {
+  const s = Number(metadata.threshold);
+  return s > 0 ? s : undefined;
+}
+
+async function tryOn(
+  checkpoint: string,
+  file: StateDictFile,
+  options: DoctorOptions,
+): Promise<Pick<DoctorPage, 'trials' | 'measured'>> {
+  const network = repVGGOf(checkpoint, file, loadOptions(options));
+  const lab = await labOf(options);
+  checkClasses(network.arch.classes, lab.test.classes.length, lab.test.name);
+  const testImages = wholeNumber('--images', options.images);
+  const merged =
+    network.form === 'merged' ? network.stateDict : mergeNetwork(network.arch, network.stateDict);
+  const measure = async (measured: Parameters<typeof measureAccuracy>[1]): Promise<number> =>
+    (await measureAccuracy(lab, measured, { testImages })).accuracy;
+  const folded = foldedOf(network, merged);
+  const patient: Patient = {
+    arch: network.arch,
+    merged,
+    ...(folded && { folded }),
+    calibration: await takeCalibration(lab.train, wholeNumber('--calibration', options.calibration), 0),
+    imageShape: lab.train.imageShape,
+  };
+  const trials = await tryRemedies(
+    patient,
+    (quantized) => measure({ ...quantized, quantization: quantized }),
+    diagnosedBits,
+    consoleProgress(),
+  );
+  const fp32 = await measure({ arch: network.arch, stateDict: merged });
+  return { trials, measured: { fp32, images: testImages, dataset: lab.test.provenance.dataset } };
+}
+
+/** The merge without dead channels; undefined where there are none or nobody knows. */
+function foldedOf({ arch, form, stateDict }: Network, merged: StateDict): StateDict | undefined {
+  if (form === 'merged' || arch.block === 'qarepvgg') return undefined;
+  const folded = mergeWithoutDead(arch, stateDict);
+  const differs = Object.entries(folded).some(([name, { data }]) =>
+    data.some((w, i) => w !== merged[name]!.data[i]),
+  );
+  return differs ? folded : undefined;
+}
+
+function formatPage(
+  { layers, predictions, trials, measured, advice }: DoctorPage,
+  html: string | undefined,
+): string {
+  const layerRows = layers.map(({ layer, reach, spacing, cause, deadChannels }) => ({
+    layer,
+    'max|w|/σ': reach.toFixed(1),
+    ...Object.fromEntries(diagnosedBits.map((bits) => [`${bits} bits`, spacing[bits]!.toFixed(2)])),
+    dead: deadChannels > 0 ? String(deadChannels) : '',
+    cause: causes[cause],
+  }));
+  const predicted = predictions.map(({ title, bits, spacing, storedBits, ...kept }) => ({
+    ...{ remedy: title, bits: String(bits), spacing: spacing.toFixed(2), keeps: keptText(kept) },
+    KiB: (storedBits / 8192).toFixed(1),
+  }));
+  const measuredRows = trials?.map(({ title, bits, accuracy, storedBits }) => ({
+    ...{
+      remedy: title,
+      bits: String(bits),
+      accuracy: percent(accuracy),
+      KiB: (storedBits / 8192).toFixed(1),
+    },
+  }));
+  return [
+    ...advice,
+    '',
+    'Level spacing in σ, layer by layer:',
+    tableText(layerRows),
+    '',
+    'Predicted from the weights:',
+    tableText(predicted),
+    ...(measuredRows && measured
+      ? [
+          '',
+          `Measured, FP32 ${percent(measured.fp32)} of ${measured.images} images (${measured.dataset}):`,
+          tableText(measuredRows),
+        ]
+      : []),
+    ...(html === undefined ? [] : ['', `Page: ${html}`]),
+  ].join('\n');
+}

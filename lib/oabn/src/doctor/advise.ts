@@ -1,0 +1,57 @@
+/** The report in sentences: what will be lost, why, and what to do first. */
+import { causes, type Cause } from './diagnose.js';
+import type { Examination, Prediction } from './examine.js';
+import { keptText } from './page.js';
+
+/** What is lost at most counts as nothing. */
+const enough = 0.95;
+
+const remedyOf: Partial<Record<Cause, string>> = {
+  identity:
+    'trained with OABN (oabn train --threshold 0.5, or fine-tuned with s annealed) they would not come about',
+  dead: 'oabn merge --fold-dead moves them into the biases, without training and without changing what the network computes',
+  kernel: 'one scale a channel or clipping at the least squared error is the remedy for them',
+  pointwise:
+    'CFWS, which gives the centre taps a scale of their own, or one scale a channel is the remedy for them',
+  centre:
+    'the three-branch file would say whether dead channels or large ratios made them; CFWS helps in both cases',
+};
+
+/** Sentences, the most important first. */
+export function advise({ layers, predictions, deadChannels }: Examination): string[] {
+  const plain = predictions.filter(({ remedy }) => remedy === 'perTensor');
+  const lost = plain.filter(({ least }) => least < enough);
+  const expected = plain.map((p) => `${p.bits} bits keep ${keptText(p)}`).join(', ');
+  const sentences = [`Uniform quantization, one scale a layer: ${expected} of the accuracy above chance.`];
+  const counts = new Map<Cause, number>();
+  for (const { cause } of layers) if (cause !== 'bell') counts.set(cause, (counts.get(cause) ?? 0) + 1);
+  const [most] = [...counts].sort((a, b) => b[1] - a[1]);
+  if (!most) {
+    sentences.push(
+      'No layer has outliers; what is lost is lost to few levels, and only training or more levels help.',
+    );
+  } else {
+    const [cause, count] = most;
+    const remedy = remedyOf[cause];
+    sentences.push(
+      `${count} of ${layers.length} layers have outliers of one cause: ${causes[cause]}${remedy ? `; ${remedy}` : ''}.`,
+    );
+  }
+  if (deadChannels > 0 && most?.[0] !== 'dead') {
+    sentences.push(
+      `${deadChannels} channels are dead; oabn merge --fold-dead removes their outliers for nothing.`,
+    );
+  }
+  for (const { bits } of lost) {
+    const best = bestOf(predictions.filter((p) => p.bits === bits && p.remedy !== 'perTensor'));
+    if (best)
+      sentences.push(
+        `At ${bits} bits the best remedy without training should be: ${best.title} (${keptText(best)}).`,
+      );
+  }
+  return sentences;
+}
+
+function bestOf(predictions: readonly Prediction[]): Prediction | undefined {
+  return [...predictions].sort((a, b) => b.least + b.most - a.least - a.most || a.spacing - b.spacing)[0];
+}

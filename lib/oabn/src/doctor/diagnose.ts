@@ -1,0 +1,99 @@
+/** Which layers will not stand few bits, and why: where their largest weight sits and which branch put it there. */
+import { embed, identityIndex, type KernelShape } from '../family/index.js';
+import { describeKernel } from '../merge/index.js';
+import type { Layer } from './layers.js';
+import { levelSpacing } from './law.js';
+
+export const causes = {
+  bell: 'no outlier: about the reach of a bell-shaped layer of its size',
+  dead: 'dead channel: the identity’s BN divides by almost nothing (σ ≪ √ε)',
+  identity: 'identity branch: r0 = γ/σ of its BN on the diagonal of the centre',
+  pointwise: '1×1 branch at the centre',
+  kernel: 'the largest kernel itself',
+  average: 'average-pooling branch',
+  chain: 'chain of convolutions in one branch',
+  centre:
+    'centre, on the diagonal: where an identity branch puts it (the file is merged; its branches are not known)',
+  unknown: 'off the diagonal of the centre (the file is merged; its branches are not known)',
+} as const;
+export type Cause = keyof typeof causes;
+
+export interface Diagnosis {
+  readonly layer: string;
+  readonly shape: readonly number[];
+  readonly maxAbs: number;
+  readonly std: number;
+  /** max|w| / σ */
+  readonly reach: number;
+  /** Bits → level spacing in σ. */
+  readonly spacing: Readonly<Record<number, number>>;
+  readonly cause: Cause;
+  /** Output and input channel of the largest weight, and the share of the branch that caused it. */
+  readonly at: { readonly out: number; readonly in: number; readonly share?: number };
+  readonly deadChannels: number;
+}
+
+export const diagnosedBits = [8, 6, 4] as const;
+
+/** How far beyond a bell's expected largest value a layer must reach to be said to have outliers. */
+const bellAllowance = 1.5;
+
+/** The expected largest |x| of n numbers from a normal distribution, in σ, to a few percent: √(2·ln n). */
+export const bellReach = (n: number): number => Math.sqrt(2 * Math.log(n));
+
+/** One row for each layer. */
+export function diagnose(layers: readonly Layer[], bits: readonly number[] = diagnosedBits): Diagnosis[] {
+  return layers.map((layer) => {
+    const { kernel, name, dead } = layer;
+    const { maxAbs, std, reach } = describeKernel(kernel);
+    const index = kernel.data.reduce(
+      (best, w, i) => (Math.abs(w) > Math.abs(kernel.data[best]!) ? i : best),
+      0,
+    );
+    const [, inPerGroup, height, width] = kernel.shape as unknown as KernelShape;
+    const out = Math.floor(index / (inPerGroup * height * width));
+    const { cause, share } =
+      reach <= bellAllowance * bellReach(kernel.data.length)
+        ? { cause: 'bell' as const }
+        : causeAt(layer, index, out);
+    return {
+      layer: name,
+      shape: kernel.shape,
+      maxAbs,
+      std,
+      reach,
+      spacing: Object.fromEntries(bits.map((b) => [b, levelSpacing(reach, b)])),
+      cause,
+      at: {
+        out,
+        in: Math.floor(index / (height * width)) % inPerGroup,
+        ...(share !== undefined && { share }),
+      },
+      deadChannels: dead.length,
+    };
+  });
+}
+
+function causeAt(
+  { kernel, shares, dead }: Layer,
+  index: number,
+  out: number,
+): { cause: Cause; share?: number } {
+  const shape = kernel.shape as unknown as KernelShape;
+  const onDiagonal = identityIndex(shape, out) === index;
+  if (!shares) return { cause: onDiagonal ? 'centre' : 'unknown' };
+  const parts = shares
+    .map(({ label, convolution }) => ({ label, w: embed(convolution, shape[2], shape[3]).kernel[index]! }))
+    .sort((a, b) => Math.abs(b.w) - Math.abs(a.w));
+  const { label, w } = parts[0]!;
+  const share = w / kernel.data[index]!;
+  if (label === 'identity') return { cause: dead.includes(out) ? 'dead' : 'identity', share };
+  if (label.includes('→')) return { cause: 'chain', share };
+  if (label.startsWith('average')) return { cause: 'average', share };
+  return { cause: label === '1×1' && shape[2] > 1 ? 'pointwise' : 'kernel', share };
+}
+
+/** The mean over layers of what the law looks at. */
+export function meanSpacing(rows: readonly Diagnosis[], bits: number): number {
+  return rows.reduce((sum, { reach }) => sum + levelSpacing(reach, bits), 0) / rows.length;
+}

@@ -1,0 +1,91 @@
+/**
+ * The doctor's report on a network of any family: what 8, 6 and 4 bits will leave, layer by layer and in all, what causes
+ * the loss, and what each remedy is worth by the weights alone. Nothing is trained and no image is needed.
+ */
+import { check } from 'oabn-base';
+import { deadTolerance, type MergeOptions, type Recognition } from '../family/index.js';
+import type { StateDict } from '../model/index.js';
+import { type Diagnosis, diagnose, diagnosedBits, meanSpacing } from './diagnose.js';
+import { keptAccuracy, law } from './law.js';
+import { type Layer, layersOf } from './layers.js';
+import {
+  effectiveSpacing,
+  weightRemedies,
+  type WeightRemedyName,
+  weightRemedyNames,
+} from './weightRemedies.js';
+
+/** What one way to store the weights is expected to keep. */
+export interface Prediction {
+  readonly remedy: WeightRemedyName | 'foldDead';
+  readonly title: string;
+  readonly bits: number;
+  /** Mean level spacing over the layers, in σ. */
+  readonly spacing: number;
+  /** The least and the most of the accuracy above chance that is kept. */
+  readonly least: number;
+  readonly most: number;
+  /** Bits of the layers' weights with what decodes them. */
+  readonly storedBits: number;
+}
+
+export interface Examination {
+  readonly layers: readonly Diagnosis[];
+  /** The first: one scale a layer, as it is. */
+  readonly predictions: readonly Prediction[];
+  /** Output channels with a dead identity, in all layers. */
+  readonly deadChannels: number;
+  readonly law: string;
+}
+
+/** Examines a recognised file. @throws UserError where it has no layer to quantize */
+export function examine(
+  stateDict: StateDict,
+  recognition: Pick<Recognition, 'blocks' | 'rest'>,
+  options: MergeOptions = {},
+  bits: readonly number[] = diagnosedBits,
+): Examination {
+  const layers = layersOf(stateDict, recognition, options);
+  check(
+    layers.length > 0,
+    'The network has no convolution beyond its first, so there is nothing to quantize',
+  );
+  const rows = diagnose(layers, bits);
+  const deadChannels = rows.reduce((sum, row) => sum + row.deadChannels, 0);
+  const uniform = bits.map((b) => predictPlain(rows, layers, b));
+  const folded =
+    deadChannels === 0
+      ? []
+      : bits.map((b) => predictFolded(layersOf(stateDict, recognition, { ...options, deadTolerance }), b));
+  const others = weightRemedyNames
+    .filter((name) => name !== 'perTensor')
+    .flatMap((name) => bits.map((b) => predictRemedy(layers, name, b)));
+  return { layers: rows, predictions: [...uniform, ...folded, ...others], deadChannels, law: law.source };
+}
+
+function predictPlain(rows: readonly Diagnosis[], layers: readonly Layer[], bits: number): Prediction {
+  return prediction('perTensor', weightRemedies.perTensor.title, layers, bits, meanSpacing(rows, bits));
+}
+
+function predictFolded(layers: readonly Layer[], bits: number): Prediction {
+  const spacing = meanSpacing(diagnose(layers, [bits]), bits);
+  return prediction('foldDead', 'the same, dead channels folded into the biases', layers, bits, spacing);
+}
+
+function predictRemedy(layers: readonly Layer[], name: WeightRemedyName, bits: number): Prediction {
+  const { title, quantize } = weightRemedies[name];
+  const spacings = layers.map(({ kernel }) => effectiveSpacing(kernel.data, quantize(kernel, bits)));
+  return prediction(name, title, layers, bits, spacings.reduce((sum, s) => sum + s, 0) / layers.length);
+}
+
+function prediction(
+  remedy: Prediction['remedy'],
+  title: string,
+  layers: readonly Layer[],
+  bits: number,
+  spacing: number,
+): Prediction {
+  const { storedBits } = weightRemedies[remedy === 'foldDead' ? 'perTensor' : remedy];
+  const stored = layers.reduce((sum, { kernel }) => sum + storedBits(kernel, bits), 0);
+  return { remedy, title, bits, spacing, ...keptAccuracy(spacing), storedBits: stored };
+}

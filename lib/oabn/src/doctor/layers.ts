@@ -1,0 +1,56 @@
+/**
+ * The quantizable layers of a network of any family, merged, with what each branch gave to them. A RepVGG leaves its first
+ * convolution in FP32 (paper, figure 6), and so does the doctor with any network: its first block is not among them.
+ */
+import type { HostTensor } from 'oabn-base';
+import {
+  type Convolution,
+  deadChannels,
+  type FoundBlock,
+  type MergeOptions,
+  naturally,
+  type Recognition,
+  sharesOf,
+  sumOf,
+} from '../family/index.js';
+import type { StateDict } from '../model/index.js';
+
+export interface Layer {
+  readonly name: string;
+  /** [out, in per group, kh, kw] */
+  readonly kernel: HostTensor<Float32Array>;
+  /** Each branch's part of the kernel, for a block that was merged here; of another's merge nothing is known. */
+  readonly shares?: readonly { readonly label: string; readonly convolution: Convolution }[];
+  /** Output channels whose identity BN divides by almost nothing. */
+  readonly dead: readonly number[];
+}
+
+/** A kernel needs so many weights for its distribution to mean anything. */
+const leastWeights = 64;
+
+/** The layers of a recognised file, in the order of their names, without the one that takes the image. */
+export function layersOf(
+  stateDict: StateDict,
+  { blocks, rest }: Pick<Recognition, 'blocks' | 'rest'>,
+  options: MergeOptions = {},
+): Layer[] {
+  const merged = blocks.map((block) => layerOfBlock(block, options));
+  const plain = rest
+    .filter((name) => name.endsWith('.weight') && stateDict[name]!.shape.length === 4)
+    .map((name) => ({ name: name.slice(0, -'.weight'.length), kernel: stateDict[name]!, dead: [] }));
+  const all: Layer[] = [...merged, ...plain].sort((a, b) => naturally(a.name, b.name));
+  const first = firstOf(all);
+  return all.filter((layer) => layer !== first && layer.kernel.data.length >= leastWeights);
+}
+
+function layerOfBlock(block: FoundBlock, options: MergeOptions): Layer {
+  const shares = sharesOf(block, options);
+  const { shape, kernel } = sumOf(shares.map(({ convolution }) => convolution));
+  const dead = block.branches.flatMap((branch) => deadChannels(branch, block.epsilon));
+  return { name: block.name, kernel: { shape, data: Float32Array.from(kernel) }, shares, dead };
+}
+
+/** The convolution of the image: of three channels, or the first there is. */
+function firstOf(layers: readonly Layer[]): Layer | undefined {
+  return layers.find(({ kernel: { shape } }) => shape[1] === 3) ?? layers[0];
+}

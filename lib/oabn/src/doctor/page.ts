@@ -1,0 +1,124 @@
+/** The doctor's report as one HTML page that needs nothing else: pictures first, then the tables. */
+import { symmetricLevels } from '../quantize/index.js';
+import { causes, type Diagnosis } from './diagnose.js';
+import type { Examination, Prediction } from './examine.js';
+import { law } from './law.js';
+import { onFront } from './pareto.js';
+import { barLegend, barsSvg, escapeText, planeSvg } from './svg.js';
+import type { Trial } from './tryRemedies.js';
+
+export interface DoctorPage extends Examination {
+  readonly checkpoint: string;
+  /** Of the family, for people. */
+  readonly family: string;
+  /** Measured on images, where there were any. */
+  readonly trials?: readonly Trial[];
+  /** FP32 accuracy, chance, and what it was measured on. */
+  readonly measured?: { readonly fp32: number; readonly images: number; readonly dataset: string };
+  /** Sentences: what to do. */
+  readonly advice: readonly string[];
+}
+
+const kib = (bits: number): number => bits / 8 / 1024;
+
+/** The whole page. */
+export function doctorPage(page: DoctorPage): string {
+  const { checkpoint, family, layers, predictions, trials, measured, advice } = page;
+  const name = escapeText(checkpoint);
+  const bars = [...layers]
+    .sort((a, b) => b.reach - a.reach)
+    .slice(0, 40)
+    .map(({ layer, reach, cause }) => ({ label: layer, value: reach, group: causes[cause] }));
+  const keeps = law.points[1]!.spacing;
+  const marks = [8, 6, 4].map((bits) => ({ value: keeps * symmetricLevels(bits), label: `${bits} bits` }));
+  return `<!doctype html>
+<html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width">
+<title>Quantizing ${name}</title><style>
+:root{--page:#fff;color-scheme:light dark}
+@media(prefers-color-scheme:dark){:root{--page:#121212}}
+body{font:15px/1.5 system-ui,sans-serif;max-width:800px;margin:2rem auto;padding:0 1rem;background:var(--page)}
+table{border-collapse:collapse;font-variant-numeric:tabular-nums;font-size:13px;width:100%}
+.wide{overflow-x:auto}td,th{padding:.15rem .6rem;text-align:right;border-bottom:1px solid #8884}
+td:first-child,th:first-child,td.text,th.text{text-align:left}
+svg text{fill:currentColor;font:13px system-ui,sans-serif}svg .small{font-size:11px}
+.legend span{margin-right:1rem;white-space:nowrap;display:inline-block}.legend i{display:inline-block;width:.8em;height:.8em;margin-right:.4em}
+</style></head><body>
+<h1>What quantization will cost ${name}</h1>
+<p>${escapeText(family)}; ${layers.length} layers beside the first.${measured ? ` FP32: ${percent(measured.fp32)} of ${measured.images} images (${escapeText(measured.dataset)}).` : ''}</p>
+<ul>${advice.map((sentence) => `<li>${escapeText(sentence)}</li>`).join('')}</ul>
+${measured && trials ? measuredSection(trials, measured) : ''}
+${predictedSection(predictions)}
+<h2>Where the outliers are</h2>
+<p>Bars: max|w|/σ of each layer${layers.length > 40 ? ', the 40 largest' : ''}. Left of a dashed line, that many bits keep almost everything.</p>
+${barsSvg(bars, marks, 'max|w| / σ (logarithmic)')}
+${barLegend(bars)}
+${layerTable(layers)}
+<p>The law: ${escapeText(page.law)}.</p>
+</body></html>
+`;
+}
+
+function measuredSection(trials: readonly Trial[], { fp32 }: NonNullable<DoctorPage['measured']>): string {
+  const front = onFront(
+    trials,
+    ({ storedBits }) => storedBits,
+    ({ accuracy }) => accuracy,
+  );
+  const points = trials.map(({ title, bits, accuracy, storedBits }, i) => ({
+    ...{ x: kib(storedBits), y: accuracy, group: title, label: `${bits} bits`, onFront: front[i]! },
+  }));
+  const rows = trials.map(({ title, bits, accuracy, storedBits }, i) => [
+    ...[title, String(bits), percent(accuracy), kib(storedBits).toFixed(1), front[i] ? 'yes' : ''],
+  ]);
+  return `<h2>Remedies, measured</h2>
+<p>Weights and activations quantized. Filled: on the Pareto front, nothing smaller is as accurate.</p>
+${planeSvg({ points, xTitle: 'quantized weights, KiB (logarithmic)', yTitle: 'accuracy', reference: { y: fp32, label: 'FP32' } })}
+${table(['remedy', 'bits', 'accuracy', 'KiB', 'front'], rows)}`;
+}
+
+function predictedSection(predictions: readonly Prediction[]): string {
+  const middle = ({ least, most }: Prediction): number => (least + most) / 2;
+  const front = onFront(predictions, ({ storedBits }) => storedBits, middle);
+  const points = predictions.map((prediction, i) => ({
+    ...{ x: kib(prediction.storedBits), y: middle(prediction), low: prediction.least, high: prediction.most },
+    ...{ group: prediction.title, label: `${prediction.bits} bits`, onFront: front[i]! },
+  }));
+  const rows = predictions.map(({ title, bits, spacing, least, most, storedBits }, i) => [
+    ...[title, String(bits), spacing.toFixed(2), keptText({ least, most })],
+    ...[kib(storedBits).toFixed(1), front[i] ? 'yes' : ''],
+  ]);
+  return `<h2>Remedies, predicted from the weights</h2>
+<p>What is kept of the accuracy above chance, from the mean level spacing in σ; the law was found on uniform quantization
+with one scale a layer, and for the other remedies it is taken at the spacing that their error is worth.</p>
+${planeSvg({ points, xTitle: 'quantized weights, KiB (logarithmic)', yTitle: 'accuracy kept' })}
+${table(['remedy', 'bits', 'spacing', 'keeps', 'KiB', 'front'], rows)}`;
+}
+
+function layerTable(layers: readonly Diagnosis[]): string {
+  const rows = layers.map(({ layer, shape, maxAbs, reach, spacing, cause, at, deadChannels }) => [
+    ...[layer, shape.join('×'), maxAbs.toFixed(3), reach.toFixed(1)],
+    ...[8, 6, 4].map((bits) => spacing[bits]?.toFixed(2) ?? ''),
+    deadChannels > 0 ? String(deadChannels) : '',
+    causes[cause] +
+      (at.share === undefined ? '' : ` (${(100 * at.share).toFixed(0)}% of w[${at.out}, ${at.in}])`),
+  ]);
+  return table(
+    ['layer', 'kernel', 'max|w|', 'max|w|/σ', '8 bits', '6 bits', '4 bits', 'dead', 'cause'],
+    rows,
+  );
+}
+
+function table(head: readonly string[], rows: readonly (readonly string[])[]): string {
+  const isText = (column: number): string => (head[column] === 'cause' ? ' class="text"' : '');
+  const cells = (row: readonly string[], tag: string): string =>
+    `<tr>${row.map((cell, i) => `<${tag}${isText(i)}>${escapeText(cell)}</${tag}>`).join('')}</tr>`;
+  return `<div class="wide"><table>${cells(head, 'th')}${rows.map((row) => cells(row, 'td')).join('')}</table></div>`;
+}
+
+const percent = (value: number): string => `${(100 * value).toFixed(1)}%`;
+
+/** «29–94%» or «95%». */
+export function keptText({ least, most }: { least: number; most: number }): string {
+  const [from, to] = [least, most].map((value) => (100 * value).toFixed(0));
+  return from === to ? `${to}%` : `${from}–${to}%`;
+}

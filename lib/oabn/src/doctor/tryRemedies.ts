@@ -1,0 +1,96 @@
+/**
+ * Each remedy tried on the spot on a network that can be computed: quantized, measured, and its bits counted. The caller
+ * measures, so that the doctor knows no data.
+ */
+import { type Progress, silent } from 'oabn-base';
+import { quantizedBlocks, type Architecture, type StateDict } from '../model/index.js';
+import {
+  type CalibrationImages,
+  type Granularity,
+  type PtqMethodName,
+  ptqMethods,
+  type QuantizedNetwork,
+  storedBits,
+  weightBitsOf,
+  type WeightMethod,
+} from '../quantize/index.js';
+
+export interface Patient {
+  readonly arch: Architecture;
+  /** In FP32. */
+  readonly merged: StateDict;
+  /** The same with its dead channels folded into the biases, where it has any. */
+  readonly folded?: StateDict;
+  readonly calibration: CalibrationImages;
+  /** [H, W, 3] */
+  readonly imageShape: readonly [number, number, number];
+}
+
+export interface Trial {
+  readonly title: string;
+  readonly bits: number;
+  /** In [0, 1]. */
+  readonly accuracy: number;
+  /** Bits of the quantized weights, with scales and codebooks. */
+  readonly storedBits: number;
+}
+
+interface Treatment {
+  readonly title: string;
+  readonly method: PtqMethodName;
+  readonly granularity: Granularity;
+  readonly weights?: WeightMethod;
+  readonly folded?: boolean;
+}
+
+const treatments: readonly Treatment[] = [
+  { title: 'uniform, one scale a layer', method: 'minMax', granularity: 'perTensor' },
+  { title: 'dead channels folded', method: 'minMax', granularity: 'perTensor', folded: true },
+  { title: 'uniform, one scale a channel', method: 'minMax', granularity: 'perChannel' },
+  { title: 'clipped at the least squared error', method: 'mse', granularity: 'perTensor' },
+  { title: 'equalized, biases corrected (DFQ)', method: 'dfq', granularity: 'perTensor' },
+  { title: 'centre taps apart (CFWS)', method: 'cfws', granularity: 'perTensor' },
+  { title: 'cluster, 2^b centroids', method: 'minMax', granularity: 'perTensor', weights: 'kmeans' },
+];
+
+/** All treatments at all bits; each as it is done goes to `progress`. */
+export async function tryRemedies(
+  patient: Patient,
+  measure: (network: QuantizedNetwork) => Promise<number>,
+  bits: readonly number[],
+  progress: Progress = silent,
+): Promise<Trial[]> {
+  const { arch, merged, folded, calibration, imageShape } = patient;
+  const trials: Trial[] = [];
+  const possible = treatments.filter((treatment) => !treatment.folded || folded !== undefined);
+  for (const { title, method, granularity, weights = 'uniform', folded: useFolded } of possible) {
+    for (const b of bits) {
+      progress({ task: `${title}, ${b} bits`, done: trials.length, total: possible.length * bits.length });
+      const network = await ptqMethods[method].quantize({
+        arch,
+        merged: useFolded ? folded! : merged,
+        scheme: { bits: b, weights, granularity },
+        calibration,
+        imageShape,
+        seed: 0,
+      });
+      trials.push({
+        title,
+        bits: b,
+        accuracy: await measure(network),
+        storedBits: storedBits(network) + decoding(network),
+      });
+    }
+  }
+  return trials;
+}
+
+/** Bits of scales and codebooks: 32 for each of them. */
+function decoding({ arch, scheme, stored }: QuantizedNetwork): number {
+  const values = quantizedBlocks(arch).map(({ name, outChannels }) => {
+    if (scheme.weights === 'kmeans') return 2 ** weightBitsOf(scheme, name);
+    const parts = stored?.[name] ? 2 : 1;
+    return parts * (scheme.granularity === 'perChannel' ? outChannels : 1);
+  });
+  return 32 * values.reduce((sum, n) => sum + n, 0);
+}

@@ -1,0 +1,90 @@
+/**
+ * What helps, judged by the weights alone, for networks of any family: each remedy as the error that it makes in a layer's
+ * weights. A uniform quantizer of step S that clips nothing has the error S/√12, so √12·(rms error)/σ_w is the spacing
+ * that a remedy is worth, in the units of the law; it stays below √12 ≈ 3.5, where all weights are rounded to zero.
+ */
+import type { HostTensor } from 'oabn-base';
+import {
+  layerCentroids,
+  mapGroups,
+  mseStep,
+  quantizeToCentroids,
+  quantizeValues,
+  symmetricLevels,
+  weightQuantizer,
+} from '../quantize/index.js';
+
+export interface WeightRemedy {
+  readonly title: string;
+  /** Kernel and bits → the values that stand for the weights. */
+  readonly quantize: (kernel: HostTensor<Float32Array>, bits: number) => Float32Array;
+  /** Bits that are stored for a kernel, scales and codebooks included. */
+  readonly storedBits: (kernel: HostTensor<Float32Array>, bits: number) => number;
+}
+
+const floatBits = 32;
+const codes = ({ data }: HostTensor, bits: number): number => data.length * bits;
+
+export const weightRemedies = {
+  perTensor: {
+    title: 'uniform, one scale a layer',
+    quantize: ({ data }, bits) => quantizeValues(weightQuantizer(data, bits), data),
+    storedBits: (kernel, bits) => codes(kernel, bits) + floatBits,
+  },
+  perChannel: {
+    title: 'uniform, one scale a channel',
+    quantize: (kernel, bits) =>
+      mapGroups(kernel, 'perChannel', (group) => quantizeValues(weightQuantizer(group, bits), group)),
+    storedBits: (kernel, bits) => codes(kernel, bits) + floatBits * kernel.shape[0]!,
+  },
+  clipped: {
+    title: 'uniform, clipped where the squared error is least',
+    quantize: ({ data }, bits) => {
+      const quantMax = symmetricLevels(bits);
+      const scale = mseStep(data, { quantMin: -quantMax, quantMax });
+      return quantizeValues({ scale, zeroPoint: 0, quantMin: -quantMax, quantMax }, data);
+    },
+    storedBits: (kernel, bits) => codes(kernel, bits) + floatBits,
+  },
+  split: {
+    title: 'centre taps apart, coarse and fine (CFWS)',
+    quantize: (kernel, bits) => splitKernel(kernel, bits),
+    storedBits: (kernel, bits) => {
+      const taps = kernel.shape[2]! * kernel.shape[3]!;
+      return codes(kernel, bits) + (taps > 1 ? codes(kernel, bits) / taps : 0) + 2 * floatBits;
+    },
+  },
+  cluster: {
+    title: 'cluster, 2^b centroids a layer',
+    quantize: ({ data }, bits) => quantizeToCentroids(data, layerCentroids(data, bits)),
+    storedBits: (kernel, bits) => codes(kernel, bits) + floatBits * 2 ** bits,
+  },
+} as const satisfies Record<string, WeightRemedy>;
+
+export type WeightRemedyName = keyof typeof weightRemedies;
+export const weightRemedyNames = Object.keys(weightRemedies) as WeightRemedyName[];
+
+/** √12·rms(ŵ − w)/σ_w: the level spacing that an error is worth. */
+export function effectiveSpacing(weights: Float32Array, quantized: Float32Array): number {
+  const n = weights.length;
+  const mean = weights.reduce((sum, w) => sum + w, 0) / n;
+  let [error, variance] = [0, 0];
+  weights.forEach((w, i) => {
+    error += (quantized[i]! - w) ** 2;
+    variance += (w - mean) ** 2;
+  });
+  return variance === 0 ? 0 : Math.sqrt((12 * error) / variance);
+}
+
+/** Centre taps with a scale of their own; what that leaves of them, and all other taps, with another (arXiv 2312.10588). */
+function splitKernel({ shape, data }: HostTensor<Float32Array>, bits: number): Float32Array {
+  const [height, width] = [shape[2]!, shape[3]!];
+  const taps = height * width;
+  const uniform = (weights: Float32Array): Float32Array =>
+    quantizeValues(weightQuantizer(weights, bits), weights);
+  if (taps === 1) return uniform(data);
+  const centre = Math.floor(height / 2) * width + Math.floor(width / 2);
+  const coarse = uniform(data.filter((_, i) => i % taps === centre));
+  const coarseAt = (i: number): number => (i % taps === centre ? coarse[Math.floor(i / taps)]! : 0);
+  return uniform(data.map((w, i) => w - coarseAt(i))).map((w, i) => w + coarseAt(i));
+}

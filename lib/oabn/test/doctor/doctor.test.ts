@@ -1,0 +1,148 @@
+import assert from 'node:assert/strict';
+import {
+  advise,
+  bellReach,
+  diagnose,
+  doctorPage,
+  effectiveSpacing,
+  examine,
+  keptAccuracy,
+  keptText,
+  type Layer,
+  layersOf,
+  levelSpacing,
+  onFront,
+  weightRemedies,
+} from '../../src/doctor/index.js';
+import { recognize } from '../../src/family/index.js';
+import { mergeNetwork } from '../../src/merge/index.js';
+import type { StateDict } from '../../src/model/index.js';
+import { goldenNetwork } from '../golden/index.js';
+
+/** n numbers that look normal, σ = 1: sums of twelve from a small generator. */
+function bell(n: number): Float32Array {
+  let state = 1;
+  const uniform = (): number => (state = (state * 16807) % 2147483647) / 2147483647;
+  return Float32Array.from({ length: n }, () => {
+    let sum = -6;
+    for (let i = 0; i < 12; i++) sum += uniform();
+    return sum;
+  });
+}
+
+const layer = (data: Float32Array, out = 16, inPerGroup = 16): Layer => ({
+  name: 'a',
+  kernel: { shape: [out, inPerGroup, 3, 3], data },
+  dead: [],
+});
+
+describe('doctor/law', () => {
+  it('gives back the spacings that it was found at, and straight lines between', () => {
+    assert.deepEqual(keptAccuracy(0.9), { least: 0.95, most: 1 });
+    assert.deepEqual(keptAccuracy(1.3), { least: 0.29, most: 0.94 });
+    assert.equal(keptAccuracy(1.95).most, 0);
+    assert.equal(keptAccuracy(0).least, 1);
+    const between = keptAccuracy(1.7);
+    assert.ok(Math.abs(between.least - 0.145) < 1e-9 && Math.abs(between.most - 0.47) < 1e-9);
+    assert.equal(levelSpacing(127, 8), 1);
+    assert.equal(keptText({ least: 0.29, most: 0.94 }), '29–94%');
+    assert.equal(keptText({ least: 0.001, most: 0 }), '0%');
+  });
+});
+
+describe('doctor', () => {
+  it('calls a bell a bell, and an outlier by its branch', () => {
+    const data = bell(16 * 16 * 9);
+    assert.equal(diagnose([layer(data)])[0]!.cause, 'bell');
+    assert.ok(Math.abs(bellReach(2304) - 3.93) < 0.01);
+    const [o, i] = [5, 5];
+    const spiked = data.slice();
+    spiked[(o * 16 + i) * 9 + 4]! += 40;
+    const [row] = diagnose([layer(spiked)]);
+    assert.deepEqual([row!.cause, row!.at], ['centre', { out: 5, in: 5 }]);
+    const part = (label: string, at?: number) => ({
+      label,
+      convolution: {
+        shape: [16, 16, 3, 3] as const,
+        kernel: Float64Array.from(label === '3×3' ? data : spiked.map((_, k) => (k === at ? 40 : 0))),
+        bias: new Float64Array(16),
+      },
+    });
+    const shares = [part('3×3'), part('identity', (o * 16 + i) * 9 + 4)];
+    assert.equal(diagnose([{ ...layer(spiked), shares }])[0]!.cause, 'identity');
+    assert.equal(diagnose([{ ...layer(spiked), shares, dead: [5] }])[0]!.cause, 'dead');
+  });
+
+  it('values a uniform quantizer that clips nothing at its level spacing', () => {
+    const data = bell(20000);
+    const quantized = weightRemedies.perTensor.quantize({ shape: [1, 20000, 1, 1], data }, 6);
+    const most = data.reduce((a, w) => Math.max(a, Math.abs(w)), 0);
+    assert.ok(Math.abs(effectiveSpacing(data, quantized) - levelSpacing(most, 6)) < 0.01);
+    assert.equal(effectiveSpacing(data, data), 0);
+  });
+
+  it('splits the centre from the rest, whatever the kernel’s size', () => {
+    const data = bell(8 * 1 * 25).map((w, i) => (i % 25 === 12 ? w + 50 : w));
+    const kernel = { shape: [8, 1, 5, 5], data };
+    const error = (name: 'perTensor' | 'split'): number =>
+      effectiveSpacing(data, weightRemedies[name].quantize(kernel, 4));
+    assert.ok(error('split') < error('perTensor') / 5);
+    assert.equal(weightRemedies.split.storedBits(kernel, 4), 4 * 200 + 4 * 8 + 64);
+  });
+
+  it('examines three-branch and merged forms of a network alike, but only the former knows the branches', async () => {
+    const { arch, stateDict } = await goldenNetwork();
+    const merged = mergeNetwork(arch, stateDict);
+    const of = (dict: StateDict) => layersOf(dict, recognize(dict)!);
+    const [branched, plain] = [of(stateDict), of(merged)];
+    assert.equal(branched.length, 6);
+    assert.deepEqual(
+      branched.map(({ kernel }) => kernel.shape),
+      plain.map(({ kernel }) => kernel.shape),
+    );
+    branched.forEach(({ kernel }, i) =>
+      kernel.data.forEach((w, j) => assert.ok(Math.abs(w - plain[i]!.kernel.data[j]!) < 1e-5)),
+    );
+    assert.ok(branched.every(({ shares }) => shares) && plain.every(({ shares }) => !shares));
+  });
+
+  it('predicts less spacing for smaller s and for every remedy that it advises, and writes a page', async () => {
+    const { stateDict } = await goldenNetwork();
+    const recognition = recognize(stateDict)!;
+    const spacing = (threshold: number): number =>
+      examine(stateDict, recognition, { threshold }).predictions.find(({ bits }) => bits === 4)!.spacing;
+    assert.ok(spacing(0.2) < spacing(5));
+    const examination = examine(stateDict, recognition);
+    const advice = advise(examination);
+    assert.match(advice[0]!, /^Uniform quantization, one scale a layer: 8 bits keep/);
+    const html = doctorPage({
+      ...examination,
+      checkpoint: '<x>.safetensors',
+      family: 'RepVGG',
+      advice,
+      trials: [{ title: 'a & b', bits: 4, accuracy: 0.5, storedBits: 8192 }],
+      measured: { fp32: 0.6, images: 100, dataset: 'made' },
+    });
+    assert.equal(html.match(/<svg /g)?.length, 3);
+    assert.match(html, /&lt;x&gt;\.safetensors/);
+    assert.doesNotMatch(html, /<x>|NaN|undefined|Infinity/);
+  });
+
+  it('marks what nothing smaller beats', () => {
+    const items = [
+      [1, 0.5],
+      [2, 0.4],
+      [2, 0.6],
+      [3, 0.6],
+      [1, 0.5],
+    ] as const;
+    assert.deepEqual(
+      onFront(
+        items,
+        ([cost]) => cost,
+        ([, value]) => value,
+      ),
+      [true, false, true, false, true],
+    );
+  });
+});
