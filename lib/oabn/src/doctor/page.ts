@@ -4,7 +4,7 @@ import { causes, type Diagnosis } from './diagnose.js';
 import type { Examination, Prediction } from './examine.js';
 import { law } from './law.js';
 import { onFront } from './pareto.js';
-import { barLegend, barsSvg, escapeText, planeSvg } from './svg.js';
+import { legendHtml, barsSvg, escapeText, planeSvg } from './svg.js';
 import type { Trial } from './tryRemedies.js';
 
 export interface DoctorPage extends Examination {
@@ -51,7 +51,7 @@ ${predictedSection(predictions)}
 <h2>Where the outliers are</h2>
 <p>Bars: max|w|/σ of each layer${layers.length > 40 ? ', the 40 largest' : ''}. Left of a dashed line, that many bits keep almost everything.</p>
 ${barsSvg(bars, marks, 'max|w| / σ (logarithmic)')}
-${barLegend(bars)}
+${legendHtml(bars)}
 ${layerTable(layers)}
 <p>The law: ${escapeText(page.law)}.</p>
 </body></html>
@@ -73,6 +73,7 @@ function measuredSection(trials: readonly Trial[], { fp32 }: NonNullable<DoctorP
   return `<h2>Remedies, measured</h2>
 <p>Weights and activations quantized. Filled: on the Pareto front, nothing smaller is as accurate.</p>
 ${planeSvg({ points, xTitle: 'quantized weights, KiB (logarithmic)', yTitle: 'accuracy', reference: { y: fp32, label: 'FP32' } })}
+${legendHtml(points)}
 ${table(['remedy', 'bits', 'accuracy', 'KiB', 'front'], rows)}`;
 }
 
@@ -91,6 +92,7 @@ function predictedSection(predictions: readonly Prediction[]): string {
 <p>What is kept of the accuracy above chance, from the mean level spacing in σ; the law was found on uniform quantization
 with one scale a layer, and for the other remedies it is taken at the spacing that their error is worth.</p>
 ${planeSvg({ points, xTitle: 'quantized weights, KiB (logarithmic)', yTitle: 'accuracy kept' })}
+${legendHtml(points)}
 ${table(['remedy', 'bits', 'spacing', 'keeps', 'KiB', 'front'], rows)}`;
 }
 

@@ -43,15 +43,14 @@ export function planeSvg({ points, xTitle, yTitle, reference }: PlaneSpec): stri
     return (
       `${whisker}<circle cx="${at(x(px))}" cy="${at(y(py))}" r="5" fill="${fill}" stroke="${colour(group)}" stroke-width="2">` +
       `<title>${escapeText(`${group}, ${label}`)}</title></circle>` +
-      `<text x="${at(x(px) + 8)}" y="${at(y(py) + 4)}" class="small">${escapeText(label)}</text>`
+      // Only the front is labelled: the others lie close together.
+      (onFront
+        ? `<text x="${at(x(px))}" y="${at(y(py) + 18)}" text-anchor="middle" class="small">${escapeText(label)}</text>`
+        : '')
     );
   });
   const front = points.filter(({ onFront }) => onFront).sort((a, b) => a.x - b.x);
   const line = `<polyline points="${front.map((p) => `${at(x(p.x))},${at(y(p.y))}`).join(' ')}" fill="none" stroke="currentColor" opacity="0.35" stroke-dasharray="4 3"/>`;
-  const legend = groups.map((group, i) => {
-    const [lx, ly] = [frame.right - 250, frame.bottom - 14 - 18 * (groups.length - 1 - i)];
-    return `<circle cx="${lx}" cy="${ly - 4}" r="5" fill="${colour(group)}"/><text x="${lx + 12}" y="${ly}" class="small">${escapeText(group)}</text>`;
-  });
   return svg(
     height,
     [
@@ -65,7 +64,6 @@ export function planeSvg({ points, xTitle, yTitle, reference }: PlaneSpec): stri
         : '',
       line,
       ...marks,
-      ...legend,
       `<text x="${(frame.left + frame.right) / 2}" y="${height - 12}" text-anchor="middle">${escapeText(xTitle)}</text>`,
       `<text transform="translate(16 ${(frame.top + frame.bottom) / 2}) rotate(-90)" text-anchor="middle">${escapeText(yTitle)}</text>`,
     ],
@@ -115,9 +113,9 @@ export function barsSvg(
   );
 }
 
-/** The groups of bars in the order of their colours. */
-export function barLegend(bars: readonly Bar[]): string {
-  const groups = [...new Set(bars.map(({ group }) => group))];
+/** The groups of bars or points in the order of their colours. */
+export function legendHtml(marks: readonly { readonly group: string }[]): string {
+  const groups = [...new Set(marks.map(({ group }) => group))];
   const items = groups.map(
     (group, i) =>
       `<span><i style="background:${palette[i % palette.length]}"></i>${escapeText(group)}</span>`,

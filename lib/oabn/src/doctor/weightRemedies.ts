@@ -38,7 +38,7 @@ export const weightRemedies = {
     storedBits: (kernel, bits) => codes(kernel, bits) + floatBits * kernel.shape[0]!,
   },
   clipped: {
-    title: 'uniform, clipped where the squared error is least',
+    title: 'clipped at the least squared error',
     quantize: ({ data }, bits) => {
       const quantMax = symmetricLevels(bits);
       const scale = mseStep(data, { quantMin: -quantMax, quantMax });
@@ -47,7 +47,7 @@ export const weightRemedies = {
     storedBits: (kernel, bits) => codes(kernel, bits) + floatBits,
   },
   split: {
-    title: 'centre taps apart, coarse and fine (CFWS)',
+    title: 'centre taps apart (CFWS)',
     quantize: (kernel, bits) => splitKernel(kernel, bits),
     storedBits: (kernel, bits) => {
       const taps = kernel.shape[2]! * kernel.shape[3]!;
@@ -55,7 +55,7 @@ export const weightRemedies = {
     },
   },
   cluster: {
-    title: 'cluster, 2^b centroids a layer',
+    title: 'cluster, 2^b centroids',
     quantize: ({ data }, bits) => quantizeToCentroids(data, layerCentroids(data, bits)),
     storedBits: (kernel, bits) => codes(kernel, bits) + floatBits * 2 ** bits,
   },

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { mkdtemp, writeFile } from 'node:fs/promises';
+import { mkdtemp, readFile, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { readSafetensors, writeSafetensors } from 'oabn-base';
@@ -62,6 +62,24 @@ describe('cli for other families', () => {
     for (const [name, { data }] of Object.entries(await goldenTensors('oabn.merged.'))) {
       assertClose(withS[name]!.data as Float32Array, data, 1e-5, name);
     }
+  });
+
+  it('doctor predicts for a network that is not computed here, and writes its page', async () => {
+    const html = join(folder, 'doctor.html');
+    const { code, stdout, stderr } = await oabn([
+      'doctor',
+      await checkpointOf('fastvit'),
+      '--html',
+      html,
+      '--json',
+    ]);
+    assert.equal(code, 0, stderr);
+    const { layers, predictions, advice } = JSON.parse(stdout);
+    const names = layers.map(({ layer }: { layer: string }) => layer);
+    assert.deepEqual(names, ['network.0.0.convffn.conv', 'network.1.proj.0', 'network.2']);
+    assert.equal(predictions.length, 3 * 5);
+    assert.ok(advice.length > 1);
+    assert.match(await readFile(html, 'utf8'), /<svg .*<\/html>/s);
   });
 
   it('says what it does not know', async () => {
