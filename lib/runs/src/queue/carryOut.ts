@@ -1,0 +1,120 @@
+/**
+ * One job from beginning to end on one machine: fetch what it needs, compute it in a child process, leave checkpoints
+ * in the store as they come, and the result when it is done. What is in the store by then is never lost again; what
+ * happens to the job in the queue is up to the caller.
+ */
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { errorMessage, type ProgressEvent, UserError } from 'oabn-base';
+import { newSession, type SharedRuns, touchRun } from '../remote/index.js';
+import { checkpointSteps } from '../store/checkpoints.js';
+import type { Computer } from './computer.js';
+import { isMachineFault } from './faults.js';
+import type { QueueJob } from './job.js';
+
+export type Ending =
+  | { readonly kind: 'done'; readonly computed: boolean }
+  /** Something it needs is not in the store. */
+  | { readonly kind: 'notReady'; readonly need: string }
+  /** It stopped on demand; others can go on from the last checkpoint. */
+  | { readonly kind: 'stopped' }
+  /** It failed by its own fault. */
+  | { readonly kind: 'failed'; readonly message: string; readonly stack?: string }
+  /** Its process died, for whatever reason. */
+  | { readonly kind: 'died'; readonly message: string }
+  /** This machine cannot compute it, or anything else. */
+  | { readonly kind: 'machine'; readonly message: string };
+
+export interface CarryOutOptions {
+  readonly shared: SharedRuns;
+  readonly computer: Computer;
+  /** The folder of the local store. */
+  readonly runs: string;
+  /** The folder of a data set; undefined where the executor has it itself. */
+  readonly data: (name: string) => Promise<string | undefined>;
+  readonly stop: AbortSignal;
+  readonly progress: (event: ProgressEvent) => void;
+  readonly notice: (message: string) => void;
+}
+
+const millisecondsBetweenLooks = 500;
+
+/** Carries out `job`. What goes wrong is part of the ending. */
+export async function carryOut(job: QueueJob, options: CarryOutOptions): Promise<Ending> {
+  const { shared, computer, runs, stop, notice } = options;
+  const folder = join(runs, job.hash);
+  const session = newSession();
+  try {
+    if (await shared.done(job.hash)) return { kind: 'done', computed: false };
+    for (const need of job.needs) {
+      if (!(await shared.fetchRun(need, runs))) return { kind: 'notReady', need };
+      await touchRun(runs, need);
+    }
+    const { data } = job.requirements;
+    const dataFolder = data === undefined ? undefined : await options.data(data);
+    const resumed = await shared.fetchSnapshot(job.hash, runs);
+    if (resumed !== undefined) notice(`«${job.title}» goes on from step ${resumed}.`);
+    const mirror = mirrorCheckpoints(job, session, options);
+    const outcome = await computer.run(job, dataFolder, stop, options.progress);
+    await mirror.end();
+    switch (outcome.kind) {
+      case 'done': {
+        const counts = await shared.commit(job.hash, session, folder);
+        // What others begin from is what counts here, too.
+        if (counts.session !== session) await shared.fetchRun(job.hash, runs);
+        return { kind: 'done', computed: true };
+      }
+      case 'stopped':
+        await shared.putSnapshot(job.hash, session, folder);
+        return { kind: 'stopped' };
+      case 'failed':
+        return outcome.machine ? { kind: 'machine', message: outcome.message } : outcome;
+      case 'died':
+        return outcome;
+      default:
+        return outcome satisfies never;
+    }
+  } catch (error) {
+    if (stop.aborted) return { kind: 'stopped' };
+    const message = errorMessage(error);
+    if (isMachineFault(error)) return { kind: 'machine', message };
+    const stack = error instanceof UserError ? undefined : (error as Error).stack;
+    return { kind: 'failed', message, ...(stack !== undefined && { stack }) };
+  }
+}
+
+/** Looks for new checkpoints of a run and leaves each in the store, one at a time, the last in any case. */
+function mirrorCheckpoints(
+  job: QueueJob,
+  session: string,
+  { shared, runs, notice }: CarryOutOptions,
+): { end(): Promise<void> } {
+  const folder = join(runs, job.hash);
+  const over = new AbortController();
+  const look = async (): Promise<void> => {
+    let left = (await checkpointSteps(folder))[0] ?? -1;
+    let touched = performance.now();
+    while (!over.signal.aborted) {
+      await sleep(millisecondsBetweenLooks, undefined, { signal: over.signal }).catch(() => undefined);
+      const [last = -1] = await checkpointSteps(folder);
+      try {
+        if (last !== left) left = (await shared.putSnapshot(job.hash, session, folder)) ?? left;
+      } catch (error) {
+        // The run goes on: its next checkpoint may find the store.
+        if (!over.signal.aborted)
+          notice(`A checkpoint of «${job.title}» is not in the store: ${errorMessage(error)}`);
+      }
+      if (performance.now() - touched > 60_000) {
+        touched = performance.now();
+        for (const need of job.needs) await touchRun(runs, need);
+      }
+    }
+  };
+  const looking = look();
+  return {
+    async end() {
+      over.abort();
+      await looking;
+    },
+  };
+}

@@ -1,0 +1,130 @@
+/** Putting a plan into the queue: what is done is left out, what is there already stays, what failed is tried again. */
+import { check } from 'oabn-base';
+import type { SharedRuns } from '../remote/index.js';
+import type { QueueConnection } from './connection.js';
+import { executed, heldMilliseconds, noteNeeds, release, wake } from './graph.js';
+import { classId, classOf, type JobClass, jobId, type Plan, type QueueJob } from './job.js';
+
+/** Jobs that go to the server in one message. */
+const batch = 500;
+
+/** Finished jobs that the queue remembers, for a dashboard; of all others the store knows. */
+const remembered = 100;
+
+/** How often a run's process may die under it before the run has failed. */
+const timesItMayDie = 3;
+
+/** Jobs by their hashes, and which of them are not done. */
+export interface Enqueued {
+  readonly done: ReadonlySet<string>;
+  readonly open: ReadonlyMap<string, QueueJob>;
+}
+
+/**
+ * Puts those of `jobs` that are not done into the queue. The same plan may be put in as often as one likes, by several
+ * machines at a time.
+ * @throws UserError when a job needs a run that is neither done nor among `jobs`
+ */
+export async function enqueue(
+  connection: QueueConnection,
+  shared: SharedRuns,
+  jobs: readonly QueueJob[],
+  plan: Plan,
+): Promise<Enqueued> {
+  const finished = await shared.doneHashes();
+  const open = new Map(jobs.filter(({ hash }) => !finished.has(hash)).map((job) => [job.hash, job]));
+  for (const { title, needs } of open.values()) {
+    const missing = needs.find((need) => !finished.has(need) && !open.has(need));
+    check(missing === undefined, `«${title}» needs run ${missing}, which is neither done nor in the plan`);
+  }
+  await addJobs(connection, [...open.values()], plan, (need) => !finished.has(need));
+  await releaseFinished(connection, shared, [...open.values()]);
+  await wake(connection);
+  const done = new Set(jobs.map(({ hash }) => hash).filter((hash) => finished.has(hash)));
+  return { done, open };
+}
+
+/** Adds jobs that are not in their queues. `isOpen`: the run is not done yet. */
+export async function addJobs(
+  connection: QueueConnection,
+  jobs: readonly QueueJob[],
+  plan: Plan,
+  isOpen: (hash: string) => boolean,
+): Promise<void> {
+  const { redis, key, queue, register } = connection;
+  await forgetFailures(connection, jobs);
+  // Told anew by each plan, for a server that forgot.
+  const told = new Set<string>();
+  const classNamed = async (jobClass: JobClass): Promise<string> => {
+    const id = classId(jobClass);
+    if (!told.has(id)) await register(jobClass);
+    told.add(id);
+    return id;
+  };
+  for (let from = 0; from < jobs.length; from += batch) {
+    const part = jobs.slice(from, from + batch).map((job) => ({ job, open: job.needs.filter(isOpen) }));
+    const waits = part.filter(({ open }) => open.length > 0);
+    await noteNeeds(
+      connection,
+      waits.map(({ job, open }) => ({ hash: job.hash, needs: open })),
+    );
+    const byClass = new Map<string, typeof part>();
+    for (const each of part) {
+      const id = await classNamed(classOf(each.job, plan));
+      byClass.set(id, [...(byClass.get(id) ?? []), each]);
+    }
+    for (const [id, members] of byClass) {
+      const commands = redis.pipeline();
+      for (const { job, open } of members) {
+        commands.hset(key('at'), job.hash, id);
+        for (const name of open.length === 0 ? job.affinity : [])
+          commands.sadd(key('affinity', name), job.hash);
+      }
+      await executed(commands);
+      await queue(id).addBulk(
+        members.map(({ job, open }) => ({
+          name: job.title,
+          data: job,
+          opts: {
+            jobId: jobId(job.hash),
+            ...(open.length > 0 && { delay: heldMilliseconds }),
+            attempts: timesItMayDie,
+            removeOnComplete: { count: remembered },
+            removeOnFail: false,
+          },
+        })),
+      );
+    }
+    await wake(connection);
+  }
+}
+
+/** Takes out of the queues what ended there: what failed is tried again when it is asked for again. */
+async function forgetFailures(connection: QueueConnection, jobs: readonly QueueJob[]): Promise<void> {
+  const { redis, key, queue, classes } = connection;
+  const asked = new Set(jobs.map(({ hash }) => jobId(hash)));
+  for (const id of (await classes()).keys()) {
+    const ended = await queue(id).getJobs(['failed', 'completed']);
+    for (const job of ended) {
+      if (!asked.has(job.id!)) continue;
+      await job.remove();
+      await redis.hdel(key('failures'), job.data.hash);
+    }
+  }
+}
+
+/** A run that was done while those that need it were put in did not know of them. */
+async function releaseFinished(
+  connection: QueueConnection,
+  shared: SharedRuns,
+  jobs: readonly QueueJob[],
+): Promise<void> {
+  const { redis, key } = connection;
+  const needed = [...new Set(jobs.flatMap(({ needs }) => needs))];
+  for (let from = 0; from < needed.length; from += batch) {
+    const part = needed.slice(from, from + batch);
+    const at = await redis.hmget(key('at'), ...part);
+    const gone = part.filter((_, i) => at[i] === null);
+    for (const hash of gone) if (await shared.done(hash)) await release(connection, hash);
+  }
+}

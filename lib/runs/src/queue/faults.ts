@@ -1,0 +1,20 @@
+/** Whose fault an error is: the run's, which fails everywhere, or the machine's, so that another one can go on. */
+const machineCodes = new Set([
+  'ENOSPC',
+  'EDQUOT',
+  'EROFS',
+  'EIO',
+  'EACCES',
+  'EPERM',
+  'EMFILE',
+  'ENFILE',
+  'ENOTDIR',
+]);
+
+/** True for what disks and folders refuse, however it was wrapped. */
+export function isMachineFault(error: unknown): boolean {
+  for (let each = error; each instanceof Error; each = each.cause) {
+    if (machineCodes.has((each as NodeJS.ErrnoException).code ?? '')) return true;
+  }
+  return false;
+}

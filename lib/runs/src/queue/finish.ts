@@ -1,0 +1,112 @@
+/** What becomes of a job in the queue when its run has ended, one way or another. */
+import { hostname } from 'node:os';
+import type { Ending } from './carryOut.js';
+import type { QueueConnection } from './connection.js';
+import { heldMilliseconds, noteNeeds, release, wake } from './graph.js';
+import type { Taken } from './take.js';
+
+/** What listeners hear of a run that is out of the queue. */
+export interface Finished {
+  readonly hash: string;
+  /** Why it failed, if it did. */
+  readonly error?: string;
+}
+
+/** A run that failed, as the queue remembers it. */
+export interface FailedRun {
+  readonly title: string;
+  readonly message: string;
+  readonly host: string;
+  readonly at: string;
+}
+
+/** Settles the job of a run that ended so, and says whether the run itself is settled. */
+export async function finish(connection: QueueConnection, taken: Taken, ending: Ending): Promise<boolean> {
+  const { job, token } = taken;
+  switch (ending.kind) {
+    case 'done':
+      // First, so that whoever takes over from a worker that dies here does it again.
+      await release(connection, job.data.hash);
+      await job.moveToCompleted(undefined, token, false);
+      await forget(connection, taken);
+      await publish(connection, { hash: job.data.hash });
+      return true;
+    case 'failed':
+      await fail(connection, taken, ending.message, ending.stack);
+      return true;
+    case 'died': {
+      if (job.attemptsMade + 1 >= (job.opts.attempts ?? 1)) {
+        await fail(connection, taken, `${ending.message}, ${job.attemptsMade + 1} times`);
+        return true;
+      }
+      await job.moveToFailed(new Error(ending.message), token, false);
+      await wake(connection);
+      return false;
+    }
+    case 'notReady':
+      return await hold(connection, taken, ending.need);
+    case 'stopped':
+    case 'machine':
+      await job.moveToWait(token);
+      for (const name of job.data.affinity)
+        await connection.redis.sadd(connection.key('affinity', name), job.data.hash);
+      await wake(connection);
+      return false;
+    default:
+      return ending satisfies never;
+  }
+}
+
+/** Fails a run for good, once, and lets what needs it fail too. */
+async function fail(
+  connection: QueueConnection,
+  taken: Taken,
+  message: string,
+  stack?: string,
+): Promise<void> {
+  const { redis, key, bullmq } = connection;
+  const { job, token } = taken;
+  const { hash, title } = job.data;
+  const failed: FailedRun = { title, message, host: hostname(), at: new Date().toISOString() };
+  await redis.hset(key('failures'), hash, JSON.stringify(failed));
+  await release(connection, hash);
+  const error = new bullmq.UnrecoverableError(message);
+  if (stack !== undefined) error.stack = stack;
+  await job.moveToFailed(error, token, false);
+  await forget(connection, taken);
+  await publish(connection, { hash, error: message });
+}
+
+/** A job whose need is not in the store waits for it again, or fails with it. */
+async function hold(connection: QueueConnection, taken: Taken, need: string): Promise<boolean> {
+  const { redis, key } = connection;
+  const { job, token } = taken;
+  const failure = await redis.hget(key('failures'), need);
+  if (failure !== null) {
+    const { title } = JSON.parse(failure) as FailedRun;
+    await fail(connection, taken, `It needs «${title}», which failed`);
+    return true;
+  }
+  if ((await redis.hget(key('at'), need)) === null) {
+    await fail(
+      connection,
+      taken,
+      `It needs run ${need}, which is neither in the store nor in the queue; plan it again`,
+    );
+    return true;
+  }
+  await noteNeeds(connection, [{ hash: job.data.hash, needs: [need] }]);
+  await job.moveToDelayed(Date.now() + heldMilliseconds, token);
+  // It may have been finished between the look and the note.
+  if ((await redis.hget(key('at'), need)) === null) await release(connection, need);
+  return false;
+}
+
+async function forget({ redis, key }: QueueConnection, { job }: Taken): Promise<void> {
+  await redis.hdel(key('at'), job.data.hash);
+  await redis.del(key('needs', job.data.hash));
+}
+
+async function publish({ redis, key }: QueueConnection, finished: Finished): Promise<void> {
+  await redis.publish(key('finished'), JSON.stringify(finished));
+}

@@ -1,0 +1,207 @@
+/**
+ * Watching a plan until it is done, from anywhere: one progress for all of it, each run collected as it comes. Who
+ * watches may die and begin again on another machine; the plan is in the queue, and what is done is in the store.
+ */
+import { setTimeout as sleep } from 'node:timers/promises';
+import { limiter, type Progress, silent } from 'oabn-base';
+import type { SharedRuns } from '../remote/index.js';
+import type { QueueConnection } from './connection.js';
+import { addJobs, enqueue } from './enqueue.js';
+import type { FailedRun, Finished } from './finish.js';
+import { executed } from './graph.js';
+import { jobId, type Plan, type QueueJob } from './job.js';
+import { workersOf } from './presence.js';
+import { queueStatus } from './status.js';
+
+export interface FollowOptions {
+  readonly progress?: Progress;
+  readonly signal?: AbortSignal;
+  /** Takes what is done, such as its files into the local store; called once for each run. */
+  readonly collect?: (job: QueueJob) => Promise<void>;
+  /** Hears of each run that was finished while this was watching. */
+  readonly onDone?: (job: QueueJob, done: number, total: number) => void;
+  readonly notice?: (message: string) => void;
+}
+
+/** A run of the plan that failed, or needs one that did. */
+export interface PlanFailure extends FailedRun {
+  readonly hash: string;
+}
+
+export interface PlanResult {
+  /** Runs that others computed while this was watching. */
+  readonly computed: number;
+  readonly failures: readonly PlanFailure[];
+}
+
+const millisecondsBetweenLooks = 1000;
+/** Runs whose state is asked for at a look. */
+const window = 500;
+/** Files of so many runs are fetched at a time. */
+const collectors = 4;
+
+/**
+ * Puts `jobs` into the queue and waits until each of them is done or has failed.
+ * @throws UserError for a plan that cannot be; the signal's reason
+ */
+export async function computeInQueue(
+  connection: QueueConnection,
+  shared: SharedRuns,
+  jobs: readonly QueueJob[],
+  plan: Plan,
+  options: FollowOptions = {},
+): Promise<PlanResult> {
+  const {
+    progress = silent,
+    signal,
+    collect = async () => undefined,
+    onDone,
+    notice = () => undefined,
+  } = options;
+  const { key, duplicate } = connection;
+  const listening = duplicate();
+  const heard: Finished[] = [];
+  // Before anything is put in, so that nothing is missed; what is missed all the same is found by asking.
+  listening.on('message', (_, text: string) => void heard.push(JSON.parse(text) as Finished));
+  await listening.subscribe(key('finished'));
+
+  const all = new Map(jobs.map((job) => [job.hash, job]));
+  const failures = new Map<string, PlanFailure>();
+  const collecting = new Set<Promise<void>>();
+  const inTurn = limiter(collectors);
+  let broken: unknown;
+  const take = (job: QueueJob): void => {
+    const taken: Promise<void> = inTurn(() => collect(job))
+      .catch((error: unknown) => void (broken ??= error))
+      .finally(() => collecting.delete(taken));
+    collecting.add(taken);
+  };
+
+  try {
+    const { done, open } = await enqueue(connection, shared, jobs, plan);
+    const left = new Map(open);
+    for (const hash of done) take(all.get(hash)!);
+    let computed = 0;
+    const settle = (hash: string, failure?: PlanFailure): void => {
+      const job = left.get(hash);
+      if (!job) return;
+      left.delete(hash);
+      if (failure) {
+        failures.set(hash, failure);
+        notice(`failed «${failure.title}» on ${failure.host}: ${failure.message}`);
+        return;
+      }
+      take(job);
+      computed++;
+      onDone?.(job, done.size + computed, all.size);
+    };
+    const show = async (): Promise<void> => {
+      const workers = await workersOf(connection);
+      const mine = workers.flatMap(({ host, runs }) => runs.map((run) => ({ host, run })));
+      const running = mine.filter(({ run }) => left.has(run.hash));
+      progress({
+        task: 'runs',
+        done: all.size - left.size,
+        total: all.size,
+        fields: {
+          ...(failures.size > 0 && { failed: failures.size }),
+          running: running.length,
+          waiting: left.size - running.length,
+          ...Object.fromEntries(
+            running
+              .slice(0, 8)
+              .map(({ host, run }, i) => [
+                `[${i + 1}] ${host}`,
+                `${run.title} ${Math.round(100 * run.share)}%`,
+              ]),
+          ),
+        },
+      });
+    };
+    let said = '';
+    for (let look = 0; left.size > 0; look++) {
+      signal?.throwIfAborted();
+      if (broken) throw broken;
+      for (const { hash, error } of heard.splice(0)) {
+        const job = left.get(hash);
+        if (job) settle(hash, error === undefined ? undefined : await failureOf(connection, job, error));
+      }
+      await show();
+      if (look % 5 === 4) {
+        const part = [...left.values()].slice(0, window);
+        for (const each of await lookAfter(connection, shared, part, plan, (hash) => left.has(hash))) {
+          settle(each.hash, each.failure);
+        }
+        // Those that were asked after go to the end of the line.
+        for (const { hash } of part) {
+          const job = left.get(hash);
+          if (job && left.delete(hash)) left.set(hash, job);
+        }
+      }
+      if (look % 30 === 5) {
+        const { unserved } = await queueStatus(connection);
+        const text = unserved.join('; ');
+        if (text !== '' && text !== said) notice(`Nobody is there for: ${text}`);
+        said = text;
+      }
+      if (left.size > 0) {
+        await sleep(heard.length > 0 ? 0 : millisecondsBetweenLooks, undefined, signal && { signal }).catch(
+          () => undefined,
+        );
+      }
+    }
+    await Promise.all(collecting);
+    if (broken) throw broken;
+    await show();
+    return { computed, failures: [...failures.values()] };
+  } finally {
+    listening.disconnect();
+    await Promise.allSettled(collecting);
+  }
+}
+
+async function failureOf(
+  { redis, key }: QueueConnection,
+  { hash, title }: QueueJob,
+  error: string,
+): Promise<PlanFailure> {
+  const text = await redis.hget(key('failures'), hash);
+  return text === null
+    ? { hash, title, message: error, host: 'unknown', at: new Date().toISOString() }
+    : { hash, ...(JSON.parse(text) as FailedRun) };
+}
+
+/**
+ * Asks after runs of which nothing was heard: those that ended, and puts those in again that the queue does not know
+ * any more, though they are not done (a server that lost its memory).
+ */
+async function lookAfter(
+  connection: QueueConnection,
+  shared: SharedRuns,
+  jobs: readonly QueueJob[],
+  plan: Plan,
+  isOpen: (hash: string) => boolean,
+): Promise<{ hash: string; failure?: PlanFailure }[]> {
+  const { redis, key, queue } = connection;
+  if (jobs.length === 0) return [];
+  const hashes = jobs.map(({ hash }) => hash);
+  const [at, failed] = await Promise.all([
+    redis.hmget(key('at'), ...hashes),
+    redis.hmget(key('failures'), ...hashes),
+  ]);
+  const commands = redis.pipeline();
+  jobs.forEach(({ hash }, i) => commands.exists(queue(at[i] ?? 'none').toKey(jobId(hash))));
+  const known = await executed(commands);
+  const settled: { hash: string; failure?: PlanFailure }[] = [];
+  const lost: QueueJob[] = [];
+  for (const [i, job] of jobs.entries()) {
+    const failure = failed[i];
+    if (failure)
+      settled.push({ hash: job.hash, failure: { hash: job.hash, ...(JSON.parse(failure) as FailedRun) } });
+    else if (at[i] !== null && known[i] === 1) continue;
+    else if (await shared.done(job.hash)) settled.push({ hash: job.hash });
+    else lost.push(job);
+  }
+  if (lost.length > 0) await addJobs(connection, lost, plan, isOpen);
+  return settled;
+}

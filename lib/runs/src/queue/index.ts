@@ -1,0 +1,15 @@
+/** The queue: a sweep over many machines, on BullMQ and Redis, with results in a store that all of them reach. */
+export { connectQueue, type ConnectOptions, type QueueConnection } from './connection.js';
+export { enqueue, type Enqueued } from './enqueue.js';
+export {
+  type CreateExecutor,
+  type ExecuteContext,
+  type Executor,
+  type ExecutorOptions,
+  storeExecutor,
+} from './executor.js';
+export { computeInQueue, type FollowOptions, type PlanFailure, type PlanResult } from './follow.js';
+export type { JobClass, Plan, QueueJob, Requirements } from './job.js';
+export type { AtWork, WorkerPresence } from './presence.js';
+export { type ClassStatus, describeClass, queueStatus, type QueueStatus } from './status.js';
+export { runWorker, type WorkerOptions, type WorkerReport } from './worker.js';

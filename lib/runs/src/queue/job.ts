@@ -1,0 +1,102 @@
+/**
+ * What the queue knows of a run: its hash, which is the job's name, its configuration, the runs that must be done
+ * before, and what a machine needs to compute it. No tensors: those are in the store.
+ */
+import { canonicalJson, check, configHash, sha256 } from 'oabn-base';
+
+export interface QueueJob<Config = unknown> {
+  /** `configHash(config)`. */
+  readonly hash: string;
+  /** The run in a few words, for people. */
+  readonly title: string;
+  readonly config: Config;
+  /** What the executor needs beside the configuration, as JSON. */
+  readonly setting?: unknown;
+  /** Hashes of the runs that this one starts from. */
+  readonly needs: readonly string[];
+  readonly requirements: Requirements;
+  /** Names of what is worth keeping from one run to the next, such as a compiled function, the dearest first. */
+  readonly affinity: readonly string[];
+}
+
+/** What a machine must have; a member that is missing is not needed. */
+export interface Requirements {
+  /** The name of an engine. */
+  readonly backend?: string;
+  /** Of memory, for one run. */
+  readonly memoryGiB?: number;
+  /** The name of a data set, its checksum as a rule. */
+  readonly data?: string;
+}
+
+/** What a worker has. */
+export interface Capabilities {
+  readonly backends: readonly string[];
+  /** For each of the runs that it computes at a time. */
+  readonly memoryGiB: number;
+  /** Whether the data set is here, or can be fetched. */
+  readonly hasData: (name: string) => Promise<boolean>;
+}
+
+/**
+ * Jobs of one class can be done by the same workers; each class is a queue of its own, so that no worker ever takes
+ * what it must put back.
+ */
+export interface JobClass {
+  /** Of the program that planned the jobs: a worker of another version might compute something else. */
+  readonly version: string;
+  /** Whether the configurations hold functions, which run only where somebody says that he trusts them. */
+  readonly trust: boolean;
+  readonly requirements: Requirements;
+}
+
+export interface Plan {
+  readonly version: string;
+  /** Whether a configuration holds source code of its own. */
+  readonly holdsCode: (config: unknown) => boolean;
+}
+
+export const classOf = ({ requirements, config }: QueueJob, { version, holdsCode }: Plan): JobClass => ({
+  version,
+  trust: holdsCode(config),
+  requirements: JSON.parse(canonicalJson(requirements)) as Requirements,
+});
+
+/** The name of a class's queue. */
+export const classId = (each: JobClass): string => sha256(canonicalJson(each)).slice(0, 12);
+
+/** What BullMQ calls the job. Never digits alone, which it does not take, as a hash may be. */
+export const jobId = (hash: string): string => `run-${hash}`;
+
+/** Why a worker does not take jobs of `each`; undefined if it does. */
+export async function obstacle(
+  { version, trust, requirements }: JobClass,
+  worker: Capabilities & { readonly version: string; readonly trust: boolean },
+): Promise<string | undefined> {
+  const { backend, memoryGiB = 0, data } = requirements;
+  if (version !== worker.version) return `of version ${version}, and this worker has ${worker.version}`;
+  if (trust && !worker.trust) return 'with functions of their own, which run only with --trust';
+  if (backend !== undefined && !worker.backends.includes(backend)) return `for the backend ${backend}`;
+  if (memoryGiB > worker.memoryGiB) {
+    return `of ${memoryGiB} GiB each, and this worker has ${worker.memoryGiB.toFixed(1)} for one`;
+  }
+  if (data !== undefined && !(await worker.hasData(data)))
+    return `on data that is neither here nor in the store (${data})`;
+  return undefined;
+}
+
+/**
+ * A job as it came out of the queue, where anybody could have put it.
+ * @throws UserError when its name is not that of its configuration, or it is not of the class it came in
+ */
+export function checkJob(job: QueueJob, { trust }: JobClass, holdsCode: (config: unknown) => boolean): void {
+  const hash = configHash(job.config);
+  check(
+    hash === job.hash,
+    `Job ${job.hash} has the configuration of run ${hash}; it was not planned by this program`,
+  );
+  check(
+    trust || !holdsCode(job.config),
+    `Job ${job.hash} holds functions of its own, and does not say so; it was not planned by this program`,
+  );
+}

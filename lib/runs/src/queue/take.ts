@@ -1,0 +1,127 @@
+/** The queues that a worker can serve, and which job it takes next. */
+import { check } from 'oabn-base';
+import type { Job, QueueConnection, Worker } from './connection.js';
+import { type Capabilities, type JobClass, jobId, obstacle, type QueueJob } from './job.js';
+
+export interface Taken {
+  readonly job: Job<QueueJob>;
+  readonly token: string;
+  /** The job's queue. */
+  readonly id: string;
+  readonly jobClass: JobClass;
+}
+
+export interface Serving extends Capabilities {
+  readonly version: string;
+  readonly trust: boolean;
+  readonly leaseSeconds: number;
+}
+
+export interface OpenQueues {
+  /** A job that is ready, one that likes to follow what had `affinity` if there is one; undefined if there is none. */
+  next(token: string, affinity: readonly string[]): Promise<Taken | undefined>;
+  /** Jobs of these queues that are not finished. */
+  left(): Promise<number>;
+  /** The classes that this worker does not serve, and why, where jobs of theirs wait. */
+  refused(): Promise<string[]>;
+  readonly ids: readonly string[];
+  close(): Promise<void>;
+}
+
+/** How often a job may be found without its worker: kill -9, power, network. Each costs a lease, no result. */
+const mostStalls = 25;
+const millisecondsClassesLast = 1000;
+
+export function openQueues(connection: QueueConnection, serving: Serving): OpenQueues {
+  const { bullmq, redis, key, prefix, queue, classes } = connection;
+  const open = new Map<string, { readonly jobClass: JobClass; readonly worker: Worker<QueueJob> }>();
+  const closed = new Map<string, { readonly jobClass: JobClass; readonly why: string }>();
+  let lookedAt = -Infinity;
+
+  const begin = async (id: string): Promise<Worker<QueueJob>> => {
+    // Without a processor: this file takes, and the lease is renewed elsewhere. It still looks for stalled jobs.
+    const worker = new bullmq.Worker<QueueJob>(id, null, {
+      connection: redis,
+      prefix,
+      autorun: false,
+      lockDuration: 1000 * serving.leaseSeconds,
+      stalledInterval: 500 * serving.leaseSeconds,
+      maxStalledCount: mostStalls,
+    });
+    worker.on('error', () => undefined); // Said by the connection.
+    await worker.waitUntilReady();
+    await worker.startStalledCheckTimer();
+    return worker;
+  };
+  const refresh = async (): Promise<void> => {
+    if (performance.now() - lookedAt < millisecondsClassesLast) return;
+    lookedAt = performance.now();
+    for (const [id, jobClass] of await classes()) {
+      if (open.has(id)) continue;
+      const why = await obstacle(jobClass, serving);
+      if (why === undefined) {
+        closed.delete(id);
+        open.set(id, { jobClass, worker: await begin(id) });
+      } else {
+        closed.set(id, { jobClass, why });
+      }
+    }
+  };
+  /** Puts a ready job that shares one of the names at the head of its queue; another worker may be faster. */
+  const prefer = async (affinity: readonly string[]): Promise<void> => {
+    for (const name of affinity) {
+      const hash = await redis.srandmember(key('affinity', name));
+      if (hash === null) continue;
+      const id = await redis.hget(key('at'), hash as string);
+      const job = id !== null && open.has(id) ? await queue(id).getJob(jobId(hash as string)) : undefined;
+      if (!job) {
+        if (id === null) await redis.srem(key('affinity', name), hash as string);
+        continue;
+      }
+      await job.changePriority({ priority: 0, lifo: true });
+      return;
+    }
+  };
+
+  return {
+    async next(token, affinity) {
+      await refresh();
+      await prefer(affinity);
+      // What few can do comes first for those who can.
+      const demanding = ({ jobClass }: { jobClass: JobClass }): number =>
+        Object.keys(jobClass.requirements).length + Number(jobClass.trust);
+      const order = [...open].sort(([, a], [, b]) => demanding(b) - demanding(a));
+      for (const [id, { jobClass, worker }] of order) {
+        const job = await worker.getNextJob(token, { block: false });
+        if (!job) continue;
+        check(job.data?.hash, `The queue ${id} holds something that is no run: job ${job.id}`);
+        for (const name of job.data.affinity) await redis.srem(key('affinity', name), job.data.hash);
+        return { job, token, id, jobClass };
+      }
+      return undefined;
+    },
+    async left() {
+      const counts = await Promise.all([...open.keys()].map((id) => unfinished(connection, id)));
+      return counts.reduce((sum, each) => sum + each, 0);
+    },
+    async refused() {
+      const lines: string[] = [];
+      for (const [id, { why }] of closed) {
+        const count = await unfinished(connection, id);
+        if (count > 0) lines.push(`${count} run${count === 1 ? '' : 's'} ${why}`);
+      }
+      return lines;
+    },
+    get ids() {
+      return [...open.keys()];
+    },
+    async close() {
+      await Promise.all([...open.values()].map(({ worker }) => worker.close(true).catch(() => undefined)));
+    },
+  };
+}
+
+/** Jobs of a queue that are waiting, held or being computed. */
+export async function unfinished({ queue }: QueueConnection, id: string): Promise<number> {
+  return await queue(id).getJobCountByTypes('waiting', 'active', 'delayed', 'prioritized');
+}

@@ -1,0 +1,113 @@
+/** Files of a folder in a store of objects: each with its digest, so that what comes back is what went in. */
+import { readdir, rm, stat } from 'node:fs/promises';
+import { dirname, join, relative, sep } from 'node:path';
+import { check, fileDigest, sha256 } from 'oabn-base';
+import { ignoreMissing, makeFolder, onDisk } from '../store/durable.js';
+import type { Objects } from './objects.js';
+
+export interface FileEntry {
+  /** Relative to the folder, with `/`. */
+  readonly name: string;
+  readonly bytes: number;
+  readonly sha256: string;
+}
+
+/** The names of all files in `folder` and below, sorted; temporary ones are left out. */
+export async function filesIn(folder: string): Promise<string[]> {
+  const entries = await onDisk(folder, () =>
+    readdir(folder, { recursive: true, withFileTypes: true }).catch(ignoreMissing),
+  );
+  return (entries ?? [])
+    .filter((entry) => entry.isFile() && !/^\..*\.tmp$/.test(entry.name))
+    .map((entry) => relative(folder, join(entry.parentPath, entry.name)).split(sep).join('/'))
+    .sort();
+}
+
+/** Puts the file `name` of `folder` below `prefix`. */
+export async function putEntry(
+  objects: Objects,
+  prefix: string,
+  folder: string,
+  name: string,
+): Promise<FileEntry> {
+  const path = join(folder, ...name.split('/'));
+  const [digest, { size }] = await Promise.all([fileDigest(path), stat(path)]);
+  await objects.putFile(prefix + name, path);
+  return { name, bytes: size, sha256: digest };
+}
+
+/** Puts `bytes` below `prefix`, as a file `name`. */
+export async function putBytes(
+  objects: Objects,
+  prefix: string,
+  name: string,
+  bytes: Uint8Array,
+): Promise<FileEntry> {
+  await objects.put(prefix + name, bytes);
+  return { name, bytes: bytes.length, sha256: sha256(bytes) };
+}
+
+/**
+ * Fetches a file that `putEntry` put below `prefix` into `folder`, unless it is there with the same digest.
+ * @throws UserError when it is missing in the store, or came back damaged twice
+ */
+export async function fetchEntry(
+  objects: Objects,
+  prefix: string,
+  folder: string,
+  entry: FileEntry,
+): Promise<void> {
+  const path = join(folder, ...entry.name.split('/'));
+  // Names come from a file that others can write: none may lead out of the folder.
+  check(
+    !relative(folder, path).startsWith('..') && !entry.name.startsWith('/'),
+    `${objects.address} names a file outside its folder: ${entry.name}`,
+  );
+  const whole = async (): Promise<boolean> => {
+    const found = await stat(path).catch(ignoreMissing);
+    return found?.size === entry.bytes && (await fileDigest(path)) === entry.sha256;
+  };
+  await makeFolder(dirname(path));
+  if (await onDisk(path, whole)) return;
+  for (let attempt = 1; ; attempt++) {
+    const there = await onDisk(path, () => objects.getFile(prefix + entry.name, path));
+    check(there, () => `${prefix}${entry.name} is not in ${objects.address}, though its run names it`);
+    if (await onDisk(path, whole)) return;
+    await rm(path, { force: true });
+    check(
+      attempt < 2,
+      () =>
+        `${prefix}${entry.name} in ${objects.address} is damaged: its bytes do not have the SHA-256 ${entry.sha256}. Remove the run and ask for it again.`,
+    );
+  }
+}
+
+/** A JSON value under `key`; undefined if there is none, or what is there is no JSON. */
+export async function getJson(objects: Objects, key: string): Promise<unknown> {
+  const bytes = await objects.get(key);
+  if (!bytes) return undefined;
+  try {
+    return JSON.parse(new TextDecoder().decode(bytes)) as unknown;
+  } catch {
+    return undefined;
+  }
+}
+
+/** `value` as the bytes of indented JSON, as the local store writes it. */
+export const jsonBytes = (value: unknown): Uint8Array =>
+  new TextEncoder().encode(`${JSON.stringify(value, null, 2)}\n`);
+
+/** Fetches `entries` into memory, checked; undefined if one of them is missing or damaged. */
+export async function fetchAll(
+  objects: Objects,
+  prefix: string,
+  entries: readonly FileEntry[],
+): Promise<Map<string, Uint8Array> | undefined> {
+  const found = new Map<string, Uint8Array>();
+  for (const entry of entries) {
+    const bytes = await objects.get(prefix + entry.name);
+    if (!bytes || sha256(bytes) !== entry.sha256) return undefined;
+    found.set(entry.name, bytes);
+  }
+  return found;
+}

@@ -1,0 +1,6 @@
+/** A store that many machines reach, a shared folder or a bucket: runs, states to go on from, data sets. */
+export { boundCache, touchRun } from './cache.js';
+export { fetchData, hasData, putData } from './datasets.js';
+export { type Objects, openObjects } from './objects.js';
+export { type Patience, UnreachableError } from './patience.js';
+export { type DoneRun, newSession, type SharedRuns, sharedRuns, type Snapshot } from './sharedRuns.js';

