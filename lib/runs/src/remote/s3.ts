@@ -159,7 +159,8 @@ export async function s3Objects(address: string, environment = process.env): Pro
         keys.push(...one.keys);
         next = one.next;
       } while (next !== undefined);
-      return keys.sort();
+      // SeaweedFS repeats a key where a page ends between two folders.
+      return [...new Set(keys)].sort();
     },
     async remove(keys) {
       const inTurn = limiter(8);
@@ -177,4 +178,6 @@ const unescape = (text: string): string =>
     code === undefined ? (entities[name!] ?? whole) : String.fromCodePoint(Number(code)),
   );
 
-const describe = (cause: unknown): string => (cause as NodeJS.ErrnoException).code ?? errorMessage(cause);
+/** Where a name has several addresses, Node puts their errors together without a message. */
+const describe = (cause: unknown): string =>
+  errorMessage(cause) || ((cause as NodeJS.ErrnoException).code ?? 'no answer');

@@ -65,17 +65,20 @@ export async function beginProvenance(
 /** False for what a damaged file may have there instead. */
 const isTime = (text: unknown): text is string => typeof text === 'string' && !Number.isNaN(Date.parse(text));
 
-/** This process's program and arguments, with paths relative to the working directory. */
+/** This process's program and arguments, with paths relative to the working directory and without passwords in addresses. */
 export function command(argv: readonly string[] = process.argv): string {
   const [, program = 'node', ...rest] = argv;
   return [basename(program), ...rest.map(shownArgument)].join(' ');
 }
 
 function shownArgument(argument: string): string {
-  const [, name, value] = /^(--[^=]+=)?(.*)$/s.exec(argument)!;
+  const [, name, value] = /^(--[^=]+=)?(.*)$/s.exec(withoutPassword(argument))!;
   const shown = isAbsolute(value!) ? relative(process.cwd(), value!) || '.' : value!;
   return `${name ?? ''}${/[\s"'$]/.test(shown) ? JSON.stringify(shown) : shown}`;
 }
+
+/** A user and password in an address, as in redis://user:password@host, are nobody's business. */
+const withoutPassword = (text: string): string => text.replace(/(\b[a-z][a-z0-9+.-]*:\/\/)[^\s@/]*@/gi, '$1');
 
 /**
  * The versions of installed packages, read from their own descriptions without loading them; of those that are not

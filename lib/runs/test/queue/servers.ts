@@ -135,7 +135,7 @@ export async function startBucket(host = '127.0.0.1'): Promise<Bucket> {
     const args = Object.entries(options).map(([name, value]) => `-${name}=${value}`);
     child = spawn(bucketProgram!, ['server', ...args], { stdio: 'ignore' });
     const bucket = `${environment.AWS_ENDPOINT_URL}/sweep`;
-    for (let i = 0; i < 120; i++) {
+    for (let i = 0; i < 400; i++) {
       const made = await client.fetch(bucket, { method: 'PUT' }).catch(() => undefined);
       // It takes writes a little later than it makes buckets.
       const written =

@@ -487,5 +487,14 @@ describe('the command in the provenance', () => {
       `--out=${resolve('y z')}`,
     ];
     assert.equal(command(argv), 'oabn train --data data/x --out="y z"');
+    const secret = [
+      'node',
+      'oabn',
+      '--queue',
+      'rediss://me:secret@host:1/2',
+      '--queue=redis://:secret@host',
+      's3://b/a@b',
+    ];
+    assert.equal(command(secret), 'oabn --queue rediss://host:1/2 --queue=redis://host s3://b/a@b');
   });
 });

@@ -1,0 +1,163 @@
+/** Runs that machines leave for each other, in a folder: what is whole, what counts, what others go on from. */
+import assert from 'node:assert/strict';
+import { cp, mkdtemp, readdir, readFile, rm, utimes, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import {
+  boundCache,
+  newSession,
+  type Objects,
+  openObjects,
+  type SharedRuns,
+  sharedRuns,
+} from '../../src/remote/index.js';
+import { configHash } from 'oabn-base';
+import { openStore } from '../../src/store/index.js';
+import { bytesOf } from '../queue/support.js';
+import { computeToy, networkName, type QueueToyConfig } from '../queue/toyExecutor.js';
+
+describe('shared runs', () => {
+  const config: QueueToyConfig = { toy: 'shared', steps: 20, size: 8, every: 5 };
+  const hash = configHash(config);
+  let folder: string;
+  let objects: Objects;
+  let shared: SharedRuns;
+
+  beforeEach(async () => {
+    folder = await mkdtemp(join(tmpdir(), 'runs-shared-'));
+    objects = await openObjects(join(folder, 'store'));
+    shared = sharedRuns(objects);
+  });
+  afterEach(async () => await rm(folder, { recursive: true, force: true }));
+
+  /** A local store with the run computed up to `steps`, as a machine that was stopped there leaves it. */
+  const computedTo = async (name: string, steps: number): Promise<string> => {
+    const runs = join(folder, name);
+    const stop = new AbortController();
+    await computeToy(runs, config, {
+      signal: stop.signal,
+      progress: ({ done }) => void (done === steps && stop.abort()),
+    }).catch(() => undefined);
+    return runs;
+  };
+
+  it('gives a finished run to others, with all its files and the same bytes', async () => {
+    const here = await computedTo('here', 20);
+    assert.equal(await shared.done(hash), undefined);
+    assert.equal(await shared.fetchRun(hash, join(folder, 'there')), false);
+    const { files } = await shared.commit(hash, newSession(), join(here, hash));
+    assert.deepEqual(
+      files.map(({ name }) => name),
+      ['config.json', 'metrics.jsonl', networkName, 'provenance.json'],
+    );
+    assert.equal(await shared.fetchRun(hash, join(folder, 'there')), true);
+    assert.equal(await bytesOf(join(folder, 'there'), hash), await bytesOf(here, hash));
+    const result = join(hash, 'result.json');
+    assert.equal(
+      await readFile(join(folder, 'there', result), 'utf8'),
+      await readFile(join(here, result), 'utf8'),
+    );
+    assert.equal((await openStore(join(folder, 'there')).find(hash)).status, 'done');
+    assert.deepEqual([await shared.doneHashes(), await shared.begunHashes()], [new Set([hash]), new Set()]);
+  });
+
+  it('counts the first that is finished, whoever comes second', async () => {
+    const here = await computedTo('here', 20);
+    await cp(here, join(folder, 'late'), { recursive: true });
+    const late = join(folder, 'late', hash);
+    await writeFile(join(late, networkName), 'other bits');
+    const first = await shared.commit(hash, 'session-1', join(here, hash));
+    const second = await shared.commit(hash, 'session-2', late);
+    assert.deepEqual(second, first);
+    await shared.fetchRun(hash, join(folder, 'late'));
+    assert.equal(await bytesOf(join(folder, 'late'), hash), await bytesOf(here, hash));
+    assert.deepEqual(
+      (await objects.list('runs/')).filter((key) => key.includes('session-2')),
+      [],
+    );
+  });
+
+  it('lets another machine go on from the furthest state, with the bytes of an uninterrupted run', async () => {
+    const near = await computedTo('near', 7);
+    const far = await computedTo('far', 13);
+    assert.equal(await shared.putSnapshot(hash, 'session-1', join(near, hash)), 5);
+    assert.equal(await shared.putSnapshot(hash, 'session-2', join(far, hash)), 10);
+    const there = join(folder, 'there');
+    assert.equal(await shared.fetchSnapshot(hash, there), 10);
+    // Not again, and not over what is further.
+    assert.equal(await shared.fetchSnapshot(hash, there), undefined);
+    const began: number[] = [];
+    await computeToy(there, config, { progress: ({ done }) => void began.push(done) });
+    assert.equal(began[0], 11);
+    const whole = join(folder, 'whole');
+    await computeToy(whole, config);
+    assert.equal(await bytesOf(there, hash), await bytesOf(whole, hash));
+  });
+
+  it('leaves out a state that is damaged or was not put whole', async () => {
+    const runs = await computedTo('here', 13);
+    await shared.putSnapshot(hash, 'session-1', join(await computedTo('near', 7), hash));
+    await shared.putSnapshot(hash, 'session-2', join(runs, hash));
+    const broken = `runs/${hash}/session-2/10/checkpoint-10.safetensors`;
+    const bytes = (await objects.get(broken))!;
+    bytes[bytes.length - 1]! ^= 1;
+    await objects.put(broken, bytes);
+    await objects.put(`runs/${hash}/session-3/15/checkpoint-15.safetensors`, bytes);
+    assert.equal(await shared.fetchSnapshot(hash, join(folder, 'there')), 5);
+  });
+
+  it('keeps the last two states, and none of a finished run', async () => {
+    const runs = join(folder, 'here');
+    const steps: Promise<unknown>[] = [];
+    await computeToy(runs, config, {
+      progress: ({ done }) =>
+        void (done % 5 === 1 && steps.push(shared.putSnapshot(hash, 's', join(runs, hash)))),
+    });
+    await Promise.all(steps);
+    await shared.putSnapshot(hash, 's', join(runs, hash));
+    const states = (await objects.list('runs/')).filter((key) => key.endsWith('snapshot.json'));
+    assert.ok(states.length > 0 && states.length <= 2, states.join());
+    await shared.commit(hash, 's', join(runs, hash));
+    assert.deepEqual(
+      (await objects.list('runs/')).filter((key) => /checkpoint|snapshot/.test(key)),
+      [],
+    );
+  });
+
+  it('does not take a file that came back damaged for the run’s', async () => {
+    const here = await computedTo('here', 20);
+    const { session } = await shared.commit(hash, newSession(), join(here, hash));
+    await objects.put(`runs/${hash}/${session}/done/${networkName}`, new Uint8Array([1, 2, 3]));
+    await assert.rejects(
+      shared.fetchRun(hash, join(folder, 'there')),
+      /network\.bin in .* is damaged: its bytes do not have/,
+    );
+    assert.deepEqual((await readdir(join(folder, 'there', hash))).includes('result.json'), false);
+  });
+
+  it('deletes all of a run', async () => {
+    const here = await computedTo('here', 20);
+    await shared.commit(hash, newSession(), join(here, hash));
+    assert.deepEqual([await shared.remove(hash), await shared.remove(hash)], [true, false]);
+    assert.deepEqual(await objects.list(''), []);
+  });
+
+  it('bounds the local copies, and spares those in use', async () => {
+    const runs = join(folder, 'here');
+    const hashes: string[] = [];
+    for (const toy of ['a', 'b', 'c']) {
+      await computeToy(runs, { ...config, toy });
+      hashes.push(configHash({ ...config, toy }));
+    }
+    const hoursAgo = (hours: number): Date => new Date(Date.now() - 3_600_000 * hours);
+    for (const [i, hours] of [2, 3, 0].entries()) {
+      await utimes(join(runs, hashes[i]!, 'result.json'), hoursAgo(hours), hoursAgo(hours));
+    }
+    assert.deepEqual(await boundCache(runs, 1e9), []);
+    assert.deepEqual(await boundCache(runs, 1), [hashes[1], hashes[0]]);
+    assert.deepEqual(
+      (await openStore(runs).list()).map((entry) => entry.hash),
+      [hashes[2]],
+    );
+  });
+});
