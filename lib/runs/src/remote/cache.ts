@@ -2,7 +2,7 @@
 import { stat, utimes } from 'node:fs/promises';
 import { join } from 'node:path';
 import { namesIn } from '../store/durable.js';
-import { fileNames } from '../store/session.js';
+import { fileNames } from '../store/files.js';
 import { openStore } from '../store/store.js';
 import { filesIn } from './files.js';
 

@@ -13,12 +13,12 @@
 import { randomBytes } from 'node:crypto';
 import { readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import { check, limiter } from 'oabn-base';
+import { check, limiter, ignoreMissing } from 'oabn-base';
 import { checkpointName, checkpointSteps } from '../store/checkpoints.js';
-import { ignoreMissing, makeFolder, onDisk, readJsonIfWhole, writeDurable } from '../store/durable.js';
+import { makeFolder, onDisk, readJsonIfWhole, writeDurable } from '../store/durable.js';
 import { tryLock } from '../store/lock.js';
 import { readResultFile, type ResultFile } from '../store/resultFile.js';
-import { fileNames } from '../store/session.js';
+import { fileNames } from '../store/files.js';
 import {
   fetchAll,
   fetchEntry,
