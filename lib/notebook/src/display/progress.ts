@@ -1,7 +1,7 @@
 /**
  * Progress below a cell: one display, updated in place. Every task that works has a bar, every finished one a line
  * with its last figures; the numbered parts of one task, such as epochs, share a line. The stop button ends what
- * reports here: tslab alone would only stop waiting for it.
+ * reports here, at its next report.
  */
 import { randomUUID } from 'node:crypto';
 import {
@@ -14,7 +14,7 @@ import {
   UserError,
 } from 'oabn-base';
 import { escapeHtml } from './html.js';
-import { type Bundle, currentCell, type Publish } from './kernel.js';
+import { type Bundle, currentCell, currentSignal, type Publish } from './kernel.js';
 
 export interface NotebookProgressOptions {
   /** Where displays go; asked at each event, as a later cell has a place of its own. */
@@ -27,19 +27,6 @@ export interface NotebookProgressOptions {
 
 /** The member of a display's metadata that marks progress, and holds the latest event for whoever runs the notebook. */
 export const progressMark = 'oabn-progress';
-
-let interruptCount: number | undefined;
-
-/** How often this kernel was interrupted since this was first asked. */
-function interrupts(): number {
-  if (interruptCount === undefined) {
-    interruptCount = 0;
-    // Not at once: tslab lets Node watch for SIGINT while a cell runs up to its first await, and a handler that is put
-    // in place meanwhile is lost with the watch, after which SIGINT ends the process.
-    setImmediate(() => process.on('SIGINT', () => interruptCount!++));
-  }
-  return interruptCount;
-}
 
 /** Milliseconds between two updates, as a page has to draw each of them; less at the end of a task, which may be the
  * last event of the notebook, after which the kernel is soon gone. */
@@ -80,7 +67,7 @@ function progressDisplay(publish: Publish, now: () => number): Progress {
   let publishedAt: number | undefined;
   let pending: NodeJS.Timeout | undefined;
   let latest: ProgressEvent | undefined;
-  const interruptsBefore = interrupts();
+  const signal = currentSignal();
 
   const send = (): void => {
     clearTimeout(pending);
@@ -91,7 +78,7 @@ function progressDisplay(publish: Publish, now: () => number): Progress {
   };
 
   return (event) => {
-    if (interrupts() > interruptsBefore) throw new UserError(`Interrupted in «${event.task}»`);
+    if (signal?.aborted) throw new UserError(`Interrupted in «${event.task}»`);
     latest = event;
     const group = taskGroup(event.task);
     const timer = timers.get(group) ?? remainingTime(() => now() / 1000);

@@ -3,10 +3,10 @@ export * from './kernelName.js';
 export {
   installKernel,
   type InstallOptions,
-  jupyterDataFolder,
   type KernelspecOptions,
   type KernelState,
   type KernelStatus,
   kernelStatus,
   uninstallKernel,
 } from './kernelspec.js';
+export { jupyterDataFolder } from './jupyterFolder.js';

@@ -5,9 +5,9 @@
  */
 import { mkdir, readFile, rm } from 'node:fs/promises';
 import { existsSync } from 'node:fs';
-import { homedir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { errorMessage, UserError, writeFileAtomic, writeJsonAtomic } from 'oabn-base';
+import { jupyterDataFolder } from './jupyterFolder.js';
 import { kernelDisplayName, kernelLanguage, kernelName } from './kernelName.js';
 import { kernelCommand } from '../run/kernelProcess.js';
 
@@ -25,7 +25,7 @@ export interface Kernelspec {
   readonly argv: readonly string[];
   readonly display_name: string;
   readonly language: string;
-  readonly interrupt_mode: 'signal';
+  readonly interrupt_mode: 'message';
   readonly env: Readonly<Record<string, string>>;
   readonly metadata: Readonly<Record<string, unknown>>;
 }
@@ -39,28 +39,6 @@ export interface KernelStatus {
   readonly summary: string;
 }
 
-/** Where Jupyter keeps this user's data, by jupyter_core's rules. */
-export function jupyterDataFolder(
-  env: Readonly<Record<string, string | undefined>> = process.env,
-  platform: string = process.platform,
-  home: string = homedir(),
-): string {
-  if (env.JUPYTER_DATA_DIR) return env.JUPYTER_DATA_DIR;
-  const platformDirs = !['', '0', 'no', 'n', 'false', 'off'].includes(
-    (env.JUPYTER_PLATFORM_DIRS ?? '').toLowerCase(),
-  );
-  if (platform === 'darwin') {
-    return platformDirs
-      ? join(home, 'Library', 'Application Support', 'Jupyter')
-      : join(home, 'Library', 'Jupyter');
-  }
-  if (platform === 'win32') {
-    if (platformDirs && env.LOCALAPPDATA) return join(env.LOCALAPPDATA, 'Jupyter');
-    return env.APPDATA ? join(env.APPDATA, 'jupyter') : join(home, '.jupyter', 'data');
-  }
-  return join(env.XDG_DATA_HOME || join(home, '.local', 'share'), 'jupyter');
-}
-
 function kernelFolder({ prefix }: KernelspecOptions): string {
   const data = prefix === undefined ? jupyterDataFolder() : join(resolve(prefix), 'share', 'jupyter');
   return join(data, 'kernels', kernelName);
@@ -71,7 +49,7 @@ function createKernelspec(env: Kernelspec['env']): Kernelspec {
     argv: kernelCommand('{connection_file}'),
     display_name: kernelDisplayName,
     language: kernelLanguage,
-    interrupt_mode: 'signal',
+    interrupt_mode: 'message',
     env,
     metadata: { debugger: false },
   };
@@ -85,7 +63,7 @@ const logo = `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 64 64">
 `;
 
 /**
- * Registers the project's own tslab. Installing again replaces what was there.
+ * Registers this kernel. Installing again replaces what was there.
  * @throws UserError when the library is not built or the folder cannot be written.
  */
 export async function installKernel({ env = {}, ...options }: InstallOptions = {}): Promise<KernelStatus> {

@@ -1,53 +1,66 @@
 /**
- * The kernel process: `node main.js <connection file>`, as the kernelspec and our own runner start it. It is tslab,
- * with this added: modules are found from any folder (moduleOverlay.ts), errors are printed as the reader of a cell
- * needs them (readableErrors.ts), the server's gaps are mended (tslabServer.ts), and the process ends when the
- * Jupyter that started it is gone.
+ * The kernel process: `node main.js <connection file>`, as the kernelspec and our own runner start it. This thread
+ * starts the two others (threads.ts) and then runs the cells.
  */
 import { createRequire } from 'node:module';
 import { availableParallelism } from 'node:os';
-import { dirname } from 'node:path';
+import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { addRequirePaths, moduleFolders, overlayModules, type TypeScriptSystem } from './moduleOverlay.js';
-import { printReadableErrors } from './readableErrors.js';
-import { mendServer, type TslabServer } from './tslabServer.js';
+import { type Transferable, Worker } from 'node:worker_threads';
+import { jupyterDataFolder } from './jupyterFolder.js';
+import { startRuntime } from './runtime/runtime.js';
+import type { ServerData } from './server/thread.js';
+import { createChannel } from './threads.js';
 
-interface Tslab {
-  startKernel(options: { configPath: string; enableFindLocal: boolean; globalVersion: string }): void;
-}
-
-const require = createRequire(import.meta.url);
-const requireFromTslab = createRequire(require.resolve('tslab'));
-
-function exitWithParent(): void {
-  const parent = Number(process.env.JPY_PARENT_PID);
-  if (!Number.isInteger(parent) || parent <= 1) return;
-  const watch = setInterval(() => {
-    try {
-      process.kill(parent, 0);
-    } catch (error) {
-      if ((error as NodeJS.ErrnoException).code === 'ESRCH') process.exit(1);
-    }
-  }, 2000);
-  watch.unref();
-}
-
-function main(connectionFile: string | undefined): void {
-  if (connectionFile === undefined) {
-    console.error('This is started by Jupyter: node main.js <connection file>');
-    process.exit(2);
-  }
-  const folders = moduleFolders(dirname(fileURLToPath(import.meta.url)));
-  addRequirePaths(folders);
-  const { sys } = requireFromTslab('@tslab/typescript-for-tslab') as { sys: TypeScriptSystem };
-  overlayModules(sys, process.cwd(), folders);
-  mendServer(require('tslab/dist/jupyter.js') as TslabServer);
-  exitWithParent();
-  printReadableErrors(console);
-  const tslab = require('tslab/dist/main.js') as Tslab;
-  tslab.startKernel({ configPath: connectionFile, enableFindLocal: false, globalVersion: '' });
+const connectionFile = process.argv[2];
+if (connectionFile === undefined) {
+  console.error('This is started by Jupyter: node main.js <connection file>');
+  process.exit(2);
 }
 
 // Images are decoded on the threads of libuv's pool, which has 4 unless this says otherwise before its first use.
 process.env.UV_THREADPOOL_SIZE ??= String(Math.max(4, availableParallelism()));
-main(process.argv[2]);
+
+const folder = process.cwd();
+const kernelFile = fileURLToPath(import.meta.url);
+const [runtime, answers, language] = [createChannel(), createChannel(), createChannel()];
+const [underway, answered] = [new SharedArrayBuffer(4), new SharedArrayBuffer(4)];
+
+/** Starts a thread without which the kernel is of no use. */
+function startThread(script: string, workerData: unknown, transferList: Transferable[]): void {
+  const thread = new Worker(new URL(script, import.meta.url), { workerData, transferList, stdout: false, stderr: false }); // prettier-ignore
+  const end = (reason: unknown): void => {
+    process.exitCode = 1;
+    process.stderr.write(`The kernel's thread ${script} ended: ${String(reason)}\n`);
+    process.exit(1);
+  };
+  thread.on('error', end);
+}
+
+startThread('./language/thread.js', { folder, kernelFile, server: language.port1 }, [language.port1]);
+const serverData: ServerData = {
+  connectionFile,
+  runtime: runtime.port2,
+  answers: answers.port2,
+  language: language.port2,
+  underway,
+  answered,
+  historyFolder: process.env.JUPYTER_KERNEL_HISTORY === '0' ? undefined : join(jupyterDataFolder(), 'typescript', 'history'), // prettier-ignore
+};
+startThread('./server/thread.js', serverData, [runtime.port2, answers.port2, language.port2]);
+
+const require = createRequire(import.meta.url);
+const version = (path: string): string => (require(path) as { version: string }).version;
+startRuntime({
+  folder,
+  kernelFile,
+  server: runtime.port1,
+  answers: answers.port1,
+  underway: new Int32Array(underway),
+  answered: new Int32Array(answered),
+  versions: {
+    kernel: version('../../package.json'),
+    typescript: version('typescript/package.json'),
+    node: process.version,
+  },
+});

@@ -10,7 +10,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
 export interface Connection {
-  readonly transport: 'tcp';
+  readonly transport: 'tcp' | 'ipc';
   readonly ip: string;
   readonly shell_port: number;
   readonly iopub_port: number;

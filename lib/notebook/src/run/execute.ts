@@ -3,6 +3,7 @@
  * result is a new notebook with the outputs in it; the cells after a failed one have none, as stale outputs below a
  * fresh error would lie.
  */
+import { stripVTControlCharacters } from 'node:util';
 import { type Progress, type ProgressEvent, silent } from 'oabn-base';
 import { progressMark } from '../display/index.js';
 import type { Cell, CodeCell, Notebook } from './notebookFile.js';
@@ -50,6 +51,8 @@ export interface ExecutedNotebook {
   readonly codeCells: number;
   readonly seconds: number;
 }
+
+const isError = (output: Output): output is ErrorOutput => output.output_type === 'error';
 
 const isCode = (cell: Cell): cell is CodeCell => cell.cell_type === 'code';
 
@@ -140,7 +143,7 @@ function withExecution(cell: Cell, execution: Execution | undefined, timeout?: n
 function errorsOf(execution: Execution, outputs: readonly Output[], timeout?: number): Output[] {
   const { status, reason = '' } = execution;
   const say = (ename: string, evalue: string): Output[] => [
-    ...outputs,
+    ...outputs.filter((output) => !isError(output) || output.ename !== 'Interrupted'),
     { output_type: 'error', ename, evalue, traceback: [`${ename}: ${evalue}`] },
   ];
   switch (status) {
@@ -161,7 +164,7 @@ function errorsOf(execution: Execution, outputs: readonly Output[], timeout?: nu
 
 function describeFailure(cell: number, source: string, execution: Execution, timeout?: number): Failure {
   const outputs = errorsOf(execution, execution.outputs, timeout);
-  const { ename, evalue, traceback } = outputs.at(-1) as ErrorOutput;
+  const { ename, evalue, traceback } = outputs.findLast(isError)!;
   const status = execution.status as Failure['status'];
-  return { cell, status, source, error: `${ename}: ${evalue}`, traceback: traceback.join('\n') };
+  return { cell, status, source, error: `${ename}: ${evalue}`, traceback: stripVTControlCharacters(traceback.join('\n')) };
 }

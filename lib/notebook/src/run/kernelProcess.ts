@@ -10,6 +10,13 @@ import { UserError } from 'oabn-base';
 /** The built script that a kernel runs, whether this file runs from src or from dist. */
 const kernelScript = fileURLToPath(new URL('../../dist/kernel/main.js', import.meta.url));
 
+const nodeOptions = [
+  // Packages are loaded by `require`, ES modules too, which Node 20 and 22 still call experimental.
+  '--disable-warning=ExperimentalWarning',
+  // A loop in a timer's callback can be terminated: its record of nested calls is then wrong, which is no harm.
+  '--no-force-async-hooks-checks',
+];
+
 /**
  * The command line of the kernel, where `connectionFile` is a path or Jupyter's placeholder for one.
  * @throws UserError when the library is not built.
@@ -20,8 +27,7 @@ export function kernelCommand(connectionFile: string): string[] {
       `The kernel ${kernelScript} is missing; run «npm run build» in the project folder first`,
     );
   }
-  // Cells are CommonJS and load our ESM library by `require`, which Node 20 and 22 still call experimental.
-  return [process.execPath, '--disable-warning=ExperimentalWarning', kernelScript, connectionFile];
+  return [process.execPath, ...nodeOptions, kernelScript, connectionFile];
 }
 
 export interface KernelProcess {
@@ -30,7 +36,6 @@ export interface KernelProcess {
   readonly ended: Promise<string>;
   /** The last lines that the process itself wrote, outside the protocol: where a crash explains itself. */
   lastWords(): string;
-  interrupt(): void;
   kill(): void;
 }
 
@@ -83,7 +88,6 @@ export function startKernelProcess(
     pid: child.pid ?? -1,
     ended,
     lastWords: () => tail.trim(),
-    interrupt: () => signal('SIGINT'),
     kill: () => signal('SIGKILL'),
   };
   if (running.size === 0) process.once('exit', killAll);

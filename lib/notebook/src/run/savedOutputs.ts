@@ -5,7 +5,7 @@
  * prefer to the picture, strip of its script, and show as nothing.
  */
 import { isPlotlyBundle, progressMark } from '../display/index.js';
-import { type ErrorOutput, omit, type Output } from './outputs.js';
+import { omit, type Output } from './outputs.js';
 
 export const plotlyMime = 'application/vnd.plotly.v1+json';
 
@@ -18,31 +18,13 @@ const isForTheMoment = (output: Output): boolean =>
   'data' in output && (isPlotlyBundle(output) || progressMark in output.metadata);
 
 function withoutFigureScript(output: Output): Output {
-  if (output.output_type !== 'display_data' || !(plotlyMime in output.data)) return output;
+  if (!('data' in output) || !(plotlyMime in output.data)) return output;
   if (!('image/png' in output.data || 'image/svg+xml' in output.data)) return output;
   return { ...output, data: omit(output.data, 'text/html') };
 }
 
-/**
- * tslab prints a cell's error on stderr and sends no error message. The text that ends the outputs of a failed cell
- * becomes the error output that notebooks have for it, so that every reader marks it as one.
- */
+/** The outputs of a failed cell, which end with its error, whatever the kernel had time to say. */
 export function withErrorOutput(outputs: readonly Output[]): Output[] {
-  const last = outputs.at(-1);
-  if (last?.output_type === 'error') return [...outputs];
-  if (last?.output_type === 'stream' && last.name === 'stderr') {
-    return [...outputs.slice(0, -1), parseError(last.text.trimEnd())];
-  }
+  if (outputs.some(({ output_type }) => output_type === 'error')) return [...outputs];
   return [...outputs, { output_type: 'error', ename: 'Error', evalue: 'the cell failed', traceback: [] }];
-}
-
-function parseError(text: string): ErrorOutput {
-  const thrown = /^(?:Uncaught )?([A-Z]\w*(?:Error|Exception)?)(?: \[[^\]]*\])?: (.*)$/m.exec(text);
-  const compile = /^\d+:\d+ - (.*)$/m.exec(text);
-  const [ename, evalue] = compile
-    ? ['TypeScript', compile[1]!]
-    : thrown
-      ? [thrown[1]!, thrown[2]!]
-      : ['Error', text.split('\n', 1)[0]!];
-  return { output_type: 'error', ename, evalue, traceback: text.split('\n') };
 }

@@ -1,5 +1,5 @@
 /**
- * A running kernel as a function from code to outputs: `startKernelSession()` starts tslab the way Jupyter does and
+ * A running kernel as a function from code to outputs: `startKernelSession()` starts it the way Jupyter does and
  * speaks Jupyter's protocol with it. Cells run one after the other and share their variables, as in a notebook.
  */
 import { networkInterfaces } from 'node:os';
@@ -49,14 +49,11 @@ export interface SessionOptions extends Partial<KernelProcessOptions> {
   readonly startTimeout?: number;
 }
 
-/** tslab turns away what arrives within 200 ms after a failed cell, as it takes that for the rest of «Run all». */
-const quietAfterFailure = 250;
-
-/** Seconds that an interrupted cell gets to end before the kernel is killed. */
-const graceAfterInterrupt = 5;
+/** Seconds after the first interrupt: when it is repeated, which the kernel takes more seriously, and the kernel is killed. */
+const patience = { again: 4, kill: 10 } as const;
 
 /**
- * Starts the project's own tslab in `folder` (the working folder unless said otherwise).
+ * Starts a kernel in `folder` (the working folder unless said otherwise).
  * @throws UserError when the library is not built or the kernel does not come up.
  */
 export async function startKernelSession(options: SessionOptions = {}): Promise<KernelSession> {
@@ -147,9 +144,7 @@ function createSession(kernel: KernelProcess, channels: Channels, info: Message[
     channels.close(new Error(death));
   });
 
-  let quiet = Promise.resolve();
   const execute = async (code: string, options: ExecuteOptions = {}): Promise<Execution> => {
-    await quiet;
     const collector = collectOutputs(displays);
     const { outputs } = collector;
     if (death !== undefined) return { status: 'died', executionCount: null, outputs, reason: death };
@@ -162,10 +157,9 @@ function createSession(kernel: KernelProcess, channels: Channels, info: Message[
       await Promise.race([idle, kernel.ended]);
       return message.content;
     });
-    const stopped = stopWhenAsked(kernel, options);
+    const stopped = stopWhenAsked(kernel, channels, options);
     try {
       const { status } = await finished;
-      if (status !== 'ok') quiet = sleep(quietAfterFailure);
       return {
         status: stopped.by() ?? (status === 'ok' ? 'ok' : 'error'),
         executionCount: cell.count,
@@ -208,17 +202,19 @@ function createSession(kernel: KernelProcess, channels: Channels, info: Message[
 /** Interrupts the kernel at the timeout or when the signal aborts, and kills it if it goes on regardless. */
 function stopWhenAsked(
   kernel: KernelProcess,
+  channels: Channels,
   { timeout, signal }: ExecuteOptions,
 ): { by(): ExecutionStatus | undefined; dispose(): void } {
   let stoppedBy: ExecutionStatus | undefined;
   const timers: NodeJS.Timeout[] = [];
+  const press = (): void =>
+    void channels.request('interrupt_request', {}, 'control').catch(() => undefined);
   const stop = (by: ExecutionStatus): void => {
     if (stoppedBy !== undefined) return;
     stoppedBy = by;
-    // Again and again: tslab forgets an interrupt that comes while it has yet to begin the cell.
-    kernel.interrupt();
-    timers.push(setInterval(() => kernel.interrupt(), 500));
-    timers.push(setTimeout(() => kernel.kill(), graceAfterInterrupt * 1000));
+    press();
+    timers.push(setTimeout(press, patience.again * 1000));
+    timers.push(setTimeout(() => kernel.kill(), patience.kill * 1000));
   };
   const interrupt = (): void => stop('interrupted');
   if (timeout !== undefined && Number.isFinite(timeout)) {

@@ -1,0 +1,56 @@
+/**
+ * How cells are checked: today's TypeScript, modules found as a bundler finds them, and no strictness by default, as a
+ * cell is an experiment. A `tsconfig.json` in the notebook's own folder changes what concerns checking.
+ */
+import { join } from 'node:path';
+import ts from 'typescript';
+
+/** What a tsconfig.json may not change, as running a cell depends on it. */
+const fixed: ts.CompilerOptions = {
+  target: ts.ScriptTarget.ES2022,
+  module: ts.ModuleKind.ESNext,
+  moduleResolution: ts.ModuleResolutionKind.Bundler,
+  moduleDetection: ts.ModuleDetectionKind.Force,
+  verbatimModuleSyntax: false,
+  isolatedModules: false,
+  noEmit: false,
+  noEmitOnError: false,
+  declaration: false,
+  composite: false,
+  incremental: false,
+  sourceMap: true,
+  inlineSourceMap: false,
+  inlineSources: false,
+  importHelpers: false,
+  removeComments: true,
+  preserveConstEnums: true,
+  // A cell declares what a later one uses.
+  noUnusedLocals: false,
+  noUnusedParameters: false,
+};
+
+const defaults: ts.CompilerOptions = {
+  strict: false,
+  lib: ['lib.es2023.d.ts', 'lib.esnext.disposable.d.ts', 'lib.esnext.decorators.d.ts'],
+  types: ['node'],
+  esModuleInterop: true,
+  allowJs: true,
+  checkJs: false,
+  maxNodeModuleJsDepth: 0,
+  allowImportingTsExtensions: true,
+  resolveJsonModule: true,
+  skipLibCheck: true,
+  useDefineForClassFields: true,
+};
+
+/** The options for cells in `folder`. */
+export function cellCompilerOptions(folder: string): ts.CompilerOptions {
+  const path = join(folder, 'tsconfig.json');
+  if (!ts.sys.fileExists(path)) return { ...defaults, ...fixed };
+  const { config } = ts.readConfigFile(path, (name) => ts.sys.readFile(name));
+  const own = ts.convertCompilerOptionsFromJson(
+    (config as { compilerOptions?: unknown } | undefined)?.compilerOptions ?? {},
+    folder,
+  ).options;
+  return { ...defaults, ...own, ...fixed, outDir: undefined, rootDir: undefined };
+}

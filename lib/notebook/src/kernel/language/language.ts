@@ -1,0 +1,172 @@
+/**
+ * TypeScript for the cells of one kernel: compiling them, and answering what an editor asks while they run. It holds
+ * what the cells have declared so far; running them is somebody else's affair (runtime/), which says afterwards what
+ * became of each (`settle`).
+ */
+import { dirname } from 'node:path';
+import ts from 'typescript';
+import { cellFile, type CellFile, type CellNames, namesAfter, noNames } from './cells.js';
+import { cellTransformer } from './cellTransform.js';
+import { cellCompilerOptions } from './compilerOptions.js';
+import { completionsAt, type Completions } from './completion.js';
+import { type DeclaredNames, declaredNames } from './declaredNames.js';
+import { problemOf, type Problem } from './diagnostics.js';
+import { globalsFile, globalsText } from './globals.js';
+import { type Inspection, inspectAt } from './inspection.js';
+import { createLanguageHost } from './languageHost.js';
+import { type LocalModule, localModules, withoutMapComment } from './localModules.js';
+
+/** Whether type errors stop a cell, are only shown, or not looked for. */
+export type Typecheck = 'error' | 'warn' | 'off';
+
+export interface CompiledCell {
+  readonly number: number;
+  /** Statements for the body of an async function of `__scope`, `__cell`, `require`. */
+  readonly js: string;
+  /** Its source map as JSON; the user's first line is the map's second. */
+  readonly map: string;
+  readonly source: string;
+  /** The names of the values that it declares. */
+  readonly values: readonly string[];
+  readonly modules: readonly LocalModule[];
+}
+
+export interface Compilation {
+  /** What is wrong; with `cell`, the cell runs nevertheless. */
+  readonly problems: readonly Problem[];
+  readonly cell?: CompiledCell;
+}
+
+export interface Language {
+  readonly typescript: string;
+  /** Compiles cell `number`; its names count from now on, until `settle` says otherwise. */
+  compile(number: number, source: string, typecheck: Typecheck): Compilation;
+  /** Says how cell `number` ended: well, or with only the values `set` reached. */
+  settle(number: number, set?: readonly string[]): void;
+  complete(source: string, position: number): Completions;
+  inspect(source: string, position: number, detail: number): Inspection | undefined;
+}
+
+/** Starts TypeScript for cells in `folder`; packages come from there or else from where `kernelFile` finds its own. */
+export function createLanguage(folder: string, kernelFile: string): Language {
+  const options = cellCompilerOptions(folder);
+  const files = new Map<string, { text: string; version: string }>();
+  let names: CellNames = noNames;
+  let [nextNumber, version] = [1, 0];
+  let root: string | undefined;
+  const compiled = new Map<string, string>();
+  /** What a cell changed, while it runs. */
+  const running = new Map<number, { before: CellNames; declared: DeclaredNames }>();
+
+  const globals = globalsFile(dirname(kernelFile));
+  files.set(globals, { text: globalsText, version: '1' });
+  const host = createLanguageHost({
+    folder,
+    fallbacks: [kernelFile],
+    compilerOptions: options,
+    rootFiles: () => (root === undefined ? [globals] : [globals, root]),
+    memoryFile: (path) => files.get(path),
+  });
+  const service = ts.createLanguageService(host, ts.createDocumentRegistry(true, folder));
+
+  const open = (file: CellFile): ts.Program => {
+    files.set(file.path, { text: file.text, version: String(++version) });
+    root = file.path;
+    return service.getProgram()!;
+  };
+
+  const compile = (number: number, source: string, typecheck: Typecheck): Compilation => {
+    nextNumber = number + 1;
+    const file = cellFile(folder, number, source, names);
+    const program = open(file);
+    const sourceFile = program.getSourceFile(file.path)!;
+    const modules = localModules(program, sourceFile, options, compiled);
+    const here = (diagnostic: ts.Diagnostic): Problem => problemOf(diagnostic, file.start, file.end);
+    const syntactic = service.getSyntacticDiagnostics(file.path);
+    if (syntactic.length > 0) {
+      files.delete(file.path);
+      return { problems: syntactic.slice(0, 1).map(here) };
+    }
+    const problems =
+      typecheck === 'off'
+        ? []
+        : [
+            ...service.getSemanticDiagnostics(file.path).filter(isInCell(file)).map(here),
+            ...modules.flatMap(({ path }) => moduleProblems(service, path, folder)),
+          ];
+    if (problems.length > 0 && typecheck === 'error') {
+      files.delete(file.path);
+      return { problems };
+    }
+    const { js, map } = emit(program, sourceFile, file);
+    running.set(number, { before: names, declared: file.declared });
+    names = namesAfter(names, number, file.declared);
+    const values = [...file.declared].filter(([, { meaning }]) => meaning !== 'type').map(([name]) => name);
+    return { problems, cell: { number, js, map, source, values, modules } };
+  };
+
+  return {
+    typescript: ts.version,
+    compile,
+    settle(number, set) {
+      const cell = running.get(number);
+      running.delete(number);
+      if (!cell || !set) return;
+      // Cells that started meanwhile keep what they declared.
+      const later = [...running].filter(([other]) => other > number);
+      names = namesAfter(cell.before, number, cell.declared, (name) => set.includes(name));
+      for (const [other, { declared }] of later) names = namesAfter(names, other, declared);
+    },
+    complete(source, position) {
+      const file = cellFile(folder, nextNumber, source, names, true);
+      open(file);
+      return completionsAt(service, file, source, position);
+    },
+    inspect(source, position, detail) {
+      const file = cellFile(folder, nextNumber, source, names, true);
+      const program = open(file);
+      return inspectAt(service, program, file, position, detail);
+    },
+  };
+}
+
+const isInCell =
+  ({ start }: CellFile) =>
+  (diagnostic: ts.Diagnostic): boolean =>
+    (diagnostic.start ?? 0) >= start && diagnostic.category === ts.DiagnosticCategory.Error;
+
+function moduleProblems(service: ts.LanguageService, path: string, folder: string): Problem[] {
+  return [...service.getSyntacticDiagnostics(path), ...service.getSemanticDiagnostics(path)]
+    .filter(({ category }) => category === ts.DiagnosticCategory.Error)
+    .map((found) =>
+      problemOf(found, 0, found.file?.text.length ?? 0, path.startsWith(`${folder}/`) ? path.slice(folder.length + 1) : path),
+    );
+}
+
+function emit(program: ts.Program, sourceFile: ts.SourceFile, file: CellFile): { js: string; map: string } {
+  const checker = program.getTypeChecker();
+  const earlier = new Set<ts.Node>();
+  const start = sourceFile.statements.filter(({ end }) => end <= file.start);
+  for (const statement of start) {
+    if (ts.isImportDeclaration(statement)) {
+      const bindings = statement.importClause?.namedBindings;
+      if (bindings && ts.isNamedImports(bindings)) bindings.elements.forEach((element) => earlier.add(element));
+    } else if (ts.isVariableStatement(statement)) {
+      statement.declarationList.declarations.forEach((declaration) => earlier.add(declaration));
+    }
+  }
+  // The declarations were found in a parse of the bare source; the transformer needs the nodes of this file.
+  const declared = declaredNames(sourceFile, file.start);
+  const output = { js: '', map: '' };
+  program.emit(
+    sourceFile,
+    (path, text) => {
+      if (path.endsWith('.map')) output.map = text;
+      else output.js = text;
+    },
+    undefined,
+    false,
+    { before: [cellTransformer({ checker, start: file.start, end: file.end, declared, earlier })] },
+  );
+  return { js: withoutMapComment(output.js).replace(/\nexport \{\};\s*$/, '\n'), map: output.map };
+}

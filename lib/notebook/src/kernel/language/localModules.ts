@@ -1,0 +1,115 @@
+/**
+ * The `.ts` files beside a notebook that a cell imports, and what these import in turn: compiled to CommonJS, each with
+ * a version that changes when it or anything below it changes. The runtime loads a module anew when its version did.
+ */
+import { createHash } from 'node:crypto';
+import { fileURLToPath } from 'node:url';
+import ts from 'typescript';
+import { cellNumber } from './cells.js';
+import { diskVersion, isPackageFile } from './languageHost.js';
+
+export interface LocalModule {
+  readonly path: string;
+  readonly version: string;
+  /** CommonJS; undefined when the runtime has been given this version already. */
+  readonly js?: string;
+  /** The source map as JSON. */
+  readonly map?: string;
+  readonly source?: string;
+}
+
+const isLocalSource = (path: string): boolean =>
+  /\.[cm]?tsx?$/.test(path) &&
+  !/\.d\.[cm]?ts$/.test(path) &&
+  !isPackageFile(path) &&
+  cellNumber(path) === undefined;
+
+/** The local modules that `file` reaches, itself left out. */
+export function localModules(
+  program: ts.Program,
+  file: ts.SourceFile,
+  options: ts.CompilerOptions,
+  compiled: Map<string, string>,
+): LocalModule[] {
+  const imports = new Map<string, string[]>();
+  const reach = (from: ts.SourceFile): void => {
+    const targets = importedFiles(program, from, options).filter(isLocalSource);
+    imports.set(from.fileName, targets);
+    for (const path of targets) {
+      const target = program.getSourceFile(path);
+      if (target && !imports.has(path)) reach(target);
+    }
+  };
+  reach(file);
+  imports.delete(file.fileName);
+  return [...imports.keys()].map((path) => {
+    const version = deepVersion(path, imports);
+    if (compiled.get(path) === version) return { path, version };
+    compiled.set(path, version);
+    return { path, version, ...compileModule(path, program.getSourceFile(path)!.text) };
+  });
+}
+
+function importedFiles(program: ts.Program, file: ts.SourceFile, options: ts.CompilerOptions): string[] {
+  return importSpecifiers(file).flatMap((specifier) => {
+    const text = specifier.text.startsWith('file:') ? fileURLToPath(specifier.text) : specifier.text;
+    const { resolvedModule } = ts.resolveModuleName(text, file.fileName, options, ts.sys);
+    return resolvedModule && program.getSourceFile(resolvedModule.resolvedFileName)
+      ? [resolvedModule.resolvedFileName]
+      : [];
+  });
+}
+
+/** Every module that `file` names: `import … from`, `export … from`, `import()`. */
+function importSpecifiers(file: ts.SourceFile): ts.StringLiteralLike[] {
+  const found: ts.StringLiteralLike[] = [];
+  const visit = (node: ts.Node): void => {
+    if (
+      (ts.isImportDeclaration(node) || ts.isExportDeclaration(node)) &&
+      node.moduleSpecifier &&
+      ts.isStringLiteralLike(node.moduleSpecifier)
+    )
+      found.push(node.moduleSpecifier);
+    else if (ts.isCallExpression(node) && node.expression.kind === ts.SyntaxKind.ImportKeyword) {
+      const [target] = node.arguments;
+      if (target && ts.isStringLiteralLike(target)) found.push(target);
+    }
+    ts.forEachChild(node, visit);
+  };
+  visit(file);
+  return found;
+}
+
+/** A digest of the versions of everything that `path` reaches. */
+function deepVersion(path: string, imports: ReadonlyMap<string, readonly string[]>): string {
+  const reached = new Set<string>([path]);
+  for (const each of reached) for (const next of imports.get(each) ?? []) reached.add(next);
+  const versions = [...reached].sort().map((each) => `${each}\0${diskVersion(each)}`);
+  return createHash('sha256').update(versions.join('\n')).digest('hex').slice(0, 16);
+}
+
+function compileModule(path: string, source: string): { js: string; map: string; source: string } {
+  const { outputText, sourceMapText } = ts.transpileModule(source, {
+    fileName: path,
+    compilerOptions: {
+      target: ts.ScriptTarget.ES2022,
+      module: ts.ModuleKind.CommonJS,
+      esModuleInterop: true,
+      sourceMap: true,
+      removeComments: true,
+    },
+    transformers: { before: [importMeta] },
+  });
+  return { js: withoutMapComment(outputText), map: sourceMapText ?? '', source };
+}
+
+/** `import.meta` → `__meta`, which the runtime provides, as CommonJS has none. */
+const importMeta: ts.TransformerFactory<ts.SourceFile> = (context) => (file) => {
+  const visit = (node: ts.Node): ts.Node =>
+    ts.isMetaProperty(node) && node.keywordToken === ts.SyntaxKind.ImportKeyword
+      ? ts.factory.createIdentifier('__meta')
+      : ts.visitEachChild(node, visit, context);
+  return ts.visitNode(file, visit) as ts.SourceFile;
+};
+
+export const withoutMapComment = (js: string): string => js.replace(/\n?\/\/# sourceMappingURL=.*\s*$/, '\n');

@@ -1,0 +1,81 @@
+/**
+ * Which cell the code that runs now belongs to, also after an await and in a timer, so that what it prints and the
+ * promises that it forgets are shown below the cell that made them. It follows promises by V8's own hooks:
+ * AsyncLocalStorage would do the same, but on Node before 24 it keeps a stack that breaks when a loop is terminated.
+ * A callback that neither a promise nor a timer brought, of a socket for example, counts for the latest cell.
+ */
+import { promiseHooks } from 'node:v8';
+
+export interface Context<T extends object> {
+  /** Calls `action` as a part of `cell`. */
+  run<R>(cell: T, action: () => R): R;
+  current(): T | undefined;
+  /** The cell in which `promise` was made. */
+  of(promise: object): T | undefined;
+  /** Forgets what was running: its JavaScript was terminated. */
+  reset(): void;
+}
+
+const mark = Symbol('the cell of a promise');
+type Marked<T> = { [mark]?: T };
+
+/** Starts to follow; for the life of the process. */
+export function createContext<T extends object>(): Context<T> {
+  let current: T | undefined;
+  let outer: (T | undefined)[] = [];
+  promiseHooks.createHook({
+    init(promise) {
+      if (current !== undefined) (promise as Marked<T>)[mark] = current;
+    },
+    before(promise) {
+      outer.push(current);
+      current = (promise as Marked<T>)[mark];
+    },
+    after() {
+      current = outer.pop();
+    },
+  });
+  const run = <R>(cell: T | undefined, action: () => R): R => {
+    const before = current;
+    current = cell;
+    try {
+      return action();
+    } finally {
+      current = before;
+    }
+  };
+  followTimers(
+    () => current,
+    (cell, action) => run(cell, action),
+  );
+  return {
+    run,
+    current: () => current,
+    of: (promise) => (promise as Marked<T>)[mark],
+    reset() {
+      current = undefined;
+      outer = [];
+    },
+  };
+}
+
+type Callback = (...args: unknown[]) => unknown;
+type Schedule = (callback: Callback, ...rest: unknown[]) => unknown;
+
+/** Makes the global timers call back in the context in which they were set. */
+function followTimers<T>(
+  current: () => T | undefined,
+  run: (cell: T | undefined, action: () => unknown) => unknown,
+): void {
+  const globals = globalThis as unknown as Record<string, Schedule>;
+  for (const name of ['setTimeout', 'setInterval', 'setImmediate', 'queueMicrotask']) {
+    const original = globals[name]!;
+    const following: Schedule = (callback, ...rest) => {
+      const cell = current();
+      if (cell === undefined || typeof callback !== 'function') return original(callback, ...rest);
+      return original((...args: unknown[]) => run(cell, () => callback(...args)), ...rest);
+    };
+    Object.defineProperties(following, Object.getOwnPropertyDescriptors(original));
+    globals[name] = following;
+  }
+}

@@ -1,0 +1,96 @@
+/** The values of what every cell knows without an import; language/globals.ts declares them. */
+import { randomUUID } from 'node:crypto';
+import type { Typecheck } from '../language/language.js';
+import type { Bundle } from '../threads.js';
+import type { Comms } from './comms.js';
+import type { Questions } from './questions.js';
+import type { RunningCell } from './runningCell.js';
+import { bundleOf } from './values.js';
+
+export interface GlobalsOptions {
+  show(data: Bundle, id?: string, update?: boolean, metadata?: Bundle): void;
+  clearOutput(wait: boolean): void;
+  currentCell(): RunningCell | undefined;
+  readonly questions: Questions;
+  readonly comms: Comms;
+  readonly versions: object;
+  readonly typecheck: { get(): Typecheck; set(value: Typecheck): void };
+}
+
+/** Where packages find the kernel that runs them: `{ currentCell() }`, see display/kernel.ts. */
+export const kernelKey = Symbol.for('Jupyter.kernel');
+
+interface DisplayOptions {
+  readonly id?: string;
+  readonly update?: boolean;
+  readonly metadata?: Bundle;
+  readonly raw?: boolean;
+}
+
+export function installGlobals(options: GlobalsOptions): void {
+  const { show, currentCell, questions, comms, versions, typecheck } = options;
+
+  const showValue = (value: unknown, id: string, update: boolean, { metadata, raw }: DisplayOptions): void | Promise<void> => {
+    const bundle = raw ? (value as Bundle) : bundleOf(value);
+    // At once where possible, so that a display stands before what is printed after it.
+    if (bundle instanceof Promise) return bundle.then((data) => show(data, id, update, metadata));
+    show(bundle, id, update, metadata);
+  };
+  const display = (value: unknown, given: DisplayOptions = {}): Promise<object> => {
+    const { id = randomUUID(), update = false } = given;
+    const handle = {
+      id,
+      update: async (next: unknown, more: DisplayOptions = {}) => showValue(next, id, true, more),
+    };
+    try {
+      return Promise.resolve(showValue(value, id, update, given)).then(() => handle);
+    } catch (error) {
+      return Promise.reject(error as Error);
+    }
+  };
+
+  const idle = new AbortController();
+  const kernel = Object.defineProperties(
+    { comms, versions },
+    {
+      signal: { enumerable: true, get: () => currentCell()?.signal ?? idle.signal },
+      typecheck: {
+        enumerable: true,
+        get: () => typecheck.get(),
+        set(value: Typecheck) {
+          if (!['error', 'warn', 'off'].includes(value))
+            throw new RangeError(`kernel.typecheck is 'error', 'warn' or 'off', not ${JSON.stringify(value)}`);
+          typecheck.set(value);
+        },
+      },
+    },
+  );
+
+  const cells = new WeakMap<RunningCell, object>();
+  /** The running cell for packages: the same object as long as the cell is. */
+  const publicCell = (): object | undefined => {
+    const cell = currentCell();
+    if (!cell) return undefined;
+    const known = cells.get(cell);
+    if (known) return known;
+    const publish = (data: Bundle, { id, update = false, metadata = {} }: DisplayOptions = {}): void =>
+      show(data, id, update, metadata);
+    const made = {
+      publish,
+      get signal() {
+        return cell.signal;
+      },
+    };
+    cells.set(cell, made);
+    return made;
+  };
+
+  Object.assign(globalThis, {
+    kernel,
+    display,
+    clearOutput: (wait = false) => options.clearOutput(wait),
+    input: questions.input,
+    prompt: questions.prompt,
+    [kernelKey]: { currentCell: publicCell },
+  });
+}

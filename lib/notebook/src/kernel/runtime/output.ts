@@ -1,0 +1,67 @@
+/**
+ * From the main thread to the server: what cells print and show. `process.stdout` and `process.stderr` write into the
+ * cell, and with them `console` and whatever a package prints. A cell that prints faster than clients take in is
+ * slowed down, so that its output cannot fill the memory.
+ */
+import type { MessagePort } from 'node:worker_threads';
+import type { Bundle, FromRuntime } from '../threads.js';
+
+export interface Output {
+  send(message: FromRuntime): void;
+  /** Publishes a message below the cell that runs. */
+  publish(kind: string, content: Bundle, more?: { metadata?: Bundle; buffers?: readonly Uint8Array[] }): void;
+  /** Waits until the server has taken everything. */
+  drain(): void;
+}
+
+/** Characters that may be underway to the server. */
+const mostUnderway = 8 * 1024 * 1024;
+
+export function createOutput(
+  port: MessagePort,
+  underway: Int32Array,
+  currentId: () => string | undefined,
+): Output {
+  const send = (message: FromRuntime): void => {
+    port.postMessage(message);
+  };
+  const parent = (): { parent?: string } => {
+    const id = currentId();
+    return id === undefined ? {} : { parent: id };
+  };
+  const stream = (name: 'stdout' | 'stderr', text: string): void => {
+    if (text === '') return;
+    for (let count; (count = Atomics.load(underway, 0)) > mostUnderway; ) Atomics.wait(underway, 0, count, 100);
+    Atomics.add(underway, 0, text.length);
+    send({ type: 'stream', ...parent(), name, text });
+  };
+  const publish: Output['publish'] = (kind, content, more = {}) =>
+    send({ type: 'publish', ...parent(), kind, content, ...more });
+
+  for (const name of ['stdout', 'stderr'] as const) {
+    const decoder = new TextDecoder();
+    process[name].write = ((
+      chunk: string | Uint8Array,
+      encoding?: unknown,
+      callback?: (error?: Error) => void,
+    ): boolean => {
+      stream(name, typeof chunk === 'string' ? chunk : decoder.decode(chunk, { stream: true }));
+      const done = typeof encoding === 'function' ? (encoding as () => void) : callback;
+      if (done) process.nextTick(done);
+      return true;
+    }) as typeof process.stdout.write;
+  }
+  console.clear = () => publish('clear_output', { wait: false });
+
+  return {
+    send,
+    publish,
+    drain() {
+      const end = Date.now() + 500;
+      for (let count; (count = Atomics.load(underway, 0)) > 0 && Date.now() < end; )
+        Atomics.wait(underway, 0, count, 50);
+      // The server has it; its sockets take a moment more.
+      Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 50);
+    },
+  };
+}

@@ -1,0 +1,108 @@
+/**
+ * Packages for cells. They are looked for from the notebook's folder first and then among the kernel's own, by
+ * `require` (which also loads ES modules) and, where a package only allows `import`, by that.
+ */
+import { createRequire } from 'node:module';
+import { join } from 'node:path';
+import { isModuleNamespaceObject } from 'node:util/types';
+import { constants, Script } from 'node:vm';
+
+export interface Packages {
+  /** The exports of a package. @throws the error of the notebook's folder if it is nowhere. */
+  load(name: string): Promise<unknown>;
+  /** The same without waiting. @throws ImportOnly for a package that cannot be required. */
+  require(name: string): unknown;
+  resolve(name: string): string;
+}
+
+/** A package that has to be imported asynchronously. */
+export class ImportOnly extends Error {
+  override readonly name = 'ImportOnly';
+  constructor(readonly specifier: string) {
+    super(`«${specifier}» can only be loaded by import`);
+  }
+}
+
+type Import = (name: string) => Promise<unknown>;
+
+/** `import()` as a file in `folder` would do it. */
+const importFrom = (folder: string): Import =>
+  new Script('(name) => import(name)', {
+    filename: join(folder, '__notebook__.js'),
+    importModuleDynamically: constants.USE_MAIN_CONTEXT_DEFAULT_LOADER,
+  }).runInThisContext() as Import;
+
+const codeOf = (error: unknown): string | undefined => (error as { code?: string } | undefined)?.code;
+
+const importOnly: ReadonlySet<string | undefined> = new Set([
+  'ERR_REQUIRE_ASYNC_MODULE',
+  'ERR_REQUIRE_ESM',
+  'ERR_PACKAGE_PATH_NOT_EXPORTED',
+]);
+
+export function createPackages(folder: string, kernelFile: string): Packages {
+  const places = [
+    { require: createRequire(join(folder, '__notebook__.js')), import: importFrom(folder) },
+    { require: createRequire(kernelFile), import: (name: string) => import(name) },
+  ];
+  const imported = new Map<string, unknown>();
+
+  /** The first place that has `name`. A package that is there, but fails, is not looked for elsewhere. */
+  const placeOf = (name: string): (typeof places)[number] => {
+    for (const place of places) {
+      try {
+        place.require.resolve(name);
+        return place;
+      } catch (error) {
+        if (codeOf(error) !== 'MODULE_NOT_FOUND') return place;
+      }
+    }
+    return places[0]!;
+  };
+  const require = (name: string): unknown => {
+    if (imported.has(name)) return imported.get(name);
+    try {
+      return placeOf(name).require(name);
+    } catch (error) {
+      if (importOnly.has(codeOf(error))) throw new ImportOnly(name);
+      throw error;
+    }
+  };
+  return {
+    require,
+    resolve: (name) => placeOf(name).require.resolve(name),
+    async load(name) {
+      try {
+        return require(name);
+      } catch (error) {
+        if (!(error instanceof ImportOnly)) throw error;
+        const exports = await placeOf(name).import(name);
+        imported.set(name, exports);
+        return exports;
+      }
+    },
+  };
+}
+
+type Exports = Readonly<Record<string, unknown>>;
+
+const has = (value: unknown, name: string): boolean =>
+  ((typeof value === 'object' && value !== null) || typeof value === 'function') && name in value;
+
+/** What `import { name } from` gives of `module`, whichever kind it is. */
+export function memberOf(module: unknown, name: string): unknown {
+  const exports = module as Exports;
+  if (name === 'default') {
+    if (!isModuleNamespaceObject(module)) return has(module, '__esModule') ? exports.default : module;
+    const { default: value } = exports;
+    return has(value, '__esModule') ? (value as Exports).default : value;
+  }
+  if (!has(module, name) && has(exports?.default, name)) return (exports.default as Exports)[name];
+  return exports[name];
+}
+
+/** What `import()` gives of `module`: with `default`, also for a CommonJS one. */
+export function namespaceOf(module: unknown): unknown {
+  if (isModuleNamespaceObject(module) || has(module, '__esModule')) return module;
+  return { ...(module as object), default: module };
+}

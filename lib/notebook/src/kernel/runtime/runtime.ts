@@ -1,0 +1,190 @@
+/**
+ * The main thread: runs the cells that the server sends, in the process's own global scope, and tells the server what
+ * they print, show and throw. It also gives cells what they know without an import (language/globals.ts).
+ */
+import { join } from 'node:path';
+import type { MessagePort } from 'node:worker_threads';
+import { pathToFileURL } from 'node:url';
+import { Script } from 'node:vm';
+import type { CompiledCell, Typecheck } from '../language/language.js';
+import type { Bundle, Outcome, ToRuntime } from '../threads.js';
+import { createComms } from './comms.js';
+import { createContext } from './context.js';
+import { installGlobals } from './globals.js';
+import { createLocalModules, isPath } from './localModules.js';
+import { createOutput } from './output.js';
+import { createPackages, memberOf, namespaceOf } from './packages.js';
+import { createQuestions } from './questions.js';
+import { createRunningCell, type RunningCell } from './runningCell.js';
+import { addSource, installStackTraces } from './stackTraces.js';
+import { thrownError } from './thrownErrors.js';
+import { tslabModule } from './tslabModule.js';
+import { bundleOf } from './values.js';
+
+export interface RuntimeOptions {
+  readonly folder: string;
+  readonly kernelFile: string;
+  readonly server: MessagePort;
+  readonly answers: MessagePort;
+  readonly underway: Int32Array;
+  readonly answered: Int32Array;
+  readonly versions: { readonly kernel: string; readonly typescript: string; readonly node: string };
+}
+
+type CellFunction = (
+  scope: object,
+  cell: object,
+  require: NodeJS.Require,
+  filename: string,
+  dirname: string,
+) => Promise<[unknown] | undefined>;
+
+const lead = "(async (__scope, __cell, require, __filename, __dirname) => { 'use strict'; ";
+
+export function startRuntime(options: RuntimeOptions): void {
+  const { folder, kernelFile, server, versions } = options;
+  /** What cells have declared. */
+  const scope: Record<string, unknown> = Object.create(null) as Record<string, unknown>;
+  const context = createContext<RunningCell>();
+  const running = new Set<RunningCell>();
+  const currentCell = (): RunningCell | undefined => context.current() ?? [...running].at(-1);
+  const currentId = (): string | undefined => currentCell()?.id;
+
+  installStackTraces();
+  const output = createOutput(server, options.underway, currentId);
+  const questions = createQuestions(output, options.answers, options.answered, currentId);
+  const { comms, receive: receiveComm } = createComms(output);
+  const packages = createPackages(folder, kernelFile);
+  const modules = createLocalModules(packages);
+  let typecheck: Typecheck = 'error';
+
+  const show = (data: Bundle, id?: string, update = false, metadata: Bundle = {}): void =>
+    output.publish(update ? 'update_display_data' : 'display_data', {
+      data,
+      metadata,
+      transient: id === undefined ? {} : { display_id: id },
+    });
+  const tslab = tslabModule(show, versions);
+  installGlobals({
+    show,
+    currentCell,
+    questions,
+    comms,
+    versions,
+    clearOutput: (wait) => output.publish('clear_output', { wait }),
+    typecheck: {
+      get: () => typecheck,
+      set(value) {
+        typecheck = value;
+        output.send({ type: 'typecheck', value });
+      },
+    },
+  });
+
+  const load = async (specifier: string): Promise<unknown> =>
+    specifier === 'tslab'
+      ? tslab
+      : isPath(specifier)
+        ? modules.load(specifier, folder)
+        : packages.load(specifier);
+  const require = Object.assign(
+    (specifier: string): unknown =>
+      specifier === 'tslab'
+        ? tslab
+        : isPath(specifier)
+          ? modules.require(specifier, folder)
+          : packages.require(specifier),
+    { resolve: (specifier: string) => packages.resolve(specifier) },
+  ) as unknown as NodeJS.Require;
+  const filename = join(folder, '__notebook__.ts');
+  const cellTools = {
+    load,
+    member: memberOf,
+    namespace: (module: unknown): unknown => module,
+    import: async (specifier: unknown): Promise<unknown> => namespaceOf(await load(String(specifier))),
+    meta: { url: pathToFileURL(filename).href, filename, dirname: folder },
+  };
+
+  const start = ({ number, js, map, source }: CompiledCell, count: number): Promise<[unknown] | undefined> => {
+    const file = `cell:${number}`;
+    addSource(file, { name: `Cell [${count}]`, source, map, indent: lead.length, lead: 1 });
+    const run = new Script(`${lead}${js}\n})`, { filename: file }).runInThisContext() as CellFunction;
+    return run(scope, cellTools, require, filename, folder);
+  };
+
+  const execute = async ({ id, count, cell }: Extract<ToRuntime, { type: 'execute' }>): Promise<void> => {
+    const current = createRunningCell(id, () => output.send({ type: 'listens', parent: id }));
+    running.add(current);
+    modules.update(cell.modules);
+    const before = new Map(cell.values.map((name) => [name, { was: name in scope, value: scope[name] }]));
+    let outcome: Outcome;
+    try {
+      // In a job of its own: a terminated loop takes everything with it that is on the stack.
+      const finished = new Promise<Bundle | undefined>((resolve, reject) =>
+        setImmediate(() =>
+          context.run(current, () =>
+            start(cell, count)
+              .then((result) =>
+                result === undefined || result[0] === undefined ? undefined : bundleOf(result[0]),
+              )
+              .then(resolve, reject),
+          ),
+        ),
+      );
+      const data = await Promise.race([finished, current.interrupted]);
+      outcome = { status: 'ok', ...(data && { data, metadata: {} }) };
+    } catch (error) {
+      const set = cell.values.filter((name) => {
+        const { was, value } = before.get(name)!;
+        return name in scope && (!was || scope[name] !== value);
+      });
+      outcome = { status: 'error', error: thrownError(error), set };
+    }
+    running.delete(current);
+    output.send({ type: 'done', id, outcome });
+  };
+
+  const interrupt = (hard: boolean): void => {
+    output.send({ type: 'interrupted' });
+    if (hard) context.reset();
+    for (const cell of running) cell.interrupt(hard);
+  };
+
+  server.on('message', (message: ToRuntime) => {
+    switch (message.type) {
+      case 'execute':
+        void execute(message);
+        break;
+      case 'interrupt':
+        interrupt(message.hard);
+        break;
+      case 'comm': {
+        const { id } = message;
+        const cell = createRunningCell(id, () => undefined);
+        context
+          .run(cell, () => receiveComm(message))
+          .catch((error: unknown) => output.send({ type: 'error', parent: id, error: thrownError(error) }))
+          .finally(() => output.send({ type: 'handled', id }));
+        break;
+      }
+      case 'answer':
+        break;
+      case 'exit':
+        process.exit(0);
+        break;
+      default:
+        message satisfies never;
+    }
+  });
+
+  const report = (error: unknown, cell: RunningCell | undefined): void =>
+    output.send({
+      type: 'error',
+      ...(cell && { parent: cell.id }),
+      error: thrownError(error),
+    });
+  process.on('unhandledRejection', (reason, promise) => report(reason, context.of(promise) ?? currentCell()));
+  process.on('uncaughtException', (error) => report(error, currentCell()));
+  process.on('SIGINT', () => server.postMessage({ type: 'signal' }));
+  process.on('exit', () => output.drain());
+}

@@ -1,0 +1,73 @@
+/**
+ * Stack traces in the reader's terms: `Error.prepareStackTrace` turns the places of compiled JavaScript into those of
+ * the TypeScript that was written, for every error, wherever it is printed.
+ */
+import { SourceMap, type SourceMapPayload } from 'node:module';
+
+/** A script that we compiled. */
+export interface CompiledSource {
+  /** What frames call it, such as `Cell [3]`. */
+  readonly name: string;
+  readonly source: string;
+  /** The source map as JSON. */
+  readonly map: string;
+  /** Columns that we put before the first line. */
+  readonly indent: number;
+  /** Lines of the map's source that come before the user's. */
+  readonly lead: number;
+}
+
+/** A place in what the reader wrote; line and column from 1. */
+export interface Place {
+  readonly name: string;
+  readonly line: number;
+  readonly column: number;
+  readonly source: string;
+}
+
+const sources = new Map<string, CompiledSource & { parsed?: SourceMap }>();
+
+/** Makes the frames of the script `file` known. */
+export const addSource = (file: string, source: CompiledSource): void => void sources.set(file, source);
+
+/** What stands at `line` and `column`, from 1, of the script `file`; undefined if it is none of ours. */
+export function originalPlace(file: string, line: number, column: number): Place | undefined {
+  const known = sources.get(file);
+  if (!known) return undefined;
+  known.parsed ??= new SourceMap(JSON.parse(known.map) as SourceMapPayload);
+  const found = known.parsed.findEntry(line - 1, column - 1 - (line === 1 ? known.indent : 0));
+  if (!('originalLine' in found)) return undefined;
+  const { name, source, lead } = known;
+  return { name, source, line: found.originalLine + 1 - lead, column: found.originalColumn + 1 };
+}
+
+/** Installs it for this process. */
+export function installStackTraces(): void {
+  Error.prepareStackTrace = (error, frames) => {
+    const lines = frames.map((frame) => `\n    at ${frameText(frame)}`);
+    return `${headOf(error)}${lines.join('')}`;
+  };
+}
+
+function headOf(error: Error): string {
+  try {
+    return Error.prototype.toString.call(error);
+  } catch {
+    return 'Error';
+  }
+}
+
+function frameText(frame: NodeJS.CallSite): string {
+  const text = String(frame);
+  const [file, line, column] = [frame.getFileName(), frame.getLineNumber(), frame.getColumnNumber()];
+  if (file == null || line === null || column === null) return text;
+  const place = originalPlace(file, line, column);
+  if (!place) return text;
+  return text
+    .replace(`${file}:${line}:${column}`, `${place.name}:${place.line}:${place.column}`)
+    .replace(/\b(?:__scope|Object)\.(?=[\w$]+ (?:\[|\())/, '');
+}
+
+/** The source of the script that frames call `name`. */
+export const sourceNamed = (name: string): string | undefined =>
+  [...sources.values()].findLast((source) => source.name === name)?.source;

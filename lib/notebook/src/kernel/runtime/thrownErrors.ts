@@ -1,0 +1,109 @@
+/**
+ * What a cell shows of an error: name and message, the frames that the reader wrote with their lines, and what caused
+ * it. Frames of the kernel are left out. A `UserError` says all in its message.
+ */
+import { inspect } from 'node:util';
+import type { ThrownError } from '../threads.js';
+import { sourceNamed } from './stackTraces.js';
+
+const red = (text: string): string => `\u001b[31m${text}\u001b[39m`;
+const green = (text: string): string => `\u001b[32m${text}\u001b[39m`;
+const bold = (text: string): string => `\u001b[1m${text}\u001b[22m`;
+
+/** How much of an error is shown: frames, those of them with their lines, causes of causes, errors of an aggregate. */
+const [mostFrames, mostExcerpts, mostCauses, mostErrors] = [12, 4, 5, 10];
+
+export function thrownError(thrown: unknown): ThrownError {
+  if (!(thrown instanceof Error) && !isErrorLike(thrown)) {
+    const evalue = inspect(thrown);
+    return { ename: 'Thrown', evalue, traceback: [`${red('Thrown')}: ${evalue}`] };
+  }
+  const [ename, evalue] = [nameOf(thrown), String(thrown.message)];
+  return { ename, evalue, traceback: tracebackOf(thrown).flatMap((text) => text.split('\n')) };
+}
+
+interface ErrorLike {
+  readonly name: string;
+  readonly message: string;
+  readonly stack?: string;
+  readonly cause?: unknown;
+  readonly errors?: unknown;
+}
+
+const isErrorLike = (value: unknown): value is ErrorLike =>
+  typeof value === 'object' && value !== null && 'message' in value && 'stack' in value;
+
+const nameOf = (error: ErrorLike): string => String(error.name || error.constructor?.name || 'Error');
+
+/** The lines of `error`; of its frames, those that it shares with the error around it are left out. */
+function tracebackOf(error: ErrorLike, depth = 0, around: readonly string[] = []): string[] {
+  const name = nameOf(error);
+  const head = `${red(bold(name))}: ${error.message}`;
+  if (name === 'UserError' || name === 'Interrupted') return [head];
+  const frames = framesOf(error);
+  const shared = frames.filter((frame) => around.includes(frame)).length;
+  const lines = [
+    head,
+    ...detailsOf(error),
+    ...showFrames(frames.filter((frame) => !around.includes(frame))),
+    ...(shared > 0 ? [`    … ${shared} frames as above`] : []),
+  ];
+  if (Array.isArray(error.errors)) {
+    for (const [index, each] of error.errors.slice(0, mostErrors).entries())
+      lines.push(...nested(`[${index + 1} of ${error.errors.length}] `, each, depth, frames));
+  }
+  if (error.cause !== undefined) lines.push(...nested('Caused by ', error.cause, depth, frames));
+  return lines;
+}
+
+function nested(lead: string, error: unknown, depth: number, around: readonly string[]): string[] {
+  if (depth >= mostCauses) return [`${lead}…`];
+  if (!isErrorLike(error)) return [lead + inspect(error)];
+  const [first, ...rest] = tracebackOf(error, depth + 1, around);
+  return ['', lead + first, ...rest];
+}
+
+/** What else an error carries, such as `code` and `path` of a file that is missing. */
+function detailsOf(error: ErrorLike): string[] {
+  const known = ['name', 'message', 'stack', 'cause', 'errors'];
+  const entries = Object.entries(error).filter(([key]) => !known.includes(key));
+  return entries.length > 0 ? [inspect(Object.fromEntries(entries), { depth: 1, breakLength: 100 })] : [];
+}
+
+const frameForm = /^\s*at (?:(async )?(.*?) \()?(.*?):(\d+):(\d+)\)?$/;
+const insideTheKernel = /node:internal|\bnode:(?:vm|events|async_hooks)\b|[\\/]notebook[\\/](?:src|dist)[\\/]kernel[\\/]|[\\/]tslab-kernel[\\/]dist[\\/]kernel[\\/]/;
+
+/** The frames outside the kernel, as lines of the stack. */
+function framesOf({ stack = '', message }: ErrorLike): string[] {
+  const at = stack.indexOf(message);
+  const text = at < 0 ? stack : stack.slice(at + message.length);
+  return text
+    .split('\n')
+    .filter((line) => /^\s*at /.test(line) && !insideTheKernel.test(line))
+    .slice(0, mostFrames);
+}
+
+/** Frames for a reader: those in cells and files of theirs with the lines around. */
+function showFrames(frames: readonly string[]): string[] {
+  let excerpts = 0;
+  return frames.flatMap((frame) => {
+    const [, , where, name = '', line, column] = frameForm.exec(frame) ?? [];
+    const source = sourceNamed(name);
+    if (source === undefined) return [frame];
+    const caller = where && !/^(?:eval|<anonymous>|Object\.<anonymous>)/.test(where) ? `, in ${where}` : '';
+    const head = `${green(name)}, line ${line}, column ${column}${caller}`;
+    return excerpts++ < mostExcerpts ? [head, ...excerptOf(source, Number(line), Number(column))] : [head];
+  });
+}
+
+/** The line, marked, between its neighbours. */
+function excerptOf(source: string, line: number, column: number): string[] {
+  const lines = source.split('\n');
+  const first = Math.max(1, line - 2);
+  return lines.slice(first - 1, line + 1).flatMap((text, i) => {
+    const number = first + i;
+    if (number !== line) return [`${String(number).padStart(7)} | ${text}`];
+    const mark = `${' '.repeat(7)} | ${text.slice(0, column - 1).replace(/[^\t]/g, ' ')}^`;
+    return [bold(`${red('-->')}${String(number).padStart(4)} | ${text}`), mark];
+  });
+}

@@ -1,0 +1,49 @@
+/**
+ * How a value shows itself: by the method `Symbol.for('Jupyter.display')`, which returns a MIME bundle (the convention
+ * of Deno's kernel too); the bytes of a picture as the picture; anything else as Node's text for it, without colours.
+ */
+import { inspect } from 'node:util';
+import type { Bundle } from '../threads.js';
+
+export const displayMethod = Symbol.for('Jupyter.display');
+
+type Showable = { [displayMethod](): Bundle | undefined | Promise<Bundle | undefined> };
+
+const isShowable = (value: unknown): value is Showable =>
+  ((typeof value === 'object' && value !== null) || typeof value === 'function') &&
+  typeof (value as Partial<Showable>)[displayMethod] === 'function';
+
+/** The MIME bundle of `value`; a promise only if the value's own method returns one. */
+export function bundleOf(value: unknown): Bundle | Promise<Bundle> {
+  if (isShowable(value)) {
+    const own = value[displayMethod]();
+    if (own instanceof Promise) return own.then((bundle) => withText(bundle, value));
+    return withText(own as Bundle | undefined, value);
+  }
+  const picture = value instanceof Uint8Array ? pictureType(value) : undefined;
+  if (picture)
+    return {
+      [picture]: Buffer.from(value as Uint8Array).toString('base64'),
+      'text/plain': `[${picture}, ${(value as Uint8Array).length} bytes]`,
+    };
+  return { 'text/plain': textOf(value) };
+}
+
+const withText = (bundle: Bundle | undefined, value: unknown): Bundle =>
+  bundle === undefined || bundle === null
+    ? { 'text/plain': textOf(value) }
+    : 'text/plain' in bundle
+      ? bundle
+      : { ...bundle, 'text/plain': `[${value?.constructor?.name ?? typeof value}]` };
+
+const textOf = (value: unknown): string => inspect(value, { colors: false, depth: 4, maxArrayLength: 100 });
+
+/** The MIME type of a picture, from its first bytes. */
+function pictureType(bytes: Uint8Array): string | undefined {
+  const head = Buffer.from(bytes.subarray(0, 12)).toString('latin1');
+  if (head.startsWith('\x89PNG\r\n')) return 'image/png';
+  if (head.startsWith('\xff\xd8\xff')) return 'image/jpeg';
+  if (head.startsWith('GIF8')) return 'image/gif';
+  if (head.startsWith('RIFF') && head.endsWith('WEBP')) return 'image/webp';
+  return undefined;
+}

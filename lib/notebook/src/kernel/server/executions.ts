@@ -1,0 +1,213 @@
+/**
+ * The cells that wait, run and end. Each shell has a queue of its own: the kernel's, and that of every subshell, whose
+ * cells run between the awaits of the others. After an error the cells that were queued by then are aborted.
+ */
+import type { Header, Message } from '../../protocol/message.js';
+import type { Request } from '../../protocol/serverSockets.js';
+import { formatProblem, type Problem } from '../language/diagnostics.js';
+import type { Typecheck } from '../language/language.js';
+import type { Language } from './languageClient.js';
+import type { History } from './history.js';
+import type { Interrupter } from './interrupter.js';
+import { readCell } from './magics.js';
+import type { Publisher } from './publisher.js';
+import type { Bundle, Outcome, ThrownError, ToRuntime } from '../threads.js';
+
+export interface ExecutionsOptions {
+  readonly language: Language;
+  readonly publisher: Publisher;
+  readonly history: History;
+  readonly interrupter: Interrupter;
+  post(message: ToRuntime): void;
+  reply(request: Request, content: Bundle): Promise<void>;
+}
+
+export interface Executions {
+  /** Queues an execute_request. */
+  add(request: Request): void;
+  /** Takes in how a cell ended. */
+  done(id: string, outcome: Outcome): void;
+  /** The requests that run, first come first. */
+  running(): readonly Request[];
+  /** Aborts what is queued, and forgets the subshell. */
+  remove(subshell: string): void;
+  typecheck: Typecheck;
+}
+
+interface ExecuteContent {
+  readonly code: string;
+  readonly silent?: boolean;
+  readonly store_history?: boolean;
+  readonly user_expressions?: Readonly<Record<string, string>>;
+  readonly stop_on_error?: boolean;
+}
+
+interface Shell {
+  readonly queue: Request[];
+  running?: Request;
+  /** When the last error was, by our clock: what a client sent before it, and only that, is aborted. */
+  abortBefore?: number;
+}
+
+/** Milliseconds after an error in which cells may still arrive that were sent before it. */
+const underway = 1000;
+
+/** Numbers of cells that are not counted begin here. */
+const uncounted = 1_000_000;
+
+export function createExecutions(options: ExecutionsOptions): Executions {
+  const { language, publisher, history, interrupter, post, reply } = options;
+  const shells = new Map<string, Shell>();
+  const waiting = new Map<string, (outcome: Outcome) => void>();
+  let [count, silentCount] = [0, 0];
+
+  const shellOf = (request: Message): Shell => {
+    const key = request.header.subshell_id ?? '';
+    const shell = shells.get(key) ?? { queue: [] };
+    shells.set(key, shell);
+    return shell;
+  };
+  const running = (): Request[] => [...shells.values()].flatMap(({ running: request }) => request ?? []);
+
+  const executions: Executions = {
+    typecheck: 'error',
+    running,
+    add(request) {
+      const shell = shellOf(request);
+      if (wasUnderway(request, shell)) return abort(request);
+      shell.queue.push(request);
+      void next(shell);
+    },
+    done(id, outcome) {
+      waiting.get(id)?.(outcome);
+      waiting.delete(id);
+    },
+    remove(subshell) {
+      shells.get(subshell)?.queue.splice(0).forEach(abort);
+      shells.delete(subshell);
+    },
+  };
+
+  const abort = (request: Request): void => {
+    publisher.status('busy', request.header);
+    void reply(request, { status: 'aborted', execution_count: count });
+    publisher.status('idle', request.header);
+  };
+
+  const next = async (shell: Shell): Promise<void> => {
+    if (shell.running) return;
+    const request = shell.queue.shift();
+    if (!request) return;
+    shell.running = request;
+    try {
+      await execute(request, shell);
+    } finally {
+      shell.running = undefined;
+      if (running().length === 0) interrupter.reset();
+      void next(shell);
+    }
+  };
+
+  const execute = async (request: Request, shell: Shell): Promise<void> => {
+    const content = request.content as unknown as ExecuteContent;
+    const { silent = false, store_history: store = !silent, stop_on_error: stop = true } = content;
+    const { code, typecheck, question } = readCell(String(content.code ?? ''));
+    const counted = !silent && store;
+    if (counted) count++;
+    const number = counted ? count : uncounted + ++silentCount;
+    interrupter.reset();
+    publisher.status('busy', request.header);
+    if (!silent)
+      void publisher.publish('execute_input', { code: content.code, execution_count: count }, request.header);
+    if (typecheck) executions.typecheck = typecheck;
+    const outcome = question
+      ? await answer(question.name, question.detail)
+      : await run(request, number, code, silent);
+    if (counted) history.store(count, content.code, textOf(outcome));
+    if (!silent) publishOutcome(outcome, request.header, count);
+    if (outcome.status === 'error' && stop) {
+      shell.abortBefore = Date.now();
+      shell.queue.splice(0).forEach(abort);
+    }
+    const expressions = outcome.status === 'ok' ? await evaluate(request, content.user_expressions ?? {}) : {};
+    await reply(request, replyTo(outcome, count, expressions));
+    publisher.status('idle', request.header);
+  };
+
+  const run = async (request: Request, number: number, code: string, silent: boolean): Promise<Outcome> => {
+    if (code.trim() === '') return { status: 'ok' };
+    const { problems, cell } = await language.compile(number, code, executions.typecheck);
+    if (!cell) return { status: 'error', error: typeError(problems, count) };
+    if (problems.length > 0) publisher.stream('stderr', `${problemsText(problems, count)}\n`, request.header);
+    const id = request.header.msg_id;
+    const ended = new Promise<Outcome>((resolve) => waiting.set(id, resolve));
+    post({ type: 'execute', id, count, silent, cell });
+    const outcome = await ended;
+    await language.settle(number, outcome.status === 'ok' ? undefined : outcome.set);
+    return outcome;
+  };
+
+  const answer = async (name: string, detail: number): Promise<Outcome> => {
+    const found = await language.inspect(name, name.length, detail);
+    if (found) return { status: 'ok', page: found.text };
+    const evalue = `nothing is known of «${name}»`;
+    return { status: 'error', error: { ename: 'NameError', evalue, traceback: [evalue] } };
+  };
+
+  const evaluate = async (
+    request: Request,
+    expressions: Readonly<Record<string, string>>,
+  ): Promise<Bundle> => {
+    const results: Record<string, unknown> = {};
+    for (const [name, expression] of Object.entries(expressions)) {
+      const { status, data = {}, metadata = {}, error } = await run(request, uncounted + ++silentCount, expression, true); // prettier-ignore
+      results[name] = status === 'ok' ? { status, data, metadata } : { status, ...error };
+    }
+    return results;
+  };
+
+  const publishOutcome = (outcome: Outcome, parent: Header, number: number): void => {
+    if (outcome.data)
+      void publisher.publish(
+        'execute_result',
+        { execution_count: number, data: outcome.data, metadata: outcome.metadata ?? {} },
+        parent,
+      );
+    if (outcome.error) void publisher.publish('error', { ...outcome.error }, parent);
+  };
+
+  return executions;
+}
+
+/** Whether `request` was on its way when a cell before it failed. */
+function wasUnderway({ header, content }: Request, { abortBefore }: Shell): boolean {
+  if (abortBefore === undefined || Date.now() - abortBefore > underway || content.silent) return false;
+  const sent = Date.parse(header.date);
+  return sent < abortBefore;
+}
+
+const textOf = ({ data }: Outcome): string | null => (data ? String(data['text/plain'] ?? '') : null);
+
+function replyTo(outcome: Outcome, count: number, expressions: Bundle): Bundle {
+  const payload =
+    outcome.page === undefined
+      ? []
+      : [{ source: 'page', data: { 'text/plain': outcome.page }, start: 0 }];
+  const common = { execution_count: count, user_expressions: expressions, payload };
+  return outcome.status === 'ok'
+    ? { status: 'ok', ...common }
+    : { status: 'error', ...common, ...outcome.error };
+}
+
+const problemsText = (problems: readonly Problem[], count: number): string =>
+  problems.map((problem) => formatProblem(problem, `Cell [${count}]`)).join('\n');
+
+function typeError(problems: readonly Problem[], count: number): ThrownError {
+  const [first] = problems;
+  const more = problems.length > 1 ? ` (and ${problems.length - 1} more)` : '';
+  return {
+    ename: first!.code.startsWith('TS1') && first!.code.length === 6 ? 'SyntaxError' : 'TypeScriptError',
+    evalue: `${first!.message.split('\n', 1)[0]}${more}`,
+    traceback: problemsText(problems, count).split('\n'),
+  };
+}

@@ -1,0 +1,69 @@
+/**
+ * Stopping a cell. The first press asks: `kernel.signal` aborts, and a cell that listens to it gets time to end by
+ * itself, as a training that saves its checkpoint does; one that does not is no longer waited for. A main thread that
+ * does not answer is in a loop, and its JavaScript is terminated from here through the inspector. A second press
+ * does not wait.
+ */
+import { Session } from 'node:inspector';
+import type { ToRuntime } from '../threads.js';
+
+export interface Interrupter {
+  /** The stop button was pressed. */
+  press(): void;
+  /** A cell started, or the last one ended. */
+  reset(): void;
+  /** The running cell listens to `kernel.signal`. */
+  listens(): void;
+  /** The main thread has taken in the interrupt. */
+  acknowledged(): void;
+}
+
+/** Milliseconds until a main thread that does not answer is taken to be in a loop: plainly, and if the cell listens. */
+const patience = { plain: 400, listening: 5000, pressedAgain: 50, afterTermination: 1000 } as const;
+/** Milliseconds that a cell which listens may take to end. */
+const timeToEnd = 3000;
+
+export function createInterrupter(post: (message: ToRuntime) => void): Interrupter {
+  let [presses, listening] = [0, false];
+  let timers: NodeJS.Timeout[] = [];
+  const after = (milliseconds: number, action: () => void): void =>
+    void timers.push(setTimeout(action, milliseconds));
+  const clear = (): void => {
+    timers.forEach(clearTimeout);
+    timers = [];
+  };
+  const terminate = (): void => {
+    void terminateMainThread();
+    post({ type: 'interrupt', hard: true });
+    after(patience.afterTermination, terminate);
+  };
+  return {
+    press() {
+      clear();
+      const hard = ++presses > 1;
+      post({ type: 'interrupt', hard });
+      after(hard ? patience.pressedAgain : listening ? patience.listening : patience.plain, terminate);
+    },
+    reset() {
+      clear();
+      [presses, listening] = [0, false];
+    },
+    listens: () => (listening = true),
+    acknowledged() {
+      clear();
+      if (listening) after(timeToEnd, () => post({ type: 'interrupt', hard: true }));
+    },
+  };
+}
+
+/** Ends the JavaScript that the main thread is running now; the thread goes on with its next event. */
+function terminateMainThread(): Promise<void> {
+  return new Promise((resolve) => {
+    const session = new Session();
+    session.connectToMainThread();
+    session.post('Runtime.terminateExecution', () => {
+      session.disconnect();
+      resolve();
+    });
+  });
+}

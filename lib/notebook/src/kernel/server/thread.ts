@@ -1,0 +1,80 @@
+/** The server thread: binds the sockets of the connection file, and watches over the process. */
+import { randomUUID } from 'node:crypto';
+import { readFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { type MessagePort, workerData } from 'node:worker_threads';
+import type { Connection } from '../../protocol/connection.js';
+import { bindSockets } from '../../protocol/serverSockets.js';
+import type { FromRuntime, ToRuntime } from '../threads.js';
+import { createHistory } from './history.js';
+import { connectLanguage } from './languageClient.js';
+import { startServer } from './server.js';
+
+export interface ServerData {
+  readonly connectionFile: string;
+  readonly runtime: MessagePort;
+  readonly answers: MessagePort;
+  readonly language: MessagePort;
+  /** Counts the characters that the runtime has sent and this thread has not yet taken. */
+  readonly underway: SharedArrayBuffer;
+  /** Set and notified when an answer is there. */
+  readonly answered: SharedArrayBuffer;
+  readonly historyFolder: string | undefined;
+}
+
+const data = workerData as ServerData;
+const connection = JSON.parse(readFileSync(data.connectionFile, 'utf8')) as Connection;
+const require = createRequire(import.meta.url);
+const version = (path: string): string => (require(path) as { version: string }).version;
+
+const post = (message: ToRuntime): void => data.runtime.postMessage(message);
+const underway = new Int32Array(data.underway);
+const answered = new Int32Array(data.answered);
+
+// Milliseconds for the last messages to leave, and for the main thread to end by itself.
+const [farewell, patience] = [50, 1000];
+
+const session = randomUUID();
+const server = startServer({
+  sockets: await bindSockets(connection, session),
+  session,
+  language: connectLanguage(data.language),
+  history: createHistory(data.historyFolder),
+  versions: { kernel: version('../../../package.json'), typescript: version('typescript/package.json') },
+  post,
+  answer(question, value) {
+    data.answers.postMessage({ question, value });
+    Atomics.store(answered, 0, 1);
+    Atomics.notify(answered, 0);
+  },
+  exit() {
+    setTimeout(() => post({ type: 'exit' }), farewell);
+    setTimeout(killProcess, farewell + patience);
+  },
+});
+
+data.runtime.on('message', (message: FromRuntime | { readonly type: 'signal' }) => {
+  if (message.type === 'signal') return server.interrupt();
+  if (message.type === 'stream') {
+    Atomics.sub(underway, 0, message.text.length);
+    Atomics.notify(underway, 0);
+  }
+  server.receive(message);
+});
+
+/** Ends the process even if its main thread is in a loop. */
+function killProcess(): void {
+  process.kill(process.pid, 'SIGKILL');
+}
+
+// The Jupyter that started this kernel may be killed; its kernels must not live on.
+const parent = Number(process.env.JPY_PARENT_PID);
+if (Number.isInteger(parent) && parent > 1) {
+  setInterval(() => {
+    try {
+      process.kill(parent, 0);
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code === 'ESRCH') killProcess();
+    }
+  }, 1000);
+}
