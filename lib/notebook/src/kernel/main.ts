@@ -24,7 +24,7 @@ process.env.UV_THREADPOOL_SIZE ??= String(Math.max(4, availableParallelism()));
 const folder = process.cwd();
 const kernelFile = fileURLToPath(import.meta.url);
 const [runtime, answers, language] = [createChannel(), createChannel(), createChannel()];
-const [underway, answered] = [new SharedArrayBuffer(4), new SharedArrayBuffer(4)];
+const [underway, answered] = [new SharedArrayBuffer(8), new SharedArrayBuffer(4)];
 
 /** Starts a thread without which the kernel is of no use. */
 function startThread(script: string, workerData: unknown, transferList: Transferable[]): void {

@@ -33,7 +33,6 @@ export type CommKind = 'comm_open' | 'comm_msg' | 'comm_close';
 
 /** From the runtime to the server. `parent` is the request whose output it is. */
 export type FromRuntime =
-  | { readonly type: 'ready' }
   | { readonly type: 'stream'; readonly parent?: string; readonly name: 'stdout' | 'stderr'; readonly text: string }
   | { readonly type: 'publish'; readonly parent?: string; readonly kind: string; readonly content: Bundle; readonly metadata?: Bundle; readonly buffers?: readonly Uint8Array[] } // prettier-ignore
   | { readonly type: 'done'; readonly id: string; readonly outcome: Outcome }
@@ -45,6 +44,10 @@ export type FromRuntime =
   /** The main thread is alive and has taken in the interrupt. */
   | { readonly type: 'interrupted' }
   | { readonly type: 'handled'; readonly id: string }
+  /** The process is about to end. */
+  | { readonly type: 'leaving' }
+  /** The process was sent SIGINT. */
+  | { readonly type: 'signal' }
   | { readonly type: 'typecheck'; readonly value: 'error' | 'warn' | 'off' };
 
 /** How a cell ended. */

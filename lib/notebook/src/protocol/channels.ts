@@ -1,9 +1,9 @@
 /**
- * The ZeroMQ sockets of a Jupyter client: shell (requests that wait their turn), control (requests that do not) and
- * iopub (what cells print and show). Two channels are left out on purpose: stdin, because tslab never asks for
- * input, and the heartbeat, because a kernel that computes does not answer it, while a dead one is seen at once by
- * the end of its process.
+ * The ZeroMQ sockets of a Jupyter client: shell (requests that wait their turn), control (requests that do not), iopub
+ * (what cells print and show) and stdin (what cells ask). The heartbeat is left out: a dead kernel is seen at once
+ * by the end of its process.
  */
+import { randomUUID } from 'node:crypto';
 import { createRequest, decodeMessage, encodeMessage, type Message } from './message.js';
 import type { Connection } from './connection.js';
 
@@ -15,7 +15,12 @@ export interface Channels {
     type: string,
     content: Message['content'],
     channel?: 'shell' | 'control',
+    subshell?: string,
   ): { readonly id: string; readonly reply: Promise<Message> };
+  /** Sends a message that has no reply, such as those of comms. Resolves to its id. */
+  tell(type: string, content: Message['content']): string;
+  /** Calls `listener` with every question of a cell; what it resolves to is the answer. */
+  onQuestion(listener: (message: Message) => string | Promise<string>): void;
   /** Calls `listener` with every iopub message. */
   onOutput(listener: (message: Message) => void): void;
   /** Closes the sockets; requests without a reply are rejected with `reason`. */
@@ -31,15 +36,19 @@ interface Waiting {
 export async function openChannels(connection: Connection): Promise<Channels> {
   const { Dealer, Subscriber } = await import('zeromq');
   const { transport, ip, key } = connection;
-  const shell = new Dealer({ linger: 0 });
+  // A kernel asks the client whose cell it is: by the identity that shell and stdin have in common.
+  const routingId = randomUUID();
+  const shell = new Dealer({ linger: 0, routingId });
+  const stdin = new Dealer({ linger: 0, routingId });
   const control = new Dealer({ linger: 0 });
   const iopub = new Subscriber({ linger: 0, receiveHighWaterMark: 0 });
   shell.connect(`${transport}://${ip}:${connection.shell_port}`);
   control.connect(`${transport}://${ip}:${connection.control_port}`);
+  stdin.connect(`${transport}://${ip}:${connection.stdin_port}`);
   iopub.connect(`${transport}://${ip}:${connection.iopub_port}`);
   iopub.subscribe();
 
-  const session = `oabn-${process.pid}`;
+  const session = randomUUID();
   const waiting = new Map<string, Waiting>();
   const listeners: ((message: Message) => void)[] = [];
   const pump = async (
@@ -62,8 +71,17 @@ export async function openChannels(connection: Connection): Promise<Channels> {
 
   // A socket sends one message at a time.
   const sending = { shell: Promise.resolve(), control: Promise.resolve() };
-  const send: Channels['send'] = (type, content, channel = 'shell') => {
-    const message = createRequest(type, content, session);
+  let question: Parameters<Channels['onQuestion']>[0] = () => '';
+  pump(stdin, (message) => {
+    void Promise.resolve(question(message)).then((value) =>
+      stdin.send(encodeMessage(createRequest('input_reply', { value }, session), key)),
+    );
+  }).catch(() => undefined);
+  const send: Channels['send'] = (type, content, channel = 'shell', subshell) => {
+    const request = createRequest(type, content, session);
+    const message = subshell
+      ? { ...request, header: { ...request.header, subshell_id: subshell } }
+      : request;
     const socket = channel === 'shell' ? shell : control;
     const reply = new Promise<Message>((resolve, reject) => {
       waiting.set(message.header.msg_id, { resolve, reject });
@@ -73,10 +91,16 @@ export async function openChannels(connection: Connection): Promise<Channels> {
   };
   return {
     send,
+    tell(type, content) {
+      const message = createRequest(type, content, session);
+      sending.shell = sending.shell.then(() => shell.send(encodeMessage(message, key))).catch(() => undefined);
+      return message.header.msg_id;
+    },
+    onQuestion: (listener) => (question = listener),
     request: (type, content, channel) => send(type, content, channel).reply,
     onOutput: (listener) => listeners.push(listener),
     close(reason) {
-      for (const socket of [shell, control, iopub]) socket.close();
+      for (const socket of [shell, control, stdin, iopub]) socket.close();
       abandon(reason);
     },
   };

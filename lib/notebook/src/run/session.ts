@@ -31,6 +31,10 @@ export interface ExecuteOptions {
   readonly signal?: AbortSignal;
   /** Called with each message that changed the outputs. */
   readonly onOutput?: (message: Message) => void;
+  /** Answers what the cell asks; without it the cell cannot ask. */
+  readonly onInput?: (prompt: string, password: boolean) => string | Promise<string>;
+  /** The subshell that runs it, by the id that `create_subshell_request` gave. */
+  readonly subshell?: string;
 }
 
 export interface KernelSession {
@@ -40,6 +44,8 @@ export interface KernelSession {
   execute(code: string, options?: ExecuteOptions): Promise<Execution>;
   /** The completions that the kernel offers at `cursor`, a position in `code`. */
   complete(code: string, cursor?: number): Promise<string[]>;
+  /** The channels to the kernel, for what else the protocol has. */
+  readonly channels: Channels;
   /** Asks the kernel to end, and sees that it does. */
   close(): Promise<void>;
 }
@@ -138,6 +144,10 @@ function createSession(kernel: KernelProcess, channels: Channels, info: Message[
       cell.count = Number(message.content.execution_count);
     else if (cell.collector.receive(message)) cell.options.onOutput?.(message);
   });
+  channels.onQuestion(({ parent, content }) => {
+    const { onInput } = cells.get(parent.msg_id ?? '')?.options ?? {};
+    return onInput?.(String(content.prompt), content.password === true) ?? '';
+  });
   let death: string | undefined;
   void kernel.ended.then((end) => {
     death = [`the kernel's process ended by ${end}`, kernel.lastWords()].filter(Boolean).join('\n');
@@ -148,8 +158,8 @@ function createSession(kernel: KernelProcess, channels: Channels, info: Message[
     const collector = collectOutputs(displays);
     const { outputs } = collector;
     if (death !== undefined) return { status: 'died', executionCount: null, outputs, reason: death };
-    const content = { code, silent: false, store_history: true, allow_stdin: false, stop_on_error: true };
-    const { id, reply } = channels.send('execute_request', content);
+    const content = { code, silent: false, store_history: true, allow_stdin: options.onInput !== undefined, stop_on_error: true }; // prettier-ignore
+    const { id, reply } = channels.send('execute_request', content, 'shell', options.subshell);
     const cell: RunningCell = { collector, options, count: null, idle: () => undefined };
     const idle = new Promise<void>((resolve) => (cell.idle = resolve));
     cells.set(id, cell);
@@ -195,6 +205,7 @@ function createSession(kernel: KernelProcess, channels: Channels, info: Message[
       const { content } = await channels.request('complete_request', { code, cursor_pos: cursor });
       return content.matches as string[];
     },
+    channels,
     close,
   };
 }

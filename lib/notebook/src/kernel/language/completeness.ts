@@ -11,13 +11,15 @@ export function completenessOf(source: string): Completeness {
   if (errors.length === 0) return { status: 'complete' };
   const end = source.trimEnd().length;
   // What is open ends at the end of the text: a bracket, a template, a comment.
-  const atEnd = (error: ts.Diagnostic): boolean =>
-    (error.start ?? 0) >= end || unterminated.has(error.code);
+  const atEnd = ({ start = 0, code }: ts.Diagnostic): boolean =>
+    unterminated.has(code) || (start >= end && code !== unterminatedString);
   return errors.every(atEnd) ? { status: 'incomplete', indent: nextIndent(source) } : { status: 'invalid' };
 }
 
 /** «Unterminated template literal», «an end of comment expected». A string or a regular expression ends with its line. */
 const unterminated: ReadonlySet<number> = new Set([1160, 1010]);
+
+const unterminatedString = 1002;
 
 function syntaxErrors(source: string): readonly ts.Diagnostic[] {
   const { diagnostics = [] } = ts.transpileModule(source, {

@@ -1,6 +1,6 @@
 /**
  * What can be written at a position of a cell, ranked as tslab ranks it: what begins with the word there, then what
- * begins so in another case, then what contains it.
+ * begins so in another case, and if there is none, what contains it.
  */
 import ts from 'typescript';
 import type { CellFile } from './cells.js';
@@ -50,6 +50,7 @@ export function completionsAt(
     .filter(({ name }) => !/^__(?:cell|scope|m\d*)/.test(name))
     .map((entry) => ({ entry, rank: rankOf(entry.name, typed) }))
     .filter(({ rank }) => rank !== undefined)
+    .filter(({ rank }, _index, all) => rank !== contains || all.every((other) => other.rank === contains))
     .sort((a, b) => a.rank! - b.rank! || compare(a.entry.sortText, b.entry.sortText) || compare(a.entry.name, b.entry.name)); // prettier-ignore
   return {
     start,
@@ -60,11 +61,14 @@ export function completionsAt(
 
 const compare = (a: string, b: string): number => (a < b ? -1 : a > b ? 1 : 0);
 
+/** The rank of what only contains the word: offered where nothing begins with it. */
+const contains = 2;
+
 function rankOf(name: string, typed: string): number | undefined {
   if (name.startsWith(typed)) return 0;
   const [lowerName, lower] = [name.toLowerCase(), typed.toLowerCase()];
   if (lowerName.startsWith(lower)) return 1;
-  return lowerName.includes(lower) ? 2 : undefined;
+  return lowerName.includes(lower) ? contains : undefined;
 }
 
 /** The identifier around `position`; empty where there is none. */

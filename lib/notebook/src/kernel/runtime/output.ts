@@ -10,8 +10,8 @@ export interface Output {
   send(message: FromRuntime): void;
   /** Publishes a message below the cell that runs. */
   publish(kind: string, content: Bundle, more?: { metadata?: Bundle; buffers?: readonly Uint8Array[] }): void;
-  /** Waits until the server has taken everything. */
-  drain(): void;
+  /** Before the process ends: waits until everything is with the clients and the sockets are closed. */
+  leave(): void;
 }
 
 /** Characters that may be underway to the server. */
@@ -56,12 +56,9 @@ export function createOutput(
   return {
     send,
     publish,
-    drain() {
-      const end = Date.now() + 500;
-      for (let count; (count = Atomics.load(underway, 0)) > 0 && Date.now() < end; )
-        Atomics.wait(underway, 0, count, 50);
-      // The server has it; its sockets take a moment more.
-      Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 50);
+    leave() {
+      send({ type: 'leaving' });
+      Atomics.wait(underway, 1, 0, 1000);
     },
   };
 }

@@ -185,6 +185,6 @@ export function startRuntime(options: RuntimeOptions): void {
     });
   process.on('unhandledRejection', (reason, promise) => report(reason, context.of(promise) ?? currentCell()));
   process.on('uncaughtException', (error) => report(error, currentCell()));
-  process.on('SIGINT', () => server.postMessage({ type: 'signal' }));
-  process.on('exit', () => output.drain());
+  process.on('SIGINT', () => output.send({ type: 'signal' }));
+  process.on('exit', () => output.leave());
 }

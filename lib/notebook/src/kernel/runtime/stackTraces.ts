@@ -38,8 +38,14 @@ export function originalPlace(file: string, line: number, column: number): Place
   const found = known.parsed.findEntry(line - 1, column - 1 - (line === 1 ? known.indent : 0));
   if (!('originalLine' in found)) return undefined;
   const { name, source, lead } = known;
-  return { name, source, line: found.originalLine + 1 - lead, column: found.originalColumn + 1 };
+  const originalLine = found.originalLine + 1 - lead;
+  const text = source.split('\n')[originalLine - 1] ?? '';
+  return { name, source, line: originalLine, column: callStart(text, found.originalColumn) + 1 };
 }
+
+/** V8 places a call of `(0, __scope.f)()` after its name; a reader looks for the name. */
+const callStart = (text: string, column: number): number =>
+  text[column] === '(' ? column - /[\w$]*$/.exec(text.slice(0, column))![0].length : column;
 
 /** Installs it for this process. */
 export function installStackTraces(): void {

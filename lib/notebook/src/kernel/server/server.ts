@@ -25,12 +25,13 @@ export interface ServerOptions {
   answer(question: number, value: string | undefined): void;
   /** Ends the process, after the replies are out. */
   exit(): void;
+  /** Closes the sockets of a process that ends by itself. */
+  leave(): void;
 }
 
 export interface Server {
   /** Takes in what the main thread says. */
   receive(message: FromRuntime): void;
-  interrupt(): void;
 }
 
 /** Requests that are remembered for output that comes late. */
@@ -181,7 +182,6 @@ export function startServer(options: ServerOptions): Server {
     (id === undefined ? undefined : headers.get(id)) ?? executions.running()[0]?.header ?? {};
 
   return {
-    interrupt,
     receive(message) {
       switch (message.type) {
         case 'stream':
@@ -219,7 +219,12 @@ export function startServer(options: ServerOptions): Server {
         case 'typecheck':
           executions.typecheck = message.value;
           break;
-        case 'ready':
+        case 'signal':
+          interrupt();
+          break;
+        case 'leaving':
+          publisher.flush();
+          options.leave();
           break;
         default:
           message satisfies never;

@@ -15,7 +15,7 @@ export interface ServerData {
   readonly runtime: MessagePort;
   readonly answers: MessagePort;
   readonly language: MessagePort;
-  /** Counts the characters that the runtime has sent and this thread has not yet taken. */
+  /** The characters that the runtime has sent and this thread has not yet taken; then 1 if the sockets are closed. */
   readonly underway: SharedArrayBuffer;
   /** Set and notified when an answer is there. */
   readonly answered: SharedArrayBuffer;
@@ -35,8 +35,9 @@ const answered = new Int32Array(data.answered);
 const [farewell, patience] = [50, 1000];
 
 const session = randomUUID();
+const sockets = await bindSockets(connection, session);
 const server = startServer({
-  sockets: await bindSockets(connection, session),
+  sockets,
   session,
   language: connectLanguage(data.language),
   history: createHistory(data.historyFolder),
@@ -51,10 +52,16 @@ const server = startServer({
     setTimeout(() => post({ type: 'exit' }), farewell);
     setTimeout(killProcess, farewell + patience);
   },
+  leave() {
+    setTimeout(() => {
+      sockets.close();
+      Atomics.store(underway, 1, 1);
+      Atomics.notify(underway, 1);
+    }, farewell);
+  },
 });
 
-data.runtime.on('message', (message: FromRuntime | { readonly type: 'signal' }) => {
-  if (message.type === 'signal') return server.interrupt();
+data.runtime.on('message', (message: FromRuntime) => {
   if (message.type === 'stream') {
     Atomics.sub(underway, 0, message.text.length);
     Atomics.notify(underway, 0);

@@ -3,7 +3,7 @@ import { existsSync } from 'node:fs';
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { installKernel, jupyterDataFolder, kernelStatus, uninstallKernel } from '../src/kernel/index.js';
+import { installKernel, jupyterDataFolder, kernelStatus, uninstallKernel } from '../../src/kernel/index.js';
 
 describe('notebook/kernelspec', () => {
   it('finds the data folder of every system, by the rules of jupyter_core', () => {
