@@ -25,21 +25,22 @@ interface Sent {
   readonly update: boolean | undefined;
 }
 
-/** Runs `cell` as in a kernel, whose tslab is a stand-in; returns what it displayed. */
+/** Runs `cell` as in a kernel, for which a stand-in answers; returns what it displayed. */
 async function inKernel(cell: () => Promise<void>): Promise<Sent[]> {
   const sent: Sent[] = [];
-  const { cache } = createRequire(import.meta.url);
-  const path = '/stand-in/tslab/dist/jupyter.js';
-  const tslab = new Module(path);
-  tslab.exports = {
-    lastWriteDisplayData: (content: Sent, update?: boolean) => sent.push({ ...content, update }),
+  const key = Symbol.for('Jupyter.kernel');
+  const running = {
+    signal: new AbortController().signal,
+    publish: (data: Sent['data'], { update, metadata = {} }: { update?: boolean; metadata?: Sent['metadata'] } = {}) =>
+      sent.push({ data, metadata, update }),
   };
-  cache[path] = tslab as NodeModule;
+  const globals = globalThis as { [key: symbol]: unknown };
+  globals[key] = { currentCell: () => running };
   try {
     await cell();
   } finally {
     // eslint-disable-next-line @typescript-eslint/no-dynamic-delete
-    delete cache[path];
+    delete globals[key];
   }
   return sent;
 }
