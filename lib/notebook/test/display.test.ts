@@ -1,5 +1,4 @@
 import assert from 'node:assert/strict';
-import { Module, createRequire } from 'node:module';
 import { setTimeout as sleep } from 'node:timers/promises';
 import vm from 'node:vm';
 import { gunzipSync } from 'node:zlib';
@@ -31,8 +30,10 @@ async function inKernel(cell: () => Promise<void>): Promise<Sent[]> {
   const key = Symbol.for('Jupyter.kernel');
   const running = {
     signal: new AbortController().signal,
-    publish: (data: Sent['data'], { update, metadata = {} }: { update?: boolean; metadata?: Sent['metadata'] } = {}) =>
-      sent.push({ data, metadata, update }),
+    publish: (
+      data: Sent['data'],
+      { update, metadata = {} }: { update?: boolean; metadata?: Sent['metadata'] } = {},
+    ) => sent.push({ data, metadata, update }),
   };
   const globals = globalThis as { [key: symbol]: unknown };
   globals[key] = { currentCell: () => running };

@@ -33,7 +33,12 @@ export type CommKind = 'comm_open' | 'comm_msg' | 'comm_close';
 
 /** From the runtime to the server. `parent` is the request whose output it is. */
 export type FromRuntime =
-  | { readonly type: 'stream'; readonly parent?: string; readonly name: 'stdout' | 'stderr'; readonly text: string }
+  | {
+      readonly type: 'stream';
+      readonly parent?: string;
+      readonly name: 'stdout' | 'stderr';
+      readonly text: string;
+    }
   | { readonly type: 'publish'; readonly parent?: string; readonly kind: string; readonly content: Bundle; readonly metadata?: Bundle; readonly buffers?: readonly Uint8Array[] } // prettier-ignore
   | { readonly type: 'done'; readonly id: string; readonly outcome: Outcome }
   /** A late error, of a promise that nobody waited for. */
@@ -102,7 +107,8 @@ export function callsTo<T extends Methods>(port: MessagePort): Remote<T> {
     else call?.resolve(result.value);
   });
   return new Proxy({} as Remote<T>, {
-    get: (_target, method: string) =>
+    get:
+      (_target, method: string) =>
       (...args: unknown[]) =>
         new Promise((resolve, reject) => {
           waiting.set(++calls, { resolve, reject });

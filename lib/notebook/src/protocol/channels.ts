@@ -79,9 +79,7 @@ export async function openChannels(connection: Connection): Promise<Channels> {
   }).catch(() => undefined);
   const send: Channels['send'] = (type, content, channel = 'shell', subshell) => {
     const request = createRequest(type, content, session);
-    const message = subshell
-      ? { ...request, header: { ...request.header, subshell_id: subshell } }
-      : request;
+    const message = subshell ? { ...request, header: { ...request.header, subshell_id: subshell } } : request;
     const socket = channel === 'shell' ? shell : control;
     const reply = new Promise<Message>((resolve, reject) => {
       waiting.set(message.header.msg_id, { resolve, reject });
@@ -93,7 +91,9 @@ export async function openChannels(connection: Connection): Promise<Channels> {
     send,
     tell(type, content) {
       const message = createRequest(type, content, session);
-      sending.shell = sending.shell.then(() => shell.send(encodeMessage(message, key))).catch(() => undefined);
+      sending.shell = sending.shell
+        .then(() => shell.send(encodeMessage(message, key)))
+        .catch(() => undefined);
       return message.header.msg_id;
     },
     onQuestion: (listener) => (question = listener),

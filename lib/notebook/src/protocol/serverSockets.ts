@@ -87,8 +87,7 @@ export async function bindSockets(connection: Connection, session: string): Prom
 
   return {
     onRequest: (listener) => void listeners.push(listener),
-    send: (channel, identities, message) =>
-      senders[channel]([...identities, ...encodeMessage(message, key)]),
+    send: (channel, identities, message) => senders[channel]([...identities, ...encodeMessage(message, key)]),
     publish: (topic, message) => senders.iopub([topic, ...encodeMessage(message, key)]),
     close() {
       for (const socket of [...Object.values(routers), iopub, heartbeat]) socket.close();

@@ -166,5 +166,11 @@ function describeFailure(cell: number, source: string, execution: Execution, tim
   const outputs = errorsOf(execution, execution.outputs, timeout);
   const { ename, evalue, traceback } = outputs.findLast(isError)!;
   const status = execution.status as Failure['status'];
-  return { cell, status, source, error: `${ename}: ${evalue}`, traceback: stripVTControlCharacters(traceback.join('\n')) };
+  return {
+    cell,
+    status,
+    source,
+    error: `${ename}: ${evalue}`,
+    traceback: stripVTControlCharacters(traceback.join('\n')),
+  };
 }

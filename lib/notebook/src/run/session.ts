@@ -218,8 +218,7 @@ function stopWhenAsked(
 ): { by(): ExecutionStatus | undefined; dispose(): void } {
   let stoppedBy: ExecutionStatus | undefined;
   const timers: NodeJS.Timeout[] = [];
-  const press = (): void =>
-    void channels.request('interrupt_request', {}, 'control').catch(() => undefined);
+  const press = (): void => void channels.request('interrupt_request', {}, 'control').catch(() => undefined);
   const stop = (by: ExecutionStatus): void => {
     if (stoppedBy !== undefined) return;
     stoppedBy = by;

@@ -18,15 +18,19 @@ describe('kernel: jupyter_kernel_test', function () {
     const prefix = await mkdtemp(join(tmpdir(), 'kernel-conformance-'));
     try {
       await installKernel({ prefix });
-      const { status, stderr } = spawnSync(python, [fileURLToPath(new URL('conformance.py', import.meta.url))], {
-        cwd: prefix,
-        encoding: 'utf8',
-        env: {
-          ...process.env,
-          JUPYTER_PATH: join(prefix, 'share', 'jupyter'),
-          JUPYTER_DATA_DIR: join(prefix, 'data'),
+      const { status, stderr } = spawnSync(
+        python,
+        [fileURLToPath(new URL('conformance.py', import.meta.url))],
+        {
+          cwd: prefix,
+          encoding: 'utf8',
+          env: {
+            ...process.env,
+            JUPYTER_PATH: join(prefix, 'share', 'jupyter'),
+            JUPYTER_DATA_DIR: join(prefix, 'data'),
+          },
         },
-      });
+      );
       assert.equal(status, 0, stderr);
       assert.match(stderr, /Ran 13 tests/);
       assert.doesNotMatch(stderr, /skipped/i);

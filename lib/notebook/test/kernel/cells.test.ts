@@ -56,17 +56,25 @@ describe('kernel: cells', function () {
   });
 
   it('share types: interfaces, aliases, enums, generics, inferred ones', async () => {
-    await run('interface P { x: number }\ntype Q<T> = { items: T[] };\nenum Color { Red, Green }\nconst pair = <A, B>(a: A, b: B) => [a, b] as const;');
+    await run(
+      'interface P { x: number }\ntype Q<T> = { items: T[] };\nenum Color { Red, Green }\nconst pair = <A, B>(a: A, b: B) => [a, b] as const;',
+    );
     assert.equal(await value('const q: Q<P> = { items: [{ x: 1 }] }; q.items[0].x + Color.Green'), '2');
     assert.match(await value('const bad: Q<P> = { items: [{ x: "1" }] };'), /TS2322/);
-    assert.match(await value('pair(1, "a")[1].toFixed()'), /Property 'toFixed' does not exist on type 'string'/);
+    assert.match(
+      await value('pair(1, "a")[1].toFixed()'),
+      /Property 'toFixed' does not exist on type 'string'/,
+    );
   });
 
   it('destructure, loop and await at the top level', async () => {
     await run(
       'const { a, b: [c = 2, ...d], ...rest } = { a: 1, b: [undefined, 3, 4] as number[], e: 5 };\nfor (var i = 0; i < 3; i++) { var inner = i; }\nlet u = await Promise.resolve(9), v;\n({ u, v = 1 } = { u: 10 } as { u: number; v?: number });',
     );
-    assert.equal(await value('JSON.stringify([a, c, d, rest, i, inner, u, v])'), "'[1,2,[3,4],{\"e\":5},3,2,10,1]'");
+    assert.equal(
+      await value('JSON.stringify([a, c, d, rest, i, inner, u, v])'),
+      '\'[1,2,[3,4],{"e":5},3,2,10,1]\'',
+    );
     assert.equal(await value('[u, v] = [v, u]; ({ u, v })'), '{ u: 1, v: 10 }');
   });
 
@@ -80,12 +88,17 @@ describe('kernel: cells', function () {
 function logged(method: Function, context: ClassMethodDecoratorContext) { log.push(String(context.name)); return method as any; }
 class Service { #n = 1; static made = new Service(); @logged call() { return this.#n; } *[Symbol.iterator]() { yield this.#n; } }
 { using guard = { [Symbol.dispose]: () => log.push('disposed') }; log.push('in'); }`);
-    assert.equal(await value('[log, [...Service.made], new Service().call()]'), "[ [ 'call', 'in', 'disposed' ], [ 1 ], 1 ]");
+    assert.equal(
+      await value('[log, [...Service.made], new Service().call()]'),
+      "[ [ 'call', 'in', 'disposed' ], [ 1 ], 1 ]",
+    );
   });
 
   it('keep what they had set when they throw', async () => {
     await run('let kept = "before";');
-    const { status } = await run('let reached = 1; kept = "changed"; const early = "set"; throw new Error("stop"); const late = 2;');
+    const { status } = await run(
+      'let reached = 1; kept = "changed"; const early = "set"; throw new Error("stop"); const late = 2;',
+    );
     assert.equal(status, 'error');
     assert.equal(await value('[reached, kept, early]'), "[ 1, 'changed', 'set' ]");
     assert.match(await value('late'), /Cannot find name 'late'/);
@@ -115,8 +128,13 @@ class Service { #n = 1; static made = new Service(); @logged call() { return thi
     it('in a loop after an await, and in a callback of a timer', async () => {
       await interrupted('let after = 0; await new Promise((r) => setTimeout(r, 10)); after = 1; for (;;);');
       assert.equal(await value('after'), '1');
-      await interrupted('setTimeout(() => { for (;;); }, 10); await new Promise((r) => setTimeout(r, 100)); await new Promise(() => {});');
-      assert.equal(await value('await new Promise((r) => setTimeout(() => r("timers work"), 10))'), "'timers work'");
+      await interrupted(
+        'setTimeout(() => { for (;;); }, 10); await new Promise((r) => setTimeout(r, 100)); await new Promise(() => {});',
+      );
+      assert.equal(
+        await value('await new Promise((r) => setTimeout(() => r("timers work"), 10))'),
+        "'timers work'",
+      );
     });
 
     it('while they wait', async () => {
@@ -128,7 +146,10 @@ class Service { #n = 1; static made = new Service(); @logged call() { return thi
       const { outputs } = await interrupted(
         'let steps = 0; while (!kernel.signal.aborted) { steps++; await new Promise((r) => setTimeout(r, 20)); } "saved a checkpoint"',
       );
-      assert.deepEqual(outputs.map(({ output_type }) => output_type), ['execute_result']);
+      assert.deepEqual(
+        outputs.map(({ output_type }) => output_type),
+        ['execute_result'],
+      );
       assert.equal(await value('kernel.signal.aborted'), 'false', 'the next cell is not');
     });
   });
@@ -136,7 +157,10 @@ class Service { #n = 1; static made = new Service(); @logged call() { return thi
   describe('import', () => {
     it('local TypeScript, which is loaded again when it or what it imports changes', async () => {
       await file('lib/deep.ts', 'export const deep = 1;');
-      await file('tools.ts', "import { deep } from './lib/deep';\nexport const tool = (): string => `tool ${deep}`;\nexport default class Box {}\nexport type Size = number;");
+      await file(
+        'tools.ts',
+        "import { deep } from './lib/deep';\nexport const tool = (): string => `tool ${deep}`;\nexport default class Box {}\nexport type Size = number;",
+      );
       await run("import Box, { tool, type Size } from './tools';\nconst size: Size = 1;");
       assert.equal(await value('[tool(), new Box()]'), "[ 'tool 1', Box {} ]");
       await file('lib/deep.ts', 'export const deep: string = "two";', 2);
@@ -146,13 +170,22 @@ class Service { #n = 1; static made = new Service(); @logged call() { return thi
     it('see type errors of local TypeScript, and their own in its frames', async () => {
       await file('wrong.ts', 'export const n: number = "text";');
       assert.match(await value("import { n } from './wrong';"), /wrong\.ts, line 1, column 14 - TS2322/);
-      await file('throwing.ts', 'interface A {}\n\nexport function fail(): void {\n  throw new Error("in the file");\n}');
-      assert.match(await value("import { fail } from './throwing';\nfail();"), /throwing\.ts, line 4, column 9, in fail[^]*-->   4 \|   throw new Error/);
+      await file(
+        'throwing.ts',
+        'interface A {}\n\nexport function fail(): void {\n  throw new Error("in the file");\n}',
+      );
+      assert.match(
+        await value("import { fail } from './throwing';\nfail();"),
+        /throwing\.ts, line 4, column 9, in fail[^]*-->   4 \|   throw new Error/,
+      );
     });
 
     it('JSON, typed, and loaded again when it changed', async () => {
       await file('data.json', '{ "rows": [1, 2] }');
-      assert.equal(await value("import data from './data.json';\ndata.rows.map((row) => row + 1)"), '[ 2, 3 ]');
+      assert.equal(
+        await value("import data from './data.json';\ndata.rows.map((row) => row + 1)"),
+        '[ 2, 3 ]',
+      );
       assert.match(await value('data.columns'), /Property 'columns' does not exist/);
       await file('data.json', '{ "rows": [5] }', 2);
       assert.equal(await value("import data from './data.json';\ndata.rows"), '[ 5 ]');
@@ -160,23 +193,43 @@ class Service { #n = 1; static made = new Service(); @logged call() { return thi
 
     it('packages beside the notebook: CommonJS, ES modules, and ones that await; installed after the start', async () => {
       await file('node_modules/common/index.js', 'exports.named = 1; exports.other = () => 2;');
-      await file('node_modules/esm/package.json', '{ "name": "esm", "type": "module", "exports": { "import": "./main.js" } }');
-      await file('node_modules/esm/main.js', 'export const value = await Promise.resolve(3); export default "default";');
+      await file(
+        'node_modules/esm/package.json',
+        '{ "name": "esm", "type": "module", "exports": { "import": "./main.js" } }',
+      );
+      await file(
+        'node_modules/esm/main.js',
+        'export const value = await Promise.resolve(3); export default "default";',
+      );
       await file('node_modules/typed/index.js', 'module.exports = function typed(x) { return x + 1; };');
-      await file('node_modules/typed/index.d.ts', 'declare function typed(x: number): number; export = typed;');
+      await file(
+        'node_modules/typed/index.d.ts',
+        'declare function typed(x: number): number; export = typed;',
+      );
       const execution = await run(
         "// @ts-ignore\nimport { named, other } from 'common';\n// @ts-ignore\nimport text, { value } from 'esm';\nimport typed from 'typed';\n[named, other(), text, value, typed(1)]",
       );
       assert.equal(shown(execution), "[ 1, 2, 'default', 3, 2 ]");
       assert.match(await value('typed("x")'), /TS2345/);
       assert.equal(await value('(await import("typed")).default(4)'), '5');
-      assert.match(await value("import { x } from 'missing-package';"), /Cannot find module 'missing-package'/);
+      assert.match(
+        await value("import { x } from 'missing-package';"),
+        /Cannot find module 'missing-package'/,
+      );
     });
 
     it('what Node has, by name and by require', async () => {
-      assert.equal(await value("import fs, { existsSync } from 'node:fs';\nimport * as path from 'node:path';\n[typeof fs.readFileSync, existsSync(path.join('/'))]"), "[ 'function', true ]");
+      assert.equal(
+        await value(
+          "import fs, { existsSync } from 'node:fs';\nimport * as path from 'node:path';\n[typeof fs.readFileSync, existsSync(path.join('/'))]",
+        ),
+        "[ 'function', true ]",
+      );
       assert.equal(await value('require("node:os").EOL'), "'\\n'");
-      assert.equal(await value('[__dirname, import.meta.dirname].every((each) => each === process.cwd())'), 'true');
+      assert.equal(
+        await value('[__dirname, import.meta.dirname].every((each) => each === process.cwd())'),
+        'true',
+      );
     });
   });
 

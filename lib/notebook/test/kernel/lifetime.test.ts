@@ -19,7 +19,8 @@ const alive = (pid: number): boolean => {
 };
 
 const gone = async (pid: number, seconds: number): Promise<boolean> => {
-  for (const end = Date.now() + 1000 * seconds; Date.now() < end; await sleep(100)) if (!alive(pid)) return true;
+  for (const end = Date.now() + 1000 * seconds; Date.now() < end; await sleep(100))
+    if (!alive(pid)) return true;
   return false;
 };
 
@@ -35,7 +36,10 @@ describe('kernel: lifetime', function () {
 
   for (const [how, code] of [
     ['idle', '1'],
-    ['with an open timer and a server', 'setInterval(() => {}, 1000); require("node:http").createServer().listen(0);'],
+    [
+      'with an open timer and a server',
+      'setInterval(() => {}, 1000); require("node:http").createServer().listen(0);',
+    ],
   ] as const) {
     it(`ends when told to, ${how}`, async () => {
       const session = await startKernelSession({ folder, env });
@@ -59,7 +63,13 @@ describe('kernel: lifetime', function () {
   it('ends in the middle of a loop when the program that started it is killed', async () => {
     const client = spawn(
       process.execPath,
-      ['--conditions=oabn-source', '--import', 'tsx', fileURLToPath(new URL('busyClient.ts', import.meta.url)), folder],
+      [
+        '--conditions=oabn-source',
+        '--import',
+        'tsx',
+        fileURLToPath(new URL('busyClient.ts', import.meta.url)),
+        folder,
+      ],
       { stdio: ['ignore', 'pipe', 'inherit'], env: { ...process.env, ...env } },
     );
     const [chunk] = (await once(client.stdout, 'data')) as [Buffer];

@@ -118,7 +118,10 @@ describe('kernel: the protocol', function () {
     await run('/** Doubles it. */\nfunction double(x: number): number { return 2 * x; }');
     for (const code of ['double', 'double(']) {
       const reply = await ask('inspect_request', { code, cursor_pos: code.length, detail_level: 0 });
-      assert.match((reply.data as Record<string, string>)['text/plain']!, /double\(x: number\): number\n\nDoubles it\./);
+      assert.match(
+        (reply.data as Record<string, string>)['text/plain']!,
+        /double\(x: number\): number\n\nDoubles it\./,
+      );
     }
     const more = await ask('inspect_request', { code: 'double', cursor_pos: 6, detail_level: 1 });
     assert.match((more.data as Record<string, string>)['text/plain']!, /return 2 \* x/);
@@ -135,18 +138,26 @@ describe('kernel: the protocol', function () {
   it('remembers what was executed, in memory and on disk', async () => {
     const own = await startKernelSession({ folder, env: { JUPYTER_DATA_DIR: join(folder, 'data2') } });
     const history = async (content: object) =>
-      (await own.channels.request('history_request', content as Message['content'])).content.history as unknown[][];
+      (await own.channels.request('history_request', content as Message['content'])).content
+        .history as unknown[][];
     for (const code of ['1 + 1', 'const two = 2', '1 + 1']) await own.execute(code);
     assert.deepEqual(
-      (await history({ hist_access_type: 'tail', n: 2, output: true, raw: true })).map(([, line, entry]) => [line, entry]),
+      (await history({ hist_access_type: 'tail', n: 2, output: true, raw: true })).map(([, line, entry]) => [
+        line,
+        entry,
+      ]),
       [
         [2, ['const two = 2', null]],
         [3, ['1 + 1', '2']],
       ],
     );
     const range = await history({ hist_access_type: 'range', session: 0, start: 1, stop: 2, raw: true });
-    assert.deepEqual(range.map((item) => item.slice(1)), [[1, '1 + 1']]);
-    const search = (more: object) => history({ hist_access_type: 'search', pattern: '1 +*', raw: true, ...more });
+    assert.deepEqual(
+      range.map((item) => item.slice(1)),
+      [[1, '1 + 1']],
+    );
+    const search = (more: object) =>
+      history({ hist_access_type: 'search', pattern: '1 +*', raw: true, ...more });
     assert.equal((await search({})).length, 2);
     assert.equal((await search({ unique: true })).length, 1);
     await own.close();
@@ -157,7 +168,10 @@ describe('kernel: the protocol', function () {
     const { content } = await next.channels.request('history_request', { hist_access_type: 'range', session: -1, start: 1, raw: true }); // prettier-ignore
     assert.equal((content.history as unknown[]).length, 3);
     await next.close();
-    assert.match(await readFile(join(folder, 'data2', 'typescript', 'history', '000002.jsonl'), 'utf8'), /next/);
+    assert.match(
+      await readFile(join(folder, 'data2', 'typescript', 'history', '000002.jsonl'), 'utf8'),
+      /next/,
+    );
   });
 
   describe('errors', () => {
@@ -168,7 +182,9 @@ describe('kernel: the protocol', function () {
     const text = ({ traceback }: ErrorOutput): string => stripVTControlCharacters(traceback.join('\n'));
 
     it('name the cell and the line of the TypeScript, which is shown and marked', async () => {
-      await run('interface Point {\n  x: number;\n}\nfunction fail(p: Point): never {\n  throw new RangeError(`no ${p.x}`);\n}');
+      await run(
+        'interface Point {\n  x: number;\n}\nfunction fail(p: Point): never {\n  throw new RangeError(`no ${p.x}`);\n}',
+      );
       const error = await errorOf('// a comment\nfail({ x: 3 });');
       assert.deepEqual([error.ename, error.evalue], ['RangeError', 'no 3']);
       assert.match(text(error), /Cell \[\d+\], line 5, column 9, in fail\n/);
@@ -178,9 +194,13 @@ describe('kernel: the protocol', function () {
     });
 
     it('tell what caused them, and all of an aggregate', async () => {
-      const chain = text(await errorOf('throw new Error("outer", { cause: new TypeError("inner", { cause: "root" }) })'));
+      const chain = text(
+        await errorOf('throw new Error("outer", { cause: new TypeError("inner", { cause: "root" }) })'),
+      );
       assert.match(chain, /Error: outer[^]*Caused by TypeError: inner[^]*Caused by 'root'/);
-      const aggregate = text(await errorOf('throw new AggregateError([new Error("one"), new RangeError("two")], "both")'));
+      const aggregate = text(
+        await errorOf('throw new AggregateError([new Error("one"), new RangeError("two")], "both")'),
+      );
       assert.match(aggregate, /AggregateError: both[^]*\[1 of 2\] Error: one[^]*\[2 of 2\] RangeError: two/);
     });
 
@@ -191,7 +211,10 @@ describe('kernel: the protocol', function () {
     it('of the type checker underline the place', async () => {
       const error = await errorOf('const n = 1;\nconst word: string = n;');
       assert.equal(error.ename, 'TypeScriptError');
-      assert.match(text(error), /line 2, column 7 - TS2322: [^\n]*\n {5}2 \| const word: string = n;\n {6} \| {7}~~~~/);
+      assert.match(
+        text(error),
+        /line 2, column 7 - TS2322: [^\n]*\n {5}2 \| const word: string = n;\n {6} \| {7}~~~~/,
+      );
     });
 
     it('of the type checker stop a cell only as the reader wants', async () => {
@@ -220,9 +243,11 @@ describe('kernel: the protocol', function () {
     it('abort the cells that were queued then, and no others', async () => {
       const send = (code: string) => session.channels.send('execute_request', { code, silent: false }).reply;
       const statuses = await Promise.all(
-        [send('await new Promise((done) => setTimeout(done, 100)); throw new Error("x")'), send('1'), send('2')].map(
-          async (reply) => (await reply).content.status,
-        ),
+        [
+          send('await new Promise((done) => setTimeout(done, 100)); throw new Error("x")'),
+          send('1'),
+          send('2'),
+        ].map(async (reply) => (await reply).content.status),
       );
       assert.deepEqual(statuses, ['error', 'aborted', 'aborted']);
       assert.equal((await send('3')).content.status, 'ok');
@@ -273,7 +298,10 @@ describe('kernel: the protocol', function () {
         outputs.map((output) => ('data' in output ? output.data['text/plain'] : output.output_type)),
         ["'two'", 'stream'],
       );
-      assert.deepEqual((await run('console.log("gone"); clearOutput(); console.log("stays")')).outputs.length, 1);
+      assert.deepEqual(
+        (await run('console.log("gone"); clearOutput(); console.log("stays")')).outputs.length,
+        1,
+      );
     });
 
     it('come from tslab’s own module too', async () => {
@@ -325,7 +353,9 @@ describe('kernel: the protocol', function () {
       const busy = session.execute('let counted = 0; while (true) counted++;', controller);
       await sleep(300);
       const began = performance.now();
-      assert.deepEqual((await ask('complete_request', { code: 'counte', cursor_pos: 6 })).matches, ['counted']);
+      assert.deepEqual((await ask('complete_request', { code: 'counte', cursor_pos: 6 })).matches, [
+        'counted',
+      ]);
       assert.equal((await ask('inspect_request', { code: 'counted', cursor_pos: 3 })).found, true);
       assert.equal((await ask('kernel_info_request')).status, 'ok');
       const seconds = (performance.now() - began) / 1000;
@@ -346,14 +376,19 @@ describe('kernel: the protocol', function () {
       });
       assert.equal(status, 'ok');
       assert.deepEqual(
-        outputs.map((output) => ('data' in output ? output.data['text/plain'] : streamText([output], 'stdout'))),
+        outputs.map((output) =>
+          'data' in output ? output.data['text/plain'] : streamText([output], 'stdout'),
+        ),
         ['beside\n', 'true'],
       );
       await ask('interrupt_request', {}, 'control');
       const { outputs: trained } = await training;
       assert.deepEqual((trained[0] as { data: object }).data, { 'text/plain': "'trained'" });
       assert.equal(trained.length, 1);
-      assert.deepEqual(await ask('list_subshell_request', {}, 'control'), { status: 'ok', subshell_id: [subshell] });
+      assert.deepEqual(await ask('list_subshell_request', {}, 'control'), {
+        status: 'ok',
+        subshell_id: [subshell],
+      });
       assert.equal((await ask('delete_subshell_request', { subshell_id: subshell }, 'control')).status, 'ok');
     });
   });

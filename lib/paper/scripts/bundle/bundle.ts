@@ -20,7 +20,7 @@ import { digests, writeBundle } from './write.js';
 const project = resolve(dirname(fileURLToPath(import.meta.url)), '..', '..');
 const parts: Readonly<Record<string, readonly string[]>> = {
   onnxruntime: ['onnxruntime-node'],
-  notebooks: ['tslab', 'zeromq'],
+  notebooks: ['typescript', 'zeromq'],
 };
 
 await asCommand('bundle', async () => {

@@ -7,7 +7,7 @@ export interface InstalledPackage {
   readonly name: string;
   readonly version: string;
   readonly folder: string;
-  /** Below node_modules, with `/`: `tar`, or `tslab/node_modules/commander`. */
+  /** Below node_modules, with `/`: `tar`, or `danfojs-node/node_modules/tar`. */
   readonly path: string;
 }
 

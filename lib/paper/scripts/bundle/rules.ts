@@ -17,7 +17,7 @@ interface Rule {
 
 /** Cells of notebooks are type-checked against these packages, so their typings stay. */
 const seenFromNotebooks =
-  /^(oabn|@tensorflow\/tfjs(-core|-layers|-converter|-data)?|danfojs-node|@types\/node|tslab\/node_modules\/@types\/node|@tslab\/typescript-for-tslab)\//;
+  /^(oabn(-base|-paper)?|tfjs-native|provable-runs|tslab-kernel|@tensorflow\/tfjs(-core|-layers|-converter|-data)?|danfojs-node|@types\/node|undici-types|typescript\/lib\/lib\..*)(\/|$)/;
 
 /** The folders in which packages keep binaries for each platform, and the name of ours in them. */
 const binaries: readonly { readonly folder: RegExp; readonly ours: (platform: Platform) => string }[] = [
@@ -62,11 +62,11 @@ const rules: readonly Rule[] = [
     drops: (path) => /(?<!\.d)\.[cm]?ts$|\.(cc|cpp|hpp|h|c|gyp|gypi|flow)$/.test(path),
   },
   {
-    reason: 'TypeScript as a compiler, a server and in other languages; tslab uses it as a library',
+    reason: 'TypeScript as a compiler, a server and in other languages; the kernel uses it as a library',
     drops: (path) =>
-      /^@tslab\/typescript-for-tslab\/(bin\/|lib\/(tsc|tsserver|typingsInstaller|typescriptServices|tsserverlibrary)\.)/.test(
+      /^typescript\/(bin\/|lib\/(_?tsc|_?tsserver|_?typingsInstaller|watchGuard|tsserverlibrary)\.)/.test(
         path,
-      ) || /^@tslab\/typescript-for-tslab\/lib\/[a-z]{2}(-[a-z]{2})?\//i.test(path),
+      ) || /^typescript\/lib\/[a-z]{2}(-[a-z]{2})?\//i.test(path),
   },
   {
     reason: 'builds of Plotly and SheetJS beside the one that is used',
@@ -80,7 +80,7 @@ const rules: readonly Rule[] = [
     drops: (path) =>
       /\.(md|markdown|html)$|\/(docs?|tests?|__tests__|examples?|benchmarks?|\.github|coverage)\//i.test(
         path,
-      ) && !/^(tslab|oabn)\//.test(path),
+      ) && !/^oabn\//.test(path),
   },
 ];
 

@@ -1,4 +1,4 @@
-/** `oabn notebook run` and `oabn kernel`: notebooks through the project's tslab, and that kernel for every Jupyter. */
+/** `oabn notebook run` and `oabn kernel`: notebooks through the TypeScript kernel, and that kernel for every Jupyter. */
 import { resolve } from 'node:path';
 import type { Command } from 'commander';
 import { consoleProgress } from 'oabn-base';

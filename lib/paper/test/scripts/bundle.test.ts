@@ -28,7 +28,7 @@ describe('bundle: what is left out', () => {
       'xlsx/dist/cpexcel.js', // loaded with the first data frame
       'tar/dist/esm/index.min.js',
       'oabn/dist/index.js',
-      '@tslab/typescript-for-tslab/lib/typescript.js',
+      'typescript/lib/typescript.js',
     ]) {
       assert.equal(reasons(path), undefined, path);
     }
@@ -37,7 +37,7 @@ describe('bundle: what is left out', () => {
   it('keeps the typings that cells of notebooks are checked against, and no others', () => {
     assert.equal(reasons('oabn/dist/index.d.ts'), undefined);
     assert.equal(reasons('@tensorflow/tfjs-core/dist/tensor.d.ts'), undefined);
-    assert.equal(reasons('@tslab/typescript-for-tslab/lib/lib.es2020.d.ts'), undefined);
+    assert.equal(reasons('typescript/lib/lib.es2020.d.ts'), undefined);
     assert.match(reasons('commander/typings/index.d.ts')!, /typings/);
   });
 
@@ -52,8 +52,8 @@ describe('bundle: what is left out', () => {
       ['@tensorflow/tfjs-backend-webgpu/dist/kernels/Conv2D.js', /browsers/],
       ['@tensorflow/tfjs-core/dist/tf-core.node.js.map', /browsers|maps/],
       ['oabn/dist/index.js.map', /maps/],
-      ['@tslab/typescript-for-tslab/lib/tsserver.js', /compiler/],
-      ['@tslab/typescript-for-tslab/lib/pt-br/diagnosticMessages.generated.json', /compiler/],
+      ['typescript/lib/tsserver.js', /compiler/],
+      ['typescript/lib/pt-br/diagnosticMessages.generated.json', /compiler/],
       ['zeromq/src/socket.cc', /sources/],
       ['marked/README.md', /documentation/],
     ];

@@ -83,9 +83,7 @@ function transformStatements(
       return f.createPropertyAccessExpression(f.createIdentifier(cell), 'meta');
     if (ts.isVariableStatement(node) && isSharedList(node.declarationList)) {
       const assignments = assignmentsOf(node.declarationList);
-      return assignments.length > 0
-        ? statementOf(inSequence(assignments), node)
-        : f.createEmptyStatement();
+      return assignments.length > 0 ? statementOf(inSequence(assignments), node) : f.createEmptyStatement();
     }
     if (ts.isForStatement(node) && node.initializer && isSharedList(node.initializer)) {
       const assignments = assignmentsOf(node.initializer);
@@ -297,9 +295,7 @@ function resultIndex(statements: readonly ts.Statement[]): number {
 
 /** `A.B.C`, the right side of `import X = A.B.C`, as an expression. */
 const entityExpression = (name: ts.EntityName): ts.Expression =>
-  ts.isIdentifier(name)
-    ? name
-    : f.createPropertyAccessExpression(entityExpression(name.left), name.right);
+  ts.isIdentifier(name) ? name : f.createPropertyAccessExpression(entityExpression(name.left), name.right);
 
 function withoutExport(node: ts.Statement): ts.Statement {
   if (!ts.isClassDeclaration(node) && !ts.isFunctionDeclaration(node) && !ts.isEnumDeclaration(node) && !ts.isModuleDeclaration(node)) return node; // prettier-ignore

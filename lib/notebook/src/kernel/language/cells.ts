@@ -49,7 +49,8 @@ export function cellNumber(path: string): number | undefined {
 }
 
 /** TypeScript's words without the places that only the kernel knows: `import("…/__cell_3__").Point` → `Point`. */
-export const withoutCellPaths = (text: string): string => text.replace(/import\("[^"]*__cell_\d+__"\)\./g, '');
+export const withoutCellPaths = (text: string): string =>
+  text.replace(/import\("[^"]*__cell_\d+__"\)\./g, '');
 
 const identifiers = /[\p{ID_Start}$_][\p{ID_Continue}$\u200c\u200d]*/gu;
 

@@ -2,8 +2,7 @@
 import ts from 'typescript';
 
 export type Completeness =
-  | { readonly status: 'complete' | 'invalid' }
-  | { readonly status: 'incomplete'; readonly indent: string };
+  { readonly status: 'complete' | 'invalid' } | { readonly status: 'incomplete'; readonly indent: string };
 
 /** Judges `source` by TypeScript's own parser: an error at the very end asks for more, any other is a fault. */
 export function completenessOf(source: string): Completeness {
@@ -45,7 +44,13 @@ function nextIndent(source: string): string {
   return '  '.repeat(Math.max(0, depth));
 }
 
-const { OpenBraceToken, OpenParenToken, OpenBracketToken, CloseBraceToken, CloseParenToken, CloseBracketToken } =
-  ts.SyntaxKind;
+const {
+  OpenBraceToken,
+  OpenParenToken,
+  OpenBracketToken,
+  CloseBraceToken,
+  CloseParenToken,
+  CloseBracketToken,
+} = ts.SyntaxKind;
 const opening: ReadonlySet<ts.SyntaxKind> = new Set([OpenBraceToken, OpenParenToken, OpenBracketToken]);
 const closing: ReadonlySet<ts.SyntaxKind> = new Set([CloseBraceToken, CloseParenToken, CloseBracketToken]);

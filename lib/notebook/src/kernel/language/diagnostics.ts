@@ -16,12 +16,7 @@ export interface Problem {
 }
 
 /** What is wrong at `diagnostic`, with lines counted from `start`, an offset at the beginning of a line. */
-export function problemOf(
-  diagnostic: ts.Diagnostic,
-  start: number,
-  end: number,
-  file?: string,
-): Problem {
+export function problemOf(diagnostic: ts.Diagnostic, start: number, end: number, file?: string): Problem {
   const text = diagnostic.file?.text ?? '';
   // What goes wrong in the lines that we add, a missing brace for example, is the end of the user's text.
   const at = Math.min(Math.max(diagnostic.start ?? start, start), end);

@@ -43,7 +43,8 @@ function calleeAt(file: ts.SourceFile, position: number): number | undefined {
   return found;
 }
 
-const joined = (parts: readonly ts.SymbolDisplayPart[] | undefined): string => ts.displayPartsToString([...(parts ?? [])]);
+const joined = (parts: readonly ts.SymbolDisplayPart[] | undefined): string =>
+  ts.displayPartsToString([...(parts ?? [])]);
 
 function inspectionOf({ displayParts, documentation, tags }: ts.QuickInfo, source?: string): Inspection {
   const signature = withoutCellPaths(joined(displayParts))
@@ -78,7 +79,8 @@ function sourceOf(
   const definition = service.getDefinitionAtPosition(path, position)?.[0];
   if (!definition) return undefined;
   const file = program.getSourceFile(definition.fileName);
-  if (!file || isPackageFile(file.fileName) || /[\\/]typescript[\\/]lib[\\/]/.test(file.fileName)) return undefined;
+  if (!file || isPackageFile(file.fileName) || /[\\/]typescript[\\/]lib[\\/]/.test(file.fileName))
+    return undefined;
   const { start, length } = definition.contextSpan ?? definition.textSpan;
   const number = cellNumber(file.fileName);
   const place = number === undefined ? file.fileName : `Cell [${number}]`;

@@ -139,7 +139,12 @@ function moduleProblems(service: ts.LanguageService, path: string, folder: strin
   return [...service.getSyntacticDiagnostics(path), ...service.getSemanticDiagnostics(path)]
     .filter(({ category }) => category === ts.DiagnosticCategory.Error)
     .map((found) =>
-      problemOf(found, 0, found.file?.text.length ?? 0, path.startsWith(`${folder}/`) ? path.slice(folder.length + 1) : path),
+      problemOf(
+        found,
+        0,
+        found.file?.text.length ?? 0,
+        path.startsWith(`${folder}/`) ? path.slice(folder.length + 1) : path,
+      ),
     );
 }
 
@@ -150,7 +155,8 @@ function emit(program: ts.Program, sourceFile: ts.SourceFile, file: CellFile): {
   for (const statement of start) {
     if (ts.isImportDeclaration(statement)) {
       const bindings = statement.importClause?.namedBindings;
-      if (bindings && ts.isNamedImports(bindings)) bindings.elements.forEach((element) => earlier.add(element));
+      if (bindings && ts.isNamedImports(bindings))
+        bindings.elements.forEach((element) => earlier.add(element));
     } else if (ts.isVariableStatement(statement)) {
       statement.declarationList.declarations.forEach((declaration) => earlier.add(declaration));
     }

@@ -103,9 +103,8 @@ export function createLanguageHost(options: LanguageHostOptions): ts.LanguageSer
         return keptTypes(`${dirname(containingFile)}\0${name}\0${mode}`, () => {
           const resolve = (from: string): ts.ResolvedTypeReferenceDirectiveWithFailedLookupLocations =>
             ts.resolveTypeReferenceDirective(name, from, { ...settings, typeRoots: undefined }, resolutionHost, redirected, undefined, mode); // prettier-ignore
-          const isFound = (
-            resolution: ts.ResolvedTypeReferenceDirectiveWithFailedLookupLocations,
-          ): boolean => resolution.resolvedTypeReferenceDirective !== undefined;
+          const isFound = (resolution: ts.ResolvedTypeReferenceDirectiveWithFailedLookupLocations): boolean =>
+            resolution.resolvedTypeReferenceDirective !== undefined;
           const found = resolve(containingFile);
           return isFound(found) ? found : (fallbacks.map(resolve).find(isFound) ?? found);
         });
@@ -136,4 +135,5 @@ const resolvedCell = (from: string, name: string): ts.ResolvedModuleWithFailedLo
   }) as ts.ResolvedModuleWithFailedLookupLocations;
 
 /** Whether a module is named by its place, not by its package. */
-export const isPath = (specifier: string): boolean => /^(?:\.{1,2}(?:[\\/]|$)|[\\/]|[A-Za-z]:[\\/]|file:)/.test(specifier);
+export const isPath = (specifier: string): boolean =>
+  /^(?:\.{1,2}(?:[\\/]|$)|[\\/]|[A-Za-z]:[\\/]|file:)/.test(specifier);

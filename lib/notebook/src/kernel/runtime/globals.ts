@@ -30,7 +30,12 @@ interface DisplayOptions {
 export function installGlobals(options: GlobalsOptions): void {
   const { show, currentCell, questions, comms, versions, typecheck } = options;
 
-  const showValue = (value: unknown, id: string, update: boolean, { metadata, raw }: DisplayOptions): void | Promise<void> => {
+  const showValue = (
+    value: unknown,
+    id: string,
+    update: boolean,
+    { metadata, raw }: DisplayOptions,
+  ): void | Promise<void> => {
     const bundle = raw ? (value as Bundle) : bundleOf(value);
     // At once where possible, so that a display stands before what is printed after it.
     if (bundle instanceof Promise) return bundle.then((data) => show(data, id, update, metadata));
@@ -59,7 +64,9 @@ export function installGlobals(options: GlobalsOptions): void {
         get: () => typecheck.get(),
         set(value: Typecheck) {
           if (!['error', 'warn', 'off'].includes(value))
-            throw new RangeError(`kernel.typecheck is 'error', 'warn' or 'off', not ${JSON.stringify(value)}`);
+            throw new RangeError(
+              `kernel.typecheck is 'error', 'warn' or 'off', not ${JSON.stringify(value)}`,
+            );
           typecheck.set(value);
         },
       },

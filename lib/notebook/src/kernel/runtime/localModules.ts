@@ -78,7 +78,8 @@ export function createLocalModules(packages: Packages): LocalModules {
     const requireFile = createRequire(join(folder, '__notebook__.js'));
     const found = requireFile.resolve(path);
     const changed = existsSync(found) ? statSync(found).mtimeMs : 0;
-    if (versions.has(found) && versions.get(found) !== changed) delete requireFile.cache[found];
+    if (versions.has(found) && versions.get(found) !== changed)
+      Reflect.deleteProperty(requireFile.cache, found);
     versions.set(found, changed);
     return requireFile(found);
   };

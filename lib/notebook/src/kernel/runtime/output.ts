@@ -31,7 +31,8 @@ export function createOutput(
   };
   const stream = (name: 'stdout' | 'stderr', text: string): void => {
     if (text === '') return;
-    for (let count; (count = Atomics.load(underway, 0)) > mostUnderway; ) Atomics.wait(underway, 0, count, 100);
+    for (let count; (count = Atomics.load(underway, 0)) > mostUnderway;)
+      Atomics.wait(underway, 0, count, 100);
     Atomics.add(underway, 0, text.length);
     send({ type: 'stream', ...parent(), name, text });
   };

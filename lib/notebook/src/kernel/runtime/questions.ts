@@ -47,7 +47,7 @@ export function createQuestions(
       while (!answer) {
         Atomics.wait(answered, 0, 0, 200);
         Atomics.store(answered, 0, 0);
-        for (let received; (received = receiveMessageOnPort(answers)); ) take(received.message as Answer);
+        for (let received; (received = receiveMessageOnPort(answers));) take(received.message as Answer);
       }
       return checked(answer.value);
     },

@@ -105,7 +105,10 @@ export function startRuntime(options: RuntimeOptions): void {
     meta: { url: pathToFileURL(filename).href, filename, dirname: folder },
   };
 
-  const start = ({ number, js, map, source }: CompiledCell, count: number): Promise<[unknown] | undefined> => {
+  const start = (
+    { number, js, map, source }: CompiledCell,
+    count: number,
+  ): Promise<[unknown] | undefined> => {
     const file = `cell:${number}`;
     addSource(file, { name: `Cell [${count}]`, source, map, indent: lead.length, lead: 1 });
     const run = new Script(`${lead}${js}\n})`, { filename: file }).runInThisContext() as CellFunction;

@@ -66,7 +66,7 @@ function headOf(error: Error): string {
 function frameText(frame: NodeJS.CallSite): string {
   const text = String(frame);
   const [file, line, column] = [frame.getFileName(), frame.getLineNumber(), frame.getColumnNumber()];
-  if (file == null || line === null || column === null) return text;
+  if (file === null || file === undefined || line === null || column === null) return text;
   const place = originalPlace(file, line, column);
   if (!place) return text;
   return text

@@ -71,7 +71,8 @@ function detailsOf(error: ErrorLike): string[] {
 }
 
 const frameForm = /^\s*at (?:(async )?(.*?) \()?(.*?):(\d+):(\d+)\)?$/;
-const insideTheKernel = /node:internal|\bnode:(?:vm|events|async_hooks)\b|[\\/]notebook[\\/](?:src|dist)[\\/]kernel[\\/]|[\\/]tslab-kernel[\\/]dist[\\/]kernel[\\/]/;
+const insideTheKernel =
+  /node:internal|\bnode:(?:vm|events|async_hooks)\b|[\\/]notebook[\\/](?:src|dist)[\\/]kernel[\\/]|[\\/]tslab-kernel[\\/]dist[\\/]kernel[\\/]/;
 
 /** The frames outside the kernel, as lines of the stack. */
 function framesOf({ stack = '', message }: ErrorLike): string[] {

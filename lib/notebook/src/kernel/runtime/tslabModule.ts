@@ -28,7 +28,10 @@ function createDisplay(show: (bundle: Bundle) => void): Record<string, unknown> 
 }
 
 /** The module, whose displays go to `show`. */
-export function tslabModule(show: Show, versions: { kernel: string; typescript: string; node: string }): object {
+export function tslabModule(
+  show: Show,
+  versions: { kernel: string; typescript: string; node: string },
+): object {
   return {
     __esModule: true,
     versions: { tslab: versions.kernel, typescript: versions.typescript, node: versions.node },

@@ -129,7 +129,8 @@ export function createExecutions(options: ExecutionsOptions): Executions {
       shell.abortBefore = Date.now();
       shell.queue.splice(0).forEach(abort);
     }
-    const expressions = outcome.status === 'ok' ? await evaluate(request, content.user_expressions ?? {}) : {};
+    const expressions =
+      outcome.status === 'ok' ? await evaluate(request, content.user_expressions ?? {}) : {};
     await reply(request, replyTo(outcome, count, expressions));
     publisher.status('idle', request.header);
   };
@@ -190,9 +191,7 @@ const textOf = ({ data }: Outcome): string | null => (data ? String(data['text/p
 
 function replyTo(outcome: Outcome, count: number, expressions: Bundle): Bundle {
   const payload =
-    outcome.page === undefined
-      ? []
-      : [{ source: 'page', data: { 'text/plain': outcome.page }, start: 0 }];
+    outcome.page === undefined ? [] : [{ source: 'page', data: { 'text/plain': outcome.page }, start: 0 }];
   const common = { execution_count: count, user_expressions: expressions, payload };
   return outcome.status === 'ok'
     ? { status: 'ok', ...common }

@@ -7,14 +7,18 @@ import { appendFileSync, mkdirSync, openSync, closeSync, readdirSync, readFileSy
 import { join } from 'node:path';
 
 /** `[session, line, input]`, or with the output `[session, line, [input, output]]`. */
-export type HistoryItem = [session: number, line: number, entry: string | [input: string, output: string | null]];
+export type HistoryItem = [
+  session: number,
+  line: number,
+  entry: string | [input: string, output: string | null],
+];
 
 export interface HistoryRequest {
   readonly output?: boolean;
   readonly hist_access_type?: string;
   readonly session?: number;
   readonly start?: number;
-  readonly stop?: number;
+  readonly stop?: number | null;
   readonly n?: number;
   readonly pattern?: string;
   readonly unique?: boolean;
@@ -57,7 +61,9 @@ export function createHistory(folder: string | undefined): History {
 
   const range = ({ session = 0, start = 1, stop }: HistoryRequest): Entry[] => {
     const wanted = session > 0 ? session : (sessionsBefore(session) ?? -1);
-    return entriesOf(wanted).filter(({ line }) => line >= start && (stop == null || line < stop));
+    return entriesOf(wanted).filter(
+      ({ line }) => line >= start && (stop === undefined || stop === null || line < stop),
+    );
   };
   /** 0 is this session, −1 the one before. */
   const sessionsBefore = (back: number): number | undefined => {
@@ -74,7 +80,7 @@ export function createHistory(folder: string | undefined): History {
       if (!matches.test(entry.input) || (unique && seen.has(entry.input))) continue;
       seen.add(entry.input);
       found.push(entry);
-      if (n != null && found.length >= n) break;
+      if (typeof n === 'number' && found.length >= n) break;
     }
     return found.reverse();
   };
@@ -82,7 +88,7 @@ export function createHistory(folder: string | undefined): History {
   const tail = ({ n }: HistoryRequest): Entry[] => {
     const found: Entry[] = [];
     for (const entry of newestFirst()) {
-      if (n != null && found.length >= n) break;
+      if (typeof n === 'number' && found.length >= n) break;
       found.push(entry);
     }
     return found.reverse();
@@ -169,6 +175,9 @@ function readSession(folder: string, session: number): Entry[] {
 /** A shell's pattern: `*` is any text, `?` any character. */
 const globPattern = (pattern: string): RegExp =>
   new RegExp(
-    `^${pattern.replace(/[.+^${}()|[\]\\]/g, '\\$&').replaceAll('*', '.*').replaceAll('?', '.')}$`,
+    `^${pattern
+      .replace(/[.+^${}()|[\]\\]/g, '\\$&')
+      .replaceAll('*', '.*')
+      .replaceAll('?', '.')}$`,
     's',
   );

@@ -92,7 +92,8 @@ export function startServer(options: ServerOptions): Server {
       const data = found ? { 'text/plain': found.text, 'text/markdown': found.markdown } : {};
       return { status: 'ok', found: found !== undefined, data, metadata: {} };
     },
-    is_complete_request: ({ content }) => language.completeness(String(content.code ?? '')).then((found) => ({ ...found })),
+    is_complete_request: ({ content }) =>
+      language.completeness(String(content.code ?? '')).then((found) => ({ ...found })),
     history_request: ({ content }) => ({ status: 'ok', history: history.answer(content as HistoryRequest) }),
     comm_info_request: ({ content }) => ({
       status: 'ok',
@@ -206,7 +207,8 @@ export function startServer(options: ServerOptions): Server {
           break;
         case 'ask':
           questions.ask(
-            executions.running().find(({ header }) => header.msg_id === message.parent) ?? executions.running()[0],
+            executions.running().find(({ header }) => header.msg_id === message.parent) ??
+              executions.running()[0],
             message,
           );
           break;
