@@ -8,6 +8,7 @@ export * from './half.js';
 export * from './hash.js';
 export * from './limiter.js';
 export * from './pickle.js';
+export * from './notice.js';
 export * from './progress.js';
 export * from './random.js';
 export * from './safetensors.js';

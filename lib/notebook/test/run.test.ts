@@ -8,7 +8,9 @@ import {
   type NotebookRun,
   type Output,
   readNotebook,
+  parseParameter,
   runNotebook,
+  withParameters,
 } from '../src/run/index.js';
 
 const fixtures = new URL('fixtures/', import.meta.url).pathname;
@@ -159,6 +161,44 @@ describe('notebook/run', function () {
       );
       assert.deepEqual(outputs[3], []);
     });
+  });
+
+  it('sets parameters, lets cells fail that may, skips what is to be skipped, and writes elsewhere', async () => {
+    const path = join(folder, 'parameters.ipynb');
+    const cell = (source: string, ...tags: string[]) => ({
+      cell_type: 'code',
+      id: `c${source.length}${tags.length}`,
+      metadata: { tags },
+      source,
+      execution_count: null,
+      outputs: [],
+    });
+    const cells = [
+      cell('const s: number = 1;\nconst name = "none";', 'parameters'),
+      cell('throw new Error("expected")', 'raises-exception'),
+      cell('process.exit(1)', 'skip-execution'),
+      cell('[s, name]'),
+    ];
+    await writeFile(path, JSON.stringify({ nbformat: 4, nbformat_minor: 5, metadata: {}, cells }));
+    const output = join(folder, 'written.ipynb');
+    const before = await readFile(path, 'utf8');
+    const parameters = Object.fromEntries(['s=0.25', 'name=resnet'].map(parseParameter));
+    for (const from of [path, output]) {
+      const run = await runNotebook(from, { output, parameters });
+      assert.deepEqual([run.ok, run.cellsDone, run.codeCells], [true, 4, 4], run.summary);
+    }
+    assert.equal(await readFile(path, 'utf8'), before);
+    const written = (await readNotebook(output)).cells;
+    assert.deepEqual(
+      written.map(({ metadata }) => (metadata.tags as string[])[0]),
+      ['parameters', 'injected-parameters', 'raises-exception', 'skip-execution', undefined],
+    );
+    assert.equal(written[1]!.source, '// Parameters\nlet s = 0.25;\nlet name = "resnet";');
+    const outputs = await outputsOf('written.ipynb');
+    assert.equal(outputs[2]![0]!.output_type, 'error');
+    assert.deepEqual((outputs[4]![0] as { data: object }).data, { 'text/plain': "[ 0.25, 'resnet' ]" });
+    assert.throws(() => withParameters({ cells: [], metadata: {} }, { 'a b': 1 }), /named like a variable/);
+    assert.throws(() => parseParameter('s'), /name=value/);
   });
 
   it('leaves the file alone with write: false', async () => {

@@ -9,6 +9,7 @@ import { progressMark } from '../display/index.js';
 import type { Cell, CodeCell, Notebook } from './notebookFile.js';
 import type { ErrorOutput, Output } from './outputs.js';
 import type { Message } from '../protocol/message.js';
+import { hasTag, type Parameters, withParameters } from './parameters.js';
 import { savedOutputs, withErrorOutput } from './savedOutputs.js';
 import { type Execution, type ExecutionStatus, type SessionOptions, startKernelSession } from './session.js';
 
@@ -26,6 +27,8 @@ export interface CellEvent {
 export interface ExecuteNotebookOptions extends SessionOptions {
   /** Seconds for one cell; no limit unless said. */
   readonly timeout?: number;
+  /** Values for the notebook's parameters; see `withParameters`. */
+  readonly parameters?: Parameters;
   /** The notebook's name in progress events. */
   readonly name?: string;
   readonly progress?: Progress;
@@ -57,7 +60,8 @@ const isError = (output: Output): output is ErrorOutput => output.output_type ==
 const isCode = (cell: Cell): cell is CodeCell => cell.cell_type === 'code';
 
 /**
- * Executes the code cells of `notebook` in a new kernel.
+ * Executes the code cells of `notebook` in a new kernel. A cell tagged `raises-exception` may fail, and one tagged
+ * `skip-execution` is left as it is.
  * @throws UserError when the kernel does not start; a failing cell is not thrown but reported.
  */
 export async function executeNotebook(
@@ -66,8 +70,10 @@ export async function executeNotebook(
 ): Promise<ExecutedNotebook> {
   const { name = 'notebook', progress = silent, onCell = () => undefined } = options;
   const began = performance.now();
-  const cells: Cell[] = notebook.cells.map((cell) => (isCode(cell) ? withoutOutputs(cell) : cell));
-  const codeCells = cells.filter(isCode).filter(hasCode).length;
+  const cells: Cell[] = withParameters(notebook, options.parameters).cells.map((cell) =>
+    isCode(cell) && !isSkipped(cell) ? withoutOutputs(cell) : cell,
+  );
+  const codeCells = cells.filter(isCode).filter(runs).length;
   const report = (done: number, fields: ProgressEvent['fields']): void =>
     progress({ task: name, done, total: codeCells, ...(fields && { fields }) });
 
@@ -77,7 +83,7 @@ export async function executeNotebook(
   const executions: (Execution | undefined)[] = [];
   try {
     for (const [index, cell] of cells.entries()) {
-      if (!isCode(cell) || !hasCode(cell)) continue;
+      if (!isCode(cell) || !runs(cell)) continue;
       const number = index + 1;
       report(cellsDone, { cell: `${number}: ${firstLine(cell.source)}` });
       onCell({ kind: 'started', cell: number, source: cell.source });
@@ -90,7 +96,7 @@ export async function executeNotebook(
       const { status, outputs } = execution;
       const seconds = (performance.now() - started) / 1000;
       onCell({ kind: 'finished', cell: number, source: cell.source, status, seconds, outputs });
-      if (status !== 'ok') {
+      if (status !== 'ok' && !(status === 'error' && hasTag(cell, 'raises-exception'))) {
         failure = describeFailure(number, cell.source, execution, options.timeout);
         break;
       }
@@ -114,7 +120,9 @@ export async function executeNotebook(
   };
 }
 
-const hasCode = (cell: CodeCell): boolean => cell.source.trim() !== '';
+const isSkipped = (cell: CodeCell): boolean => hasTag(cell, 'skip-execution');
+
+const runs = (cell: CodeCell): boolean => cell.source.trim() !== '' && !isSkipped(cell);
 
 const withoutOutputs = (cell: CodeCell): CodeCell => ({ ...cell, execution_count: null, outputs: [] });
 

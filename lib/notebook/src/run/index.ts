@@ -9,6 +9,7 @@ export type {
   ResultOutput,
   StreamOutput,
 } from './outputs.js';
+export { type Parameters, parseParameter, withParameters } from './parameters.js';
 export * from './run.js';
 export { plotlyMime } from './savedOutputs.js';
 export * from './session.js';

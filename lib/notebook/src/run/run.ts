@@ -6,11 +6,16 @@ import { basename, dirname, join, resolve } from 'node:path';
 import { checkWritable, formatDuration, type Progress, writeFileAtomic } from 'oabn-base';
 import { type CellEvent, type ExecutedNotebook, executeNotebook, type Failure } from './execute.js';
 import { exportHtml } from '../html/index.js';
+import type { Parameters } from './parameters.js';
 import { type Notebook, readNotebook, writeNotebook } from './notebookFile.js';
 
 export interface RunNotebookOptions {
   /** Write the outputs back into the .ipynb; true unless said otherwise. */
   readonly write?: boolean;
+  /** Where to write the executed notebook instead of over the file itself. */
+  readonly output?: string;
+  /** Values for the notebook's parameters; see `withParameters`. */
+  readonly parameters?: Parameters;
   /** A folder for `<name>.html`, a self-contained page. */
   readonly html?: string;
   /** Seconds for one cell; no limit unless said. */
@@ -56,7 +61,8 @@ export async function runNotebook(path: string, options: RunNotebookOptions = {}
       folder: dirname(resolve(path)),
       signal: options.signal ?? interrupt!.signal,
     });
-    if (write) await writeNotebook(path, executed.notebook);
+    const output = options.output ?? (write ? path : undefined);
+    if (output !== undefined) await writeNotebook(output, executed.notebook);
     if (page !== undefined) await writeFileAtomic(page, await exportHtml(executed.notebook, { title: name }));
     const { failure, cellsDone, codeCells, seconds } = executed;
     return {

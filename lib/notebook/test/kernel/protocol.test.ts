@@ -292,7 +292,7 @@ describe('kernel: the protocol', function () {
   describe('displays', () => {
     it('are updated in place and cleared', async () => {
       const { outputs } = await run(
-        'const bar = await display("one"); console.log("after"); await bar.update("two");',
+        'const bar = await display("one"); console.log("after"); await bar.update("two"); bar',
       );
       assert.deepEqual(
         outputs.map((output) => ('data' in output ? output.data['text/plain'] : output.output_type)),

@@ -3,7 +3,7 @@
  * a notebook or a command and handed to everything that runs.
  */
 import { join } from 'node:path';
-import { projectFolder, type Progress, silent } from 'oabn-base';
+import { projectFolder, type Progress, sayNotice, silent } from 'oabn-base';
 import { openStore, type RunContext, type RunProvenance, type Store, type StoredRun } from 'provable-runs';
 import {
   compileEngine,
@@ -86,9 +86,8 @@ export type LabOpening = Omit<LabOptions, 'progress' | 'signal' | 'notice'>;
 
 /** Opens the data and the store. @throws UserError when the data is broken; says so when it falls back to made data. */
 export async function openLab(options: LabOptions = {}): Promise<Lab> {
-  const { progress = silent, signal, notice: hear, ...opening } = options;
+  const { progress = silent, signal, notice = sayNotice, ...opening } = options;
   const { defaults = runDefaults, eager = eagerByDefault(), precision = precisionByDefault() } = options;
-  const notice = hear ?? ((message: string) => process.stderr.write(`${message}\n`));
   const backend = await useBackend(undefined, notice);
   const { train, test } = await openDatasets({
     name: options.dataset ?? defaults.data.name,

@@ -1,16 +1,19 @@
 /** `oabn notebook run` and `oabn kernel`: notebooks through the TypeScript kernel, and that kernel for every Jupyter. */
-import { resolve } from 'node:path';
+import { mkdir } from 'node:fs/promises';
+import { basename, join, resolve } from 'node:path';
 import type { Command } from 'commander';
-import { consoleProgress } from 'oabn-base';
+import { check, consoleProgress } from 'oabn-base';
 import { runsFolder } from 'oabn/experiment';
 import { installKernel, kernelStatus, uninstallKernel } from 'tslab-kernel/kernel';
-import { type NotebookRun, runNotebook } from 'tslab-kernel/run';
+import { type NotebookRun, parseParameter, runNotebook } from 'tslab-kernel/run';
 import { type CommonOptions, jsonOption, print } from 'oabn/cli';
 
 interface RunOptions extends CommonOptions {
   readonly write: boolean;
   readonly html?: string;
   readonly timeout: string;
+  readonly output?: string;
+  readonly parameter: readonly string[];
 }
 
 /** The exit code of a notebook whose cell failed. */
@@ -25,6 +28,13 @@ export function addNotebook(program: Command): void {
       'execute notebooks cell by cell and write their outputs back; stops at a failing cell and keeps what it has',
     )
     .option('--no-write', 'leave the .ipynb as it is')
+    .option('--output <file>', 'write the executed notebook there instead, or into a folder')
+    .option(
+      '-p, --parameter <name=value>',
+      'set a parameter in a cell after the one tagged «parameters»; may be repeated',
+      (value: string, before: string[]) => [...before, value],
+      [],
+    )
     .option('--html <folder>', 'also export a self-contained page for each notebook')
     .option('--timeout <seconds>', 'for one cell', '3600')
     .option('--profile <name>', 'smoke, quick, paper or full')
@@ -35,9 +45,19 @@ export function addNotebook(program: Command): void {
     )
     .action(async (notebooks: string[], options: RunOptions) => {
       const results: (Omit<NotebookRun, 'notebook'> & { notebook: undefined })[] = [];
+      const parameters = Object.fromEntries(options.parameter.map(parseParameter));
+      const isFolder = options.output?.endsWith('.ipynb') === false;
+      check(
+        options.output === undefined || isFolder || notebooks.length === 1,
+        `Several notebooks cannot all be written to ${options.output}; name a folder`,
+      );
+      if (options.output !== undefined && isFolder) await mkdir(options.output, { recursive: true });
       for (const notebook of notebooks) {
+        const output = isFolder ? join(options.output!, basename(notebook)) : options.output;
         const result = await runNotebook(notebook, {
           write: options.write,
+          parameters,
+          ...(output !== undefined && { output }),
           timeout: Number(options.timeout),
           env: kernelEnvironment(options.profile),
           progress: consoleProgress(),

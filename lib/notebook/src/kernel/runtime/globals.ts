@@ -5,7 +5,7 @@ import type { Bundle } from '../threads.js';
 import type { Comms } from './comms.js';
 import type { Questions } from './questions.js';
 import type { RunningCell } from './runningCell.js';
-import { bundleOf } from './values.js';
+import { bundleOf, displayMethod } from './values.js';
 
 export interface GlobalsOptions {
   show(data: Bundle, id?: string, update?: boolean, metadata?: Bundle): void;
@@ -45,6 +45,8 @@ export function installGlobals(options: GlobalsOptions): void {
     const { id = randomUUID(), update = false } = given;
     const handle = {
       id,
+      /** At the end of a cell the handle itself is nothing to see. */
+      [displayMethod]: () => ({}),
       update: async (next: unknown, more: DisplayOptions = {}) => showValue(next, id, true, more),
     };
     try {

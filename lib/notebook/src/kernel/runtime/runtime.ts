@@ -135,7 +135,8 @@ export function startRuntime(options: RuntimeOptions): void {
         ),
       );
       const data = await Promise.race([finished, current.interrupted]);
-      outcome = { status: 'ok', ...(data && { data, metadata: {} }) };
+      const isShown = data && Object.keys(data).length > 0;
+      outcome = { status: 'ok', ...(isShown && { data, metadata: {} }) };
     } catch (error) {
       const set = cell.values.filter((name) => {
         const { was, value } = before.get(name)!;

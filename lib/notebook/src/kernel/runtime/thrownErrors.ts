@@ -46,7 +46,7 @@ function tracebackOf(error: ErrorLike, depth = 0, around: readonly string[] = []
     head,
     ...detailsOf(error),
     ...showFrames(frames.filter((frame) => !around.includes(frame))),
-    ...(shared > 0 ? [`    … ${shared} frames as above`] : []),
+    ...(shared > 0 ? [`    … ${shared} ${shared === 1 ? 'frame' : 'frames'} as above`] : []),
   ];
   if (Array.isArray(error.errors)) {
     for (const [index, each] of error.errors.slice(0, mostErrors).entries())

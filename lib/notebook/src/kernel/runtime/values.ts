@@ -1,6 +1,6 @@
 /**
  * How a value shows itself: by the method `Symbol.for('Jupyter.display')`, which returns a MIME bundle (the convention
- * of Deno's kernel too); the bytes of a picture as the picture; anything else as Node's text for it, without colours.
+ * of Deno's kernel too), an empty one for nothing at all; the bytes of a picture as the picture; anything else as Node's text for it, without colours.
  */
 import { inspect } from 'node:util';
 import type { Bundle } from '../threads.js';
@@ -32,7 +32,7 @@ export function bundleOf(value: unknown): Bundle | Promise<Bundle> {
 const withText = (bundle: Bundle | undefined, value: unknown): Bundle =>
   bundle === undefined || bundle === null
     ? { 'text/plain': textOf(value) }
-    : 'text/plain' in bundle
+    : 'text/plain' in bundle || Object.keys(bundle).length === 0
       ? bundle
       : { ...bundle, 'text/plain': `[${value?.constructor?.name ?? typeof value}]` };
 
