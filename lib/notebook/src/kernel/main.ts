@@ -27,8 +27,13 @@ const [runtime, answers, language] = [createChannel(), createChannel(), createCh
 const [underway, answered] = [new SharedArrayBuffer(8), new SharedArrayBuffer(4)];
 
 /** Starts a thread without which the kernel is of no use. */
-function startThread(script: string, workerData: unknown, transferList: Transferable[]): void {
-  const thread = new Worker(new URL(script, import.meta.url), { workerData, transferList, stdout: false, stderr: false }); // prettier-ignore
+function startThread(
+  script: string,
+  workerData: unknown,
+  transferList: Transferable[],
+  resourceLimits = {},
+): void {
+  const thread = new Worker(new URL(script, import.meta.url), { workerData, transferList, resourceLimits, stdout: false, stderr: false }); // prettier-ignore
   const end = (reason: unknown): void => {
     process.exitCode = 1;
     process.stderr.write(`The kernel's thread ${script} ended: ${String(reason)}\n`);
@@ -37,7 +42,10 @@ function startThread(script: string, workerData: unknown, transferList: Transfer
   thread.on('error', end);
 }
 
-startThread('./language/thread.js', { folder, kernelFile, server: language.port1 }, [language.port1]);
+// Syntax trees live as long as the kernel: with more room for what is new, they are copied less often.
+startThread('./language/thread.js', { folder, kernelFile, server: language.port1 }, [language.port1], {
+  maxYoungGenerationSizeMb: 64,
+});
 const serverData: ServerData = {
   connectionFile,
   runtime: runtime.port2,

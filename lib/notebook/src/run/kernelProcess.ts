@@ -51,17 +51,19 @@ export interface KernelProcessOptions {
   readonly folder: string;
   /** Added to this process's environment. */
   readonly env?: Readonly<Record<string, string | undefined>>;
+  /** The command line of another kernel, for its connection file; this package's own unless said. */
+  readonly command?: (connectionFile: string) => string[];
 }
 
 /** Starts a kernel that listens as the connection file says. */
 export function startKernelProcess(
   connectionFile: string,
-  { folder, env }: KernelProcessOptions,
+  { folder, env, command = kernelCommand }: KernelProcessOptions,
 ): KernelProcess {
   if (!existsSync(folder)) throw new UserError(`The notebook's folder ${folder} does not exist`);
-  const [node, ...args] = kernelCommand(connectionFile);
+  const [program, ...args] = command(connectionFile);
   const ownGroup = process.platform !== 'win32';
-  const child = spawn(node!, args, {
+  const child = spawn(program!, args, {
     cwd: folder,
     env: { ...process.env, JPY_PARENT_PID: String(process.pid), ...env },
     stdio: ['ignore', 'pipe', 'pipe'],

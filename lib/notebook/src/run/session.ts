@@ -51,6 +51,8 @@ export interface KernelSession {
 }
 
 export interface SessionOptions extends Partial<KernelProcessOptions> {
+  /** Called with every message that the kernel publishes, from the first on. */
+  readonly onMessage?: (message: Message) => void;
   /** Seconds to wait for the kernel to answer first; 60. */
   readonly startTimeout?: number;
 }
@@ -72,11 +74,12 @@ export async function startKernelSession(options: SessionOptions = {}): Promise<
 }
 
 async function tryStart(options: SessionOptions): Promise<KernelSession | { failure: string }> {
-  const { folder = process.cwd(), env, startTimeout = 60 } = options;
+  const { folder = process.cwd(), env, command, startTimeout = 60 } = options;
   const connection = await createConnection(kernelName);
   const file = await writeConnectionFile(connection);
-  const kernel = startKernelProcess(file.path, { folder, env });
+  const kernel = startKernelProcess(file.path, { folder, env, ...(command && { command }) });
   const channels = await openChannels(connection);
+  if (options.onMessage) channels.onOutput(options.onMessage);
   const ready = waitUntilReady(channels);
   const late = new AbortController();
   const failure = await Promise.race([

@@ -287,6 +287,7 @@ function resultIndex(statements: readonly ts.Statement[]): number {
       !ts.isInterfaceDeclaration(statement) &&
       !ts.isTypeAliasDeclaration(statement) &&
       !ts.isFunctionDeclaration(statement) &&
+      !ts.isImportDeclaration(statement) &&
       !ts.isEmptyStatement(statement),
   );
   const last = statements[index];

@@ -27,6 +27,8 @@ interface Origin {
   readonly assignable: boolean;
   /** Whether the cell's declaration is value and type at once. */
   readonly both: boolean;
+  /** What was declared, in Jupyter's words. */
+  readonly kind: string;
 }
 
 export interface CellNames {
@@ -63,7 +65,7 @@ export function cellFile(
   everything = false,
 ): CellFile {
   const path = cellPath(folder, number);
-  const parsed = ts.createSourceFile(path, source, ts.ScriptTarget.ES2022, false);
+  const parsed = ts.createSourceFile(path, source, ts.ScriptTarget.ES2022, true);
   const declared = declaredNames(parsed);
   const used = everything
     ? new Set([...names.values.keys(), ...names.types.keys()])
@@ -96,8 +98,8 @@ export function namesAfter(
   isSet: (name: string) => boolean = () => true,
 ): CellNames {
   const [values, types] = [new Map(names.values), new Map(names.types)];
-  for (const [name, { meaning, assignable }] of declared) {
-    const origin = { cell: number, assignable, both: meaning === 'both' };
+  for (const [name, { meaning, assignable, nodes }] of declared) {
+    const origin = { cell: number, assignable, both: meaning === 'both', kind: kindOf(nodes[0]) };
     if (meaning === 'type') {
       if (values.get(name)?.both) values.delete(name);
       types.set(name, origin);
@@ -108,4 +110,14 @@ export function namesAfter(
     }
   }
   return { values, types };
+}
+
+function kindOf(node: ts.Node | undefined): string {
+  if (!node) return 'interface';
+  if (ts.isFunctionDeclaration(node)) return 'function';
+  if (ts.isClassDeclaration(node)) return 'class';
+  if (ts.isEnumDeclaration(node)) return 'enum';
+  if (ts.isModuleDeclaration(node) || ts.isNamespaceImport(node)) return 'module';
+  const value = ts.isVariableDeclaration(node) ? node.initializer : undefined;
+  return value && (ts.isArrowFunction(value) || ts.isFunctionExpression(value)) ? 'function' : 'instance';
 }

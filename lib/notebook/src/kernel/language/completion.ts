@@ -35,6 +35,7 @@ export function completionsAt(
   file: CellFile,
   source: string,
   position: number,
+  kindOfName: (name: string) => string | undefined,
 ): Completions {
   const at = file.start + position;
   const info = service.getCompletionsAtPosition(file.path, at, {
@@ -55,7 +56,11 @@ export function completionsAt(
   return {
     start,
     end,
-    entries: ranked.map(({ entry: { name, kind } }) => ({ name, kind: kinds[kind] ?? kind })),
+    entries: ranked.map(({ entry: { name, kind } }) => ({
+      name,
+      // What comes from an earlier cell is an alias to TypeScript, whatever it is.
+      kind: (kind === 'alias' && kindOfName(name)) || (kinds[kind] ?? kind),
+    })),
   };
 }
 

@@ -120,7 +120,8 @@ export function createLanguage(folder: string, kernelFile: string): Language {
     complete(source, position) {
       const file = cellFile(folder, nextNumber, source, names, true);
       open(file);
-      return completionsAt(service, file, source, position);
+      const kindOfName = (name: string): string | undefined => (names.values.get(name) ?? names.types.get(name))?.kind; // prettier-ignore
+      return completionsAt(service, file, source, position, kindOfName);
     },
     inspect(source, position, detail) {
       const file = cellFile(folder, nextNumber, source, names, true);
@@ -174,5 +175,5 @@ function emit(program: ts.Program, sourceFile: ts.SourceFile, file: CellFile): {
     false,
     { before: [cellTransformer({ checker, start: file.start, end: file.end, declared, earlier })] },
   );
-  return { js: withoutMapComment(output.js).replace(/\nexport \{\};\s*$/, '\n'), map: output.map };
+  return { js: withoutMapComment(output.js).replace(/(^|\n)export \{\};\s*$/, '$1'), map: output.map };
 }

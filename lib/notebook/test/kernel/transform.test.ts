@@ -1,0 +1,124 @@
+/** What becomes of a cell's source, example by example. */
+import assert from 'node:assert/strict';
+import { mkdtemp, realpath, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { completenessOf } from '../../src/kernel/language/completeness.js';
+import { createLanguage, type Language } from '../../src/kernel/language/language.js';
+import { readCell } from '../../src/kernel/server/magics.js';
+import { toCodePoints, toUtf16 } from '../../src/kernel/server/codePoints.js';
+
+describe('kernel: from cells to scripts', function () {
+  this.timeout(60_000);
+  let folder: string;
+  let language: Language;
+  let number = 0;
+  before(async () => {
+    folder = await realpath(await mkdtemp(join(tmpdir(), 'kernel-transform-')));
+    language = createLanguage(folder, fileURLToPath(import.meta.url));
+  });
+  after(() => rm(folder, { recursive: true }));
+
+  const script = (source: string): string => {
+    const { problems, cell } = language.compile(++number, source, 'error');
+    assert.deepEqual(problems, []);
+    language.settle(number);
+    return cell!.js.trim();
+  };
+
+  for (const [what, source, expected] of [
+    ['returns the last expression', '1 + 1', 'return [1 + 1];'],
+    ['shares what it declares', 'const a: number = 1; let b;', '__scope.a = 1;\n__scope.b = void 0;'],
+    [
+      'hoists functions',
+      'f();\nfunction f() { }',
+      '__scope.f = f;\nreturn [(0, __scope.f)()];\nfunction f() { }',
+    ],
+    ['finds what earlier cells declared', 'a + 1', 'return [__scope.a + 1];'],
+    ['leaves local names alone', '{ let a = 2; a; }', '{\n    let a = 2;\n    a;\n}'],
+    ['and parameters', '((a: number) => a)', 'return [((a) => a)];'],
+    ['and properties', 'const o = { a: 1 }; o.a', '__scope.o = { a: 1 };\nreturn [__scope.o.a];'],
+    ['expands shorthand', '({ a })', 'return [({ a: __scope.a })];'],
+    [
+      'destructures',
+      'const { p, q: [r = 1] = [] } = { p: 1, q: [2] };',
+      '({ p: __scope.p, q: [__scope.r = 1] = [] } = { p: 1, q: [2] });',
+    ],
+    ['names functions', 'const arrow = () => a;', '__scope.arrow = ({ arrow: () => __scope.a }).arrow;'],
+    [
+      'shares var of blocks and loops',
+      'for (var i = 0; i < 2; i++) { var j = i; }',
+      'for (__scope.i = 0; __scope.i < 2; __scope.i++) {\n    __scope.j = __scope.i;\n}',
+    ],
+    ['erases types', 'interface I { x: number }\ntype T = I;\ndeclare const z: T;', ''],
+    [
+      'keeps classes’ own names inside',
+      'class C { static made = new C(); }',
+      'class C {\n    static made = new C();\n}\n__scope.C = C;',
+    ],
+    [
+      'replaces import.meta and import()',
+      'import.meta.url; await import("node:os")',
+      '__cell.meta.url;\nreturn [await __cell.import("node:os")];',
+    ],
+    [
+      'drops imports of types',
+      "import type { Stats } from 'node:fs';\nimport { type Dirent } from 'node:fs';",
+      '',
+    ],
+    [
+      'loads the others first',
+      "a;\nimport fs, { existsSync as has } from 'node:fs';",
+      'const __m_1 = await __cell.load(\'node:fs\');\n__scope.fs = __cell.member(__m_1, "default");\n__scope.has = __cell.member(__m_1, "existsSync");\nreturn [__scope.a];',
+    ],
+    ['calls a function without a this', 'f?.()', 'return [(0, __scope.f)?.()];'],
+    ['assigns in patterns', '[b] = [a, b];', 'return [[__scope.b] = [__scope.a, __scope.b]];'],
+  ] as const)
+    it(what, () => assert.equal(script(source), expected));
+
+  it('underlines what is wrong where the user wrote it, also at the very end', () => {
+    const { problems, cell } = language.compile(++number, 'const ok = 1;\nconst open = {', 'error');
+    assert.equal(cell, undefined);
+    assert.deepEqual(
+      [problems[0]!.line, problems[0]!.code, problems[0]!.excerpt[0]],
+      [2, 'TS1005', 'const open = {'],
+    );
+  });
+
+  it('shows no name of its own', () => {
+    const { entries } = language.complete('', 0);
+    assert.deepEqual(
+      entries.filter(({ name }) => /__|Jupyter\.k/.test(name) && !/^__(dir|file)name$/.test(name)),
+      [],
+    );
+    script('function ours() {}\nclass Ours {}\nconst ourArrow = () => 1;');
+    const kinds = language.complete('our', 3).entries.map(({ name, kind }) => [name, kind]);
+    assert.deepEqual(kinds, [
+      ['ourArrow', 'function'],
+      ['ours', 'function'],
+      ['Ours', 'class'],
+    ]);
+  });
+
+  it('judges completeness', () => {
+    const judge = (...sources: string[]) => sources.map((source) => completenessOf(source).status);
+    assert.deepEqual(judge('1', 'a\n', '/x/', 'type A = 1', ''), Array(5).fill('complete'));
+    assert.deepEqual(
+      judge('(', 'if (a) {', 'a +', '`', '/*', 'f(a,', 'const x ='),
+      Array(7).fill('incomplete'),
+    );
+    assert.deepEqual(judge(')', 'a b', "'x", 'const 1'), Array(4).fill('invalid'));
+  });
+
+  it('reads settings and questions, and keeps line numbers', () => {
+    assert.deepEqual(readCell('%typecheck off\na'), { code: '              \na', typecheck: 'off' });
+    assert.deepEqual(readCell(' tf.tensor?? '), { code: '', question: { name: 'tf.tensor', detail: 1 } });
+    assert.deepEqual(readCell('a ? b : c'), { code: 'a ? b : c' });
+    assert.deepEqual(readCell('%typecheck maybe'), { code: '%typecheck maybe' });
+  });
+
+  it('counts characters', () => {
+    assert.deepEqual([toUtf16('a😀b', 2), toCodePoints('a😀b', 3), toUtf16('ab', 9)], [3, 2, 2]);
+  });
+});
