@@ -20,7 +20,7 @@ const figure = lineFigure({ ...titles, series: [{ name: 'a', x: [1, 2], y: [1 / 
 
 interface Sent {
   readonly data: Bundle;
-  readonly transient: { readonly display_id?: string };
+  readonly metadata: Readonly<Record<string, unknown>>;
   readonly update: boolean | undefined;
 }
 
