@@ -13,8 +13,8 @@ import { UserError } from 'oabn-base';
 import { eagerByDefault, type Precision, precisionByDefault, tf } from './engines/index.js';
 import { createOnnxStep, loadRuntime } from './onnx/index.js';
 import { type Graph, printGraph } from './ops/index.js';
-import { type Flat, flatten, optimize, trace, unflatten } from './trace/index.js';
-import { createGpuStep, gpuDeviceInfo, type GpuFeatures } from './webgpu/index.js';
+import { type EngineStep, type Flat, flatten, optimize, trace, unflatten } from './trace/index.js';
+import type { GpuFeatures } from './webgpu/index.js';
 
 /** Where a compiled step would run now, given the active tfjs backend. */
 export type CompileEngine =
@@ -85,6 +85,7 @@ export interface Compiled<Args extends readonly unknown[], Result> {
 export async function compileEngine(asked: Precision = precisionByDefault()): Promise<CompileEngine> {
   const backend = tf.getBackend();
   if (backend === 'webgpu') {
+    const { gpuDeviceInfo } = await loadGpu();
     const info = await gpuDeviceInfo(asked);
     if (info) {
       const { adapter, features } = info;
@@ -125,10 +126,7 @@ export async function compile<Args extends readonly unknown[], Result>(
   const example = flatten(exampleArgs);
   const traced = trace(step as (...args: never[]) => unknown, exampleArgs);
   const graph = optimize(traced.graph);
-  const native =
-    engine.kind === 'webgpu'
-      ? await createGpuStep(graph, engine.precision)
-      : await createOnnxStep(graph, options.threads);
+  const native = await createStep(graph, engine, options.threads);
   const stats = {
     engine,
     tracedKernels: kernelCount(traced.graph),
@@ -162,6 +160,19 @@ export async function compile<Args extends readonly unknown[], Result>(
     printProgram: native.print,
     stats,
   });
+}
+
+/** Loaded when it is needed: a third of the package's files, which a process that computes on a CPU has no use for. */
+const loadGpu = () => import('./webgpu/index.js');
+
+async function createStep(
+  graph: Graph,
+  engine: Exclude<CompileEngine, { readonly kind: 'eager' }>,
+  threads: number | undefined,
+): Promise<EngineStep> {
+  if (engine.kind === 'onnxruntime') return createOnnxStep(graph, threads);
+  const { createGpuStep } = await loadGpu();
+  return createGpuStep(graph, engine.precision);
 }
 
 /** Says where the precision that was asked for cannot be had. */

@@ -22,9 +22,11 @@ import {
   type KernelName,
   kernelNames,
   type Node,
+  type Shape,
   type TensorType,
   type Value,
 } from '../ops/index.js';
+import { fusedKernels, type Scribe } from './fused.js';
 import { flatten } from './tree.js';
 
 const backendName = 'tfjs-native-trace';
@@ -142,18 +144,13 @@ function current(): Recorder {
 
 /** The value behind a tensor; tensors from elsewhere become constants. */
 function valueOf({ dataId, shape, dtype }: tf.TensorInfo): Value {
-  const { values, constants, add } = current();
+  const { values, constants } = current();
   const known = values.get(dataId) ?? constants.get(dataId);
   if (known) return known;
   const data = tf.engine().readSync(dataId) as ConstantData;
-  const checked = checkedDtype(dtype, 'a constant');
-  const [value] = add([{ dtype: checked, shape }], (outputs) => ({
-    kind: 'constant',
-    data: compacted(data, checked),
-    outputs: [outputs[0]!],
-  }));
-  constants.set(dataId, value!);
-  return value!;
+  const value = addConstant(data, checkedDtype(dtype, 'a constant'), shape);
+  constants.set(dataId, value);
+  return value;
 }
 
 function checkedDtype(dtype: tf.DataType, what: string): DType {
@@ -190,6 +187,17 @@ function registerTraceBackend(): void {
       },
     });
   }
+  for (const [kernelName, fused] of Object.entries(fusedKernels)) {
+    tf.registerKernel({
+      kernelName,
+      backendName,
+      kernelFunc: ({ inputs, attrs }) => {
+        const given = Object.entries(inputs).filter(([, tensor]) => tensor !== undefined && tensor !== null);
+        const operands = Object.fromEntries(given.map(([name, tensor]) => [name, valueOf(tensor!)]));
+        return infoOf(fused(scribe, operands, attrs as never));
+      },
+    });
+  }
   // The same value under a new tensor.
   tf.registerKernel({
     kernelName: 'Identity',
@@ -204,11 +212,32 @@ function record<K extends KernelName>(
   operands: readonly Value[],
   attributes: Attributes[K],
 ): tf.TensorInfo | tf.TensorInfo[] {
-  const inputs = operands.map(({ id }) => id);
-  const infos = current()
-    .add(inferTypes(kernel, operands, attributes), (outputs) => callOf(kernel, inputs, attributes, outputs))
-    .map(infoOf);
+  const infos = addCall(kernel, operands, attributes).map(infoOf);
   return infos.length === 1 ? infos[0]! : infos;
+}
+
+function addCall<K extends KernelName>(
+  kernel: K,
+  operands: readonly Value[],
+  attributes: Attributes[K],
+): Value[] {
+  const inputs = operands.map(({ id }) => id);
+  const types = inferTypes(kernel, operands, attributes);
+  return current().add(types, (outputs) => callOf(kernel, inputs, attributes, outputs));
+}
+
+const scribe: Scribe = {
+  call: (kernel, inputs, attributes) => addCall(kernel, inputs, attributes)[0]!,
+  number: (value) => addConstant(Float32Array.of(value), 'float32', []),
+};
+
+function addConstant(data: ArrayLike<number>, dtype: DType, shape: Shape): Value {
+  const [value] = current().add([{ dtype, shape }], (outputs) => ({
+    kind: 'constant',
+    data: compacted(data, dtype),
+    outputs: [outputs[0]!],
+  }));
+  return value!;
 }
 
 function infoOf(value: Value): tf.TensorInfo {
@@ -221,7 +250,7 @@ function refuseOtherKernels(): void {
     tf.getKernelsForBackend(name),
   );
   for (const kernelName of new Set(others.map((config) => config.kernelName))) {
-    if (isKernelName(kernelName) || kernelName === 'Identity') continue;
+    if (isKernelName(kernelName) || kernelName in fusedKernels || kernelName === 'Identity') continue;
     tf.registerKernel({
       kernelName,
       backendName,
@@ -237,13 +266,7 @@ function refuseOtherKernels(): void {
 /** Holds no values except those that the step makes from JavaScript numbers. */
 class TraceBackend extends tf.KernelBackend {
   override write(values: tf.backend_util.BackendValues, shape: number[], dtype: tf.DataType): object {
-    const checked = checkedDtype(dtype, 'a constant');
-    const [value] = current().add([{ dtype: checked, shape }], (outputs) => ({
-      kind: 'constant',
-      data: compacted(values as ConstantData, checked),
-      outputs: [outputs[0]!],
-    }));
-    return newData(value!);
+    return newData(addConstant(values as ConstantData, checkedDtype(dtype, 'a constant'), shape));
   }
 
   override readSync(): never {
