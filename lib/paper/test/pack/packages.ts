@@ -18,6 +18,14 @@ export interface PackedPackage {
   readonly needs: readonly string[];
 }
 
+/** A package as `npm pack --json` tells of it. */
+interface Packed {
+  readonly name: string;
+  readonly filename: string;
+  readonly size: number;
+  readonly files: readonly { readonly path: string }[];
+}
+
 interface Manifest {
   readonly name: string;
   readonly workspaces?: readonly string[];
@@ -33,12 +41,8 @@ export function packAll(folder: string): PackedPackage[] {
     maxBuffer: 2 ** 26,
     stdio: 'pipe',
   });
-  const packed = JSON.parse(json) as {
-    name: string;
-    filename: string;
-    size: number;
-    files: { path: string }[];
-  }[];
+  // A list of packages, or from npm 12 on a record of them by name.
+  const packed = Object.values(JSON.parse(json) as Readonly<Record<string, Packed>>);
   return packed.map(({ name, filename, size, files }) => ({
     name,
     size,
