@@ -120,7 +120,12 @@ async function measureForms(
   options: EvalOptions,
 ): Promise<EvalRow[]> {
   const testImages = imagesOf(options);
-  const row = (form: string, { accuracy, images }: Accuracy): EvalRow => ({ checkpoint, form, accuracy, images });
+  const row = (form: string, { accuracy, images }: Accuracy): EvalRow => ({
+    checkpoint,
+    form,
+    accuracy,
+    images,
+  });
   if (!network) return [row('onnx', await measureOnnxFile(bench, checkpoint, testImages))];
   checkClasses(network.arch.classes, bench.test.classes.length, bench.test.name);
   const branched =
@@ -207,10 +212,14 @@ Example:
     });
 }
 
+/** What `finetune` calls its own: the paper's uniform quantizer. */
+const aliases: Readonly<Record<string, string>> = { uniform: 'minMax' };
+
 /** What the options ask for. @throws UserError for an unknown name, and for what the method has no form for */
 function schemeOf(options: QuantizeOptions): { method: PtqMethodName; scheme: QuantizationScheme } {
-  const title = ptqMethodTitle(options.method);
-  const method = options.method as PtqMethodName;
+  const name = aliases[options.method] ?? options.method;
+  const title = ptqMethodTitle(name);
+  const method = name as PtqMethodName;
   const scheme = checkScheme({
     bits: wholeNumber('--bits', options.bits),
     weights: options.weights as WeightMethod,
@@ -226,7 +235,10 @@ function schemeOf(options: QuantizeOptions): { method: PtqMethodName; scheme: Qu
 
 function methodList(): string {
   return Object.entries<PtqMethod>(ptqMethods)
-    .map(([name, { title, source }]) => `  ${name.padEnd(12)} ${title} (${source})`)
+    .map(
+      ([name, { title, source }]) =>
+        `  ${name.padEnd(12)} ${title} (${source})${name === aliases.uniform ? '; uniform is the same' : ''}`,
+    )
     .join('\n');
 }
 

@@ -7,6 +7,7 @@ import { readFileSync } from 'node:fs';
 import { Command } from 'commander';
 import { errorMessage, UserError } from 'oabn-base';
 import { addAnalyze } from './analyze.js';
+import { addCompletion } from './completion.js';
 import { addData } from './data.js';
 import { addDoctor } from './doctor.js';
 import { addEval, addQuantize } from './evaluate.js';
@@ -48,6 +49,7 @@ Examples:
     addEval,
     addExport,
     ...more,
+    addCompletion,
   ]) {
     add(program);
   }

@@ -3,11 +3,13 @@ import { join } from 'node:path';
 import { type Command, Option } from 'commander';
 import { check, checkWritable, copyFileAtomic } from 'oabn-base';
 import {
+  eventsOf,
   finetuneConfig,
   openCheckpoint,
   pretrainConfig,
   run,
   type TrainingConfig,
+  writeEvents,
 } from '../experiment/index.js';
 import { checkClasses } from './evaluate.js';
 import {
@@ -25,6 +27,8 @@ import {
   wholeNumber,
 } from './options.js';
 import { percent, print } from './output.js';
+import { setOption, withOverrides } from './overrides.js';
+import type { EpochMetrics } from '../train/index.js';
 
 interface TrainOptions extends CommonOptions {
   readonly threshold: string;
@@ -34,6 +38,8 @@ interface TrainOptions extends CommonOptions {
   readonly batch?: string;
   readonly images?: string;
   readonly output?: string;
+  readonly set: readonly string[];
+  readonly tensorboard?: string;
 }
 
 interface FinetuneOptions extends TrainOptions {
@@ -53,7 +59,8 @@ A run is stored under its configuration: asked for again it answers at once, and
 
 Examples:
   $ oabn train --threshold 0.5 --data cifar10 -o oabn.safetensors
-  $ oabn train --arch A0 --epochs 30 --profile paper -s inf --seed 2`,
+  $ oabn train --arch A0 --epochs 30 --profile paper -s inf --seed 2
+  $ oabn train --set training.seed=1,2,3 --set training.weightDecay=1e-4 --tensorboard logs`,
     )
     .action(async (options: TrainOptions) => {
       if (options.output) await checkWritable(options.output);
@@ -66,14 +73,16 @@ Examples:
         training: trainingOf(lab.defaults.pretraining, options),
         ...(arch && { arch: { ...arch, classes: lab.train.classes.length } }),
       });
-      const stored = await run(config, lab, { files: true });
-      const { accuracy, images } = stored.result;
-      const network = await deliver(join(stored.folder, stored.result.network), options.output);
-      print(
-        { accuracy, images, network, hash: stored.hash, from: stored.from },
-        `FP32 ${percent(accuracy)} of ${images} images; ${network} (run ${stored.hash})`,
-        options.json,
-      );
+      await runEach(withOverrides(config, options.set), options, async (one) => {
+        const stored = await run(one, lab, { files: true });
+        const { accuracy, images, epochs } = stored.result;
+        await logCurves(options, stored.hash, epochs, accuracy);
+        const network = await deliver(join(stored.folder, stored.result.network), options.output);
+        return {
+          result: { accuracy, images, network, hash: stored.hash, from: stored.from },
+          text: `FP32 ${percent(accuracy)} of ${images} images; ${network} (run ${stored.hash})`,
+        };
+      });
     });
 }
 
@@ -103,19 +112,45 @@ export function addFinetune(program: Command): void {
         ...trainingOf(lab.defaults.finetuning[weights], options),
         seed: wholeNumber('--seed', options.seed),
       };
-      const stored = await run(
-        finetuneConfig(lab, source, wholeNumber('--bits', options.bits), weights, { training }),
-        lab,
-        { files: true },
-      );
-      const { accuracy, images, stateSize } = stored.result;
-      const network = await deliver(join(stored.folder, stored.result.network), options.output);
-      print(
-        { accuracy, images, stateSize, network, hash: stored.hash, from: stored.from },
-        `${options.bits}-bit ${options.method}: ${percent(accuracy)} of ${images} images, state size ${stateSize}; ${network}`,
-        options.json,
-      );
+      const config = finetuneConfig(lab, source, wholeNumber('--bits', options.bits), weights, { training });
+      await runEach(withOverrides(config, options.set), options, async (one) => {
+        const stored = await run(one, lab, { files: true });
+        const { accuracy, images, stateSize, epochs = [] } = stored.result;
+        await logCurves(options, stored.hash, epochs, accuracy);
+        const network = await deliver(join(stored.folder, stored.result.network), options.output);
+        return {
+          result: { accuracy, images, stateSize, network, hash: stored.hash, from: stored.from },
+          text: `${one.scheme.bits}-bit ${options.method}: ${percent(accuracy)} of ${images} images, state size ${stateSize}; ${network}`,
+        };
+      });
     });
+}
+
+/** Runs one configuration, or each of a sweep, and prints what came of them: one result, or a list. */
+async function runEach<Config>(
+  configs: readonly Config[],
+  { output, json, set }: TrainOptions,
+  runOne: (config: Config) => Promise<{ result: unknown; text: string }>,
+): Promise<void> {
+  check(
+    configs.length === 1 || output === undefined,
+    `--output is one file, but --set ${set.join(' ')} makes ${configs.length} runs; their checkpoints are in the runs folder`,
+  );
+  const done: { result: unknown; text: string }[] = [];
+  for (const config of configs) done.push(await runOne(config));
+  const results = done.map(({ result }) => result);
+  print(done.length === 1 ? results[0] : results, done.map(({ text }) => text).join('\n'), json);
+}
+
+async function logCurves(
+  { tensorboard }: TrainOptions,
+  hash: string,
+  epochs: readonly EpochMetrics[],
+  accuracy: number,
+): Promise<void> {
+  if (tensorboard === undefined) return;
+  const path = await writeEvents(tensorboard, hash, eventsOf(epochs, accuracy));
+  process.stderr.write(`TensorBoard: ${path}\n`);
 }
 
 function withTraining(command: Command): Command {
@@ -129,6 +164,8 @@ function withTraining(command: Command): Command {
     .option('--batch <n>', "images in a batch; default the profile's")
     .option('--images <n>', "training images; default the profile's")
     .option('-o, --output <file>', 'copy the checkpoint here')
+    .addOption(setOption)
+    .option('--tensorboard <folder>', 'write the run’s curves as an event file for TensorBoard')
     .addOption(runsOption)
     .addOption(eagerOption)
     .addOption(precisionOption)

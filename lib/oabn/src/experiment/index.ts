@@ -14,4 +14,5 @@ export { engineName, softwareVersions } from './provenance.js';
 export * from './run.js';
 export * from './sensitivity.js';
 export type { DataConfig, PretrainTraining, TrainingConfig } from './settings.js';
+export * from './tensorboard.js';
 export { precisionOptions, stepKey } from './training.js';

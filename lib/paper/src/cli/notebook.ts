@@ -6,7 +6,7 @@ import { check, consoleProgress } from 'oabn-base';
 import { runsFolder } from 'oabn/experiment';
 import { installKernel, kernelStatus, uninstallKernel } from 'tslab-kernel/kernel';
 import { type NotebookRun, parseParameter, runNotebook } from 'tslab-kernel/run';
-import { type CommonOptions, jsonOption, print } from 'oabn/cli';
+import { type CommonOptions, exitUnwell, jsonOption, print } from 'oabn/cli';
 
 interface RunOptions extends CommonOptions {
   readonly write: boolean;
@@ -108,9 +108,13 @@ export function addKernel(program: Command): void {
     .description('say where it is installed and whether it is this one')
     .option(...prefix)
     .addOption(jsonOption)
-    .addHelpText('after', '\nExample:\n  $ oabn kernel status')
+    .addHelpText(
+      'after',
+      '\nExits with 4 where it is not installed or is another one.\n\nExample:\n  $ oabn kernel status',
+    )
     .action(async (options: { prefix?: string; json?: boolean }) => {
       const status = await kernelStatus(options);
       print(status, status.summary, options.json);
+      if (status.state !== 'installed') process.exitCode = exitUnwell;
     });
 }

@@ -55,6 +55,16 @@ interface ReproduceOptions extends CommonOptions {
   readonly jobs?: string;
 }
 
+/** Said before hours of computing. @throws UserError where there are no notebooks to execute */
+function checkNotebooks({ notebooks }: ReproduceOptions): void {
+  const found =
+    existsSync(notebooksFolder) && readdirSync(notebooksFolder).some((name) => name.endsWith('.ipynb'));
+  check(
+    !notebooks || found,
+    `There are no notebooks in ${notebooksFolder}; go to the project's folder, or say --no-notebooks`,
+  );
+}
+
 export function addReproduce(program: Command): void {
   program
     .command('reproduce')
@@ -90,7 +100,10 @@ Examples:
     .action(async (options: ReproduceOptions) => {
       const began = performance.now();
       const report = join(resolve(options.report), 'index.html');
-      if (!options.estimate) await checkWritable(report);
+      if (!options.estimate) {
+        await checkWritable(report);
+        checkNotebooks(options);
+      }
       const labs = await labsOf(options);
       process.stderr.write(`${describeLab(labs.cifar)}\n${describeLab(labs.imagenet)}\n`);
       const workers = jobsOf(options, labs);

@@ -92,6 +92,19 @@ describe('cli', () => {
       /'--precision <name>' cannot be used with option '--eager'/,
     );
     await wrong(['fly'], /unknown command 'fly'/);
+    await wrong(['kernel', 'install', '--bogus'], /unknown option '--bogus'/);
+    await wrong(['notebook', 'run'], /missing required argument 'notebooks'/);
+    await wrong(['eval', 'nope.onnx'], /Cannot read nope\.onnx: no such file/);
+    await wrong(
+      ['train', '--set', 'epoch=3', '--data', 'made', '--profile', 'smoke'],
+      /near are training\.schedule\.epochs/,
+    );
+  });
+
+  it('kernel status exits with 4 where the kernel is not installed', async () => {
+    const { code, stdout } = await oabn(['kernel', 'status', '--prefix', join(folder, 'nowhere'), '--json']);
+    assert.equal(JSON.parse(stdout).state, 'missing');
+    assert.equal(code, 4);
   });
 
   it('trains, fine-tunes, evaluates and quantizes, and answers from the store when asked again', async function () {

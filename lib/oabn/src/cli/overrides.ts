@@ -1,0 +1,184 @@
+/**
+ * `--set key=value`: any member of a run's configuration from the command line. (`-o` is every command's output file.)
+ *
+ * A key is a path, or the parts of one that tell it: `epochs`, `training.epochs` and `training.schedule.epochs` are the
+ * same. A value is JSON where it reads as such, else text; a list, `1,2,4`, makes one run for each, and several lists all
+ * their combinations.
+ */
+import { Option } from 'commander';
+import { check } from 'oabn-base';
+import { decayPolicies } from '../train/index.js';
+
+export const setOption = new Option(
+  '--set <key=value>',
+  'override a member of the configuration, such as training.momentum=0.8; a list (epochs=1,2,4) makes one run for each',
+)
+  .default([] as string[], 'none')
+  .argParser((text: string, before: string[]) => [...before, text]);
+
+type Json = null | boolean | number | string | readonly Json[] | { readonly [member: string]: Json };
+
+/**
+ * Members that a configuration leaves out where they are usual, and what they may be: a list of words, or a value of the
+ * same type. The configuration itself checks the rest.
+ */
+const optional: Readonly<Record<string, Json>> = {
+  'arch.oabn.threshold': 1,
+  'arch.oabn.gradient': ['clip', 'straightThrough'],
+  'arch.oabn.learned': true,
+  'arch.block': ['repvgg', 'qarepvgg'],
+  'data.heldOut': 1,
+  'training.decay': decayPolicies,
+  'training.ema.decay': 0.5,
+  'training.schedule.annealing': ['cosine', 'linear'],
+  'training.augment.flip': ['random', 'alternating'],
+  'training.augment.translate': 1,
+  'training.augment.padding': ['black', 'reflect'],
+  'scheme.granularity': ['perTensor', 'perChannel'],
+  'scheme.activationBits': 1,
+  through: ['merged', 'branches'],
+  statistics: ['running', 'batch'],
+  'cluster.update': ['lloyd', 'ema', 'gradient'],
+  'cluster.updateEvery': 1,
+  'cluster.rate': 0.5,
+};
+
+/** Members of no effect on what is computed, or that say what kind of run it is. */
+const fixed = ['kind', 'data.name', 'data.checksum', 'source.kind', 'source.sha256'];
+
+/** The configurations that `settings` make of one: itself without any. @throws UserError naming what is wrong and what is near */
+export function withOverrides<C extends object>(config: C, settings: readonly string[]): C[] {
+  let configs: C[] = [config];
+  for (const setting of settings) {
+    const at = setting.indexOf('=');
+    check(at > 0, `--set needs key=value, got ${setting}`);
+    const path = findPath(config, setting.slice(0, at));
+    const values = splitList(setting.slice(at + 1)).map((text) => valueOf(config, path, text));
+    configs = configs.flatMap((one) => values.map((value) => setAt(one, path.split('.'), value)));
+  }
+  return configs;
+}
+
+/** The one path that a key means. */
+function findPath(config: object, key: string): string {
+  const paths = pathsOf(config as Json);
+  const known = [...new Set([...paths, ...allowedOptional(config)])].filter((path) => !fixed.includes(path));
+  if (known.includes(key)) return key;
+  const matching = known.filter((path) => isPartOf(key.split('.'), path.split('.')));
+  // What belongs to the run itself comes before the same in the run that it starts from.
+  const own = matching.filter((path) => !path.startsWith('source.'));
+  const [found, ...others] = own.length > 0 ? own : matching;
+  const near = known
+    .map((path) => [distance(lastOf(key), lastOf(path)), path] as const)
+    .sort((a, b) => a[0] - b[0])
+    .slice(0, 4)
+    .map(([, path]) => path);
+  check(found, () => `--set: the configuration has no ${key}; near are ${near.join(', ')}`);
+  check(others.length === 0, () => `--set: ${key} can be ${[found, ...others].join(' or ')}; say which`);
+  return found;
+}
+
+/** Optional members whose part of the configuration is there: `scheme.…` is none of a pretraining run's. */
+function allowedOptional(config: object): string[] {
+  const isFinetune = 'scheme' in config;
+  return Object.keys(optional).filter((path) => {
+    const [first] = path.split('.');
+    if (first === 'arch' || first === 'data') return first in config;
+    if (path === 'training.decay' || path === 'training.ema.decay')
+      return 'training' in config && !isFinetune;
+    return first === 'training' ? 'training' in config : isFinetune;
+  });
+}
+
+function pathsOf(value: Json, prefix = ''): string[] {
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) return [prefix];
+  return Object.entries(value).flatMap(([member, inner]) =>
+    pathsOf(inner, prefix === '' ? member : `${prefix}.${member}`),
+  );
+}
+
+/** Whether the parts of a key occur in a path in this order, the last at its end. */
+function isPartOf(parts: readonly string[], path: readonly string[]): boolean {
+  if (parts.at(-1) !== path.at(-1)) return false;
+  let next = 0;
+  for (const part of path) if (part === parts[next]) next++;
+  return next === parts.length;
+}
+
+function valueOf(config: object, path: string, text: string): Json {
+  const value = parse(text);
+  const example = getAt(config as Json, path.split('.')) ?? optional[path] ?? null;
+  const words = optional[path];
+  if (Array.isArray(words)) {
+    check(words.includes(value), `--set ${path} must be one of ${words.join(', ')}, got ${text}`);
+    return value;
+  }
+  if (path === 'arch.oabn.learned') {
+    check(
+      typeof value === 'boolean' || typeof value === 'object',
+      `--set ${path} must be true, false or an object, got ${text}`,
+    );
+    return value;
+  }
+  // null stands for «all» or «the usual», which a number may replace and be replaced by.
+  if (example === null) return value;
+  const [wanted, got] = [kindOf(example), kindOf(value)];
+  const good = wanted === got || value === null || (wanted === 'a switch' && got === 'an object');
+  check(good, `--set ${path} must be ${wanted}, such as ${JSON.stringify(example)}, got ${text}`);
+  return value;
+}
+
+function kindOf(value: Json): string {
+  if (Array.isArray(value)) return 'a list in brackets';
+  const names: Record<string, string> = { number: 'a number', boolean: 'a switch', string: 'a word' };
+  return names[typeof value] ?? 'an object';
+}
+
+function parse(text: string): Json {
+  try {
+    return JSON.parse(text) as Json;
+  } catch {
+    return text;
+  }
+}
+
+/** Parts between commas that no bracket or quotation mark holds. */
+function splitList(text: string): string[] {
+  const parts = [''];
+  let [depth, quoted] = [0, false];
+  for (const c of text) {
+    if (c === '"') quoted = !quoted;
+    if (!quoted && '[{'.includes(c)) depth++;
+    if (!quoted && ']}'.includes(c)) depth--;
+    if (c === ',' && depth === 0 && !quoted) parts.push('');
+    else parts[parts.length - 1] += c;
+  }
+  return parts;
+}
+
+function getAt(value: Json | undefined, [member, ...rest]: readonly string[]): Json | undefined {
+  if (member === undefined) return value;
+  const isObject = typeof value === 'object' && value !== null && !Array.isArray(value);
+  return isObject ? getAt((value as Record<string, Json>)[member], rest) : undefined;
+}
+
+function setAt<C>(value: C, [member, ...rest]: readonly string[], set: Json): C {
+  if (member === undefined) return set as C;
+  const object = typeof value === 'object' && value !== null ? (value as Record<string, unknown>) : {};
+  return { ...object, [member]: setAt(object[member], rest, set) } as C;
+}
+
+const lastOf = (path: string): string => path.slice(path.lastIndexOf('.') + 1);
+
+/** Levenshtein's distance. */
+function distance(a: string, b: string): number {
+  let row = Array.from({ length: b.length + 1 }, (_, i) => i);
+  for (let i = 1; i <= a.length; i++) {
+    const next = [i];
+    for (let j = 1; j <= b.length; j++) {
+      next[j] = Math.min(next[j - 1]! + 1, row[j]! + 1, row[j - 1]! + (a[i - 1] === b[j - 1] ? 0 : 1));
+    }
+    row = next;
+  }
+  return row[b.length]!;
+}
