@@ -38,8 +38,10 @@ export function findThresholdTrace(arch: Architecture, stateDict: StateDict): Th
       (member) => stateDict[`${prefix}.${member}`]?.data,
     );
     if (!gamma || !variance) continue;
-    // A dead channel's γ has no gradient either, whatever the normalization.
-    const living = [...gamma.keys()].filter((channel) => variance[channel]! > 100 * bnEpsilon);
+    // A dead channel's γ has no gradient either, whatever the normalization; a variance of 1 was never measured.
+    const living = [...gamma.keys()].filter(
+      (channel) => variance[channel]! > 100 * bnEpsilon && variance[channel] !== 1,
+    );
     channels += living.length;
     const value = mostFrequent(living.map((channel) => gamma[channel]!));
     const equal = living.filter((channel) => gamma[channel] === value);

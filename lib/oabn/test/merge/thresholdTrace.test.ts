@@ -25,9 +25,16 @@ describe('merge/thresholdTrace', () => {
     assert.match(describeTrace(trace), /give it with --threshold/);
   });
 
-  it('is silent about learned γ, three equal ones, and a network that says its s', async () => {
+  it('is silent about learned γ, an untrained network, three equal ones, and a network that says its s', async () => {
     const plain = await goldenNetwork();
     assert.equal(findThresholdTrace(plain.arch, plain.stateDict), undefined);
+    const untrained = Object.fromEntries(
+      Object.entries((await trained([0, 1, 2, 3])).stateDict).map(([name, tensor]) => [
+        name,
+        name.endsWith('running_var') ? { ...tensor, data: tensor.data.map(() => 1) } : tensor,
+      ]),
+    );
+    assert.equal(findThresholdTrace(plain.arch, untrained), undefined);
     const three = await trained([0, 1, 2]);
     assert.equal(findThresholdTrace(three.arch, three.stateDict), undefined);
     const { arch, stateDict } = await trained([0, 1, 2, 3]);
