@@ -1,0 +1,77 @@
+/** The readers of files that come from elsewhere, each with whole files to begin from. */
+import { readFile } from 'node:fs/promises';
+import { decodeSafetensors, decodeTorchFile, encodeSafetensors, type HostTensor } from 'oabn-base';
+import { examine } from '../../src/doctor/index.js';
+import { families, mergeRecognized, parseFamily, recognize } from '../../src/family/index.js';
+import { parseArchitecture, type StateDict } from '../../src/model/index.js';
+import { goldenPath } from '../golden/index.js';
+
+export interface Target {
+  readonly name: string;
+  readonly originals: readonly Uint8Array[];
+  /** Reads the bytes; returns the bytes of what it made of them. */
+  readonly read: (bytes: Uint8Array) => number;
+}
+
+export async function fuzzTargets(): Promise<Target[]> {
+  const torch = (name: string): Promise<Buffer> =>
+    readFile(new URL(`../../../base/test/golden/${name}`, import.meta.url));
+  const [types, networks] = [
+    await torch('types.safetensors'),
+    await readFile(goldenPath('families.safetensors')),
+  ];
+  return [
+    {
+      name: 'safetensors',
+      originals: [types],
+      read: (bytes) => sizeOfTensors(decodeSafetensors(bytes, 'x').tensors),
+    },
+    {
+      name: 'PyTorch files',
+      originals: [await torch('plain.pth'), await torch('wrapped.pth'), await torch('module.pt')],
+      read: (bytes) => sizeOfTensors(decodeTorchFile(bytes, 'x')),
+    },
+    {
+      name: 'families: names and shapes',
+      originals: familyFiles(decodeSafetensors(networks).tensors),
+      read: (bytes) => {
+        const stateDict = decodeSafetensors(bytes, 'x').tensors as StateDict;
+        const floats = Object.fromEntries(
+          Object.entries(stateDict).filter(([, { data }]) => data instanceof Float32Array),
+        );
+        const recognition = recognize(floats);
+        if (!recognition) return 0;
+        examine(floats, recognition);
+        return sizeOfTensors(
+          mergeRecognized(floats, recognition, { foldOrdinary: true, deadTolerance: 0.01 }),
+        );
+      },
+    },
+    {
+      name: 'descriptions of families',
+      originals: families.map((family) => Buffer.from(JSON.stringify(family))),
+      read: (bytes) => parseFamily(Buffer.from(bytes).toString(), 'x').blocks.length,
+    },
+    {
+      name: 'architectures',
+      originals: [
+        '{"widths":[16,16,24,48,320],"depths":[1,2,4,6,1],"strides":[1,1,2,2,2],"oabn":{"threshold":0.5}}',
+        'A0@0.25',
+        'QA-B1',
+      ].map((text) => Buffer.from(text)),
+      read: (bytes) => parseArchitecture(Buffer.from(bytes).toString()).widths.length,
+    },
+  ];
+}
+
+/** One file for each family of the golden ones. */
+function familyFiles(tensors: Readonly<Record<string, HostTensor>>): Uint8Array[] {
+  return families.map(({ name }) => {
+    const own = Object.entries(tensors).filter(([key]) => key.startsWith(`${name}/`));
+    const named = own.map(([key, tensor]) => [key.slice(name.length + 1), tensor] as const);
+    return encodeSafetensors({ tensors: Object.fromEntries(named), metadata: {} });
+  });
+}
+
+const sizeOfTensors = (tensors: Readonly<Record<string, HostTensor>>): number =>
+  Object.values(tensors).reduce((sum, { data }) => sum + data.byteLength, 0);
