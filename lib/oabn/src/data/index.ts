@@ -16,6 +16,14 @@ export { cifarStatistics, imagenetStatistics } from './dataset.js';
 export { describeData, type DataDescription, type SplitDescription } from './describe.js';
 export { DownloadError, downloadFile, type DownloadOptions } from './download.js';
 export { madeClasses, madeDataset, madeDifficulty, type MadeOptions } from './made.js';
-export { datasetNames, openDataset, openDatasets, type DatasetName, type OpenOptions } from './open.js';
+export {
+  datasetFiles,
+  type DatasetFiles,
+  datasetNames,
+  openDataset,
+  openDatasets,
+  type DatasetName,
+  type OpenOptions,
+} from './open.js';
 export { datasetTitle } from './title.js';
 export { balancedSubset, batchCount, epochOrder, takeCalibration } from './order.js';

@@ -4,7 +4,7 @@
  */
 import { existsSync } from 'node:fs';
 import { readdir } from 'node:fs/promises';
-import { basename, join } from 'node:path';
+import { basename, join, relative } from 'node:path';
 import { UserError } from 'oabn-base';
 import type { Split } from './dataset.js';
 
@@ -51,6 +51,34 @@ export async function findIn(folder: string): Promise<Found[]> {
   }
   if (splits.train ?? splits.test) found.push({ format: 'folders', folder, splits });
   return found;
+}
+
+/** All files of data that were found, by their paths below its folder. */
+export async function filesOf(found: Found): Promise<{ folder: string; files: string[] }> {
+  const { folder } = found;
+  const below = (paths: readonly string[]): string[] => paths.map((path) => relative(folder, path)).sort();
+  switch (found.format) {
+    case 'binary': {
+      const files = (await namesIn(folder)).filter((name) => /\.(bin|txt)$/.test(name));
+      return { folder, files };
+    }
+    case 'archive':
+      return { folder, files: below([found.path]) };
+    case 'parquet':
+      return { folder, files: below(Object.values(found.files).flat()) };
+    case 'folders': {
+      const all = await Promise.all(
+        Object.values(found.splits).map(async (split) =>
+          (await readdir(split, { recursive: true, withFileTypes: true }))
+            .filter((entry) => entry.isFile())
+            .map((entry) => join(entry.parentPath, entry.name)),
+        ),
+      );
+      return { folder, files: below(all.flat()) };
+    }
+    default:
+      return found satisfies never;
+  }
 }
 
 /** The names in a folder, sorted; none when there is no such folder. */

@@ -18,7 +18,7 @@ import {
 import type { Dataset, Split } from './dataset.js';
 import { DownloadError, downloadFile, type DownloadOptions } from './download.js';
 import { openImagenet } from './imagenet.js';
-import { archiveName, findIn, namesIn, type Found } from './locate.js';
+import { archiveName, filesOf, findIn, namesIn, type Found } from './locate.js';
 import { madeDataset, type MadeOptions } from './made.js';
 
 /** The names that `openDataset` knows. `auto` is CIFAR-10, or the made set where CIFAR-10 cannot be had. */
@@ -101,6 +101,27 @@ export async function openDatasets(
   const train = await openDataset({ ...options, split: 'train' });
   const test = await openDataset({ ...options, ...(train.made && { name: 'made' as const }), split: 'test' });
   return { train, test };
+}
+
+/** The files that a dataset is read from, by their paths below a folder that can be named as the data folder elsewhere. */
+export interface DatasetFiles {
+  readonly folder: string;
+  readonly files: readonly string[];
+}
+
+/** The files of a dataset that is on this machine; undefined where it is not, and for the made set, which has none. */
+export async function datasetFiles(
+  options: Pick<OpenOptions, 'name' | 'data' | 'cache' | 'environment'>,
+): Promise<DatasetFiles | undefined> {
+  const { name = 'auto' } = options;
+  const folder = namedFolder(options);
+  if (name === 'made') return undefined;
+  if (name === 'auto' || name === 'cifar10') {
+    const found = await findCifar10(folder ?? context(options).cache);
+    return found && (await filesOf(found));
+  }
+  const found = folder === undefined ? undefined : await findImagenet(folder, name, 'train');
+  return found && (await filesOf(found));
 }
 
 async function openCifar10(split: Split, options: OpenOptions): Promise<Dataset> {

@@ -1,7 +1,10 @@
 /** What this reproduction adds to `oabn`: commands, and profiles by their names. */
 import { addKernel, addNotebook } from './notebook.js';
 import { addReproduce } from './reproduce.js';
+import { addRuns } from './runs/index.js';
+import { addQueue } from './sweep/queue.js';
+import { addWorker } from './sweep/worker.js';
 
 export { profileNamed } from '../profiles/index.js';
 
-export const commands = [addNotebook, addKernel, addReproduce];
+export const commands = [addNotebook, addKernel, addReproduce, addWorker, addQueue, addRuns];

@@ -46,8 +46,11 @@ import {
 import { printEstimate } from './estimate.js';
 import { kernelEnvironment } from './notebook.js';
 import { labsOf } from './options.js';
+import { type ComputeOptions, computeOnWorkers } from './sweep/compute.js';
+import { queueOption, storeOption, type SweepOptions } from './sweep/options.js';
 
-interface ReproduceOptions extends CommonOptions {
+interface ReproduceOptions extends CommonOptions, SweepOptions {
+  readonly onBackend?: string;
   readonly report: string;
   readonly write?: boolean;
   readonly notebooks: boolean;
@@ -82,6 +85,9 @@ export function addReproduce(program: Command): void {
       'runs and notebooks at a time; default as many as cores, one on a GPU. OABN_THREADS sets the threads of each',
     )
     .addOption(minutesOption)
+    .addOption(queueOption)
+    .addOption(storeOption)
+    .option('--on-backend <name>', 'with --queue: only on workers with this backend, such as webgpu')
     .option('--estimate', 'measure a few steps of each kind here, say how long the runs will take, and stop')
     .addOption(eagerOption)
     .addOption(precisionOption)
@@ -95,7 +101,8 @@ Examples:
   $ oabn reproduce --profile smoke
   $ OABN_DATA_DIR=~/data oabn reproduce --profile quick --write
   $ oabn reproduce --profile paper --estimate
-  $ oabn reproduce --profile paper --minutes 9`,
+  $ oabn reproduce --profile paper --minutes 9
+  $ oabn reproduce --profile desk --queue redis://head:6379 --store /shared/oabn   # and on each machine: oabn worker …`,
     )
     .action(async (options: ReproduceOptions) => {
       const began = performance.now();
@@ -108,7 +115,11 @@ Examples:
       process.stderr.write(`${describeLab(labs.cifar)}\n${describeLab(labs.imagenet)}\n`);
       const workers = jobsOf(options, labs);
       if (options.estimate) return await printEstimate(mainJob(labs), workers, options.json);
-      const runs = await untilDeadline(() => runEverything(labs, workers), mainJob(labs));
+      const elsewhere = workersOf(options);
+      const runs = await untilDeadline(async () => {
+        if (elsewhere) await computeOnWorkers(mainJob(labs), elsewhere);
+        return await runEverything(labs, workers);
+      }, mainJob(labs));
       if (!runs) return;
       const [sweep, cells] = [await thresholdSweep(labs.cifar), await lowBitSweep(labs.cifar)];
       const claims = await claimsBoard(labs);
@@ -132,6 +143,17 @@ Examples:
         options.json,
       );
     });
+}
+
+/** Where the runs are computed, if not here. @throws UserError when only one of the two places is named */
+function workersOf({ queue, store, onBackend: backend }: ReproduceOptions): ComputeOptions | undefined {
+  if (queue === undefined && store === undefined) return undefined;
+  check(queue !== undefined, '--store needs --queue, which tells the workers what to compute');
+  check(
+    store !== undefined,
+    '--queue needs --store: a shared folder or s3://bucket/prefix, where results go',
+  );
+  return { queue, store, say: sayBesideBar, ...(backend !== undefined && { backend }) };
 }
 
 /** How many runs at a time. @throws UserError when `--jobs` is no whole number above 0 */

@@ -1,5 +1,6 @@
 /** The queue: a sweep over many machines, on BullMQ and Redis, with results in a store that all of them reach. */
 export { connectQueue, type ConnectOptions, type QueueConnection } from './connection.js';
+export { type Dashboard, openDashboard } from './dashboard.js';
 export { enqueue, type Enqueued } from './enqueue.js';
 export {
   type CreateExecutor,

@@ -2,5 +2,7 @@
 export { boundCache, touchRun } from './cache.js';
 export { fetchData, hasData, putData } from './datasets.js';
 export { type Objects, openObjects } from './objects.js';
+export { type Condition, csvText, fieldsOf, parseCondition } from './fields.js';
 export { type Patience, UnreachableError } from './patience.js';
+export { type RunsReader, sharedReader } from './reader.js';
 export { type DoneRun, newSession, type SharedRuns, sharedRuns, type Snapshot } from './sharedRuns.js';

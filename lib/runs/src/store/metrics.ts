@@ -24,7 +24,11 @@ export interface MetricsLog {
 
 /** The whole rows of a metrics file, none if it is not there; lines that are not rows are left out. */
 export async function readMetrics(path: string): Promise<MetricsRow[]> {
-  const text = (await readIfThere(path)) ?? '';
+  return parseMetrics((await readIfThere(path)) ?? '');
+}
+
+/** The whole rows in a metrics file's text. */
+export function parseMetrics(text: string): MetricsRow[] {
   // What stands after the last line end is a row cut short, or nothing.
   return text
     .split('\n')

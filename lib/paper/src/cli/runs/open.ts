@@ -1,0 +1,75 @@
+/** The runs that a command is about: of the local store or of a shared one, all or those that conditions hold for. */
+import { resolve } from 'node:path';
+import { Option } from 'commander';
+import { check, errorMessage } from 'oabn-base';
+import { type CommonOptions, runsOption } from 'oabn/cli';
+import { describeConfig, type RunConfig, runsFolder } from 'oabn/experiment';
+import { openStore, type RunEntry } from 'provable-runs';
+import {
+  fieldsOf,
+  openObjects,
+  parseCondition,
+  type RunsReader,
+  sharedReader,
+  sharedRuns,
+} from 'provable-runs/remote';
+import { storeOption } from '../sweep/options.js';
+
+export interface RunsOptions extends Pick<CommonOptions, 'runs' | 'json'> {
+  readonly store?: string;
+  readonly where?: readonly string[];
+}
+
+export const placeOptions = [runsOption, storeOption];
+export const whereOption = new Option(
+  '--where <condition...>',
+  'only runs for which these hold: kind=ptq, training.seed=1, oabn.threshold<1, title~QAT, status=done',
+);
+
+/** @throws UserError when both places are named, or the place cannot be used */
+export async function openReader({ runs, store }: RunsOptions): Promise<RunsReader> {
+  check(runs === undefined || store === undefined, 'Name either --runs or --store, not both');
+  return store === undefined
+    ? openStore(resolve(runs ?? runsFolder()))
+    : sharedReader(sharedRuns(await openObjects(store)));
+}
+
+/** What is known of a run, flat: what it is called, how it stands, its configuration, its result. */
+export function factsOf({
+  hash,
+  status,
+  config,
+  result,
+  provenance,
+  error,
+}: RunEntry): Readonly<Record<string, unknown>> {
+  const numbers = Object.entries(fieldsOf(result)).filter(([, value]) => typeof value === 'number');
+  return {
+    hash,
+    title: titleOf(config),
+    status,
+    ...(error !== undefined && { error }),
+    ...fieldsOf(config),
+    ...Object.fromEntries(numbers.map(([name, value]) => [`result.${name}`, value])),
+    ...(provenance?.backend !== undefined && { backend: provenance.backend }),
+    ...(provenance?.wallSeconds !== undefined && { wallSeconds: provenance.wallSeconds }),
+  };
+}
+
+/** A run in a few words; of another program's, its kind. */
+export function titleOf(config: unknown): string {
+  try {
+    return describeConfig(config as RunConfig);
+  } catch (error) {
+    return String((config as { kind?: unknown } | null)?.kind ?? errorMessage(error));
+  }
+}
+
+/** The runs of a place that the conditions leave. */
+export async function runsWhere(reader: RunsReader, where: readonly string[] = []): Promise<RunEntry[]> {
+  const conditions = where.map(parseCondition);
+  return (await reader.list()).filter((entry) => {
+    const facts = factsOf(entry);
+    return conditions.every(({ holds }) => holds(facts));
+  });
+}

@@ -1,0 +1,16 @@
+/** Options of the commands that compute on many machines. */
+import { Option } from 'commander';
+
+export interface SweepOptions {
+  readonly queue?: string;
+  readonly store?: string;
+}
+
+export const queueOption = new Option(
+  '--queue <address>',
+  'redis://host:port, or rediss:// for TLS; REDIS_PASSWORD is its password, ?name=… tells sweeps on one server apart',
+);
+export const storeOption = new Option(
+  '--store <place>',
+  'what all machines reach: a shared folder, or s3://bucket/prefix with AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and AWS_ENDPOINT_URL',
+);

@@ -1,0 +1,83 @@
+/** The runs of a shared store with the same functions as those of a local one: listed, found, read, deleted, exported. */
+import { join } from 'node:path';
+import { check, limiter } from 'oabn-base';
+import type { MetricsRow, RunEntry, Store } from '../store/index.js';
+import { writeResultFile } from '../store/resultFile.js';
+import { parseMetrics } from '../store/metrics.js';
+import { fileNames } from '../store/session.js';
+import type { RunProvenance } from '../store/index.js';
+import type { SharedRuns } from './sharedRuns.js';
+
+/** What can be done with runs wherever they are. */
+export type RunsReader = Pick<Store, 'list' | 'find' | 'metrics' | 'remove' | 'export'>;
+
+/** Requests at a time. */
+const atOnce = 16;
+
+export function sharedReader(shared: SharedRuns): RunsReader {
+  const { objects } = shared;
+  const folderOf = (hash: string): string => `${objects.address}/runs/${hash}`;
+  const entryOf = async (hash: string): Promise<RunEntry | undefined> => {
+    const base = { hash, folder: folderOf(hash), from: 'store' as const };
+    const done = await shared.done(hash);
+    if (done) {
+      const { config, result, provenance } = done.result;
+      return { ...base, config, result, provenance, status: 'done' };
+    }
+    const begun = await shared.snapshot(hash);
+    // Whether somebody is at it, the queue knows; here it is a state to go on from.
+    return (
+      begun && {
+        ...base,
+        config: begun.config,
+        provenance: begun.provenance as Partial<RunProvenance>,
+        step: begun.step,
+        status: 'interrupted',
+      }
+    );
+  };
+  const reader: RunsReader = {
+    async list() {
+      const hashes = [...new Set([...(await shared.doneHashes()), ...(await shared.begunHashes())])];
+      const inTurn = limiter(atOnce);
+      const entries = await Promise.all(hashes.map((hash) => inTurn(() => entryOf(hash))));
+      const started = ({ provenance }: RunEntry): string => provenance?.startedAt ?? '';
+      return entries.flatMap((entry) => entry ?? []).sort((a, b) => (started(a) < started(b) ? -1 : 1));
+    },
+    async find(prefix) {
+      const all = new Set([...(await shared.doneHashes()), ...(await shared.begunHashes())]);
+      const found = [...all].filter((hash) => hash.startsWith(prefix));
+      check(
+        found.length > 0,
+        () =>
+          `No run in ${objects.address} has a hash that begins with ${prefix}; list them to see which there are`,
+      );
+      check(
+        found.length === 1,
+        () => `${found.length} runs begin with ${prefix}: ${found.join(', ')}; give more digits`,
+      );
+      return (await entryOf(found[0]!))!;
+    },
+    async metrics(hash): Promise<MetricsRow[]> {
+      const [done, begun] = [await shared.done(hash), await shared.snapshot(hash)];
+      const place = done ? `${done.session}/done` : begun && `${begun.session}/${begun.step}`;
+      const bytes = place && (await objects.get(`runs/${hash}/${place}/${fileNames.metrics}`));
+      return bytes ? parseMetrics(new TextDecoder().decode(bytes)) : [];
+    },
+    async remove(hash) {
+      check(await shared.remove(hash), () => `There is no run ${hash} in ${objects.address}`);
+    },
+    async export(hash, folder) {
+      const done = await shared.done(hash);
+      check(
+        done,
+        () => `Run ${hash} is not finished in ${objects.address}; only finished runs can be exported`,
+      );
+      const path = join(folder, `${hash}.json`);
+      const { checksum: _, ...content } = done.result as typeof done.result & { checksum?: string };
+      await writeResultFile(path, content);
+      return path;
+    },
+  };
+  return reader;
+}
