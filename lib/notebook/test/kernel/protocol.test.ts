@@ -347,6 +347,15 @@ describe('kernel: the protocol', function () {
     assert.deepEqual([reply.success, reply.request_seq, reply.command], [false, 4, 'initialize']);
   });
 
+  it('can be interrupted before a cell has been compiled', async () => {
+    const fresh = await startKernelSession({ folder, env: { JUPYTER_KERNEL_HISTORY: '0' } });
+    const cell = fresh.execute('let loops = 0; while (true) loops++;');
+    await fresh.channels.request('interrupt_request', {}, 'control');
+    assert.equal((await cell).status, 'error');
+    assert.equal((await fresh.execute('1')).status, 'ok');
+    await fresh.close();
+  });
+
   describe('while a cell computes', () => {
     it('completes and inspects what that cell declares', async () => {
       const controller = new AbortController();

@@ -29,6 +29,8 @@ export interface Executions {
   done(id: string, outcome: Outcome): void;
   /** The requests that run, first come first. */
   running(): readonly Request[];
+  /** Ends the cells that are still being compiled. */
+  interrupt(): void;
   /** Aborts what is queued, and forgets the subshell. */
   remove(subshell: string): void;
   typecheck: Typecheck;
@@ -59,6 +61,8 @@ export function createExecutions(options: ExecutionsOptions): Executions {
   const { language, publisher, history, interrupter, post, reply } = options;
   const shells = new Map<string, Shell>();
   const waiting = new Map<string, (outcome: Outcome) => void>();
+  /** The cells that are being compiled, and whether they were interrupted meanwhile. */
+  const compiling = new Map<number, { interrupted: boolean }>();
   let [count, silentCount] = [0, 0];
 
   const shellOf = (request: Message): Shell => {
@@ -81,6 +85,9 @@ export function createExecutions(options: ExecutionsOptions): Executions {
     done(id, outcome) {
       waiting.get(id)?.(outcome);
       waiting.delete(id);
+    },
+    interrupt() {
+      for (const cell of compiling.values()) cell.interrupted = true;
     },
     remove(subshell) {
       shells.get(subshell)?.queue.splice(0).forEach(abort);
@@ -120,9 +127,9 @@ export function createExecutions(options: ExecutionsOptions): Executions {
     if (!silent)
       void publisher.publish('execute_input', { code: content.code, execution_count: count }, request.header);
     if (typecheck) executions.typecheck = typecheck;
-    const outcome = question
-      ? await answer(question.name, question.detail)
-      : await run(request, number, code, silent);
+    const outcome = await (
+      question ? answer(question.name, question.detail) : run(request, number, code, silent)
+    ).catch(kernelError);
     if (counted) history.store(count, content.code, textOf(outcome));
     if (!silent) publishOutcome(outcome, request.header, count);
     if (outcome.status === 'error' && stop) {
@@ -137,7 +144,14 @@ export function createExecutions(options: ExecutionsOptions): Executions {
 
   const run = async (request: Request, number: number, code: string, silent: boolean): Promise<Outcome> => {
     if (code.trim() === '') return { status: 'ok' };
+    const compilation = { interrupted: false };
+    compiling.set(number, compilation);
     const { problems, cell } = await language.compile(number, code, executions.typecheck);
+    compiling.delete(number);
+    if (compilation.interrupted) {
+      await language.settle(number, []);
+      return { status: 'error', error: interruptedError };
+    }
     if (!cell) return { status: 'error', error: typeError(problems, count) };
     if (problems.length > 0) publisher.stream('stderr', `${problemsText(problems, count)}\n`, request.header);
     const id = request.header.msg_id;
@@ -196,6 +210,19 @@ function replyTo(outcome: Outcome, count: number, expressions: Bundle): Bundle {
   return outcome.status === 'ok'
     ? { status: 'ok', ...common }
     : { status: 'error', ...common, ...outcome.error };
+}
+
+const interruptedError: ThrownError = {
+  ename: 'Interrupted',
+  evalue: 'the cell was interrupted',
+  traceback: ['\u001b[31mInterrupted\u001b[39m: the cell was interrupted'],
+};
+
+/** A fault of the kernel's own, such as a crash of TypeScript: the cell says so, and the kernel goes on. */
+function kernelError(error: unknown): Outcome {
+  const text = error instanceof Error ? error.message : String(error);
+  const evalue = text.split('\n', 1)[0]!;
+  return { status: 'error', error: { ename: 'KernelError', evalue, traceback: text.split('\n') } };
 }
 
 const problemsText = (problems: readonly Problem[], count: number): string =>

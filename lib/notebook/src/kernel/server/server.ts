@@ -65,6 +65,7 @@ export function startServer(options: ServerOptions): Server {
   const interrupt = (): void => {
     if (executions.running().length === 0) return;
     questions.cancel();
+    executions.interrupt();
     interrupter.press();
   };
 

@@ -76,7 +76,8 @@ function killProcess(): void {
 
 // The Jupyter that started this kernel may be killed; its kernels must not live on.
 const parent = Number(process.env.JPY_PARENT_PID);
-if (Number.isInteger(parent) && parent > 1) {
+// On Windows the variable holds a handle instead of an id.
+if (process.platform !== 'win32' && Number.isInteger(parent) && parent > 1) {
   setInterval(() => {
     try {
       process.kill(parent, 0);
