@@ -137,7 +137,9 @@ describe('base/safetensors', () => {
   });
 
   it("accepts nothing that the format's own reader refuses, and reads what both accept alike", async () => {
-    const golden = JSON.parse(await readFile(new URL('golden/tensorfiles.json', import.meta.url), 'utf8')) as {
+    const golden = JSON.parse(
+      await readFile(new URL('golden/tensorfiles.json', import.meta.url), 'utf8'),
+    ) as {
       corpus: string;
       contents: string[];
       verdicts: number[];

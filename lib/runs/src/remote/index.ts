@@ -1,7 +1,8 @@
 /** A store that many machines reach, a shared folder or a bucket: runs, states to go on from, data sets. */
 export { boundCache, touchRun } from './cache.js';
 export { fetchData, hasData, putData } from './datasets.js';
-export { type Objects, openObjects } from './objects.js';
+export type { Objects } from './objects.js';
+export { openObjects } from './openObjects.js';
 export { type Condition, csvText, fieldsOf, parseCondition } from './fields.js';
 export { type Patience, UnreachableError } from './patience.js';
 export { type RunsReader, sharedReader } from './reader.js';

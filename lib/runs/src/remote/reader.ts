@@ -4,7 +4,7 @@ import { check, limiter } from 'oabn-base';
 import type { MetricsRow, RunEntry, Store } from '../store/index.js';
 import { writeResultFile } from '../store/resultFile.js';
 import { parseMetrics } from '../store/metrics.js';
-import { fileNames } from '../store/session.js';
+import { fileNames } from '../store/files.js';
 import type { RunProvenance } from '../store/index.js';
 import type { SharedRuns } from './sharedRuns.js';
 

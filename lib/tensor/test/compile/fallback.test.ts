@@ -31,7 +31,11 @@ interface Outcome {
 
 async function runWithout(reason: string): Promise<Outcome> {
   const options = ['--conditions=oabn-source', '--import', 'tsx', '--input-type=module'];
-  const { stdout } = await promisify(execFile)(process.execPath, [...options, '--eval', withoutEngine(reason)]);
+  const { stdout } = await promisify(execFile)(process.execPath, [
+    ...options,
+    '--eval',
+    withoutEngine(reason),
+  ]);
   return JSON.parse(stdout.trim().split('\n').at(-1)!) as Outcome;
 }
 

@@ -43,7 +43,10 @@ describe('scripts/preinstall', () => {
       Object.keys(metadata.manifests[`linux/x64:${name}`]!),
     );
     assert.ok(wanted.length > 0);
-    assert.deepEqual((await readdir(join(project, binaries))).map((name) => `./${name}`).sort(), wanted.sort());
+    assert.deepEqual(
+      (await readdir(join(project, binaries))).map((name) => `./${name}`).sort(),
+      wanted.sort(),
+    );
     // No other system downloads anything.
     assert.deepEqual(
       Object.keys(metadata.requirements).filter((system) => metadata.requirements[system]!.length > 0),
