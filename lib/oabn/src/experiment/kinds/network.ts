@@ -10,5 +10,6 @@ export function thresholdOf(arch: Architecture): number {
 export function describeNetwork(arch: Architecture, origin: string): string {
   const s = thresholdOf(arch);
   const plain = arch.block === 'qarepvgg' ? 'QARepVGG' : 'BN';
-  return `${s === Infinity ? plain : `OABN s=${s}`} ${origin}`;
+  const limited = arch.oabn?.limit?.name ?? 'OABN';
+  return `${s === Infinity ? plain : `${limited} s=${s}`} ${origin}`;
 }
