@@ -20,7 +20,7 @@ const figure = lineFigure({ ...titles, series: [{ name: 'a', x: [1, 2], y: [1 / 
 
 interface Sent {
   readonly data: Bundle;
-  readonly metadata: Readonly<Record<string, unknown>>;
+  readonly metadata: Bundle;
   readonly update: boolean | undefined;
 }
 
