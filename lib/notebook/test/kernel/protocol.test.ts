@@ -64,6 +64,21 @@ describe('kernel: the protocol', function () {
     assert.deepEqual(shown?.data, { 'text/html': '<b>x</b>', 'text/plain': 'x' });
   });
 
+  it('shows a tensor by its values, and a figure as show does', async () => {
+    const tensor = await result(
+      "({ shape: [2, 2], dtype: 'float32', isDisposed: false, data: async () => [1, 2, 3, 4] })",
+    );
+    assert.deepEqual(tensor?.data, { 'text/plain': 'Tensor [2, 2] float32\n[[1, 2],\n [3, 4]]' });
+    const { outputs } = await run(
+      "({ data: [{ type: 'scatter', x: [1, 2], y: [3, 4] }], layout: { title: { text: 't' } } })",
+    );
+    const types = outputs.map((output) => ('data' in output ? Object.keys(output.data).sort() : []));
+    assert.deepEqual(types, [
+      ['text/html', 'text/plain'],
+      ['application/vnd.plotly.v1+json', 'image/png', 'text/html', 'text/plain'],
+    ]);
+  });
+
   it('shows the bytes of a picture as the picture', async () => {
     const shown = await result('Buffer.from("89504e470d0a1a0a0000", "hex")');
     assert.deepEqual(Object.keys(shown!.data), ['image/png', 'text/plain']);

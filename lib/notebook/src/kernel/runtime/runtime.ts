@@ -19,7 +19,7 @@ import { createRunningCell, type RunningCell } from './runningCell.js';
 import { addSource, installStackTraces } from './stackTraces.js';
 import { thrownError } from './thrownErrors.js';
 import { tslabModule } from './tslabModule.js';
-import { bundleOf } from './values.js';
+import { bundleOf, displayMethod, isFigure } from './values.js';
 
 export interface RuntimeOptions {
   readonly folder: string;
@@ -40,6 +40,14 @@ type CellFunction = (
 ) => Promise<[unknown] | undefined>;
 
 const lead = "(async (__scope, __cell, require, __filename, __dirname) => { 'use strict'; ";
+
+/** What a cell shows of its last value. A figure goes the way of `show`, which brings the page its Plotly. */
+async function resultOf(value: unknown): Promise<Bundle> {
+  if (!isFigure(value) || displayMethod in value) return bundleOf(value);
+  const { show } = await import('../../display/show.js');
+  await show(value);
+  return {};
+}
 
 export function startRuntime(options: RuntimeOptions): void {
   const { folder, kernelFile, server, versions } = options;
@@ -128,7 +136,7 @@ export function startRuntime(options: RuntimeOptions): void {
           context.run(current, () =>
             start(cell, count)
               .then((result) =>
-                result === undefined || result[0] === undefined ? undefined : bundleOf(result[0]),
+                result === undefined || result[0] === undefined ? undefined : resultOf(result[0]),
               )
               .then(resolve, reject),
           ),

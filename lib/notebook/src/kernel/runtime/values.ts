@@ -1,11 +1,20 @@
 /**
  * How a value shows itself: by the method `Symbol.for('Jupyter.display')`, which returns a MIME bundle (the convention
- * of Deno's kernel too), an empty one for nothing at all; the bytes of a picture as the picture; anything else as Node's text for it, without colours.
+ * of Deno's kernel too), an empty one for nothing at all; a tensor by its values, a figure of Plotly and the bytes of a
+ * picture as pictures; anything else as Node's text for it, without colours.
  */
 import { inspect } from 'node:util';
+import type { Figure } from '../../display/style.js';
 import type { Bundle } from '../threads.js';
+import { isTensor, tensorText } from './tensors.js';
 
 export const displayMethod = Symbol.for('Jupyter.display');
+
+/** A figure as Plotly has it: traces and a layout. */
+export const isFigure = (value: unknown): value is Figure => {
+  const { data, layout } = (value ?? {}) as { data?: unknown; layout?: unknown };
+  return Array.isArray(data) && typeof layout === 'object' && layout !== null;
+};
 
 type Showable = { [displayMethod](): Bundle | undefined | Promise<Bundle | undefined> };
 
@@ -20,6 +29,9 @@ export function bundleOf(value: unknown): Bundle | Promise<Bundle> {
     if (own instanceof Promise) return own.then((bundle) => withText(bundle, value));
     return withText(own as Bundle | undefined, value);
   }
+  if (isTensor(value)) return tensorText(value).then((text) => ({ 'text/plain': text }));
+  if (isFigure(value))
+    return import('../../display/figure.js').then(({ figureBundle }) => figureBundle(value));
   const picture = value instanceof Uint8Array ? pictureType(value) : undefined;
   if (picture)
     return {
