@@ -29,6 +29,7 @@ export type CompileEngine =
     }
   | { readonly kind: 'eager'; readonly reason: string };
 
+/** How a function is compiled; every option has a default that fits this machine. */
 export interface CompileOptions {
   /** Run the function as it is; default: if `OABN_EAGER` is 1. */
   readonly eager?: boolean;
@@ -43,6 +44,7 @@ export interface CompileOptions {
   readonly warn?: (message: string) => void;
 }
 
+/** What became of a function, in numbers. */
 export interface CompileStats {
   readonly engine: CompileEngine;
   /** tfjs kernels that one call runs eagerly, and what is left of them. */
@@ -58,6 +60,7 @@ export interface CompileStats {
   readonly calls: number;
 }
 
+/** A compiled function: called like the function itself, it returns a promise of the same result. */
 export interface Compiled<Args extends readonly unknown[], Result> {
   /**
    * Runs the step. Arguments must have the structure, shapes and constants of the example, and must not be

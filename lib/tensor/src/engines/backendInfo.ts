@@ -20,6 +20,7 @@ export interface StartedBackend {
   readonly software: boolean;
 }
 
+/** The backend that runs, and why this one. */
 export interface BackendInfo extends StartedBackend {
   readonly name: BackendName;
   /** Why this one, in a sentence. */

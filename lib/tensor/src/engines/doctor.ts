@@ -15,6 +15,7 @@ import { selfTest, type SelfTest } from './selfTest.js';
 import { type BackendChoice, choiceOfEnvironment, startBackend, useBackend } from './useBackend.js';
 import { type Adapter, probeAdapter } from './webgpu/adapter.js';
 
+/** Whether a backend can be used here. */
 export interface BackendFinding {
   readonly name: BackendName;
   readonly found: boolean;
@@ -28,6 +29,7 @@ export interface BackendFinding {
 export type OnnxRuntime =
   { readonly loads: true; readonly version: string } | { readonly loads: false; readonly reason: string };
 
+/** What a machine has, what is missing, and what runs; `formatDoctor` says it in words. */
 export interface DoctorReport {
   readonly node: { readonly version: string; readonly supported: boolean };
   /** Operating system and processor family, such as «linux x64». */

@@ -3,6 +3,7 @@ import { tf } from './tf.js';
 import { heapBytes } from './wasm/memory.js';
 import type { BackendWasm } from './wasm/simd.js';
 
+/** How much memory the tensors, the backend and the process hold. */
 export interface MemoryUse {
   /** Tensors that are not disposed of. */
   readonly tensors: number;

@@ -6,6 +6,7 @@ import { random } from 'oabn-base';
 import { convolutionTerms, productTerms, relativeError, type Terms } from './exact.js';
 import { tf } from './tf.js';
 
+/** One result that was held against float64, and how fast it came. */
 export interface SelfTest {
   readonly name: string;
   /** The largest |result − float64| / √Σ terms² of the places looked at; see `relativeError`. */

@@ -18,6 +18,7 @@ import { tf } from './tf.js';
 import { startWasm } from './wasm/start.js';
 import { startWebgpu } from './webgpu/start.js';
 
+/** A backend by its name, or the best that there is. */
 export type BackendChoice = 'auto' | BackendName;
 
 let current: BackendInfo | undefined;

@@ -18,6 +18,7 @@ import { type Builder, nchwc } from './builder.js';
 /** One number per channel: a number for all of them, or the name of a vector [C padded]. */
 export type Vector = number | string;
 
+/** What is fused into a convolution: conv(x, scale ⊙ w) + bias + sum, then ReLU. */
 export interface ConvOptions {
   /** Per output channel, into the kernel. */
   readonly scale?: Vector;

@@ -2,6 +2,7 @@
 import { errorMessage, UserError } from 'oabn-base';
 import { importOnnxRuntime } from '../engines/index.js';
 
+/** An opened model file. */
 export interface OnnxModel {
   /** Images [N,3,H,W] → logits, flat [N·classes]. @throws UserError when the model does not take such images. */
   readonly run: (

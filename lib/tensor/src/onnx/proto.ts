@@ -15,8 +15,10 @@ export const elementTypes = {
   bool: 9,
   int4: 22,
 } as const;
+/** The types of elements that can be written. */
 export type ElementType = keyof typeof elementTypes;
 
+/** A constant. */
 export interface OnnxTensor {
   readonly type: ElementType;
   readonly shape: readonly number[];
@@ -32,6 +34,7 @@ export type OnnxAttribute =
   | { readonly kind: 'ints'; readonly value: readonly number[] }
   | { readonly kind: 'floats'; readonly value: readonly number[] };
 
+/** One operator with its inputs and outputs by name. */
 export interface OnnxNode {
   readonly op: string;
   /** '' is ONNX's own operators. */
@@ -42,6 +45,7 @@ export interface OnnxNode {
   readonly attributes: Readonly<Record<string, OnnxAttribute>>;
 }
 
+/** An input or an output of a graph. */
 export interface OnnxValueInfo {
   readonly name: string;
   readonly type: ElementType;
@@ -50,6 +54,7 @@ export interface OnnxValueInfo {
   readonly free?: Readonly<Record<number, string>>;
 }
 
+/** A graph: nodes in an order that can be executed, and the constants that they read. */
 export interface OnnxGraph {
   readonly nodes: readonly OnnxNode[];
   readonly initializers: ReadonlyMap<string, OnnxTensor>;
@@ -57,6 +62,7 @@ export interface OnnxGraph {
   readonly outputs: readonly OnnxValueInfo[];
 }
 
+/** What a model file says beside its graph. */
 export interface ModelOptions {
   /** Version of the file format; default 9. Operator set 21 wants 10. */
   readonly irVersion?: number;

@@ -16,6 +16,7 @@ import { gpuFeatures, withoutMatrixUnits } from './features.js';
 import type { GpuFeatures, GpuProgram } from './program.js';
 import { readFloats, runProgram, uploadFloats } from './run.js';
 
+/** Whether a kernel computed rightly on a device. */
 export interface KernelCheck {
   readonly name: string;
   /** The largest |result − float64| / Σ|terms|. */

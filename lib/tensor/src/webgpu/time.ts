@@ -5,6 +5,7 @@
 import type { GpuProgram } from './program.js';
 import { prepareProgram, runPrepared } from './run.js';
 
+/** How long a program takes. */
 export interface Timing {
   /** Of one run: the median of the samples. */
   readonly seconds: number;
@@ -14,6 +15,7 @@ export interface Timing {
   readonly clock: 'device' | 'host';
 }
 
+/** How often it is run. */
 export interface TimingOptions {
   /** Samples to take at least; default 5. */
   readonly samples?: number;

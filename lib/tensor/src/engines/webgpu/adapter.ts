@@ -8,6 +8,7 @@ import { createRequire } from 'node:module';
 import { pathToFileURL } from 'node:url';
 import { errorMessage } from 'oabn-base';
 
+/** A GPU as WebGPU sees it. */
 export interface Adapter {
   readonly vendor: string;
   readonly architecture: string;

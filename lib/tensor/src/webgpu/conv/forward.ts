@@ -18,6 +18,7 @@ export interface ForwardBuffers {
   readonly bias?: string;
 }
 
+/** Options of a convolution, and what becomes of its sums. */
 export interface ForwardOptions extends ConvOptions {
   /** y = max(0, …). */
   readonly relu?: boolean;

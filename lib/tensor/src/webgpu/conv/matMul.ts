@@ -4,6 +4,7 @@ import { matrixOperand } from './operands.js';
 import type { Epilogue } from './product.js';
 import { type ConvOptions, productProgram } from './productProgram.js';
 
+/** A product [m,k]·[k,n], or a batch of them. */
 export interface MatMulShape {
   readonly m: number;
   readonly n: number;

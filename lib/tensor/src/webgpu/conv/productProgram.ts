@@ -11,6 +11,7 @@ import { reduceSplits } from './reduce.js';
 import { matrixKernel, matrixStorage } from './subgroups.js';
 import { chooseCut, fmaTiles, matrixTiles, type Tile } from './tile.js';
 
+/** How a convolution or a product is computed. */
 export interface ConvOptions {
   /** Default `float32`. `float16`: operands are rounded to half precision when they are staged; sums and results are float32. */
   readonly precision?: Precision;

@@ -13,6 +13,7 @@
 import { check } from 'oabn-base';
 import type { GpuFeatures, SubgroupMatrix } from '../program.js';
 
+/** How large a piece of a product one workgroup computes. */
 export interface Tile {
   /** Rows and columns of the result that a workgroup computes. */
   readonly m: number;
