@@ -16,7 +16,7 @@ import { addInspect } from './inspect.js';
 import { addMerge } from './merge.js';
 import { addedCommands, type AddCommands } from './extensions.js';
 import { interruptionCode, tolerateClosedPipes } from './interruption.js';
-import { addFinetune, addTrain } from './train.js';
+import { addAnneal, addFinetune, addTrain } from './train.js';
 
 const { version } = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8'));
 
@@ -45,6 +45,7 @@ Examples:
     addMerge,
     addAnalyze,
     addQuantize,
+    addAnneal,
     addFinetune,
     addEval,
     addExport,

@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { type Command, Option } from 'commander';
 import { check, checkWritable, copyFileAtomic } from 'oabn-base';
 import {
+  annealConfig,
   eventsOf,
   finetuneConfig,
   openCheckpoint,
@@ -121,6 +122,46 @@ export function addFinetune(program: Command): void {
         return {
           result: { accuracy, images, stateSize, network, hash: stored.hash, from: stored.from },
           text: `${one.scheme.bits}-bit ${options.method}: ${percent(accuracy)} of ${images} images, state size ${stateSize}; ${network}`,
+        };
+      });
+    });
+}
+
+export function addAnneal(program: Command): void {
+  withTraining(
+    program
+      .command('anneal <checkpoint>')
+      .description('give a pretrained three-branch network OABN: fine-tune it while s falls to the one wanted'),
+  )
+    .requiredOption('-s, --threshold <s>', 'OABN’s s at the end')
+    .addHelpText(
+      'after',
+      `
+s begins at the network's own largest |γ/σ| and falls in all epochs but the last. Default: 3 epochs at a tenth of the rate of
+pretraining.
+
+Example:
+  $ oabn anneal bn.safetensors --threshold 0.5 --epochs 3 --data cifar10 -o oabn.safetensors`,
+    )
+    .action(async (checkpoint: string, options: TrainOptions) => {
+      const s = threshold(options.threshold);
+      const lab = await labOf(options);
+      const source = await openCheckpoint(lab, checkpoint, architectureOf(options));
+      checkClasses(source.arch.classes, lab.test.classes.length, lab.test.name);
+      const usual = annealConfig(lab, source, s).training;
+      const config = annealConfig(lab, source, s, {
+        training: { ...trainingOf(usual, options), seed: wholeNumber('--seed', options.seed) },
+      });
+      await runEach(withOverrides(config, options.set), options, async (one) => {
+        const stored = await run(one, lab, { files: true });
+        const { accuracy, images, epochs, thresholds } = stored.result;
+        await logCurves(options, stored.hash, epochs, accuracy);
+        const network = await deliver(join(stored.folder, stored.result.network), options.output);
+        return {
+          result: { accuracy, images, thresholds, network, hash: stored.hash, from: stored.from },
+          text:
+            `s ${thresholds.map((value) => value.toPrecision(3)).join(' → ')}: FP32 ${percent(accuracy)} of ${images} images; ` +
+            `${network} (run ${stored.hash})`,
         };
       });
     });

@@ -3,6 +3,7 @@ import { type Architecture, normalizeArchitecture, type Oabn } from '../model/in
 import type { QuantizationScheme } from '../quantize/index.js';
 import type { QuantizerOptions } from '../train/index.js';
 import {
+  type AnnealConfig,
   type FinetuneConfig,
   type NetworkSource,
   type PretrainConfig,
@@ -69,6 +70,25 @@ export function finetuneConfig(
     ...quantizers,
     scheme: { bits, weights, ...scheme },
     training: { ...finetuning[weights], seed: sourceSeed(source), ...training },
+  };
+}
+
+/** s annealed to `threshold` on a three-branch network: three epochs at a tenth of pretraining's rate, two of them falling. */
+export function annealConfig(
+  { defaults: { pretraining } }: ConfigLab,
+  source: NetworkSource,
+  threshold: number,
+  { training, annealEpochs }: { training?: Partial<TrainingConfig>; annealEpochs?: number } = {},
+): AnnealConfig {
+  const { decay: _decay, ema: _ema, regularizer: _regularizer, ...shared } = pretraining;
+  const schedule = { ...shared.schedule, learningRate: shared.schedule.learningRate / 10, epochs: 3, warmupEpochs: 0 };
+  const recipe = { ...shared, schedule, seed: sourceSeed(source), ...training };
+  return {
+    kind: 'anneal',
+    source,
+    threshold,
+    annealEpochs: annealEpochs ?? Math.max(1, recipe.schedule.epochs - 1),
+    training: recipe,
   };
 }
 

@@ -4,6 +4,7 @@
  * configuration whole.
  */
 import { check, configHash } from 'oabn-base';
+import { anneal, type AnnealConfig, type AnnealResult } from './anneal.js';
 import { finetune, type FinetuneConfig } from './finetune.js';
 import type { Kind } from './kind.js';
 import { pretrain, type PretrainConfig, type PretrainResult } from './pretrain.js';
@@ -11,6 +12,8 @@ import { ptq, type PtqConfig } from './ptq.js';
 import type { QuantizedResult } from './quantized.js';
 import type { NetworkSource } from './source.js';
 
+export { annealedThresholds } from './anneal.js';
+export type { AnnealConfig, AnnealResult } from './anneal.js';
 export type { CostProbe, RunCost } from './cost.js';
 export type { FinetuneConfig } from './finetune.js';
 export type { Kind, Work } from './kind.js';
@@ -21,11 +24,15 @@ export type { PtqConfig } from './ptq.js';
 export type { QuantizedResult } from './quantized.js';
 export type { CheckpointSource, NetworkSource } from './source.js';
 
-export const kinds = { pretrain, ptq, finetune } as const;
+export const kinds = { pretrain, anneal, ptq, finetune } as const;
 
-export type RunConfig = PretrainConfig | PtqConfig | FinetuneConfig;
+export type RunConfig = PretrainConfig | AnnealConfig | PtqConfig | FinetuneConfig;
 
-export type ResultOf<C extends RunConfig> = C extends PretrainConfig ? PretrainResult : QuantizedResult;
+export type ResultOf<C extends RunConfig> = C extends PretrainConfig
+  ? PretrainResult
+  : C extends AnnealConfig
+    ? AnnealResult
+    : QuantizedResult;
 
 /** The kind of a run, which is chosen here and nowhere else. @throws UserError for an unknown one */
 export function kindOf<C extends RunConfig>({ kind }: C): Kind<C, ResultOf<C>> {

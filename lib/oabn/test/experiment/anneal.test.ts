@@ -1,0 +1,40 @@
+import assert from 'node:assert/strict';
+import { annealedThresholds, kindOf, type AnnealConfig } from '../../src/experiment/index.js';
+import { smallNetwork } from '../../src/experiment/index.js';
+
+describe('experiment/anneal', () => {
+  it('lets s fall in equal factors to the wanted one, and stay there', () => {
+    const close = (actual: number[], expected: number[]): void => {
+      assert.equal(actual.length, expected.length);
+      actual.forEach((s, i) => assert.ok(Math.abs(s - expected[i]!) < 1e-12, `${actual.join(', ')}`));
+    };
+    close(annealedThresholds(8, 1, 3, 5), [4, 2, 1, 1, 1]);
+    close(annealedThresholds(8, 1, 1, 2), [1, 1]);
+    close(annealedThresholds(0.4, 0.5, 2, 3), [0.5, 0.5, 0.5]);
+  });
+
+  it('is a run like others: named, checked, of the network that it makes', () => {
+    const config: AnnealConfig = {
+      kind: 'anneal',
+      source: {
+        kind: 'checkpoint',
+        sha256: '0123abcd'.repeat(8),
+        data: { name: 'made', checksum: 'x', testImages: null },
+        arch: smallNetwork,
+      },
+      threshold: 0.5,
+      annealEpochs: 2,
+      training: {
+        images: 100,
+        batchSize: 10,
+        schedule: { learningRate: 0.01, warmupEpochs: 0, epochs: 3 },
+        ...{ momentum: 0.9, weightDecay: 0, labelSmoothing: 0, augment: false, seed: 1 },
+      },
+    };
+    const kind = kindOf(config);
+    assert.equal(kind.describe(kind.normalize(config)), 'anneal to s=0.5, BN file 0123abcd');
+    assert.equal(kind.network(config).arch.oabn?.threshold, 0.5);
+    assert.throws(() => kind.normalize({ ...config, annealEpochs: 4 }), /annealEpochs must be .* 1 to epochs = 3, got 4/);
+    assert.throws(() => kind.normalize({ ...config, threshold: Infinity }), /threshold must be a number > 0/);
+  });
+});
