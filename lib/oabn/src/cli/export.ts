@@ -1,8 +1,8 @@
 /** `oabn export`: a checkpoint as an ONNX file, with few-bit weights where it is quantized. */
 import type { Command } from 'commander';
-import { checkWritable } from 'oabn-base';
+import { check, checkWritable, writeFileAtomic } from 'oabn-base';
 import { mergeNetwork } from '../merge/index.js';
-import { exportedSize, loadAnyNetwork, saveOnnx } from '../quantize/index.js';
+import { exportedSize, loadAnyNetwork, ncnnTable, saveOnnx, tensorRtCache } from '../quantize/index.js';
 import {
   archOption,
   type CommonOptions,
@@ -13,6 +13,12 @@ import {
 } from './options.js';
 import { print } from './output.js';
 
+interface ExportOptions extends CommonOptions {
+  readonly output: string;
+  readonly tensorrt?: string;
+  readonly ncnn?: string;
+}
+
 export function addExport(program: Command): void {
   program
     .command('export <checkpoint>')
@@ -20,6 +26,14 @@ export function addExport(program: Command): void {
       'write a three-branch, merged or quantized checkpoint as an ONNX file, one convolution a block',
     )
     .requiredOption('-o, --output <file>', 'the ONNX file to write')
+    .option(
+      '--tensorrt <file>',
+      'also write TensorRT’s calibration cache, for the FP32 .onnx file of the same network',
+    )
+    .option(
+      '--ncnn <file>',
+      'also write ncnn’s calibration table, for pnnx’s names of that file’s convolutions',
+    )
     .addOption(archOption)
     .addOption(stridesOption)
     .addOption(thresholdOption)
@@ -29,16 +43,28 @@ export function addExport(program: Command): void {
       `
 Quantized weights take int8, int4 or, clustered, b bits each in the file; the first convolution and the classifier are FP32.
 
+TensorRT and ncnn quantize FP32 networks to 8 bits by themselves; their files carry the ranges of a quantized checkpoint.
+
 Examples:
+  $ oabn export 8bit.safetensors -o 8bit.onnx --tensorrt calibration.cache --ncnn calibration.table
   $ oabn export 3bit.safetensors -o 3bit.onnx
   $ oabn eval 3bit.onnx --data cifar10`,
     )
-    .action(async (checkpoint: string, options: CommonOptions & { output: string }) => {
+    .action(async (checkpoint: string, options: ExportOptions) => {
       await checkWritable(options.output);
       const { arch, form, stateDict, quantization } = await loadAnyNetwork(checkpoint, loadOptions(options));
       const merged = form === 'merged' ? stateDict : mergeNetwork(arch, stateDict);
       const network = { arch, stateDict: merged, ...(quantization && { quantization }) };
+      check(
+        quantization || (options.tensorrt === undefined && options.ncnn === undefined),
+        `${checkpoint} knows no ranges of activations; quantize it first (oabn quantize … -o quantized.safetensors)`,
+      );
       await saveOnnx(options.output, network);
+      if (quantization) {
+        const calibrated = { arch, stateDict: merged, activations: quantization.activations };
+        if (options.tensorrt) await writeFileAtomic(options.tensorrt, tensorRtCache(calibrated));
+        if (options.ncnn) await writeFileAtomic(options.ncnn, ncnnTable(calibrated));
+      }
       const size = exportedSize(network);
       const times = (size.fp32Bytes / size.bytes).toFixed(1);
       print(

@@ -131,7 +131,9 @@ export function addAnneal(program: Command): void {
   withTraining(
     program
       .command('anneal <checkpoint>')
-      .description('give a pretrained three-branch network OABN: fine-tune it while s falls to the one wanted'),
+      .description(
+        'give a pretrained three-branch network OABN: fine-tune it while s falls to the one wanted',
+      ),
   )
     .requiredOption('-s, --threshold <s>', 'OABN’s s at the end')
     .addHelpText(

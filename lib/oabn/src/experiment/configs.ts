@@ -81,7 +81,12 @@ export function annealConfig(
   { training, annealEpochs }: { training?: Partial<TrainingConfig>; annealEpochs?: number } = {},
 ): AnnealConfig {
   const { decay: _decay, ema: _ema, regularizer: _regularizer, ...shared } = pretraining;
-  const schedule = { ...shared.schedule, learningRate: shared.schedule.learningRate / 10, epochs: 3, warmupEpochs: 0 };
+  const schedule = {
+    ...shared.schedule,
+    learningRate: shared.schedule.learningRate / 10,
+    epochs: 3,
+    warmupEpochs: 0,
+  };
   const recipe = { ...shared, schedule, seed: sourceSeed(source), ...training };
   return {
     kind: 'anneal',

@@ -1,6 +1,14 @@
 import assert from 'node:assert/strict';
-import { annealedThresholds, kindOf, type AnnealConfig } from '../../src/experiment/index.js';
-import { smallNetwork } from '../../src/experiment/index.js';
+import {
+  annealConfig,
+  annealedThresholds,
+  type AnnealConfig,
+  kindOf,
+  pretrainConfig,
+  run,
+  smallNetwork,
+} from '../../src/experiment/index.js';
+import { smallLab } from './smallLab.js';
 
 describe('experiment/anneal', () => {
   it('lets s fall in equal factors to the wanted one, and stay there', () => {
@@ -34,7 +42,21 @@ describe('experiment/anneal', () => {
     const kind = kindOf(config);
     assert.equal(kind.describe(kind.normalize(config)), 'anneal to s=0.5, BN file 0123abcd');
     assert.equal(kind.network(config).arch.oabn?.threshold, 0.5);
-    assert.throws(() => kind.normalize({ ...config, annealEpochs: 4 }), /annealEpochs must be .* 1 to epochs = 3, got 4/);
+    assert.throws(
+      () => kind.normalize({ ...config, annealEpochs: 4 }),
+      /annealEpochs must be .* 1 to epochs = 3, got 4/,
+    );
     assert.throws(() => kind.normalize({ ...config, threshold: Infinity }), /threshold must be a number > 0/);
+  });
+
+  it('brings every ratio of a plain-BN network below s, starting from its largest', async function () {
+    this.timeout(180_000);
+    const lab = await smallLab();
+    const source = pretrainConfig(lab, { threshold: Infinity, seed: 1 });
+    const { result } = await run(annealConfig(lab, source, 0.3), lab, { files: true });
+    const { thresholds, outliers, epochs } = result;
+    assert.equal(epochs.length, 3);
+    assert.ok(thresholds[0]! > 0.3 && thresholds[1] === 0.3 && thresholds[2] === 0.3, thresholds.join());
+    for (const { identity } of outliers) assert.ok((identity?.maxRatio ?? 0) <= 0.3 + 1e-6);
   });
 });

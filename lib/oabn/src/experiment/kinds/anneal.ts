@@ -7,7 +7,13 @@
 import { join } from 'node:path';
 import { check } from 'oabn-base';
 import { analyzeOutliers, mergeNetwork } from '../../merge/index.js';
-import { type Architecture, normalizeArchitecture, saveNetwork, toStateDict, toVariables } from '../../model/index.js';
+import {
+  type Architecture,
+  normalizeArchitecture,
+  saveNetwork,
+  toStateDict,
+  toVariables,
+} from '../../model/index.js';
 import { disposeState, initialState, pretrainStep } from '../../train/index.js';
 import { measureAccuracy } from '../measure.js';
 import { normalizeTraining, type TrainingConfig, trainingImages, trainingSteps } from '../settings.js';

@@ -1,4 +1,5 @@
 /** Networks as files for other programs. */
 export * from './bitPlanes.js';
+export * from './calibrationTables.js';
 export * from './onnx.js';
 export * from './storedKernel.js';
