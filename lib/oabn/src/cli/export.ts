@@ -1,8 +1,19 @@
 /** `oabn export`: a checkpoint as an ONNX file, with few-bit weights where it is quantized. */
+import { basename } from 'node:path';
 import type { Command } from 'commander';
 import { check, checkWritable, writeFileAtomic } from 'oabn-base';
+import { cifar10Classes, cifarStatistics, imagenetStatistics } from '../data/index.js';
 import { mergeNetwork } from '../merge/index.js';
-import { exportedSize, loadAnyNetwork, ncnnTable, saveOnnx, tensorRtCache } from '../quantize/index.js';
+import {
+  classifierPage,
+  exportedSize,
+  type ExportedNetwork,
+  exportOnnx,
+  loadAnyNetwork,
+  ncnnTable,
+  saveOnnx,
+  tensorRtCache,
+} from '../quantize/index.js';
 import {
   archOption,
   type CommonOptions,
@@ -17,7 +28,12 @@ interface ExportOptions extends CommonOptions {
   readonly output: string;
   readonly tensorrt?: string;
   readonly ncnn?: string;
+  readonly page?: string;
+  readonly runtime: string;
 }
+
+/** onnxruntime-web of the version that our files are tested with. */
+const usualRuntime = 'https://cdn.jsdelivr.net/npm/onnxruntime-web@1.30.0/dist/';
 
 export function addExport(program: Command): void {
   program
@@ -34,6 +50,8 @@ export function addExport(program: Command): void {
       '--ncnn <file>',
       'also write ncnn’s calibration table, for pnnx’s names of that file’s convolutions',
     )
+    .option('--page <file>', 'also write a page that classifies pictures in the browser with it')
+    .option('--runtime <address>', 'where that page loads onnxruntime-web from', usualRuntime)
     .addOption(archOption)
     .addOption(stridesOption)
     .addOption(thresholdOption)
@@ -47,7 +65,7 @@ TensorRT and ncnn quantize FP32 networks to 8 bits by themselves; their files ca
 
 Examples:
   $ oabn export 8bit.safetensors -o 8bit.onnx --tensorrt calibration.cache --ncnn calibration.table
-  $ oabn export 3bit.safetensors -o 3bit.onnx
+  $ oabn export 3bit.safetensors -o 3bit.onnx --page try-it.html
   $ oabn eval 3bit.onnx --data cifar10`,
     )
     .action(async (checkpoint: string, options: ExportOptions) => {
@@ -65,6 +83,7 @@ Examples:
         if (options.tensorrt) await writeFileAtomic(options.tensorrt, tensorRtCache(calibrated));
         if (options.ncnn) await writeFileAtomic(options.ncnn, ncnnTable(calibrated));
       }
+      if (options.page) await writeFileAtomic(options.page, pageOf(network, options));
       const size = exportedSize(network);
       const times = (size.fp32Bytes / size.bytes).toFixed(1);
       print(
@@ -74,4 +93,17 @@ Examples:
         options.json,
       );
     });
+}
+
+/** A network of ten classes is CIFAR-10's, others ImageNet's: their sides and colours. */
+function pageOf(network: ExportedNetwork, { output, runtime }: ExportOptions): string {
+  const isCifar = network.arch.classes === cifar10Classes.length;
+  return classifierPage({
+    ...(isCifar ? cifarStatistics : imagenetStatistics),
+    title: basename(output),
+    onnx: exportOnnx(network),
+    side: isCifar ? 32 : 224,
+    classes: isCifar ? cifar10Classes : [],
+    runtime: runtime.endsWith('/') ? runtime : `${runtime}/`,
+  });
 }

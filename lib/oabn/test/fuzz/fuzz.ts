@@ -12,7 +12,7 @@ export interface FuzzResult {
 }
 
 /** Milliseconds that one file of these sizes may take on a busy machine. */
-const patience = 5_000;
+const patience = 20_000;
 /** Bytes of result for each byte of file, beside what any file may take: float64 kernels and shared storage. */
 const [growth, allowance] = [64, 1 << 20];
 const mostFailures = 5;

@@ -1,12 +1,17 @@
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
+import { existsSync, readFileSync } from 'node:fs';
 import { writeFile } from 'node:fs/promises';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { random } from 'oabn-base';
 import { openOnnxModel } from 'tfjs-native/onnx';
 import { mergeNetwork } from '../../src/merge/index.js';
 import { quantizedBlocks } from '../../src/model/index.js';
 import {
+  classifierPage,
+  exportOnnx,
   ncnnTable,
   type QuantizationScheme,
   quantizeNetwork,
@@ -81,6 +86,51 @@ describe('quantize/export for other engines', () => {
         ) as number[];
         assertClose(ours, theirs, 1e-5, JSON.stringify(scheme));
       });
+    }
+  });
+
+  it('a page computes the same logits with onnxruntime-web in Chromium, where both are', async function () {
+    this.timeout(180_000);
+    const [chromiumPath, runtime] = ['/usr/bin/chromium', process.env.OABN_ONNXRUNTIME_WEB];
+    if (!existsSync(chromiumPath) || !runtime) this.skip();
+    const { chromium } = await import('playwright-core');
+    const network = await calibrated({ bits: 3, weights: 'kmeans' });
+    const exported = { ...network, quantization: network };
+    const page = classifierPage({
+      ...{ title: 'a <page>', onnx: exportOnnx(exported), side: 16, runtime: '/runtime/' },
+      ...{ mean: [0.5, 0.4, 0.3], std: [0.2, 0.3, 0.4], classes: ['a', 'b', 'c', 'd', 'e'] },
+    });
+    const server = createServer((request, response) => {
+      const name = request.url!.slice(1);
+      if (name === '') return void response.setHeader('content-type', 'text/html').end(page);
+      const file = join(runtime, name.replace('runtime/', ''));
+      const type = name.endsWith('.wasm') ? 'application/wasm' : 'text/javascript';
+      if (existsSync(file)) response.setHeader('content-type', type).end(readFileSync(file));
+      else response.writeHead(404).end();
+    });
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+    const browser = await chromium.launch({ executablePath: chromiumPath, args: ['--no-sandbox'] });
+    try {
+      const opened = await browser.newPage();
+      await opened.goto(`http://127.0.0.1:${(server.address() as AddressInfo).port}/`);
+      const rgba = Array.from({ length: 4 * 16 * 16 }, (_, i) => (i * 37) % 256);
+      const inBrowser = await opened.evaluate((pixels) => {
+        const { classify } = globalThis as unknown as { classify: (rgba: number[]) => Promise<number[]> };
+        return classify(pixels);
+      }, rgba);
+      const images = Float32Array.from({ length: 3 * 256 }, (_, i) => {
+        const [c, pixel] = [Math.floor(i / 256), i % 256];
+        return (rgba[4 * pixel + c]! / 255 - [0.5, 0.4, 0.3][c]!) / [0.2, 0.3, 0.4][c]!;
+      });
+      await inFolder(async (folder) => {
+        await saveOnnx(join(folder, 'network.onnx'), exported);
+        const model = await openOnnxModel(join(folder, 'network.onnx'));
+        assertClose(await model.run(images, [1, 3, 16, 16]), inBrowser, 1e-4, 'logits');
+        await model.release();
+      });
+    } finally {
+      await browser.close();
+      server.close();
     }
   });
 });

@@ -2,4 +2,5 @@
 export * from './bitPlanes.js';
 export * from './calibrationTables.js';
 export * from './onnx.js';
+export * from './page.js';
 export * from './storedKernel.js';
