@@ -85,8 +85,8 @@ export function addReproduce(program: Command): void {
       'runs and notebooks at a time; default as many as cores, one on a GPU. OABN_THREADS sets the threads of each',
     )
     .addOption(minutesOption)
-    .addOption(queueOption)
-    .addOption(storeOption)
+    .addOption(queueOption())
+    .addOption(storeOption())
     .option('--on-backend <name>', 'with --queue: only on workers with this backend, such as webgpu')
     .option('--estimate', 'measure a few steps of each kind here, say how long the runs will take, and stop')
     .addOption(eagerOption)

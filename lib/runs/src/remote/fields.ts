@@ -21,8 +21,8 @@ export interface Condition {
 }
 
 /**
- * A condition such as `training.seed=1`, `kind!=ptq`, `arch.oabn.threshold<=0.5` or `title~QAT` (contains). A name may
- * be the end of a path (`seed=1`); then it holds if it holds for one of the fields that end so. A field that is not
+ * A condition such as `training.seed=1`, `kind!=ptq`, `arch.oabn.threshold<=0.5` or `title~QAT` (contains). Where no
+ * field has that very name, it may be the end of a path (`seed=1`); then it holds if it holds for one of those. A field that is not
  * there is not equal to anything.
  * @throws UserError when it is none
  */
@@ -55,10 +55,10 @@ export function parseCondition(text: string): Condition {
         return typeof value === 'number' && value >= number;
     }
   };
-  const valuesIn = (fields: Fields): unknown[] =>
-    Object.entries(fields).flatMap(([path, value]) =>
-      path === name || path.endsWith(`.${name}`) ? [value] : [],
-    );
+  const valuesIn = (fields: Fields): unknown[] => {
+    if (Object.hasOwn(fields, name)) return [fields[name]];
+    return Object.entries(fields).flatMap(([path, value]) => (path.endsWith(`.${name}`) ? [value] : []));
+  };
   return {
     text,
     holds: (fields) => (operator === '!=' ? !valuesIn(fields).some(equal) : valuesIn(fields).some(compare)),

@@ -1,7 +1,7 @@
 /** Files of a folder in a store of objects: each with its digest, so that what comes back is what went in. */
 import { readdir, rm, stat } from 'node:fs/promises';
 import { dirname, join, relative, sep } from 'node:path';
-import { check, fileDigest, sha256, ignoreMissing } from 'oabn-base';
+import { check, fileDigest, ignoreMissing, sha256 } from 'oabn-base';
 import { makeFolder, onDisk } from '../store/durable.js';
 import type { Objects } from './objects.js';
 

@@ -1,7 +1,7 @@
 /** A shared folder as a place for objects: a key is a path in it. Works on NFS, whose links are atomic, too. */
 import { access, copyFile, link, mkdir, open, readdir, readFile, rename, rm, rmdir } from 'node:fs/promises';
 import { dirname, join, relative, sep } from 'node:path';
-import { temporaryName, UserError, ignoreMissing } from 'oabn-base';
+import { ignoreMissing, temporaryName, UserError } from 'oabn-base';
 import { diskError, syncFolder } from '../store/durable.js';
 import type { Objects } from './objects.js';
 import { PassingError } from './patience.js';

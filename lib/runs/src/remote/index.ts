@@ -2,7 +2,7 @@
 export { boundCache, touchRun } from './cache.js';
 export { fetchData, hasData, putData } from './datasets.js';
 export type { Objects } from './objects.js';
-export { openObjects } from './openObjects.js';
+export { openObjects } from './open.js';
 export { type Condition, csvText, fieldsOf, parseCondition } from './fields.js';
 export { type Patience, UnreachableError } from './patience.js';
 export { type RunsReader, sharedReader } from './reader.js';

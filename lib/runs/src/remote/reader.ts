@@ -74,7 +74,12 @@ export function sharedReader(shared: SharedRuns): RunsReader {
         () => `Run ${hash} is not finished in ${objects.address}; only finished runs can be exported`,
       );
       const path = join(folder, `${hash}.json`);
-      const { checksum: _, ...content } = done.result as typeof done.result & { checksum?: string };
+      // As the local store does it: the digests are of files that are not exported.
+      const {
+        checksum: _,
+        files: __,
+        ...content
+      } = done.result as typeof done.result & { checksum?: string };
       await writeResultFile(path, content);
       return path;
     },

@@ -13,7 +13,7 @@
 import { randomBytes } from 'node:crypto';
 import { readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import { check, limiter, ignoreMissing } from 'oabn-base';
+import { check, ignoreMissing, limiter } from 'oabn-base';
 import { checkpointName, checkpointSteps } from '../store/checkpoints.js';
 import { makeFolder, onDisk, readJsonIfWhole, writeDurable } from '../store/durable.js';
 import { tryLock } from '../store/lock.js';

@@ -20,7 +20,7 @@ export interface RunsOptions extends Pick<CommonOptions, 'runs' | 'json'> {
   readonly where?: readonly string[];
 }
 
-export const placeOptions = [runsOption, storeOption];
+export const placeOptions = [runsOption, storeOption()];
 export const whereOption = new Option(
   '--where <condition...>',
   'only runs for which these hold: kind=ptq, training.seed=1, oabn.threshold<1, title~QAT, status=done',

@@ -6,11 +6,14 @@ export interface SweepOptions {
   readonly store?: string;
 }
 
-export const queueOption = new Option(
-  '--queue <address>',
-  'redis://host:port, or rediss:// for TLS; REDIS_PASSWORD is its password, ?name=… tells sweeps on one server apart',
-);
-export const storeOption = new Option(
-  '--store <place>',
-  'what all machines reach: a shared folder, or s3://bucket/prefix with AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and AWS_ENDPOINT_URL',
-);
+/** Each command has an option of its own: some must be given it, others need not. */
+export const queueOption = (): Option =>
+  new Option(
+    '--queue <address>',
+    'redis://host:port, or rediss:// for TLS; REDIS_PASSWORD is its password, ?name=… tells sweeps on one server apart',
+  );
+export const storeOption = (): Option =>
+  new Option(
+    '--store <place>',
+    'what all machines reach: a shared folder, or s3://bucket/prefix with AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and AWS_ENDPOINT_URL',
+  );

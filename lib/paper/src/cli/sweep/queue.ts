@@ -22,7 +22,7 @@ export function addQueue(program: Command): void {
     .description('the queue of a sweep over many machines')
     .command('status')
     .description('runs that are ready, waiting for others, being computed, failed; and the workers')
-    .addOption(queueOption.makeOptionMandatory())
+    .addOption(queueOption().makeOptionMandatory())
     .option(
       '--dashboard [port]',
       'serve BullMQ’s dashboard on this machine (127.0.0.1 only), default port 3000, until Ctrl-C',

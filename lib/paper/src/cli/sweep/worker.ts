@@ -29,8 +29,8 @@ export function addWorker(program: Command): void {
     .description(
       'compute runs of a queue, as many at a time as this machine can, and leave the results in a store',
     )
-    .addOption(queueOption.makeOptionMandatory())
-    .addOption(storeOption.makeOptionMandatory())
+    .addOption(queueOption().makeOptionMandatory())
+    .addOption(storeOption().makeOptionMandatory())
     .option('--jobs <n>', 'runs at a time; default as many as cores, one on a GPU')
     .option(
       '--minutes <n>',

@@ -1,4 +1,4 @@
-/** Opens the place that an address names. */
+/** From an address to a place for objects. */
 import { isAbsolute, resolve } from 'node:path';
 import { check, UserError } from 'oabn-base';
 import { folderObjects } from './folder.js';
