@@ -10,7 +10,7 @@ export {
   storeExecutor,
 } from './executor.js';
 export { computeInQueue, type FollowOptions, type PlanFailure, type PlanResult } from './follow.js';
-export type { JobClass, Plan, QueueJob, Requirements } from './job.js';
+export { type JobClass, type Plan, type QueueJob, queueJob, type Requirements } from './job.js';
 export type { AtWork, WorkerPresence } from './presence.js';
 export { type ClassStatus, describeClass, queueStatus, type QueueStatus } from './status.js';
 export { runWorker, type WorkerOptions, type WorkerReport } from './worker.js';

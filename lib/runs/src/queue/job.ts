@@ -19,6 +19,13 @@ export interface QueueJob<Config = unknown> {
   readonly affinity: readonly string[];
 }
 
+/** A job of a configuration; it needs nothing that is not said. */
+export function queueJob<Config>(
+  job: Pick<QueueJob<Config>, 'title' | 'config'> & Partial<Omit<QueueJob<Config>, 'hash'>>,
+): QueueJob<Config> {
+  return { needs: [], requirements: {}, affinity: [], ...job, hash: configHash(job.config) };
+}
+
 /** What a machine must have; a member that is missing is not needed. */
 export interface Requirements {
   /** The name of an engine. */
