@@ -15,7 +15,7 @@ import {
 export type StepKind = 'pretrain' | 'qat';
 
 const training = { momentum: 0.9, weightDecay: 1e-4, labelSmoothing: 0.1 };
-const scheme = { bits: 4, weights: 'kmeans' } as const;
+const scheme = { bits: 4, weights: 'cluster' } as const;
 
 /** The step and the state before it; the same numbers for the same arguments. */
 export function stepAndState(

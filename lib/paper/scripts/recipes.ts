@@ -69,7 +69,7 @@ function line(row: RecipeRow): string {
     row.name.padEnd(44),
     percent(row.accuracy),
     `${minutes.padStart(6)} min`,
-    `reach ${row.meanReach.toFixed(1).padStart(5)}/${row.maxReach.toFixed(0).padStart(3)}`,
+    `peak/σ ${row.meanPeakToSigma.toFixed(1).padStart(5)}/${row.maxPeakToSigma.toFixed(0).padStart(3)}`,
     `r0 ${row.maxRatio.toFixed(2).padStart(6)}`,
     ...kept,
   ].join('  ');

@@ -3,8 +3,8 @@ import assert from 'node:assert/strict';
 import { mkdtemp, readdir } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { canonicalJson, configHash } from 'oabn-base';
-import { normalizeConfig, type RunConfig } from 'oabn/experiment';
+import { canonicalJson } from 'oabn-base';
+import { hashOf, readConfig, storedConfig } from 'oabn/experiment';
 import { openStore } from 'provable-runs';
 import { shippedFolder } from '../src/profiles/index.js';
 
@@ -21,9 +21,9 @@ describe('the results that ship', () => {
     assert.deepEqual(said, []);
     assert.deepEqual(entries.map(({ hash }) => `${hash}.json`).sort(), files.sort());
     for (const { hash, config } of entries) {
-      const normal = normalizeConfig(config as RunConfig);
-      assert.equal(canonicalJson(normal), canonicalJson(config), hash);
-      assert.equal(configHash(normal), hash);
+      const read = readConfig(config);
+      assert.equal(canonicalJson(storedConfig(read)), canonicalJson(config), hash);
+      assert.equal(hashOf(read), hash);
     }
   });
 });

@@ -24,7 +24,7 @@ export function addAnalyze(program: Command): void {
     .addHelpText(
       'after',
       `
-Columns: reach is max|w| / std; «A of top» is the share of class A (centre tap, i = j) among the largest 0.1% of the
+Columns: peak/σ is max|w| / std; «A of top» is the share of class A (centre tap, i = j) among the largest 0.1% of the
 weights; max r0 is the identity BN's largest |γ/σ|, r its correlation with the class-A weights over channels, and
 «others» the mean |W_A − r0| / mean |W_A|, what the 3×3 and 1×1 branches add. A merged file does not know r0.
 
@@ -45,7 +45,7 @@ function formatRow(row: OutlierRow): Record<string, string> {
     weights: String(row.weights),
     'max|w|': row.maxAbs.toFixed(3),
     std: row.std.toFixed(4),
-    reach: row.reach.toFixed(1),
+    'peak/σ': row.peakToSigma.toFixed(1),
     kurtosis: row.kurtosis.toFixed(1),
     'A of top': `${(100 * row.classAOfLargest).toFixed(0)}%`,
     'max r0': identity?.maxRatio.toFixed(3) ?? '–',

@@ -12,6 +12,7 @@ import {
   type TrainingConfig,
   writeEvents,
 } from '../experiment/index.js';
+import { type WeightMethod, weightMethods } from '../quantize/index.js';
 import { checkClasses } from './evaluate.js';
 import {
   architectureOf,
@@ -48,8 +49,6 @@ interface FinetuneOptions extends TrainOptions {
   readonly method: string;
 }
 
-const weightsOf = { uniform: 'uniform', cluster: 'kmeans' } as const;
-
 export function addTrain(program: Command): void {
   withTraining(program.command('train').description('train a RepVGG with BN or OABN from scratch'))
     .option('-s, --threshold <s>', "OABN's limit on γ/σ of the identity branch; inf is plain BN", 'inf')
@@ -75,7 +74,7 @@ Examples:
         ...(arch && { arch: { ...arch, classes: lab.train.classes.length } }),
       });
       await runEach(withOverrides(config, options.set), options, async (one) => {
-        const stored = await run(one, lab, { files: true });
+        const stored = await run(lab, one, { files: true });
         const { accuracy, images, epochs } = stored.result;
         await logCurves(options, stored.hash, epochs, accuracy);
         const network = await deliver(join(stored.folder, stored.result.network), options.output);
@@ -95,9 +94,7 @@ export function addFinetune(program: Command): void {
   )
     .requiredOption('--bits <b>', '2 to 8')
     .addOption(
-      new Option('--method <name>', 'uniform QAT or ClusterQAT')
-        .choices(Object.keys(weightsOf))
-        .default('cluster'),
+      new Option('--method <name>', 'uniform QAT or ClusterQAT').choices(weightMethods).default('cluster'),
     )
     .addHelpText(
       'after',
@@ -108,14 +105,14 @@ export function addFinetune(program: Command): void {
       const lab = await labOf(options);
       const source = await openCheckpoint(lab, checkpoint, architectureOf(options));
       checkClasses(source.arch.classes, lab.test.classes.length, lab.test.name);
-      const weights = weightsOf[options.method as keyof typeof weightsOf];
+      const weights = options.method as WeightMethod;
       const training = {
         ...trainingOf(lab.defaults.finetuning[weights], options),
         seed: wholeNumber('--seed', options.seed),
       };
-      const config = finetuneConfig(lab, source, wholeNumber('--bits', options.bits), weights, { training });
+      const config = finetuneConfig(lab, { source, bits: wholeNumber('--bits', options.bits), weights, training });
       await runEach(withOverrides(config, options.set), options, async (one) => {
-        const stored = await run(one, lab, { files: true });
+        const stored = await run(lab, one, { files: true });
         const { accuracy, images, stateSize, epochs = [] } = stored.result;
         await logCurves(options, stored.hash, epochs, accuracy);
         const network = await deliver(join(stored.folder, stored.result.network), options.output);

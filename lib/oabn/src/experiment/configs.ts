@@ -1,6 +1,6 @@
 /** Configurations made for a lab: its defaults, and what is to differ from them. */
 import { type Architecture, normalizeArchitecture, type Oabn } from '../model/index.js';
-import type { QuantizationScheme } from '../quantize/index.js';
+import type { QuantizationScheme, WeightMethod } from '../quantize/index.js';
 import type { QuantizerOptions } from '../train/index.js';
 import {
   type AnnealConfig,
@@ -39,29 +39,44 @@ export function pretrainConfig(
   };
 }
 
+export interface PtqChanges extends Pick<PtqConfig, 'method' | 'iterations'> {
+  /** The network; it is merged first. */
+  readonly source: NetworkSource;
+  readonly bits: number;
+  /** Default `uniform`. */
+  readonly weights?: WeightMethod;
+  readonly scheme?: SchemeChanges;
+}
+
+/** Members of a scheme beside its bits and its kind of weights. */
+export type SchemeChanges = Partial<Omit<QuantizationScheme, 'bits' | 'weights'>>;
+
 /** The configuration of post-training quantization of `source` to `bits` bits. */
 export function ptqConfig(
   { defaults: { calibrationImages } }: ConfigLab,
-  source: NetworkSource,
-  bits: number,
-  weights: QuantizationScheme['weights'] = 'uniform',
+  { source, bits, weights = 'uniform', scheme, ...method }: PtqChanges,
 ): PtqConfig {
-  return { kind: 'ptq', source, scheme: { bits, weights }, calibrationImages };
+  return { kind: 'ptq', source, scheme: { bits, weights, ...scheme }, calibrationImages, ...method };
 }
 
 /** What an ablation changes of a fine-tuning run: single training settings, members of the scheme, quantizers. */
 export interface FinetuneChanges extends QuantizerOptions {
   readonly training?: Partial<TrainingConfig>;
-  readonly scheme?: Partial<Omit<QuantizationScheme, 'bits' | 'weights'>>;
+  readonly scheme?: SchemeChanges;
 }
 
-/** The configuration of quantization-aware fine-tuning of `source` to `bits` bits: `uniform` QAT or, by `kmeans`, ClusterQAT. */
+export interface FinetuneOf extends FinetuneChanges {
+  /** The network; it is merged first, unless it is trained through its branches. */
+  readonly source: NetworkSource;
+  readonly bits: number;
+  /** `uniform` QAT, or `cluster` for ClusterQAT. */
+  readonly weights: WeightMethod;
+}
+
+/** The configuration of quantization-aware fine-tuning of `source` to `bits` bits. */
 export function finetuneConfig(
   { defaults: { calibrationImages, finetuning } }: ConfigLab,
-  source: NetworkSource,
-  bits: number,
-  weights: QuantizationScheme['weights'],
-  { training, scheme, ...quantizers }: FinetuneChanges = {},
+  { source, bits, weights, training, scheme, ...quantizers }: FinetuneOf,
 ): FinetuneConfig {
   return {
     kind: 'finetune',

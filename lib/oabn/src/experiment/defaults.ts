@@ -46,7 +46,7 @@ export function trainingRecipe({ epochs, learningRate, ...changes }: RecipeOptio
 /** The same for both kinds of weights, at the rate that the search of table 4's notebook found best for both. */
 export function finetuningRecipes(options: Omit<RecipeOptions, 'learningRate'>): RunDefaults['finetuning'] {
   const recipe = trainingRecipe({ ...options, learningRate: 3e-3, weightDecay: 0 });
-  return { uniform: recipe, kmeans: recipe };
+  return { uniform: recipe, cluster: recipe };
 }
 
 /** Small enough to train in half a minute, deep enough to have six identity branches. */

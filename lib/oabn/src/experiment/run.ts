@@ -1,12 +1,12 @@
 /** Asking for a run: from the store if done, resumed if begun, else executed. And the networks that runs make. */
 import { join } from 'node:path';
 import { check, fileDigest } from 'oabn-base';
-import type { StoredRun } from 'provable-runs';
+import type { RunContext, StoredRun } from 'provable-runs';
 import { datasetTitle } from '../data/index.js';
 import { type Architecture, loadNetwork, type Network, type StateDict } from '../model/index.js';
 import {
   type CheckpointSource,
-  describePretrained,
+  describeNetwork,
   kindOf,
   type NetworkSource,
   normalizeConfig,
@@ -14,6 +14,7 @@ import {
   type ResultOf,
   type RunConfig,
   sourceOf,
+  storedConfig,
 } from './kinds/index.js';
 import { mergedOf } from './kinds/quantized.js';
 import type { Lab } from './lab.js';
@@ -24,51 +25,60 @@ import { trainingImages } from './settings.js';
  * that ship with the project, unless `files` says that the run's files are needed.
  */
 export async function run<C extends RunConfig>(
-  config: C,
   lab: Lab,
+  config: C,
   { files = false }: { readonly files?: boolean } = {},
-): Promise<StoredRun<ResultOf<C>>> {
+): Promise<StoredRun<ResultOf<C>, C>> {
   const kind = kindOf(config);
   const normal = normalizeConfig(config);
   const seed = kind.seed(normal);
   const start = async (): Promise<Network> => {
     const source = sourceOf(normal);
     check(source, () => `${kind.describe(normal)} starts from no network`);
-    return await sourceNetwork(source, lab);
+    return await sourceNetwork(lab, source);
   };
-  return await lab.request(normal, (context) => kind.execute({ config: normal, lab, context, start }), {
+  const execute = (context: RunContext): Promise<ResultOf<C>> =>
+    kind.execute({ config: normal, lab, context, start });
+  const answer = await lab.request(storedConfig(normal), execute, {
     files,
     ...(seed !== undefined && { seed }),
   });
+  return { ...answer, config: normal, result: kind.readResult(answer.result) };
 }
 
 /** A network, and where it comes from in words, as figures of it say. */
 export interface SourcedNetwork extends Network {
-  /** Such as «OABN s=0.5 seed 1 · CIFAR-10 · 20000 training images × 1 epoch». */
+  /** Such as «OABN s=0.5». */
+  readonly name: string;
+  /** Such as «CIFAR-10 · 20000 training images × 1 epoch · seed 1». */
   readonly source: string;
 }
 
 /** The three-branch network that a pretraining run ends with; the run is made if it is not there. */
-export async function trainedNetwork(config: PretrainConfig, lab: Lab): Promise<SourcedNetwork> {
-  const { folder, result } = await run(config, lab, { files: true });
+export async function trainedNetwork(lab: Lab, config: PretrainConfig): Promise<SourcedNetwork> {
+  const { folder, result } = await run(lab, config, { files: true });
   const { epochs } = config.training.schedule;
   const images = trainingImages(config.training, config.data, lab.train.size);
-  const source =
-    `${describePretrained(config)} · ${datasetTitle(lab.train)} · ` +
-    `${images} training images × ${epochs === 1 ? '1 epoch' : `${epochs} epochs`}`;
-  return { ...(await loadNetwork(join(folder, result.network))), source };
+  const { arch, training } = config;
+  return {
+    ...(await loadNetwork(join(folder, result.network))),
+    name: describeNetwork(arch),
+    source:
+      `${datasetTitle(lab.train)} · ${images} training images × ${epochs === 1 ? '1 epoch' : `${epochs} epochs`} · ` +
+      `seed ${training.seed}`,
+  };
 }
 
 /** The network that a quantization run starts from, three-branch or merged. */
-async function sourceNetwork(source: NetworkSource, lab: Lab): Promise<Network> {
+async function sourceNetwork(lab: Lab, source: NetworkSource): Promise<Network> {
   return source.kind === 'pretrain'
-    ? await trainedNetwork(source, lab)
-    : await loadNetwork(openedCheckpoint(source, lab), source.arch);
+    ? await trainedNetwork(lab, source)
+    : await loadNetwork(openedCheckpoint(lab, source), source.arch);
 }
 
 /** The network that a quantization run starts from, merged. */
-export async function mergedSource(source: NetworkSource, lab: Lab): Promise<StateDict> {
-  return mergedOf(await sourceNetwork(source, lab));
+export async function mergedSource(lab: Lab, source: NetworkSource): Promise<StateDict> {
+  return mergedOf(await sourceNetwork(lab, source));
 }
 
 /** A checkpoint from elsewhere as the source of quantization runs in `lab`. */
@@ -79,7 +89,7 @@ export async function openCheckpoint(lab: Lab, path: string, arch?: Architecture
   return { kind: 'checkpoint', sha256, data: lab.data, arch: network.arch };
 }
 
-function openedCheckpoint({ sha256 }: CheckpointSource, lab: Lab): string {
+function openedCheckpoint(lab: Lab, { sha256 }: CheckpointSource): string {
   const path = lab.checkpoints.get(sha256);
   check(path, `The checkpoint with SHA-256 ${sha256} is not open in this lab; open it with openCheckpoint`);
   return path;

@@ -20,7 +20,7 @@ export async function blockSensitivities(
 ): Promise<Sensitivity[]> {
   return await sensitivities({
     arch: source.arch,
-    merged: await mergedSource(source, lab),
+    merged: await mergedSource(lab, source),
     scheme,
     calibration: await takeCalibration(lab.train, calibrationImages, 0),
     ...(bits && { bits }),

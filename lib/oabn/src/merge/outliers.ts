@@ -12,8 +12,8 @@ export interface OutlierRow {
   readonly weights: number;
   readonly maxAbs: number;
   readonly std: number;
-  /** maxAbs / std: 4 to 6 for a bell-shaped layer of this size, far more with outliers. */
-  readonly reach: number;
+  /** Peak-to-σ ratio, maxAbs / std: 4 to 6 for a bell-shaped layer of this size, far more with outliers. */
+  readonly peakToSigma: number;
   /** Excess kurtosis: 0 for a normal distribution. */
   readonly kurtosis: number;
   /** Share of class A among the largest 0.1% (at least one weight), and among all. */
@@ -64,7 +64,7 @@ export function describeKernel({
     weights: n,
     maxAbs,
     std,
-    reach: maxAbs / std,
+    peakToSigma: maxAbs / std,
     kurtosis,
     classAOfLargest: inClassA.length / largest.length,
     classAOfAll: Math.min(shape[0]!, shape[1]!) / n,

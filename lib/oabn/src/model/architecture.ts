@@ -20,16 +20,16 @@ export type Branch = (typeof branchNames)[number];
 export const blockKinds = ['repvgg', 'qarepvgg'] as const;
 export type BlockKind = (typeof blockKinds)[number];
 
-/** How a learned s is drawn towards 0, so that it does not simply grow until nothing is limited. */
-export interface ThresholdPull {
+/** How a learned s decays, so that it does not simply grow until nothing is limited. */
+export interface ThresholdDecay {
   /** λ·s²/2 (`l2`, default, as PACT does it: arXiv 1805.06085, section 3.2) or λ·|s| (`l1`) in the loss of each s. */
-  readonly pull?: 'l2' | 'l1';
+  readonly regularizer?: 'l2' | 'l1';
   /** λ ≥ 0; default 5e-3. */
   readonly coefficient?: number;
 }
 
 /** The default λ of a learned s: ten times the usual weight decay, for one s stands against a whole layer's loss. */
-export const thresholdPull = { pull: 'l2', coefficient: 5e-3 } as const satisfies ThresholdPull;
+export const thresholdDecay = { regularizer: 'l2', coefficient: 5e-3 } as const satisfies ThresholdDecay;
 
 /** The ratio that normalizes, out of γ/σ: both [C]. s is a number, or a scalar tensor where it is learned. */
 export type LimitFunction = (engine: typeof tf, ratio: tf.Tensor, s: number | tf.Scalar) => tf.Tensor;
@@ -51,7 +51,7 @@ export interface Oabn {
    * Each limited BN learns its own s, a parameter `….threshold` that begins at `threshold`; default false: one fixed s
    * for all. An ablation of ours, with the gradient of PACT.
    */
-  readonly learned?: boolean | ThresholdPull;
+  readonly learned?: boolean | ThresholdDecay;
 }
 
 export interface Architecture {
@@ -259,22 +259,22 @@ function normalizeOabn(oabn: Oabn | undefined, block: Architecture['block']): Pi
 
 function normalizeLearned(learned: NonNullable<Oabn['learned']>): Pick<Oabn, 'learned'> {
   if (learned === false) return {};
-  const { pull, coefficient } = pullOf(learned);
+  const { regularizer, coefficient } = thresholdDecayOf(learned);
   check(
-    pull === 'l2' || pull === 'l1',
-    `oabn.learned.pull must be "l2" or "l1", got ${JSON.stringify(pull)}`,
+    regularizer === 'l2' || regularizer === 'l1',
+    `oabn.learned.regularizer must be "l2" or "l1", got ${JSON.stringify(regularizer)}`,
   );
   check(coefficient >= 0, `oabn.learned.coefficient must be ≥ 0, got ${coefficient}`);
   const changes = {
-    ...(pull !== thresholdPull.pull && { pull }),
-    ...(coefficient !== thresholdPull.coefficient && { coefficient }),
+    ...(regularizer !== thresholdDecay.regularizer && { regularizer }),
+    ...(coefficient !== thresholdDecay.coefficient && { coefficient }),
   };
   return { learned: Object.keys(changes).length > 0 ? changes : true };
 }
 
-/** The pull of a learned s with its defaults. */
-export function pullOf(learned: NonNullable<Oabn['learned']>): Required<ThresholdPull> {
-  return { ...thresholdPull, ...(typeof learned === 'object' && learned) };
+/** The decay of a learned s with its defaults. */
+export function thresholdDecayOf(learned: NonNullable<Oabn['learned']>): Required<ThresholdDecay> {
+  return { ...thresholdDecay, ...(typeof learned === 'object' && learned) };
 }
 
 function checkBranches(name: string, branches: readonly Branch[]): void {

@@ -23,6 +23,9 @@ import {
   activationBitsOf,
   checkScheme,
   type QuantizationScheme,
+  readScheme,
+  storedScheme,
+  type StoredScheme,
   weightBitsOf,
   type WeightMethod,
 } from './scheme.js';
@@ -167,7 +170,7 @@ export async function saveQuantizedNetwork(
   metadata: Record<string, string> = {},
 ): Promise<void> {
   const { arch, scheme, activations, stored, stateDict } = network;
-  const quantization: Quantization = { scheme, activations, ...(stored && { stored }) };
+  const quantization = { scheme: storedScheme(scheme), activations, ...(stored && { stored }) };
   await saveNetwork(
     path,
     { arch, stateDict, form: 'merged' },
@@ -185,5 +188,10 @@ export async function loadAnyNetwork(
 ): Promise<Network & { quantization?: Quantization }> {
   const network = await loadRepVGG(path, options);
   const { quantization } = network.metadata;
-  return quantization ? { ...network, quantization: JSON.parse(quantization) } : network;
+  return quantization ? { ...network, quantization: readQuantization(quantization) } : network;
+}
+
+function readQuantization(text: string): Quantization {
+  const stored = JSON.parse(text) as Omit<Quantization, 'scheme'> & { readonly scheme: StoredScheme };
+  return { ...stored, scheme: readScheme(stored.scheme) };
 }

@@ -2,8 +2,8 @@
 import { check } from 'oabn-base';
 import { checkBits } from './uniform.js';
 
-/** `uniform`: figure 5's symmetric levels. `kmeans`: 2^b centroids, found by 1-D k-means. */
-export const weightMethods = ['uniform', 'kmeans'] as const;
+/** `uniform`: figure 5's symmetric levels. `cluster`: 2^b centroids, found by 1-D k-means. */
+export const weightMethods = ['uniform', 'cluster'] as const;
 export type WeightMethod = (typeof weightMethods)[number];
 
 /** What shares a weight quantizer: a whole layer, as in the paper, or each output channel by itself. */
@@ -49,6 +49,23 @@ export function normalizeScheme(scheme: QuantizationScheme): QuantizationScheme 
     ...(activationBits !== undefined && activationBits !== bits && { activationBits }),
     ...(Object.keys(layerBits).length > 0 && { layerBits }),
   };
+}
+
+/**
+ * A scheme in files and in the configurations of stored runs. Clustered weights are `kmeans` there, for so they were
+ * called when the first runs were stored, and a run is named by the hash of its configuration.
+ */
+export interface StoredScheme extends Omit<QuantizationScheme, 'weights'> {
+  readonly weights: Exclude<WeightMethod, 'cluster'> | 'kmeans';
+}
+
+export function storedScheme({ weights, ...scheme }: QuantizationScheme): StoredScheme {
+  return { ...scheme, weights: weights === 'cluster' ? 'kmeans' : weights };
+}
+
+/** What `storedScheme` made. */
+export function readScheme({ weights, ...scheme }: StoredScheme): QuantizationScheme {
+  return { ...scheme, weights: weights === 'kmeans' ? 'cluster' : weights };
 }
 
 /** b of the weights of `block`. */

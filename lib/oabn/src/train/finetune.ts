@@ -56,7 +56,7 @@ export interface QuantizerOptions {
   readonly through?: 'merged' | 'branches';
   /** Of the branches' BN in the merge; default `running`. */
   readonly statistics?: MergeStatistics;
-  /** Of `kmeans` weights. */
+  /** Of `cluster` weights. */
   readonly cluster?: ClusterOptions;
   /** Of `uniform` weights. */
   readonly uniform?: UniformOptions;
@@ -176,7 +176,7 @@ function forwardOf(
   return logits;
 }
 
-/** Trained quantizers move at their own rate and do not decay; learned s are drawn as in pretraining. */
+/** Trained quantizers move at their own rate and do not decay; learned s decay as in pretraining. */
 function rulesOf(arch: Architecture, quantizers: readonly BlockQuantizers[]): ParameterRules {
   const rules = new Map<string, ParameterRule>();
   for (const { block, weights, activations } of quantizers) {

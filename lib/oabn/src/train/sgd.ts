@@ -22,7 +22,7 @@ export interface ParameterRule {
   readonly rate?: number;
   /** λ of this parameter: g ← g + λ·p. */
   readonly weightDecay?: number;
-  /** λ of a pull by its sign: g ← g + λ·sign(p). */
+  /** λ of an L1 regularizer: g ← g + λ·sign(p). */
   readonly signDecay?: number;
 }
 
@@ -69,6 +69,6 @@ function decayed(
   param: tf.Tensor,
   { weightDecay = 0, signDecay = 0 }: ParameterRule,
 ): tf.Tensor {
-  const drawn = weightDecay > 0 ? tf.add(gradient, tf.mul(param, weightDecay)) : gradient;
-  return signDecay > 0 ? tf.add(drawn, tf.mul(tf.sign(param), signDecay)) : drawn;
+  const decayed = weightDecay > 0 ? tf.add(gradient, tf.mul(param, weightDecay)) : gradient;
+  return signDecay > 0 ? tf.add(decayed, tf.mul(tf.sign(param), signDecay)) : decayed;
 }

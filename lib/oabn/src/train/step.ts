@@ -3,7 +3,7 @@
  * fine-tuning differ in their step and share everything else (the loop, checkpoints, resuming, compilation).
  */
 import { tf } from 'tfjs-native';
-import { type Architecture, forward, isThreshold, pullOf, type Tensors } from '../model/index.js';
+import { type Architecture, forward, isThreshold, thresholdDecayOf, type Tensors } from '../model/index.js';
 import { averaging, beginAverage, type EmaOptions } from './average.js';
 import { customL2Gradients, type DecayPolicy, decayRules } from './decay.js';
 import { valueAndGradients } from './gradients.js';
@@ -79,10 +79,10 @@ export function pretrainStep(arch: Architecture, options: PretrainStepOptions): 
   return ema ? averaging(step, ema) : step;
 }
 
-/** How the learned s of OABN are drawn towards 0; nothing for networks without. */
+/** How the learned s of OABN decay; nothing for networks without. */
 export function thresholdRules({ oabn }: Architecture): ParameterRules {
-  const { pull, coefficient } = pullOf(oabn?.learned ?? false);
-  const rule = pull === 'l2' ? { weightDecay: coefficient } : { signDecay: coefficient };
+  const { regularizer, coefficient } = thresholdDecayOf(oabn?.learned ?? false);
+  const rule = regularizer === 'l2' ? { weightDecay: coefficient } : { signDecay: coefficient };
   return (name) => (isThreshold(name) ? rule : undefined);
 }
 

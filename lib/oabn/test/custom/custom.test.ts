@@ -213,7 +213,7 @@ describe('a weight quantizer of one’s own', () => {
       return engine.div(sums, engine.maximum(engine.sum(members, 0), 1));
     },
   });
-  const scheme = { bits: 2, weights: 'kmeans', activationBits: null } as const;
+  const scheme = { bits: 2, weights: 'cluster', activationBits: null } as const;
   const arch = normalizeArchitecture(small);
 
   it('trains as ClusterQAT does where it does the same', async () => {

@@ -39,7 +39,7 @@ export function pretraining(network = arch): TrainState {
   return initialState(params, buffers);
 }
 
-export const scheme = { bits: 4, weights: 'kmeans' } as const;
+export const scheme = { bits: 4, weights: 'cluster' } as const;
 
 export function finetuning(network = arch): TrainState {
   const ranges = Object.fromEntries(quantizedBlocks(network).map(({ name }) => [name, { min: 0, max: 3 }]));

@@ -1,10 +1,18 @@
 import assert from 'node:assert/strict';
-import { configHash } from 'oabn-base';
-import { finetuneConfig, type FinetuneConfig, normalizeConfig } from '../../src/experiment/index.js';
+import {
+  finetuneConfig,
+  type FinetuneConfig,
+  hashOf,
+  kindOf,
+  normalizeConfig,
+  type PretrainConfig,
+  readConfig,
+  storedConfig,
+} from '../../src/experiment/index.js';
 import { smallDefaults } from './smallLab.js';
 
 /** A fine-tuning run as the profiles make it, with every number written out: its name must stay what it is. */
-const config = (weights: 'uniform' | 'kmeans'): FinetuneConfig => ({
+const config = (weights: 'uniform' | 'cluster'): FinetuneConfig => ({
   kind: 'finetune',
   source: {
     kind: 'pretrain',
@@ -34,25 +42,50 @@ const training = (learningRate: number): FinetuneConfig['training'] => ({
   seed: 1,
 });
 
-const hashOf = (run: FinetuneConfig): string => configHash(normalizeConfig(run));
-
 describe('experiment/config: fine-tuning', () => {
   it('names runs without options as it did before there were any', () => {
     assert.equal(hashOf(config('uniform')), '7ae4958de1f7a71c');
-    assert.equal(hashOf(config('kmeans')), 'f9f39151fb20aa4c');
+    assert.equal(hashOf(config('cluster')), 'f9f39151fb20aa4c');
+  });
+
+  it('calls clustered weights in stores what they were called before', () => {
+    const stored = storedConfig(config('cluster')) as FinetuneConfig;
+    assert.equal(stored.scheme.weights, 'kmeans');
+    assert.deepEqual(readConfig(stored), config('cluster'));
+    assert.deepEqual(storedConfig(config('uniform')), config('uniform'));
+    assert.throws(
+      () => readConfig({ kind: 'distil' }),
+      /Unknown kind of run: "distil"; known are pretrain, ptq/,
+    );
+  });
+
+  it('reads the peak-to-σ ratios of results from when they were called reach', () => {
+    const row = { block: 'stage1.0', weights: 9, maxAbs: 2, std: 0.1, kurtosis: 1 };
+    const shares = { classAOfLargest: 1, classAOfAll: 0.1 };
+    const result = (name: string) =>
+      ({
+        accuracy: 1,
+        images: 1,
+        epochs: [],
+        network: '',
+        outliers: [{ ...row, [name]: 20, ...shares }],
+      }) as never;
+    const { readResult } = kindOf(config('uniform').source as PretrainConfig);
+    assert.deepEqual(readResult(result('reach')), result('peakToSigma'));
+    assert.deepEqual(readResult(result('peakToSigma')), result('peakToSigma'));
   });
 
   it('leaves out defaults, and what the kind of weights has no use for', () => {
     assert.deepEqual(
       normalizeConfig({
-        ...config('kmeans'),
+        ...config('cluster'),
         through: 'merged',
         statistics: 'batch',
         cluster: { init: 'quantile', update: 'lloyd', updateEvery: 1, rate: 5 },
         uniform: { step: 'lsq' },
         activations: { range: 'moving', momentum: 0.01 },
       }),
-      config('kmeans'),
+      config('cluster'),
     );
     assert.deepEqual(
       normalizeConfig({
@@ -66,7 +99,7 @@ describe('experiment/config: fine-tuning', () => {
 
   it('keeps what differs', () => {
     const changed = {
-      ...config('kmeans'),
+      ...config('cluster'),
       through: 'branches' as const,
       statistics: 'batch' as const,
       cluster: { update: 'gradient' as const, rate: 0.01 },
@@ -79,7 +112,7 @@ describe('experiment/config: fine-tuning', () => {
 
   it('says what is wrong, with the value', () => {
     const wrong = (changes: object, message: RegExp): void =>
-      void assert.throws(() => normalizeConfig({ ...config('kmeans'), ...changes }), message);
+      void assert.throws(() => normalizeConfig({ ...config('cluster'), ...changes }), message);
     wrong({ through: 'both' }, /through must be "merged" or "branches", got "both"/);
     wrong({ through: 'branches', statistics: 'old' }, /statistics must be one of running, batch, got "old"/);
     wrong({ cluster: { update: 'sgd' } }, /cluster\.update must be one of lloyd, ema, gradient, got "sgd"/);
@@ -94,12 +127,15 @@ describe('experiment/config: fine-tuning', () => {
   it('takes an ablation’s changes: training, scheme and quantizers', () => {
     const { source } = config('uniform');
     const lab = { defaults: smallDefaults, data: source.data };
-    const made = finetuneConfig(lab, source, 3, 'kmeans', {
+    const made = finetuneConfig(lab, {
+      source: source,
+      bits: 3,
+      weights: 'cluster',
       training: { seed: 5 },
       scheme: { granularity: 'perChannel' },
       through: 'branches',
     });
-    assert.deepEqual(made.scheme, { bits: 3, weights: 'kmeans', granularity: 'perChannel' });
+    assert.deepEqual(made.scheme, { bits: 3, weights: 'cluster', granularity: 'perChannel' });
     assert.deepEqual([made.training.seed, made.through], [5, 'branches']);
   });
 });

@@ -20,13 +20,24 @@ describe('experiment/estimate', () => {
     const lab = await smallLab({ runs });
     const one = pretrainConfig(lab, { threshold: 0.5, seed: 1, training: { images: 64 } });
     const two = pretrainConfig(lab, { threshold: 2, seed: 1, training: { images: 64 } });
-    const tune = finetuneConfig(lab, one, 4, 'kmeans', { training: { images: 64 } });
-    const learned = { ...ptqConfig(lab, one, 8), method: 'adaRound' as const, iterations: 100_000 };
-    const plan = [one, two, ptqConfig(lab, one, 8), ptqConfig(lab, two, 8), tune, learned].map((config) => ({
+    const tune = finetuneConfig(lab, { source: one, bits: 4, weights: 'cluster', training: { images: 64 } });
+    const learned = {
+      ...ptqConfig(lab, { source: one, bits: 8 }),
+      method: 'adaRound' as const,
+      iterations: 100_000,
+    };
+    const plan = [
+      one,
+      two,
+      ptqConfig(lab, { source: one, bits: 8 }),
+      ptqConfig(lab, { source: two, bits: 8 }),
+      tune,
+      learned,
+    ].map((config) => ({
       lab,
       config,
     }));
-    await run(one, lab);
+    await run(lab, one);
     const before = await readdir(runs);
 
     const estimates = await estimateRuns(plan);

@@ -25,8 +25,8 @@ function childrenOf(parent: number): number[] {
 function jobsOf(where: Lab): Job[] {
   const networks = [0.5, Infinity].map((threshold) => pretrainConfig(where, { threshold, seed: 1 }));
   const more = networks.flatMap((network) => [
-    ptqConfig(where, network, 8),
-    finetuneConfig(where, network, 4, 'kmeans'),
+    ptqConfig(where, { source: network, bits: 8 }),
+    finetuneConfig(where, { source: network, bits: 4, weights: 'cluster' }),
   ]);
   return [...networks, ...more].map((config) => ({ lab: where, config }));
 }

@@ -22,25 +22,28 @@ describe('experiment: quantizers of ablations', () => {
     const runs = await mkdtemp(join(tmpdir(), 'oabn-quantizers-'));
     const lab = await smallLab({ runs });
     const source = pretrainConfig(lab, { threshold: 0.5, seed: 1, oabn: { learned: true } });
-    const network = await trainedNetwork(source, lab);
+    const network = await trainedNetwork(lab, source);
     const s = network.stateDict['stage1.0.rbr_identity.threshold']!.data[0]!;
     assert.ok(s > 0 && s !== 0.5, `s = ${s}`);
 
-    const ptq = ptqConfig(lab, source, 4, 'kmeans');
+    const ptq = ptqConfig(lab, { source: source, bits: 4, weights: 'cluster' });
     const layerBits = allocateBits(await blockSensitivities(lab, ptq, [2, 3, 4, 5, 6]), 3);
     const bits = Object.values(layerBits);
     assert.ok(bits.length === 3 && bits.every((b) => b >= 2 && b <= 6));
-    const mixed = await run({ ...ptq, scheme: { ...ptq.scheme, layerBits } }, lab);
+    const mixed = await run(lab, { ...ptq, scheme: { ...ptq.scheme, layerBits } });
     const states = bits.reduce((sum, b) => sum + 2 ** b, 0);
     assert.ok(mixed.result.stateSize <= states);
 
     const tuned = await run(
-      finetuneConfig(lab, source, 4, 'kmeans', {
+      lab,
+      finetuneConfig(lab, {
+        source: source,
+        bits: 4,
+        weights: 'cluster',
         through: 'branches',
         scheme: { layerBits },
         activations: { range: 'learned' },
       }),
-      lab,
     );
     assert.ok(tuned.result.stateSize <= states && tuned.result.stateSize > 6);
     const stored = await loadAnyNetwork(join(tuned.folder, tuned.result.network));
@@ -53,7 +56,7 @@ describe('experiment: quantizers of ablations', () => {
     await saveNetwork(path, { arch: network.arch, stateDict, form: 'merged' });
     const merged = await openCheckpoint(lab, path);
     await assert.rejects(
-      run(finetuneConfig(lab, merged, 4, 'uniform', { through: 'branches' }), lab),
+      run(lab, finetuneConfig(lab, { source: merged, bits: 4, weights: 'uniform', through: 'branches' })),
       /needs a three-branch network, this one is merged/,
     );
   });

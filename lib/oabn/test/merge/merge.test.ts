@@ -130,7 +130,7 @@ describe('merge/outliers', () => {
     assert.equal(row.weights, 576);
     assert.equal(row.classAOfLargest, 1);
     assert.ok(Math.abs(row.classAOfAll - 8 / 576) < 1e-12);
-    assert.ok(row.maxAbs > 9.5 && row.reach > 8 && row.kurtosis > 20);
+    assert.ok(row.maxAbs > 9.5 && row.peakToSigma > 8 && row.kurtosis > 20);
     assert.ok(row.identity!.maxRatio > 9.99 && row.identity!.maxRatio <= 10);
     assert.ok(row.identity!.correlation! > 0.99 && row.identity!.otherShare < 0.1);
     assert.equal(analyzeOutliers(arch, mergeNetwork(arch, stateDict))[1]!.identity, undefined);

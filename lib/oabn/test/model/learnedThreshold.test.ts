@@ -62,9 +62,9 @@ describe('model: a learned s', () => {
       normalizeArchitecture({ ...plain, oabn: { threshold: 0.5, learned } }).oabn;
     assert.deepEqual(oabnOf(false), { threshold: 0.5 });
     assert.deepEqual(oabnOf({}), { threshold: 0.5, learned: true });
-    assert.deepEqual(oabnOf({ pull: 'l2', coefficient: 5e-3 }), { threshold: 0.5, learned: true });
-    assert.deepEqual(oabnOf({ pull: 'l1' }), { threshold: 0.5, learned: { pull: 'l1' } });
-    assert.throws(() => oabnOf({ pull: 'l3' }), /learned\.pull must be "l2" or "l1", got "l3"/);
+    assert.deepEqual(oabnOf({ regularizer: 'l2', coefficient: 5e-3 }), { threshold: 0.5, learned: true });
+    assert.deepEqual(oabnOf({ regularizer: 'l1' }), { threshold: 0.5, learned: { regularizer: 'l1' } });
+    assert.throws(() => oabnOf({ regularizer: 'l3' }), /learned\.regularizer must be "l2" or "l1", got "l3"/);
     assert.throws(() => oabnOf({ coefficient: -1 }), /coefficient must be ≥ 0, got -1/);
   });
 
@@ -125,7 +125,7 @@ describe('model: a learned s', () => {
     assert.deepEqual(loaded.stateDict, stateDict);
   });
 
-  it('is drawn towards 0 by its own coefficient, whatever the weight decay', () => {
+  it('decays by its own coefficient, whatever the weight decay', () => {
     const params = { 'stage1.0.rbr_identity.threshold': tf.scalar(0.5), 'linear.bias': tf.tensor1d([0.5]) };
     const zeros = { 'stage1.0.rbr_identity.threshold': tf.scalar(0), 'linear.bias': tf.tensor1d([0]) };
     const after = (learned: object): number[] => {
@@ -135,6 +135,6 @@ describe('model: a learned s', () => {
       return Object.values(next).map((tensor) => tensor.dataSync()[0]!);
     };
     assertClose(after({ coefficient: 2 }), [0.5 - 0.1 * 2 * 0.5, 0.5], 1e-6);
-    assertClose(after({ pull: 'l1', coefficient: 2 }), [0.5 - 0.1 * 2, 0.5], 1e-6);
+    assertClose(after({ regularizer: 'l1', coefficient: 2 }), [0.5 - 0.1 * 2, 0.5], 1e-6);
   });
 });

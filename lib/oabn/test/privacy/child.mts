@@ -4,7 +4,7 @@ import { openLab, pretrainConfig, run } from 'oabn/experiment';
 
 const lab = await openLab({ dataset: 'made' });
 const training = { images: 320, batchSize: 32 };
-const { result } = await run(pretrainConfig(lab, { threshold: 2, seed: 1, training }), lab);
+const { result } = await run(lab, pretrainConfig(lab, { threshold: 2, seed: 1, training }));
 await sleep(3000);
 console.log(JSON.stringify({ engine: lab.engine.kind, images: result.images }));
 process.exit(0);

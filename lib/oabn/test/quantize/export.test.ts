@@ -78,9 +78,9 @@ describe('quantize/export', () => {
     [{ bits: 8, weights: 'uniform' }, 8],
     [{ bits: 4, weights: 'uniform' }, 4],
     [{ bits: 6, weights: 'uniform', granularity: 'perChannel' }, 8],
-    [{ bits: 3, weights: 'kmeans' }, 3],
-    [{ bits: 5, weights: 'kmeans', activationBits: 8 }, 5],
-    [{ bits: 2, weights: 'kmeans', granularity: 'perChannel', activationBits: null }, 2],
+    [{ bits: 3, weights: 'cluster' }, 3],
+    [{ bits: 5, weights: 'cluster', activationBits: 8 }, 5],
+    [{ bits: 2, weights: 'cluster', granularity: 'perChannel', activationBits: null }, 2],
     [{ bits: 4, weights: 'uniform', layerBits: { 'stage1.1': 8 } }, 4],
   ];
   for (const [scheme, fileBits] of schemes) {

@@ -205,7 +205,7 @@ describe('quantize: quantizers in training', () => {
       (update) =>
         [
           `clusters ${update} ${granularity}`,
-          { weights: 'kmeans' as const, granularity },
+          { weights: 'cluster' as const, granularity },
           { cluster: { update } },
         ] as never,
     ),

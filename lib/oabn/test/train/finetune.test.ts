@@ -118,7 +118,7 @@ async function trained(step: TrainStep, state: TrainState, input: StepInput, ste
 type Case = [name: string, scheme: Partial<QuantizationScheme>, options: QuantizerOptions, as?: Architecture];
 
 const uniform = { weights: 'uniform' } as const;
-const kmeans = { weights: 'kmeans' } as const;
+const kmeans = { weights: 'cluster' } as const;
 const perChannel = { granularity: 'perChannel' } as const;
 const branches = { through: 'branches' } as const;
 
@@ -208,8 +208,8 @@ describe('train/finetune', () => {
   it('through the branches with frozen weights, has the loss of the merged network', async () => {
     for (const [weights, oabn] of [
       ['uniform', { threshold: 0.5, learned: true }],
-      ['kmeans', { threshold: 0.5 }],
-      ['kmeans', { threshold: Infinity }],
+      ['cluster', { threshold: 0.5 }],
+      ['cluster', { threshold: Infinity }],
     ] as const) {
       const as = archOf(oabn);
       const scheme = { bits: 4, weights };
@@ -245,7 +245,7 @@ describe('train/finetune', () => {
     }
   });
 
-  it('moves a learned s down where the pull is strong, and up where the loss wants more of the identity', async () => {
+  it('moves a learned s down where its decay is strong, and up where the loss wants more of the identity', async () => {
     const thresholds = async (oabn: Oabn): Promise<number[]> => {
       const as = archOf(oabn);
       const { params, buffers } = toVariables(network(as));
@@ -263,7 +263,7 @@ describe('train/finetune', () => {
     const weak = await thresholds({ threshold: 0.5, learned: { coefficient: 0 } });
     const strong = await thresholds({ threshold: 0.5, learned: { coefficient: 1 } });
     assert.equal(weak.length, 2);
-    weak.forEach((s, i) => assert.ok(strong[i]! < s - 0.05, `${strong[i]} with a pull, ${s} without`));
+    weak.forEach((s, i) => assert.ok(strong[i]! < s - 0.05, `${strong[i]} with decay, ${s} without`));
     assert.ok(weak.every((s) => s !== 0.5));
   });
 

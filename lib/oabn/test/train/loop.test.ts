@@ -179,7 +179,7 @@ describe('train/loop', () => {
     const calibration = [{ images: Float32Array.from({ length: 8 * 108 }, () => images.normal()), size: 8 }];
     const ranges = await calibrate(arch, merged, calibration);
     assert.deepEqual(Object.keys(ranges), ['stage1.0', 'stage1.1']);
-    for (const weights of ['uniform', 'kmeans'] as const) {
+    for (const weights of ['uniform', 'cluster'] as const) {
       const scheme = { bits: 3, weights };
       const stepAt = finetuneSteps(arch, scheme, { ...options, cluster: { updateEvery: 2 } });
       const final = await train(

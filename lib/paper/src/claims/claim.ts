@@ -22,6 +22,19 @@ export interface Measured {
   readonly images: number;
 }
 
+/** The accuracy of a network that was quantized, beside that of the same network in FP32, on the same images. */
+export interface QuantizedPoint extends Measured {
+  readonly bits: number;
+  /** In [0, 1], as is `fp32`. */
+  readonly accuracy: number;
+  readonly fp32: number;
+  /** Distinct weight values, summed over the quantized layers. */
+  readonly stateSize: number;
+  /** Which images each of the two was right on: bitmaps, read by `unpackBits`; results from before they were kept have none. */
+  readonly right?: string;
+  readonly fp32Right?: string;
+}
+
 /** s as text: ∞ for plain BN. */
 export function formatThreshold(threshold: number): string {
   return threshold === Infinity ? '∞ (BN)' : String(threshold);

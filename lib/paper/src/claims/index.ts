@@ -1,5 +1,5 @@
 /** The paper's claims C1 … C12: each a function from measurements to a verdict with its numbers. */
-export { type Claim, claimRows, formatThreshold } from './claim.js';
+export { type Claim, claimRows, formatThreshold, type Measured, type QuantizedPoint } from './claim.js';
 export * from './cost.js';
 export * from './lowBit.js';
 export * from './outliers.js';

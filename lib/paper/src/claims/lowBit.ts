@@ -6,8 +6,8 @@ import {
   type Claim,
   differenceError,
   formatThreshold,
-  type Measured,
   paired,
+  type QuantizedPoint,
   thresholdsOf,
 } from './claim.js';
 
@@ -15,13 +15,8 @@ import {
 export type LowBitMethod = 'ptq' | 'uniformQat' | 'clusterQat';
 
 /** One cell of the low-bit tables. */
-export interface LowBitPoint extends Measured {
-  readonly bits: number;
+export interface LowBitPoint extends QuantizedPoint {
   readonly method: LowBitMethod;
-  readonly accuracy: number;
-  /** Of the network that was quantized. */
-  readonly fp32: number;
-  readonly stateSize: number;
 }
 
 const accuracyOf = (point: LowBitPoint): number => point.accuracy;

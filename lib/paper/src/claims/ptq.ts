@@ -7,22 +7,18 @@ import {
   type Claim,
   differenceError,
   formatThreshold,
-  type Measured,
   paired,
+  type QuantizedPoint,
 } from './claim.js';
 
 export type NetworkKind = 'RepVGG' | 'QARepVGG';
 
 /** One cell of table 3. */
-export interface PtqPoint extends Measured {
+export interface PtqPoint extends QuantizedPoint {
   readonly network: NetworkKind;
   /** As tables name it. */
   readonly method: string;
   readonly granularity: Granularity;
-  readonly bits: number;
-  readonly accuracy: number;
-  readonly fp32: number;
-  readonly stateSize: number;
 }
 
 const accuracyOf = (point: PtqPoint): number => point.accuracy;

@@ -6,29 +6,31 @@ import {
   type Claim,
   differenceError,
   formatThreshold,
-  type Measured,
   paired,
+  type QuantizedPoint,
   thresholdsOf,
 } from './claim.js';
 
-/** Accuracies of one network at one s and seed. */
-export interface ThresholdPoint extends Measured {
-  readonly fp32: number;
-  /** By bits. */
-  readonly quantized: Readonly<Record<number, number>>;
-}
+/** Accuracies of one network at one s, seed and number of bits. */
+export type ThresholdPoint = QuantizedPoint;
+
+const fp32 = (point: ThresholdPoint): number => point.fp32;
+const quantized = (point: ThresholdPoint): number => point.accuracy;
+const at = (points: readonly ThresholdPoint[], bits: number): ThresholdPoint[] =>
+  points.filter((point) => point.bits === bits);
 
 /**
  * C3 at `bits`: the gap between FP32 and quantized accuracy is real with plain BN, and smaller with the smallest s
  * of the grid.
  */
-export function claimC3(points: readonly ThresholdPoint[], bits: number): Claim {
+export function claimC3(all: readonly ThresholdPoint[], bits: number): Claim {
+  const points = at(all, bits);
   const least = thresholdsOf(points)[0]!;
   const [plain, smallest] = [atThreshold(points, Infinity), atThreshold(points, least)];
-  const gap = (point: ThresholdPoint): number => point.fp32 - point.quantized[bits]!;
-  const error = differenceError(estimate(plain.map((point) => point.fp32)).mean, plain[0]!.images);
+  const gap = (point: ThresholdPoint): number => point.fp32 - point.accuracy;
+  const error = differenceError(estimate(plain.map(fp32)).mean, plain[0]!.images);
   const plainGaps = plain.map(gap);
-  const collapsed = points.every((point) => point.quantized[bits]! < point.fp32 / 2);
+  const collapsed = points.every((point) => point.accuracy < point.fp32 / 2);
   return {
     id: 'C3',
     statement: `With plain BN, ${bits}-bit per-layer accuracy falls well below FP32; a smaller s closes the gap.`,
@@ -43,9 +45,8 @@ export function claimC3(points: readonly ThresholdPoint[], bits: number): Claim 
 }
 
 /** C4 at `bits`: the smallest s of the grid costs accuracy in FP32 and quantized alike, against the best s. */
-export function claimC4(points: readonly ThresholdPoint[], bits: number): Claim {
-  const quantized = (point: ThresholdPoint): number => point.quantized[bits]!;
-  const fp32 = (point: ThresholdPoint): number => point.fp32;
+export function claimC4(all: readonly ThresholdPoint[], bits: number): Claim {
+  const points = at(all, bits);
   const [least, best] = [thresholdsOf(points)[0]!, bestThreshold(points, quantized)];
   const [reference, smallest] = [atThreshold(points, best), atThreshold(points, least)];
   const error = differenceError(estimate(reference.map(fp32)).mean, points[0]!.images);
@@ -66,10 +67,11 @@ export function claimC4(points: readonly ThresholdPoint[], bits: number): Claim 
  * means ρ > 0.5 for both, not held ρ < 0 for either; ρ means nothing for a curve that is flatter than its noise.
  */
 export function claimC5(
-  cifar: readonly ThresholdPoint[],
-  imagenet: readonly ThresholdPoint[],
+  ofCifar: readonly ThresholdPoint[],
+  ofImagenet: readonly ThresholdPoint[],
   bits: number,
 ): Claim {
+  const [cifar, imagenet] = [at(ofCifar, bits), at(ofImagenet, bits)];
   const shared = thresholdsOf(cifar).filter((threshold) => thresholdsOf(imagenet).includes(threshold));
   const curve = (points: readonly ThresholdPoint[], of: (point: ThresholdPoint) => number): number[] =>
     shared.map((threshold) => estimate(atThreshold(points, threshold).map(of)).mean);
@@ -80,8 +82,8 @@ export function claimC5(
     );
   };
   const parts = [
-    { name: 'FP32', of: (point: ThresholdPoint) => point.fp32 },
-    { name: `INT${bits}`, of: (point: ThresholdPoint) => point.quantized[bits]! },
+    { name: 'FP32', of: fp32 },
+    { name: `INT${bits}`, of: quantized },
   ].map(({ name, of }) => ({
     name,
     rho: rankCorrelation(curve(cifar, of), curve(imagenet, of)),

@@ -16,18 +16,24 @@ import {
 } from 'oabn-base';
 import { type Claim, type LowBitPoint, type ThresholdPoint } from '../claims/index.js';
 import { describeLab, type Labs, shippedFolder } from '../profiles/index.js';
-import { claimsBoard, lowBitSweep, mainJob, thresholdSweep } from '../studies/index.js';
+import {
+  claimsBoard,
+  lowBitStudy,
+  mainJob,
+  runStudy,
+  type StudyResult,
+  studyTable,
+  thresholdStudy,
+} from '../studies/index.js';
 import { defaultWorkers, describeConfig, run, runAll, threadsEach } from 'oabn/experiment';
 import { type NotebookRun, runNotebook } from 'tslab-kernel/run';
 import {
   claimsText,
-  lowBitRows,
   type ReportFigure,
   reportFigures,
   type ReportNotebook,
   reportPage,
   type ReportRun,
-  sweepRows,
 } from '../report/index.js';
 import { figurePng, figureSvg } from 'tslab-kernel/picture';
 import {
@@ -121,7 +127,8 @@ Examples:
         return await runEverything(labs, workers);
       }, mainJob(labs));
       if (!runs) return;
-      const [sweep, cells] = [await thresholdSweep(labs.cifar), await lowBitSweep(labs.cifar)];
+      const sweep = await runStudy(labs.cifar, thresholdStudy());
+      const cells = await runStudy(labs.cifar, lowBitStudy());
       const claims = await claimsBoard(labs);
       if (!options.json) process.stdout.write(resultText(sweep, cells, claims));
       const { notebooks, failures } = options.notebooks
@@ -138,7 +145,7 @@ Examples:
       if (options.write) await shipResults(labs, figures);
       const seconds = (performance.now() - began) / 1000;
       print(
-        { profile: labs.cifar.profile.name, seconds, report, sweep, cells, claims },
+        { profile: labs.cifar.profile.name, seconds, report, sweep: sweep.rows, cells: cells.rows, claims },
         `Done in ${formatDuration(seconds)}. The report: ${report}`,
         options.json,
       );
@@ -215,23 +222,23 @@ async function shipResults(labs: Labs, figures: ReadonlyMap<string, string>): Pr
     if (figure !== undefined) await copyFileAtomic(path, shipped);
   }
   for (const { lab, config } of mainJob(labs)) {
-    const { hash } = await run(config, lab);
+    const { hash } = await run(lab, config);
     await lab.store.export(hash, shippedFolder());
   }
 }
 
 function resultText(
-  sweep: readonly ThresholdPoint[],
-  cells: readonly LowBitPoint[],
+  sweep: StudyResult<ThresholdPoint>,
+  cells: StudyResult<LowBitPoint>,
   claims: readonly Claim[],
 ): string {
   return [
     '',
     'Accuracy over s, uniform PTQ (figure 7a)',
-    tableText(sweepRows(sweep)),
+    tableText(studyTable(sweep)),
     '',
     'Low bits: accuracy by method and s (table 5)',
-    tableText(lowBitRows(cells)),
+    tableText(studyTable(cells)),
     '',
     'The claims of the paper on these runs',
     claimsText(claims),

@@ -1,10 +1,11 @@
 /** Figures that are drawn from the code's own objects: a quantizer's transfer curve, the list of layers, a merge. */
 import { blocksOf, type Architecture, type Block, type Branch, quantizedBlocks } from 'oabn/model';
-import type { MergeParts } from 'oabn/merge';
+import { mergeParts } from 'oabn/merge';
 import { quantizeValue, type UniformQuantizer } from 'oabn/quantize';
 import { barFigure } from './bars.js';
 import { kernelGridFigure } from './heatmap.js';
 import { lineFigure, type LineSeries } from './lines.js';
+import { captionOf, type FigureNetwork } from './paper.js';
 import type { Figure, Titles } from 'tslab-kernel/display';
 
 /** Figure 5: what value stands for x, for each of some quantizers, over [from, to]. */
@@ -26,7 +27,7 @@ export function transferFigure(
 }
 
 /** Figure 6: the layers of the merged network by their number of weights; which are quantized and which stay in FP32. */
-export function layersFigure(arch: Architecture, subtitle: string): Figure {
+export function layersFigure(arch: Architecture, { subtitle }: { readonly subtitle: string }): Figure {
   const quantized = new Set(quantizedBlocks(arch).map(({ name }) => name));
   const layers = [
     ...blocksOf(arch).map(({ name, inChannels, outChannels }) => ({
@@ -51,14 +52,16 @@ export function layersFigure(arch: Architecture, subtitle: string): Figure {
   });
 }
 
+export interface MergeFigureOptions {
+  readonly block: Block;
+  readonly part: Branch | 'sum';
+  /** Output channels; default 4. */
+  readonly rows?: number;
+}
+
 /** Figure 3: the first output channels of one branch's share of a merged kernel, or of their sum. */
-export function mergeFigure(
-  block: Block,
-  { kernels }: MergeParts,
-  part: Branch | 'sum',
-  subtitle: string,
-  rows = 4,
-): Figure {
+export function mergeFigure(network: FigureNetwork, { block, part, rows = 4 }: MergeFigureOptions): Figure {
+  const { kernels } = mergeParts(network.arch, network.stateDict, block);
   const shares = part === 'sum' ? Object.values(kernels) : [kernels[part]!];
   const values = shares[0]!.map((_, i) => Math.abs(shares.reduce((sum, share) => sum + share[i]!, 0)));
   const names = {
@@ -69,7 +72,7 @@ export function mergeFigure(
   };
   return kernelGridFigure({
     title: `Figure 3 · |w| of the ${names[part]}, ${block.name}`,
-    subtitle,
+    subtitle: captionOf(network),
     xTitle: 'input channel j (3×3 taps each)',
     yTitle: 'output channel i',
     colorTitle: '|w|',

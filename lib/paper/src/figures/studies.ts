@@ -1,14 +1,12 @@
-/** Figures and tables of the studies: which measurements go where. */
-import { type AblationPoint, methodTitles, type RatePoint } from '../studies/index.js';
+/** Figures of the studies: which measurements go where. Each says where its rows come from. */
+import { estimate, formatThreshold, type LowBitMethod, type LowBitPoint } from '../claims/index.js';
 import {
-  estimate,
-  formatPercent,
-  formatThreshold,
-  type LowBitMethod,
-  type LowBitPoint,
-  type PtqPoint,
-} from '../claims/index.js';
-import type { Row } from 'oabn-base';
+  type AblationPoint,
+  methodTitles,
+  type RatePoint,
+  type StudyResult,
+  type MeasuredCost,
+} from '../studies/index.js';
 import { barFigure } from './bars.js';
 import { lineFigure } from './lines.js';
 import type { Figure } from 'tslab-kernel/display';
@@ -18,7 +16,10 @@ const spread = (sds: readonly number[]): { error?: number[] } =>
   sds.some((sd) => sd > 0) ? { error: sds.map((sd) => 100 * sd) } : {};
 
 /** Figure 1: accuracy on the way from training to low bits, with plain BN and with OABN. */
-export function overviewFigure(points: readonly LowBitPoint[], bits: number, subtitle: string): Figure {
+export function overviewFigure(
+  { rows: points, source: subtitle }: StudyResult<LowBitPoint>,
+  { bits }: { readonly bits: number },
+): Figure {
   const chosen = points.filter((point) => point.bits === bits);
   const stages: { name: string; of: (at: readonly LowBitPoint[]) => number[] }[] = [
     { name: 'trained and merged, FP32', of: (at) => at.map((point) => point.fp32) },
@@ -48,7 +49,10 @@ export function overviewFigure(points: readonly LowBitPoint[], bits: number, sub
 }
 
 /** Figure 8: {BN, OABN} × {uniform QAT, ClusterQAT} at `bits`. */
-export function ablation4BitFigure(points: readonly LowBitPoint[], bits: number, subtitle: string): Figure {
+export function ablation4BitFigure(
+  { rows: points, source: subtitle }: StudyResult<LowBitPoint>,
+  { bits }: { readonly bits: number },
+): Figure {
   const methods: readonly LowBitMethod[] = ['uniformQat', 'clusterQat'];
   const chosen = points.filter((point) => point.bits === bits);
   return barFigure({
@@ -77,7 +81,7 @@ export function ablation4BitFigure(points: readonly LowBitPoint[], bits: number,
 }
 
 /** Accuracy over the learning rate of fine-tuning, a line for each method and network. */
-export function learningRateFigure(points: readonly RatePoint[], subtitle: string): Figure {
+export function learningRateFigure({ rows: points, source: subtitle }: StudyResult<RatePoint>): Figure {
   const lines = distinct(
     points.map(({ weights, threshold, bits }) => JSON.stringify([weights, formatThreshold(threshold), bits])),
   );
@@ -104,15 +108,21 @@ export function learningRateFigure(points: readonly RatePoint[], subtitle: strin
 }
 
 /** One group of ablations: a bar for each variant. */
-export function ablationFigure(points: readonly AblationPoint[], group: string, subtitle: string): Figure {
-  const chosen = points.filter((point) => point.group === group);
+export function ablationFigure(
+  { rows, source }: StudyResult<AblationPoint>,
+  { group }: { readonly group: string },
+): Figure {
+  const chosen = rows.filter((point) => point.group === group);
+  const networks = distinct(
+    chosen.map(({ bits, threshold }) => `${bits} bits, s = ${formatThreshold(threshold)}`),
+  );
   const variants = distinct(chosen.map((point) => point.variant));
   const estimates = variants.map((variant) =>
     estimate(chosen.filter((point) => point.variant === variant).map((point) => point.accuracy)),
   );
   return barFigure({
     title: `Ablation · ${group}`,
-    subtitle,
+    subtitle: `${networks.join('; ')} · ${source}`,
     xTitle: group,
     yTitle: 'test accuracy (%)',
     yRange: [0, 100],
@@ -127,43 +137,22 @@ export function ablationFigure(points: readonly AblationPoint[], group: string, 
   });
 }
 
-/** The ablations as a table: accuracy against the first variant of the group. */
-export function ablationRows(points: readonly AblationPoint[]): Row[] {
-  return distinct(points.map((point) => point.group)).flatMap((group) => {
-    const chosen = points.filter((point) => point.group === group);
-    return distinct(chosen.map((point) => point.variant)).map((variant) => {
-      const at = chosen.filter((point) => point.variant === variant);
-      return {
-        'what varies': group,
-        variant,
-        FP32: formatPercent(estimate(at.map((point) => point.fp32))),
-        accuracy: formatPercent(estimate(at.map((point) => point.accuracy))),
-        'state size': Math.round(estimate(at.map((point) => point.stateSize)).mean),
-      };
-    });
+/** Table 7 as a figure: what a training step costs, relative to the first network. */
+export function trainingCostFigure({ rows, source }: MeasuredCost): Figure {
+  const [first] = rows;
+  return barFigure({
+    title: 'Table 7 · A training step, relative to RepVGG with BN',
+    subtitle: source,
+    xTitle: 'cost',
+    yTitle: 'relative to RepVGG (BN) = 1',
+    series: rows.map((row) => ({
+      name: row.network,
+      x: ['operations', 'activations kept', 'time (measured)'],
+      y: [
+        row.flops / first!.flops,
+        row.activationBytes / first!.activationBytes,
+        row.secondsPerStep / first!.secondsPerStep,
+      ],
+    })),
   });
-}
-
-/** Table 3 at `bits`: a row for each method and granularity, a column for each network, and the state size. */
-export function ptqTableRows(points: readonly PtqPoint[], bits: number): Row[] {
-  const chosen = points.filter((point) => point.bits === bits);
-  const nameOf = ({ network, threshold }: PtqPoint): string =>
-    network === 'QARepVGG' ? network : threshold === Infinity ? 'RepVGG' : `OABN s = ${threshold}`;
-  const networks = distinct(chosen.map(nameOf));
-  return distinct(chosen.map(({ method, granularity }) => JSON.stringify([method, granularity]))).map(
-    (key) => {
-      const [method, granularity] = JSON.parse(key) as [string, string];
-      const at = chosen.filter((point) => point.method === method && point.granularity === granularity);
-      const columns = networks.map((name) => [
-        name,
-        formatPercent(estimate(at.filter((point) => nameOf(point) === name).map((point) => point.accuracy))),
-      ]);
-      return {
-        method,
-        'one quantizer per': granularity === 'perChannel' ? 'channel' : 'layer',
-        ...Object.fromEntries(columns),
-        'state size': Math.round(estimate(at.map((point) => point.stateSize)).mean),
-      };
-    },
-  );
 }

@@ -62,10 +62,15 @@ export function shippedFolder(): string {
   return join(projectFolder(), 'data', 'results', 'runs');
 }
 
-/** What figures and tables say of the runs behind them: data, scale and seeds, and that data are made when they are. */
-export function describeLab({ profile, train }: Pick<PaperLab, 'profile' | 'train'>): string {
+/** What figures and tables say of the runs behind them: profile, data and scale, and that data are made when they are. */
+export function describeScale({ profile, train }: Pick<PaperLab, 'profile' | 'train'>): string {
   const images = Math.min(train.size, profile.pretraining.images ?? train.size);
   const { epochs } = profile.pretraining.schedule;
-  const seeds = `${profile.seeds.length} seed${profile.seeds.length === 1 ? '' : 's'}`;
-  return `profile ${profile.name} · ${datasetTitle(train)} · ${images} training images × ${epochs === 1 ? '1 epoch' : `${epochs} epochs`} · ${seeds}`;
+  return `profile ${profile.name} · ${datasetTitle(train)} · ${images} training images × ${epochs === 1 ? '1 epoch' : `${epochs} epochs`}`;
+}
+
+/** `describeScale` with the seeds of the profile's grids. */
+export function describeLab(lab: Pick<PaperLab, 'profile' | 'train'>): string {
+  const { length } = lab.profile.seeds;
+  return `${describeScale(lab)} · ${length === 1 ? '1 seed' : `${length} seeds`}`;
 }

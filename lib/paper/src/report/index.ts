@@ -1,6 +1,5 @@
 /** Results for readers: the claims board, tables, and the report page around all that a reproduction made. */
 export * from './claims.js';
 export * from './page.js';
-export * from './rows.js';
 export * from './runs.js';
 export { showClaims } from './showClaims.js';

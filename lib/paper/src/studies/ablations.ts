@@ -1,122 +1,131 @@
 /**
  * Ablations beyond the paper: what each choice is worth that the article leaves open or does not try. All of them are
- * 4-bit-like fine-tunings of one network (the profile says which), each against the default of its group.
+ * 4-bit-like fine-tunings of one network (the profile says which), each against the default of its group. A variant of
+ * one's own is a cell.
  */
-import type { PaperLab } from '../profiles/index.js';
+import { type FinetuneChanges, finetuneConfig, pretrainConfig } from 'oabn/experiment';
 import type { Oabn } from 'oabn/model';
 import type { WeightMethod } from 'oabn/quantize';
-import {
-  type FinetuneChanges,
-  type FinetuneConfig,
-  finetuneConfig,
-  pretrainConfig,
-  run,
-  type RunConfig,
-} from 'oabn/experiment';
+import type { QuantizedPoint } from '../claims/index.js';
+import { measured } from './measured.js';
+import type { Study } from './study.js';
+import { rounded } from './table.js';
 
-export interface AblationPoint {
+/** What is fine-tuned how, where it is not ClusterQAT of a network with OABN as the paper has them. */
+export interface Variant {
+  readonly weights: WeightMethod;
+  /** Options of OABN in pretraining. */
+  readonly oabn?: Omit<Oabn, 'threshold'>;
+  /** Of fine-tuning. */
+  readonly changes?: FinetuneChanges;
+}
+
+export interface AblationCell extends Variant {
   /** What is varied. */
   readonly group: string;
   readonly variant: string;
+  readonly threshold: number;
   readonly seed: number;
-  readonly accuracy: number;
-  /** Of the network before fine-tuning. */
-  readonly fp32: number;
-  readonly stateSize: number;
-  readonly images: number;
+  readonly bits: number;
 }
 
-interface Ablation {
+export interface AblationPoint extends QuantizedPoint {
   readonly group: string;
   readonly variant: string;
-  readonly configOf: (lab: PaperLab, seed: number) => FinetuneConfig;
 }
 
-/** The points of all ablations, by running what the store does not have. */
-export async function ablationStudy(lab: PaperLab, groups?: readonly string[]): Promise<AblationPoint[]> {
-  const points: AblationPoint[] = [];
-  for (const { group, variant, configOf } of ablations) {
-    if (groups && !groups.includes(group)) continue;
-    for (const seed of lab.profile.ablation.seeds) {
-      const config = configOf(lab, seed);
-      const { accuracy, images, stateSize } = (await run(config, lab)).result;
-      const fp32 = (await run(config.source as RunConfig & { kind: 'pretrain' }, lab)).result.accuracy;
-      points.push({ group, variant, seed, accuracy, fp32, stateSize, images });
-    }
-  }
-  return points;
+export interface AblationGrid {
+  /** Default all; see `ablationGroups`. */
+  readonly groups?: readonly string[];
+  /** Default the profile's, as those below. */
+  readonly threshold?: number;
+  readonly bits?: number;
+  readonly seeds?: readonly number[];
 }
 
-/** The runs behind `ablationStudy`, networks first. */
-export function ablationConfigs(lab: PaperLab): RunConfig[] {
-  const configs = ablations.flatMap(({ configOf }) =>
-    lab.profile.ablation.seeds.map((seed) => configOf(lab, seed)),
-  );
-  return [...configs.map(({ source }) => source as RunConfig), ...configs];
-}
-
-/** ClusterQAT of the profile's network, pretrained with other options of OABN. */
-const pretrainedWith =
-  (options: Omit<Oabn, 'threshold'>) =>
-  (lab: PaperLab, seed: number): FinetuneConfig => {
-    const { threshold, bits } = lab.profile.ablation;
-    return finetuneConfig(lab, pretrainConfig(lab, { threshold, seed, oabn: options }), bits, 'kmeans');
+export function ablationStudy({ groups = ablationGroups, ...grid }: AblationGrid = {}): Study<
+  AblationCell,
+  AblationPoint
+> {
+  return {
+    name: 'ablations',
+    cells({ ablation }) {
+      const { threshold, bits, seeds } = { ...ablation, ...grid };
+      const chosen = variants.filter(({ group: name }) => groups.includes(name));
+      return chosen.flatMap((variant) => seeds.map((seed) => ({ ...variant, threshold, bits, seed })));
+    },
+    config({ threshold, seed, bits, weights, oabn, changes }, lab) {
+      const source = pretrainConfig(lab, { threshold, seed, ...(oabn && { oabn }) });
+      return finetuneConfig(lab, { source, bits, weights, ...changes });
+    },
+    row: ({ group: name, variant, threshold, seed, bits }, result, network) => ({
+      ...{ group: name, variant, threshold, seed, bits },
+      ...measured(result, network),
+    }),
+    entries({ group: name, variant, seed: sample, accuracy, fp32, stateSize }) {
+      const line = { 'what varies': name, variant };
+      return [
+        { line, column: 'FP32', sample, value: fp32 },
+        { line, column: 'accuracy', sample, value: accuracy },
+        { line, column: 'state size', sample, value: stateSize, format: rounded },
+      ];
+    },
   };
+}
 
-/** Fine-tuning of the profile's network with other options of its own. */
-const finetunedWith =
-  (weights: WeightMethod, changes: FinetuneChanges) =>
-  (lab: PaperLab, seed: number): FinetuneConfig => {
-    const { threshold, bits } = lab.profile.ablation;
-    return finetuneConfig(lab, pretrainConfig(lab, { threshold, seed }), bits, weights, changes);
-  };
+type NamedVariant = Variant & Pick<AblationCell, 'group' | 'variant'>;
 
-const group = (name: string, variants: Readonly<Record<string, Ablation['configOf']>>): readonly Ablation[] =>
-  Object.entries(variants).map(([variant, configOf]) => ({ group: name, variant, configOf }));
+const clustered = (more: Omit<Variant, 'weights'> = {}): Variant => ({ weights: 'cluster', ...more });
+const uniform = (more: Omit<Variant, 'weights'> = {}): Variant => ({ weights: 'uniform', ...more });
+
+const group = (name: string, variants: Readonly<Record<string, Variant>>): readonly NamedVariant[] =>
+  Object.entries(variants).map(([variant, changes]) => ({ group: name, variant, ...changes }));
 
 /** The first variant of each group is the default. */
-const ablations: readonly Ablation[] = [
+const variants: readonly NamedVariant[] = [
   ...group('where OABN is applied', {
-    'identity (paper)': pretrainedWith({}),
-    'identity and 1×1': pretrainedWith({ branches: ['1x1', 'identity'] }),
-    'all branches': pretrainedWith({ branches: ['3x3', '1x1', 'identity'] }),
+    'identity (paper)': clustered(),
+    'identity and 1×1': clustered({ oabn: { branches: ['1x1', 'identity'] } }),
+    'all branches': clustered({ oabn: { branches: ['3x3', '1x1', 'identity'] } }),
   }),
   ...group('gradient through the clip', {
-    'zero where clipped': pretrainedWith({}),
-    'straight through': pretrainedWith({ gradient: 'straightThrough' }),
+    'zero where clipped': clustered(),
+    'straight through': clustered({ oabn: { gradient: 'straightThrough' } }),
   }),
   ...group('the threshold', {
-    'given (paper)': pretrainedWith({}),
-    'learned from there': pretrainedWith({ learned: true }),
+    'given (paper)': clustered(),
+    'learned from there': clustered({ oabn: { learned: true } }),
   }),
   ...group('first centroids', {
-    quantile: finetunedWith('kmeans', {}),
-    uniform: finetunedWith('kmeans', { cluster: { init: 'uniform' } }),
-    'k-means++': finetunedWith('kmeans', { cluster: { init: 'kmeans++' } }),
-    optimal: finetunedWith('kmeans', { cluster: { init: 'optimal' } }),
+    quantile: clustered(),
+    uniform: clustered({ changes: { cluster: { init: 'uniform' } } }),
+    'k-means++': clustered({ changes: { cluster: { init: 'kmeans++' } } }),
+    optimal: clustered({ changes: { cluster: { init: 'optimal' } } }),
   }),
   ...group('how centroids move', {
-    'a Lloyd step each step': finetunedWith('kmeans', {}),
-    'a Lloyd step every 10 steps': finetunedWith('kmeans', { cluster: { updateEvery: 10 } }),
-    'moving average': finetunedWith('kmeans', { cluster: { update: 'ema' } }),
-    gradient: finetunedWith('kmeans', { cluster: { update: 'gradient' } }),
+    'a Lloyd step each step': clustered(),
+    'a Lloyd step every 10 steps': clustered({ changes: { cluster: { updateEvery: 10 } } }),
+    'moving average': clustered({ changes: { cluster: { update: 'ema' } } }),
+    gradient: clustered({ changes: { cluster: { update: 'gradient' } } }),
   }),
   ...group('one codebook per', {
-    layer: finetunedWith('kmeans', {}),
-    channel: finetunedWith('kmeans', { scheme: { granularity: 'perChannel' } }),
+    layer: clustered(),
+    channel: clustered({ changes: { scheme: { granularity: 'perChannel' } } }),
   }),
   ...group('what is trained', {
-    'merged weights': finetunedWith('kmeans', {}),
-    'the branches, through the merge (RepQ)': finetunedWith('kmeans', { through: 'branches' }),
+    'merged weights': clustered(),
+    'the branches, through the merge (RepQ)': clustered({ changes: { through: 'branches' } }),
   }),
   ...group('uniform baselines', {
-    'step = max (paper)': finetunedWith('uniform', {}),
-    'step of least squared error': finetunedWith('uniform', { uniform: { step: 'mse' } }),
-    'learned step (LSQ)': finetunedWith('uniform', { uniform: { step: 'lsq' } }),
-    'LSQ, weights and activations': finetunedWith('uniform', {
-      uniform: { step: 'lsq' },
-      activations: { range: 'learned' },
+    'step = max (paper)': uniform(),
+    'step of least squared error': uniform({ changes: { uniform: { step: 'mse' } } }),
+    'learned step (LSQ)': uniform({ changes: { uniform: { step: 'lsq' } } }),
+    'LSQ, weights and activations': uniform({
+      changes: { uniform: { step: 'lsq' }, activations: { range: 'learned' } },
     }),
-    ClusterQAT: finetunedWith('kmeans', {}),
+    ClusterQAT: clustered(),
   }),
 ];
+
+/** What the ablations vary, by name. */
+export const ablationGroups: readonly string[] = [...new Set(variants.map(({ group: name }) => name))];

@@ -3,7 +3,6 @@
  * names and, where a small network shows the same effect only at fewer bits, at those as well; the first entry of a
  * claim is the article's.
  */
-import { type Labs, type PaperLab } from '../profiles/index.js';
 import {
   type Claim,
   claimC1,
@@ -19,28 +18,21 @@ import {
   claimC8,
   claimC9,
 } from '../claims/index.js';
-import { pretrainConfig, run } from 'oabn/experiment';
-import { lowBitSweep } from './lowBit.js';
-import { ptqTable } from './ptqTable.js';
-import { thresholdSweep } from './threshold.js';
+import type { Labs, PaperLab } from '../profiles/index.js';
+import { lowBitStudy } from './lowBit.js';
+import { plainNetworkStudy } from './plainNetworks.js';
+import { ptqStudy } from './ptq.js';
+import { runStudy } from './study.js';
+import { thresholdStudy } from './threshold.js';
 import { costPointOf, measureTrainingCost } from './trainingCost.js';
-import type { OutlierRow } from 'oabn/merge';
-
-/** The outlier reports of the networks with plain BN, one for each seed. */
-export async function plainReports(lab: PaperLab): Promise<(readonly OutlierRow[])[]> {
-  const reports = [];
-  for (const seed of lab.profile.seeds) {
-    reports.push((await run(pretrainConfig(lab, { threshold: Infinity, seed }), lab)).result.outliers);
-  }
-  return reports;
-}
 
 /** All claims: C1 to C11 by running what the stores do not have, C12 by measuring a few training steps here and now. */
 export async function claimsBoard({ cifar, imagenet }: Labs): Promise<Claim[]> {
-  const reports = await plainReports(cifar);
-  const [sweep, imagenetSweep] = [await thresholdSweep(cifar), await thresholdSweep(imagenet)];
-  const table = await ptqTable(imagenet);
-  const cells = await lowBitSweep(cifar);
+  const reports = (await runStudy(cifar, plainNetworkStudy)).rows.map(({ outliers }) => outliers);
+  const { rows: sweep } = await runStudy(cifar, thresholdStudy());
+  const { rows: imagenetSweep } = await runStudy(imagenet, thresholdStudy());
+  const { rows: table } = await runStudy(imagenet, ptqStudy());
+  const { rows: cells } = await runStudy(cifar, lowBitStudy());
   const { ptqBits, tableBits, bits } = cifar.profile;
   const low = bits.filter((b) => b <= 4);
   return [
@@ -61,7 +53,7 @@ export async function claimsBoard({ cifar, imagenet }: Labs): Promise<Claim[]> {
 
 /** C12, measured on this machine and never stored. */
 async function measureC12(lab: PaperLab): Promise<Claim> {
-  const rows = await measureTrainingCost(lab);
+  const { rows } = await measureTrainingCost(lab);
   const rowOf = (network: string) => costPointOf(rows.find((row) => row.network === network)!);
   return claimC12(rowOf('RepVGG + OABN'), rowOf('QARepVGG'));
 }

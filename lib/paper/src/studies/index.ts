@@ -1,11 +1,13 @@
-/** The studies behind the paper's figures and tables, and the main job that they make up. */
+/** The studies behind the paper's figures and tables, what can be done with any of them, and the main job they make up. */
 export * from './ablations.js';
 export * from './claimsBoard.js';
-export * from './grid.js';
 export * from './learningRates.js';
 export * from './lowBit.js';
-export { type GridOptions } from './options.js';
-export * from './ptqTable.js';
+export * from './mainJob.js';
+export * from './plainNetworks.js';
+export * from './ptq.js';
 export * from './recipes.js';
+export { type AnyStudy, type Entry, runStudy, type Study, studyJobs, type StudyResult } from './study.js';
+export { studyTable } from './table.js';
 export * from './threshold.js';
 export * from './trainingCost.js';

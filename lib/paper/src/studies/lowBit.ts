@@ -1,16 +1,9 @@
 /** Tables 5 and 6 and figure 8: accuracy and state size by bits, s and method. */
-import type { PaperLab } from '../profiles/index.js';
+import { finetuneConfig, pretrainConfig, ptqConfig } from 'oabn/experiment';
 import type { WeightMethod } from 'oabn/quantize';
-import type { LowBitMethod, LowBitPoint } from '../claims/index.js';
-import {
-  finetuneConfig,
-  pretrainConfig,
-  ptqConfig,
-  type QuantizedResult,
-  run,
-  type RunConfig,
-} from 'oabn/experiment';
-import { cellsOf, type GridOptions, gridOf } from './options.js';
+import { formatThreshold, type LowBitMethod, type LowBitPoint } from '../claims/index.js';
+import { measured } from './measured.js';
+import { networksOf, type Study } from './study.js';
 
 export const lowBitMethods = ['ptq', 'uniformQat', 'clusterQat'] as const satisfies readonly LowBitMethod[];
 
@@ -22,46 +15,52 @@ export const methodTitles: Readonly<Record<LowBitMethod, string>> = {
 
 const fineTunedWeights: Readonly<Record<Exclude<LowBitMethod, 'ptq'>, WeightMethod>> = {
   uniformQat: 'uniform',
-  clusterQat: 'kmeans',
+  clusterQat: 'cluster',
 };
 
-/** The cells of the low-bit tables, by running what the store does not have. */
-export async function lowBitSweep(
-  lab: PaperLab,
-  methods: readonly LowBitMethod[] = lowBitMethods,
-  options: GridOptions = {},
-): Promise<LowBitPoint[]> {
-  const { lowBitThresholds, seeds, bits } = gridOf(lab, options);
-  const points: LowBitPoint[] = [];
-  for (const cell of cellsOf(seeds, lowBitThresholds)) {
-    const fp32 = (await run(pretrainConfig(lab, cell), lab)).result.accuracy;
-    for (const b of bits) {
-      for (const method of methods) {
-        const stored = await run(lowBitConfig(lab, { ...cell, bits: b, method }), lab);
-        const { accuracy, images, stateSize } = stored.result as QuantizedResult;
-        points.push({ ...cell, bits: b, method, accuracy, fp32, images, stateSize });
-      }
-    }
-  }
-  return points;
+export interface LowBitCell {
+  readonly threshold: number;
+  readonly seed: number;
+  readonly bits: number;
+  readonly method: LowBitMethod;
 }
 
-/** The configuration behind one cell of the low-bit tables. */
-export function lowBitConfig(
-  lab: PaperLab,
-  cell: Pick<LowBitPoint, 'threshold' | 'seed' | 'bits' | 'method'>,
-): Exclude<RunConfig, { kind: 'pretrain' }> {
-  const source = pretrainConfig(lab, cell);
-  return cell.method === 'ptq'
-    ? ptqConfig(lab, source, cell.bits)
-    : finetuneConfig(lab, source, cell.bits, fineTunedWeights[cell.method]);
+export interface LowBitGrid {
+  /** Default all three. */
+  readonly methods?: readonly LowBitMethod[];
+  /** Default the profile's, as those below. */
+  readonly thresholds?: readonly number[];
+  readonly seeds?: readonly number[];
+  readonly bits?: readonly number[];
 }
 
-/** The runs behind `lowBitSweep`, but the networks; cells that share a compiled step stand together. */
-export function lowBitConfigs(lab: PaperLab, options: GridOptions = {}): RunConfig[] {
-  const { lowBitThresholds, seeds, bits } = gridOf(lab, options);
-  const cells = cellsOf(seeds, lowBitThresholds);
-  return lowBitMethods.flatMap((method) =>
-    bits.flatMap((b) => cells.map((cell) => lowBitConfig(lab, { ...cell, bits: b, method }))),
-  );
+export function lowBitStudy({ methods = lowBitMethods, ...grid }: LowBitGrid = {}): Study<
+  LowBitCell,
+  LowBitPoint
+> {
+  return {
+    name: 'low bits',
+    cells(profile) {
+      const { thresholds = profile.lowBitThresholds, seeds = profile.seeds, bits = profile.bits } = grid;
+      return bits.flatMap((b) =>
+        methods.flatMap((method) =>
+          networksOf(seeds, thresholds).map((network) => ({ ...network, bits: b, method })),
+        ),
+      );
+    },
+    config({ threshold, seed, bits, method }, lab) {
+      const source = pretrainConfig(lab, { threshold, seed });
+      return method === 'ptq'
+        ? ptqConfig(lab, { source, bits })
+        : finetuneConfig(lab, { source, bits, weights: fineTunedWeights[method] });
+    },
+    row: (cell, result, network) => ({ ...cell, ...measured(result, network) }),
+    entries({ threshold, seed, bits, method, accuracy, fp32 }) {
+      const column = `s = ${formatThreshold(threshold)}`;
+      return [
+        { line: { bits: 32, method: '–' }, column, sample: seed, value: fp32 },
+        { line: { bits, method: methodTitles[method] }, column, sample: seed, value: accuracy },
+      ];
+    },
+  };
 }

@@ -30,8 +30,8 @@ export interface RecipeRow extends Recipe {
   /** Processor seconds of training and its evaluation; missing where they were not counted. */
   readonly coreSeconds?: number;
   /** max|w|/σ of the merged layers: their mean, and the largest. */
-  readonly meanReach: number;
-  readonly maxReach: number;
+  readonly meanPeakToSigma: number;
+  readonly maxPeakToSigma: number;
   /** The largest |r0| of all identity branches. */
   readonly maxRatio: number;
   /** Accuracy after uniform PTQ, by its bits. */
@@ -47,26 +47,26 @@ export const recipeBits = [8, 6, 5, 4] as const;
 /** The runs behind `recipeRow`, the network first. */
 export function recipeConfigs(lab: PaperLab, recipe: Recipe): RunConfig[] {
   const network = networkConfig(lab, recipe);
-  return [network, ...recipeBits.map((bits) => ptqConfig(lab, network, bits))];
+  return [network, ...recipeBits.map((bits) => ptqConfig(lab, { source: network, bits }))];
 }
 
 /** What a recipe gives, by running what the store does not have. */
 export async function recipeRow(lab: PaperLab, recipe: Recipe): Promise<RecipeRow> {
   const network = networkConfig(lab, recipe);
-  const { result, provenance } = await run(network, lab);
+  const { result, provenance } = await run(lab, network);
   const quantized: Record<number, number> = {};
   for (const bits of recipeBits) {
-    quantized[bits] = (await run(ptqConfig(lab, network, bits), lab)).result.accuracy;
+    quantized[bits] = (await run(lab, ptqConfig(lab, { source: network, bits }))).result.accuracy;
   }
   const { accuracy, images, outliers } = result;
-  const reaches = outliers.map(({ reach }) => reach);
+  const peaks = outliers.map(({ peakToSigma }) => peakToSigma);
   return {
     ...recipe,
     accuracy,
     images,
     ...(provenance.cpuSeconds !== undefined && { coreSeconds: provenance.cpuSeconds }),
-    meanReach: reaches.reduce((sum, reach) => sum + reach, 0) / reaches.length,
-    maxReach: Math.max(...reaches),
+    meanPeakToSigma: peaks.reduce((sum, peak) => sum + peak, 0) / peaks.length,
+    maxPeakToSigma: Math.max(...peaks),
     maxRatio: Math.max(0, ...outliers.map(({ identity }) => identity?.maxRatio ?? 0)),
     quantized,
   };

@@ -1,27 +1,38 @@
-/** Figure 7: FP32 accuracy and that of uniform per-layer PTQ, over the threshold s. */
-import type { PaperLab } from '../profiles/index.js';
-import type { ThresholdPoint } from '../claims/index.js';
-import { pretrainConfig, ptqConfig, run, type RunConfig } from 'oabn/experiment';
-import { cellsOf, type GridOptions, gridOf } from './options.js';
+/** Figure 7: accuracy after uniform per-layer PTQ beside that in FP32, over the threshold s. */
+import { pretrainConfig, ptqConfig } from 'oabn/experiment';
+import { formatThreshold, type ThresholdPoint } from '../claims/index.js';
+import { measured } from './measured.js';
+import { networksOf, type Study } from './study.js';
 
-/** The points of figure 7, by running what the store does not have. */
-export async function thresholdSweep(lab: PaperLab, options: GridOptions = {}): Promise<ThresholdPoint[]> {
-  const { thresholds, seeds, ptqBits } = gridOf(lab, options);
-  const points: ThresholdPoint[] = [];
-  for (const cell of cellsOf(seeds, thresholds)) {
-    const source = pretrainConfig(lab, cell);
-    const { accuracy, images } = (await run(source, lab)).result;
-    const quantized: Record<number, number> = {};
-    for (const b of ptqBits) quantized[b] = (await run(ptqConfig(lab, source, b), lab)).result.accuracy;
-    points.push({ ...cell, fp32: accuracy, quantized, images });
-  }
-  return points;
+export interface ThresholdCell {
+  readonly threshold: number;
+  readonly seed: number;
+  readonly bits: number;
 }
 
-/** The runs behind `thresholdSweep`, networks first. */
-export function thresholdConfigs(lab: PaperLab, options: GridOptions = {}): RunConfig[] {
-  const { thresholds, seeds, ptqBits } = gridOf(lab, options);
-  const networks = cellsOf(seeds, thresholds).map((cell) => pretrainConfig(lab, cell));
-  // Networks of one width of bits stand together, for they share compiled functions.
-  return [...networks, ...ptqBits.flatMap((b) => networks.map((network) => ptqConfig(lab, network, b)))];
+export interface ThresholdGrid {
+  /** Default the profile's, as the others. */
+  readonly thresholds?: readonly number[];
+  readonly seeds?: readonly number[];
+  readonly bits?: readonly number[];
+}
+
+export function thresholdStudy(grid: ThresholdGrid = {}): Study<ThresholdCell, ThresholdPoint> {
+  return {
+    name: 'accuracy over s',
+    cells(profile) {
+      const { thresholds = profile.thresholds, seeds = profile.seeds, bits = profile.ptqBits } = grid;
+      return bits.flatMap((b) => networksOf(seeds, thresholds).map((network) => ({ ...network, bits: b })));
+    },
+    config: ({ threshold, seed, bits }, lab) =>
+      ptqConfig(lab, { source: pretrainConfig(lab, { threshold, seed }), bits }),
+    row: (cell, result, network) => ({ ...cell, ...measured(result, network) }),
+    entries: ({ threshold, seed, bits, accuracy, fp32 }) => {
+      const line = { s: formatThreshold(threshold) };
+      return [
+        { line, column: 'FP32', sample: seed, value: fp32 },
+        { line, column: `INT${bits}`, sample: seed, value: accuracy },
+      ];
+    },
+  };
 }

@@ -3,8 +3,8 @@
  * their descriptions and measured on this machine. The three take turns step by step, so that whatever else the machine
  * does meets all of them alike; times are medians.
  */
-import type { PaperLab } from '../profiles/index.js';
-import { memoryUse, tf } from 'tfjs-native';
+import { describeScale, type PaperLab } from '../profiles/index.js';
+import { currentBackend, memoryUse, tf } from 'tfjs-native';
 import {
   type Architecture,
   costOf,
@@ -44,8 +44,16 @@ export interface TrainingCostOptions {
   readonly threshold?: number;
   /** Timed steps of each network; default 9. */
   readonly rounds?: number;
-  /** Default the profile's. */
+  /** Default the lab's own. */
+  readonly arch?: Architecture;
+  /** Default the lab's for pretraining. */
   readonly batchSize?: number;
+}
+
+export interface MeasuredCost {
+  readonly rows: readonly TrainingCostRow[];
+  /** Where the rows come from: profile, data, scale, and what the steps were measured on. */
+  readonly source: string;
 }
 
 /** The three networks of the table by their names. */
@@ -58,12 +66,16 @@ export function costedNetworks(arch: Architecture, threshold = 1): Record<string
   };
 }
 
-/** A row for each of the three networks, trained on one batch of the lab's images; `arch` defaults to the profile's. */
+/** A row for each of the three networks, trained on one batch of the lab's images. */
 export async function measureTrainingCost(
   lab: PaperLab,
-  arch: Architecture = lab.profile.arch,
-  { threshold = 1, rounds = 9, batchSize = lab.profile.pretraining.batchSize }: TrainingCostOptions = {},
-): Promise<TrainingCostRow[]> {
+  {
+    arch = lab.defaults.arch,
+    threshold = 1,
+    rounds = 9,
+    batchSize = lab.defaults.pretraining.batchSize,
+  }: TrainingCostOptions = {},
+): Promise<MeasuredCost> {
   const networks = Object.entries(costedNetworks({ ...arch, classes: lab.train.classes.length }, threshold));
   const rows = Array.from({ length: batchSize }, (_, i) => i % lab.train.size);
   const { images, labels } = await lab.train.take(rows);
@@ -83,7 +95,7 @@ export async function measureTrainingCost(
       // Each round begins with another network, so that none is always the one after a pause.
       for (let i = 0; i < steppers.length; i++) await steppers[(round + i) % steppers.length]!.time();
     }
-    return networks.map(([network, each], i) => {
+    const costs = networks.map(([network, each], i): TrainingCostRow => {
       const { params, flops, convolutionFlops, activationBytes } = trainingCostOf(each, size, batchSize);
       const seconds = [...steppers[i]!.seconds].sort((a, b) => a - b);
       const at = (share: number): number => seconds[Math.round(share * (seconds.length - 1))]!;
@@ -101,6 +113,8 @@ export async function measureTrainingCost(
         rounds,
       };
     });
+    const { name, device } = currentBackend()!; // the lab has chosen one
+    return { rows: costs, source: `${describeScale(lab)} · ${name} on ${device}` };
   } finally {
     for (const each of steppers) each.dispose();
     tf.dispose([input.images, input.labels, input.learningRate]);
@@ -121,7 +135,7 @@ export function costPointOf({
 async function stepper(lab: PaperLab, arch: Architecture, input: StepInput) {
   const before = memoryInUse();
   const { params, buffers } = toVariables(initialize(arch, 1));
-  const { pretraining } = lab.profile;
+  const { pretraining } = lab.defaults;
   const batch = input.images.shape[0];
   const step = pretrainStep(arch, { ...pretraining, ...precisionOptions(lab, batch) });
   const key = `${stepKey(arch, pretraining)} batch ${batch}`;

@@ -18,6 +18,7 @@ import {
 import { type Figure } from 'tslab-kernel/display';
 import { figureSvg } from 'tslab-kernel/picture';
 import { textWidth } from '../../../notebook/src/picture/svg.js';
+import { learningRateStudy, lowBitStudy, thresholdStudy } from '../../src/studies/index.js';
 import { ablations, architecture } from './reportFixture.js';
 
 const titles = { title: 't', subtitle: 's', xTitle: 'x (unit)', yTitle: 'y (unit)' };
@@ -49,18 +50,15 @@ describe('report/figures', () => {
   });
 
   it('draws accuracy over s with the spread of the seeds, ∞ last', () => {
-    const point = (threshold: number, seed: number, fp32: number) => ({
-      threshold,
-      seed,
-      fp32,
-      quantized: { 8: fp32, 4: fp32 / 2 },
-      images: 100,
-    });
-    const figure = thresholdFigure(
-      [point(Infinity, 1, 0.6), point(Infinity, 2, 0.8), point(0.5, 1, 0.5), point(0.5, 2, 0.5)],
-      'Figure 7a',
-      'made',
-    );
+    const points = (threshold: number, seed: number, fp32: number) =>
+      [8, 4].map((bits) => ({
+        ...{ threshold, seed, fp32, bits, accuracy: (fp32 * bits) / 8, images: 100, stateSize: 9 },
+      }));
+    const rows = [
+      ...[points(Infinity, 1, 0.6), points(Infinity, 2, 0.8), points(0.5, 1, 0.5), points(0.5, 2, 0.5)],
+    ].flat();
+    const figure = thresholdFigure({ study: thresholdStudy(), rows, source: 'made' }, { title: 'Figure 7a' });
+    assert.match(JSON.stringify(figure.layout.title), /Figure 7a.*made/);
     const [fp32, int8, int4] = figure.data as unknown as {
       name: string;
       x: string[];
@@ -82,7 +80,8 @@ describe('report/figures', () => {
     const stateDict = initialize(arch, 1);
     const block = blocksOf(arch)[1]!;
     const parts = mergeParts(arch, stateDict, block);
-    const figure = classAPartsFigure(block, parts, 'made');
+    const figure = classAPartsFigure({ arch, stateDict, name: 'BN', source: 'untrained' }, { block });
+    assert.match(JSON.stringify(figure.layout.title), /BN · untrained/);
     assert.deepEqual(
       figure.data.map((trace) => trace.name),
       ['3x3', '1x1', 'identity (r0)'],
@@ -94,12 +93,12 @@ describe('report/figures', () => {
 
   it('puts titles with units on the other figures', () => {
     checkFigure(lineFigure({ ...titles, series: [{ name: 'a', x: [1, 2], y: [3, 4] }], xKind: 'log' }));
-    checkFigure(
-      weightDistributionFigure(
-        [{ name: 'BN', layers: [Float32Array.of(1, 2, 3), Float32Array.of(-1, 1)] }],
-        'made',
-      ),
-    );
+    const arch = normalizeArchitecture({ widths: [4, 4], depths: [1, 1], strides: [1, 1], classes: 2 });
+    const network = { arch, stateDict: initialize(arch, 1), name: 'BN', source: 'untrained' };
+    const distribution = weightDistributionFigure({ 'RepVGG, BN': network }, { layer: 0 });
+    checkFigure(distribution);
+    assert.match(JSON.stringify(distribution.layout.title), /stage1\.0 alone · untrained/);
+    assert.throws(() => weightDistributionFigure({ network }, { layer: 7 }), /from 0 to 0, got 7/);
     const cell = {
       threshold: 1,
       seed: 1,
@@ -110,14 +109,18 @@ describe('report/figures', () => {
       images: 10,
       stateSize: 16,
     } as const;
-    checkFigure(lowBitFigure([cell, { ...cell, method: 'uniformQat' }], 4, 'made'));
+    const rows = [cell, { ...cell, method: 'uniformQat' as const }];
+    checkFigure(lowBitFigure({ study: lowBitStudy(), rows, source: 'made' }, { bits: 4 }));
   });
 
   describe('still pictures of long names', () => {
     const figures: Record<string, Figure> = {
-      'layers of a deep network': layersFigure(architecture, 'made'),
-      'variants of an ablation': ablationFigure(ablations, 'how centroids move', 'made'),
-      'three variants': ablationFigure(ablations.slice(0, 6), 'how centroids move', 'made'),
+      'layers of a deep network': layersFigure(architecture, { subtitle: 'made' }),
+      'variants of an ablation': ablationFigure(ablations, { group: 'how centroids move' }),
+      'three variants': ablationFigure(
+        { ...ablations, rows: ablations.rows.slice(0, 6) },
+        { group: 'how centroids move' },
+      ),
       'twenty methods': barFigure({
         ...titles,
         series: ['RepVGG', 'OABN s = 0.5, with a name in the legend that is far too long for one line'].map(
@@ -128,10 +131,12 @@ describe('report/figures', () => {
           }),
         ),
       }),
-      'learning rates': learningRateFigure(
-        [Infinity, 0.5].flatMap((threshold) =>
+      'learning rates': learningRateFigure({
+        study: learningRateStudy,
+        source: 'made',
+        rows: [Infinity, 0.5].flatMap((threshold) =>
           [4, 2].flatMap((bits) =>
-            (['uniform', 'kmeans'] as const).flatMap((weights) =>
+            (['uniform', 'cluster'] as const).flatMap((weights) =>
               [0.001, 0.01].map((learningRate) => ({
                 ...{ threshold, bits, weights, learningRate, images: 100 },
                 accuracy: 40 * learningRate + 0.1 * bits,
@@ -139,16 +144,18 @@ describe('report/figures', () => {
             ),
           ),
         ),
-        'made',
-      ),
+      }),
       'four bits': ablation4BitFigure(
-        [0.5, Infinity].flatMap((threshold) =>
-          (['uniformQat', 'clusterQat'] as const).map((method) => ({
-            ...{ threshold, method, seed: 1, bits: 4, accuracy: 0.5, fp32: 0.6, images: 10, stateSize: 16 },
-          })),
-        ),
-        4,
-        'made',
+        {
+          study: lowBitStudy(),
+          source: 'made',
+          rows: [0.5, Infinity].flatMap((threshold) =>
+            (['uniformQat', 'clusterQat'] as const).map((method) => ({
+              ...{ threshold, method, seed: 1, bits: 4, accuracy: 0.5, fp32: 0.6, images: 10, stateSize: 16 },
+            })),
+          ),
+        },
+        { bits: 4 },
       ),
     };
     for (const [name, figure] of Object.entries(figures)) {

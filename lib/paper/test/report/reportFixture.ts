@@ -1,18 +1,19 @@
 /** A small report from numbers made up here: every kind of figure, table, verdict and output, without training. */
 import { figureBundle } from 'tslab-kernel/display';
 import { type Cell, type Notebook, type Output, readNotebook } from 'tslab-kernel/run';
-import {
-  claimsBoardHtml,
-  lowBitRows,
-  type ReportParts,
-  type ReportRun,
-  sweepRows,
-} from '../../src/report/index.js';
+import { claimsBoardHtml, type ReportParts, type ReportRun } from '../../src/report/index.js';
 import { configHash } from 'oabn-base';
 import { normalizeArchitecture, normalizeConfig, type PtqConfig, pretrainConfig, type RunConfig } from 'oabn';
 import { profileNamed } from '../../src/profiles/index.js';
 import type { Claim, LowBitPoint, ThresholdPoint } from '../../src/claims/index.js';
-import type { AblationPoint } from '../../src/studies/index.js';
+import {
+  type AblationPoint,
+  ablationStudy,
+  lowBitStudy,
+  type StudyResult,
+  studyTable,
+  thresholdStudy,
+} from '../../src/studies/index.js';
 import {
   ablationFigure,
   histogramFigure,
@@ -25,27 +26,36 @@ import { type Figure, tableHtml } from 'tslab-kernel/display';
 const subtitle = 'profile smoke · MADE DATA (made) · 64 training images × 1 epochs · 2 seeds';
 const both = <T>(of: (seed: number) => T): T[] => [1, 2].map(of);
 
-export const sweep: ThresholdPoint[] = [0.5, 2, Infinity].flatMap((threshold, i) =>
-  both((seed) => ({
-    threshold,
-    seed,
-    fp32: 0.7 + 0.04 * i + 0.01 * seed,
-    quantized: { 8: 0.68 + 0.02 * i, 4: 0.6 - 0.2 * i + 0.02 * seed },
-    images: 200,
-  })),
+const networksMeasured = [0.5, 2, Infinity].flatMap((threshold, i) =>
+  both((seed) => ({ threshold, seed, fp32: 0.7 + 0.04 * i + 0.01 * seed, images: 200 })),
 );
 
-const cells: LowBitPoint[] = sweep.flatMap(({ threshold, seed, fp32 }, i) =>
-  [4, 2].flatMap((bits) =>
-    (['ptq', 'uniformQat', 'clusterQat'] as const).map((method, j) => ({
-      ...{ threshold, seed, fp32, bits, method, images: 200, stateSize: 40 * bits },
-      accuracy: Math.max(0.1, 0.2 + 0.15 * j + 0.03 * bits - 0.02 * i),
+const sweep: StudyResult<ThresholdPoint> = {
+  study: thresholdStudy(),
+  source: subtitle,
+  rows: networksMeasured.flatMap((network) =>
+    [8, 4].map((bits) => ({
+      ...{ ...network, bits, stateSize: 40 * bits },
+      accuracy: network.fp32 - 0.1 * (8 - bits) + 0.005 * bits,
     })),
   ),
-);
+};
+
+const cells: StudyResult<LowBitPoint> = {
+  study: lowBitStudy(),
+  source: subtitle,
+  rows: networksMeasured.flatMap((network, i) =>
+    [4, 2].flatMap((bits) =>
+      (['ptq', 'uniformQat', 'clusterQat'] as const).map((method, j) => ({
+        ...{ ...network, bits, method, stateSize: 40 * bits },
+        accuracy: Math.max(0.1, 0.2 + 0.15 * j + 0.03 * bits - 0.02 * i),
+      })),
+    ),
+  ),
+};
 
 /** Names as long as the studies have them. */
-export const ablations: AblationPoint[] = [
+const ablationRows: AblationPoint[] = [
   'a Lloyd step each step (default)',
   'a Lloyd step every 10 steps',
   'moving average',
@@ -55,10 +65,16 @@ export const ablations: AblationPoint[] = [
   'quantile (default)',
 ].flatMap((variant, i) =>
   both((seed) => ({
-    ...{ group: 'how centroids move', variant, seed, fp32: 0.8, stateSize: 112, images: 200 },
-    accuracy: 0.5 + 0.04 * i + 0.01 * seed,
+    ...{ group: 'how centroids move', variant, seed, threshold: 0.5, bits: 3 },
+    ...{ fp32: 0.8, stateSize: 112, images: 200, accuracy: 0.5 + 0.04 * i + 0.01 * seed },
   })),
 );
+
+export const ablations: StudyResult<AblationPoint> = {
+  study: ablationStudy(),
+  rows: ablationRows,
+  source: subtitle,
+};
 
 export const claims: Claim[] = [
   ['C10', 'held', 'With OABN, ClusterQAT beats uniform QAT.', '4 bits: 5.0 ± 0.2 points ahead (held).'],
@@ -77,7 +93,7 @@ const train = (name: string, made: boolean, note: string): ReportParts['labs']['
   }) as never;
 
 const data = { name: 'made', checksum: 'sha256:00', testImages: 200 } as const;
-const networks = sweep.map(({ threshold, seed }) =>
+const networks = networksMeasured.map(({ threshold, seed }) =>
   normalizeConfig(pretrainConfig({ defaults: profile, data }, { threshold, seed })),
 );
 const quantized = networks.map((source): PtqConfig =>
@@ -135,9 +151,9 @@ async function sweepNotebook(): Promise<Notebook> {
       text(
         '# Figure 7(a) · Accuracy over $s$\n\nText, `code`, and [table 3](table3-ptq.ipynb).\n\n| s | what it means for the merged kernel |\n|---|---|\n| 0.5 | a long explanation that does not break_anywhere_because_it_is_one_word_of_many_letters |',
       ),
-      await shown(thresholdFigure(sweep, 'Figure 7(a) · Accuracy against s', subtitle)),
+      await shown(thresholdFigure(sweep, { title: 'Figure 7(a) · Accuracy against s' })),
       text('### A level left out\n\n$$S = \\frac{\\max |w|}{2^{b-1} - 1}$$'),
-      html('await showTable(rows)', tableHtml(sweepRows(sweep))),
+      html('await showTable(rows)', tableHtml(studyTable(sweep))),
       await shown(
         histogramFigure({
           ...{ title: 'Weights', subtitle, xTitle: 'weight / σ', yTitle: 'number (log)', binWidth: 1 },
@@ -163,9 +179,9 @@ async function tableNotebook(): Promise<Notebook> {
     metadata: {},
     cells: [
       text('# Table 3 · Low bits\n\nBack to [the sweep](./fig7a-threshold.ipynb).'),
-      html('await showTable(rows)', tableHtml(lowBitRows(cells))),
-      await shown(lowBitFigure(cells, 4, subtitle)),
-      await shown(ablationFigure(ablations, 'how centroids move', subtitle)),
+      html('await showTable(rows)', tableHtml(studyTable(cells))),
+      await shown(lowBitFigure(cells, { bits: 4 })),
+      await shown(ablationFigure(ablations, { group: 'how centroids move' })),
       await shown(
         kernelGridFigure({
           ...{ title: 'Kernels', subtitle, xTitle: 'input channel', yTitle: 'output channel' },

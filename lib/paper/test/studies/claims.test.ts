@@ -55,8 +55,10 @@ const point = (threshold: number, fp32: number, int4: number, seed = 1): Thresho
   threshold,
   seed,
   fp32,
-  quantized: { 4: int4 },
+  bits: 4,
+  accuracy: int4,
   images: 2000,
+  stateSize: 100,
 });
 
 describe('experiment/claims', () => {
@@ -89,7 +91,7 @@ describe('experiment/claims', () => {
       weights: 576,
       maxAbs: 2,
       std: 0.1,
-      reach: 20,
+      peakToSigma: 20,
       kurtosis: 50,
       classAOfLargest: 1,
       classAOfAll: 0.014,

@@ -1,5 +1,11 @@
 import assert from 'node:assert/strict';
-import { bestRate, learningRateConfigs, type RatePoint, searchSeed } from '../../src/studies/index.js';
+import {
+  bestRate,
+  learningRateStudy,
+  type RatePoint,
+  searchSeed,
+  studyJobs,
+} from '../../src/studies/index.js';
 import { type PaperLab, profiles } from '../../src/profiles/index.js';
 
 const labOf = (size: number): PaperLab =>
@@ -13,7 +19,7 @@ describe('experiment/studies: the search for learning rates', () => {
   it('looks at test images and a seed that no result uses', () => {
     const { seeds, data } = profiles.quick;
     assert.ok(!(seeds as readonly number[]).includes(searchSeed));
-    const configs = learningRateConfigs(labOf(10_000));
+    const configs = studyJobs(labOf(10_000), [learningRateStudy]).map(({ config }) => config);
     const used = new Set(
       configs.map((config) => {
         const source = config.kind === 'pretrain' ? config : config.source;
@@ -25,7 +31,7 @@ describe('experiment/studies: the search for learning rates', () => {
   });
 
   it('takes the last images of a test set that has none to spare', () => {
-    for (const config of learningRateConfigs(labOf(2000))) {
+    for (const { config } of studyJobs(labOf(2000), [learningRateStudy])) {
       const { data } = config.kind === 'pretrain' ? config : config.source;
       assert.deepEqual([data.firstTestImage, data.testImages], [0, 2000]);
     }
@@ -33,7 +39,7 @@ describe('experiment/studies: the search for learning rates', () => {
 
   it('chooses the rate with the best mean over networks', () => {
     const point = (learningRate: number, threshold: number, accuracy: number): RatePoint => ({
-      ...{ weights: 'kmeans', bits: 4, images: 2000 },
+      ...{ weights: 'cluster', bits: 4, images: 2000 },
       ...{ learningRate, threshold, accuracy },
     });
     const points = [
@@ -42,6 +48,6 @@ describe('experiment/studies: the search for learning rates', () => {
       point(1e-2, 0.5, 0.5),
       point(1e-2, Infinity, 0.4),
     ];
-    assert.equal(bestRate(points, 'kmeans'), 1e-2);
+    assert.equal(bestRate(points, 'cluster'), 1e-2);
   });
 });

@@ -53,12 +53,12 @@ describe('experiment/studies: recipes', () => {
     assert.deepEqual(seen.judged, new Set(order.slice(9_000)));
     assert.deepEqual(seen.trained, new Set(order.slice(0, 9_000)));
     assert.equal(row.images, 1_000);
-    assert.ok(asked.length > 0 && row.accuracy > 0 && row.meanReach > 1 && row.coreSeconds! > 0);
+    assert.ok(asked.length > 0 && row.accuracy > 0 && row.meanPeakToSigma > 1 && row.coreSeconds! > 0);
     assert.deepEqual(Object.keys(row.quantized), ['4', '5', '6', '8']);
     // The average is not the last step's weights, and its statistics are its own.
     const { ema: _, ...last } = one.training;
     const unaveraged = await recipeRow(watched, { ...one, training: last });
-    assert.notEqual(unaveraged.meanReach, row.meanReach);
-    for (const config of recipeConfigs(lab, one)) assert.equal((await run(config, lab)).from, 'store');
+    assert.notEqual(unaveraged.meanPeakToSigma, row.meanPeakToSigma);
+    for (const config of recipeConfigs(lab, one)) assert.equal((await run(lab, config)).from, 'store');
   });
 });

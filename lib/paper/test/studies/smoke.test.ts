@@ -6,11 +6,13 @@ import {
   ablationStudy,
   bestRate,
   claimsBoard,
-  learningRateSearch,
-  lowBitSweep,
+  learningRateStudy,
+  lowBitStudy,
   mainJob,
-  ptqTable,
-  thresholdSweep,
+  ptqStudy,
+  runStudy,
+  studyTable,
+  thresholdStudy,
 } from '../../src/studies/index.js';
 import { run, runAll } from 'oabn/experiment';
 import { openLabs } from '../../src/profiles/index.js';
@@ -32,16 +34,19 @@ describe('experiment, profile smoke', () => {
     assert.equal((await labs.cifar.store.list()).length, jobs.length);
 
     const again = await openLabs(options);
-    for (const { lab, config } of mainJob(again)) assert.equal((await run(config, lab)).from, 'store');
-    const points = await thresholdSweep(again.cifar);
+    for (const { lab, config } of mainJob(again)) assert.equal((await run(lab, config)).from, 'store');
+    const sweep = await runStudy(again.cifar, thresholdStudy());
+    assert.match(sweep.source, /^profile smoke · MADE DATA .* · 320 training images × 2 epochs · 1 seed$/);
     assert.deepEqual(
-      points.map(({ threshold, images }) => [threshold, images]),
+      sweep.rows.map(({ threshold, bits, images }) => [threshold, bits, images]),
       [
-        [0.5, 200],
-        [Infinity, 200],
+        [0.5, 8, 200],
+        [Infinity, 8, 200],
+        [0.5, 4, 200],
+        [Infinity, 4, 200],
       ],
     );
-    for (const { bits, method, accuracy, stateSize } of await lowBitSweep(again.cifar)) {
+    for (const { bits, method, accuracy, stateSize } of (await runStudy(again.cifar, lowBitStudy())).rows) {
       assert.ok(accuracy >= 0 && accuracy <= 1);
       const levels = method === 'clusterQat' ? 2 ** bits : 2 ** bits - 1;
       assert.ok(
@@ -49,11 +54,14 @@ describe('experiment, profile smoke', () => {
         `${method} at ${bits} bits has ${stateSize} states`,
       );
     }
-    const table = await ptqTable(again.imagenet);
+    const { rows: table } = await runStudy(again.imagenet, ptqStudy());
     assert.ok(table.some(({ network }) => network === 'QARepVGG'));
     assert.ok(table.some(({ granularity }) => granularity === 'perChannel'));
-    assert.ok([1e-3, 1e-2].includes(bestRate(await learningRateSearch(again.cifar), 'kmeans')));
-    assert.ok((await ablationStudy(again.cifar)).length > 10);
+    const rates = await runStudy(again.cifar, learningRateStudy);
+    assert.ok([1e-3, 1e-2].includes(bestRate(rates.rows, 'cluster')));
+    assert.ok(studyTable(await runStudy(again.cifar, ablationStudy())).length > 10);
+    // Bitmaps are kept with every run, for comparisons image by image.
+    assert.ok(table.every(({ right, fp32Right }) => right?.length === 36 && fp32Right?.length === 36));
     const claims = await claimsBoard(again);
     const ids = new Set(claims.map(({ id }) => id));
     assert.deepEqual([...ids], ['C1', 'C2', 'C3', 'C4', 'C5', 'C6', 'C7', 'C8', 'C9', 'C10', 'C11', 'C12']);

@@ -13,7 +13,8 @@ describe('experiment/trainingCost', () => {
     this.timeout(60_000);
     const lab = await openPaperLab({ profile: 'smoke', runs: await mkdtemp(join(tmpdir(), 'oabn-cost-')) });
     const before = tf.memory().numTensors;
-    const rows = await measureTrainingCost(lab, undefined, { rounds: 3, batchSize: 16 });
+    const { rows, source } = await measureTrainingCost(lab, { rounds: 3, batchSize: 16 });
+    assert.match(source, /^profile smoke · .* on /);
     assert.equal(tf.memory().numTensors, before);
     assert.deepEqual(
       rows.map(({ network }) => network),

@@ -8,11 +8,11 @@ import { type Crew, type Worker, withWorkers } from './crew.js';
 import type { PoolJob } from './job.js';
 import { schedule } from './schedule.js';
 
-export interface PoolOptions<J extends PoolJob, Result> {
+export interface PoolOptions<J extends PoolJob, Run extends StoredRun> {
   /** The store that a job's result is in. */
   readonly storeOf: (job: J) => Store;
   /** The job's result: from the store, or computed in this process. */
-  readonly request: (job: J) => Promise<StoredRun<Result>>;
+  readonly request: (job: J) => Promise<Run>;
   /** Computes in workers; one carries out a job's task by requesting its run, and answers where that was `from`. */
   readonly crew: Crew;
   /** Processes. 1 computes in this one. */
@@ -28,10 +28,10 @@ export interface PoolOptions<J extends PoolJob, Result> {
  * @throws UserError when a job fails as `request` does, or a worker is killed; the reason of a signal of the crew when
  * that fires, which ends every process between two steps. What is done stays.
  */
-export async function runJobs<J extends PoolJob, Result>(
+export async function runJobs<J extends PoolJob, Run extends StoredRun>(
   jobs: readonly J[],
-  options: PoolOptions<J, Result>,
-): Promise<StoredRun<Result>[]> {
+  options: PoolOptions<J, Run>,
+): Promise<Run[]> {
   const { workers, storeOf, request, onComputed } = options;
   check(
     Number.isInteger(workers) && workers > 0,
@@ -48,7 +48,7 @@ export async function runJobs<J extends PoolJob, Result>(
   };
   const processes = Math.min(workers, missing.length);
   if (processes > 1) await inWorkers(missing, processes, note, options);
-  const results: StoredRun<Result>[] = [];
+  const results: Run[] = [];
   for (const job of jobs) {
     const result = await request(job);
     if (processes === 1 && result.from === 'computed') note(job, result.from);
@@ -67,11 +67,11 @@ async function notStored<J extends PoolJob>(jobs: readonly J[], storeOf: (job: J
 }
 
 /** Computes `jobs` in `workers` worker processes. */
-async function inWorkers<J extends PoolJob, Result>(
+async function inWorkers<J extends PoolJob, Run extends StoredRun>(
   jobs: readonly J[],
   workers: number,
   note: (job: J, from: StoredRun['from']) => void,
-  { crew, progress = silent, notice }: PoolOptions<J, Result>,
+  { crew, progress = silent, notice }: PoolOptions<J, Run>,
 ): Promise<void> {
   type Task = J['task'];
   const plan = schedule(jobs);

@@ -3,7 +3,7 @@ import { mkdtemp } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { configHash } from 'oabn-base';
-import { openStore, type Store } from '../../src/index.js';
+import { openStore, type Store, type StoredRun } from '../../src/index.js';
 import { type PoolJob, type PoolOptions, runJobs } from '../../src/local/index.js';
 import { request, type Sum } from './worker.js';
 
@@ -16,7 +16,7 @@ async function newStore(): Promise<Store> {
 const jobsOf = (sums: readonly Sum[]): PoolJob<Sum>[] =>
   sums.map((task) => ({ hash: configHash(task), key: String(task.numbers.length), task }));
 
-type Options = Partial<PoolOptions<PoolJob<Sum>, number>>;
+type Options = Partial<PoolOptions<PoolJob<Sum>, StoredRun<number>>>;
 
 const runIn = (store: Store, sums: readonly Sum[], options: Options = {}, signal?: AbortSignal) =>
   runJobs(jobsOf(sums), {

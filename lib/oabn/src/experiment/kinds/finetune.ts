@@ -11,6 +11,9 @@ import {
   normalizeCluster,
   normalizeOwnQuantizer,
   normalizeScheme,
+  readScheme,
+  storedScheme,
+  type StoredScheme,
   normalizeUniform,
   type QuantizationScheme,
   type WeightMethod,
@@ -39,6 +42,10 @@ export interface FinetuneConfig extends QuantizerOptions {
   readonly training: TrainingConfig;
 }
 
+interface StoredFinetuneConfig extends Omit<FinetuneConfig, 'scheme'> {
+  readonly scheme: StoredScheme;
+}
+
 export const finetune: Kind<FinetuneConfig, QuantizedResult> = {
   normalize(config) {
     const { kind, source, scheme, calibrationImages, training } = config;
@@ -52,6 +59,12 @@ export const finetune: Kind<FinetuneConfig, QuantizedResult> = {
       ...normalizeQuantizers(config, scheme.weights),
     };
   },
+  store: (config) => ({ ...config, scheme: storedScheme(config.scheme) }),
+  read: (stored) => ({
+    ...(stored as FinetuneConfig),
+    scheme: readScheme((stored as StoredFinetuneConfig).scheme),
+  }),
+  readResult: (stored) => stored,
   describe: ({ scheme: { bits, weights }, quantizer, source }) =>
     `${bits}-bit ${quantizer?.name ?? methodNames[weights]}, ${describeSource(source)}`,
   label: ({ scheme: { weights }, quantizer }) => quantizer?.name ?? methodNames[weights],
@@ -70,7 +83,7 @@ export const finetune: Kind<FinetuneConfig, QuantizedResult> = {
   },
 };
 
-const methodNames = { uniform: 'uniform QAT', kmeans: 'ClusterQAT' } as const satisfies Record<
+const methodNames = { uniform: 'uniform QAT', cluster: 'ClusterQAT' } as const satisfies Record<
   WeightMethod,
   string
 >;
@@ -91,12 +104,12 @@ function normalizeQuantizers(options: QuantizerOptions, weights: WeightMethod): 
   );
   checkOneOf('statistics', statistics, mergeStatistics);
   check(
-    quantizer === undefined || weights === 'kmeans',
+    quantizer === undefined || weights === 'cluster',
     () =>
       `«${quantizer!.name}» takes the place of k-means; its scheme needs weights "kmeans", got ${JSON.stringify(weights)}`,
   );
   const ofWeights =
-    weights === 'kmeans' ? { cluster: normalizeCluster(cluster) } : { uniform: normalizeUniform(uniform) };
+    weights === 'cluster' ? { cluster: normalizeCluster(cluster) } : { uniform: normalizeUniform(uniform) };
   const members = { ...ofWeights, activations: normalizeActivations(activations) };
   return {
     ...(through === 'branches' && { through }),

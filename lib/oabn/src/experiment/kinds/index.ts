@@ -17,8 +17,7 @@ export type { AnnealConfig, AnnealResult } from './anneal.js';
 export type { CostProbe, RunCost } from './cost.js';
 export type { FinetuneConfig } from './finetune.js';
 export type { Kind, Work } from './kind.js';
-export { thresholdOf } from './network.js';
-export { describePretrained } from './pretrain.js';
+export { describeNetwork, thresholdOf } from './network.js';
 export type { PretrainConfig, PretrainResult } from './pretrain.js';
 export type { PtqConfig } from './ptq.js';
 export type { QuantizedResult } from './quantized.js';
@@ -49,9 +48,19 @@ export function normalizeConfig<C extends RunConfig>(config: C): C {
   return kindOf(config).normalize(config);
 }
 
+/** The canonical form as it is stored and hashed. @throws UserError naming what is out of range */
+export function storedConfig(config: RunConfig): object {
+  return kindOf(config).store(normalizeConfig(config));
+}
+
+/** A configuration out of a store. @throws UserError for one of an unknown kind */
+export function readConfig(stored: unknown): RunConfig {
+  return kindOf(stored as RunConfig).read(stored as object);
+}
+
 /** The name of the run of `config`. @throws UserError naming what is out of range */
 export function hashOf(config: RunConfig): string {
-  return configHash(normalizeConfig(config));
+  return configHash(storedConfig(config));
 }
 
 /** A run in a few words, such as «train OABN s=2 seed 1» or «4-bit ClusterQAT, OABN s=2 seed 1». */

@@ -6,10 +6,9 @@ export function thresholdOf(arch: Architecture): number {
   return arch.oabn?.threshold ?? Infinity;
 }
 
-/** Such as «OABN s=2 seed 1» or «BN file 0123abcd», by where it comes from. */
-export function describeNetwork(arch: Architecture, origin: string): string {
+/** What kind of network it is: «OABN s=2», «BN» or «QARepVGG». */
+export function describeNetwork(arch: Architecture): string {
   const s = thresholdOf(arch);
-  const plain = arch.block === 'qarepvgg' ? 'QARepVGG' : 'BN';
-  const limited = arch.oabn?.limit?.name ?? 'OABN';
-  return `${s === Infinity ? plain : `${limited} s=${s}`} ${origin}`;
+  if (s !== Infinity) return `${arch.oabn?.limit?.name ?? 'OABN'} s=${s}`;
+  return arch.block === 'qarepvgg' ? 'QARepVGG' : 'BN';
 }

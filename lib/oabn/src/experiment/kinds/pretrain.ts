@@ -62,6 +62,9 @@ export const pretrain: Kind<PretrainConfig, PretrainResult> = {
     arch: normalizeArchitecture(arch),
     training: normalizePretraining(training, arch),
   }),
+  store: (config) => config,
+  read: (stored) => stored as PretrainConfig,
+  readResult: ({ outliers, ...result }) => ({ ...result, outliers: outliers.map(readRow) }),
   describe: (config) => `train ${describePretrained(config)}`,
   label: () => 'train',
   network: ({ arch, data }) => ({ arch, data }),
@@ -78,9 +81,14 @@ export const pretrain: Kind<PretrainConfig, PretrainResult> = {
   },
 };
 
+/** The peak-to-σ ratio was called `reach` in results of before. */
+function readRow({ reach, ...row }: OutlierRow & { readonly reach?: number }): OutlierRow {
+  return reach === undefined ? row : { ...row, peakToSigma: reach };
+}
+
 /** The network that a run makes, such as «OABN s=2 seed 1». */
 export function describePretrained({ arch, training }: PretrainConfig): string {
-  return describeNetwork(arch, `seed ${training.seed}`);
+  return `${describeNetwork(arch)} seed ${training.seed}`;
 }
 
 function normalizePretraining(training: PretrainTraining, arch: Architecture): PretrainTraining {

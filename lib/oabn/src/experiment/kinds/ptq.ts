@@ -5,6 +5,9 @@ import { takeCalibration } from '../../data/index.js';
 import {
   learningMethods,
   normalizeScheme,
+  readScheme,
+  storedScheme,
+  type StoredScheme,
   type PtqMethodName,
   ptqMethodOf,
   ptqMethodTitle,
@@ -31,6 +34,10 @@ export interface PtqConfig {
 const titleOf = (method: PtqConfig['method']): string =>
   typeof method === 'object' ? method.name : ptqMethodTitle(method);
 
+interface StoredPtqConfig extends Omit<PtqConfig, 'scheme'> {
+  readonly scheme: StoredScheme;
+}
+
 export const ptq: Kind<PtqConfig, QuantizedResult> = {
   normalize({ kind, source, scheme, method = 'minMax', iterations, calibrationImages }) {
     const isOwn = typeof method === 'object';
@@ -46,6 +53,9 @@ export const ptq: Kind<PtqConfig, QuantizedResult> = {
       ...(iterations !== undefined && !isOwn && learningMethods.has(method) && { iterations }),
     };
   },
+  store: (config) => ({ ...config, scheme: storedScheme(config.scheme) }),
+  read: (stored) => ({ ...(stored as PtqConfig), scheme: readScheme((stored as StoredPtqConfig).scheme) }),
+  readResult: (stored) => stored,
   describe: ({ scheme: { bits, weights }, method, source }) =>
     `${bits}-bit ${weights} PTQ (${titleOf(method)}), ${describeSource(source)}`,
   label: ({ method = 'minMax' }) => `PTQ ${typeof method === 'object' ? method.name : method}`,

@@ -25,7 +25,7 @@ export function normalizeSource(source: NetworkSource): NetworkSource {
 export function describeSource(source: NetworkSource): string {
   return source.kind === 'pretrain'
     ? describePretrained(source)
-    : describeNetwork(source.arch, `file ${source.sha256.slice(0, 8)}`);
+    : `${describeNetwork(source.arch)} file ${source.sha256.slice(0, 8)}`;
 }
 
 /** The seed of the network's training; 0 for a file, of which it is not known. */

@@ -44,13 +44,13 @@ export function defaultWorkers(labs: readonly Lab[]): number {
 export async function runAll(
   jobs: readonly Job[],
   { workers, onComputed, ...options }: RunAllOptions = {},
-): Promise<StoredRun<ResultOf<RunConfig>>[]> {
+): Promise<StoredRun<ResultOf<RunConfig>, RunConfig>[]> {
   const labs = labsOf(jobs);
   return await runJobs(poolJobs(jobs), {
     ...options,
     workers: workers ?? defaultWorkers(labs),
     storeOf: ({ lab }) => lab.store,
-    request: ({ lab, config }) => run(config, lab),
+    request: ({ lab, config }) => run(lab, config),
     crew: crewOf(labs),
     ...(onComputed && { onComputed: ({ config }, done, total) => onComputed(config, done, total) }),
   });

@@ -14,7 +14,7 @@ serve<readonly LabOpening[], Lab[], Task, unknown>({
   async carryOut(task, labs) {
     switch (task.kind) {
       case 'run':
-        return (await run(task.config, labs[task.lab]!)).from;
+        return (await run(labs[task.lab]!, task.config)).from;
       case 'estimate':
         return await estimateRuns(task.jobs.map(({ lab, config }) => ({ lab: labs[lab]!, config })));
       default:

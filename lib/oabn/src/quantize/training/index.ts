@@ -26,7 +26,7 @@ export function weightTraining(
   switch (weights) {
     case 'uniform':
       return uniformTraining(bits, granularity, options.uniform);
-    case 'kmeans':
+    case 'cluster':
       if (options.quantizer) return ownTraining(bits, options.quantizer);
       return clusterTraining(bits, granularity, options.cluster);
     default:

@@ -104,6 +104,6 @@ describe('quantize/ptq/aciq', () => {
   });
 
   it('refuses k-means weights', async () => {
-    await assert.rejects(aciq.quantize(problem({ weights: 'kmeans' })), /aciq quantizes uniformly/);
+    await assert.rejects(aciq.quantize(problem({ weights: 'cluster' })), /aciq quantizes uniformly/);
   });
 });

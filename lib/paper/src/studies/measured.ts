@@ -1,0 +1,20 @@
+/** What every row of a quantized network says of its measurement. */
+import type { PretrainResult, QuantizedResult } from 'oabn/experiment';
+import type { QuantizedPoint } from '../claims/index.js';
+
+export type MeasuredAccuracy = Pick<
+  QuantizedPoint,
+  'accuracy' | 'fp32' | 'images' | 'stateSize' | 'right' | 'fp32Right'
+>;
+
+/** The accuracy of a quantized network, and that of the `network` that was quantized. */
+export function measured(
+  { accuracy, images, stateSize, right }: QuantizedResult,
+  { accuracy: fp32, right: fp32Right }: PretrainResult,
+): MeasuredAccuracy {
+  return {
+    ...{ accuracy, fp32, images, stateSize },
+    ...(right !== undefined && { right }),
+    ...(fp32Right !== undefined && { fp32Right }),
+  };
+}

@@ -1,0 +1,82 @@
+/** Table 3: published PTQ methods on RepVGG, RepVGG with OABN at several s, and QARepVGG: accuracy and state size. */
+import { pretrainConfig } from 'oabn/experiment';
+import { type Granularity, type PtqMethod, type PtqMethodName, ptqMethods } from 'oabn/quantize';
+import type { NetworkKind, PtqPoint } from '../claims/index.js';
+import { measured } from './measured.js';
+import { networksOf, type Study } from './study.js';
+import { rounded } from './table.js';
+
+export interface PtqCell {
+  readonly network: NetworkKind;
+  readonly threshold: number;
+  readonly seed: number;
+  readonly method: PtqMethodName;
+  readonly granularity: Granularity;
+  readonly bits: number;
+}
+
+export interface PtqGrid {
+  /** Default all, each with the granularities that it has. */
+  readonly methods?: readonly PtqMethodName[];
+  /** Of RepVGG with OABN; default the profile's, as those below. */
+  readonly thresholds?: readonly number[];
+  readonly seeds?: readonly number[];
+  readonly bits?: readonly number[];
+}
+
+export function ptqStudy({
+  methods = Object.keys(ptqMethods) as PtqMethodName[],
+  ...grid
+}: PtqGrid = {}): Study<PtqCell, PtqPoint> {
+  return {
+    name: 'PTQ methods',
+    cells({ tableThresholds, tableSeeds, tableBits }) {
+      const { thresholds = tableThresholds, seeds = tableSeeds, bits = tableBits } = grid;
+      const networks = [
+        ...networksOf(seeds, thresholds).map((cell) => ({ network: 'RepVGG' as const, ...cell })),
+        ...seeds.map((seed) => ({ network: 'QARepVGG' as const, threshold: Infinity, seed })),
+      ];
+      const lines = methods.flatMap((method) =>
+        (ptqMethods[method] as PtqMethod).granularities.map((granularity) => ({ method, granularity })),
+      );
+      return bits.flatMap((b) =>
+        lines.flatMap((line) => networks.map((network) => ({ ...network, ...line, bits: b }))),
+      );
+    },
+    config({ network, threshold, seed, method, granularity, bits }, lab) {
+      const { arch, calibrationImages } = lab.defaults;
+      const source = pretrainConfig(lab, {
+        threshold,
+        seed,
+        ...(network === 'QARepVGG' && { arch: { ...arch, block: 'qarepvgg' } }),
+      });
+      return {
+        ...{ kind: 'ptq', source, method, calibrationImages, iterations: lab.profile.tableIterations },
+        scheme: { bits, weights: 'uniform', granularity },
+      };
+    },
+    row: (cell, result, network) => ({
+      ...cell,
+      method: ptqMethods[cell.method].title,
+      ...measured(result, network),
+    }),
+    entries(point) {
+      const { method, granularity, seed, accuracy, stateSize } = point;
+      const line = { method, 'one quantizer per': granularity === 'perChannel' ? 'channel' : 'layer' };
+      const network = networkName(point);
+      return [
+        { line, column: network, sample: seed, value: accuracy },
+        {
+          // Of all networks together, which differ little.
+          ...{ line, column: 'state size', last: true, format: rounded },
+          ...{ sample: `${network}, seed ${seed}`, value: stateSize },
+        },
+      ];
+    },
+  };
+}
+
+function networkName({ network, threshold }: PtqPoint): string {
+  if (network === 'QARepVGG') return network;
+  return threshold === Infinity ? 'RepVGG' : `OABN s = ${threshold}`;
+}

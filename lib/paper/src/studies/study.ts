@@ -1,0 +1,102 @@
+/**
+ * A study is a value: its cells in a profile, the run behind a cell, and the row that the run's result makes. Everything
+ * else follows from that value and is written here once: running it, listing its runs, and saying where its rows come
+ * from. A study with other cells is another value:
+ *
+ *     const study = lowBitStudy({ bits: [3] });
+ *     const mine = { ...study, cells: () => [{ threshold: 0.7, seed: 1, bits: 3, method: 'clusterQat' }] };
+ *     const { rows } = await runStudy(lab, mine);
+ */
+import {
+  hashOf,
+  type Job,
+  type PretrainConfig,
+  type PretrainResult,
+  type PtqConfig,
+  type FinetuneConfig,
+  type ResultOf,
+  run,
+  type RunConfig,
+  sourceOf,
+} from 'oabn/experiment';
+import type { Row as TableRow } from 'oabn-base';
+import type { Estimate } from '../claims/index.js';
+import { describeScale, type PaperLab, type Profile } from '../profiles/index.js';
+
+export type QuantizedConfig = PtqConfig | FinetuneConfig;
+
+export interface Study<Cell, Row, Config extends RunConfig = QuantizedConfig> {
+  readonly name: string;
+  /** In the order of the rows. Cells whose runs compile the same functions stand together. */
+  cells(profile: Profile): readonly Cell[];
+  config(cell: Cell, lab: PaperLab): Config;
+  /** The row of a cell. `network` is the result of the pretraining run behind it, which may be the run itself. */
+  row(cell: Cell, result: ResultOf<Config>, network: PretrainResult): Row;
+  /** What a row puts into the study's table; absent where there is none. */
+  entries?(row: Row): readonly Entry[];
+}
+
+/** A value and where it belongs. */
+export interface Entry {
+  /** The heads of the line. */
+  readonly line: TableRow;
+  readonly column: string;
+  /** Whose value it is, such as a seed: the same place and sample again is the same value. */
+  readonly sample: number | string;
+  readonly value: number;
+  /** Default as a percentage. */
+  readonly format?: (values: Estimate) => string | number;
+  /** In the last columns, whatever is named first. */
+  readonly last?: boolean;
+}
+
+/** A study whatever its cells and rows are, for lists of studies. */
+// eslint-disable-next-line @typescript-eslint/no-explicit-any -- cells go from one member of a study to another, unseen
+export type AnyStudy = Study<any, unknown, any>;
+
+export interface StudyResult<Row> {
+  readonly study: Pick<Study<never, Row, never>, 'name' | 'entries'>;
+  readonly rows: readonly Row[];
+  /** Where the rows come from, as figures say it: profile, data, scale and seeds. */
+  readonly source: string;
+}
+
+/** The rows of a study, by running what the lab's store does not have. */
+export async function runStudy<Cell, Row, Config extends RunConfig>(
+  lab: PaperLab,
+  study: Study<Cell, Row, Config>,
+): Promise<StudyResult<Row>> {
+  const cells = study.cells(lab.profile);
+  const rows: Row[] = [];
+  for (const cell of cells) {
+    const config = study.config(cell, lab);
+    const { result } = await run(lab, config);
+    const source = sourceOf(config);
+    const network = source?.kind === 'pretrain' ? (await run(lab, source)).result : result;
+    rows.push(study.row(cell, result, network as PretrainResult));
+  }
+  const seeds = new Set(cells.flatMap((cell) => (cell as { readonly seed?: number }).seed ?? []));
+  const spread = seeds.size === 0 ? '' : ` · ${seeds.size === 1 ? '1 seed' : `${seeds.size} seeds`}`;
+  return { study, rows, source: `${describeScale(lab)}${spread}` };
+}
+
+/** The runs behind studies in one lab, each once, networks first. */
+export function studyJobs(lab: PaperLab, studies: readonly AnyStudy[]): Job[] {
+  const configs = studies.flatMap((study) =>
+    study.cells(lab.profile).map((cell: unknown) => study.config(cell, lab) as RunConfig),
+  );
+  const networks = configs.flatMap((config): PretrainConfig[] => {
+    const source = sourceOf(config);
+    return source?.kind === 'pretrain' ? [source] : [];
+  });
+  const jobs = [...networks, ...configs].map((config): [string, Job] => [hashOf(config), { lab, config }]);
+  return [...new Map(jobs).values()];
+}
+
+/** Every pair of a seed and one of `thresholds`, seed by seed. */
+export function networksOf(
+  seeds: readonly number[],
+  thresholds: readonly number[],
+): { seed: number; threshold: number }[] {
+  return seeds.flatMap((seed) => thresholds.map((threshold) => ({ seed, threshold })));
+}

@@ -1,0 +1,58 @@
+import assert from 'node:assert/strict';
+import { hashOf } from 'oabn/experiment';
+import { type PaperLab, profiles } from '../../src/profiles/index.js';
+import { ablationGroups, ablationStudy, lowBitStudy, ptqStudy, studyJobs } from '../../src/studies/index.js';
+
+const lab = {
+  ...{ profile: profiles.quick, defaults: profiles.quick },
+  data: { name: 'made', checksum: 'sha256:00', testImages: 2000 },
+} as unknown as PaperLab;
+
+describe('studies', () => {
+  it('list their runs, networks first, each once', () => {
+    const study = lowBitStudy({ bits: [4, 3], thresholds: [0.5, Infinity], seeds: [1] });
+    const jobs = studyJobs(lab, [study, lowBitStudy({ bits: [4], thresholds: [0.5], seeds: [1] })]);
+    assert.deepEqual(
+      jobs.map(({ config }) => config.kind),
+      [
+        'pretrain',
+        'pretrain',
+        ...Array(2)
+          .fill(['ptq', 'ptq', ...Array(4).fill('finetune')])
+          .flat(),
+      ],
+    );
+    assert.equal(new Set(jobs.map(({ config }) => hashOf(config))).size, jobs.length);
+  });
+
+  it('take other cells, which are values', () => {
+    const study = ablationStudy({ groups: ['how centroids move'], bits: 2, threshold: 0.25, seeds: [7] });
+    const cells = study.cells(profiles.quick);
+    assert.deepEqual(
+      [...new Set(cells.map(({ group, bits, threshold, seed }) => [group, bits, threshold, seed].join()))],
+      ['how centroids move,2,0.25,7'],
+    );
+    const own = { ...cells[0]!, variant: 'mine', changes: { cluster: { updateEvery: 3 } } };
+    const config = study.config(own, lab);
+    assert.deepEqual([config.kind, config.scheme], ['finetune', { bits: 2, weights: 'cluster' }]);
+    assert.deepEqual('cluster' in config && config.cluster, { updateEvery: 3 });
+    const networks = studyJobs(lab, [{ ...study, cells: () => [own] }]).filter(
+      ({ config: { kind } }) => kind === 'pretrain',
+    );
+    assert.equal(networks.length, 1);
+  });
+
+  it('cover every group of ablations, and every granularity of a PTQ method', () => {
+    const groups = ablationStudy()
+      .cells(profiles.quick)
+      .map(({ group }) => group);
+    assert.deepEqual([...new Set(groups)], ablationGroups);
+    const cells = ptqStudy({ methods: ['minMax'], bits: [3], seeds: [1], thresholds: [1] }).cells(
+      profiles.quick,
+    );
+    assert.deepEqual(
+      cells.map(({ network, granularity }) => `${network} ${granularity}`),
+      ['RepVGG perTensor', 'QARepVGG perTensor', 'RepVGG perChannel', 'QARepVGG perChannel'],
+    );
+  });
+});
