@@ -111,9 +111,9 @@ function formatPage(
   { layers, predictions, trials, measured, advice }: DoctorPage,
   html: string | undefined,
 ): string {
-  const layerRows = layers.map(({ layer, reach, spacing, cause, deadChannels }) => ({
+  const layerRows = layers.map(({ layer, peakToSigma, spacing, cause, deadChannels }) => ({
     layer,
-    'max|w|/σ': reach.toFixed(1),
+    'max|w|/σ': peakToSigma.toFixed(1),
     ...Object.fromEntries(diagnosedBits.map((bits) => [`${bits} bits`, spacing[bits]!.toFixed(2)])),
     dead: deadChannels > 0 ? String(deadChannels) : '',
     cause: causes[cause],

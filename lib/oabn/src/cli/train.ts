@@ -110,7 +110,12 @@ export function addFinetune(program: Command): void {
         ...trainingOf(lab.defaults.finetuning[weights], options),
         seed: wholeNumber('--seed', options.seed),
       };
-      const config = finetuneConfig(lab, { source, bits: wholeNumber('--bits', options.bits), weights, training });
+      const config = finetuneConfig(lab, {
+        source,
+        bits: wholeNumber('--bits', options.bits),
+        weights,
+        training,
+      });
       await runEach(withOverrides(config, options.set), options, async (one) => {
         const stored = await run(lab, one, { files: true });
         const { accuracy, images, stateSize, epochs = [] } = stored.result;

@@ -24,7 +24,7 @@ export interface Diagnosis {
   readonly maxAbs: number;
   readonly std: number;
   /** max|w| / σ */
-  readonly reach: number;
+  readonly peakToSigma: number;
   /** Bits → level spacing in σ. */
   readonly spacing: Readonly<Record<number, number>>;
   readonly cause: Cause;
@@ -45,7 +45,7 @@ export const bellReach = (n: number): number => Math.sqrt(2 * Math.log(n));
 export function diagnose(layers: readonly Layer[], bits: readonly number[] = diagnosedBits): Diagnosis[] {
   return layers.map((layer) => {
     const { kernel, name, dead } = layer;
-    const { maxAbs, std, reach } = describeKernel(kernel);
+    const { maxAbs, std, peakToSigma } = describeKernel(kernel);
     const index = kernel.data.reduce(
       (best, w, i) => (Math.abs(w) > Math.abs(kernel.data[best]!) ? i : best),
       0,
@@ -53,7 +53,7 @@ export function diagnose(layers: readonly Layer[], bits: readonly number[] = dia
     const [, inPerGroup, height, width] = kernel.shape as unknown as KernelShape;
     const out = Math.floor(index / (inPerGroup * height * width));
     const { cause, share } =
-      reach <= bellAllowance * bellReach(kernel.data.length)
+      peakToSigma <= bellAllowance * bellReach(kernel.data.length)
         ? { cause: 'bell' as const }
         : causeAt(layer, index, out);
     return {
@@ -61,8 +61,8 @@ export function diagnose(layers: readonly Layer[], bits: readonly number[] = dia
       shape: kernel.shape,
       maxAbs,
       std,
-      reach,
-      spacing: Object.fromEntries(bits.map((b) => [b, levelSpacing(reach, b)])),
+      peakToSigma,
+      spacing: Object.fromEntries(bits.map((b) => [b, levelSpacing(peakToSigma, b)])),
       cause,
       at: {
         out,
@@ -95,5 +95,5 @@ function causeAt(
 
 /** The mean over layers of what the law looks at. */
 export function meanSpacing(rows: readonly Diagnosis[], bits: number): number {
-  return rows.reduce((sum, { reach }) => sum + levelSpacing(reach, bits), 0) / rows.length;
+  return rows.reduce((sum, { peakToSigma }) => sum + levelSpacing(peakToSigma, bits), 0) / rows.length;
 }

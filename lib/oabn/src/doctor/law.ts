@@ -36,8 +36,8 @@ export const law: Law = {
 };
 
 /** Spacing of levels in σ, at `bits` and a peak-to-σ ratio max|w|/σ. */
-export function levelSpacing(reach: number, bits: number): number {
-  return reach / symmetricLevels(bits);
+export function levelSpacing(peakToSigma: number, bits: number): number {
+  return peakToSigma / symmetricLevels(bits);
 }
 
 /** The least and the most that a mean spacing leaves of the accuracy above chance, each in [0, 1]. */

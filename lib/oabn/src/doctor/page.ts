@@ -26,9 +26,9 @@ export function doctorPage(page: DoctorPage): string {
   const { checkpoint, family, layers, predictions, trials, measured, advice } = page;
   const name = escapeText(checkpoint);
   const bars = [...layers]
-    .sort((a, b) => b.reach - a.reach)
+    .sort((a, b) => b.peakToSigma - a.peakToSigma)
     .slice(0, 40)
-    .map(({ layer, reach, cause }) => ({ label: layer, value: reach, group: causes[cause] }));
+    .map(({ layer, peakToSigma, cause }) => ({ label: layer, value: peakToSigma, group: causes[cause] }));
   const keeps = law.points[1]!.spacing;
   const marks = [8, 6, 4].map((bits) => ({ value: keeps * symmetricLevels(bits), label: `${bits} bits` }));
   return `<!doctype html>
@@ -97,8 +97,8 @@ ${table(['remedy', 'bits', 'spacing', 'keeps', 'KiB', 'front'], rows)}`;
 }
 
 function layerTable(layers: readonly Diagnosis[]): string {
-  const rows = layers.map(({ layer, shape, maxAbs, reach, spacing, cause, at, deadChannels }) => [
-    ...[layer, shape.join('×'), maxAbs.toFixed(3), reach.toFixed(1)],
+  const rows = layers.map(({ layer, shape, maxAbs, peakToSigma, spacing, cause, at, deadChannels }) => [
+    ...[layer, shape.join('×'), maxAbs.toFixed(3), peakToSigma.toFixed(1)],
     ...[8, 6, 4].map((bits) => spacing[bits]?.toFixed(2) ?? ''),
     deadChannels > 0 ? String(deadChannels) : '',
     causes[cause] +

@@ -50,7 +50,7 @@ const treatments: readonly Treatment[] = [
   { title: 'clipped at the least squared error', method: 'mse', granularity: 'perTensor' },
   { title: 'equalized, biases corrected (DFQ)', method: 'dfq', granularity: 'perTensor' },
   { title: 'centre taps apart (CFWS)', method: 'cfws', granularity: 'perTensor' },
-  { title: 'cluster, 2^b centroids', method: 'minMax', granularity: 'perTensor', weights: 'kmeans' },
+  { title: 'cluster, 2^b centroids', method: 'minMax', granularity: 'perTensor', weights: 'cluster' },
 ];
 
 /** All treatments at all bits; each as it is done goes to `progress`. */
@@ -88,7 +88,7 @@ export async function tryRemedies(
 /** Bits of scales and codebooks: 32 for each of them. */
 function decoding({ arch, scheme, stored }: QuantizedNetwork): number {
   const values = quantizedBlocks(arch).map(({ name, outChannels }) => {
-    if (scheme.weights === 'kmeans') return 2 ** weightBitsOf(scheme, name);
+    if (scheme.weights === 'cluster') return 2 ** weightBitsOf(scheme, name);
     const parts = stored?.[name] ? 2 : 1;
     return parts * (scheme.granularity === 'perChannel' ? outChannels : 1);
   });

@@ -3,7 +3,13 @@
  * configuration, and the environments in which they were computed.
  */
 import { canonicalJson } from 'oabn-base';
-import { describeConfig, type PretrainResult, type QuantizedResult, type RunConfig } from 'oabn/experiment';
+import {
+  describeConfig,
+  type PretrainResult,
+  type QuantizedResult,
+  type RunConfig,
+  storedConfig,
+} from 'oabn/experiment';
 import { type RunProvenance, type StoredRun } from 'provable-runs';
 import { escapeHtml, sortableTable } from 'tslab-kernel/display';
 
@@ -44,7 +50,7 @@ function cellsOf({ hash, config, result, provenance, from }: ReportRun): string[
     finishedAt.slice(0, 16).replace('T', ' '),
     escapeHtml(datasetName(provenance)),
     from,
-    `<details><summary>JSON</summary><pre>${escapeHtml(canonicalJson(config))}</pre></details>`,
+    `<details><summary>JSON</summary><pre>${escapeHtml(canonicalJson(storedConfig(config)))}</pre></details>`,
   ];
 }
 

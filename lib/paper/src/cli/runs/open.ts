@@ -3,7 +3,7 @@ import { resolve } from 'node:path';
 import { Option } from 'commander';
 import { check, errorMessage } from 'oabn-base';
 import { type CommonOptions, runsOption } from 'oabn/cli';
-import { describeConfig, type RunConfig, runsFolder } from 'oabn/experiment';
+import { describeConfig, readConfig, runsFolder } from 'oabn/experiment';
 import { openStore, type RunEntry } from 'provable-runs';
 import {
   fieldsOf,
@@ -49,17 +49,26 @@ export function factsOf({
     title: titleOf(config),
     status,
     ...(error !== undefined && { error }),
-    ...fieldsOf(config),
+    ...fieldsOf(inOurWords(config)),
     ...Object.fromEntries(numbers.map(([name, value]) => [`result.${name}`, value])),
     ...(provenance?.backend !== undefined && { backend: provenance.backend }),
     ...(provenance?.wallSeconds !== undefined && { wallSeconds: provenance.wallSeconds }),
   };
 }
 
+/** A configuration with the names that the library has for things today; another program's as it is. */
+function inOurWords(config: unknown): unknown {
+  try {
+    return readConfig(config);
+  } catch {
+    return config;
+  }
+}
+
 /** A run in a few words; of another program's, its kind. */
 export function titleOf(config: unknown): string {
   try {
-    return describeConfig(config as RunConfig);
+    return describeConfig(readConfig(config));
   } catch (error) {
     return String((config as { kind?: unknown } | null)?.kind ?? errorMessage(error));
   }

@@ -1,6 +1,6 @@
 /** What a worker's processes load: computes runs in labs that are opened once and kept for the runs that follow. */
 import { canonicalJson, check, type Progress, silent } from 'oabn-base';
-import { kindOf, type Lab, openLab, run, type RunConfig } from 'oabn/experiment';
+import { kindOf, type Lab, openLab, readConfig, run } from 'oabn/experiment';
 import type { CreateExecutor } from 'provable-runs/queue';
 import type { LabSetting } from './jobs.js';
 
@@ -26,7 +26,7 @@ export const createExecutor: CreateExecutor = ({ runs, notice }) => {
   };
 
   return async (job, context) => {
-    const config = job.config as RunConfig;
+    const config = readConfig(job.config);
     progress = context.progress;
     const stop = (): void => {
       stopping.abort(context.signal.reason);
@@ -46,7 +46,7 @@ export const createExecutor: CreateExecutor = ({ runs, notice }) => {
         () =>
           `The images here (${lab.data.name}, ${lab.data.checksum}) are not those of the run (${checksum})`,
       );
-      await run(config, lab, { files: true });
+      await run(lab, config, { files: true });
     } finally {
       context.signal.removeEventListener('abort', stop);
     }

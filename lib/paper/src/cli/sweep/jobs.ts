@@ -1,7 +1,7 @@
 /** Runs of this project as jobs of the queue: what each needs, and what tells one version of the program from another. */
 import { canonicalJson, check, sha256 } from 'oabn-base';
 import { type DatasetName } from 'oabn/data';
-import { describeConfig, type Job, normalizeConfig, poolJobs, softwareVersions } from 'oabn/experiment';
+import { describeConfig, type Job, poolJobs, softwareVersions, storedConfig } from 'oabn/experiment';
 import type { Precision } from 'tfjs-native';
 import type { Plan, QueueJob } from 'provable-runs/queue';
 
@@ -43,9 +43,9 @@ export const dataName = ({ name, checksum }: { readonly name: string; readonly c
 /** @throws UserError for a run that starts from a file, which other machines do not have */
 export function queueJobs(jobs: readonly Job[], { backend }: JobOptions = {}): QueueJob[] {
   return poolJobs(jobs).map(({ lab, config, hash, needs = [], key }): QueueJob => {
-    const normal = normalizeConfig(config);
+    const stored = storedConfig(config);
     check(
-      !canonicalJson(normal).includes('"kind":"checkpoint"'),
+      !canonicalJson(stored).includes('"kind":"checkpoint"'),
       () =>
         `«${describeConfig(config)}» starts from a file of this machine; compute it here, without --queue`,
     );
@@ -58,7 +58,7 @@ export function queueJobs(jobs: readonly Job[], { backend }: JobOptions = {}): Q
     return {
       hash,
       title: describeConfig(config),
-      config: normal,
+      config: stored,
       setting,
       needs,
       requirements: {

@@ -27,7 +27,7 @@ import { compile, useBackend } from 'tfjs-native';
 
 const batchSize = 50;
 const sgd = { momentum: 0.9, weightDecay: 1e-4, labelSmoothing: 0 };
-const scheme = { bits: 4, weights: 'kmeans' } as const;
+const scheme = { bits: 4, weights: 'cluster' } as const;
 
 await useBackend('wasm');
 const [images, testImages] = (['train', 'test'] as const).map((split) =>
