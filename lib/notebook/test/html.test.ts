@@ -26,23 +26,32 @@ const figure = {
 
 describe('notebook/html: text', () => {
   it('colours TypeScript without changing its text', () => {
-    const source = "const a: number = 1.5; // a < b\nreturn `x ${y}` + 'it\\'s';";
+    const source = "const a: number = 1.5; // a < b\nreturn `x ${f(`in ${y}`)} z` + 'it\\'s';";
     const html = highlight(source);
+    assert.match(html, /<span class="hljs-keyword">const<\/span>.*<span class="hljs-number">1\.5<\/span>/);
+    assert.match(html, /<span class="hljs-comment">\/\/ a &lt; b<\/span>/);
+    assert.match(html, /<span class="hljs-string">&#x27;it\\&#x27;s&#x27;<\/span>/);
+    // A template in a template: the outer one goes on after the inner one.
     assert.match(
       html,
-      /<span class="hl-keyword">const<\/span> a: number = <span class="hl-number">1\.5<\/span>/,
+      /<span class="hljs-string">`in <span class="hljs-subst">\$\{y\}<\/span>`<\/span>\)\}<\/span> z`<\/span>/,
     );
-    assert.match(html, /<span class="hl-comment">\/\/ a &lt; b<\/span>/);
-    assert.match(html, /<span class="hl-string">'it\\'s'<\/span>/);
-    assert.equal(html.replace(/<[^>]+>/g, '').replaceAll('&lt;', '<'), source);
+    assert.equal(
+      html
+        .replace(/<[^>]+>/g, '')
+        .replaceAll('&lt;', '<')
+        .replaceAll('&#x27;', "'"),
+      source,
+    );
   });
 
   it('turns terminal colours into classes and drops other sequences', () => {
     assert.equal(
       ansiToHtml('\u001b[31mred\u001b[39m & \u001b[1;32mbold\u001b[0m plain'),
-      '<span class="ansi-fg-red">red</span> &amp; <span class="ansi-bold ansi-fg-green">bold</span> plain',
+      '<span class="ansi-red-fg">red</span> &amp; <span style="font-weight:bold" class="ansi-green-fg">bold</span> plain',
     );
     assert.equal(ansiToHtml('10%\r50%\r100%\u001b[K\nnext'), '100%\nnext');
+    assert.equal(ansiToHtml('\u001b]8;;https://example.org\u0007text\u001b]8;;\u0007 <b>'), ' &lt;b&gt;');
   });
 });
 
@@ -82,7 +91,7 @@ describe('notebook/html: markdown', () => {
     const { html } = (await createMarkdownRenderer()).render('![a](attachment:a.png)', {
       'a.png': { 'image/png': 'AAAA' },
     });
-    assert.match(html, /<img src="data:image\/png;base64,AAAA" alt="a">/);
+    assert.match(html, /<img src="data:image\/png;base64,AAAA" alt="a" \/>/);
   });
 });
 

@@ -2,7 +2,8 @@ import assert from 'node:assert/strict';
 import { mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { UserError } from 'oabn-base';
+import { random, UserError } from 'oabn-base';
+import { mutateJson } from '../../base/test/mutate.js';
 import { formatNotebook, parseNotebook, readNotebook, writeNotebook } from '../src/run/index.js';
 
 const fixture = new URL('fixtures/tour.ipynb', import.meta.url).pathname;
@@ -67,7 +68,7 @@ describe('notebook/notebookFile', () => {
     assert.throws(() => parseNotebook('{"nbformat":3,"cells":[]}', 'x.ipynb'), /nbformat 3/);
     assert.throws(
       () => parseNotebook('{"nbformat":4,"cells":[{"cell_type":"heading"}]}'),
-      /neither code, markdown nor raw/,
+      /cells\[0\]\.cell_type must be one of "code", "markdown", "raw"/,
     );
   });
 
@@ -82,5 +83,24 @@ describe('notebook/notebookFile', () => {
     } finally {
       await rm(folder, { recursive: true });
     }
+  });
+
+  it('refuses what is no notebook by the member that is wrong, whatever it is', async () => {
+    const origin = JSON.parse(await readFile(fixture, 'utf8')) as unknown;
+    const counts = { read: 0, refused: 0 };
+    for (let i = 0; i < 600; i++) {
+      const text = JSON.stringify(mutateJson(origin, random(9, 'notebooks', i)));
+      try {
+        formatNotebook(parseNotebook(text, 'x.ipynb'));
+        counts.read++;
+      } catch (error) {
+        assert.ok(error instanceof UserError, `notebook ${i}: ${(error as Error).stack}`);
+        assert.match(error.message, /^x\.ipynb/);
+        counts.refused++;
+      }
+    }
+    for (const text of ['null', '3', '[]', '{"nbformat":4,"cells":[null]}', '{"nbformat":4,"cells":[{}]}'])
+      assert.throws(() => parseNotebook(text, 'x.ipynb'), UserError);
+    assert.ok(counts.read > 50 && counts.refused > 50, JSON.stringify(counts));
   });
 });

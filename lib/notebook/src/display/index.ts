@@ -2,8 +2,8 @@
 export { figureBundle, figureHtml, figureText } from './figure.js';
 export { escapeHtml } from './html.js';
 export { type Bundle, currentCell, type Publish } from './kernel.js';
-export { isPlotlyBundle, plotlyMark, plotlyScript } from './plotly.js';
+export { isPlotlyBundle, plotlyMark, plotlyScript, plotlySource } from './plotly.js';
 export { notebookProgress, type NotebookProgressOptions, progressMark } from './progress.js';
 export { show, showTable } from './show.js';
 export * from './style.js';
-export { sortableTable, tableHtml, type TableHead } from './table.js';
+export { sortableTable, sortAllTables, tableHtml, type TableHead } from './table.js';

@@ -11,14 +11,17 @@ import { gzipSync } from 'node:zlib';
 export const plotlyMark = 'data-oabn-plotly';
 
 let script: string | undefined;
+let source: string | undefined;
+
+/** The text of Plotly's own script, as the browser unpacks it. */
+export function plotlySource(): string {
+  source ??= readFileSync(createRequire(import.meta.url).resolve('plotly.js-dist'), 'utf8');
+  return source;
+}
 
 /** The script element that brings Plotly to a page, about 2.5 MB. A second one on a page does nothing. */
 export function plotlyScript(): string {
-  script ??= scriptOf(
-    gzipSync(readFileSync(createRequire(import.meta.url).resolve('plotly.js-dist')), {
-      level: 9,
-    }),
-  );
+  script ??= scriptOf(gzipSync(plotlySource(), { level: 9 }));
   return script;
 }
 

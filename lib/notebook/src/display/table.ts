@@ -22,8 +22,15 @@ export interface TableHead {
   readonly kind: 'number' | 'text' | 'mixed';
 }
 
-/** A table whose cells are HTML already. */
-export function sortableTable(heads: readonly TableHead[], lines: readonly (readonly string[])[]): string {
+/**
+ * A table whose cells are HTML already.
+ * @param alone whether it brings its script, as an output must; a page's own script makes all its tables sort
+ */
+export function sortableTable(
+  heads: readonly TableHead[],
+  lines: readonly (readonly string[])[],
+  alone = true,
+): string {
   const align = (i: number, more = ''): string =>
     `style="text-align: ${heads[i]!.kind === 'number' ? 'right' : 'left'}; padding: 0.25em 0.8em${more}"`;
   const head = heads.map(
@@ -39,8 +46,7 @@ export function sortableTable(heads: readonly TableHead[], lines: readonly (read
   return `<table id="${id}" class="oabn-table" style="${tableStyle}"><thead><tr>${head.join('')}</tr></thead>
 <tbody>
 ${body.join('\n')}
-</tbody></table>
-<script>(${sortOnClick})(document.getElementById('${id}'))</script>`;
+</tbody></table>${alone ? `\n<script>(${sortOnClick})(document.getElementById('${id}'))</script>` : ''}`;
 }
 
 /** Grey with half its colour shows on light and dark alike. */
@@ -76,3 +82,6 @@ const sortOnClick = `(table) => {
     });
   });
 }`;
+
+/** For a page whose policy lets no script of an output run: makes all tables on it sort. */
+export const sortAllTables = `for (const table of document.querySelectorAll('table.oabn-table')) (${sortOnClick})(table);`;

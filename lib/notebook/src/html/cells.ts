@@ -1,11 +1,12 @@
 /** Cells and their outputs as HTML: for each output the richest form that a page without network can show. */
-import { type Figure } from '../display/index.js';
+import { escapeHtml, type Figure } from '../display/index.js';
 import { figureSvg, figureTitle } from '../picture/index.js';
 import type { Cell, CodeCell } from '../run/notebookFile.js';
 import type { MimeBundle, Output } from '../run/outputs.js';
 import { plotlyMime } from '../run/savedOutputs.js';
 import type { Heading, MarkdownRenderer } from './markdown.js';
-import { ansiToHtml, escapeHtml, highlight } from './text.js';
+import { safeHtml } from './sanitize.js';
+import { ansiToHtml, highlight } from './text.js';
 
 export interface CellOptions {
   /** Whether code starts folded; default false. */
@@ -48,7 +49,7 @@ ${outputs && `<div class="outputs">\n${outputs}\n</div>`}
 export function outputHtml(output: Output, markdown: MarkdownRenderer): string {
   switch (output.output_type) {
     case 'stream':
-      return `<pre class="stream ${output.name}">${ansiToHtml(output.text)}</pre>`;
+      return `<pre class="stream ${output.name === 'stderr' ? 'stderr' : 'stdout'}">${ansiToHtml(output.text)}</pre>`;
     case 'error': {
       const text =
         output.traceback.length > 0 ? output.traceback.join('\n') : `${output.ename}: ${output.evalue}`;
@@ -63,8 +64,9 @@ export function outputHtml(output: Output, markdown: MarkdownRenderer): string {
 }
 
 function bundleHtml(data: MimeBundle, markdown: MarkdownRenderer): string {
-  if (plotlyMime in data) return figureHtml(data[plotlyMime] as Figure, picture(data));
-  if ('text/html' in data) return `<div class="html">${String(data['text/html'])}</div>`;
+  const figure = plotlyMime in data ? figureIn(data[plotlyMime]) : undefined;
+  if (figure) return figureHtml(figure, picture(data));
+  if ('text/html' in data) return `<div class="html">${safeHtml(String(data['text/html']))}</div>`;
   if ('text/markdown' in data)
     return `<div class="html">${markdown.render(String(data['text/markdown'])).html}</div>`;
   const shown = picture(data);
@@ -72,6 +74,17 @@ function bundleHtml(data: MimeBundle, markdown: MarkdownRenderer): string {
   if ('text/latex' in data)
     return `<div class="html">${markdown.render(String(data['text/latex'])).html}</div>`;
   return `<pre class="stream">${ansiToHtml(String(data['text/plain'] ?? ''))}</pre>`;
+}
+
+/** What a notebook calls a figure, if it is one: traces that are objects, and a layout that is one. */
+function figureIn(value: unknown): Figure | undefined {
+  const isObject = (each: unknown): boolean =>
+    typeof each === 'object' && each !== null && !Array.isArray(each);
+  if (!isObject(value)) return undefined;
+  const { data, layout = {} } = value as { data?: unknown; layout?: unknown };
+  return Array.isArray(data) && data.every(isObject) && isObject(layout)
+    ? ({ ...(value as object), data, layout } as unknown as Figure)
+    : undefined;
 }
 
 /** The picture in a bundle as an element; an SVG as an image too, as its ids would clash with another's. */
@@ -83,7 +96,8 @@ function picture(data: MimeBundle): string | undefined {
     return image('image/svg+xml', Buffer.from(String(data['image/svg+xml'])).toString('base64'));
   }
   const type = ['image/png', 'image/jpeg', 'image/gif', 'image/webp'].find((name) => name in data);
-  return type === undefined ? undefined : image(type, String(data[type]).replaceAll('\n', ''));
+  const content = type === undefined ? '' : String(data[type]).replace(/\s/g, '');
+  return type !== undefined && /^[A-Za-z0-9+/]+=*$/.test(content) ? image(type, content) : undefined;
 }
 
 /** JSON that may stand in a script element. */
@@ -112,7 +126,12 @@ export function figureHtml(figure: Figure, made?: string): string {
 
 /** As an image, not inline: the ids in one SVG would clash with another's. */
 function stillPicture(figure: Figure, alt: string): string | undefined {
-  const svg = figureSvg(figure, { titles: false, followsTheme: true });
+  let svg: string;
+  try {
+    svg = figureSvg(figure, { titles: false, followsTheme: true });
+  } catch {
+    return undefined; // foreign figures may be of any shape; Plotly says what it makes of them
+  }
   if (svg.includes('Not in this still picture')) return undefined;
   const [, width, height] = /width="([\d.]+)" height="([\d.]+)"/.exec(svg)!;
   const source = `data:image/svg+xml;base64,${Buffer.from(svg).toString('base64')}`;

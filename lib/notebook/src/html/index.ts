@@ -5,21 +5,22 @@
 import type { Notebook } from '../run/notebookFile.js';
 import { cellHtml } from './cells.js';
 import { createMarkdownRenderer, type Heading } from './markdown.js';
-import { pageHtml, plainText } from './page.js';
+import { type PageAdditions, pageHtml, plainText } from './page.js';
 
 export { cellHtml } from './cells.js';
 export { createMarkdownRenderer, type Heading } from './markdown.js';
-export { pageHtml, plainText } from './page.js';
+export { type PageAdditions, pageHtml, plainText } from './page.js';
 
 export interface ExportOptions {
   /** The page's title; the first heading unless given. */
   readonly title?: string;
+  readonly additions?: PageAdditions;
 }
 
 /** The page of one notebook, or of several one after the other. */
 export async function exportHtml(
   notebooks: Notebook | readonly Notebook[],
-  { title }: ExportOptions = {},
+  { title, additions }: ExportOptions = {},
 ): Promise<string> {
   const all = 'cells' in notebooks ? [notebooks] : notebooks;
   const articles: string[] = [];
@@ -36,5 +37,6 @@ export async function exportHtml(
     contents: headings.filter(({ level }) => level <= 3),
     body: articles.join('\n'),
     folded: false,
+    ...(additions && { additions }),
   });
 }

@@ -1,9 +1,12 @@
 /**
  * Markdown cells as HTML. Formulas between `$…$` and `$$…$$` become MathML, which every current browser draws
- * without fonts or scripts from elsewhere. Headings get ids for the list of contents.
+ * without fonts or scripts from elsewhere. Headings get ids for the list of contents. HTML in the Markdown is foreign and
+ * sanitized; formulas are ours, so they take their places after that.
  */
 import type { MimeBundle } from '../run/outputs.js';
-import { escapeHtml } from './text.js';
+import { randomBytes } from 'node:crypto';
+import { escapeHtml } from '../display/index.js';
+import { safeHtml, safeInlineHtml } from './sanitize.js';
 
 export interface Heading {
   readonly level: number;
@@ -46,13 +49,20 @@ export async function createMarkdownRenderer({
     used.set(slug, count + 1);
     return count === 0 ? slug : `${slug}-${count}`;
   };
-  const formula = (tex: string, display: boolean): string => {
+  const mathMl = (tex: string, display: boolean): string => {
     try {
-      return temml.renderToString(tex, { displayMode: display, throwOnError: true });
+      return temml.renderToString(tex, { displayMode: display, throwOnError: true, trust: false });
     } catch {
       return `<code>${escapeHtml(tex)}</code>`;
     }
   };
+  // Words that no notebook can know stand for the formulas while the HTML around them is sanitized.
+  const mark = `formula-${randomBytes(12).toString('hex')}-`;
+  const formulas: string[] = [];
+  const formula = (tex: string, display: boolean): string =>
+    `${mark}${formulas.push(mathMl(tex, display)) - 1};`;
+  const withFormulas = (html: string): string =>
+    html.replace(new RegExp(`${mark}(\\d+);`, 'g'), (_, index: string) => formulas[Number(index)]!);
 
   let headings: Heading[] = [];
   let deepest = levelsDown;
@@ -69,10 +79,10 @@ export async function createMarkdownRenderer({
     renderer: {
       heading({ tokens, depth }) {
         const html = this.parser.parseInline(tokens);
-        const id = newId(html);
+        const id = newId(withFormulas(safeInlineHtml(html)));
         const level = levelsDown === 0 ? depth : Math.min(6, depth + levelsDown, deepest + 1);
         deepest = level;
-        headings.push({ level, html: html.replace(/<\/?a\b[^>]*>/g, ''), id });
+        headings.push({ level, html: withFormulas(safeInlineHtml(html)), id });
         return `<h${level} id="${id}">${html}</h${level}>\n`;
       },
       link({ href, tokens }) {
@@ -93,7 +103,8 @@ export async function createMarkdownRenderer({
     render(source, attachments = {}) {
       headings = [];
       attached = attachments;
-      const html = marked.parse(source, { async: false });
+      formulas.length = 0;
+      const html = withFormulas(safeHtml(marked.parse(source, { async: false })));
       return { html: html.replace(/<table>[^]*?<\/table>/g, '<div class="wide">$&</div>'), headings };
     },
   };
@@ -123,9 +134,18 @@ function mathExtension(
 
 /** `attachment:name` as a data URI; any other address as it is. */
 function attachmentUri(href: string, attachments: MimeBundle): string {
-  const bundle = attachments[decodeURI(href.replace(/^attachment:/, ''))] as MimeBundle | undefined;
-  const [type, content] = Object.entries(bundle ?? {})[0] ?? [];
-  return href.startsWith('attachment:') && type !== undefined
-    ? `data:${type};base64,${String(content)}`
-    : href;
+  if (!href.startsWith('attachment:')) return href;
+  const name = href.slice('attachment:'.length);
+  const bundle = (attachments[name] ?? attachments[decoded(name)]) as MimeBundle | undefined;
+  const [type, content] = Object.entries(bundle ?? {}).find(([each]) => each.startsWith('image/')) ?? [];
+  return type === undefined ? href : `data:${type};base64,${String(content)}`;
+}
+
+/** A name in an address may have its odd letters as %…; one that is not written so stays. */
+function decoded(name: string): string {
+  try {
+    return decodeURI(name);
+  } catch {
+    return name;
+  }
 }

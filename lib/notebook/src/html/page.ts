@@ -1,9 +1,9 @@
 /** A whole page around a body: contents at the side, the buttons, the style, Plotly once where there are figures. */
-import { plotlyScript } from '../display/index.js';
+import { createHash } from 'node:crypto';
+import { escapeHtml, plotlyScript, plotlySource } from '../display/index.js';
 import type { Heading } from './markdown.js';
 import { pageScript } from './pageScript.js';
 import { pageStyle } from './pageStyle.js';
-import { escapeHtml } from './text.js';
 
 export interface PageParts {
   readonly title: string;
@@ -12,20 +12,43 @@ export interface PageParts {
   readonly body: string;
   /** Whether the page starts with the code of its cells folded. */
   readonly folded: boolean;
+  readonly additions?: PageAdditions;
 }
 
-/** A page that needs nothing but itself: its content security policy allows no network. */
-export function pageHtml({ title, contents, body, folded }: PageParts): string {
-  const plotly = body.includes('<figure class="plot"') ? `${plotlyScript()}\n` : '';
+/** What the maker of a page adds to its style and its script, beside what the body brings as safe HTML. */
+export interface PageAdditions {
+  readonly style?: string;
+  readonly script?: string;
+}
+
+/**
+ * A page that needs nothing but itself. Its content security policy allows no network, no forms, and no scripts but those
+ * whose hashes it names: the page's own, and Plotly.
+ */
+export function pageHtml({ title, contents, body, folded, additions = {} }: PageParts): string {
+  const plotly = body.includes('<figure class="plot"') ? plotlyScript() : '';
+  const script = `${pageScript}\n${additions.script ?? ''}`;
+  const scripts = [
+    script,
+    ...(plotly ? [plotly.replace(/^<script[^>]*>|<\/script>$/g, ''), plotlySource()] : []),
+  ];
+  const policy = [
+    "default-src 'none'",
+    'img-src data: blob:',
+    "style-src 'unsafe-inline'",
+    `script-src ${scripts.map(hashSource).join(' ')}`,
+    "base-uri 'none'",
+    "form-action 'none'",
+  ];
   return `<!doctype html>
 <html lang="en">
 <head>
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width, initial-scale=1">
-<meta http-equiv="Content-Security-Policy" content="default-src 'none'; img-src data: blob:; style-src 'unsafe-inline'; script-src 'unsafe-inline'">
+<meta http-equiv="Content-Security-Policy" content="${policy.join('; ')}">
 <title>${escapeHtml(title)}</title>
 <link rel="icon" href="data:,">
-<style>${pageStyle}</style>
+<style>${pageStyle}${additions.style ?? ''}</style>
 </head>
 <body>
 <a class="skip" href="#main">Skip to the content</a>
@@ -42,11 +65,15 @@ ${contents.map(contentsEntry).join('\n')}
 ${body}
 </main>
 </div>
-${plotly}<script>${pageScript}</script>
+${plotly}
+<script>${script}</script>
 </body>
 </html>
 `;
 }
+
+/** A script's text as a policy names it. */
+const hashSource = (text: string): string => `'sha256-${createHash('sha256').update(text).digest('base64')}'`;
 
 const contentsEntry = ({ level, html, id }: Heading): string =>
   `<li class="level-${level}"><a href="#${id}">${html}</a></li>`;

@@ -5,7 +5,7 @@
  */
 
 import { bareMargin } from '../picture/index.js';
-import { darkColors } from '../display/index.js';
+import { darkColors, sortAllTables } from '../display/index.js';
 
 /** What the function below needs of a browser, as Node's types have none of it. */
 interface PageElement {
@@ -180,4 +180,5 @@ function page(window: PageWindow, darkColors: Record<string, string>, bareMargin
 }
 
 /** The script's text. Where this library runs from its sources, tsx wraps functions in a helper of that name. */
-export const pageScript = `{ const __name = (f) => f; (${page.toString()})(window, ${JSON.stringify(darkColors)}, ${bareMargin}); }`;
+export const pageScript = `{ const __name = (f) => f; (${page.toString()})(window, ${JSON.stringify(darkColors)}, ${bareMargin}); }
+${sortAllTables}`;

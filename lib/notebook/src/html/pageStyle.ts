@@ -59,9 +59,10 @@ main > section + section { border-top: 1px solid var(--line); margin-top: 2.5rem
 .oabn-find { display: flex; flex-wrap: wrap; gap: .5rem 1rem; align-items: baseline; } .oabn-find input { font: inherit; color: inherit; background: var(--panel); border: 1px solid var(--soft); border-radius: 6px; padding: .2rem .6rem; max-width: 100%; }
 .oabn-runs .wide { max-height: 34rem; overflow: auto; border: 1px solid var(--line); border-radius: 8px; } .oabn-runs thead th { position: sticky; top: 0; background: var(--paper); }
 .oabn-runs td { white-space: nowrap; } .oabn-runs table { margin: 0; font-size: .85rem; } .oabn-runs details pre { white-space: pre-wrap; width: 26rem; }
-.hl-comment { color: var(--comment); font-style: italic; } .hl-string { color: var(--string); } .hl-number { color: var(--number); } .hl-keyword { color: var(--keyword); }
-.ansi-bold { font-weight: 700; } .ansi-fg-red { color: var(--bad); } .ansi-fg-green { color: var(--string); } .ansi-fg-yellow { color: var(--warn); }
-.ansi-fg-blue { color: var(--accent); } .ansi-fg-magenta { color: var(--keyword); } .ansi-fg-cyan { color: var(--cyan); } .ansi-fg-white, .ansi-fg-black { color: var(--soft); }
+.hljs-comment { color: var(--comment); font-style: italic; } .hljs-string, .hljs-regexp { color: var(--string); } .hljs-number { color: var(--number); } .hljs-keyword, .hljs-literal { color: var(--keyword); } .hljs-subst { color: var(--ink); }
+.ansi-red-fg, .ansi-bright-red-fg { color: var(--bad); } .ansi-green-fg, .ansi-bright-green-fg { color: var(--string); } .ansi-yellow-fg, .ansi-bright-yellow-fg { color: var(--warn); }
+.ansi-blue-fg, .ansi-bright-blue-fg { color: var(--accent); } .ansi-magenta-fg, .ansi-bright-magenta-fg { color: var(--keyword); } .ansi-cyan-fg, .ansi-bright-cyan-fg { color: var(--cyan); }
+.ansi-white-fg, .ansi-bright-white-fg, .ansi-black-fg, .ansi-bright-black-fg { color: var(--soft); }
 @media (max-width: 60rem) { .layout { grid-template-columns: minmax(0, 1fr); gap: 0; padding: 0 1rem 3rem; } nav { position: static; max-height: none; padding: 1rem 0 0; } }
 @media (max-width: 40rem) { td:not([style*=right]) { min-width: 7.5rem; } body { font-size: 15px; } .facts { grid-template-columns: minmax(0, 1fr); gap: 0; } .facts dd { margin-bottom: .4rem; } h1 { font-size: 1.5rem; } pre { font-size: 12px; } .plot { padding: .7rem .4rem .2rem; } .plot figcaption { padding: 0 .4rem; } th, td { padding: .3rem .5rem; } }
 @media print { nav, .tools, .code summary { display: none; } .layout { display: block; } }

@@ -4,7 +4,7 @@
  * differences. What changes without meaning, such as times in the metadata, is not written.
  */
 import { readFile } from 'node:fs/promises';
-import { check, errorMessage, sha256, UserError, writeFileAtomic } from 'oabn-base';
+import { check, parseJson, schema, sha256, UserError, writeFileAtomic } from 'oabn-base';
 import { kernelDisplayName, kernelLanguage, kernelName } from '../kernel/kernelName.js';
 import { type MimeBundle, omit, type Output } from './outputs.js';
 
@@ -43,23 +43,51 @@ export async function readNotebook(path: string): Promise<Notebook> {
 
 /** The notebook in `text`. @throws UserError naming `source` when it is none. */
 export function parseNotebook(text: string, source = 'the notebook'): Notebook {
-  let raw: Record<string, unknown>;
-  try {
-    raw = JSON.parse(text);
-  } catch (error) {
-    throw new UserError(`${source} is not JSON: ${errorMessage(error)}`);
-  }
+  const raw = parseJson(text, source) as { readonly nbformat?: unknown; readonly cells?: unknown } | null;
   check(
-    raw.nbformat === 4 && Array.isArray(raw.cells),
-    `${source} is not a notebook of nbformat 4 (nbformat ${raw.nbformat}); open it in Jupyter and save it again`,
+    raw?.nbformat === 4 && Array.isArray(raw.cells),
+    `${source} is not a notebook of nbformat 4 (nbformat ${String(raw?.nbformat)}); open it in Jupyter and save it again`,
   );
-  const cells = (raw.cells as Record<string, unknown>[]).map(readCell);
-  check(
-    cells.every(({ cell_type }) => ['code', 'markdown', 'raw'].includes(cell_type)),
-    `${source} has a cell that is neither code, markdown nor raw`,
-  );
-  return { cells, metadata: (raw.metadata ?? {}) as MimeBundle };
+  notebookRule(raw, source);
+  const { cells, metadata = {} } = raw as unknown as RawNotebook;
+  return { cells: cells.map(readCell), metadata };
 }
+
+/** What a notebook file says, texts as one string or in lines; what is left out has a default. */
+interface RawNotebook {
+  readonly cells: readonly Record<string, unknown>[];
+  readonly metadata?: MimeBundle;
+}
+
+const { anything, either, integer, listOf, nullable, oneOf, record, shape, text } = schema;
+const someText = either((value) => (Array.isArray(value) ? listOf(text) : text));
+const bundle = record(anything);
+const bundles = record(
+  either((value) => (typeof value === 'string' || Array.isArray(value) ? someText : anything)),
+);
+const outputRules: Readonly<Record<string, schema.Rule>> = {
+  stream: shape({ text: someText }, { name: text }),
+  error: shape({ ename: text, evalue: text, traceback: listOf(text) }),
+  display_data: shape({ data: bundles }, { metadata: bundle }),
+  execute_result: shape({ data: bundles }, { metadata: bundle, execution_count: nullable(integer) }),
+};
+const outputRule = either((value) => {
+  const kind = (value as { output_type?: unknown } | null)?.output_type;
+  return typeof kind === 'string' && Object.hasOwn(outputRules, kind)
+    ? outputRules[kind]!
+    : shape({ output_type: oneOf(...Object.keys(outputRules)) });
+});
+const cellRule = shape(
+  { cell_type: oneOf('code', 'markdown', 'raw') },
+  {
+    source: someText,
+    metadata: bundle,
+    outputs: listOf(outputRule),
+    execution_count: nullable(integer),
+    attachments: record(bundle),
+  },
+);
+const notebookRule = shape({ cells: listOf(cellRule) }, { metadata: bundle });
 
 /** Text that may be stored as a list of lines. */
 const joined = (text: unknown): string => (Array.isArray(text) ? text.join('') : String(text ?? ''));

@@ -5,7 +5,7 @@
 import { basename, dirname, join, resolve } from 'node:path';
 import { checkWritable, formatDuration, type Progress, writeFileAtomic } from 'oabn-base';
 import { type CellEvent, type ExecutedNotebook, executeNotebook, type Failure } from './execute.js';
-import { exportHtml } from '../html/index.js';
+import { exportHtml, type PageAdditions } from '../html/index.js';
 import type { Parameters } from './parameters.js';
 import { type Notebook, readNotebook, writeNotebook } from './notebookFile.js';
 
@@ -18,6 +18,8 @@ export interface RunNotebookOptions {
   readonly parameters?: Parameters;
   /** A folder for `<name>.html`, a self-contained page. */
   readonly html?: string;
+  /** What the page gets beside its own style and script. */
+  readonly additions?: PageAdditions;
   /** Seconds for one cell; no limit unless said. */
   readonly timeout?: number;
   /** Added to this process's environment for the kernel. */
@@ -49,7 +51,7 @@ export interface NotebookRun {
  * @throws UserError when it cannot be read or the kernel does not start.
  */
 export async function runNotebook(path: string, options: RunNotebookOptions = {}): Promise<NotebookRun> {
-  const { write = true, html } = options;
+  const { write = true, html, additions } = options;
   const name = basename(path, '.ipynb');
   const page = html === undefined ? undefined : join(html, `${name}.html`);
   if (page !== undefined) await checkWritable(page);
@@ -63,7 +65,11 @@ export async function runNotebook(path: string, options: RunNotebookOptions = {}
     });
     const output = options.output ?? (write ? path : undefined);
     if (output !== undefined) await writeNotebook(output, executed.notebook);
-    if (page !== undefined) await writeFileAtomic(page, await exportHtml(executed.notebook, { title: name }));
+    if (page !== undefined)
+      await writeFileAtomic(
+        page,
+        await exportHtml(executed.notebook, { title: name, ...(additions && { additions }) }),
+      );
     const { failure, cellsDone, codeCells, seconds } = executed;
     return {
       path,

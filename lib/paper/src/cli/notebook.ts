@@ -7,6 +7,7 @@ import { runsFolder } from 'oabn/experiment';
 import { installKernel, kernelStatus, uninstallKernel } from 'tslab-kernel/kernel';
 import { type NotebookRun, parseParameter, runNotebook } from 'tslab-kernel/run';
 import { type CommonOptions, exitUnwell, jsonOption, print } from 'oabn/cli';
+import { claimsAdditions } from '../report/index.js';
 
 interface RunOptions extends CommonOptions {
   readonly write: boolean;
@@ -61,6 +62,7 @@ export function addNotebook(program: Command): void {
           timeout: Number(options.timeout),
           env: kernelEnvironment(options.profile),
           progress: consoleProgress(),
+          additions: claimsAdditions,
           ...(options.html !== undefined && { html: options.html }),
         });
         // JSON leaves out what is undefined.

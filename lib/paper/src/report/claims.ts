@@ -5,6 +5,7 @@
 import type { Claim, Verdict } from '../claims/index.js';
 import { sha256 } from 'oabn-base';
 import { escapeHtml } from 'tslab-kernel/display';
+import type { PageAdditions } from 'tslab-kernel/html';
 
 /** Blue and orange rather than green and red, which many readers cannot tell apart. */
 const verdicts: Readonly<Record<Verdict, { symbol: string; paper: string; ink: string }>> = {
@@ -31,8 +32,11 @@ export const verdictText = (verdict: Verdict): string => `${verdicts[verdict].sy
 
 let boards = 0;
 
-/** The board as HTML for any page, with its own style; its buttons choose a verdict where scripts run. */
-export function claimsBoardHtml(claims: readonly Claim[]): string {
+/**
+ * The board as HTML; its buttons choose a verdict where scripts run.
+ * @param alone whether it brings its style and script, as an output must; a page may have `claimsAdditions` for all
+ */
+export function claimsBoardHtml(claims: readonly Claim[], alone = true): string {
   const cards = groupClaims(claims).map(cardHtml).join('\n');
   // The same for the same notebook, so that running it again changes nothing in the file.
   const id = `oabn-claims-${++boards}-${sha256(cards).slice(0, 8)}`;
@@ -41,7 +45,7 @@ export function claimsBoardHtml(claims: readonly Claim[]): string {
     (verdict) =>
       `<button type="button" data-show="${verdict}" aria-pressed="false">${verdictText(verdict)} (${count(verdict)})</button>`,
   );
-  return `<div id="${id}" class="oabn-claims"><style>${style}</style>
+  return `<div id="${id}" class="oabn-claims">${alone ? `<style>${style}</style>` : ''}
 <div class="oabn-filter" role="group" aria-label="Show claims by verdict" hidden>
 <button type="button" data-show="" aria-pressed="true">all (${claims.length})</button>
 ${buttons.join('\n')}
@@ -49,8 +53,7 @@ ${buttons.join('\n')}
 <p class="oabn-shown" role="status" hidden></p>
 <ul>
 ${cards}
-</ul></div>
-<script>(${filterByVerdict})(document.getElementById('${id}'))</script>`;
+</ul></div>${alone ? `\n<script>(${filterByVerdict})(document.getElementById('${id}'))</script>` : ''}`;
 }
 
 const cardHtml = ({ id, entries }: ClaimGroup): string =>
@@ -98,6 +101,12 @@ const filterByVerdict = `(board) => {
   for (const button of buttons) button.addEventListener('click', () => show(button.dataset.show));
   board.querySelector('.oabn-filter').hidden = false;
 }`;
+
+/** What a page needs for the boards on it, whose own style and scripts it does not let through. */
+export const claimsAdditions: PageAdditions = {
+  style,
+  script: `for (const board of document.querySelectorAll('.oabn-claims')) (${filterByVerdict})(board);`,
+};
 
 /** The board as a Markdown table, for a README. */
 export function claimsMarkdown(claims: readonly Claim[]): string {

@@ -4,8 +4,8 @@
  */
 import type { Claim } from '../claims/index.js';
 import { describeLab, type PaperLab } from '../profiles/index.js';
-import { claimsBoardHtml } from './claims.js';
-import { environmentsHtml, type ReportRun, runsHtml } from './runs.js';
+import { claimsAdditions, claimsBoardHtml } from './claims.js';
+import { environmentsHtml, type ReportRun, runsHtml, runsScript } from './runs.js';
 import { escapeHtml, type Figure } from 'tslab-kernel/display';
 import { figureTitle } from 'tslab-kernel/picture';
 import { type Notebook, plotlyMime } from 'tslab-kernel/run';
@@ -33,7 +33,7 @@ export async function reportPage({ labs, claims, notebooks, runs }: ReportParts)
   const names = ordered.map(({ name }) => name);
   const sections: Section[] = [
     section('what', 'What is reproduced', introduction(labs)),
-    section('claims', 'The claims of the paper', `${claimsText}\n${claimsBoardHtml(claims)}`),
+    section('claims', 'The claims of the paper', `${claimsText}\n${claimsBoardHtml(claims, false)}`),
   ];
   for (const each of ordered) sections.push(await notebookSection(each, names));
   sections.push(
@@ -45,6 +45,7 @@ export async function reportPage({ labs, claims, notebooks, runs }: ReportParts)
     contents: sections.map(({ heading }) => heading),
     body: `<h1>${title}</h1>\n${sections.map(({ html }) => html).join('\n')}`,
     folded: true,
+    additions: { ...claimsAdditions, script: `${claimsAdditions.script}\n${runsScript}` },
   });
 }
 

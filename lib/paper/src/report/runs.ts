@@ -32,8 +32,7 @@ export function runsHtml(runs: readonly ReportRun[]): string {
   ] as const;
   return `<div class="oabn-runs">
 <p class="oabn-find" hidden><label>Filter <input type="search" autocomplete="off" placeholder="ClusterQAT s=0.5"></label> <span role="status">${runs.length} runs</span></p>
-<div class="wide" tabindex="0" role="region" aria-label="All runs">${sortableTable(heads, runs.map(cellsOf))}</div>
-<script>(${filterRows})(document.currentScript.parentElement)</script>
+<div class="wide" tabindex="0" role="region" aria-label="All runs">${sortableTable(heads, runs.map(cellsOf), false)}</div>
 </div>`;
 }
 
@@ -67,6 +66,9 @@ const filterRows = `(box) => {
   });
   box.querySelector('.oabn-find').hidden = false;
 }`;
+
+/** For the page that the runs are on. */
+export const runsScript = `for (const box of document.querySelectorAll('.oabn-runs')) (${filterRows})(box);`;
 
 /** One list for each environment in which runs were computed: engine, device, machine, versions, commit. */
 export function environmentsHtml(runs: readonly ReportRun[]): string {

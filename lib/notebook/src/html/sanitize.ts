@@ -1,0 +1,121 @@
+/**
+ * Foreign HTML made safe to look at. Whoever opens an exported page has not decided to run what is in the notebook: what
+ * Markdown cells and outputs bring may show text, tables and pictures, and nothing that runs, loads or navigates by
+ * itself. The page's content security policy is a second wall behind this one.
+ */
+import sanitizeHtml from 'sanitize-html';
+
+/** Values of styles: colours, lengths and words, but no functions other than colours, so nothing is loaded. */
+const styleValue = /^(?:[\w\s.,#%+-]|rgba?\([\d\s.,%/]*\)|hsla?\([\w\s.,%/]*\))*$/i;
+const styles = [
+  ...[
+    'color',
+    'background',
+    'background-color',
+    'opacity',
+    'text-align',
+    'text-decoration',
+    'vertical-align',
+  ],
+  ...['font', 'font-family', 'font-size', 'font-style', 'font-weight', 'font-variant-numeric', 'line-height'],
+  ...['padding', 'padding-left', 'padding-right', 'padding-top', 'padding-bottom', 'white-space', 'width'],
+  ...[
+    'margin',
+    'margin-left',
+    'margin-right',
+    'margin-top',
+    'margin-bottom',
+    'max-width',
+    'min-width',
+    'height',
+  ],
+  ...[
+    'border',
+    'border-left',
+    'border-right',
+    'border-top',
+    'border-bottom',
+    'border-collapse',
+    'border-color',
+  ],
+  ...['border-radius', 'border-spacing', 'border-style', 'border-width', 'overflow-x', 'overflow-wrap'],
+];
+
+/** Ids that the page's own scripts look for; a foreign element must not pass itself off as one of them. */
+const isReserved = (id: string): boolean => /^(oabn.*|theme|fold|main)$/i.test(id);
+
+/** With an option that the package's types do not have yet. */
+interface Options extends sanitizeHtml.IOptions {
+  readonly allowedEmptyAttributes: readonly string[];
+}
+
+const options: Options = {
+  allowedTags: [
+    ...sanitizeHtml.defaults.allowedTags,
+    ...['img', 'details', 'summary', 'del', 'ins', 'picture', 'figure', 'figcaption', 'input', 'button'],
+  ],
+  allowedAttributes: {
+    '*': [
+      'class',
+      'id',
+      'style',
+      'title',
+      'lang',
+      'dir',
+      'hidden',
+      'role',
+      'align',
+      'tabindex',
+      'aria-*',
+      'data-*',
+    ],
+    a: ['href', 'rel'],
+    img: ['src', 'alt', 'width', 'height'],
+    td: ['colspan', 'rowspan', 'headers'],
+    th: ['colspan', 'rowspan', 'scope', 'headers'],
+    ol: ['start', 'type', 'reversed'],
+    details: ['open'],
+    // Of task lists; nothing else of forms.
+    input: ['type', 'checked', 'disabled'],
+    button: ['type'],
+  },
+  allowedStyles: { '*': Object.fromEntries(styles.map((name) => [name, [styleValue]])) },
+  allowedEmptyAttributes: ['alt', 'hidden'],
+  allowedSchemes: ['http', 'https', 'mailto'],
+  allowedSchemesByTag: { img: ['data'] },
+  allowProtocolRelative: false,
+  transformTags: {
+    '*': (tagName, { id, ...attribs }) => ({
+      tagName,
+      attribs: { ...attribs, ...(id !== undefined && !isReserved(id) && { id }) },
+    }),
+    a: (tagName, attribs) => ({
+      tagName,
+      attribs: /^\s*(https?|mailto):/i.test(attribs.href ?? '')
+        ? { ...attribs, rel: 'noopener noreferrer' }
+        : attribs,
+    }),
+    // Others the policy would not load; without an address their text is shown.
+    img: (tagName, attribs) => ({
+      tagName,
+      attribs: Object.fromEntries(
+        Object.entries(attribs).filter(([name, value]) => name !== 'src' || /^data:image\//i.test(value)),
+      ),
+    }),
+    input: (tagName, { checked }) => ({
+      tagName,
+      attribs: { type: 'checkbox', disabled: '', ...(checked !== undefined && { checked }) },
+    }),
+    button: (tagName, attribs) => ({ tagName, attribs: { ...attribs, type: 'button' } }),
+  },
+};
+
+/** `html` without all that could run, load or navigate. */
+export const safeHtml = (html: string): string => sanitizeHtml(html, options);
+
+/** `html` with emphasis, code and the like alone: for the list of contents. */
+export const safeInlineHtml = (html: string): string =>
+  sanitizeHtml(html, {
+    allowedTags: ['b', 'i', 'em', 'strong', 'code', 'sub', 'sup', 'del'],
+    allowedAttributes: {},
+  });
