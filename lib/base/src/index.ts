@@ -12,6 +12,7 @@ export * from './notice.js';
 export * from './progress.js';
 export * from './random.js';
 export * from './safetensors.js';
+export * as schema from './schema.js';
 export * from './table.js';
 export * from './torchFile.js';
 export * from './zip.js';

@@ -157,7 +157,7 @@ Example:
         training: { ...trainingOf(usual, options), seed: wholeNumber('--seed', options.seed) },
       });
       await runEach(withOverrides(config, options.set), options, async (one) => {
-        const stored = await run(one, lab, { files: true });
+        const stored = await run(lab, one, { files: true });
         const { accuracy, images, epochs, thresholds } = stored.result;
         await logCurves(options, stored.hash, epochs, accuracy);
         const network = await deliver(join(stored.folder, stored.result.network), options.output);

@@ -1,5 +1,5 @@
 /** What configurations of every kind are made of: which data a run sees, and how it trains; checked, and in one form. */
-import { check } from 'oabn-base';
+import { check, schema } from 'oabn-base';
 import type { AugmentOptions } from '../data/index.js';
 import { annealings, type PretrainStepOptions, type Schedule, type StepOptions } from '../train/index.js';
 
@@ -33,11 +33,47 @@ export interface TrainingConfig extends Omit<StepOptions, 'lossScale'> {
 export interface PretrainTraining
   extends TrainingConfig, Pick<PretrainStepOptions, 'decay' | 'ema' | 'regularizer'> {}
 
+const { below, either, flag, integer, notNegative, nullable, object, oneOf, positive, text, whole } = schema;
+
+export const dataRule = object(
+  { name: text, checksum: text, testImages: nullable(whole(1)) },
+  { firstTestImage: whole(0), heldOut: whole(1) },
+);
+
+const trainingMembers = {
+  images: nullable(whole(1)),
+  batchSize: whole(1),
+  schedule: object(
+    { learningRate: positive, warmupEpochs: notNegative, epochs: whole(1) },
+    { annealing: oneOf(...annealings) },
+  ),
+  augment: either((value) =>
+    typeof value === 'boolean'
+      ? flag
+      : object(
+          {},
+          {
+            flip: oneOf('random', 'alternating'),
+            translate: whole(0),
+            padding: oneOf('black', 'reflect'),
+          },
+        ),
+  ),
+  seed: integer,
+  momentum: below(1),
+  weightDecay: notNegative,
+  labelSmoothing: below(1),
+};
+
+/** What every training has, with the members that a kind adds. */
+export const trainingRule = (more: Readonly<Record<string, schema.Rule>> = {}): schema.Rule =>
+  object(trainingMembers, more);
+
 /** With held-out images, which test images there are makes no difference. @throws UserError naming what is out of range */
 export function normalizeData(data: DataConfig): DataConfig {
+  dataRule(data, 'data');
   const { name, checksum, heldOut } = data;
   if (heldOut === undefined) return data;
-  checkWhole('data.heldOut', heldOut);
   return { name, checksum, testImages: null, heldOut };
 }
 
@@ -65,9 +101,13 @@ export function trainingSteps(training: TrainingConfig, data: DataConfig, availa
  * @throws UserError naming what is out of range
  */
 export function normalizeTraining<T extends TrainingConfig>(training: T): T {
-  checkTraining(training);
+  trainingRule()(training, 'training');
+  const { epochs, warmupEpochs } = training.schedule;
+  check(
+    warmupEpochs < epochs,
+    `training.schedule.warmupEpochs must be less than epochs = ${epochs}, got ${warmupEpochs}`,
+  );
   const { annealing = 'cosine', ...schedule } = training.schedule;
-  checkOneOf('schedule.annealing', annealing, annealings);
   return {
     ...training,
     schedule: { ...schedule, ...(annealing !== 'cosine' && { annealing }) },
@@ -78,34 +118,12 @@ export function normalizeTraining<T extends TrainingConfig>(training: T): T {
 function normalizeAugment(augment: TrainingConfig['augment']): TrainingConfig['augment'] {
   if (typeof augment !== 'object') return augment;
   const { flip = 'random', translate, padding = 'black' } = augment;
-  checkOneOf('augment.flip', flip, ['random', 'alternating']);
-  checkOneOf('augment.padding', padding, ['black', 'reflect']);
-  check(
-    translate === undefined || (Number.isInteger(translate) && translate >= 0),
-    `augment.translate must be a whole number of pixels, got ${translate}`,
-  );
   const options = {
     ...(flip !== 'random' && { flip }),
     ...(translate !== undefined && { translate }),
     ...(padding !== 'black' && { padding }),
   };
   return Object.keys(options).length > 0 ? options : true;
-}
-
-function checkTraining(training: TrainingConfig): void {
-  checkWhole('batchSize', training.batchSize);
-  if (training.images !== null) checkWhole('images', training.images);
-  checkWhole('epochs', training.schedule.epochs);
-  check(
-    training.momentum >= 0 && training.momentum < 1,
-    `momentum must be in [0, 1), got ${training.momentum}`,
-  );
-  check(training.weightDecay >= 0, `weightDecay must be ≥ 0, got ${training.weightDecay}`);
-  check(
-    training.labelSmoothing >= 0 && training.labelSmoothing < 1,
-    `labelSmoothing must be in [0, 1), got ${training.labelSmoothing}`,
-  );
-  check(Number.isInteger(training.seed), `seed must be a whole number, got ${training.seed}`);
 }
 
 /** @throws UserError unless `value` is a whole number above 0 */

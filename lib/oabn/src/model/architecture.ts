@@ -9,7 +9,7 @@
  * QARepVGG (Chu et al., arXiv 2212.01593, section 4) has the same branches and other normalizations,
  * `ReLU(BN(BN(conv3×3(x)) + conv1×1(x) + x))`: none on the 1×1 and identity branches, one after the sum.
  */
-import { check, UserError } from 'oabn-base';
+import { check, schema, UserError } from 'oabn-base';
 import type { tf } from 'tfjs-native';
 import { type Custom, normalizeCustom } from '../custom/index.js';
 
@@ -153,25 +153,49 @@ export function parseArchitecture(text: string, classes = 10): Architecture {
   return normalizeArchitecture({ ...parsed, widths, depths, strides, classes: parsed.classes ?? classes });
 }
 
+const { anything, either, flag, listOf, object, oneOf, whole } = schema;
+const someBranches = listOf(oneOf(...branchNames), 1);
+
+/** What an architecture is made of; which combinations make sense, `normalizeArchitecture` says. */
+export const architectureRule = object(
+  {
+    widths: listOf(whole(1, 2 ** 16), 1, 100),
+    depths: listOf(whole(1, 10_000), 1, 100),
+    strides: listOf(whole(1, 1024), 1, 100),
+    classes: whole(2, 2 ** 24),
+  },
+  {
+    block: oneOf(...blockKinds),
+    branches: someBranches,
+    oabn: object(
+      { threshold: anything },
+      {
+        gradient: oneOf('clip', 'straightThrough'),
+        limit: anything,
+        branches: someBranches,
+        learned: either((value) =>
+          typeof value === 'boolean' ? flag : object({}, { pull: oneOf('l2', 'l1'), coefficient: anything }),
+        ),
+      },
+    ),
+  },
+);
+
 /**
  * The one way to write an architecture: defaults left out, s = ∞ as plain BN, so that equal networks have equal JSON.
  * @throws UserError that names the member, its value and what it must be.
  */
 export function normalizeArchitecture(arch: Architecture): Architecture {
+  architectureRule(arch, 'arch');
   const { widths, depths, strides, classes, block, branches, oabn } = arch;
-  const positive = (name: string, values: readonly number[]): void => {
-    const good = Array.isArray(values) && values.every((n) => Number.isInteger(n) && n > 0);
-    check(good, `${name} must be whole numbers > 0, got ${JSON.stringify(values)}`);
+  const sameStages = (name: string, values: readonly number[]): void =>
     check(
       values.length === widths.length,
       `${name} must have ${widths.length} stages like widths, got ${values.length}`,
     );
-  };
-  positive('widths', widths);
-  positive('depths', depths);
-  positive('strides', strides);
+  sameStages('depths', depths);
+  sameStages('strides', strides);
   check(depths[0] === 1, `depths[0] must be 1 (the stem is one block), got ${depths[0]}`);
-  check(Number.isInteger(classes) && classes > 1, `classes must be a whole number > 1, got ${classes}`);
   const plain = { widths: [...widths], depths: [...depths], strides: [...strides], classes };
   return {
     ...plain,
@@ -229,7 +253,10 @@ function normalizeBranches(branches: Architecture['branches']): Pick<Architectur
 function normalizeOabn(oabn: Oabn | undefined, block: Architecture['block']): Pick<Architecture, 'oabn'> {
   if (oabn === undefined) return {};
   const { threshold, gradient = 'clip', limit, branches = ['identity'], learned = false } = oabn;
-  check(threshold > 0, `s (oabn.threshold) must be > 0 or Infinity, got ${threshold}`);
+  check(
+    typeof threshold === 'number' && threshold > 0,
+    `s (oabn.threshold) must be > 0 or Infinity, got ${threshold}`,
+  );
   check(
     gradient === 'clip' || gradient === 'straightThrough',
     `oabn.gradient must be "clip" or "straightThrough", got ${JSON.stringify(gradient)}`,
@@ -264,7 +291,10 @@ function normalizeLearned(learned: NonNullable<Oabn['learned']>): Pick<Oabn, 'le
     regularizer === 'l2' || regularizer === 'l1',
     `oabn.learned.regularizer must be "l2" or "l1", got ${JSON.stringify(regularizer)}`,
   );
-  check(coefficient >= 0, `oabn.learned.coefficient must be ≥ 0, got ${coefficient}`);
+  check(
+    typeof coefficient === 'number' && coefficient >= 0 && coefficient < Infinity,
+    `oabn.learned.coefficient must be ≥ 0, got ${coefficient}`,
+  );
   const changes = {
     ...(regularizer !== thresholdDecay.regularizer && { regularizer }),
     ...(coefficient !== thresholdDecay.coefficient && { coefficient }),

@@ -2,7 +2,7 @@
  * Networks as files: safetensors with the official RepVGG names, so that checkpoints travel to and from PyTorch.
  * The architecture travels in the file's metadata when we wrote it; for files from elsewhere the caller gives it.
  */
-import { check, writeSafetensors } from 'oabn-base';
+import { check, naming, parseJson, writeSafetensors } from 'oabn-base';
 import { type Architecture, normalizeArchitecture } from './architecture.js';
 import { checkFinite } from './finite.js';
 import { type NetworkForm, parameterShapes } from './parameters.js';
@@ -55,7 +55,7 @@ export function networkOf(path: string, file: StateDictFile, arch?: Architecture
     () =>
       `${path}: ${integer![0]} holds ${integer![1].data.constructor.name}; expected 32-bit or 64-bit floats`,
   );
-  const described = arch ?? (metadata.arch ? normalizeArchitecture(JSON.parse(metadata.arch)) : undefined);
+  const described = arch ?? (metadata.arch ? describedIn(metadata.arch, path) : undefined);
   check(
     described,
     `${path} does not say its architecture; give it with --arch, a name such as A0 or JSON with widths, depths and strides`,
@@ -70,6 +70,11 @@ export function networkOf(path: string, file: StateDictFile, arch?: Architecture
   };
   checkNetwork(network, path);
   return network;
+}
+
+/** What a file's metadata say of its network. @throws UserError naming what of it cannot be */
+function describedIn(text: string, path: string): Architecture {
+  return naming(path, () => normalizeArchitecture(parseJson(text, 'arch') as Architecture));
 }
 
 function checkNetwork({ arch, stateDict, form }: Network, path: string): void {

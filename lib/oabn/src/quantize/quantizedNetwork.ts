@@ -3,7 +3,7 @@
  * quantized on the way. The first convolution and the classifier stay in FP32 (paper, figure 6).
  */
 import type { tf } from 'tfjs-native';
-import { check, type HostTensor } from 'oabn-base';
+import { check, type HostTensor, parseJson, schema } from 'oabn-base';
 import { type LoadOptions, loadRepVGG } from '../family/index.js';
 import {
   type Architecture,
@@ -26,6 +26,7 @@ import {
   readScheme,
   storedScheme,
   type StoredScheme,
+  schemeRule,
   weightBitsOf,
   type WeightMethod,
 } from './scheme.js';
@@ -188,10 +189,39 @@ export async function loadAnyNetwork(
 ): Promise<Network & { quantization?: Quantization }> {
   const network = await loadRepVGG(path, options);
   const { quantization } = network.metadata;
-  return quantization ? { ...network, quantization: readQuantization(quantization) } : network;
+  return quantization === undefined
+    ? network
+    : { ...network, quantization: parseQuantization(quantization, network.arch, path) };
 }
 
-function readQuantization(text: string): Quantization {
-  const stored = JSON.parse(text) as Omit<Quantization, 'scheme'> & { readonly scheme: StoredScheme };
-  return { ...stored, scheme: readScheme(stored.scheme) };
+const { finite, object, record, whole } = schema;
+const quantizationRule = object(
+  { scheme: schemeRule, activations: record(object({ min: finite, max: finite })) },
+  { stored: record(object({ states: whole(0), bits: whole(0) })) },
+);
+
+/** What a file's metadata say of how it is quantized. @throws UserError naming what of it cannot be */
+function parseQuantization(text: string, arch: Architecture, path: string): Quantization {
+  const name = `${path}: its quantization`;
+  const quantization = withSchemeRead(parseJson(text, name)) as Quantization;
+  quantizationRule(quantization, name);
+  for (const { name: block } of quantizedBlocks(arch)) {
+    if (activationBitsOf(quantization.scheme, block) === undefined) continue;
+    const range = Object.hasOwn(quantization.activations, block)
+      ? quantization.activations[block]
+      : undefined;
+    check(range, `${name} has no range of the activation that enters ${block}`);
+    check(
+      range.min <= range.max,
+      `${name} has the range ${range.min} … ${range.max} at ${block}; min must be ≤ max`,
+    );
+  }
+  return quantization;
+}
+
+/** Metadata as `storedScheme` wrote it, with the scheme as the library has it; anything else as it is, to be refused. */
+function withSchemeRead(metadata: unknown): unknown {
+  const { scheme } = (metadata ?? {}) as { readonly scheme?: unknown };
+  const isRecord = typeof scheme === 'object' && scheme !== null;
+  return isRecord ? { ...(metadata as object), scheme: readScheme(scheme as StoredScheme) } : metadata;
 }

@@ -1,6 +1,6 @@
 /** How a merged network is quantized, as plain JSON: part of a run's configuration and of a checkpoint's metadata. */
-import { check } from 'oabn-base';
-import { checkBits } from './uniform.js';
+import { schema } from 'oabn-base';
+import { maxBits, minBits } from './uniform.js';
 
 /** `uniform`: figure 5's symmetric levels. `cluster`: 2^b centroids, found by 1-D k-means. */
 export const weightMethods = ['uniform', 'cluster'] as const;
@@ -22,20 +22,21 @@ export interface QuantizationScheme {
   readonly layerBits?: Readonly<Record<string, number>>;
 }
 
+const { nullable, object, oneOf, record, whole } = schema;
+const someBits = whole(minBits, maxBits);
+
+export const schemeRule = object(
+  { bits: someBits, weights: oneOf(...weightMethods) },
+  {
+    granularity: oneOf(...granularities),
+    activationBits: nullable(someBits),
+    layerBits: record(someBits),
+  },
+);
+
 /** @throws UserError naming what is out of range. */
 export function checkScheme(scheme: QuantizationScheme): QuantizationScheme {
-  const { bits, weights, granularity = 'perTensor', activationBits, layerBits = {} } = scheme;
-  checkBits(bits);
-  if (typeof activationBits === 'number') checkBits(activationBits);
-  Object.values(layerBits).forEach(checkBits);
-  check(
-    weightMethods.includes(weights),
-    `weights must be one of ${weightMethods.join(', ')}, got ${JSON.stringify(weights)}`,
-  );
-  check(
-    granularities.includes(granularity),
-    `granularity must be one of ${granularities.join(', ')}, got ${JSON.stringify(granularity)}`,
-  );
+  schemeRule(scheme, 'scheme');
   return scheme;
 }
 

@@ -66,7 +66,7 @@ describe('quantize/export for other engines', () => {
     const schemes: QuantizationScheme[] = [
       { bits: 8, weights: 'uniform' },
       { bits: 4, weights: 'uniform', granularity: 'perChannel' },
-      { bits: 3, weights: 'kmeans' },
+      { bits: 3, weights: 'cluster' },
     ];
     for (const scheme of schemes) {
       const network = await calibrated(scheme);
@@ -94,7 +94,7 @@ describe('quantize/export for other engines', () => {
     const [chromiumPath, runtime] = ['/usr/bin/chromium', process.env.OABN_ONNXRUNTIME_WEB];
     if (!existsSync(chromiumPath) || !runtime) this.skip();
     const { chromium } = await import('playwright-core');
-    const network = await calibrated({ bits: 3, weights: 'kmeans' });
+    const network = await calibrated({ bits: 3, weights: 'cluster' });
     const exported = { ...network, quantization: network };
     const page = classifierPage({
       ...{ title: 'a <page>', onnx: exportOnnx(exported), side: 16, runtime: '/runtime/' },

@@ -40,8 +40,8 @@ describe('a sweep on workers', function () {
     const network = pretrainConfig(lab, { threshold: 0.5, seed: 1 });
     const configs: RunConfig[] = [
       network,
-      ptqConfig(lab, network, 4),
-      finetuneConfig(lab, network, 4, 'uniform'),
+      ptqConfig(lab, { source: network, bits: 4 }),
+      finetuneConfig(lab, { source: network, bits: 4, weights: 'uniform' }),
       pretrainConfig(lab, { threshold: Infinity, seed: 1 }),
     ];
     jobs = configs.map((config) => ({ lab, config }));
@@ -91,7 +91,7 @@ describe('a sweep on workers', function () {
       notice: () => undefined,
     });
     for (const { config } of jobs) {
-      const [there, here] = [await run(config, lab), await run(config, alone)];
+      const [there, here] = [await run(lab, config), await run(config, alone)];
       assert.deepEqual([there.from, here.from], ['store', 'computed']);
       assert.deepEqual(there.result, here.result);
       const names = (await readdir(here.folder)).filter((name) =>

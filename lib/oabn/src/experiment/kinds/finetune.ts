@@ -1,5 +1,5 @@
 /** Quantization-aware fine-tuning of a pretrained network: uniform QAT or ClusterQAT, by its scheme (paper, section 3). */
-import { canonicalJson, check } from 'oabn-base';
+import { canonicalJson, check, schema } from 'oabn-base';
 import { takeCalibration } from '../../data/index.js';
 import { type StateDict, toStateDict } from '../../model/index.js';
 import {
@@ -16,6 +16,7 @@ import {
   type StoredScheme,
   normalizeUniform,
   type QuantizationScheme,
+  schemeRule,
   type WeightMethod,
 } from '../../quantize/index.js';
 import {
@@ -27,11 +28,17 @@ import {
   type QuantizerOptions,
 } from '../../train/index.js';
 import type { Lab } from '../lab.js';
-import { checkOneOf, normalizeTraining, type TrainingConfig, trainingSteps } from '../settings.js';
+import {
+  checkOneOf,
+  normalizeTraining,
+  type TrainingConfig,
+  trainingRule,
+  trainingSteps,
+} from '../settings.js';
 import { precisionOptions, stepKey, trainRun } from '../training.js';
 import { timeSteps } from './cost.js';
 import type { Kind, Work } from './kind.js';
-import { checkCalibration, finish, mergedOf, type QuantizedResult } from './quantized.js';
+import { finish, mergedOf, type QuantizedResult } from './quantized.js';
 import { describeSource, type NetworkSource, normalizeSource } from './source.js';
 
 export interface FinetuneConfig extends QuantizerOptions {
@@ -46,10 +53,29 @@ interface StoredFinetuneConfig extends Omit<FinetuneConfig, 'scheme'> {
   readonly scheme: StoredScheme;
 }
 
+const { anything, object, oneOf, text, whole } = schema;
+const configRule = object(
+  {
+    kind: oneOf('finetune'),
+    source: anything,
+    scheme: schemeRule,
+    calibrationImages: whole(1),
+    training: trainingRule(),
+  },
+  {
+    through: oneOf('merged', 'branches'),
+    statistics: oneOf(...mergeStatistics),
+    cluster: object({}, { init: text, update: text, updateEvery: whole(1), rate: schema.positive }),
+    uniform: object({}, { step: text, rate: schema.positive }),
+    activations: object({}, { range: text, momentum: schema.finite }),
+    quantizer: object({ name: text, begin: anything, quantize: anything }, { move: anything }),
+  },
+);
+
 export const finetune: Kind<FinetuneConfig, QuantizedResult> = {
   normalize(config) {
+    configRule(config, 'finetune');
     const { kind, source, scheme, calibrationImages, training } = config;
-    checkCalibration(calibrationImages);
     return {
       kind,
       source: normalizeSource(source),

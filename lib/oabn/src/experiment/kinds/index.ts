@@ -34,9 +34,10 @@ export type ResultOf<C extends RunConfig> = C extends PretrainConfig
     : QuantizedResult;
 
 /** The kind of a run, which is chosen here and nowhere else. @throws UserError for an unknown one */
-export function kindOf<C extends RunConfig>({ kind }: C): Kind<C, ResultOf<C>> {
+export function kindOf<C extends RunConfig>(config: C): Kind<C, ResultOf<C>> {
+  const kind = (config as Partial<RunConfig> | null)?.kind as RunConfig['kind'];
   check(
-    Object.hasOwn(kinds, kind),
+    typeof kind === 'string' && Object.hasOwn(kinds, kind),
     () => `Unknown kind of run: ${JSON.stringify(kind)}; known are ${Object.keys(kinds).join(', ')}`,
   );
   // Each entry of the table is the kind of its own configurations, which a type by key cannot say.

@@ -1,10 +1,11 @@
 /** Pretraining: a three-branch network from scratch, with BN or OABN, to its FP32 accuracy once merged. */
 import { join } from 'node:path';
-import { canonicalJson, check } from 'oabn-base';
+import { canonicalJson, check, schema } from 'oabn-base';
 import { tf } from 'tfjs-native';
 import { analyzeOutliers, mergeNetwork, type OutlierRow } from '../../merge/index.js';
 import {
   type Architecture,
+  architectureRule,
   initialize,
   normalizeArchitecture,
   saveNetwork,
@@ -15,6 +16,7 @@ import {
 import {
   type Accuracy,
   checkDecay,
+  decayPolicies,
   disposeState,
   type EpochMetrics,
   initialState,
@@ -28,10 +30,12 @@ import type { Lab } from '../lab.js';
 import { measureAccuracy } from '../measure.js';
 import {
   type DataConfig,
+  dataRule,
   normalizeData,
   normalizeTraining,
   type PretrainTraining,
   trainingImages,
+  trainingRule,
   trainingSteps,
 } from '../settings.js';
 import { precisionOptions, stepKey, trainRun } from '../training.js';
@@ -55,13 +59,30 @@ export interface PretrainResult extends Accuracy {
   readonly network: string;
 }
 
-export const pretrain: Kind<PretrainConfig, PretrainResult> = {
-  normalize: ({ kind, data, arch, training }) => ({
-    kind,
-    data: normalizeData(data),
-    arch: normalizeArchitecture(arch),
-    training: normalizePretraining(training, arch),
+const { anything, object, oneOf } = schema;
+const configRule = object({
+  kind: oneOf('pretrain'),
+  data: dataRule,
+  arch: architectureRule,
+  training: trainingRule({
+    decay: oneOf(...decayPolicies),
+    ema: object({ decay: anything }),
+    regularizer: object({ penalty: anything, strength: anything }, { on: oneOf('branches', 'merged') }),
   }),
+});
+
+export const pretrain: Kind<PretrainConfig, PretrainResult> = {
+  normalize(config) {
+    configRule(config, 'pretrain');
+    const { kind, data, training } = config;
+    const arch = normalizeArchitecture(config.arch);
+    return {
+      kind,
+      data: normalizeData(data),
+      arch,
+      training: normalizePretraining(training, arch),
+    };
+  },
   store: (config) => config,
   read: (stored) => stored as PretrainConfig,
   readResult: ({ outliers, ...result }) => ({ ...result, outliers: outliers.map(readRow) }),
@@ -95,7 +116,7 @@ function normalizePretraining(training: PretrainTraining, arch: Architecture): P
   const { decay = 'kernels', ema, regularizer, ...shared } = training;
   checkDecay(decay, arch);
   check(
-    ema === undefined || (ema.decay > 0 && ema.decay < 1),
+    ema === undefined || (typeof ema.decay === 'number' && ema.decay > 0 && ema.decay < 1),
     () => `ema.decay must be in (0, 1), got ${ema!.decay}`,
   );
   return {

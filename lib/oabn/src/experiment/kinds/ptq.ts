@@ -1,5 +1,5 @@
 /** Post-training quantization of a pretrained network, once merged (paper, section 4.2, and the methods of table 3). */
-import { canonicalJson } from 'oabn-base';
+import { canonicalJson, schema } from 'oabn-base';
 import { type Custom, normalizeCustom } from '../../custom/index.js';
 import { takeCalibration } from '../../data/index.js';
 import {
@@ -13,10 +13,11 @@ import {
   ptqMethodTitle,
   type QuantizeWeights,
   type QuantizationScheme,
+  schemeRule,
 } from '../../quantize/index.js';
 import { secondsOfIterations } from './cost.js';
 import type { Kind, Work } from './kind.js';
-import { checkCalibration, finish, mergedOf, type QuantizedResult } from './quantized.js';
+import { finish, mergedOf, type QuantizedResult } from './quantized.js';
 import { describeSource, type NetworkSource, normalizeSource, sourceSeed } from './source.js';
 
 export interface PtqConfig {
@@ -38,11 +39,23 @@ interface StoredPtqConfig extends Omit<PtqConfig, 'scheme'> {
   readonly scheme: StoredScheme;
 }
 
+const { anything, either, object, oneOf, text, whole } = schema;
+const configRule = object(
+  { kind: oneOf('ptq'), source: anything, scheme: schemeRule, calibrationImages: whole(1) },
+  {
+    method: either((value) =>
+      typeof value === 'string' ? text : object({ name: text, source: text }, { of: anything }),
+    ),
+    iterations: whole(1),
+  },
+);
+
 export const ptq: Kind<PtqConfig, QuantizedResult> = {
-  normalize({ kind, source, scheme, method = 'minMax', iterations, calibrationImages }) {
+  normalize(config) {
+    configRule(config, 'ptq');
+    const { kind, source, scheme, method = 'minMax', iterations, calibrationImages } = config;
     const isOwn = typeof method === 'object';
     ptqMethodOf(isOwn ? 'minMax' : method); // throws for an unknown name
-    checkCalibration(calibrationImages);
     return {
       kind,
       source: normalizeSource(source),

@@ -1,6 +1,7 @@
 /** Where the network comes from that a quantization run starts from: a pretraining run, or a file from elsewhere. */
-import { type Architecture, normalizeArchitecture } from '../../model/index.js';
-import { type DataConfig, normalizeData } from '../settings.js';
+import { schema } from 'oabn-base';
+import { type Architecture, architectureRule, normalizeArchitecture } from '../../model/index.js';
+import { type DataConfig, dataRule, normalizeData } from '../settings.js';
 import { describeNetwork } from './network.js';
 import { describePretrained, pretrain, type PretrainConfig } from './pretrain.js';
 
@@ -16,10 +17,20 @@ export type NetworkSource = PretrainConfig | CheckpointSource;
 
 /** @throws UserError naming what is out of range */
 export function normalizeSource(source: NetworkSource): NetworkSource {
-  return source.kind === 'pretrain'
-    ? pretrain.normalize(source)
-    : { ...source, data: normalizeData(source.data), arch: normalizeArchitecture(source.arch) };
+  if ((source as Partial<NetworkSource> | null)?.kind === 'pretrain') {
+    return pretrain.normalize(source as PretrainConfig);
+  }
+  checkpointRule(source, 'source');
+  return { ...source, data: normalizeData(source.data), arch: normalizeArchitecture(source.arch) };
 }
+
+const { object, oneOf, text } = schema;
+const checkpointRule = object({
+  kind: oneOf('checkpoint'),
+  sha256: text,
+  data: dataRule,
+  arch: architectureRule,
+});
 
 /** Such as «OABN s=2 seed 1» or «BN file 0123abcd». */
 export function describeSource(source: NetworkSource): string {
