@@ -3,6 +3,7 @@ import { check } from 'oabn-base';
 import { describeTrace, findThresholdTrace } from '../merge/index.js';
 import {
   type Architecture,
+  describedIn,
   type Network,
   networkOf,
   normalizeArchitecture,
@@ -54,7 +55,7 @@ function underAnyNames(
     'linear.weight' in file.stateDict &&
     Object.keys(file.stateDict).some((name) => name.startsWith('stage0.'));
   if (file.metadata.arch !== undefined) {
-    const own = (JSON.parse(file.metadata.arch) as Partial<Architecture>).oabn;
+    const { oabn: own } = describedIn(file.metadata.arch, path);
     // --arch describes shapes; that it says nothing of OABN does not mean that the file is wrong about it.
     return networkOf(path, file, arch && own && !arch.oabn ? { ...arch, oabn: own } : arch);
   }

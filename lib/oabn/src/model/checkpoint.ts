@@ -73,7 +73,7 @@ export function networkOf(path: string, file: StateDictFile, arch?: Architecture
 }
 
 /** What a file's metadata say of its network. @throws UserError naming what of it cannot be */
-function describedIn(text: string, path: string): Architecture {
+export function describedIn(text: string, path: string): Architecture {
   return naming(path, () => normalizeArchitecture(parseJson(text, 'arch') as Architecture));
 }
 
