@@ -91,7 +91,7 @@ describe('a sweep on workers', function () {
       notice: () => undefined,
     });
     for (const { config } of jobs) {
-      const [there, here] = [await run(lab, config), await run(config, alone)];
+      const [there, here] = [await run(lab, config), await run(alone, config)];
       assert.deepEqual([there.from, here.from], ['store', 'computed']);
       assert.deepEqual(there.result, here.result);
       const names = (await readdir(here.folder)).filter((name) =>
