@@ -152,8 +152,10 @@ Example:
       const lab = await labOf(options);
       const source = await openCheckpoint(lab, checkpoint, architectureOf(options));
       checkClasses(source.arch.classes, lab.test.classes.length, lab.test.name);
-      const usual = annealConfig(lab, source, s).training;
-      const config = annealConfig(lab, source, s, {
+      const usual = annealConfig(lab, { source, threshold: s }).training;
+      const config = annealConfig(lab, {
+        source,
+        threshold: s,
         training: { ...trainingOf(usual, options), seed: wholeNumber('--seed', options.seed) },
       });
       await runEach(withOverrides(config, options.set), options, async (one) => {

@@ -88,12 +88,20 @@ export function finetuneConfig(
   };
 }
 
+export interface AnnealOf {
+  /** A three-branch network. */
+  readonly source: NetworkSource;
+  /** The s at the end. */
+  readonly threshold: number;
+  readonly training?: Partial<TrainingConfig>;
+  /** Default all epochs but the last. */
+  readonly annealEpochs?: number;
+}
+
 /** s annealed to `threshold` on a three-branch network: three epochs at a tenth of pretraining's rate, two of them falling. */
 export function annealConfig(
   { defaults: { pretraining } }: ConfigLab,
-  source: NetworkSource,
-  threshold: number,
-  { training, annealEpochs }: { training?: Partial<TrainingConfig>; annealEpochs?: number } = {},
+  { source, threshold, training, annealEpochs }: AnnealOf,
 ): AnnealConfig {
   const { decay: _decay, ema: _ema, regularizer: _regularizer, ...shared } = pretraining;
   const schedule = {

@@ -43,7 +43,7 @@ export async function run<C extends RunConfig>(
     files,
     ...(seed !== undefined && { seed }),
   });
-  return { ...answer, config: normal, result: kind.readResult(answer.result) };
+  return { ...answer, config: normal, result: kind.readResult?.(answer.result) ?? answer.result };
 }
 
 /** A network, and where it comes from in words, as figures of it say. */

@@ -53,7 +53,7 @@ describe('experiment/anneal', () => {
     this.timeout(180_000);
     const lab = await smallLab();
     const source = pretrainConfig(lab, { threshold: Infinity, seed: 1 });
-    const { result } = await run(lab, annealConfig(lab, source, 0.3), { files: true });
+    const { result } = await run(lab, annealConfig(lab, { source, threshold: 0.3 }), { files: true });
     const { thresholds, outliers, epochs } = result;
     assert.equal(epochs.length, 3);
     assert.ok(thresholds[0]! > 0.3 && thresholds[1] === 0.3 && thresholds[2] === 0.3, thresholds.join());

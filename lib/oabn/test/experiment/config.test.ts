@@ -71,8 +71,8 @@ describe('experiment/config: fine-tuning', () => {
         outliers: [{ ...row, [name]: 20, ...shares }],
       }) as never;
     const { readResult } = kindOf(config('uniform').source as PretrainConfig);
-    assert.deepEqual(readResult(result('reach')), result('peakToSigma'));
-    assert.deepEqual(readResult(result('peakToSigma')), result('peakToSigma'));
+    assert.deepEqual(readResult!(result('reach')), result('peakToSigma'));
+    assert.deepEqual(readResult!(result('peakToSigma')), result('peakToSigma'));
   });
 
   it('leaves out defaults, and what the kind of weights has no use for', () => {

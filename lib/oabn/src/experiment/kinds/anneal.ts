@@ -50,9 +50,6 @@ export const anneal: Kind<AnnealConfig, AnnealResult> = {
     const normalized = normalizeTraining(training);
     return { kind, source: normalizeSource(source), threshold, annealEpochs, training: normalized };
   },
-  store: (config) => config,
-  read: (stored) => stored as AnnealConfig,
-  readResult: (stored) => stored,
   describe: ({ source, threshold }) => `anneal to s=${threshold}, ${describeSource(source)}`,
   label: () => 'anneal',
   network: ({ source: { arch, data }, threshold }) => ({ arch: withThreshold(arch, threshold), data }),

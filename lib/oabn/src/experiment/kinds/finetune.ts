@@ -90,7 +90,6 @@ export const finetune: Kind<FinetuneConfig, QuantizedResult> = {
     ...(stored as FinetuneConfig),
     scheme: readScheme((stored as StoredFinetuneConfig).scheme),
   }),
-  readResult: (stored) => stored,
   describe: ({ scheme: { bits, weights }, quantizer, source }) =>
     `${bits}-bit ${quantizer?.name ?? methodNames[weights]}, ${describeSource(source)}`,
   label: ({ scheme: { weights }, quantizer }) => quantizer?.name ?? methodNames[weights],

@@ -51,12 +51,14 @@ export function normalizeConfig<C extends RunConfig>(config: C): C {
 
 /** The canonical form as it is stored and hashed. @throws UserError naming what is out of range */
 export function storedConfig(config: RunConfig): object {
-  return kindOf(config).store(normalizeConfig(config));
+  const normal = normalizeConfig(config);
+  return kindOf(config).store?.(normal) ?? normal;
 }
 
 /** A configuration out of a store. @throws UserError for one of an unknown kind */
 export function readConfig(stored: unknown): RunConfig {
-  return kindOf(stored as RunConfig).read(stored as object);
+  const config = stored as RunConfig;
+  return kindOf(config).read?.(config) ?? config;
 }
 
 /** The name of the run of `config`. @throws UserError naming what is out of range */

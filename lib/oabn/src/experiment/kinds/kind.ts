@@ -13,12 +13,12 @@ export type { Work } from './work.js';
 export interface Kind<Config, Result> {
   /** The configuration in its one canonical form, defaults left out. @throws UserError naming what is out of range */
   normalize(config: Config): Config;
-  /** A normalized configuration as it is stored and hashed, where names may be older than those of the library. */
-  store(config: Config): object;
+  /** A normalized configuration as it is stored and hashed, where names there are older than the library's. */
+  store?(config: Config): object;
   /** What `store` made. */
-  read(stored: object): Config;
-  /** A result out of a store, of this version or of one before. */
-  readResult(stored: Result): Result;
+  read?(stored: object): Config;
+  /** A result out of a store, of this version or of one before, where they differ. */
+  readResult?(stored: Result): Result;
   /** A run in a few words, such as «train s=2 seed 1». */
   describe(config: Config): string;
   /** What it does, without the network, such as «train» or «ClusterQAT»: runs of one label are estimated together. */

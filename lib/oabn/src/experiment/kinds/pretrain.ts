@@ -83,8 +83,6 @@ export const pretrain: Kind<PretrainConfig, PretrainResult> = {
       training: normalizePretraining(training, arch),
     };
   },
-  store: (config) => config,
-  read: (stored) => stored as PretrainConfig,
   readResult: ({ outliers, ...result }) => ({ ...result, outliers: outliers.map(readRow) }),
   describe: (config) => `train ${describePretrained(config)}`,
   label: () => 'train',

@@ -68,7 +68,6 @@ export const ptq: Kind<PtqConfig, QuantizedResult> = {
   },
   store: (config) => ({ ...config, scheme: storedScheme(config.scheme) }),
   read: (stored) => ({ ...(stored as PtqConfig), scheme: readScheme((stored as StoredPtqConfig).scheme) }),
-  readResult: (stored) => stored,
   describe: ({ scheme: { bits, weights }, method, source }) =>
     `${bits}-bit ${weights} PTQ (${titleOf(method)}), ${describeSource(source)}`,
   label: ({ method = 'minMax' }) => `PTQ ${typeof method === 'object' ? method.name : method}`,
