@@ -1,7 +1,7 @@
 import tseslint from 'typescript-eslint';
 
 export default tseslint.config(
-  { ignores: ['**/dist/**', 'node_modules/**', 'runs/**', 'report/**'] },
+  { ignores: ['**/dist/**', 'node_modules/**', 'runs/**', 'report/**', 'docs/**'] },
   tseslint.configs.strict,
   {
     files: ['**/*.ts', '**/*.mts'],

@@ -1,4 +1,8 @@
-/** What the other packages share: errors, whole files, hashes, random numbers, progress, tables as text, safetensors. */
+/**
+ * What the other packages share: errors, whole files, hashes, random numbers, progress, tables as text, safetensors.
+ *
+ * @module oabn-base
+ */
 export * from './bits.js';
 export * from './concatenate.js';
 export * from './disk.js';

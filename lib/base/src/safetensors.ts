@@ -9,7 +9,8 @@ import { writeFileAtomic } from './files.js';
 import { fromBfloat16, fromFloat16 } from './half.js';
 import { metadataName, readHeader } from './safetensorsHeader.js';
 
-const types = {
+/** The types of elements that are read and written, as the format names them. */
+export const safetensorsTypes = {
   F32: Float32Array,
   F64: Float64Array,
   I8: Int8Array,
@@ -26,7 +27,10 @@ const halves: Readonly<Record<string, (bits: Uint16Array) => Float32Array>> = {
   BF16: fromBfloat16,
 };
 
-export type SafetensorsType = keyof typeof types;
+/** The name of such a type. */
+export type SafetensorsType = keyof typeof safetensorsTypes;
+
+/** The elements of a tensor. */
 export type HostArray =
   | Float32Array
   | Float64Array
@@ -94,11 +98,13 @@ export function decodeSafetensors(file: Uint8Array, source = 'the file'): Safete
   let place = dataStart;
   for (const { name, dtype, shape, begin, end } of entries) {
     const half = Object.hasOwn(halves, dtype) ? halves[dtype] : undefined;
-    const known = Object.hasOwn(types, dtype) ? types[dtype as SafetensorsType] : undefined;
+    const known = Object.hasOwn(safetensorsTypes, dtype)
+      ? safetensorsTypes[dtype as SafetensorsType]
+      : undefined;
     const type = half ? Uint16Array : known;
     if (!type) {
       throw new UserError(
-        `${source}: tensor ${name} has dtype ${dtype}; convert it to one of ${Object.keys({ ...types, ...halves }).join(', ')}`,
+        `${source}: tensor ${name} has dtype ${dtype}; convert it to one of ${Object.keys({ ...safetensorsTypes, ...halves }).join(', ')}`,
       );
     }
     if (dataStart + begin !== place) {
@@ -139,6 +145,6 @@ export async function writeSafetensors(
 }
 
 function typeOf(data: HostArray): SafetensorsType {
-  const found = Object.entries(types).find(([, type]) => data instanceof type);
+  const found = Object.entries(safetensorsTypes).find(([, type]) => data instanceof type);
   return found![0] as SafetensorsType;
 }

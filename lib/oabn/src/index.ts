@@ -1,4 +1,8 @@
-/** The method for one's own networks, room by room: data, networks, merging, quantization, training, experiments. */
+/**
+ * The method for one's own networks, room by room: data, networks, merging, quantization, training, experiments.
+ *
+ * @module oabn
+ */
 export * from './custom/index.js';
 export * from './data/index.js';
 export * from './model/index.js';

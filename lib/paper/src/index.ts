@@ -1,4 +1,8 @@
-/** The reproduction, and with it everything that a notebook needs. */
+/**
+ * The reproduction, and with it everything that a notebook needs.
+ *
+ * @module oabn-paper
+ */
 export * from 'oabn-base';
 export * from 'tfjs-native';
 export * from 'provable-runs';

@@ -1,6 +1,8 @@
 /**
  * `tfjs-native/webgpu`: the GPU's convolutions and products one by one, as programs that are pure functions of shapes, buffer
  * names and what a device offers; and how a program is run, timed and checked. For benchmarks and for kernels of one's own.
+ *
+ * @module tfjs-native/webgpu
  */
 export { webgpuDevice } from './engines/index.js';
 export {
@@ -26,11 +28,13 @@ export {
   type MatMulBuffers,
   type MatMulShape,
   matrixTiles,
+  type MatrixUnits,
   prepareProgram,
   type PreparedProgram,
   readFloats,
   runPrepared,
   runProgram,
+  type Shape,
   type SubgroupMatrix,
   type Tile,
   timeProgram,
@@ -38,5 +42,6 @@ export {
   type TimingOptions,
   trustedFeatures,
   uploadFloats,
+  type Way,
   waysOf,
 } from './webgpu/index.js';

@@ -3,6 +3,8 @@
  * runs on it, and `compile` takes a pure tfjs function, traces it once, and runs it natively many times.
  *
  * Beside this: `tfjs-native/onnx` writes and runs ONNX files, `tfjs-native/webgpu` has the GPU's kernels one by one.
+ *
+ * @module tfjs-native
  */
 export { tf } from './engines/index.js';
 
@@ -11,6 +13,7 @@ export {
   type BackendChoice,
   type BackendInfo,
   type BackendName,
+  backendNames,
   currentBackend,
   fallbackMessage,
   type Rejection,

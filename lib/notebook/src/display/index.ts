@@ -1,7 +1,11 @@
-/** What a cell shows below itself: figures, tables, progress. */
+/**
+ * What a cell shows below itself: figures, tables, progress.
+ *
+ * @module tslab-kernel/display
+ */
 export { figureBundle, figureHtml, figureText } from './figure.js';
 export { escapeHtml } from './html.js';
-export { type Bundle, currentCell, type Publish } from './kernel.js';
+export { type Bundle, currentCell, type DisplayOptions, type Publish } from './kernel.js';
 export { isPlotlyBundle, plotlyMark, plotlyScript, plotlySource } from './plotly.js';
 export { notebookProgress, type NotebookProgressOptions, progressMark } from './progress.js';
 export { show, showTable } from './show.js';

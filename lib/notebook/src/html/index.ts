@@ -1,15 +1,22 @@
 /**
  * `exportHtml`: notebooks as one page that needs nothing but itself: no network (its content security policy allows
  * none), no fonts, the Plotly bundle once. Its parts are here for whoever puts together a page of another kind.
+ *
+ * @module tslab-kernel/html
  */
 import type { Notebook } from '../run/notebookFile.js';
 import { cellHtml } from './cells.js';
 import { createMarkdownRenderer, type Heading } from './markdown.js';
 import { type PageAdditions, pageHtml, plainText } from './page.js';
 
-export { cellHtml } from './cells.js';
-export { createMarkdownRenderer, type Heading } from './markdown.js';
-export { type PageAdditions, pageHtml, plainText } from './page.js';
+export { cellHtml, type CellOptions } from './cells.js';
+export {
+  createMarkdownRenderer,
+  type Heading,
+  type MarkdownOptions,
+  type MarkdownRenderer,
+} from './markdown.js';
+export { type PageAdditions, pageHtml, type PageParts, plainText } from './page.js';
 
 export interface ExportOptions {
   /** The page's title; the first heading unless given. */

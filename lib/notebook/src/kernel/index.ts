@@ -1,4 +1,8 @@
-/** The kernel's place in Jupyter: its name, and installing it for all Jupyters of a user. */
+/**
+ * The kernel's place in Jupyter: its name, and installing it for all Jupyters of a user.
+ *
+ * @module tslab-kernel/kernel
+ */
 export * from './kernelName.js';
 export {
   installKernel,

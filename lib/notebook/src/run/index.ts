@@ -1,4 +1,9 @@
-/** Running notebooks from Node alone: a kernel's session, the cells of a file, and what they put out. */
+/**
+ * Running notebooks from Node alone: a kernel's session, the cells of a file, and what they put out.
+ *
+ * @module tslab-kernel/run
+ */
+export type { Channels, Content, Header, Message } from '../protocol/index.js';
 export * from './execute.js';
 export * from './notebookFile.js';
 export type {

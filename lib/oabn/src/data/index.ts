@@ -1,4 +1,8 @@
-/** Images for training and testing: CIFAR-10, ImageNet, a made set; opened, checked, augmented, in batches. */
+/**
+ * Images for training and testing: CIFAR-10, ImageNet, a made set; opened, checked, augmented, in batches.
+ *
+ * @module oabn/data
+ */
 export { denormalize, pixelDataset } from './batches.js';
 export { cacheFolder } from './cache.js';
 export { cifar10Classes, cifar10Source, type Cifar10Source } from './cifar10.js';

@@ -1,4 +1,8 @@
-/** Why a network loses more than others when it is quantized, how much it will lose, and what helps. */
+/**
+ * Why a network loses more than others when it is quantized, how much it will lose, and what helps.
+ *
+ * @module oabn/doctor
+ */
 export * from './advise.js';
 export * from './diagnose.js';
 export * from './examine.js';

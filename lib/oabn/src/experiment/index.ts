@@ -1,4 +1,8 @@
-/** Experiments: kinds of run and their configurations, the lab that runs them, alone or several at a time. */
+/**
+ * Experiments: kinds of run and their configurations, the lab that runs them, alone or several at a time.
+ *
+ * @module oabn/experiment
+ */
 export * from './compiledCache.js';
 export * from './configs.js';
 export * from './defaults.js';

@@ -24,7 +24,8 @@ import type { DataConfig } from './settings.js';
 /** What accuracy is measured on and with: a lab, or test images without the training images beside them. */
 export type TestBench = Pick<Lab, 'test' | 'compiled'> & Partial<Pick<Lab, 'train' | 'signal'>>;
 
-interface OpenedTestBench extends TestBench {
+/** A test bench by itself. */
+export interface OpenedTestBench extends TestBench {
   /** The name of the dataset that was asked for, of which `test` may be a stand-in. */
   readonly asked: DatasetName;
 }

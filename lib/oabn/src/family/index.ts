@@ -1,4 +1,8 @@
-/** Networks of other families: tables of their blocks and names, what a file is, and merging it. */
+/**
+ * Networks of other families: tables of their blocks and names, what a file is, and merging it.
+ *
+ * @module oabn/family
+ */
 export * from './asRepVGG.js';
 export * from './branches.js';
 export * from './convolution.js';

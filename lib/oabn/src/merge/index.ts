@@ -1,4 +1,8 @@
-/** From three branches to one 3×3 convolution, and what that does to the weights. */
+/**
+ * From three branches to one 3×3 convolution, and what that does to the weights.
+ *
+ * @module oabn/merge
+ */
 export * from './classes.js';
 export * from './differentiable.js';
 export * from './merge.js';

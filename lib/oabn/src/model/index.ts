@@ -1,4 +1,8 @@
-/** The networks: their description, their numbers, and their two forms, three-branch and merged. */
+/**
+ * The networks: their description, their numbers, and their two forms, three-branch and merged.
+ *
+ * @module oabn/model
+ */
 export * from './architecture.js';
 export * from './batchNorm.js';
 export * from './checkpoint.js';

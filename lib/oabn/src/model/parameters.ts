@@ -29,7 +29,9 @@ export function convPrefix({ name, kind }: Block, branch: Exclude<Branch, 'ident
 }
 
 export type NetworkForm = 'training' | 'merged';
-type Shapes = Record<string, readonly number[]>;
+
+/** Name → shape of a network's tensors, in PyTorch's layouts. */
+export type Shapes = Readonly<Record<string, readonly number[]>>;
 
 /** Whether OABN limits the BN at `place`. */
 export function isLimited({ oabn }: Architecture, place: NormalizedPlace): boolean {
@@ -47,7 +49,7 @@ export const isThreshold = (name: string): boolean => name.endsWith('.threshold'
 
 /** Name → shape of every tensor of `arch`, in the training-time form (with running statistics) or merged. */
 export function parameterShapes(arch: Architecture, form: NetworkForm): Shapes {
-  const shapes: Shapes = {};
+  const shapes: Record<string, readonly number[]> = {};
   for (const block of blocksOf(arch)) {
     const { name, inChannels, outChannels, branches } = block;
     if (form === 'merged') {

@@ -34,8 +34,8 @@ export function observeRanges(
   return [tf.stack(minima) as tf.Tensor1D, tf.stack(maxima) as tf.Tensor1D];
 }
 
-/** Square images [N,H,W,3] as one array, with `size` = N. */
-interface Images {
+/** Images without labels: [size, H, W, 3], normalized, one after the other; H = W where their shape is not told. */
+export interface CalibrationImages {
   readonly images: Float32Array;
   readonly size: number;
 }
@@ -44,7 +44,7 @@ interface Images {
 export async function calibrate(
   arch: Architecture,
   merged: StateDict,
-  batches: AsyncIterable<Images> | Iterable<Images>,
+  batches: AsyncIterable<CalibrationImages> | Iterable<CalibrationImages>,
 ): Promise<ActivationRanges> {
   const blocks = blocksToQuantize(arch);
   const { params } = toVariables(merged);
@@ -76,7 +76,7 @@ const sampledValues = 1 << 17;
 export async function calibrateMse(
   arch: Architecture,
   merged: StateDict,
-  batch: Images,
+  batch: CalibrationImages,
   scheme: QuantizationScheme,
 ): Promise<ActivationRanges> {
   const blocks = blocksToQuantize(arch);
@@ -135,7 +135,7 @@ export function checkRanges(ranges: ActivationRanges): ActivationRanges {
 const activationsPerPass = 1e8;
 
 /** The images of a batch in as many passes as memory asks for. */
-function* inPasses(arch: Architecture, { images, size }: Images): Generator<Images> {
+function* inPasses(arch: Architecture, { images, size }: CalibrationImages): Generator<CalibrationImages> {
   const pixels = images.length / size;
   const { activations } = costOf(arch, Math.sqrt(pixels / 3), 'merged');
   const count = Math.max(1, Math.floor(activationsPerPass / activations));
@@ -145,7 +145,7 @@ function* inPasses(arch: Architecture, { images, size }: Images): Generator<Imag
   }
 }
 
-function toTensor({ images, size }: Images): tf.Tensor4D {
+function toTensor({ images, size }: CalibrationImages): tf.Tensor4D {
   const side = Math.sqrt(images.length / size / 3);
   return tf.tensor4d(images, [size, side, side, 3]);
 }

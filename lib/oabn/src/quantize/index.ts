@@ -1,4 +1,8 @@
-/** From full precision to few values: quantizers, calibration, k-means, quantized networks and their state size. */
+/**
+ * From full precision to few values: quantizers, calibration, k-means, quantized networks and their state size.
+ *
+ * @module oabn/quantize
+ */
 export * from './calibrate.js';
 export * from './centroids.js';
 export * from './export/index.js';

@@ -12,20 +12,20 @@ const candidates = 64;
 /**
  * The step of least squared error over `values` [n ≥ 1], to about 1/2000 of the step that clips nothing, or 1 where all
  * values are 0.
- * @param quantMin a whole number ≤ 0
- * @param quantMax a whole number > 0
+ * @param levels whole numbers: `quantMin` ≤ 0 < `quantMax`
  */
 export function mseStep(
   values: Float32Array | SortedSample,
-  { quantMin, quantMax }: { quantMin: number; quantMax: number },
+  levels: { readonly quantMin: number; readonly quantMax: number },
 ): number {
+  const { quantMin, quantMax } = levels;
   const sample = values instanceof Float32Array ? sortedSample(values) : values;
   const [least, greatest] = [sample.sorted[0]!, sample.sorted.at(-1)!];
   const widest = Math.max(greatest / quantMax, quantMin < 0 ? least / quantMin : 0);
   if (!(widest > 0)) return 1;
   const error = (step: number): number => {
-    const levels = Float64Array.from({ length: quantMax - quantMin + 1 }, (_, i) => (quantMin + i) * step);
-    return nearestTo(sample, levels).inertia;
+    const points = Float64Array.from({ length: quantMax - quantMin + 1 }, (_, i) => (quantMin + i) * step);
+    return nearestTo(sample, points).inertia;
   };
   const coarse = bestOf(error, 0, widest);
   const spacing = widest / candidates;

@@ -19,7 +19,7 @@ import {
 } from '../model/index.js';
 import { calibrate } from './calibrate.js';
 import { quantizeKernel } from './quantizedNetwork.js';
-import type { CalibrationImages } from './ptq/index.js';
+import type { CalibrationImages } from './calibrate.js';
 import { activationBitsOf, checkScheme, type QuantizationScheme } from './scheme.js';
 import { maxBits, minBits } from './uniform.js';
 

@@ -19,7 +19,7 @@ export function beginAverage(params: Tensors): Tensors {
 }
 
 /** A step from one state to the next. */
-type Step<State, Input, Metrics> = (
+export type AveragedStep<State, Input, Metrics> = (
   state: State,
   input: Input,
 ) => { readonly state: State; readonly metrics: Metrics };
@@ -29,7 +29,7 @@ export function averaging<
   State extends { readonly params: Tensors; readonly average?: Tensors },
   Input,
   Metrics,
->(step: Step<State, Input, Metrics>, { decay }: EmaOptions): Step<State, Input, Metrics> {
+>(step: AveragedStep<State, Input, Metrics>, { decay }: EmaOptions): AveragedStep<State, Input, Metrics> {
   return (state, input) => {
     const { state: next, metrics } = step(state, input);
     const average = Object.fromEntries(

@@ -1,4 +1,8 @@
-/** Training: the optimizer, the schedule, the steps of pretraining and fine-tuning, and the loop that runs them. */
+/**
+ * Training: the optimizer, the schedule, the steps of pretraining and fine-tuning, and the loop that runs them.
+ *
+ * @module oabn/train
+ */
 export * from './average.js';
 export * from './decay.js';
 export * from './evaluate.js';

@@ -1,4 +1,8 @@
-/** The paper's claims C1 … C12: each a function from measurements to a verdict with its numbers. */
+/**
+ * The paper's claims C1 … C12: each a function from measurements to a verdict with its numbers.
+ *
+ * @module oabn-paper/claims
+ */
 export { type Claim, claimRows, formatThreshold, type Measured, type QuantizedPoint } from './claim.js';
 export * from './cost.js';
 export * from './lowBit.js';

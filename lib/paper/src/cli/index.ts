@@ -1,4 +1,8 @@
-/** What this reproduction adds to `oabn`: commands, and profiles by their names. */
+/**
+ * What this reproduction adds to `oabn`: commands, and profiles by their names.
+ *
+ * @module oabn-paper/cli
+ */
 import { addKernel, addNotebook } from './notebook.js';
 import { addReproduce } from './reproduce.js';
 import { addRuns } from './runs/index.js';

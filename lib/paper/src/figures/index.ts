@@ -1,4 +1,8 @@
-/** Figures as Plotly JSON in one house style: generic builders, and the paper's figures on top of them. */
+/**
+ * Figures as Plotly JSON in one house style: generic builders, and the paper's figures on top of them.
+ *
+ * @module oabn-paper/figures
+ */
 export * from './bars.js';
 export * from './frame.js';
 export * from './heatmap.js';

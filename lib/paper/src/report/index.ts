@@ -1,4 +1,8 @@
-/** Results for readers: the claims board, tables, and the report page around all that a reproduction made. */
+/**
+ * Results for readers: the claims board, tables, and the report page around all that a reproduction made.
+ *
+ * @module oabn-paper/report
+ */
 export * from './claims.js';
 export * from './page.js';
 export * from './runs.js';

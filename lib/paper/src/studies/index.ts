@@ -1,4 +1,8 @@
-/** The studies behind the paper's figures and tables, what can be done with any of them, and the main job they make up. */
+/**
+ * The studies behind the paper's figures and tables, what can be done with any of them, and the main job they make up.
+ *
+ * @module oabn-paper/studies
+ */
 export * from './ablations.js';
 export * from './claimsBoard.js';
 export * from './learningRates.js';

@@ -28,9 +28,14 @@ describe('packed packages', function () {
   after(() => rm(folder, { recursive: true }));
 
   it('hold what a reader and a debugger need, and nothing left over', () => {
-    for (const { name, files, size } of packages) {
+    for (const { name, files, targets, size } of packages) {
       for (const file of ['README.md', 'LICENSE', 'package.json', 'dist/index.js', 'dist/index.d.ts'])
         assert.ok(files.includes(file), `${name} has no ${file}`);
+      assert.deepEqual(
+        targets.filter((file) => !files.includes(file)),
+        [],
+        `${name} exports what it does not hold`,
+      );
       const allowed =
         /^(README\.md|LICENSE|package\.json|bin\/.*\.js|scripts\/preinstall\.js|(src|dist)\/.*)$/;
       const known = new Set(files);

@@ -12,6 +12,8 @@ export interface PackedPackage {
   readonly tarball: string;
   /** Paths inside the package, such as `dist/index.js`. */
   readonly files: readonly string[];
+  /** The files that its `exports` lead to. */
+  readonly targets: readonly string[];
   /** Bytes of the tarball. */
   readonly size: number;
   /** The packages of this repository that it needs, directly or through another. */
@@ -28,6 +30,7 @@ interface Packed {
 
 interface Manifest {
   readonly name: string;
+  readonly exports?: Readonly<Record<string, string | Readonly<Record<string, string>>>>;
   readonly workspaces?: readonly string[];
   readonly dependencies?: Readonly<Record<string, string>>;
 }
@@ -48,12 +51,21 @@ export function packAll(folder: string): PackedPackage[] {
     size,
     tarball: join(folder, filename),
     files: files.map(({ path }) => path),
+    targets: targetsOf(manifests.find((each) => each.name === name)!),
     needs: needsOf(name, manifests),
   }));
 }
 
 const readManifest = (folder: string): Manifest =>
   JSON.parse(readFileSync(join(repository, folder, 'package.json'), 'utf8')) as Manifest;
+
+/** Without the leading `./`, as `files` has them. */
+function targetsOf({ exports = {} }: Manifest): string[] {
+  const paths = Object.values(exports).flatMap((target) =>
+    typeof target === 'string' ? target : Object.values(target),
+  );
+  return paths.map((path) => path.replace(/^\.\//, ''));
+}
 
 function needsOf(name: string, manifests: readonly Manifest[], seen = new Set<string>()): string[] {
   const dependencies = Object.keys(manifests.find((each) => each.name === name)?.dependencies ?? {});

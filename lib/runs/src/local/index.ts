@@ -1,5 +1,10 @@
-/** Many jobs on one machine, several at a time, in processes of their own; what they compute is told by the caller. */
+/**
+ * Many jobs on one machine, several at a time, in processes of their own; what they compute is told by the caller.
+ *
+ * @module provable-runs/local
+ */
 export { type Crew, type CrewOptions, type Worker, withWorkers, type WorkAnswer } from './crew.js';
+export type { Answer } from './messages.js';
 export type { PoolJob } from './job.js';
 export { type PoolOptions, runJobs } from './runJobs.js';
 export { schedule, type Schedule } from './schedule.js';

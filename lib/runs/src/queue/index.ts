@@ -1,4 +1,8 @@
-/** The queue: a sweep over many machines, on BullMQ and Redis, with results in a store that all of them reach. */
+/**
+ * The queue: a sweep over many machines, on BullMQ and Redis, with results in a store that all of them reach.
+ *
+ * @module provable-runs/queue
+ */
 export { connectQueue, type ConnectOptions, type QueueConnection } from './connection.js';
 export { type Dashboard, openDashboard } from './dashboard.js';
 export { enqueue, type Enqueued } from './enqueue.js';
@@ -10,6 +14,7 @@ export {
   storeExecutor,
 } from './executor.js';
 export { computeInQueue, type FollowOptions, type PlanFailure, type PlanResult } from './follow.js';
+export type { FailedRun } from './finish.js';
 export { type JobClass, type Plan, type QueueJob, queueJob, type Requirements } from './job.js';
 export type { AtWork, WorkerPresence } from './presence.js';
 export { type ClassStatus, describeClass, queueStatus, type QueueStatus } from './status.js';

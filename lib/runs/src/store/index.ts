@@ -7,6 +7,7 @@ export {
   type Provenance as RunProvenance,
   type RunFacts,
 } from './provenance.js';
+export type { ResultFile } from './resultFile.js';
 export type { RunContext } from './session.js';
 export {
   openStore,

@@ -2,7 +2,7 @@
  * Which engine runs tensors: `useBackend` chooses it, `tf` is the one instance of TensorFlow.js that runs on it, and
  * `doctor` says what this machine has.
  */
-export type { BackendInfo, BackendName, Rejection } from './backendInfo.js';
+export { type BackendInfo, type BackendName, backendNames, type Rejection } from './backendInfo.js';
 export { eagerByDefault, type Precision, precisionByDefault, threadsAsked } from './defaults.js';
 export { type BackendFinding, doctor, type DoctorReport, type OnnxRuntime } from './doctor.js';
 export { convolutionTerms, productTerms, relativeError, type Terms } from './exact.js';

@@ -2,6 +2,8 @@
  * A graph on the GPU: lowered to WGSL kernels of our own, which are built once and replayed for each call. And these kernels
  * by themselves: what a device offers to them, how they are run, timed and checked.
  */
+export type { MatrixUnits } from '../engines/index.js';
+export type { Shape } from '../ops/types.js';
 export { checkKernels, type KernelCheck, trustedFeatures } from './check.js';
 export {
   type ConvOptions,
@@ -31,6 +33,6 @@ export {
   uploadFloats,
 } from './run.js';
 export { gpuLacks } from './lower/kinds.js';
-export { kernelSelfTest, waysOf } from './selfTest.js';
+export { kernelSelfTest, type Way, waysOf } from './selfTest.js';
 export { createGpuStep } from './step.js';
 export { timeProgram, type Timing, type TimingOptions } from './time.js';

@@ -38,7 +38,7 @@ interface Subject {
   readonly terms: Terms;
 }
 
-interface Way {
+export interface Way {
   readonly name: string;
   readonly features: GpuFeatures;
   readonly options: ConvOptions;

@@ -19,8 +19,8 @@ import { repApq } from './repApq.js';
 
 export { aciqMethod, type AciqOptions } from './aciq.js';
 export { type ActivationHistogram } from './histogram.js';
-export type { CalibrationImages, PtqMethod, PtqProblem } from './method.js';
-export { observeHistograms } from './observe.js';
+export type { PtqMethod, PtqProblem } from './method.js';
+export { type Observed, observeHistograms } from './observe.js';
 export { ownMethod, type QuantizeWeights } from './own.js';
 export { percentileMethod, type PercentileOptions } from './percentile.js';
 

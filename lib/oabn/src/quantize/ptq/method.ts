@@ -4,14 +4,9 @@
  */
 import type { Progress } from 'oabn-base';
 import type { Architecture, StateDict } from '../../model/index.js';
+import type { CalibrationImages } from '../calibrate.js';
 import type { QuantizedNetwork } from '../quantizedNetwork.js';
 import type { Granularity, QuantizationScheme } from '../scheme.js';
-
-/** Images without labels: [size, H, W, 3], normalized, one after the other. */
-export interface CalibrationImages {
-  readonly images: Float32Array;
-  readonly size: number;
-}
 
 export interface PtqProblem {
   readonly arch: Architecture;
