@@ -37,7 +37,7 @@ export async function onDisk<Value>(path: string, work: () => Promise<Value>, hi
 
 /** `error` as a `UserError`, if it is one that a disk gives. `hint` follows the advice, in parentheses. */
 export function diskError(path: string, error: unknown, hint?: string): unknown {
-  const code = (error as NodeJS.ErrnoException | undefined)?.code ?? '';
+  const code = (error as { readonly code?: string } | undefined)?.code ?? '';
   const why = Object.hasOwn(advice, code) ? advice[code] : undefined;
   if (why === undefined) return error;
   return new UserError(`Cannot use ${path} (${code}): ${why}${hint === undefined ? '' : ` (${hint})`}.`, {
@@ -46,7 +46,7 @@ export function diskError(path: string, error: unknown, hint?: string): unknown 
 }
 
 /** For `.catch`: undefined when the file or folder is not there. */
-export function ignoreMissing(error: NodeJS.ErrnoException): undefined {
+export function ignoreMissing(error: { readonly code?: string }): undefined {
   if (error.code !== 'ENOENT') throw error;
   return undefined;
 }

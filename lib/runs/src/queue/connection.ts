@@ -39,7 +39,7 @@ export interface QueueConnection {
 }
 
 export interface ConnectOptions {
-  readonly environment?: NodeJS.ProcessEnv;
+  readonly environment?: Readonly<Record<string, string | undefined>>;
   /** Hears that the server is away, once for each time. */
   readonly notice?: (message: string) => void;
 }
