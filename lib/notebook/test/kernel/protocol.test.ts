@@ -246,8 +246,8 @@ describe('kernel: the protocol', function () {
       const first = await run('setTimeout(() => void Promise.reject(new Error("forgotten")), 30); "first"');
       const second = await run('await new Promise((done) => setTimeout(done, 100)); "second"');
       assert.deepEqual(
-        first.outputs.map(({ output_type }) => output_type),
-        ['execute_result', 'error'],
+        first.outputs.map(({ output_type }) => output_type).sort(),
+        ['error', 'execute_result'],
       );
       assert.deepEqual(
         second.outputs.map(({ output_type }) => output_type),
