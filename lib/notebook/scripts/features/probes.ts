@@ -35,6 +35,8 @@ export interface Tried {
 }
 
 const limit = 60_000;
+/** tslab turns away what follows a failed cell at once. */
+const afterError = 400;
 
 /** Resolves to what `promise` does, or rejects after a minute: a kernel that never answers has not the feature. */
 export const within = <T>(promise: Promise<T>, milliseconds = limit): Promise<T> =>
@@ -92,6 +94,7 @@ const interrupted = async (kernel: Tried, code: string): Promise<void> => {
   const { ended: cell } = await started(kernel, code);
   await interrupt(kernel);
   await within(cell, 10_000);
+  await sleep(afterError);
 };
 
 const onlyTypeScript =
@@ -288,6 +291,7 @@ export const probes: readonly Probe[] = [
         kernel,
         by(kernel, 'let early = 41; throw new Error("x");', 'early = 41; raise ValueError("x")'),
       );
+      await sleep(afterError);
       return shownBy(await run(kernel, 'early + 1')).includes('42');
     },
   },
