@@ -245,10 +245,10 @@ describe('kernel: the protocol', function () {
     it('of promises that nobody awaits are shown in the cell that made them', async () => {
       const first = await run('setTimeout(() => void Promise.reject(new Error("forgotten")), 30); "first"');
       const second = await run('await new Promise((done) => setTimeout(done, 100)); "second"');
-      assert.deepEqual(
-        first.outputs.map(({ output_type }) => output_type).sort(),
-        ['error', 'execute_result'],
-      );
+      assert.deepEqual(first.outputs.map(({ output_type }) => output_type).sort(), [
+        'error',
+        'execute_result',
+      ]);
       assert.deepEqual(
         second.outputs.map(({ output_type }) => output_type),
         ['execute_result'],
