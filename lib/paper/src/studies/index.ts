@@ -11,7 +11,15 @@ export * from './mainJob.js';
 export * from './plainNetworks.js';
 export * from './ptq.js';
 export * from './recipes.js';
-export { type AnyStudy, type Entry, runStudy, type Study, studyJobs, type StudyResult } from './study.js';
+export {
+  type AnyStudy,
+  type Entry,
+  type QuantizedConfig,
+  runStudy,
+  type Study,
+  studyJobs,
+  type StudyResult,
+} from './study.js';
 export { studyTable } from './table.js';
 export * from './threshold.js';
 export * from './trainingCost.js';
