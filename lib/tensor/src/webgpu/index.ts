@@ -3,7 +3,7 @@
  * by themselves: what a device offers to them, how they are run, timed and checked.
  */
 export type { MatrixUnits } from '../engines/index.js';
-export type { Shape } from '../ops/types.js';
+export type { Shape } from '../ops/index.js';
 export { checkKernels, type KernelCheck, trustedFeatures } from './check.js';
 export {
   type ConvOptions,
