@@ -1,4 +1,5 @@
 import tseslint from 'typescript-eslint';
+import { ownLines } from './lib/base/scripts/ownLines.js';
 
 export default tseslint.config(
   { ignores: ['**/dist/**', 'node_modules/**', 'runs/**', 'report/**', 'docs/**'] },
@@ -6,7 +7,9 @@ export default tseslint.config(
   {
     files: ['**/*.ts', '**/*.mts'],
     languageOptions: { parserOptions: { projectService: true, tsconfigRootDir: import.meta.dirname } },
+    plugins: { own: { rules: { lines: ownLines } } },
     rules: {
+      'own/lines': ['error', 80],
       '@typescript-eslint/no-floating-promises': 'error',
       '@typescript-eslint/await-thenable': 'error',
       '@typescript-eslint/switch-exhaustiveness-check': 'error',
