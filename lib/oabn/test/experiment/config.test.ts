@@ -55,7 +55,7 @@ describe('experiment/config: fine-tuning', () => {
     assert.deepEqual(storedConfig(config('uniform')), config('uniform'));
     assert.throws(
       () => readConfig({ kind: 'distil' }),
-      /Unknown kind of run: "distil"; known are pretrain, ptq/,
+      /Unknown kind of run: "distil"; known are pretrain, anneal, ptq/,
     );
   });
 
@@ -113,10 +113,13 @@ describe('experiment/config: fine-tuning', () => {
   it('says what is wrong, with the value', () => {
     const wrong = (changes: object, message: RegExp): void =>
       void assert.throws(() => normalizeConfig({ ...config('cluster'), ...changes }), message);
-    wrong({ through: 'both' }, /through must be "merged" or "branches", got "both"/);
-    wrong({ through: 'branches', statistics: 'old' }, /statistics must be one of running, batch, got "old"/);
+    wrong({ through: 'both' }, /through must be one of "merged", "branches", got "both"/);
+    wrong(
+      { through: 'branches', statistics: 'old' },
+      /statistics must be one of "running", "batch", got "old"/,
+    );
     wrong({ cluster: { update: 'sgd' } }, /cluster\.update must be one of lloyd, ema, gradient, got "sgd"/);
-    wrong({ cluster: { updateEvery: 0 } }, /updateEvery must be a whole number > 0, got 0/);
+    wrong({ cluster: { updateEvery: 0 } }, /updateEvery must be a whole number (> 0|≥ 1), got 0/);
     wrong({ activations: { momentum: 2 } }, /activations\.momentum must be in \[0, 1\], got 2/);
     assert.throws(
       () => normalizeConfig({ ...config('uniform'), uniform: { step: 'min' as never } }),

@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { configHash, random, UserError } from 'oabn-base';
 import { mutateJson } from '../../../base/test/mutate.js';
-import { hashOf, normalizeConfig, type RunConfig } from '../../src/experiment/index.js';
+import { hashOf, normalizeConfig, readConfig, type RunConfig } from '../../src/experiment/index.js';
 import { mergeNetwork } from '../../src/merge/index.js';
 import { initialize, loadNetwork, normalizeArchitecture, saveNetwork } from '../../src/model/index.js';
 import { loadAnyNetwork } from '../../src/quantize/index.js';
@@ -15,7 +15,10 @@ const shipped = fileURLToPath(new URL('../../../../data/results/runs/', import.m
 const contents = async (): Promise<{ hash: string; config: RunConfig }[]> => {
   const names = (await readdir(shipped)).filter((name) => name.endsWith('.json'));
   return await Promise.all(
-    names.map(async (name) => JSON.parse(await readFile(join(shipped, name), 'utf8')) as never),
+    names.map(async (name) => {
+      const { hash, config } = JSON.parse(await readFile(join(shipped, name), 'utf8'));
+      return { hash, config: readConfig(config) };
+    }),
   );
 };
 
