@@ -64,9 +64,10 @@ export function storedScheme({ weights, ...scheme }: QuantizationScheme): Stored
   return { ...scheme, weights: weights === 'cluster' ? 'kmeans' : weights };
 }
 
-/** What `storedScheme` made. */
-export function readScheme({ weights, ...scheme }: StoredScheme): QuantizationScheme {
-  return { ...scheme, weights: weights === 'kmeans' ? 'cluster' : weights };
+/** What `storedScheme` made. Anything else comes out as it is, for `checkScheme` to refuse. */
+export function readScheme(stored: StoredScheme): QuantizationScheme {
+  const { weights, ...scheme } = stored ?? {};
+  return weights === 'kmeans' ? { ...scheme, weights: 'cluster' } : (stored as QuantizationScheme);
 }
 
 /** b of the weights of `block`. */

@@ -11,8 +11,9 @@ describe('quantize/quantizedNetwork', () => {
       const arch = normalizeArchitecture({ widths: [4, 4], depths: [1, 1], strides: [1, 1], classes: 2 });
       const merged = mergeNetwork(arch, initialize(arch, 1));
       const scheme = { bits: 3, weights: 'cluster', granularity: 'perChannel' } as const;
+      const ranges = { 'stage1.0': { min: 0, max: 1 } };
       const path = join(folder, 'q.safetensors');
-      await saveQuantizedNetwork(path, quantizeNetwork(arch, merged, {}, scheme));
+      await saveQuantizedNetwork(path, quantizeNetwork(arch, merged, ranges, scheme));
       const { metadata, quantization } = await loadAnyNetwork(path);
       assert.equal((JSON.parse(metadata.quantization!) as typeof quantization)!.scheme.weights, 'kmeans');
       assert.deepEqual(quantization!.scheme, scheme);
