@@ -174,7 +174,9 @@ export const architectureRule = object(
         limit: anything,
         branches: someBranches,
         learned: either((value) =>
-          typeof value === 'boolean' ? flag : object({}, { pull: oneOf('l2', 'l1'), coefficient: anything }),
+          typeof value === 'boolean'
+            ? flag
+            : object({}, { regularizer: oneOf('l2', 'l1'), coefficient: anything }),
         ),
       },
     ),

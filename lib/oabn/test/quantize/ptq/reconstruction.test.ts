@@ -199,7 +199,7 @@ describe('quantize/ptq: reconstruction of a small network', function () {
   it('says what it cannot quantize, reports progress, and ends when told to', async () => {
     await assert.rejects(
       ptqMethods.brecq.quantize(problemOf({ weights: 'cluster' })),
-      /The PTQ method BRECQ quantizes uniformly; for kmeans weights take/,
+      /The PTQ method BRECQ quantizes uniformly; for cluster weights take/,
     );
     await assert.rejects(
       ptqMethods.brecq.quantize({ ...problemOf({}), iterations: 0 }),
