@@ -49,7 +49,10 @@ describe('experiment/config: training options', () => {
       void assert.throws(() => normal(changes), message);
     wrong({ decay: 'none' }, /decay must be one of "kernels", "kernelsAndIdentity", .*, got "none"/);
     wrong({ ema: { decay: 1 } }, /ema\.decay must be in \(0, 1\), got 1/);
-    wrong({ augment: { flip: 'never' } }, /augment\.flip must be one of "random", "alternating", got "never"/);
+    wrong(
+      { augment: { flip: 'never' } },
+      /augment\.flip must be one of "random", "alternating", got "never"/,
+    );
     wrong({ augment: { translate: 1.5 } }, /augment\.translate must be a whole number ≥ 0, got 1\.5/);
     wrong(
       { schedule: { ...training.schedule, annealing: 'step' } },

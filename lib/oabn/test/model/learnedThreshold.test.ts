@@ -64,7 +64,10 @@ describe('model: a learned s', () => {
     assert.deepEqual(oabnOf({}), { threshold: 0.5, learned: true });
     assert.deepEqual(oabnOf({ regularizer: 'l2', coefficient: 5e-3 }), { threshold: 0.5, learned: true });
     assert.deepEqual(oabnOf({ regularizer: 'l1' }), { threshold: 0.5, learned: { regularizer: 'l1' } });
-    assert.throws(() => oabnOf({ regularizer: 'l3' }), /learned\.regularizer must be one of "l2", "l1", got "l3"/);
+    assert.throws(
+      () => oabnOf({ regularizer: 'l3' }),
+      /learned\.regularizer must be one of "l2", "l1", got "l3"/,
+    );
     assert.throws(() => oabnOf({ coefficient: -1 }), /coefficient must be ≥ 0, got -1/);
   });
 
