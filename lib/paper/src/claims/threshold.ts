@@ -1,4 +1,5 @@
 /** C3, C4 and C5: accuracy over the threshold s, in FP32 and after uniform per-layer PTQ. */
+import { check } from 'oabn-base';
 import { allOf, estimate, formatPoints, judge } from './statistics.js';
 import {
   atThreshold,
@@ -16,8 +17,17 @@ export type ThresholdPoint = QuantizedPoint;
 
 const fp32 = (point: ThresholdPoint): number => point.fp32;
 const quantized = (point: ThresholdPoint): number => point.accuracy;
-const at = (points: readonly ThresholdPoint[], bits: number): ThresholdPoint[] =>
-  points.filter((point) => point.bits === bits);
+/** The points at `bits`. @throws UserError where there are none */
+function at(points: readonly ThresholdPoint[], bits: number): ThresholdPoint[] {
+  const chosen = points.filter((point) => point.bits === bits);
+  const there = [...new Set(points.map((point) => point.bits))];
+  check(
+    chosen.length > 0,
+    () =>
+      `There are no points at ${bits} bits, only at ${there.join(', ')}; run the study with bits: [${bits}]`,
+  );
+  return chosen;
+}
 
 /**
  * C3 at `bits`: the gap between FP32 and quantized accuracy is real with plain BN, and smaller with the smallest s

@@ -70,6 +70,10 @@ describe('experiment/claims', () => {
     assert.equal(claimC3([point(0.1, 0.6, 0.3), point(Infinity, 0.77, 0.77)], 4).verdict, 'not held');
   });
 
+  it('says which bits there are where those of a claim are not', () => {
+    assert.throws(() => claimC3(grid, 5), /no points at 5 bits, only at 4; run the study with bits: \[5\]/);
+  });
+
   it('C3 is undecided where every network has collapsed', () => {
     const claim = claimC3([point(0.1, 0.6, 0.1), point(Infinity, 0.77, 0.15)], 4);
     assert.equal(claim.verdict, 'undecided');
