@@ -1,4 +1,8 @@
-/** Functions of a reader's own as values of configurations. */
+/**
+ * Functions of a reader's own as values of configurations.
+ *
+ * @module oabn/custom
+ */
 export {
   type AnyFunction,
   custom,

@@ -1,6 +1,6 @@
 /** The accuracy of a merged network, quantized or not, on a lab's test images. */
 import { eagerByDefault, precisionByDefault, tf, useBackend } from 'tfjs-native';
-import { canonicalJson, check, silent } from 'oabn-base';
+import { canonicalJson, check, sayNotice, silent } from 'oabn-base';
 import { type Batch, type Dataset, type DatasetName, openDataset } from '../data/index.js';
 import {
   type Architecture,
@@ -39,7 +39,7 @@ export async function openTestBench(
 ): Promise<OpenedTestBench> {
   const { progress = silent, eager = eagerByDefault(), precision = precisionByDefault(), data } = options;
   const asked = options.dataset ?? (options.defaults ?? runDefaults).data.name;
-  const { notice = (message: string) => process.stderr.write(`${message}\n`) } = options;
+  const { notice = sayNotice } = options;
   await useBackend(undefined, notice);
   const test = await openDataset({
     name: asked,

@@ -20,7 +20,7 @@ export function limitOf(
 }
 
 /** s of the BN at `place` of `block` as a number; Infinity for plain BN. */
-export function hostThreshold(
+function hostThreshold(
   arch: Architecture,
   stateDict: StateDict,
   block: Block,
