@@ -12,7 +12,7 @@ import {
 import { schedule } from 'provable-runs/local';
 import { smallLab } from './smallLab.js';
 
-/** The processes that `parent` began. */
+/** The processes that `parent` began. Others may be among them that are not this test's, such as tsx's compiler. */
 function childrenOf(parent: number): number[] {
   const { stdout } = spawnSync('ps', ['-A', '-o', 'pid=,ppid=,args='], { encoding: 'utf8' });
   const rows = stdout.split('\n').map((line) => line.trim().split(/\s+/, 3));
@@ -105,7 +105,9 @@ describe('experiment/parallel: workers', function () {
       (error: Error) =>
         error.name === 'UserError' && /320 images are fewer than batchSize/.test(error.message),
     );
-    const kill = (): void => childrenOf(process.pid).forEach((child) => process.kill(child, 'SIGKILL'));
+    const before = new Set(childrenOf(process.pid));
+    const workers = (): number[] => childrenOf(process.pid).filter((child) => !before.has(child));
+    const kill = (): void => workers().forEach((child) => process.kill(child, 'SIGKILL'));
     if (process.platform !== 'win32') {
       await assert.rejects(
         runAll(jobs, { workers: 2, progress: kill }),

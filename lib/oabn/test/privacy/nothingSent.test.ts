@@ -40,7 +40,7 @@ describe('privacy', () => {
 
   it('does not load onnxruntime in a worker thread that cannot switch its reports off', async () => {
     const script = `
-      const { importOnnxRuntime } = await import('./lib/tensor/dist/index.js');
+      const { importOnnxRuntime } = await import('./lib/tensor/dist/engines/index.js');
       const { parentPort } = await import('node:worker_threads');
       parentPort.postMessage(await importOnnxRuntime().then(() => 'loaded', (error) => error.message));`;
     const ask = (env: NodeJS.ProcessEnv): Promise<string> =>
