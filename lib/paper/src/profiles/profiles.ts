@@ -1,11 +1,17 @@
 /**
  * Profiles: the same experiments at another scale. `smoke` takes seconds and shows only that all of it runs; `quick`
- * takes minutes on two CPU cores; `paper` has the article's networks, sized for hours of one GPU; `full` is ImageNet-1k
+ * takes minutes on two CPU cores; `desk` has networks worth quantizing, in hours of two cores; `paper` has the article's networks, sized for hours of one GPU; `full` is ImageNet-1k
  * and training as long as RepVGG's own, for days. A notebook names its profile and changes single values of it for an
  * ablation.
  */
 import { check } from 'oabn-base';
-import { finetuningRecipes, type RunDefaults, runDefaults, trainingRecipe } from 'oabn/experiment';
+import {
+  finetuningRecipes,
+  type PretrainRecipe,
+  type RunDefaults,
+  runDefaults,
+  trainingRecipe,
+} from 'oabn/experiment';
 import { type Architecture, imagenetStrides, normalizeArchitecture, repvgg } from 'oabn/model';
 
 /** What runs have by default, and the grids of the paper's experiments. */
@@ -45,6 +51,37 @@ const forTwiceTheSide = ({ strides: [first = 1, ...rest], ...arch }: Architectur
   ...arch,
   strides: [2 * first, ...rest],
 });
+
+/**
+ * What the search for a recipe found best on a CPU (data/results/recipes): short training that ends at a rate of zero, and
+ * the official decay, of kernels and of the identity's γ.
+ */
+function deskRecipe({ epochs, learningRate, translate }: DeskRecipe): PretrainRecipe {
+  return {
+    images: null,
+    batchSize: 128,
+    schedule: { learningRate, warmupEpochs: 0.5, epochs, annealing: 'linear' },
+    momentum: 0.9,
+    weightDecay: 5e-4,
+    decay: 'kernelsAndIdentity',
+    labelSmoothing: 0.1,
+    augment: { flip: 'alternating', translate, padding: 'reflect' },
+  };
+}
+
+interface DeskRecipe {
+  readonly epochs: number;
+  readonly learningRate: number;
+  /** Pixels. */
+  readonly translate: number;
+}
+
+/** Fine-tuning of the merged weights as pretraining ended: the same images, no label smoothing, no decay. */
+function deskFinetuning(options: Omit<DeskRecipe, 'learningRate'>): RunDefaults['finetuning'] {
+  const { decay: _, ...recipe } = deskRecipe({ ...options, learningRate: 3e-3 });
+  const finetuning = { ...recipe, labelSmoothing: 0, weightDecay: 0 };
+  return { uniform: finetuning, cluster: finetuning };
+}
 
 /** The article's network and its sweeps on all of CIFAR-10, in an order of hours on one GPU. */
 const paper = {
@@ -120,6 +157,49 @@ export const profiles = {
       data: { ...imagenetStandIn, testImages: 2_000 },
       thresholds: [0.1, 0.25, 1, Infinity],
       lowBitThresholds: [0.25, Infinity],
+    },
+  },
+  // Hours of two CPU cores: networks of more than 85 % on all of CIFAR-10, and of more than 50 % on ImageNet's stand-in.
+  desk: {
+    name: 'desk',
+    data: { name: 'cifar10', testImages: null },
+    arch: normalizeArchitecture({
+      widths: [32, 32, 64, 128],
+      depths: [1, 2, 3, 2],
+      strides: [2, 1, 2, 2],
+      classes: 10,
+    }),
+    pretraining: deskRecipe({ epochs: 16, learningRate: 0.1, translate: 2 }),
+    finetuning: deskFinetuning({ epochs: 3, translate: 2 }),
+    calibrationImages: 1024,
+    thresholds: [0.1, 0.25, 0.5, 1, 2, 3, 5, Infinity],
+    lowBitThresholds: [0.5, 1, Infinity],
+    seeds: [1, 2, 3],
+    bits: [8, 4, 3, 2],
+    ptqBits: [8, 7, 6, 5, 4, 3, 2],
+    tableThresholds: [0.5, 1, 3, Infinity],
+    tableBits: [8, 4],
+    tableSeeds: [1, 2, 3],
+    tableIterations: 1_000,
+    search: {
+      rates: [3e-4, 1e-3, 3e-3, 1e-2],
+      thresholds: [0.5, Infinity],
+      bits: [4],
+      heldOut: { first: 8_000, images: 2_000 },
+    },
+    ablation: { threshold: 0.5, bits: 3, seeds: [1] },
+    imagenet: {
+      data: { ...imagenetStandIn, testImages: null },
+      arch: normalizeArchitecture({
+        widths: [16, 32, 64, 128],
+        depths: [1, 2, 3, 2],
+        strides: [2, 2, 2, 2],
+        classes: 50,
+      }),
+      pretraining: deskRecipe({ epochs: 12, learningRate: 0.1, translate: 4 }),
+      finetuning: deskFinetuning({ epochs: 3, translate: 4 }),
+      thresholds: [0.1, 0.5, 1, 2, 3, Infinity],
+      lowBitThresholds: [0.5, 1, Infinity],
     },
   },
   paper: { ...paper, name: 'paper' },
