@@ -6,7 +6,7 @@
 import { readFile } from 'node:fs/promises';
 import { check, UserError } from './errors.js';
 import { writeFileAtomic } from './files.js';
-import { fromBfloat16, fromFloat16 } from './half.js';
+import { fromBfloat16, fromFloat16, toFloat16 } from './half.js';
 import { metadataName, readHeader } from './safetensorsHeader.js';
 
 /** The types of elements that are read and written, as the format names them. */
@@ -21,7 +21,7 @@ export const safetensorsTypes = {
   I64: BigInt64Array,
 } as const;
 
-/** Types of two bytes that no typed array has: read as 32-bit floats, never written. */
+/** Types of two bytes that no typed array has: read as 32-bit floats. */
 const halves: Readonly<Record<string, (bits: Uint16Array) => Float32Array>> = {
   F16: fromFloat16,
   BF16: fromBfloat16,
@@ -55,20 +55,34 @@ export interface Safetensors {
 /** The number of elements of a tensor of this shape. */
 export const sizeOf = (shape: readonly number[]): number => shape.reduce((product, n) => product * n, 1);
 
-/** The bytes of a safetensors file that holds `tensors` in the order of their names. */
-export function encodeSafetensors({ tensors, metadata }: Safetensors): Uint8Array {
+export interface SafetensorsOptions {
+  /** Write 32-bit floats as 16-bit ones (F16), in half the bytes and with 11 bits of precision. Default false. */
+  readonly float16?: boolean;
+}
+
+/**
+ * The bytes of a safetensors file that holds `tensors` in the order of their names.
+ * @throws UserError for a shape that does not fit its elements, a forbidden name, or a number that no 16-bit float holds
+ */
+export function encodeSafetensors(
+  { tensors, metadata }: Safetensors,
+  { float16 = false }: SafetensorsOptions = {},
+): Uint8Array {
   const header = new Map<string, unknown>();
   if (Object.keys(metadata).length > 0) header.set(metadataName, metadata);
+  const parts: (HostArray | Uint16Array)[] = [];
   let offset = 0;
-  const names = Object.keys(tensors).sort();
-  for (const name of names) {
+  for (const name of Object.keys(tensors).sort()) {
     const { shape, data } = tensors[name]!;
     if (sizeOf(shape) !== data.length) {
       throw new UserError(`Tensor ${name} has shape [${shape.join(', ')}] but ${data.length} elements`);
     }
     check(name !== metadataName, `A tensor must not be named ${metadataName}: the format keeps that name`);
-    header.set(name, { dtype: typeOf(data), shape, data_offsets: [offset, offset + data.byteLength] });
-    offset += data.byteLength;
+    const stored = float16 && data instanceof Float32Array ? halfOf(name, data) : data;
+    const dtype = stored instanceof Uint16Array ? 'F16' : typeOf(stored);
+    header.set(name, { dtype, shape, data_offsets: [offset, offset + stored.byteLength] });
+    offset += stored.byteLength;
+    parts.push(stored);
   }
   const text = Buffer.from(JSON.stringify(Object.fromEntries(header)));
   const padding = (8 - (text.length % 8)) % 8;
@@ -77,12 +91,17 @@ export function encodeSafetensors({ tensors, metadata }: Safetensors): Uint8Arra
   file.writeBigUInt64LE(BigInt(text.length + padding), 0);
   text.copy(file, 8);
   offset = start;
-  for (const name of names) {
-    const { data } = tensors[name]!;
-    file.set(new Uint8Array(data.buffer, data.byteOffset, data.byteLength), offset);
-    offset += data.byteLength;
+  for (const { buffer, byteOffset, byteLength } of parts) {
+    file.set(new Uint8Array(buffer, byteOffset, byteLength), offset);
+    offset += byteLength;
   }
   return file;
+}
+
+function halfOf(name: string, data: Float32Array): Uint16Array {
+  const index = data.findIndex((value) => Number.isFinite(value) && Math.abs(value) >= 65_520);
+  check(index < 0, () => `Tensor ${name}[${index}] = ${data[index]} is beyond 16-bit floats; write 32 bits`);
+  return toFloat16(data);
 }
 
 /**
@@ -140,8 +159,9 @@ export async function writeSafetensors(
   path: string,
   tensors: Safetensors['tensors'],
   metadata: Safetensors['metadata'] = {},
+  options: SafetensorsOptions = {},
 ): Promise<void> {
-  await writeFileAtomic(path, encodeSafetensors({ tensors, metadata }));
+  await writeFileAtomic(path, encodeSafetensors({ tensors, metadata }, options));
 }
 
 function typeOf(data: HostArray): SafetensorsType {
