@@ -9,6 +9,7 @@ export * from 'provable-runs';
 export * from 'oabn';
 export * from 'tslab-kernel';
 export * from './profiles/index.js';
+export * from './models/index.js';
 export * from './claims/index.js';
 export * from './studies/index.js';
 export * from './figures/index.js';

@@ -19,7 +19,7 @@ const order = Object.keys(packages) as Folder[];
 const rooms: Partial<Record<Folder, readonly string[]>> = {
   tensor: ['engines', 'ops', 'trace', 'onnx', 'webgpu'],
   oabn: ['custom', 'data', 'model', 'merge', 'family', 'quantize', 'doctor', 'train', 'experiment', 'cli'],
-  paper: ['profiles', 'statistics', 'claims', 'studies', 'figures', 'report', 'cli'],
+  paper: ['profiles', 'models', 'statistics', 'claims', 'studies', 'figures', 'report', 'cli'],
 };
 
 const lib = fileURLToPath(new URL('../../', import.meta.url));

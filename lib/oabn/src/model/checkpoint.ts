@@ -2,7 +2,7 @@
  * Networks as files: safetensors with the official RepVGG names, so that checkpoints travel to and from PyTorch.
  * The architecture travels in the file's metadata when we wrote it; for files from elsewhere the caller gives it.
  */
-import { check, naming, parseJson, writeSafetensors } from 'oabn-base';
+import { check, naming, parseJson, type SafetensorsOptions, writeSafetensors } from 'oabn-base';
 import { type Architecture, normalizeArchitecture } from './architecture.js';
 import { checkFinite } from './finite.js';
 import { type NetworkForm, parameterShapes } from './parameters.js';
@@ -25,16 +25,14 @@ export async function saveNetwork(
   path: string,
   network: Pick<Network, 'arch' | 'stateDict' | 'form'>,
   metadata: Record<string, string> = {},
+  options: SafetensorsOptions = {},
 ): Promise<void> {
   const { arch, stateDict, form } = network;
   checkFinite(stateDict, `${path} is not written`, 'the network is broken');
   // Said apart from the architecture too, for whoever merges the file with other code.
   const threshold = arch.oabn && { threshold: arch.oabn.learned ? 'learned' : String(arch.oabn.threshold) };
-  await writeSafetensors(path, stateDict, {
-    ...{ format: 'pt', arch: JSON.stringify(arch), form },
-    ...threshold,
-    ...metadata,
-  });
+  const described = { format: 'pt', arch: JSON.stringify(arch), form, ...threshold, ...metadata };
+  await writeSafetensors(path, stateDict, described, options);
 }
 
 /**

@@ -3,7 +3,7 @@
  * quantized on the way. The first convolution and the classifier stay in FP32 (paper, figure 6).
  */
 import type { tf } from 'tfjs-native';
-import { check, type HostTensor, parseJson, schema } from 'oabn-base';
+import { check, type HostTensor, parseJson, type SafetensorsOptions, schema } from 'oabn-base';
 import { type LoadOptions, loadRepVGG } from '../family/index.js';
 import {
   type Architecture,
@@ -169,6 +169,7 @@ export async function saveQuantizedNetwork(
   path: string,
   network: QuantizedNetwork,
   metadata: Record<string, string> = {},
+  options: SafetensorsOptions = {},
 ): Promise<void> {
   const { arch, scheme, activations, stored, stateDict } = network;
   const quantization = { scheme: storedScheme(scheme), activations, ...(stored && { stored }) };
@@ -176,6 +177,7 @@ export async function saveQuantizedNetwork(
     path,
     { arch, stateDict, form: 'merged' },
     { quantization: JSON.stringify(quantization), ...metadata },
+    options,
   );
 }
 

@@ -1,0 +1,66 @@
+/**
+ * The trained networks that ship with the project, in `data/models`: so that what a notebook says of weights, merging and
+ * export needs neither data nor training. Each has a card, which `lib/paper/scripts/models.ts` writes with the file.
+ */
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { projectFolder, UserError } from 'oabn-base';
+import type { Network } from 'oabn/model';
+import { loadAnyNetwork, type Quantization } from 'oabn/quantize';
+
+/** What the list of shipped networks, `data/models/models.json`, says of one. */
+export interface ShippedModel {
+  /** Such as `cifar10-oabn-0.5`. */
+  readonly name: string;
+  /** Such as «OABN s=0.5». */
+  readonly title: string;
+  readonly profile: string;
+  /** As results say it, such as «CIFAR-10 (images JPEG-recompressed)». */
+  readonly data: string;
+  /** Of the run that made it: its configuration's hash, and the commit of the code. */
+  readonly run: string;
+  readonly commit: string;
+  readonly seed: number;
+  readonly sha256: string;
+  readonly bytes: number;
+  /** Of the file as it is, merged, on all test images; a share of 1. */
+  readonly accuracy: number;
+  readonly images: number;
+  /** Of a network that is quantized. */
+  readonly bits?: number;
+}
+
+export interface OpenedModel extends Network, ShippedModel {
+  /** Of a network that is quantized. */
+  readonly quantization?: Quantization;
+  /** As figures say where their numbers come from. */
+  readonly source: string;
+}
+
+/** Where the shipped networks are. */
+export function modelsFolder(): string {
+  return join(projectFolder(), 'data', 'models');
+}
+
+/** Every network that ships. */
+export async function shippedModels(): Promise<readonly ShippedModel[]> {
+  return JSON.parse(await readFile(join(modelsFolder(), 'models.json'), 'utf8')) as ShippedModel[];
+}
+
+/** The file of a shipped network. */
+export function modelFile({ name }: Pick<ShippedModel, 'name'>): string {
+  return join(modelsFolder(), `${name}.safetensors`);
+}
+
+/** A shipped network by name. @throws UserError for an unknown name, with those that there are */
+export async function openModel(name: string): Promise<OpenedModel> {
+  const models = await shippedModels();
+  const model = models.find((one) => one.name === name);
+  if (!model) {
+    throw new UserError(
+      `No network «${name}» ships with the project; known are ${models.map((one) => one.name).join(', ')}`,
+    );
+  }
+  const network = await loadAnyNetwork(modelFile(model));
+  return { ...network, ...model, source: `${model.data} · profile ${model.profile} · seed ${model.seed}` };
+}
