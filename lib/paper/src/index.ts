@@ -1,16 +1,24 @@
 /**
- * The reproduction, and with it everything that a notebook needs.
+ * The reproduction, and with it everything that a notebook needs: the method, the engine, what cells show, and this paper's
+ * labs, studies, figures and claims.
  *
  * @module oabn-paper
  */
-export * from 'oabn-base';
-export * from 'tfjs-native';
-export * from 'provable-runs';
+
+// The method, the engine, and what cells show
 export * from 'oabn';
+export * from 'tfjs-native';
 export * from 'tslab-kernel';
+export { consoleProgress, type Progress, type ProgressEvent, random, UserError } from 'oabn-base';
+
+// The paper's experiments at several scales
 export * from './profiles/index.js';
-export * from './models/index.js';
-export * from './claims/index.js';
 export * from './studies/index.js';
+
+// The networks that ship
+export * from './models/index.js';
+
+// What they show, and what the paper claims of it
 export * from './figures/index.js';
-export * from './report/index.js';
+export * from './claims/index.js';
+export { claimsBoardHtml, claimsMarkdown, claimsText, showClaims } from './report/index.js';
