@@ -25,6 +25,7 @@ export function canonicalJson(value: unknown, path = '$'): string {
   throw new UserError(`${path} must be JSON, got a ${typeof value}`);
 }
 
+/** The SHA-256 of bytes, or of a text in UTF-8, in hexadecimal. */
 export function sha256(data: string | Uint8Array): string {
   return createHash('sha256').update(data).digest('hex');
 }

@@ -25,6 +25,7 @@ export interface PickledReference {
   readonly reference: PickledValue;
 }
 
+/** What a pickle holds: plain values, and names of what it would call, which nothing here calls. */
 export type PickledValue =
   | null
   | boolean
@@ -189,10 +190,13 @@ export function unpickle(bytes: Uint8Array, source: string): PickledValue {
   }
 }
 
+/** Whether a value is a call that Python would make. */
 export const isCall = (value: PickledValue): value is PickledCall =>
   typeof value === 'object' && value !== null && 'call' in value;
+/** Whether a value is the name of something in a Python module. */
 export const isGlobal = (value: PickledValue): value is PickledGlobal =>
   typeof value === 'object' && value !== null && 'global' in value;
+/** Whether a value stands for data that are kept outside of the pickle, such as a tensor's numbers. */
 export const isReference = (value: PickledValue): value is PickledReference =>
   typeof value === 'object' && value !== null && 'reference' in value;
 

@@ -12,8 +12,10 @@ export interface ProgressEvent {
   readonly fields?: Readonly<Record<string, number | string>>;
 }
 
+/** Whatever hears of progress. */
 export type Progress = (event: ProgressEvent) => void;
 
+/** Progress that nobody hears. */
 export const silent: Progress = () => undefined;
 
 /** The figures of an event as text: «loss 1.234  img/s 812». */

@@ -47,6 +47,7 @@ export interface HostTensor<Data extends HostArray = HostArray> {
   readonly data: Data;
 }
 
+/** The contents of a safetensors file: tensors by name, and texts beside them. */
 export interface Safetensors {
   readonly tensors: Readonly<Record<string, HostTensor>>;
   readonly metadata: Readonly<Record<string, string>>;
@@ -55,6 +56,7 @@ export interface Safetensors {
 /** The number of elements of a tensor of this shape. */
 export const sizeOf = (shape: readonly number[]): number => shape.reduce((product, n) => product * n, 1);
 
+/** How the numbers are written. */
 export interface SafetensorsOptions {
   /** Write 32-bit floats as 16-bit ones (F16), in half the bytes and with 11 bits of precision. Default false. */
   readonly float16?: boolean;

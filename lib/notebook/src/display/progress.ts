@@ -16,6 +16,7 @@ import {
 import { escapeHtml } from './html.js';
 import { type Bundle, currentCell, currentSignal, type Publish } from './kernel.js';
 
+/** Where progress is shown; a test sets all of it. */
 export interface NotebookProgressOptions {
   /** Where displays go; asked at each event, as a later cell has a place of its own. */
   readonly cell?: () => Publish | undefined;

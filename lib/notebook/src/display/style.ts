@@ -9,6 +9,7 @@ export interface Figure {
   readonly layout: Readonly<Record<string, unknown>>;
 }
 
+/** The texts around a figure. */
 export interface Titles {
   readonly title: string;
   /** A line below the title: data, profile, seeds. Say here when data are made. */
@@ -57,6 +58,7 @@ export const darkColors: Readonly<Record<string, string>> = {
   'rgba(255,255,255,0.8)': 'rgba(20,23,27,0.8)',
 };
 
+/** The colour of the series with index `i`; they repeat after the palette's last. */
 export const colorAt = (i: number): string => palette[i % palette.length]!;
 
 const font = {

@@ -16,6 +16,7 @@ export function tableHtml(rows: readonly Row[] | DataFrameLike): string {
   );
 }
 
+/** The head of a column. */
 export interface TableHead {
   readonly name: string;
   /** Numbers stand at the right; `text` sorts by its letters even where it begins with a digit. */

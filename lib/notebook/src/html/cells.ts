@@ -8,6 +8,7 @@ import type { Heading, MarkdownRenderer } from './markdown.js';
 import { safeHtml } from './sanitize.js';
 import { ansiToHtml, highlight } from './text.js';
 
+/** How a cell looks on a page. */
 export interface CellOptions {
   /** Whether code starts folded; default false. */
   readonly folded?: boolean;

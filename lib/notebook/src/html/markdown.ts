@@ -8,6 +8,7 @@ import { randomBytes } from 'node:crypto';
 import { escapeHtml } from '../display/index.js';
 import { safeHtml, safeInlineHtml } from './sanitize.js';
 
+/** A heading, for the list of contents. */
 export interface Heading {
   readonly level: number;
   /** HTML without links. */
@@ -15,11 +16,13 @@ export interface Heading {
   readonly id: string;
 }
 
+/** Markdown to HTML, for the cells of one notebook. */
 export interface MarkdownRenderer {
   /** The HTML of a cell, and its headings. */
   render(source: string, attachments?: MimeBundle): { html: string; headings: Heading[] };
 }
 
+/** Where headings and links go on the page. */
 export interface MarkdownOptions {
   /** Keeps the ids apart from other notebooks' on the same page. */
   readonly prefix?: string;

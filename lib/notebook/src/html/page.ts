@@ -5,6 +5,7 @@ import type { Heading } from './markdown.js';
 import { pageScript } from './pageScript.js';
 import { pageStyle } from './pageStyle.js';
 
+/** What a page is put together from; its texts are HTML. */
 export interface PageParts {
   readonly title: string;
   /** The list of contents, in the page's order. */

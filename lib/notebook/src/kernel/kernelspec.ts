@@ -11,11 +11,13 @@ import { jupyterDataFolder } from './jupyterFolder.js';
 import { kernelDisplayName, kernelLanguage, kernelName } from './kernelName.js';
 import { kernelCommand } from '../run/kernelProcess.js';
 
+/** Where the kernel is installed. */
 export interface KernelspecOptions {
   /** Install into `<prefix>/share/jupyter` (a Python environment, say) instead of the user's folder. */
   readonly prefix?: string;
 }
 
+/** Where the kernel is installed, and the environment that it starts with. */
 export interface InstallOptions extends KernelspecOptions {
   /** Set for this kernel on top of Jupyter's own environment, such as `{ OABN_BACKEND: 'wasm' }`. */
   readonly env?: Readonly<Record<string, string>>;
@@ -30,8 +32,10 @@ export interface Kernelspec {
   readonly metadata: Readonly<Record<string, unknown>>;
 }
 
+/** `outdated`: installed, but not as this version would. */
 export type KernelState = 'installed' | 'missing' | 'outdated';
 
+/** Whether Jupyter has the kernel. */
 export interface KernelStatus {
   readonly state: KernelState;
   readonly folder: string;

@@ -7,6 +7,7 @@ import { randomUUID } from 'node:crypto';
 import { createRequest, decodeMessage, encodeMessage, type Message } from './message.js';
 import type { Connection } from './connection.js';
 
+/** A client's side of the sockets to a kernel. */
 export interface Channels {
   /** Sends a request; resolves to the reply to it. Rejects when the channels are closed before. */
   request(type: string, content: Message['content'], channel?: 'shell' | 'control'): Promise<Message>;

@@ -9,6 +9,7 @@ import { createServer, type AddressInfo, type Server } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
+/** A connection file of Jupyter: addresses of the sockets, and the key that signs messages. */
 export interface Connection {
   readonly transport: 'tcp' | 'ipc';
   readonly ip: string;

@@ -5,8 +5,10 @@
  */
 import { createHmac, randomUUID, timingSafeEqual } from 'node:crypto';
 
+/** The version of Jupyter's messages that is spoken here. */
 export const protocolVersion = '5.4';
 
+/** The header of a message, with the protocol's names. */
 export interface Header {
   readonly msg_id: string;
   readonly msg_type: string;
@@ -18,6 +20,7 @@ export interface Header {
   readonly subshell_id?: string | null;
 }
 
+/** The content of a message; its type decides what is in it. */
 export type Content = Readonly<Record<string, unknown>>;
 
 /** A message as read: `content` is whatever the message type says. */

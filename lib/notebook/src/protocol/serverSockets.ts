@@ -12,6 +12,7 @@ export interface Request extends Message {
   readonly channel: 'shell' | 'control' | 'stdin';
 }
 
+/** A kernel's side of the sockets. */
 export interface ServerSockets {
   onRequest(listener: (request: Request) => void): void;
   /** Sends `message` to one client. Resolves when it is on its way. */

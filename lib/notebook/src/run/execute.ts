@@ -13,6 +13,7 @@ import { hasTag, type Parameters, withParameters } from './parameters.js';
 import { savedOutputs, withErrorOutput } from './savedOutputs.js';
 import { type Execution, type ExecutionStatus, type SessionOptions, startKernelSession } from './session.js';
 
+/** A cell was begun, or has ended. */
 export interface CellEvent {
   readonly kind: 'started' | 'finished';
   /** The cell's place in the notebook, from 1. */
@@ -24,6 +25,7 @@ export interface CellEvent {
   readonly outputs?: readonly Output[];
 }
 
+/** How a notebook is executed, and who hears of it. */
 export interface ExecuteNotebookOptions extends SessionOptions {
   /** Seconds for one cell; no limit unless said. */
   readonly timeout?: number;
@@ -37,6 +39,7 @@ export interface ExecuteNotebookOptions extends SessionOptions {
   readonly signal?: AbortSignal;
 }
 
+/** The cell that failed, and why. */
 export interface Failure {
   /** The failed cell's place in the notebook, from 1. */
   readonly cell: number;
@@ -46,6 +49,7 @@ export interface Failure {
   readonly traceback: string;
 }
 
+/** A notebook with its new outputs, and how far it came. */
 export interface ExecutedNotebook {
   readonly notebook: Notebook;
   readonly failure?: Failure;

@@ -14,17 +14,20 @@ interface CellBase {
   readonly source: string;
 }
 
+/** A cell with code, and what it put out. */
 export interface CodeCell extends CellBase {
   readonly cell_type: 'code';
   readonly execution_count: number | null;
   readonly outputs: readonly Output[];
 }
 
+/** A cell with text. */
 export interface TextCell extends CellBase {
   readonly cell_type: 'markdown' | 'raw';
   readonly attachments?: MimeBundle;
 }
 
+/** A cell of a notebook, as nbformat 4 stores it. */
 export type Cell = CodeCell | TextCell;
 
 /** A notebook with its texts joined: `source`, stream texts and text MIME types are strings. */

@@ -12,18 +12,21 @@ export type MimeBundle = Readonly<Record<string, unknown>>;
 export const omit = (bundle: MimeBundle, key: string): MimeBundle =>
   Object.fromEntries(Object.entries(bundle).filter(([name]) => name !== key));
 
+/** What a cell printed. */
 export interface StreamOutput {
   readonly output_type: 'stream';
   readonly name: 'stdout' | 'stderr';
   readonly text: string;
 }
 
+/** What a cell showed. */
 export interface DisplayOutput {
   readonly output_type: 'display_data';
   readonly data: MimeBundle;
   readonly metadata: MimeBundle;
 }
 
+/** The value of a cell. */
 export interface ResultOutput {
   readonly output_type: 'execute_result';
   readonly data: MimeBundle;
@@ -31,6 +34,7 @@ export interface ResultOutput {
   readonly execution_count: number;
 }
 
+/** What a cell threw. */
 export interface ErrorOutput {
   readonly output_type: 'error';
   readonly ename: string;
@@ -38,6 +42,7 @@ export interface ErrorOutput {
   readonly traceback: readonly string[];
 }
 
+/** What a cell put out, as nbformat 4 stores it. */
 export type Output = StreamOutput | DisplayOutput | ResultOutput | ErrorOutput;
 
 /** Where a display stands: the outputs of a cell and its place among them. */

@@ -5,6 +5,7 @@
 import { check, sha256 } from 'oabn-base';
 import type { Cell, CodeCell, Notebook } from './notebookFile.js';
 
+/** Values of a notebook's parameters, by name; each must be JSON. */
 export type Parameters = Readonly<Record<string, unknown>>;
 
 const tagsOf = ({ metadata }: Cell): readonly string[] =>

@@ -9,6 +9,7 @@ import { exportHtml, type PageAdditions } from '../html/index.js';
 import type { Parameters } from './parameters.js';
 import { type Notebook, readNotebook, writeNotebook } from './notebookFile.js';
 
+/** How a notebook's file is executed, and what is written. */
 export interface RunNotebookOptions {
   /** Write the outputs back into the .ipynb; true unless said otherwise. */
   readonly write?: boolean;
@@ -30,6 +31,7 @@ export interface RunNotebookOptions {
   readonly signal?: AbortSignal;
 }
 
+/** What became of a notebook. */
 export interface NotebookRun {
   readonly path: string;
   /** True when every code cell ended well. */

@@ -7,6 +7,7 @@
 import { isPlotlyBundle, progressMark } from '../display/index.js';
 import { omit, type Output } from './outputs.js';
 
+/** The MIME type of a Plotly figure. */
 export const plotlyMime = 'application/vnd.plotly.v1+json';
 
 /** The outputs as they are saved. */

@@ -15,6 +15,7 @@ import type { Message } from '../protocol/message.js';
 /** How a cell ended. */
 export type ExecutionStatus = 'ok' | 'error' | 'timeout' | 'interrupted' | 'died';
 
+/** What became of a piece of code. */
 export interface Execution {
   readonly status: ExecutionStatus;
   readonly executionCount: number | null;
@@ -24,6 +25,7 @@ export interface Execution {
   readonly reason?: string;
 }
 
+/** How long code may take, and who hears of what it does. */
 export interface ExecuteOptions {
   /** Seconds after which the cell is interrupted, and the kernel killed if that does not help. */
   readonly timeout?: number;
@@ -37,6 +39,7 @@ export interface ExecuteOptions {
   readonly subshell?: string;
 }
 
+/** A kernel in a process of its own, and what can be asked of it. */
 export interface KernelSession {
   readonly pid: number;
   /** What the kernel says of its language: name, version, MIME type, file extension. */
@@ -50,6 +53,7 @@ export interface KernelSession {
   close(): Promise<void>;
 }
 
+/** How the kernel's process is started. */
 export interface SessionOptions extends Partial<KernelProcessOptions> {
   /** Called with every message that the kernel publishes, from the first on. */
   readonly onMessage?: (message: Message) => void;

@@ -6,6 +6,7 @@ import { type Job, progressOf } from '../experiment/index.js';
 /** sysexits.h's EX_TEMPFAIL: nothing is wrong, ask again. */
 export const exitUnfinished = 75;
 
+/** `--minutes`: the time after which a command stops with a checkpoint. */
 export const minutesOption = new Option(
   '--minutes <n>',
   'stop between two steps after so many minutes, with exit code 75; asked again, it goes on',

@@ -10,6 +10,7 @@ import { type Architecture, parseArchitecture } from '../model/index.js';
 import { namedDefaults } from './extensions.js';
 import { interruption } from './interruption.js';
 
+/** The values of the options that several commands share, as commander parses them. */
 export interface CommonOptions {
   readonly arch?: string;
   readonly data?: string;
@@ -23,37 +24,46 @@ export interface CommonOptions {
   readonly threshold?: string;
 }
 
+/** `--arch`: the network's description. */
 export const archOption = new Option(
   '--arch <name|json>',
   'the network: A0, A0@0.25, QA-A0 (QARepVGG), or JSON with widths, depths and strides',
 );
+/** `--strides`: what files of other families do not say. */
 export const stridesOption = new Option(
   '--strides <list>',
   'of the stages’ first blocks, such as 2,2,2,2,2, for files of other families that do not say them',
 );
+/** `--threshold`: OABN's s. */
 export const thresholdOption = new Option(
   '-s, --threshold <s>',
   'OABN’s s, for a three-branch file that was trained with it and does not say so',
 );
+/** `--data`: a dataset by name, or the folder that holds one. */
 export const dataOption = new Option(
   '--data <name|folder>',
   `a dataset (${datasetNames.join(', ')}) or the folder that holds one; default OABN_DATA_DIR`,
 );
+/** `--json`: results for programs. */
 export const jsonOption = new Option('--json', 'print the result as JSON on standard output');
+/** `--eager`: without compiling. */
 export const eagerOption = new Option(
   '--eager',
   'run operation by operation in tfjs instead of compiling (as OABN_EAGER=1)',
 );
+/** `--precision`: that of products and convolutions on a GPU. */
 export const precisionOption = new Option(
   '--precision <name>',
   'of products and convolutions on a GPU; default OABN_PRECISION or float32. float16 is faster, and part of what a run says of its origin',
 )
   .choices(['float32', 'float16'] satisfies Precision[])
   .conflicts('eager');
+/** `--runs`: the folder of the store. */
 export const runsOption = new Option(
   '--runs <folder>',
   'the folder of the runs; default OABN_RUNS_DIR or runs',
 );
+/** `--profile`: the scale of the paper's experiments. */
 export const profileOption = new Option(
   '--profile <name>',
   'smoke, quick, paper or full, where oabn-paper is installed; default OABN_PROFILE or quick',

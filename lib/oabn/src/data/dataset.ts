@@ -54,6 +54,7 @@ export interface Batch {
   readonly rows: Uint32Array;
 }
 
+/** Which images `batches` reads, in what order, how they are varied, and how many make a batch. */
 export interface BatchOptions {
   /** Images per batch, default 128. */
   readonly batchSize?: number;
@@ -99,6 +100,7 @@ export interface DatasetHead {
   readonly labels: Int32Array;
 }
 
+/** One split of a set of images: what describes it, and its images in batches, normalized, [N,H,W,3]. */
 export interface Dataset extends DatasetHead {
   /** One epoch, or its rest from `startBatch`. @throws UserError for options out of range, or an unreadable image. */
   batches(options?: BatchOptions): AsyncIterable<Batch>;

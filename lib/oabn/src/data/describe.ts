@@ -26,6 +26,7 @@ export interface SplitDescription {
   readonly checksum: string;
 }
 
+/** What a folder of images holds, as `oabn data` reports it. */
 export interface DataDescription {
   readonly format: Found['format'];
   readonly folder: string;

@@ -8,6 +8,7 @@ import { basename, dirname } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { errorMessage, fileDigest, silent, UserError, type Progress } from 'oabn-base';
 
+/** How patient a download is; times are in milliseconds. */
 export interface DownloadOptions {
   readonly progress?: Progress;
   /** Time for the server to answer, default 5 s. */

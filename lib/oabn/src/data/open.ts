@@ -23,8 +23,10 @@ import { madeDataset, type MadeOptions } from './made.js';
 
 /** The names that `openDataset` knows. `auto` is CIFAR-10, or the made set where CIFAR-10 cannot be had. */
 export const datasetNames = ['auto', 'cifar10', 'imagenet', 'imagenet50', 'made'] as const;
+/** The name of a dataset, or `auto`: CIFAR-10 where it can be had, else the made set. */
 export type DatasetName = (typeof datasetNames)[number];
 
+/** Which dataset, where it lies, and what may be done where it is not there. */
 export interface OpenOptions {
   /** Default `auto`. */
   readonly name?: DatasetName;

@@ -4,6 +4,7 @@ import { describeKernel } from '../merge/index.js';
 import type { Layer } from './layers.js';
 import { levelSpacing } from './law.js';
 
+/** What the largest weight of a merged layer may come from, each in words for a report. */
 export const causes = {
   bell: 'no outlier: about the reach of a bell-shaped layer of its size',
   dead: 'dead channel: the identity’s BN divides by almost nothing (σ ≪ √ε)',
@@ -16,8 +17,10 @@ export const causes = {
     'centre, on the diagonal: where an identity branch puts it (the file is merged; its branches are not known)',
   unknown: 'off the diagonal of the centre (the file is merged; its branches are not known)',
 } as const;
+/** The name of a cause. */
 export type Cause = keyof typeof causes;
 
+/** What a merged layer's weights look like, and which branch their largest comes from. */
 export interface Diagnosis {
   readonly layer: string;
   readonly shape: readonly number[];
@@ -33,6 +36,7 @@ export interface Diagnosis {
   readonly deadChannels: number;
 }
 
+/** The bits at which a diagnosis says how far apart the levels are. */
 export const diagnosedBits = [8, 6, 4] as const;
 
 /** How far beyond a bell's expected largest value a layer must reach to be said to have outliers. */

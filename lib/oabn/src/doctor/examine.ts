@@ -29,6 +29,9 @@ export interface Prediction {
   readonly storedBits: number;
 }
 
+/**
+ * What is known of a network from its weights alone: a diagnosis of each layer, and what few bits will cost.
+ */
 export interface Examination {
   readonly layers: readonly Diagnosis[];
   /** The first: one scale a layer, as it is. */

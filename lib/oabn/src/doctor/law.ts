@@ -16,12 +16,17 @@ export interface LawPoint {
   readonly most: number;
 }
 
+/** How much accuracy is kept at a spacing of the levels, as measured. */
 export interface Law {
   /** By spacing, ascending; straight lines between, flat beyond. */
   readonly points: readonly LawPoint[];
   readonly source: string;
 }
 
+/**
+ * The law that predictions use: the spacing of the levels, in σ of the weights, against the share of accuracy
+ * kept above chance.
+ */
 export const law: Law = {
   points: [
     { spacing: 0, least: 1, most: 1 },

@@ -15,6 +15,7 @@ import {
 } from '../family/index.js';
 import type { StateDict } from '../model/index.js';
 
+/** A merged convolution as the doctor looks at it, with its branches where they are known. */
 export interface Layer {
   readonly name: string;
   /** [out, in per group, kh, kw] */

@@ -7,6 +7,7 @@ import { onFront } from './pareto.js';
 import { legendHtml, barsSvg, escapeText, planeSvg } from './svg.js';
 import type { Trial } from './tryRemedies.js';
 
+/** What the doctor's page shows. */
 export interface DoctorPage extends Examination {
   readonly checkpoint: string;
   /** Of the family, for people. */

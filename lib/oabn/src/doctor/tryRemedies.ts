@@ -15,6 +15,7 @@ import {
   type WeightMethod,
 } from '../quantize/index.js';
 
+/** A merged network, and the images to calibrate it with. */
 export interface Patient {
   readonly arch: Architecture;
   /** In FP32. */
@@ -26,6 +27,7 @@ export interface Patient {
   readonly imageShape: readonly [number, number, number];
 }
 
+/** A remedy as it was measured: its accuracy on test images, and what its weights take in storage. */
 export interface Trial {
   readonly title: string;
   readonly bits: number;

@@ -14,6 +14,7 @@ import {
   weightQuantizer,
 } from '../quantize/index.js';
 
+/** Another way to store a kernel [out, in per group, kh, kw] in few bits, which needs no images. */
 export interface WeightRemedy {
   readonly title: string;
   /** Kernel and bits → the values that stand for the weights. */
@@ -25,6 +26,7 @@ export interface WeightRemedy {
 const floatBits = 32;
 const codes = ({ data }: HostTensor, bits: number): number => data.length * bits;
 
+/** The remedies on weights, by name. */
 export const weightRemedies = {
   perTensor: {
     title: 'uniform, one scale a layer',
@@ -61,7 +63,9 @@ export const weightRemedies = {
   },
 } as const satisfies Record<string, WeightRemedy>;
 
+/** The name of a remedy in `weightRemedies`. */
 export type WeightRemedyName = keyof typeof weightRemedies;
+/** The names in `weightRemedies`, in their order. */
 export const weightRemedyNames = Object.keys(weightRemedies) as WeightRemedyName[];
 
 /** √12·rms(ŵ − w)/σ_w: the level spacing that an error is worth. */

@@ -6,6 +6,7 @@ import { compile, type Compiled, type CompileOptions } from 'tfjs-native';
 
 type AnyCompiled = Compiled<never, unknown>;
 
+/** Compiled functions by key, the least recently used of which are disposed of. */
 export interface CompiledCache {
   /** `make()` compiled for inputs like `example`, or what was compiled under `key` for such inputs before. */
   get<Args extends readonly unknown[], Result>(
@@ -16,6 +17,7 @@ export interface CompiledCache {
   dispose(): Promise<void>;
 }
 
+/** How many functions are kept, and how they are compiled. */
 export interface CompiledCacheOptions extends Pick<CompileOptions, 'eager' | 'precision' | 'warn'> {
   /** Functions that are kept; default 8. */
   readonly capacity?: number;

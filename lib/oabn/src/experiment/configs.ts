@@ -16,6 +16,7 @@ import type { PretrainTraining, TrainingConfig } from './settings.js';
 /** What a configuration is made for: the data and the defaults of a lab. */
 export type ConfigLab = Pick<Lab, 'data' | 'defaults'>;
 
+/** What a pretraining run has of its own; everything else is the lab's. */
 export interface PretrainChanges {
   /** s of OABN; Infinity is plain BN. */
   readonly threshold: number;
@@ -39,6 +40,7 @@ export function pretrainConfig(
   };
 }
 
+/** What a run of quantization after training has of its own; everything else is the lab's. */
 export interface PtqChanges extends Pick<PtqConfig, 'method' | 'iterations'> {
   /** The network; it is merged first. */
   readonly source: NetworkSource;
@@ -65,6 +67,7 @@ export interface FinetuneChanges extends QuantizerOptions {
   readonly scheme?: SchemeChanges;
 }
 
+/** What a fine-tuning run has of its own; everything else is the lab's. */
 export interface FinetuneOf extends FinetuneChanges {
   /** The network; it is merged first, unless it is trained through its branches. */
   readonly source: NetworkSource;
@@ -88,6 +91,7 @@ export function finetuneConfig(
   };
 }
 
+/** What an annealing run has of its own; everything else is the lab's. */
 export interface AnnealOf {
   /** A three-branch network. */
   readonly source: NetworkSource;

@@ -13,6 +13,7 @@ export type TrainingRecipe = Omit<TrainingConfig, 'seed'>;
 /** Settings of pretraining without a seed. */
 export type PretrainRecipe = Omit<PretrainTraining, 'seed'>;
 
+/** What configurations made for a lab have where they say nothing else. */
 export interface RunDefaults {
   /** The dataset, and how many of its test images accuracy is measured on; `null` is all. */
   readonly data: { readonly name: DatasetName; readonly testImages: number | null };
@@ -24,6 +25,7 @@ export interface RunDefaults {
   readonly calibrationImages: number;
 }
 
+/** A recipe in its main numbers: images (`null` is all), batch, epochs, and the highest learning rate. */
 export interface RecipeOptions extends Partial<Omit<PretrainRecipe, 'schedule'>> {
   readonly images: number | null;
   readonly batchSize: number;

@@ -19,6 +19,7 @@ import { type RunDefaults, runDefaults } from './defaults.js';
 import { engineName, softwareVersions } from './provenance.js';
 import type { DataConfig } from './settings.js';
 
+/** Which data, which defaults, which store, and which engine a lab opens with. */
 export interface LabOptions {
   /** What configurations have where they say nothing else; default `runDefaults`. */
   readonly defaults?: RunDefaults;
@@ -52,6 +53,7 @@ export interface LabOptions {
   readonly notice?: (message: string) => void;
 }
 
+/** What runs need: images, defaults, a store, and an engine; opened by `openLab`. */
 export interface Lab {
   readonly data: DataConfig;
   readonly train: Dataset;

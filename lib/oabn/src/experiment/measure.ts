@@ -51,6 +51,7 @@ export async function openTestBench(
   return { asked, test, compiled: compiledCache({ eager, precision, warn: notice }) };
 }
 
+/** A merged network to measure; quantized, where it says how. */
 export interface MeasuredNetwork {
   readonly arch: Architecture;
   /** Merged. */

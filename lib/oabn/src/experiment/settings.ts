@@ -3,6 +3,7 @@ import { check, schema } from 'oabn-base';
 import type { AugmentOptions } from '../data/index.js';
 import { annealings, type PretrainStepOptions, type Schedule, type StepOptions } from '../train/index.js';
 
+/** The images of a run, as its configuration names them. */
 export interface DataConfig {
   readonly name: string;
   /** Of the source's bytes: the same name with other images is another run. */

@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { writeFileAtomic } from 'oabn-base';
 import type { EpochMetrics } from '../train/index.js';
 
+/** The numbers of one step, as TensorBoard draws them. */
 export interface ScalarEvent {
   readonly step: number;
   /** Seconds since 1970. */

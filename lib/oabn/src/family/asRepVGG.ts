@@ -13,6 +13,7 @@ import {
 } from '../model/index.js';
 import { type FoundBlock, naturally, type Recognition } from './recognize.js';
 
+/** A network of another code as a RepVGG of ours. */
 export interface AsRepVGG {
   readonly arch: Architecture;
   /** Under official names. */

@@ -17,6 +17,7 @@ export interface Convolution {
   readonly bias: Float64Array;
 }
 
+/** The shape of a kernel in PyTorch's layout. */
 export type KernelShape = readonly [out: number, inPerGroup: number, height: number, width: number];
 
 const sizeOfShape = ([out, inPerGroup, height, width]: KernelShape): number =>

@@ -3,6 +3,7 @@ import type { StateDict } from '../model/index.js';
 import { asRepVGG } from './asRepVGG.js';
 import type { FoundBlock, Recognition } from './recognize.js';
 
+/** What a state dict was recognized as, for people and for `--json`. */
 export interface FamilyReport {
   readonly family: string;
   readonly title: string;
@@ -23,6 +24,7 @@ export interface FamilyReport {
   readonly notRepVGG?: string;
 }
 
+/** A block of a recognized network. */
 export interface BlockReport {
   readonly block: string;
   readonly kind: string;

@@ -95,6 +95,10 @@ const diverseBranchBlock: BlockTable = {
   merged: 'dbb_reparam',
 };
 
+/**
+ * The families that are known, in the order in which they are tried: tables of the blocks and names of each
+ * code.
+ */
 export const families: readonly Family[] = [
   {
     name: 'yolov6',

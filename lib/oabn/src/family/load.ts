@@ -14,6 +14,7 @@ import {
 import { asRepVGG } from './asRepVGG.js';
 import { type Recognition, recognize } from './recognize.js';
 
+/** What a reader knows of a file that the file does not say. */
 export interface LoadOptions {
   /** Overrules what the file says of itself, and what its shapes say. */
   readonly arch?: Architecture | undefined;

@@ -14,6 +14,7 @@ export interface Share {
   readonly convolution: Convolution;
 }
 
+/** How a recognized network is merged. */
 export interface MergeOptions {
   /** OABN's s, for a network trained with it: limits |γ/σ| of the identity branches' BNs. */
   readonly threshold?: number;

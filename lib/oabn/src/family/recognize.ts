@@ -20,6 +20,7 @@ export interface FoundBlock {
   readonly epsilon: number;
 }
 
+/** A state dict taken apart: its blocks, and what belongs to none. */
 export interface Recognition {
   readonly family: Family;
   /** In the order in which people count: stage 2 before stage 10. */

@@ -40,6 +40,7 @@ export interface Term {
   readonly unless?: string;
 }
 
+/** A kind of block: the tensors by which it is found, its branches, and the name of what it is merged to. */
 export interface BlockTable {
   /** As reports name it; default `block`. */
   readonly title?: string;
@@ -56,6 +57,7 @@ export interface BlockTable {
   readonly merged: string;
 }
 
+/** A family of networks, as `--family` reads it from JSON. */
 export interface Family {
   readonly name: string;
   readonly title?: string;
@@ -68,6 +70,7 @@ export interface Family {
   readonly blocks: readonly BlockTable[];
 }
 
+/** What PyTorch's BatchNorm adds to the variance. */
 export const defaultEpsilon = 1e-5;
 
 const kinds = ['conv', 'identity', 'averagePool', 'chain', 'sum'] as const satisfies readonly (keyof Term)[];

@@ -7,7 +7,12 @@
  */
 import type { HostTensor } from 'oabn-base';
 
+/** The classes of the weights of a merged 3×3 kernel, by the branches that reach them (paper, section 3). */
 export const weightClasses = ['A', 'B', 'C'] as const;
+/**
+ * A: the diagonal of the centre, where all branches meet; B: the rest of the centre; C: the other eight
+ * positions.
+ */
 export type WeightClass = (typeof weightClasses)[number];
 
 /** The class of the weight at flat `index` of a kernel [out,in,3,3]. */

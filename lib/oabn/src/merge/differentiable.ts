@@ -15,6 +15,7 @@ import {
   type Tensors,
 } from '../model/index.js';
 
+/** The one convolution that a block's branches make, as tensors that gradients flow through. */
 export interface MergedBlock {
   /** [3,3,in,out] */
   readonly kernel: tf.Tensor4D;

@@ -7,6 +7,7 @@ import { type Architecture, quantizedBlocks, get, type StateDict } from '../mode
 import { weightClass } from './classes.js';
 import { mergeNetwork, mergeParts } from './merge.js';
 
+/** How the merged weights of a block are distributed, and what of it class A explains. */
 export interface OutlierRow {
   readonly block: string;
   readonly weights: number;

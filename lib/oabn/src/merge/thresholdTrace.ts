@@ -15,6 +15,7 @@ import {
   type StateDict,
 } from '../model/index.js';
 
+/** Signs, in the identity branches' BNs, that a network was trained with OABN. */
 export interface ThresholdTrace {
   /** Channels of identity BNs that live, and how many of them share one γ with most others of their BN. */
   readonly channels: number;

@@ -13,11 +13,14 @@ import { check, schema, UserError } from 'oabn-base';
 import type { tf } from 'tfjs-native';
 import { type Custom, normalizeCustom } from '../custom/index.js';
 
+/** The branches of a RepVGG block at training time. */
 export const branchNames = ['3x3', '1x1', 'identity'] as const;
+/** The name of a branch. */
 export type Branch = (typeof branchNames)[number];
 
 /** Where a training-time block normalizes: in each branch, or in the 3×3 branch and after the sum. */
 export const blockKinds = ['repvgg', 'qarepvgg'] as const;
+/** The name of a kind of block. */
 export type BlockKind = (typeof blockKinds)[number];
 
 /** How a learned s decays, so that it does not simply grow until nothing is limited. */
@@ -54,6 +57,10 @@ export interface Oabn {
   readonly learned?: boolean | ThresholdDecay;
 }
 
+/**
+ * A network of five stages, described in plain data (JSON keeps it): widths, depths, strides, classes, and
+ * OABN.
+ */
 export interface Architecture {
   /** Output channels of stage0 … stage4. */
   readonly widths: readonly number[];
@@ -96,8 +103,10 @@ const published: Readonly<Record<string, { depths: readonly number[]; a: number;
 
 /** Strides for 32×32 inputs, where the paper's early strides of 2 would leave too little of the image. */
 export const cifarStrides = [1, 1, 2, 2, 2] as const;
+/** The strides of the stages' first blocks for images of 224×224: the resolution is halved five times. */
 export const imagenetStrides = [2, 2, 2, 2, 2] as const;
 
+/** What a published network may have otherwise. */
 export interface RepVGGOptions {
   /** Scales every width, rounded up to a multiple of 8; default 1. */
   readonly width?: number;

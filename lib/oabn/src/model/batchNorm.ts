@@ -23,6 +23,7 @@ export const bnEpsilon = 1e-5;
 /** Share of the batch's statistics in the new running ones, as in PyTorch. */
 export const bnMomentum = 0.1;
 
+/** The output [N,H,W,C] of batch normalization, and the statistics that it used. */
 export interface BatchNormResult {
   readonly y: tf.Tensor4D;
   /** Batch statistics [C], in training only: the mean and the variance (biased, divided by N·H·W). */

@@ -9,6 +9,7 @@ import { type NetworkForm, parameterShapes } from './parameters.js';
 import { readStateDict, type StateDictFile } from './readStateDict.js';
 import type { StateDict } from './stateDict.js';
 
+/** A network as a checkpoint holds it: description, tensors, and which of the two forms it has. */
 export interface Network {
   readonly arch: Architecture;
   readonly stateDict: StateDict;

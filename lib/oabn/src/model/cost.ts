@@ -4,6 +4,7 @@ import { type Architecture, blocksOf } from './architecture.js';
 import { type NetworkForm, parameterShapes } from './parameters.js';
 import { isBuffer } from './stateDict.js';
 
+/** What a network costs to run. */
 export interface Cost {
   /** Trained numbers: without running statistics. */
   readonly params: number;

@@ -8,6 +8,7 @@ import { type Architecture, blocksOf } from './architecture.js';
 import { classify } from './repvgg.js';
 import type { Tensors } from './stateDict.js';
 
+/** What a quantizer does to weights and activations on the way through a merged network. */
 export interface MergedHooks {
   /** Replaces the kernel [3,3,in,out] of the named block. */
   readonly weight?: (block: string, kernel: tf.Tensor4D) => tf.Tensor4D;

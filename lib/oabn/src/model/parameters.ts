@@ -28,6 +28,7 @@ export function convPrefix({ name, kind }: Block, branch: Exclude<Branch, 'ident
   return `${name}.${convPrefixes[kind][branch]}`;
 }
 
+/** `training`: the three branches; `merged`: one convolution a block. */
 export type NetworkForm = 'training' | 'merged';
 
 /** Name → shape of a network's tensors, in PyTorch's layouts. */

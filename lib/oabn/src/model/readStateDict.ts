@@ -13,6 +13,7 @@ import {
 } from 'oabn-base';
 import type { StateDict } from './stateDict.js';
 
+/** The tensors of a file, floating-point ones apart from integers. */
 export interface StateDictFile {
   /** The floating-point tensors. */
   readonly stateDict: StateDict;

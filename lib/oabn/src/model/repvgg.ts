@@ -9,6 +9,7 @@ import { limitOf } from './limit.js';
 import { bnPrefix, convPrefix, type NormalizedPlace } from './parameters.js';
 import type { Tensors, Variables } from './stateDict.js';
 
+/** What a pass through a three-branch network gives. */
 export interface ForwardResult {
   /** [N, classes] */
   readonly logits: tf.Tensor2D;

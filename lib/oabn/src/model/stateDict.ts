@@ -8,7 +8,9 @@
 import { tf } from 'tfjs-native';
 import { check, type HostTensor, sizeOf } from 'oabn-base';
 
+/** A network's numbers on the host and in files: PyTorch's names and layouts, kernels [out,in,kh,kw]. */
 export type StateDict = Readonly<Record<string, HostTensor<Float32Array>>>;
+/** Named tensors on the engine: PyTorch's names, tfjs' layouts, kernels [kh,kw,in,out]. */
 export type Tensors = Readonly<Record<string, tf.Tensor>>;
 
 /** A network's trainable parameters and the running statistics that are not trained. */

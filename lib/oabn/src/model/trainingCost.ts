@@ -21,6 +21,7 @@ import { type Architecture, blocksOf } from './architecture.js';
 import { bnPrefix, parameterShapes } from './parameters.js';
 import { isBuffer } from './stateDict.js';
 
+/** What a training step on one batch costs, counted. */
 export interface TrainingCost {
   /** Trained parameters. */
   readonly params: number;

@@ -11,6 +11,7 @@ import { centroidsFromRows, nearestInRows, toRows } from './rows.js';
  * trained with the sum of their members' gradients (`fakeQuantizeTrainedCluster`).
  */
 export const centroidUpdates = ['lloyd', 'ema', 'gradient'] as const;
+/** How the centroids of ClusterQAT move. */
 export type CentroidUpdate = (typeof centroidUpdates)[number];
 
 /** Share of the new mean in a centroid's value with the update rule `ema`. */

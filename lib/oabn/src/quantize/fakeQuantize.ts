@@ -74,6 +74,7 @@ export function nearestCentroid(weights: tf.Tensor, centroids: tf.Tensor1D): tf.
   return nearestInRows(toRows(weights, centroids));
 }
 
+/** The levels that are multiples of one step. */
 export interface StepLevels {
   /** Whole numbers: the levels are step·quantMin … step·quantMax. */
   readonly quantMin: number;

@@ -32,6 +32,7 @@ import {
 } from './scheme.js';
 import { quantizeValues, weightQuantizer } from './uniform.js';
 
+/** A merged network whose kernels hold quantized values, with the ranges of its activations. */
 export interface QuantizedNetwork {
   readonly arch: Architecture;
   readonly scheme: QuantizationScheme;

@@ -4,12 +4,15 @@ import { maxBits, minBits } from './uniform.js';
 
 /** `uniform`: figure 5's symmetric levels. `cluster`: 2^b centroids, found by 1-D k-means. */
 export const weightMethods = ['uniform', 'cluster'] as const;
+/** `uniform`: levels at equal distances; `cluster`: the centroids of k-means. */
 export type WeightMethod = (typeof weightMethods)[number];
 
 /** What shares a weight quantizer: a whole layer, as in the paper, or each output channel by itself. */
 export const granularities = ['perTensor', 'perChannel'] as const;
+/** What shares a weight quantizer: all of a layer, or each of its output channels. */
 export type Granularity = (typeof granularities)[number];
 
+/** How a network is quantized: bits, the kind of the weights' values, and what shares a quantizer. */
 export interface QuantizationScheme {
   /** b of weights and activations, 2 to 8. */
   readonly bits: number;
@@ -25,6 +28,7 @@ export interface QuantizationScheme {
 const { nullable, object, oneOf, record, whole } = schema;
 const someBits = whole(minBits, maxBits);
 
+/** What a scheme in JSON may look like. */
 export const schemeRule = object(
   { bits: someBits, weights: oneOf(...weightMethods) },
   {
@@ -34,7 +38,7 @@ export const schemeRule = object(
   },
 );
 
-/** @throws UserError naming what is out of range. */
+/** The scheme itself, if it can be. @throws UserError naming what is out of range. */
 export function checkScheme(scheme: QuantizationScheme): QuantizationScheme {
   schemeRule(scheme, 'scheme');
   return scheme;
@@ -60,6 +64,7 @@ export interface StoredScheme extends Omit<QuantizationScheme, 'weights'> {
   readonly weights: Exclude<WeightMethod, 'cluster'> | 'kmeans';
 }
 
+/** A scheme as runs and files store it; `readScheme` is the way back. */
 export function storedScheme({ weights, ...scheme }: QuantizationScheme): StoredScheme {
   return { ...scheme, weights: weights === 'cluster' ? 'kmeans' : weights };
 }

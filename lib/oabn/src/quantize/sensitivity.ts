@@ -23,6 +23,7 @@ import type { CalibrationImages } from './calibrate.js';
 import { activationBitsOf, checkScheme, type QuantizationScheme } from './scheme.js';
 import { maxBits, minBits } from './uniform.js';
 
+/** What quantizing one block alone does to the logits. */
 export interface Sensitivity {
   readonly block: string;
   readonly weights: number;
@@ -30,6 +31,7 @@ export interface Sensitivity {
   readonly errors: Readonly<Record<number, number>>;
 }
 
+/** The network, the images, and the bits to try. */
 export interface SensitivityProblem {
   readonly arch: Architecture;
   /** The merged network in FP32. */

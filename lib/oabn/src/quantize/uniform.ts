@@ -9,10 +9,12 @@
  */
 import { check } from 'oabn-base';
 
+/** The fewest bits of a quantizer. */
 export const minBits = 2;
+/** The most bits of a quantizer. */
 export const maxBits = 8;
 
-/** @throws UserError unless `bits` is a whole number from 2 to 8. */
+/** Refuses bits that no quantizer here has. @throws UserError unless `bits` is a whole number from 2 to 8. */
 export function checkBits(bits: number): void {
   const good = Number.isInteger(bits) && bits >= minBits && bits <= maxBits;
   check(good, `bits must be a whole number from ${minBits} to ${maxBits}, got ${bits}`);
@@ -66,6 +68,7 @@ export function quantizeValues(quantizer: UniformQuantizer, values: Float32Array
   return values.map((x) => quantizeValue(quantizer, x));
 }
 
+/** The nearest whole number, and of two equally near ones the even one, as PyTorch and IEEE 754 round. */
 export function roundHalfToEven(x: number): number {
   const rounded = Math.round(x);
   return rounded - x === 0.5 && rounded % 2 !== 0 ? rounded - 1 : rounded;

@@ -8,6 +8,7 @@
 import { tf } from 'tfjs-native';
 import type { Tensors } from '../model/index.js';
 
+/** How far the moving average of the parameters looks back. */
 export interface EmaOptions {
   /** d in (0, 1): the average looks back over about 1/(1 − d) steps. */
   readonly decay: number;

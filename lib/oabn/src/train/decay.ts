@@ -17,10 +17,17 @@ import { type Architecture, type Block, blocksOf, bnEpsilon, bnPrefix, convPrefi
 import type { Tensors } from '../model/index.js';
 import type { ParameterRules } from './sgd.js';
 
+/**
+ * Which parameters weight decay pulls at: kernels, also the identity branches' γ, all, or RepVGG's custom L2.
+ */
 export const decayPolicies = ['kernels', 'kernelsAndIdentity', 'all', 'repvggCustom'] as const;
+/** The name of a policy. */
 export type DecayPolicy = (typeof decayPolicies)[number];
 
-/** @throws UserError for an unknown policy, or one that the network's blocks do not know. */
+/**
+ * Refuses a policy that does not go with the blocks.
+ * @throws UserError for an unknown policy, or one that the network's blocks do not know.
+ */
 export function checkDecay(policy: DecayPolicy, { block }: Pick<Architecture, 'block'>): void {
   check(
     decayPolicies.includes(policy),

@@ -3,6 +3,7 @@ import { tf } from 'tfjs-native';
 import { check, packBits } from 'oabn-base';
 import type { ImageShape, LabelledBatch } from './loop.js';
 
+/** How many images a network got right. */
 export interface Accuracy {
   /** Share of images whose largest logit is at the label, in [0, 1]. */
   readonly accuracy: number;

@@ -65,6 +65,7 @@ export interface QuantizerOptions {
   readonly quantizer?: OwnQuantizer;
 }
 
+/** SGD's options, and the quantizers'. */
 export interface FinetuneOptions extends StepOptions, QuantizerOptions {}
 
 interface BlockQuantizers {

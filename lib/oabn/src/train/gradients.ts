@@ -5,6 +5,7 @@
 import { tf } from 'tfjs-native';
 import type { Tensors } from '../model/index.js';
 
+/** A loss, its gradients by the parameters' names, and whatever else was computed on the way. */
 export interface ValueAndGradients<Extra extends Tensors> {
   readonly value: tf.Scalar;
   readonly gradients: Tensors;

@@ -25,6 +25,7 @@ export interface Position {
   readonly correctSum: number;
 }
 
+/** What an epoch of training came to. */
 export interface EpochMetrics {
   /** Epochs finished, from 1. */
   readonly epoch: number;
@@ -35,6 +36,7 @@ export interface EpochMetrics {
   readonly trainAccuracy: number;
 }
 
+/** What the loop trains on, with which steps, and who hears of it. */
 export interface LoopOptions {
   /** What the progress says is being trained. */
   readonly task: string;
@@ -62,6 +64,7 @@ export interface LoopOptions {
   readonly signal?: AbortSignal;
 }
 
+/** A step made to run, such as a compiled one. */
 export type RunStep = (state: TrainState, input: StepInput) => StepResult | Promise<StepResult>;
 
 /** A loss that is NaN or infinite. Says what, where and what to do; the last checkpoint is older and good. */

@@ -3,7 +3,7 @@
  * weights by the network's form instead. Each is a mean over the quantized convolutions, of their own kernels or of the
  * merged ones:
  *
- * - `kure` (arXiv 2002.07520, equation 6): (kurtosis(w) − 1.8)², 1.8 being the kurtosis of a uniform distribution;
+ * - `kure` (arXiv 2002.07686): (kurtosis(w) − 1.8)², 1.8 being the kurtosis of a uniform distribution;
  * - `range` (R², arXiv 2303.08253, L∞): max|w|.
  */
 import { check } from 'oabn-base';
@@ -15,6 +15,10 @@ import { type Architecture, bnPrefix, convPrefix, quantizedBlocks, type Tensors 
 /** A kernel [kh,kw,in,out] → a scalar, which is added to the loss. */
 export type Penalty = (engine: typeof tf, kernel: tf.Tensor) => tf.Tensor;
 
+/**
+ * Penalties on a kernel, each a scalar: `kure` pulls its kurtosis to that of a uniform distribution (KURE,
+ * arXiv 2002.07686), `range` is max|w|.
+ */
 export const penalties = {
   kure: (engine: typeof tf, kernel: tf.Tensor): tf.Tensor => {
     const centred = engine.sub(kernel, engine.mean(kernel));
@@ -29,8 +33,10 @@ export const penalties = {
   range: (engine: typeof tf, kernel: tf.Tensor): tf.Tensor => engine.max(engine.abs(kernel)),
 } as const satisfies Record<string, Penalty>;
 
+/** The name of a penalty in `penalties`. */
 export type PenaltyName = keyof typeof penalties;
 
+/** What is added to the loss: a penalty on each kernel, times λ. */
 export interface Regularizer {
   readonly penalty: PenaltyName | Custom<Penalty>;
   /** λ > 0. */

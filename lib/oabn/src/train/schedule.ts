@@ -1,6 +1,7 @@
 /** The learning rate over a run: a linear warm-up, then half a cosine (arXiv 1608.03983) or a straight line to zero. */
 import { check } from 'oabn-base';
 
+/** How the learning rate goes: up during the warm-up, then down to zero. */
 export interface Schedule {
   /** The highest learning rate, at the end of the warm-up. */
   readonly learningRate: number;
@@ -11,7 +12,9 @@ export interface Schedule {
   readonly annealing?: Annealing;
 }
 
+/** The ways down from the highest rate. */
 export const annealings = ['cosine', 'linear'] as const;
+/** The name of a way down. */
 export type Annealing = (typeof annealings)[number];
 
 /** The learning rate of step `step` (from 0) where an epoch has `stepsPerEpoch` steps. */

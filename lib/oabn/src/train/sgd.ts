@@ -9,6 +9,7 @@
 import { tf } from 'tfjs-native';
 import type { Tensors } from '../model/index.js';
 
+/** SGD with momentum and weight decay, as PyTorch's. */
 export interface SgdOptions {
   /** m in [0, 1). */
   readonly momentum: number;

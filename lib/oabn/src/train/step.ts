@@ -22,6 +22,7 @@ export interface TrainState {
   readonly average?: Tensors;
 }
 
+/** A batch on the engine, and the learning rate, which changes and is a tensor for that reason. */
 export interface StepInput {
   /** [N,H,W,3], normalized. */
   readonly images: tf.Tensor4D;
@@ -30,14 +31,17 @@ export interface StepInput {
   readonly learningRate: tf.Scalar;
 }
 
+/** What a step returns: a new state, and the batch's metrics. */
 export interface StepResult {
   readonly state: TrainState;
   /** The batch's mean loss and the number of images it got right. */
   readonly metrics: { readonly loss: tf.Scalar; readonly correct: tf.Scalar };
 }
 
+/** A training step as a pure function, which can be compiled. */
 export type TrainStep = (state: TrainState, input: StepInput) => StepResult;
 
+/** SGD's options, and those of the loss. */
 export interface StepOptions extends SgdOptions {
   /** Label smoothing in [0, 1). */
   readonly labelSmoothing: number;

@@ -25,7 +25,9 @@ import {
   type Variables,
 } from '../model/index.js';
 
+/** The BN statistics that the merge uses while branches are trained through it. */
 export const mergeStatistics = ['running', 'batch'] as const;
+/** `running` statistics, as in the merged network, or those of the `batch`. */
 export type MergeStatistics = (typeof mergeStatistics)[number];
 
 /** As `forwardMerged`, on the parameters of the branches; `buffers` are the running statistics after the batch. */

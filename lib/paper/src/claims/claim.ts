@@ -4,6 +4,7 @@
  */
 import { accuracyError, estimate, type Verdict } from './statistics.js';
 
+/** One of the paper's claims, and what our runs say of it. */
 export interface Claim {
   /** C1, C2, … */
   readonly id: string;

@@ -11,6 +11,7 @@ import {
   type QuantizedPoint,
 } from './claim.js';
 
+/** The networks of Table 3. */
 export type NetworkKind = 'RepVGG' | 'QARepVGG';
 
 /** One cell of table 3. */

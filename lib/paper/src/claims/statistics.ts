@@ -5,6 +5,7 @@
  */
 export type Verdict = 'held' | 'not held' | 'undecided';
 
+/** A mean over seeds. */
 export interface Estimate {
   readonly mean: number;
   /** Standard deviation over the values (n − 1); 0 for one value. */

@@ -1,6 +1,7 @@
 /** Bars over categories, side by side or stacked. */
 import { axis, colorAt, type Figure, layoutOf, type Titles } from 'tslab-kernel/display';
 
+/** Bars of one colour; `error` is half the length of their error bars. */
 export interface BarSeries {
   readonly name: string;
   readonly x: readonly (number | string)[];
@@ -8,6 +9,7 @@ export interface BarSeries {
   readonly error?: readonly number[];
 }
 
+/** What a figure of bars shows. */
 export interface BarOptions extends Titles {
   readonly series: readonly BarSeries[];
   /** `relative` stacks positive values up and negative ones down. */
@@ -15,6 +17,7 @@ export interface BarOptions extends Titles {
   readonly yRange?: readonly [number, number];
 }
 
+/** Bars over categories, side by side or stacked, as Plotly JSON. */
 export function barFigure({ series, mode = 'group', yRange, ...titles }: BarOptions): Figure {
   const data = series.map(({ name, x, y, error }, i) => ({
     type: 'bar',

@@ -1,6 +1,7 @@
 /** Convolution kernels side by side as one heat map: an output channel a row of 3×3 tiles, an input channel a column. */
 import { axis, type Figure, layoutOf, type Titles } from 'tslab-kernel/display';
 
+/** What a grid of kernels shows. */
 export interface KernelGridOptions extends Titles {
   /** |w| of a kernel [out,in,3,3], flat. */
   readonly values: ArrayLike<number>;
@@ -13,6 +14,7 @@ export interface KernelGridOptions extends Titles {
 /** Tiles are three cells and a gap of one. */
 const pitch = 4;
 
+/** A 3×3 tile for each pair of output and input channel of a kernel, as a heat map in Plotly JSON. */
 export function kernelGridFigure({
   values,
   inChannels,

@@ -1,11 +1,13 @@
 /** Histograms as step lines, one for each series, so that they can lie over each other. Binned here, not by Plotly. */
 import { axis, colorAt, type Figure, layoutOf, type Titles } from 'tslab-kernel/display';
 
+/** The values of one curve. */
 export interface HistogramSeries {
   readonly name: string;
   readonly values: Float32Array;
 }
 
+/** What a histogram shows. */
 export interface HistogramOptions extends Titles {
   readonly series: readonly HistogramSeries[];
   readonly binWidth: number;
@@ -16,6 +18,7 @@ export interface HistogramOptions extends Titles {
 /** Half a weight: where the steps of a log axis stand, so that a bin of one weight is seen, alone or beside others. */
 const logFloor = 0.5;
 
+/** Histograms with the same bins as stepped curves, one over the other, as Plotly JSON. */
 export function histogramFigure({ series, binWidth, logCounts = true, ...titles }: HistogramOptions): Figure {
   const floor = logCounts ? logFloor : 0;
   let most = 1;

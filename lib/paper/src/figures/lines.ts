@@ -1,6 +1,7 @@
 /** Lines over categories or numbers, with the spread over seeds as error bars. */
 import { colorAt, axis, type Figure, layoutOf, symbols, type Titles } from 'tslab-kernel/display';
 
+/** The points of one line. */
 export interface LineSeries {
   readonly name: string;
   readonly x: readonly (number | string)[];
@@ -12,6 +13,7 @@ export interface LineSeries {
   readonly markers?: boolean;
 }
 
+/** What a figure of lines shows. */
 export interface LineOptions extends Titles {
   readonly series: readonly LineSeries[];
   /** `category` puts the x values side by side in the order of the first series. */
@@ -19,6 +21,7 @@ export interface LineOptions extends Titles {
   readonly yRange?: readonly [number, number];
 }
 
+/** Lines with markers and error bars, as Plotly JSON. */
 export function lineFigure({ series, xKind = 'linear', yRange, ...titles }: LineOptions): Figure {
   const data = series.map(({ name, x, y, error, dash = 'solid', markers = true }, i) => ({
     type: 'scatter',

@@ -52,6 +52,7 @@ export function layersFigure(arch: Architecture, { subtitle }: { readonly subtit
   });
 }
 
+/** Which part of which block is drawn. */
 export interface MergeFigureOptions {
   readonly block: Block;
   readonly part: Branch | 'sum';

@@ -5,11 +5,13 @@ import { datasetTitle } from 'oabn/data';
 import { type Lab, type LabOptions, openLab } from 'oabn/experiment';
 import { onImagenet, type Profile, profileNamed } from './profiles.js';
 
+/** A lab with the profile that it was opened with. */
 export interface PaperLab extends Lab {
   /** The network has as many classes as the lab's data. */
   readonly profile: Profile;
 }
 
+/** As `LabOptions`, with a profile in place of the defaults. */
 export interface PaperLabOptions extends Omit<LabOptions, 'defaults' | 'shipped'> {
   /** A profile or its name; default `OABN_PROFILE` or `quick`. */
   readonly profile?: Profile | string;

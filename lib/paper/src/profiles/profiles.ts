@@ -108,6 +108,7 @@ const paper = {
   ablation: { threshold: 0.5, bits: 3, seeds: [1, 2, 3] },
 } as const satisfies Omit<Profile, 'name'>;
 
+/** The profiles by name, from seconds (`smoke`) to days (`full`). */
 export const profiles = {
   smoke: {
     name: 'smoke',
@@ -236,6 +237,7 @@ export const profiles = {
   },
 } as const satisfies Record<string, Profile>;
 
+/** The name of a profile. */
 export type ProfileName = keyof typeof profiles;
 
 /** ImageNet's side of a profile is the profile `<name>-imagenet`. */

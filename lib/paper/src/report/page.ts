@@ -17,6 +17,7 @@ export interface ReportNotebook {
   readonly notebook: Notebook;
 }
 
+/** What the report is made from. */
 export interface ReportParts {
   /** Of a lab, what describes its data and scale. */
   readonly labs: Readonly<Record<'cifar' | 'imagenet', Pick<PaperLab, 'profile' | 'train'>>>;
@@ -137,6 +138,7 @@ ${first ? '' : `<h2>${escapeHtml(name)}</h2>\n`}${html}
 
 const plainHtml = (html: string): string => escapeHtml(plainText(html));
 
+/** A figure of an executed notebook. */
 export interface ReportFigure {
   /** A file's name without extension: the notebook's without its number, with one from its second figure on. */
   readonly name: string;

@@ -20,6 +20,7 @@ export interface Variant {
   readonly changes?: FinetuneChanges;
 }
 
+/** One ablation: what is varied, on which network. */
 export interface AblationCell extends Variant {
   /** What is varied. */
   readonly group: string;
@@ -29,11 +30,13 @@ export interface AblationCell extends Variant {
   readonly bits: number;
 }
 
+/** An ablation's accuracy, quantized and in FP32. */
 export interface AblationPoint extends QuantizedPoint {
   readonly group: string;
   readonly variant: string;
 }
 
+/** Which ablations, on which network. */
 export interface AblationGrid {
   /** Default all; see `ablationGroups`. */
   readonly groups?: readonly string[];
@@ -43,6 +46,7 @@ export interface AblationGrid {
   readonly seeds?: readonly number[];
 }
 
+/** Choices of quantization-aware training that the article leaves open, one varied at a time. */
 export function ablationStudy({ groups = ablationGroups, ...grid }: AblationGrid = {}): Study<
   AblationCell,
   AblationPoint

@@ -7,6 +7,7 @@ import { finetuneConfig, pretrainConfig } from 'oabn/experiment';
 import type { WeightMethod } from 'oabn/quantize';
 import type { Study } from './study.js';
 
+/** A rate, tried with one method at some bits on one network. */
 export interface RateCell {
   readonly weights: WeightMethod;
   readonly threshold: number;
@@ -14,6 +15,7 @@ export interface RateCell {
   readonly learningRate: number;
 }
 
+/** The accuracy in [0, 1] that a rate gives. */
 export interface RatePoint extends RateCell {
   readonly accuracy: number;
   readonly images: number;
@@ -22,6 +24,7 @@ export interface RatePoint extends RateCell {
 /** The seed of networks and fine-tuning in the search; profiles report others. */
 export const searchSeed = 100;
 
+/** The search for the learning rates of fine-tuning. */
 export const learningRateStudy: Study<RateCell, RatePoint> = {
   name: 'learning rates',
   cells({ search: { rates, thresholds, bits } }) {

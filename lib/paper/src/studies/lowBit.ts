@@ -5,8 +5,10 @@ import { formatThreshold, type LowBitMethod, type LowBitPoint } from '../claims/
 import { measured } from './measured.js';
 import { networksOf, type Study } from './study.js';
 
+/** The methods of Tables 5 and 6. */
 export const lowBitMethods = ['ptq', 'uniformQat', 'clusterQat'] as const satisfies readonly LowBitMethod[];
 
+/** Their names in tables. */
 export const methodTitles: Readonly<Record<LowBitMethod, string>> = {
   ptq: 'uniform PTQ',
   uniformQat: 'uniform QAT',
@@ -18,6 +20,7 @@ const fineTunedWeights: Readonly<Record<Exclude<LowBitMethod, 'ptq'>, WeightMeth
   clusterQat: 'cluster',
 };
 
+/** A method at some bits on one network. */
 export interface LowBitCell {
   readonly threshold: number;
   readonly seed: number;
@@ -25,6 +28,7 @@ export interface LowBitCell {
   readonly method: LowBitMethod;
 }
 
+/** Which methods, networks and bits. */
 export interface LowBitGrid {
   /** Default all three. */
   readonly methods?: readonly LowBitMethod[];
@@ -34,6 +38,7 @@ export interface LowBitGrid {
   readonly bits?: readonly number[];
 }
 
+/** Tables 5 and 6 and Figure 8: uniform PTQ, uniform QAT and ClusterQAT at few bits, with BN and OABN. */
 export function lowBitStudy({ methods = lowBitMethods, ...grid }: LowBitGrid = {}): Study<
   LowBitCell,
   LowBitPoint

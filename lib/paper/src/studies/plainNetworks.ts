@@ -3,12 +3,14 @@ import { type PretrainConfig, pretrainConfig } from 'oabn/experiment';
 import type { OutlierRow } from 'oabn/merge';
 import type { Study } from './study.js';
 
+/** A network with plain BN. */
 export interface PlainNetwork {
   readonly seed: number;
   /** Of the merged weights, block by block. */
   readonly outliers: readonly OutlierRow[];
 }
 
+/** The networks with plain BN behind Figures 2 and 4. */
 export const plainNetworkStudy: Study<{ readonly seed: number }, PlainNetwork, PretrainConfig> = {
   name: 'networks with plain BN',
   cells: ({ seeds }) => seeds.map((seed) => ({ seed })),

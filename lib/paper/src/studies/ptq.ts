@@ -6,6 +6,7 @@ import { measured } from './measured.js';
 import { networksOf, type Study } from './study.js';
 import { rounded } from './table.js';
 
+/** A method of quantization after training at some bits on one network. */
 export interface PtqCell {
   readonly network: NetworkKind;
   readonly threshold: number;
@@ -15,6 +16,7 @@ export interface PtqCell {
   readonly bits: number;
 }
 
+/** Which methods, networks and bits. */
 export interface PtqGrid {
   /** Default all, each with the granularities that it has. */
   readonly methods?: readonly PtqMethodName[];
@@ -24,6 +26,7 @@ export interface PtqGrid {
   readonly bits?: readonly number[];
 }
 
+/** Table 3: methods of quantization after training on RepVGG, RepVGG with OABN, and QARepVGG. */
 export function ptqStudy({
   methods = Object.keys(ptqMethods) as PtqMethodName[],
   ...grid

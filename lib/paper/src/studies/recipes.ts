@@ -14,6 +14,7 @@ import {
 } from 'oabn/experiment';
 import type { Architecture } from 'oabn/model';
 
+/** A network and how it is trained. */
 export interface Recipe {
   readonly name: string;
   /** Without OABN, whose threshold is the recipe's. */
@@ -23,6 +24,7 @@ export interface Recipe {
   readonly training: PretrainTraining;
 }
 
+/** What a recipe gives. */
 export interface RecipeRow extends Recipe {
   /** FP32, on the held-out images, in [0, 1]. */
   readonly accuracy: number;

@@ -23,8 +23,10 @@ import type { Row as TableRow } from 'oabn-base';
 import type { Estimate } from '../claims/index.js';
 import { describeScale, type PaperLab, type Profile } from '../profiles/index.js';
 
+/** The configuration of a run that makes a quantized network. */
 export type QuantizedConfig = PtqConfig | FinetuneConfig;
 
+/** A study: its cells in a profile, the run behind a cell, and the row that the run's result makes. */
 export interface Study<Cell, Row, Config extends RunConfig = QuantizedConfig> {
   readonly name: string;
   /** In the order of the rows. Cells whose runs compile the same functions stand together. */
@@ -54,6 +56,7 @@ export interface Entry {
 // eslint-disable-next-line @typescript-eslint/no-explicit-any -- cells go from one member of a study to another, unseen
 export type AnyStudy = Study<any, unknown, any>;
 
+/** The rows of a study, and where they come from. */
 export interface StudyResult<Row> {
   readonly study: Pick<Study<never, Row, never>, 'name' | 'entries'>;
   readonly rows: readonly Row[];

@@ -4,12 +4,14 @@ import { formatThreshold, type ThresholdPoint } from '../claims/index.js';
 import { measured } from './measured.js';
 import { networksOf, type Study } from './study.js';
 
+/** A network with some s, quantized to some bits. */
 export interface ThresholdCell {
   readonly threshold: number;
   readonly seed: number;
   readonly bits: number;
 }
 
+/** Which networks and bits. */
 export interface ThresholdGrid {
   /** Default the profile's, as the others. */
   readonly thresholds?: readonly number[];
@@ -17,6 +19,7 @@ export interface ThresholdGrid {
   readonly bits?: readonly number[];
 }
 
+/** Figure 7: accuracy over s, in FP32 and after uniform PTQ. */
 export function thresholdStudy(grid: ThresholdGrid = {}): Study<ThresholdCell, ThresholdPoint> {
   return {
     name: 'accuracy over s',

@@ -17,6 +17,7 @@ import { disposeState, initialState, pretrainStep, type StepInput, type TrainSta
 import type { CostPoint } from '../claims/index.js';
 import { precisionOptions, stepKey, withThreshold } from 'oabn/experiment';
 
+/** What training a network costs, counted and measured. */
 export interface TrainingCostRow {
   /** «RepVGG», «RepVGG + OABN», «QARepVGG» */
   readonly network: string;
@@ -39,6 +40,7 @@ export interface TrainingCostRow {
   readonly rounds: number;
 }
 
+/** What is measured. */
 export interface TrainingCostOptions {
   /** s of the row with OABN; default 1. The cost does not depend on it. */
   readonly threshold?: number;
@@ -50,6 +52,7 @@ export interface TrainingCostOptions {
   readonly batchSize?: number;
 }
 
+/** The rows of Table 7, and where they come from. */
 export interface MeasuredCost {
   readonly rows: readonly TrainingCostRow[];
   /** Where the rows come from: profile, data, scale, and what the steps were measured on. */

@@ -16,6 +16,7 @@ export interface Crew<Setup = unknown> {
   readonly signals?: readonly AbortSignal[];
 }
 
+/** A process that carries out tasks. */
 export interface Worker<Task> {
   /** From 1 on. */
   readonly number: number;
@@ -23,6 +24,7 @@ export interface Worker<Task> {
   send(task: Task): void;
 }
 
+/** How many processes, and who hears what they say. */
 export interface CrewOptions {
   /** Processes. */
   readonly workers: number;

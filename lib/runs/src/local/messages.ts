@@ -6,6 +6,7 @@ export type Order<Setup, Task> =
   | { readonly kind: 'task'; readonly task: Task }
   | { readonly kind: 'stop' };
 
+/** What a worker's process tells the one that started it. */
 export type Answer<Result> =
   | { readonly kind: 'ready' }
   | { readonly kind: 'progress'; readonly event: ProgressEvent }

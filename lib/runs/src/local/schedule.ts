@@ -1,6 +1,7 @@
 /** Which job a worker is to compute next. */
 import type { PoolJob } from './job.js';
 
+/** Which job which worker does next. */
 export interface Schedule {
   /**
    * The index of the next job for `worker`: none that starts from a result that is not made yet, and one whose key the
@@ -12,6 +13,7 @@ export interface Schedule {
   readonly left: number;
 }
 
+/** A schedule for jobs with their hashes, needs and keys. */
 export function schedule(jobs: readonly Omit<PoolJob, 'task'>[]): Schedule {
   const waiting = jobs.map((_, index) => index);
   const unmade = new Set(jobs.map(({ hash }) => hash));

@@ -5,6 +5,7 @@
 import { errorMessage, type Progress, UserError } from 'oabn-base';
 import type { Answer, Order } from './messages.js';
 
+/** What a worker's process does. */
 export interface Service<Setup, Bench, Task, Result> {
   /** Opens what tasks are carried out in. `signal` fires when the work is to end between two steps. */
   open(setup: Setup, ports: ServicePorts): Promise<Bench>;

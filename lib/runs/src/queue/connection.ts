@@ -20,6 +20,7 @@ import { classId, type JobClass, type QueueJob } from './job.js';
 
 export type { Job, Queue, Worker } from 'bullmq';
 
+/** A connection to the queue's server, and the names that the queue has there. */
 export interface QueueConnection {
   /** Without secrets. */
   readonly address: string;
@@ -38,6 +39,7 @@ export interface QueueConnection {
   close(): Promise<void>;
 }
 
+/** Where secrets are read from, and who hears that the server is away. */
 export interface ConnectOptions {
   readonly environment?: Readonly<Record<string, string | undefined>>;
   /** Hears that the server is away, once for each time. */

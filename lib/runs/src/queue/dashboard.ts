@@ -8,6 +8,7 @@ import { UserError } from 'oabn-base';
 import type { QueueConnection } from './connection.js';
 import { describeClass } from './status.js';
 
+/** The queue's page, served on this machine. */
 export interface Dashboard {
   readonly url: string;
   close(): Promise<void>;

@@ -9,6 +9,7 @@ import type { Progress } from 'oabn-base';
 import { openStore, type RunContext } from '../store/index.js';
 import type { QueueJob } from './job.js';
 
+/** What an executor is created with. */
 export interface ExecutorOptions {
   /** The folder of the local store, in which the runs that a job needs are, and into which its own result goes. */
   readonly runs: string;
@@ -18,6 +19,7 @@ export interface ExecutorOptions {
   readonly options: unknown;
 }
 
+/** What an executor is given for one run. */
 export interface ExecuteContext {
   readonly progress: Progress;
   /** Aborts when the run is to stop with a checkpoint. */

@@ -13,6 +13,7 @@ import { jobId, type Plan, type QueueJob } from './job.js';
 import { workersOf } from './presence.js';
 import { queueStatus } from './status.js';
 
+/** Who hears of the runs of a plan, and what takes their results. */
 export interface FollowOptions {
   readonly progress?: Progress;
   readonly signal?: AbortSignal;
@@ -28,6 +29,7 @@ export interface PlanFailure extends FailedRun {
   readonly hash: string;
 }
 
+/** How a plan ended. */
 export interface PlanResult {
   /** Runs that others computed while this was watching. */
   readonly computed: number;

@@ -4,6 +4,7 @@
  */
 import { canonicalJson, check, configHash, sha256 } from 'oabn-base';
 
+/** A run in the queue. */
 export interface QueueJob<Config = unknown> {
   /** `configHash(config)`. */
   readonly hash: string;
@@ -57,6 +58,7 @@ export interface JobClass {
   readonly requirements: Requirements;
 }
 
+/** What is common to the jobs that are put into the queue together. */
 export interface Plan {
   readonly version: string;
   /** Whether a configuration holds source code of its own. */

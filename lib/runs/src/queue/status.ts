@@ -4,6 +4,7 @@ import type { FailedRun } from './finish.js';
 import type { JobClass } from './job.js';
 import { workersOf, type WorkerPresence } from './presence.js';
 
+/** How many jobs of a class wait, run and failed. */
 export interface ClassStatus {
   readonly id: string;
   readonly jobClass: JobClass;
@@ -17,6 +18,7 @@ export interface ClassStatus {
   readonly workers: number;
 }
 
+/** The state of the queue. */
 export interface QueueStatus {
   /** Classes with jobs. */
   readonly classes: readonly ClassStatus[];
@@ -26,6 +28,7 @@ export interface QueueStatus {
   readonly unserved: readonly string[];
 }
 
+/** What is in the queue, who works on it, and what nobody can do. */
 export async function queueStatus(connection: QueueConnection): Promise<QueueStatus> {
   const { redis, key, queue } = connection;
   const [known, workers, failures] = await Promise.all([

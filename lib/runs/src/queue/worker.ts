@@ -19,6 +19,7 @@ import { anyOf } from './signals.js';
 import { attend, type Attended, type SlotOptions } from './slot.js';
 import { openQueues } from './take.js';
 
+/** What a worker serves, where it keeps its files, and when it ends. */
 export interface WorkerOptions {
   /** `redis://…` */
   readonly queue: string;
@@ -55,6 +56,7 @@ export interface WorkerOptions {
   readonly leaseSeconds?: number;
 }
 
+/** What a worker did. */
 export interface WorkerReport {
   readonly computed: number;
   readonly failed: number;

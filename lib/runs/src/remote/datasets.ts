@@ -22,6 +22,7 @@ function checked(name: string): string {
   return name;
 }
 
+/** Whether the data set of that name is in the store, whole. */
 export async function hasData(objects: Objects, name: string): Promise<boolean> {
   return (await getJson(objects, listKey(name))) !== undefined;
 }

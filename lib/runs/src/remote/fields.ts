@@ -15,6 +15,7 @@ export function fieldsOf(value: unknown, path = ''): Fields {
   ) as Fields;
 }
 
+/** A condition on the fields of a run, such as `bits<=4`. */
 export interface Condition {
   readonly text: string;
   holds(fields: Fields): boolean;

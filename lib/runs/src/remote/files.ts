@@ -5,6 +5,7 @@ import { check, fileDigest, ignoreMissing, sha256 } from 'oabn-base';
 import { makeFolder, onDisk } from '../store/durable.js';
 import type { Objects } from './objects.js';
 
+/** A file of a folder that was put into a store. */
 export interface FileEntry {
   /** Relative to the folder, with `/`. */
   readonly name: string;

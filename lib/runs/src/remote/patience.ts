@@ -7,6 +7,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { errorMessage, UserError } from 'oabn-base';
 import type { Objects } from './objects.js';
 
+/** How long an unreachable place is waited for. */
 export interface Patience {
   /** How long a request is repeated; default 10 minutes. */
   readonly seconds?: number;

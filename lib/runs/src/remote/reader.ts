@@ -14,6 +14,7 @@ export type RunsReader = Pick<Store, 'list' | 'find' | 'metrics' | 'remove' | 'e
 /** Requests at a time. */
 const atOnce = 16;
 
+/** The runs of a shared store, to be read. */
 export function sharedReader(shared: SharedRuns): RunsReader {
   const { objects } = shared;
   const folderOf = (hash: string): string => `${objects.address}/runs/${hash}`;

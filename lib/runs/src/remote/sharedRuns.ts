@@ -50,6 +50,7 @@ export interface Snapshot {
   readonly files: readonly FileEntry[];
 }
 
+/** The runs in a place that many machines reach: those that are done, and states to go on from. */
 export interface SharedRuns {
   readonly objects: Objects;
   /** The hashes of the runs that are done. */
@@ -82,6 +83,7 @@ const snapshotName = 'snapshot.json';
 const notOfTheRun =
   /^(lock(\..*)?|progress\.json|error\.json|result\.json|checkpoint-\d+\.safetensors(\.damaged)?)$/;
 
+/** The runs that are kept in `objects`. */
 export function sharedRuns(objects: Objects): SharedRuns {
   const readDone = async (hash: string): Promise<DoneRun | undefined> => {
     const found = (await getJson(objects, doneKey(hash))) as DoneRun | undefined;

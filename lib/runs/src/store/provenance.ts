@@ -18,6 +18,7 @@ export interface RunFacts {
   readonly device?: string;
 }
 
+/** Where a result comes from: versions, command, commit, machine, and time. */
 export interface Provenance extends RunFacts {
   /** Of node, and of the packages that the store was opened with. */
   readonly versions: Readonly<Record<string, string>>;
@@ -37,6 +38,7 @@ export interface Provenance extends RunFacts {
   readonly cpuSeconds?: number;
 }
 
+/** What the run was computed on. */
 export interface Machine {
   readonly cpu: string;
   readonly cores: number;

@@ -6,6 +6,7 @@ import { canonicalJson, configHash, sha256 } from 'oabn-base';
 import { readIfThere, writeJsonDurable } from './durable.js';
 import type { Provenance } from './provenance.js';
 
+/** A finished run as `result.json` keeps it. */
 export interface ResultFile {
   readonly format: 'oabn-result-1';
   readonly hash: string;

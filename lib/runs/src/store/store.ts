@@ -28,6 +28,7 @@ import { readResultFile, type ResultFile, writeResultFile } from './resultFile.j
 import { type RunContext, type RunError, runSession } from './session.js';
 import { lockRun } from './wait.js';
 
+/** What a store knows beside its folder. */
 export interface StoreOptions {
   /** A folder of results that ship with the project, `<hash>.json` each, looked up when a run is not in the store. */
   readonly shipped?: string;
@@ -37,6 +38,7 @@ export interface StoreOptions {
   readonly notice?: (message: string) => void;
 }
 
+/** What is asked of a run beside its configuration. */
 export interface RequestOptions<Result = unknown> {
   /** Throw a `UserError` if another process is computing the run, instead of waiting for it. */
   readonly noWait?: boolean;
@@ -51,6 +53,7 @@ export interface RequestOptions<Result = unknown> {
   readonly signal?: AbortSignal;
 }
 
+/** A finished run: its configuration, its result, and where that came from. */
 export interface StoredRun<Result = unknown, Config = unknown> {
   readonly hash: string;
   /** The run's folder; a shipped run has nothing there. */
@@ -77,6 +80,7 @@ export interface RunEntry {
   readonly error?: string;
 }
 
+/** A folder of runs, safe against kills and against several processes at once. */
 export interface Store {
   readonly folder: string;
   /** The run of `config`: from the store, shipped, awaited, resumed or computed by `execute`, whose value is JSON. */

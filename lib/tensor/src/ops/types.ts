@@ -3,6 +3,7 @@ import type { tf } from '../engines/index.js';
 
 /** What a compiled step can hold. */
 export type DType = 'float32' | 'int32' | 'bool';
+/** The lengths of a tensor's axes. */
 export type Shape = readonly number[];
 
 export interface TensorType {

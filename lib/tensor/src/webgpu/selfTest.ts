@@ -38,6 +38,7 @@ interface Subject {
   readonly terms: Terms;
 }
 
+/** A way in which the kernels can be built on this device. */
 export interface Way {
   readonly name: string;
   readonly features: GpuFeatures;

@@ -25,7 +25,10 @@ export interface TimingOptions {
   readonly budgetMs?: number;
 }
 
-/** @throws UserError when the device does not take the program */
+/**
+ * How long a program takes on the device: the median of `samples` samples.
+ * @throws UserError when the device does not take the program
+ */
 export async function timeProgram(
   device: GPUDevice,
   program: GpuProgram,

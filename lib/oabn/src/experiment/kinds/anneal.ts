@@ -23,6 +23,7 @@ import type { Kind, Work } from './kind.js';
 import type { PretrainResult } from './pretrain.js';
 import { describeSource, type NetworkSource, normalizeSource } from './source.js';
 
+/** A run that gives OABN to a network with plain BN: it trains on while s falls to `threshold`. */
 export interface AnnealConfig {
   readonly kind: 'anneal';
   /** A three-branch network. */
@@ -34,6 +35,7 @@ export interface AnnealConfig {
   readonly training: TrainingConfig;
 }
 
+/** What such a run keeps: as pretraining, with the s of each epoch. */
 export interface AnnealResult extends PretrainResult {
   /** The s of each epoch. */
   readonly thresholds: readonly number[];

@@ -13,6 +13,7 @@ export interface RunCost<Config> {
   probe(work: Work<Config>, few: DataConfig & { readonly testImages: number }): Promise<CostProbe>;
 }
 
+/** What a few steps of a run cost, from which its whole time is estimated. */
 export interface CostProbe {
   /** Seconds of a training step. */
   readonly perStep: number;

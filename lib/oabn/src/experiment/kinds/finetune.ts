@@ -41,6 +41,7 @@ import type { Kind, Work } from './kind.js';
 import { finish, mergedOf, type QuantizedResult } from './quantized.js';
 import { describeSource, type NetworkSource, normalizeSource } from './source.js';
 
+/** A run that fine-tunes a quantized network: uniform QAT or ClusterQAT, from a pretraining run or a file. */
 export interface FinetuneConfig extends QuantizerOptions {
   readonly kind: 'finetune';
   readonly source: NetworkSource;

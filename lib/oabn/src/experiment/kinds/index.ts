@@ -23,10 +23,13 @@ export type { PtqConfig } from './ptq.js';
 export type { QuantizedResult } from './quantized.js';
 export type { CheckpointSource, NetworkSource } from './source.js';
 
+/** The kinds of run by name, each with its canonical form, how it executes, and what it costs. */
 export const kinds = { pretrain, anneal, ptq, finetune } as const;
 
+/** The configuration of a run of any kind; `kind` tells which. */
 export type RunConfig = PretrainConfig | AnnealConfig | PtqConfig | FinetuneConfig;
 
+/** The result that a run with a configuration of type `C` has. */
 export type ResultOf<C extends RunConfig> = C extends PretrainConfig
   ? PretrainResult
   : C extends AnnealConfig

@@ -10,6 +10,7 @@ import type { Work } from './work.js';
 
 export type { Work } from './work.js';
 
+/** A kind of run: what its configuration means, how it executes, and what it costs. */
 export interface Kind<Config, Result> {
   /** The configuration in its one canonical form, defaults left out. @throws UserError naming what is out of range */
   normalize(config: Config): Config;

@@ -43,6 +43,7 @@ import { timeSteps } from './cost.js';
 import type { Kind, Work } from './kind.js';
 import { describeNetwork } from './network.js';
 
+/** A run that trains a three-branch network from a seed, then merges and measures it. */
 export interface PretrainConfig {
   readonly kind: 'pretrain';
   readonly data: DataConfig;

@@ -20,6 +20,7 @@ import type { Kind, Work } from './kind.js';
 import { finish, mergedOf, type QuantizedResult } from './quantized.js';
 import { describeSource, type NetworkSource, normalizeSource, sourceSeed } from './source.js';
 
+/** A run that quantizes a network after training, and measures it. */
 export interface PtqConfig {
   readonly kind: 'ptq';
   readonly source: NetworkSource;

@@ -13,6 +13,7 @@ export interface CheckpointSource {
   readonly arch: Architecture;
 }
 
+/** Where a run's network comes from: a pretraining run, or a checkpoint file. */
 export type NetworkSource = PretrainConfig | CheckpointSource;
 
 /** @throws UserError naming what is out of range */

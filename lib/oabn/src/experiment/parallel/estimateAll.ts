@@ -4,6 +4,7 @@ import { estimateRuns, type TimeEstimate } from '../estimate.js';
 import type { Job } from '../job.js';
 import { crewOf, labsOf, type Task } from './crew.js';
 
+/** How many processes the estimate is for. */
 export interface EstimateAllOptions {
   /** Processes at a time; default 1. */
   readonly workers?: number;

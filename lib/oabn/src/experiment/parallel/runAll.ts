@@ -13,6 +13,7 @@ import type { Lab } from '../lab.js';
 import { run } from '../run.js';
 import { crewOf, labsOf, type Task } from './crew.js';
 
+/** How many processes compute, and who hears of it. */
 export interface RunAllOptions {
   /** Processes; default `defaultWorkers`. 1 computes in this one. */
   readonly workers?: number;

@@ -15,6 +15,7 @@ import { type Architecture, blocksOf, get, quantizedBlocks, type StateDict } fro
 import type { ActivationRanges } from '../calibrate.js';
 import { groupsOf } from '../granularity.js';
 
+/** A merged network with the ranges of its activations. */
 export interface Calibrated {
   readonly arch: Architecture;
   /** Merged. */

@@ -53,6 +53,7 @@ export async function saveOnnx(path: string, network: ExportedNetwork): Promise<
   return bytes.length;
 }
 
+/** What a quantized network takes as an ONNX file. */
 export interface ExportedSize {
   /** Of the whole file. */
   readonly bytes: number;

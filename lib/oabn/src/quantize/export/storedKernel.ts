@@ -11,6 +11,7 @@ import type { HostTensor } from 'oabn-base';
 import { groupsOf } from '../granularity.js';
 import type { Granularity } from '../scheme.js';
 
+/** A quantized kernel as a file can hold it: whole levels with scales, or indices into codebooks. */
 export type StoredKernel =
   | {
       readonly kind: 'levels';

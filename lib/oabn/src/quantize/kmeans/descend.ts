@@ -8,6 +8,7 @@ import { lloydStep, nearestTo } from './lloyd.js';
 import type { Data } from './segments.js';
 import type { Centroids } from './thresholds.js';
 
+/** Where k-means ended. */
 export interface Clustering {
   /** [k] ascending; distinct whenever the values have k distinct ones. */
   readonly centroids: Float32Array;
@@ -19,6 +20,7 @@ export interface Clustering {
   readonly iterations: number;
 }
 
+/** When Lloyd's iterations stop. */
 export interface DescendOptions {
   /** Most Lloyd steps; default 1000. */
   readonly maxIterations?: number;

@@ -11,7 +11,9 @@ import { optimalKmeans1d } from './optimal.js';
 import { type SortedSample, upperBound } from './sample.js';
 import { type Centroids, midpoints } from './thresholds.js';
 
+/** How the centroids begin; `optimal` is the global optimum, from which nothing moves. */
 export type KmeansInit = 'quantile' | 'uniform' | 'kmeans++' | 'optimal';
+/** The ways to begin. */
 export const kmeansInits = [
   'quantile',
   'uniform',

@@ -10,6 +10,7 @@ import { checkClusters } from './optimal.js';
 import { type SortedSample, sortedSample } from './sample.js';
 import type { Centroids } from './thresholds.js';
 
+/** How k-means begins, and when it stops. */
 export interface KmeansOptions extends DescendOptions {
   /** A way to begin, or the initial centroids [k] themselves, ascending; default `quantile`. */
   readonly init?: KmeansInit | Centroids;

@@ -6,6 +6,7 @@
 import { type Data, extremesOf, type Segments, segmentsOf } from './segments.js';
 import { type Centroids, checkCentroids, floatBelow, midpoints } from './thresholds.js';
 
+/** The result of one Lloyd step. */
 export interface LloydStep {
   /** [k] the new centroids, ascending, float64 (round with `Float32Array.from`: they stay distinct). */
   readonly centroids: Float64Array;

@@ -12,11 +12,13 @@ import { check, UserError } from 'oabn-base';
 import { type Clustering, descend } from './descend.js';
 import { distinctStarts, inertiaOf, meanOf, type SortedSample, sortedSample, upperBound } from './sample.js';
 
+/** How large a problem is solved exactly. */
 export interface OptimalOptions {
   /** Candidates for a cluster's begin, above which a histogram's edges are used instead; default 16384. */
   readonly maxCandidates?: number;
 }
 
+/** The clustering with the least inertia. */
 export interface OptimalClustering extends Clustering {
   /** False when the optimum is over the edges of a histogram only. */
   readonly exact: boolean;

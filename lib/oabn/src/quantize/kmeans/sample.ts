@@ -5,6 +5,7 @@
  */
 import { check } from 'oabn-base';
 
+/** Values sorted once, with running sums that give the mean and the inertia of any range in constant time. */
 export interface SortedSample {
   /** [n] the values in ascending order. */
   readonly sorted: Float32Array;

@@ -24,6 +24,7 @@ export interface Extremes {
   readonly maxima: Float32Array;
 }
 
+/** Values to cluster: as they are, or sorted before. */
 export type Data = Float32Array | SortedSample;
 
 /**

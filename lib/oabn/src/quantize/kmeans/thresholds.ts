@@ -6,6 +6,7 @@
  */
 import { check } from 'oabn-base';
 
+/** [k] centroids, ascending. */
 export type Centroids = Float32Array | Float64Array;
 
 /** [k−1] the midpoints of neighbouring `centroids` [k], ascending; each the largest float32 ≤ the true midpoint. */

@@ -28,6 +28,7 @@ import { type ActivationHistogram, histogramError } from './histogram.js';
 import type { PtqMethod } from './method.js';
 import { observeHistograms, rangesUpTo } from './observe.js';
 
+/** Which prior ACIQ has of activations, and whether channels get bits of their own. */
 export interface AciqOptions {
   /** What activations are taken for; default `best`, whichever clips with less error. */
   readonly prior?: Prior | 'best';
@@ -40,6 +41,10 @@ export interface AciqOptions {
 export const priors = ['laplace', 'normal'] as const;
 export type Prior = (typeof priors)[number];
 
+/**
+ * ACIQ: clipping at the threshold with the least expected error under a prior (arXiv 1810.05723).
+ * @throws UserError for what it has no form for
+ */
 export function aciqMethod({ prior = 'best', bitAllocation = false }: AciqOptions = {}): PtqMethod {
   return {
     title: bitAllocation ? 'ACIQ with bit allocation' : 'ACIQ',

@@ -7,6 +7,7 @@ import { quantizeValue, type UniformQuantizer } from '../uniform.js';
 /** As many bins as TensorRT's calibration has (Migacz, GTC 2017). */
 export const histogramBins = 2048;
 
+/** The distribution of the activation that enters a block, over the calibration images. */
 export interface ActivationHistogram {
   /** The largest value; the bins divide (0, max] evenly. */
   readonly max: number;

@@ -39,6 +39,7 @@ function checked(method: PtqMethod): PtqMethod {
   };
 }
 
+/** The methods of quantization after training, by name. Each names its paper as `source`. */
 export const ptqMethods = {
   minMax: checked(minMax),
   percentile: checked(percentile),
@@ -56,7 +57,9 @@ export const ptqMethods = {
 /** Those that take `iterations`. */
 export const learningMethods: ReadonlySet<string> = new Set(['adaRound', 'brecq', 'qdrop', 'repApq']);
 
+/** The name of a method in `ptqMethods`. */
 export type PtqMethodName = keyof typeof ptqMethods;
+/** The names in `ptqMethods`, in the order of the tables. */
 export const ptqMethodNames = Object.keys(ptqMethods) as PtqMethodName[];
 
 /** A method by its name, or one of one's own. @throws UserError for an unknown one, with the known ones */

@@ -8,6 +8,7 @@ import type { CalibrationImages } from '../calibrate.js';
 import type { QuantizedNetwork } from '../quantizedNetwork.js';
 import type { Granularity, QuantizationScheme } from '../scheme.js';
 
+/** What a method is given: a merged network, a scheme, and images to calibrate with. */
 export interface PtqProblem {
   readonly arch: Architecture;
   /** The merged network in FP32. */
@@ -24,6 +25,7 @@ export interface PtqProblem {
   readonly signal?: AbortSignal;
 }
 
+/** A method of quantization after training. */
 export interface PtqMethod {
   /** As tables name it. */
   readonly title: string;

@@ -11,6 +11,7 @@ import { quantile } from './histogram.js';
 import type { PtqMethod } from './method.js';
 import { observeHistograms, rangesUpTo } from './observe.js';
 
+/** The percentiles. */
 export interface PercentileOptions {
   /** Of the activations, in (0, 100]; default 99.99. */
   readonly percentile?: number;
@@ -18,7 +19,10 @@ export interface PercentileOptions {
   readonly weightPercentile?: number;
 }
 
-/** @throws UserError for a percentile outside (0, 100] */
+/**
+ * Ranges that leave out the outermost values: a percentile of the activations, and one of |w|.
+ * @throws UserError for a percentile outside (0, 100]
+ */
 export function percentileMethod({
   percentile: ofActivations = 99.99,
   weightPercentile = 100,

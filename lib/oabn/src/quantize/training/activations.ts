@@ -14,9 +14,15 @@ import { type StateDict, type Tensors } from '../../model/index.js';
 import { fakeQuantizeActivation, fakeQuantizeStep, leastStep } from '../fakeQuantize.js';
 import type { ActivationRange } from '../uniform.js';
 
+/**
+ * What becomes of the ranges while a network is fine-tuned: they follow the batches, stay, or are learned
+ * (LSQ, arXiv 1902.08153).
+ */
 export const activationRangeKinds = ['moving', 'fixed', 'learned'] as const;
+/** The name of what becomes of a range. */
 export type ActivationRangeKind = (typeof activationRangeKinds)[number];
 
+/** How the activations' quantizers behave during fine-tuning. */
 export interface ActivationOptions {
   /** What becomes of the range; default `moving`. */
   readonly range?: ActivationRangeKind;
@@ -41,6 +47,7 @@ export function normalizeActivations(options: ActivationOptions): ActivationOpti
   };
 }
 
+/** An activation quantizer with its state during fine-tuning; one for each block. */
 export interface ActivationTraining {
   /** Short name → scalar. */
   readonly begin: (range: ActivationRange) => Readonly<Record<string, number>>;
@@ -52,6 +59,10 @@ export interface ActivationTraining {
   readonly finish: (state: StateDict) => ActivationRange;
 }
 
+/**
+ * The quantizer of the activation that enters a block, in `bits`.
+ * @throws UserError for options out of range
+ */
 export function activationTraining(
   bits: number,
   { range = 'moving', momentum = rangeMomentum }: ActivationOptions = {},

@@ -11,6 +11,7 @@ import { layerCentroids } from '../quantizedNetwork.js';
 import type { Granularity } from '../scheme.js';
 import type { WeightTraining } from './weightTraining.js';
 
+/** How the centroids of ClusterQAT begin and move. */
 export interface ClusterOptions {
   /** How the centroids begin; default `quantile`. */
   readonly init?: KmeansInit;
@@ -22,6 +23,7 @@ export interface ClusterOptions {
   readonly rate?: number;
 }
 
+/** The paper's own: quantiles at first, then a Lloyd step at each training step. */
 export const clusterDefaults = {
   init: 'quantile',
   update: 'lloyd',
@@ -53,6 +55,11 @@ export function normalizeCluster(options: ClusterOptions): ClusterOptions {
   };
 }
 
+/**
+ * ClusterQAT (paper, algorithm 2): weights take the values of 2^bits centroids, which move while the network
+ * trains.
+ * @throws UserError for options out of range
+ */
 export function clusterTraining(
   bits: number,
   granularity: Granularity,

@@ -17,9 +17,15 @@ import type { Granularity } from '../scheme.js';
 import { quantizeValues, symmetricLevels, weightQuantizer } from '../uniform.js';
 import type { WeightTraining } from './weightTraining.js';
 
+/**
+ * How the step between the levels is found: from max|w|, by the least squared error, or learned (LSQ, arXiv
+ * 1902.08153).
+ */
 export const uniformSteps = ['max', 'mse', 'lsq'] as const;
+/** The name of a way to find the step. */
 export type UniformStep = (typeof uniformSteps)[number];
 
+/** How the levels of uniform QAT are found. */
 export interface UniformOptions {
   /** How the step between levels is found; default `max`. */
   readonly step?: UniformStep;
@@ -37,6 +43,7 @@ export function normalizeUniform({ step = 'max', rate = 1 }: UniformOptions): Un
   return { ...(step !== 'max' && { step }), ...(step === 'lsq' && rate !== 1 && { rate }) };
 }
 
+/** Uniform QAT: levels at equal distances, symmetric about 0. @throws UserError for options out of range */
 export function uniformTraining(
   bits: number,
   granularity: Granularity,

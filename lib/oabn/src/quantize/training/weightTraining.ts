@@ -7,6 +7,7 @@ import type { tf } from 'tfjs-native';
 import type { HostTensor } from 'oabn-base';
 import type { StateDict, Tensors } from '../../model/index.js';
 
+/** A weight quantizer with its state during fine-tuning; one for each block. */
 export interface WeightTraining {
   /** The state that belongs to a kernel [out,in,3,3], by short names such as `centroids`. */
   readonly begin: (kernel: HostTensor<Float32Array>) => StateDict;

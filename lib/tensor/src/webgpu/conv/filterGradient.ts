@@ -19,7 +19,10 @@ export interface FilterGradientBuffers {
   readonly dw: string;
 }
 
-/** @throws UserError for shapes that do not fit together, or when the device lacks what `options` ask for */
+/**
+ * The gradient of a convolution for its kernel [kh,kw,in,out], from x [N,H,W,in] and dy [N,H',W',out].
+ * @throws UserError for shapes that do not fit together, or when the device lacks what `options` ask for
+ */
 export function convFilterGradient(
   geometry: Geometry,
   { x, dy, dw }: FilterGradientBuffers,

@@ -24,7 +24,11 @@ export interface ForwardOptions extends ConvOptions {
   readonly relu?: boolean;
 }
 
-/** @throws UserError for shapes that do not fit together, or when the device lacks what `options` ask for */
+/**
+ * A convolution: y [N,H',W',out] from x [N,H,W,in] and a kernel [kh,kw,in,out], with a bias [out] if there is
+ * one.
+ * @throws UserError for shapes that do not fit together, or when the device lacks what `options` ask for
+ */
 export function convForward(
   geometry: Geometry,
   { x, kernel, y, bias }: ForwardBuffers,

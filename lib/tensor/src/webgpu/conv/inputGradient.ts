@@ -24,7 +24,11 @@ export interface InputGradientBuffers {
   readonly dx: string;
 }
 
-/** @throws UserError for shapes that do not fit together, or when the device lacks what `options` ask for */
+/**
+ * The gradient of a convolution for its input [N,H,W,in], from dy [N,H',W',out] and the kernel
+ * [kh,kw,in,out].
+ * @throws UserError for shapes that do not fit together, or when the device lacks what `options` ask for
+ */
 export function convInputGradient(
   geometry: Geometry,
   { dy, kernel, dx }: InputGradientBuffers,
