@@ -3,7 +3,8 @@ import { figureBundle } from 'tslab-kernel/display';
 import { type Cell, type Notebook, type Output, readNotebook } from 'tslab-kernel/run';
 import { claimsBoardHtml, type ReportParts, type ReportRun } from '../../src/report/index.js';
 import { configHash } from 'oabn-base';
-import { normalizeArchitecture, normalizeConfig, type PtqConfig, pretrainConfig, type RunConfig } from 'oabn';
+import { normalizeConfig, type PtqConfig, pretrainConfig, type RunConfig } from 'oabn/experiment';
+import { normalizeArchitecture } from 'oabn/model';
 import { profileNamed } from '../../src/profiles/index.js';
 import type { Claim, LowBitPoint, ThresholdPoint } from '../../src/claims/index.js';
 import {
