@@ -39,8 +39,6 @@ const arch: Architecture = normalizeArchitecture({
 });
 /** [4,9,9,3], an odd side, so that strides of 2 show where their windows begin. */
 const images = Float32Array.from({ length: 4 * 81 * 3 }, (_, i) => random(3, i >> 8).normal() * Math.sin(i));
-const nchw = (): Float32Array =>
-  tf.tidy(() => tf.transpose(tf.tensor4d(images, [4, 9, 9, 3]), [0, 3, 1, 2]).dataSync() as Float32Array);
 
 function trainedLike(): StateDict {
   const stateDict = Object.entries(initialize(arch, 2)).map(([name, { shape, data }]) => {
@@ -52,13 +50,17 @@ function trainedLike(): StateDict {
   return mergeNetwork(arch, Object.fromEntries(stateDict));
 }
 
-async function logitsOfFile(network: ExportedNetwork): Promise<Float32Array> {
+async function logitsOfFile(
+  network: ExportedNetwork,
+  x = tf.tensor4d(images, [4, 9, 9, 3]),
+): Promise<Float32Array> {
+  const nchw = tf.tidy(() => tf.transpose(x, [0, 3, 1, 2]).dataSync() as Float32Array);
   return await inFolder(async (folder) => {
     const path = join(folder, 'network.onnx');
     const bytes = await saveOnnx(path, network);
     assert.equal(bytes, exportOnnx(network).length);
     const model = await openOnnxModel(path);
-    const logits = await model.run(nchw(), [4, 3, 9, 9]);
+    const logits = await model.run(nchw, [4, 3, x.shape[1], x.shape[2]]);
     await model.release();
     return logits;
   });
@@ -111,6 +113,54 @@ describe('quantize/export', () => {
       assert.ok(size.bitsPerWeight < 32);
     });
   }
+
+  it('has the zero points of our engine where a range puts them half-way between two levels', async () => {
+    const merged = trainedLike();
+    for (const bits of [2, 3, 4, 5, 6, 7, 8]) {
+      // −low/S is (2^b−1)/2, or a last bit beside it.
+      const ranges = quantizedBlocks(arch).map(({ name }, i) => [
+        name,
+        { min: -1 / (i + 1), max: 1 / (i + 1) },
+      ]);
+      const scheme: QuantizationScheme = { bits, weights: 'uniform' };
+      const network = quantizeNetwork(arch, merged, Object.fromEntries(ranges), scheme);
+      const { stateDict, activations } = network;
+      const x = tf.tensor4d(images, [4, 9, 9, 3]);
+      const expected = forwardQuantized(network, toVariables(stateDict).params, activations, x).dataSync();
+      const logits = await logitsOfFile({ arch, stateDict, quantization: { scheme, activations } });
+      assertClose(logits, expected, 1e-4, `logits at ${bits} bits`);
+    }
+  });
+
+  it('gives the quantized network’s logits to the last bit where its sums are exact, ties included', async () => {
+    const stream = random(8, 'exact');
+    const eighths = (most: number): number => (stream.integer(2 * most + 1) - most) / 8;
+    for (const bits of [2, 4, 8]) {
+      const merged = Object.entries(trainedLike()).map(([name, { shape, data }]) => [
+        name,
+        { shape, data: data.map(() => eighths(7)) },
+      ]);
+      const stateDict = Object.fromEntries(merged) as StateDict;
+      const range = { min: 0, max: (2 ** bits - 1) / 2 };
+      const network = {
+        arch,
+        stateDict,
+        scheme: { bits, weights: 'uniform' } as const,
+        activations: Object.fromEntries(quantizedBlocks(arch).map(({ name }) => [name, range])),
+      };
+      const whole = Float32Array.from({ length: 4 * 64 * 3 }, () => stream.integer(9) - 4);
+      const x = tf.tensor4d(whole, [4, 8, 8, 3]);
+      const expected = forwardQuantized(
+        network,
+        toVariables(stateDict).params,
+        network.activations,
+        x,
+      ).dataSync();
+      const file = await logitsOfFile({ arch, stateDict, quantization: network }, x);
+      assert.deepEqual([...file], [...expected], `${bits} bits`);
+      assert.ok(new Set(expected).size > 10);
+    }
+  });
 
   it('stores what no quantizer made as it is, and refuses a network that is not merged', async () => {
     const merged = trainedLike();
