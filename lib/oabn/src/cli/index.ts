@@ -3,7 +3,7 @@
  *
  * @module oabn/cli
  */
-export { exitUnfinished, minutesOption, untilDeadline } from './deadline.js';
+export { exitUnfinished, millisecondsOf, minutesOption, untilDeadline } from './deadline.js';
 export type { AddCommands } from './extensions.js';
 export { createProgram, main } from './main.js';
 export * from './options.js';

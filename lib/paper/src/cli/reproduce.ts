@@ -117,11 +117,11 @@ Examples:
         await checkWritable(report);
         checkNotebooks(options);
       }
+      const elsewhere = workersOf(options);
       const labs = await labsOf(options);
       process.stderr.write(`${describeLab(labs.cifar)}\n${describeLab(labs.imagenet)}\n`);
       const workers = jobsOf(options, labs);
       if (options.estimate) return await printEstimate(mainJob(labs), workers, options.json);
-      const elsewhere = workersOf(options);
       const runs = await untilDeadline(async () => {
         if (elsewhere) await computeOnWorkers(mainJob(labs), elsewhere);
         return await runEverything(labs, workers);

@@ -1,8 +1,9 @@
 /** A sweep of this project over workers of a queue, and the commands that look at it, with a real Redis. */
 import assert from 'node:assert/strict';
-import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
+import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import sharp from 'sharp';
 import { createProgram } from 'oabn/cli';
 import {
   finetuneConfig,
@@ -13,12 +14,30 @@ import {
   run,
   type RunConfig,
 } from 'oabn/experiment';
-import { runWorker } from 'provable-runs/queue';
+import { custom } from 'oabn/custom';
+import type { LimitFunction } from 'oabn/model';
+import { openStore } from 'provable-runs';
+import { openObjects, sharedRuns } from 'provable-runs/remote';
+import { connectQueue, enqueue, runWorker, type WorkerOptions, type WorkerReport } from 'provable-runs/queue';
 import { needs, redisProgram, type Server, startRedis } from '../../../runs/test/queue/servers.js';
+import { until } from '../../../runs/test/queue/toySite.js';
 import { openPaperLab } from '../../src/profiles/index.js';
 import { commands } from '../../src/cli/index.js';
 import { computeOnWorkers } from '../../src/cli/sweep/compute.js';
-import { holdsFunctions, programVersion, queueJobs } from '../../src/cli/sweep/jobs.js';
+import { holdsFunctions, plan, programVersion, queueJobs } from '../../src/cli/sweep/jobs.js';
+
+/** Writes an ImageNet of two classes in two colours. */
+async function drawImages(folder: string): Promise<void> {
+  for (const [split, count] of [['train', 16] as const, ['val', 2] as const]) {
+    for (const [name, background] of Object.entries({ n01440764: 'red', n01443537: 'green' })) {
+      await mkdir(join(folder, split, name), { recursive: true });
+      for (let i = 0; i < count; i++) {
+        const image = sharp({ create: { width: 40 + i, height: 40, channels: 3, background } });
+        await writeFile(join(folder, split, name, `${i}.JPEG`), await image.jpeg().toBuffer());
+      }
+    }
+  }
+}
 
 describe('a sweep on workers', function () {
   this.timeout(300_000);
@@ -26,25 +45,32 @@ describe('a sweep on workers', function () {
   let folder: string;
   let lab: Lab;
   let jobs: Job[];
+  let images: string;
 
   before(async function () {
     needs(this, 'Redis is not installed (Debian: redis-server)', redisProgram);
     redis = await startRedis();
     folder = await mkdtemp(join(tmpdir(), 'oabn-sweep-'));
-    lab = await openPaperLab({
-      profile: 'smoke',
-      runs: join(folder, 'runs'),
-      shipped: false,
-      notice: () => undefined,
-    });
+    const opening = { profile: 'smoke', runs: join(folder, 'runs'), shipped: false, notice: () => undefined };
+    lab = await openPaperLab(opening);
     const network = pretrainConfig(lab, { threshold: 0.5, seed: 1 });
+    // A function of somebody's own: its source travels in the configuration.
+    const limit = custom<LimitFunction>('soft', (engine, ratio, s) =>
+      engine.mul(engine.tanh(engine.div(ratio, s)), s),
+    );
     const configs: RunConfig[] = [
+      pretrainConfig(lab, { threshold: 0.5, seed: 1, oabn: { limit } }),
       network,
       ptqConfig(lab, { source: network, bits: 4 }),
       finetuneConfig(lab, { source: network, bits: 4, weights: 'uniform' }),
       pretrainConfig(lab, { threshold: Infinity, seed: 1 }),
     ];
-    jobs = configs.map((config) => ({ lab, config }));
+    // On images that the workers do not have.
+    images = join(folder, 'images');
+    await drawImages(images);
+    const photographs = await openPaperLab({ ...opening, dataset: 'imagenet', data: images });
+    const onImages = pretrainConfig(photographs, { threshold: 0.5, seed: 1, training: { images: 32 } });
+    jobs = [...configs.map((config) => ({ lab, config })), { lab: photographs, config: onImages }];
   });
   after(async () => {
     await redis?.stop();
@@ -64,48 +90,98 @@ describe('a sweep on workers', function () {
     }
   };
 
-  it('computes what one machine computes, byte for byte', async () => {
-    const stop = new AbortController();
-    const store = join(folder, 'store');
-    const worker = runWorker({
+  const worker = (more: Partial<WorkerOptions>): Promise<WorkerReport> =>
+    runWorker({
       queue: redis.url,
-      store,
+      store: join(folder, 'store'),
       executor: new URL('../../src/cli/sweep/executor.ts', import.meta.url),
       cache: join(folder, 'cache'),
       version: programVersion(),
       holdsCode: holdsFunctions,
       environment: { OABN_BACKEND: lab.backend },
-      stop: stop.signal,
       notice: () => undefined,
+      ...more,
     });
-    const lines: string[] = [];
-    await computeOnWorkers(jobs, { queue: redis.url, store, say: (line) => lines.push(line) });
+
+  it('computes what one machine computes, byte for byte', async () => {
+    const stop = new AbortController();
+    const [lines, notices]: [string[], string[]] = [[], []];
+    const computed = computeOnWorkers(jobs, {
+      queue: redis.url,
+      store: join(folder, 'store'),
+      say: (line) => lines.push(line),
+    });
+    // Who does not trust functions of others leaves that run to who does.
+    const careful = worker({ stop: stop.signal, notice: (text) => notices.push(text) });
+    await until('it leaves a run to others', async () => notices.some((each) => /^Left to other/.test(each)));
+    assert.match(notices.join('\n'), /1 run with functions of their own, which run only with --trust/);
     stop.abort();
-    assert.equal((await worker).computed, jobs.length);
-    assert.match(lines.join('\n'), /\[4\/4\] .* so far\n4 runs were computed on the workers of redis:\/\//);
+    const trusting = { trust: true, environment: { OABN_BACKEND: lab.backend, OABN_TRUST: '1' } };
+    const [first, second] = await Promise.all([careful, worker({ ...trusting, untilEmpty: true }), computed]);
+    assert.deepEqual([first.computed, second.computed], [jobs.length - 1, 1]);
+    assert.match(lines.join('\n'), /\[6\/6\] .* so far\n6 runs were computed on the workers of redis:\/\//);
     // All of it is here now; what this machine computes by itself is the same.
-    const alone = await openPaperLab({
-      profile: 'smoke',
-      runs: join(folder, 'alone'),
-      shipped: false,
-      notice: () => undefined,
-    });
-    for (const { config } of jobs) {
-      const [there, here] = [await run(lab, config), await run(alone, config)];
-      assert.deepEqual([there.from, here.from], ['store', 'computed']);
-      assert.deepEqual(there.result, here.result);
-      const names = (await readdir(here.folder)).filter((name) =>
+    for (const { lab: there, config } of jobs) {
+      const here = { ...there, store: openStore(join(folder, 'alone'), { notice: () => undefined }) };
+      const [theirs, ours] = [await run(there, config), await run(here, config)];
+      assert.deepEqual([theirs.from, ours.from], ['store', 'computed']);
+      assert.deepEqual(theirs.result, ours.result);
+      const names = (await readdir(ours.folder)).filter((name) =>
         /^(network.*|metrics\.jsonl|config\.json)$/.test(name),
       );
       assert.ok(names.includes('config.json'));
       for (const name of names) {
         const [one, other] = [
-          await readFile(join(there.folder, name)),
-          await readFile(join(here.folder, name)),
+          await readFile(join(theirs.folder, name)),
+          await readFile(join(ours.folder, name)),
         ];
         assert.ok(one.equals(other), name);
       }
     }
+  });
+
+  it('fetches a dataset that the worker does not have from the store, all files of it, once', async () => {
+    const [name] = (await readdir(join(folder, 'store', 'data'))).filter((each) => !/json$/.test(each));
+    assert.match(name!, /^imagenet-[0-9a-f]{16}$/);
+    const files = async (place: string): Promise<string[]> =>
+      (await readdir(place, { recursive: true })).filter((each) => each.endsWith('.JPEG')).sort();
+    const fetched = join(folder, 'cache', 'data', name!);
+    const original = await files(images);
+    assert.equal(original.length, 36);
+    assert.deepEqual(await files(fetched), original);
+    for (const each of original) {
+      assert.ok((await readFile(join(fetched, each))).equals(await readFile(join(images, each))), each);
+    }
+  });
+
+  it('ends with exit code 75 when its minutes are over and runs are left, and with 0 when none are', async () => {
+    const queue = `${redis.url}?name=minutes`;
+    const store = join(folder, 'other-store');
+    const minutes = [
+      'worker',
+      '--queue',
+      queue,
+      '--store',
+      store,
+      '--cache',
+      join(folder, 'cache'),
+      '--minutes',
+      '0.001',
+    ];
+    const codes: unknown[] = [];
+    const connection = await connectQueue(queue);
+    for (const planned of [[], queueJobs(jobs).slice(1, 2)]) {
+      await enqueue(connection, sharedRuns(await openObjects(store)), planned, plan());
+      await said(...minutes);
+      codes.push(process.exitCode);
+      process.exitCode = undefined;
+    }
+    await connection.close();
+    assert.deepEqual(codes, [undefined, 75]);
+    await assert.rejects(
+      said(...minutes.slice(0, -1), '50000'),
+      /--minutes must be a number above 0 and below 35000/,
+    );
   });
 
   it('lists, shows, compares, exports and deletes runs, here and in the store', async () => {
@@ -116,10 +192,10 @@ describe('a sweep on workers', function () {
     ]) {
       const list = await said('runs', 'list', ...place, '--where', 'kind=pretrain', 'oabn.threshold<1');
       assert.match(list, /train OABN s=0\.5 seed 1 +done/);
-      assert.equal(list.trim().split('\n').length, 3);
+      assert.equal(list.trim().split('\n').length, 5); // Two lines of heading, three runs.
       const csv = await said('runs', 'list', ...place, '--csv');
       assert.match(csv, /^hash,title,status,.*result\.accuracy/);
-      assert.equal(csv.trim().split('\r\n').length, 5);
+      assert.equal(csv.trim().split('\r\n').length, 1 + jobs.length);
       const all = JSON.parse(await said('runs', 'list', ...place, '--json')) as {
         hash: string;
         kind: string;
@@ -137,7 +213,7 @@ describe('a sweep on workers', function () {
       await said('runs', 'export', exported, ...place, '--where', 'kind=ptq');
       assert.equal((await readdir(exported)).length, 1);
       await said('runs', 'rm', ...place, '--where', 'kind=ptq');
-      assert.equal(JSON.parse(await said('runs', 'list', ...place, '--json')).length, 3);
+      assert.equal(JSON.parse(await said('runs', 'list', ...place, '--json')).length, jobs.length - 1);
     }
   });
 
@@ -161,7 +237,8 @@ describe('a sweep on workers', function () {
   });
 
   it('knows a configuration that holds a function', () => {
-    const [network] = queueJobs(jobs);
+    const [own, network] = queueJobs(jobs);
+    assert.equal(holdsFunctions(own!.config), true);
     assert.equal(holdsFunctions(network!.config), false);
     assert.equal(
       holdsFunctions({ ...(network!.config as object), regularizer: { name: 'mine', source: '() => 0' } }),

@@ -12,6 +12,7 @@
  *
  * All of it can be lost: the plan is made again from the store, which knows what is done.
  */
+import { isIP } from 'node:net';
 import type { Queue } from 'bullmq';
 import type { Redis } from 'ioredis';
 import { check, UserError } from 'oabn-base';
@@ -49,7 +50,7 @@ export interface ConnectOptions {
 /**
  * Connects to `redis://host:port/database?name=sweep`, or `rediss://` for TLS. User and password come from
  * REDIS_USERNAME and REDIS_PASSWORD (or redis-cli's REDISCLI_AUTH); in the address they work as well, and are never
- * shown. Two sweeps on one server have different names; default `runs`.
+ * shown. A certificate of one's own is trusted by NODE_EXTRA_CA_CERTS. Two sweeps on one server have different names; default `runs`.
  * @throws UserError when the address is wrong, or nothing answers there
  */
 export async function connectQueue(address: string, options: ConnectOptions = {}): Promise<QueueConnection> {
@@ -64,13 +65,15 @@ export async function connectQueue(address: string, options: ConnectOptions = {}
     password = environment.REDIS_PASSWORD || environment.REDISCLI_AUTH,
   } = credentialsOf(url);
   const shown = `${url.protocol}//${url.host}${url.pathname === '/' ? '' : url.pathname}`;
+  const host = url.hostname.replace(/^\[|\]$/g, '') || '127.0.0.1';
   const redis = new Client({
-    host: url.hostname.replace(/^\[|\]$/g, '') || '127.0.0.1',
+    host,
     port: Number(url.port || 6379),
     db: Number(url.pathname.slice(1) || 0),
     ...(username && { username }),
     ...(password && { password }),
-    ...(url.protocol === 'rediss:' && { tls: { servername: url.hostname } }),
+    // A server with several names is told which is meant; an address of numbers is no name.
+    ...(url.protocol === 'rediss:' && { tls: isIP(host) ? {} : { servername: host } }),
     // Commands wait for a server that is away, however long, and are sent again when it comes back.
     maxRetriesPerRequest: null,
     retryStrategy: (attempt: number) => Math.min(5000, 100 * 2 ** Math.min(attempt, 6)),
@@ -150,7 +153,8 @@ function parseAddress(address: string): { url: URL; name: string } {
   return { url, name };
 }
 
-const withoutSecrets = (address: string): string => address.replace(/\/\/[^@/]*@/, '//');
+/** User and password end at the last @ before the path, however they were written. */
+const withoutSecrets = (address: string): string => address.replace(/\/\/[^/?#]*@/, '//');
 
 function credentialsOf({ username, password }: URL): { username?: string; password?: string } {
   return {
@@ -166,9 +170,11 @@ async function firstConnection(redis: Redis, shown: string, lastError: () => unk
   } catch (error) {
     redis.disconnect();
     const why = ((lastError() ?? error) as Error).message;
-    throw new UserError(
-      `The queue ${shown} cannot be used: ${why || 'no answer'}. See that Redis or Valkey runs there, and that REDIS_PASSWORD is its password if it has one.`,
-      { cause: error },
-    );
+    const advice = /certificate/i.test(why)
+      ? 'NODE_EXTRA_CA_CERTS names the file of a certificate that is to be trusted'
+      : 'See that Redis or Valkey runs there, and that REDIS_PASSWORD is its password if it has one';
+    throw new UserError(`The queue ${shown} cannot be used: ${why || 'no answer'}. ${advice}.`, {
+      cause: error,
+    });
   }
 }

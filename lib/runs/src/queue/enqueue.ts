@@ -53,14 +53,7 @@ export async function addJobs(
 ): Promise<void> {
   const { redis, key, queue, register } = connection;
   await forgetFailures(connection, jobs);
-  // Told anew by each plan, for a server that forgot.
   const told = new Set<string>();
-  const classNamed = async (jobClass: JobClass): Promise<string> => {
-    const id = classId(jobClass);
-    if (!told.has(id)) await register(jobClass);
-    told.add(id);
-    return id;
-  };
   for (let from = 0; from < jobs.length; from += batch) {
     const part = jobs.slice(from, from + batch).map((job) => ({ job, open: job.needs.filter(isOpen) }));
     const waits = part.filter(({ open }) => open.length > 0);
@@ -68,12 +61,13 @@ export async function addJobs(
       connection,
       waits.map(({ job, open }) => ({ hash: job.hash, needs: open })),
     );
-    const byClass = new Map<string, typeof part>();
+    const byClass = new Map<string, { jobClass: JobClass; members: typeof part }>();
     for (const each of part) {
-      const id = await classNamed(classOf(each.job, plan));
-      byClass.set(id, [...(byClass.get(id) ?? []), each]);
+      const jobClass = classOf(each.job, plan);
+      const id = classId(jobClass);
+      byClass.set(id, { jobClass, members: [...(byClass.get(id)?.members ?? []), each] });
     }
-    for (const [id, members] of byClass) {
+    for (const [id, { jobClass, members }] of byClass) {
       const commands = redis.pipeline();
       for (const { job, open } of members) {
         commands.hset(key('at'), job.hash, id);
@@ -94,6 +88,9 @@ export async function addJobs(
           },
         })),
       );
+      // Workers that find a class find jobs of it. Told anew by each plan, for a server that forgot.
+      if (!told.has(id)) await register(jobClass);
+      told.add(id);
     }
     await wake(connection);
   }

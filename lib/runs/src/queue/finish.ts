@@ -2,7 +2,7 @@
 import { hostname } from 'node:os';
 import type { Ending } from './carryOut.js';
 import type { QueueConnection } from './connection.js';
-import { heldMilliseconds, noteNeeds, release, wake } from './graph.js';
+import { executed, heldMilliseconds, noteNeeds, release, wake } from './graph.js';
 import type { Taken } from './take.js';
 
 /** What listeners hear of a run that is out of the queue. */
@@ -28,8 +28,7 @@ export async function finish(connection: QueueConnection, taken: Taken, ending: 
       // First, so that whoever takes over from a worker that dies here does it again.
       await release(connection, job.data.hash);
       await job.moveToCompleted(undefined, token, false);
-      await forget(connection, taken);
-      await publish(connection, { hash: job.data.hash });
+      await forget(connection, { hash: job.data.hash });
       return true;
     case 'failed':
       await fail(connection, taken, ending.message, ending.stack);
@@ -73,8 +72,7 @@ async function fail(
   const error = new bullmq.UnrecoverableError(message);
   if (stack !== undefined) error.stack = stack;
   await job.moveToFailed(error, token, false);
-  await forget(connection, taken);
-  await publish(connection, { hash, error: message });
+  await forget(connection, { hash, error: message });
 }
 
 /** A job whose need is not in the store waits for it again, or fails with it. */
@@ -102,11 +100,14 @@ async function hold(connection: QueueConnection, taken: Taken, need: string): Pr
   return false;
 }
 
-async function forget({ redis, key }: QueueConnection, { job }: Taken): Promise<void> {
-  await redis.hdel(key('at'), job.data.hash);
-  await redis.del(key('needs', job.data.hash));
-}
-
-async function publish({ redis, key }: QueueConnection, finished: Finished): Promise<void> {
-  await redis.publish(key('finished'), JSON.stringify(finished));
+/** Takes the notes on a run that is out of the queue away, and tells listeners. */
+async function forget({ redis, key }: QueueConnection, finished: Finished): Promise<void> {
+  const { hash } = finished;
+  await executed(
+    redis
+      .pipeline()
+      .hdel(key('at'), hash)
+      .del(key('needs', hash))
+      .publish(key('finished'), JSON.stringify(finished)),
+  );
 }

@@ -11,6 +11,7 @@ import type { FailedRun, Finished } from './finish.js';
 import { executed } from './graph.js';
 import { jobId, type Plan, type QueueJob } from './job.js';
 import { workersOf } from './presence.js';
+import { anyOf } from './signals.js';
 import { queueStatus } from './status.js';
 
 /** Who hears of the runs of a plan, and what takes their results. */
@@ -64,7 +65,11 @@ export async function computeInQueue(
   const listening = duplicate();
   const heard: Finished[] = [];
   // Before anything is put in, so that nothing is missed; what is missed all the same is found by asking.
-  listening.on('message', (_, text: string) => void heard.push(JSON.parse(text) as Finished));
+  let wake = (): void => undefined;
+  listening.on('message', (_, text: string) => {
+    heard.push(JSON.parse(text) as Finished);
+    wake();
+  });
   await listening.subscribe(key('finished'));
 
   const all = new Map(jobs.map((job) => [job.hash, job]));
@@ -98,7 +103,8 @@ export async function computeInQueue(
       onDone?.(job, done.size + computed, all.size);
     };
     const show = async (): Promise<void> => {
-      const workers = await workersOf(connection);
+      // At the end nobody is asked any more: the server may be gone with its work.
+      const workers = left.size > 0 ? await workersOf(connection) : [];
       const mine = workers.flatMap(({ host, runs }) => runs.map((run) => ({ host, run })));
       const running = mine.filter(({ run }) => left.has(run.hash));
       progress({
@@ -121,15 +127,18 @@ export async function computeInQueue(
       });
     };
     let said = '';
-    for (let look = 0; left.size > 0; look++) {
+    const toShow = dueEvery(1000, 0);
+    const toAsk = dueEvery(5000);
+    const toMissWorkers = dueEvery(30_000, 5000);
+    while (left.size > 0) {
       signal?.throwIfAborted();
       if (broken) throw broken;
       for (const { hash, error } of heard.splice(0)) {
         const job = left.get(hash);
         if (job) settle(hash, error === undefined ? undefined : await failureOf(connection, job, error));
       }
-      await show();
-      if (look % 5 === 4) {
+      if (toShow()) await show();
+      if (toAsk()) {
         const part = [...left.values()].slice(0, window);
         for (const each of await lookAfter(connection, shared, part, plan, (hash) => left.has(hash))) {
           settle(each.hash, each.failure);
@@ -140,16 +149,18 @@ export async function computeInQueue(
           if (job && left.delete(hash)) left.set(hash, job);
         }
       }
-      if (look % 30 === 5) {
+      if (toMissWorkers()) {
         const { unserved } = await queueStatus(connection);
         const text = unserved.join('; ');
         if (text !== '' && text !== said) notice(`Nobody is there for: ${text}`);
         said = text;
       }
-      if (left.size > 0) {
-        await sleep(heard.length > 0 ? 0 : millisecondsBetweenLooks, undefined, signal && { signal }).catch(
-          () => undefined,
-        );
+      if (left.size > 0 && heard.length === 0) {
+        const word = new AbortController();
+        wake = () => word.abort();
+        const wait = anyOf([word.signal, signal]);
+        await sleep(millisecondsBetweenLooks, undefined, { signal: wait.signal }).catch(() => undefined);
+        wait.end();
       }
     }
     await Promise.all(collecting);
@@ -160,6 +171,16 @@ export async function computeInQueue(
     listening.disconnect();
     await Promise.allSettled(collecting);
   }
+}
+
+/** Says, asked as often as one likes, whether so many milliseconds have passed since it last said so. */
+function dueEvery(milliseconds: number, first = milliseconds): () => boolean {
+  let due = performance.now() + first;
+  return () => {
+    if (performance.now() < due) return false;
+    due = performance.now() + milliseconds;
+    return true;
+  };
 }
 
 async function failureOf(

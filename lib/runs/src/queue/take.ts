@@ -1,6 +1,7 @@
 /** The queues that a worker can serve, and which job it takes next. */
 import { check } from 'oabn-base';
 import type { Job, QueueConnection, Worker } from './connection.js';
+import { executed } from './graph.js';
 import { type Capabilities, type JobClass, jobId, obstacle, type QueueJob } from './job.js';
 
 export interface Taken {
@@ -22,6 +23,8 @@ export interface OpenQueues {
   next(token: string, affinity: readonly string[]): Promise<Taken | undefined>;
   /** Jobs of these queues that are not finished. */
   left(): Promise<number>;
+  /** Whether anything was ever planned, by what was seen last. */
+  readonly planned: boolean;
   /** The classes that this worker does not serve, and why, where jobs of theirs wait. */
   refused(): Promise<string[]>;
   readonly ids: readonly string[];
@@ -69,13 +72,16 @@ export function openQueues(connection: QueueConnection, serving: Serving): OpenQ
   };
   /** Puts a ready job that shares one of the names at the head of its queue; another worker may be faster. */
   const prefer = async (affinity: readonly string[]): Promise<void> => {
-    for (const name of affinity) {
-      const hash = await redis.srandmember(key('affinity', name));
+    if (affinity.length === 0) return;
+    const commands = redis.pipeline();
+    for (const name of affinity) commands.srandmember(key('affinity', name));
+    const found = (await executed(commands)) as (string | null)[];
+    for (const [i, hash] of found.entries()) {
       if (hash === null) continue;
-      const id = await redis.hget(key('at'), hash as string);
-      const job = id !== null && open.has(id) ? await queue(id).getJob(jobId(hash as string)) : undefined;
+      const id = await redis.hget(key('at'), hash);
+      const job = id !== null && open.has(id) ? await queue(id).getJob(jobId(hash)) : undefined;
       if (!job) {
-        if (id === null) await redis.srem(key('affinity', name), hash as string);
+        if (id === null) await redis.srem(key('affinity', affinity[i]!), hash);
         continue;
       }
       await job.changePriority({ priority: 0, lifo: true });
@@ -95,12 +101,16 @@ export function openQueues(connection: QueueConnection, serving: Serving): OpenQ
         const job = await worker.getNextJob(token, { block: false });
         if (!job) continue;
         check(job.data?.hash, `The queue ${id} holds something that is no run: job ${job.id}`);
-        for (const name of job.data.affinity) await redis.srem(key('affinity', name), job.data.hash);
+        const commands = redis.pipeline();
+        for (const name of job.data.affinity) commands.srem(key('affinity', name), job.data.hash);
+        if (job.data.affinity.length > 0) await executed(commands);
         return { job, token, id, jobClass };
       }
       return undefined;
     },
     async left() {
+      // A worker that is stopped before it has looked for the first time leaves all of it.
+      await refresh();
       const counts = await Promise.all([...open.keys()].map((id) => unfinished(connection, id)));
       return counts.reduce((sum, each) => sum + each, 0);
     },
@@ -111,6 +121,9 @@ export function openQueues(connection: QueueConnection, serving: Serving): OpenQ
         if (count > 0) lines.push(`${count} run${count === 1 ? '' : 's'} ${why}`);
       }
       return lines;
+    },
+    get planned() {
+      return open.size + closed.size > 0;
     },
     get ids() {
       return [...open.keys()];

@@ -45,7 +45,7 @@ export interface WorkerOptions {
   readonly trust?: boolean;
   /** Whether a configuration comes with functions; default never. */
   readonly holdsCode?: (config: unknown) => boolean;
-  /** End when nothing is left that it could do, instead of waiting for more. */
+  /** End when nothing is left that it could do, instead of waiting for more. It waits for the first plan. */
   readonly untilEmpty?: boolean;
   /** For the processes that compute. */
   readonly environment?: Readonly<Record<string, string>>;
@@ -61,12 +61,13 @@ export interface WorkerReport {
   readonly computed: number;
   readonly failed: number;
   readonly givenBack: number;
-  /** Runs in the queue that are not finished and that a worker like this one could do. */
-  readonly left: number;
+  /** Runs in the queue that are not finished and that a worker like this one could do; unknown where it did not answer. */
+  readonly left: number | undefined;
 }
 
 /** How long an idle worker waits for a word before it looks by itself. */
 const millisecondsBetweenLooks = 3000;
+const millisecondsBetweenBounds = 30_000;
 /** What a stopped worker is given to leave its checkpoints in a store that does not answer. */
 const millisecondsToSave = 60_000;
 /** What it is given to say goodbye to a queue that does not answer. */
@@ -166,10 +167,10 @@ async function work(options: Settled, connection: QueueConnection, objects: Obje
         if (taken) {
           affinity = taken.job.data.affinity;
           note(await attend(taken, common));
-          await boundCache(runs, cacheGiB * 2 ** 30);
+          await bound();
         } else if (!stop.signal.aborted) {
           await sayRefused();
-          if (options.untilEmpty && (await queues.left()) === 0) return;
+          if (options.untilEmpty && (await queues.left()) === 0 && queues.planned) return;
           await bell.wait(stop.signal, millisecondsBetweenLooks);
         }
       }
@@ -177,6 +178,7 @@ async function work(options: Settled, connection: QueueConnection, objects: Obje
       await computing.end();
     }
   };
+  const bound = nowAndThen(() => boundCache(runs, cacheGiB * 2 ** 30));
   const data = fetchedOnce(async (name) =>
     (await hereAlready(name)) ? undefined : await fetchData(objects, name, join(cache, 'data')),
   );
@@ -191,7 +193,7 @@ async function work(options: Settled, connection: QueueConnection, objects: Obje
     const broken = (await Promise.allSettled(slots)).find((each) => each.status === 'rejected');
     if (broken) throw broken.reason;
     check(machineFault === undefined, `${machineFault} What was begun is back in the queue.`);
-    return { ...count, left: (await unlessAway(queues.left(), AbortSignal.abort())) ?? NaN };
+    return { ...count, left: await unlessAway(queues.left(), AbortSignal.abort()) };
   } finally {
     stop.end();
     bell.close();
@@ -212,6 +214,19 @@ async function unlessAway<T>(work: Promise<T>, stop: AbortSignal): Promise<T | u
     else stop.addEventListener('abort', giveUp, { signal: over.signal });
   });
   return await Promise.race([work, given]).finally(() => over.abort());
+}
+
+/** `work`, at the first call and then so rarely that it takes a twentieth of the time at most: it looks at all runs. */
+function nowAndThen(work: () => Promise<unknown>): () => Promise<void> {
+  let next = -Infinity;
+  return async () => {
+    const began = performance.now();
+    if (began < next) return;
+    next = Infinity;
+    await work();
+    const ended = performance.now();
+    next = ended + Math.max(millisecondsBetweenBounds, 20 * (ended - began));
+  };
 }
 
 /** `fetch`, but slots that need the same at the same time share it. */

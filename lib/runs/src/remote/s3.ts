@@ -4,6 +4,7 @@
  * (AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, AWS_SESSION_TOKEN), the region from AWS_REGION, and a server that is not
  * Amazon's from AWS_ENDPOINT_URL_S3 or AWS_ENDPOINT_URL; they are never written anywhere.
  */
+import { randomBytes } from 'node:crypto';
 import { createWriteStream, openAsBlob } from 'node:fs';
 import { mkdir, rename, rm } from 'node:fs/promises';
 import { dirname } from 'node:path';
@@ -104,6 +105,26 @@ export async function s3Objects(address: string, environment = process.env): Pro
     };
   };
 
+  /** Puts `body` where nothing is yet, if the server knows that condition. */
+  const putNew = async (key: string, body: Uint8Array): Promise<boolean> => {
+    const { status } = await ask(
+      { method: 'PUT', key, body, headers: { 'if-none-match': '*' } },
+      [200, 409, 412],
+    );
+    if (status === 409) throw new PassingError(`${address}: another request is writing the same object`);
+    return status === 200;
+  };
+  /** Whether the server refuses to write over what is there. Tried once, for some servers leave the condition out. */
+  const knowsCondition = async (): Promise<boolean> => {
+    const key = `.condition-${randomBytes(8).toString('hex')}`;
+    const something = new Uint8Array([1]);
+    await putNew(key, something);
+    const refused = !(await putNew(key, something));
+    await ask({ method: 'DELETE', key }, [200, 204, 404]);
+    return refused;
+  };
+  let conditional: Promise<boolean> | undefined;
+
   // Wrong credentials and a wrong name are said at once, not waited out.
   await page('', undefined, 1).catch((error: unknown) => {
     if (!/: (400|401|403|404) /.test(errorMessage(error))) return;
@@ -121,12 +142,15 @@ export async function s3Objects(address: string, environment = process.env): Pro
       return undefined;
     },
     async put(key, body, { ifAbsent = false } = {}) {
-      // Servers that do not know the condition leave it out: then the look before is all there is.
-      if (ifAbsent && (await found(key))) return false;
-      const headers: Record<string, string> = ifAbsent ? { 'if-none-match': '*' } : {};
-      const { status } = await ask({ method: 'PUT', key, body, headers }, ifAbsent ? [200, 409, 412] : [200]);
-      if (status === 409) throw new PassingError(`${address}: another request is writing the same object`);
-      return status === 200;
+      if (!ifAbsent) return (await ask({ method: 'PUT', key, body }, [200])).status === 200;
+      conditional ??= knowsCondition();
+      conditional.catch(() => (conditional = undefined));
+      if (await conditional) return await putNew(key, body);
+      // Then a look before and one after are all there is.
+      if (await found(key)) return false;
+      await putNew(key, body);
+      const there = await bytesOf(await ask({ method: 'GET', key }, [200]));
+      return Buffer.from(there).equals(body);
     },
     async getFile(key, path) {
       const response = await ask({ method: 'GET', key }, [200, 404]);

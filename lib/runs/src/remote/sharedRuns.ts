@@ -104,12 +104,12 @@ export function sharedRuns(objects: Objects): SharedRuns {
     const found = (await getJson(objects, prefix + snapshotName)) as Snapshot | undefined;
     return found?.format === 'provable-runs-snapshot-1' ? found : undefined;
   };
-  const removeBelow = async (prefix: string, keep: (key: string) => boolean = () => false): Promise<void> => {
-    const keys = (await objects.list(prefix)).filter((key) => !keep(key));
+  const removeAll = async (keys: readonly string[]): Promise<void> => {
     // The list of a state's files goes first: a state is whole or not there.
     await objects.remove(keys.filter((key) => key.endsWith(`/${snapshotName}`)));
-    await objects.remove(keys);
+    await objects.remove(keys.filter((key) => !key.endsWith(`/${snapshotName}`)));
   };
+  const removeBelow = async (prefix: string): Promise<void> => await removeAll(await objects.list(prefix));
 
   return {
     objects,
@@ -189,12 +189,17 @@ export function sharedRuns(objects: Objects): SharedRuns {
       // Two newer ones have replaced it: the next call takes the latest.
       if (!checkpoint) return undefined;
       const prefix = `${runPrefix(hash)}${session}/${step}/`;
-      const files = [await putBytes(objects, prefix, checkpointName(step), checkpoint)];
-      // Read after the checkpoint: metrics are written before it, so they hold all rows up to it.
-      for (const name of [fileNames.metrics, fileNames.provenance]) {
+      const putIfThere = async (name: string): Promise<FileEntry[]> => {
         const bytes = await read(name);
-        if (bytes) files.push(await putBytes(objects, prefix, name, bytes));
-      }
+        return bytes ? [await putBytes(objects, prefix, name, bytes)] : [];
+      };
+      // Read after the checkpoint: metrics are written before it, so they hold all rows up to it.
+      const files = (
+        await Promise.all([
+          putBytes(objects, prefix, checkpointName(step), checkpoint),
+          ...[fileNames.metrics, fileNames.provenance].map(putIfThere),
+        ])
+      ).flat();
       const snapshot: Snapshot = {
         format: 'provable-runs-snapshot-1',
         session,
@@ -215,20 +220,20 @@ export function sharedRuns(objects: Objects): SharedRuns {
       const found = await readResultFile(path);
       check(found.kind === 'whole', () => `Run ${hash} has no whole result in ${folder}; ask for it again`);
       const prefix = `${runPrefix(hash)}${session}/done/`;
-      const files: FileEntry[] = [];
-      for (const name of (await filesIn(folder)).filter((each) => !notOfTheRun.test(each))) {
-        files.push(await putEntry(objects, prefix, folder, name));
-      }
-      const result = JSON.parse(await readFile(path, 'utf8')) as ResultFile;
+      const names = (await filesIn(folder)).filter((each) => !notOfTheRun.test(each));
+      const inTurn = limiter(4);
+      // What there is beside them is asked for at the same time: states, which nobody needs once the run is done.
+      const [result, states, ...files] = await Promise.all([
+        readFile(path, 'utf8').then((text) => JSON.parse(text) as ResultFile),
+        objects.list(runPrefix(hash)),
+        ...names.map((name) => inTurn(() => putEntry(objects, prefix, folder, name))),
+      ]);
       const mine: DoneRun = { format: 'provable-runs-done-1', session, result, files };
-      await objects.put(doneKey(hash), jsonBytes(mine), { ifAbsent: true });
+      const first = await objects.put(doneKey(hash), jsonBytes(mine), { ifAbsent: true });
       // A request that was repeated may have found its own object: what is there decides.
-      const counts = (await readDone(hash)) ?? mine;
-      if (counts.session === session) {
-        await removeBelow(runPrefix(hash), (key) => key.startsWith(prefix));
-      } else {
-        await removeBelow(`${runPrefix(hash)}${session}/`);
-      }
+      const counts = first ? mine : ((await readDone(hash)) ?? mine);
+      if (counts.session === session) await removeAll(states.filter((key) => !key.startsWith(prefix)));
+      else await removeBelow(`${runPrefix(hash)}${session}/`);
       return counts;
     },
 

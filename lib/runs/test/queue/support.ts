@@ -11,8 +11,9 @@ import { configHash } from 'oabn-base';
 import type { QueueJob, Requirements, WorkerOptions, WorkerReport } from '../../src/queue/index.js';
 import { computeToy, networkName, type QueueToyConfig } from './toyExecutor.js';
 
-export type TestWorkerOptions = Partial<Omit<WorkerOptions, 'executor'>> &
-  Pick<WorkerOptions, 'queue' | 'store' | 'cache'>;
+/** The executor is that of the toys where none is named. */
+export type TestWorkerOptions = Partial<WorkerOptions> &
+  Pick<WorkerOptions, 'queue' | 'store' | 'cache'> & { readonly stopAtOnce?: boolean };
 
 export interface TestWorker {
   readonly process: ChildProcess;

@@ -3,8 +3,10 @@ import { runWorker, type WorkerOptions } from '../../src/queue/index.js';
 
 const options = JSON.parse(process.argv[2]!) as Omit<WorkerOptions, 'executor' | 'version'> & {
   version?: string;
+  stopAtOnce?: boolean;
 };
 const stop = new AbortController();
+if (options.stopAtOnce) stop.abort();
 process.on('SIGTERM', () => stop.abort());
 try {
   const report = await runWorker({

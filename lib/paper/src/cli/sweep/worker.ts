@@ -2,9 +2,9 @@
 import { availableParallelism, totalmem } from 'node:os';
 import { extname, resolve } from 'node:path';
 import type { Command } from 'commander';
-import { check, UserError } from 'oabn-base';
+import { UserError } from 'oabn-base';
 import { cacheFolder, type DatasetName, datasetNames, openDataset } from 'oabn/data';
-import { dataLocation, dataOption, exitUnfinished, wholeNumber } from 'oabn/cli';
+import { dataLocation, dataOption, exitUnfinished, millisecondsOf, wholeNumber } from 'oabn/cli';
 import { threadsEach } from 'oabn/experiment';
 import { runWorker } from 'provable-runs/queue';
 import { threadsAsked, useBackend } from 'tfjs-native';
@@ -36,7 +36,7 @@ export function addWorker(program: Command): void {
       '--minutes <n>',
       'end after so many minutes: checkpoints written, runs given back; exit code 75 if runs are left',
     )
-    .option('--until-empty', 'end when nothing is left to do, instead of waiting for more')
+    .option('--until-empty', 'end when nothing of the plan is left to do, instead of waiting for more')
     .addOption(dataOption)
     .option(
       '--cache <folder>',
@@ -56,12 +56,8 @@ Example:
     .action(async (options: WorkerCommand) => {
       const stop = new AbortController();
       for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => stop.abort());
-      const minutes = options.minutes === undefined ? undefined : Number(options.minutes);
-      check(
-        minutes === undefined || minutes > 0,
-        `--minutes must be a number above 0, got ${options.minutes}`,
-      );
-      if (minutes !== undefined) setTimeout(() => stop.abort(), 60_000 * minutes).unref();
+      const milliseconds = millisecondsOf(options.minutes);
+      if (milliseconds !== undefined) setTimeout(() => stop.abort(), milliseconds).unref();
       const notice = (message: string): void => void process.stderr.write(`${message}\n`);
       const { name: backend } = await useBackend(undefined, notice);
       const jobs = options.jobs === undefined ? defaultJobs(backend) : wholeNumber('--jobs', options.jobs);
@@ -91,10 +87,11 @@ Example:
         notice,
       });
       const { computed, failed, givenBack, left } = report;
-      notice(
-        `${computed} runs computed, ${failed} failed, ${givenBack} given back, ${left} left in the queue`,
-      );
-      if (stop.signal.aborted && left + givenBack > 0) process.exitCode = exitUnfinished;
+      const leftText =
+        left === undefined ? 'the queue does not say what is left' : `${left} left in the queue`;
+      notice(`${computed} runs computed, ${failed} failed, ${givenBack} given back, ${leftText}`);
+      // A queue that is away may have some: better asked again than given up.
+      if (stop.signal.aborted && (left !== 0 || givenBack > 0)) process.exitCode = exitUnfinished;
     });
 }
 

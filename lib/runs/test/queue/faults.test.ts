@@ -1,0 +1,131 @@
+/** What can happen to those who compute, plan and keep the queue, with real processes: nothing is lost, nothing is done twice. */
+import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
+import { mkdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { enqueue, type QueueJob, queueStatus } from '../../src/queue/index.js';
+import { needs, redisProgram, type Server, startRedis } from './servers.js';
+import { toyJob, toySweep } from './support.js';
+import type { QueueToyConfig } from './toyExecutor.js';
+import { openToySite, plan, type ToySite, until } from './toySite.js';
+
+describe('faults of a sweep', function () {
+  this.timeout(60_000);
+  let redis: Server;
+  let site: ToySite;
+
+  before(async function () {
+    needs(this, 'Redis is not installed (Debian: redis-server)', redisProgram);
+    redis = await startRedis();
+  });
+  after(async () => await redis?.stop());
+  beforeEach(async () => void (site = await openToySite(redis.url)));
+  afterEach(async () => await site.close());
+
+  const longJob = (steps = 80, every = 4): QueueJob<QueueToyConfig> =>
+    toyJob({ toy: 'long', steps, size: 16, every, milliseconds: 40, log: site.log });
+  const planIsThere = (): Promise<void> =>
+    until('the plan is in the queue', async () => (await queueStatus(site.connection)).classes.length > 0);
+
+  it('gives a run back at SIGTERM with its checkpoint, and another worker goes on there', async () => {
+    const job = longJob();
+    const [first, second] = [site.begin(), site.begin()];
+    const result = site.compute([job]);
+    await site.reaches(job, 8);
+    const running = (await queueStatus(site.connection)).workers.find(({ runs }) => runs.length > 0);
+    const [stopped, other] = first.process.pid === running?.pid ? [first, second] : [second, first];
+    stopped.process.kill('SIGTERM');
+    const { report } = (await stopped.end)!;
+    assert.deepEqual(report, { computed: 0, failed: 0, givenBack: 1, left: 1 });
+    await result;
+    const [fresh, resumed, ...rest] = await site.beginnings('long');
+    assert.equal(fresh, 0);
+    assert.ok(resumed! >= 8, `resumed at ${resumed}`);
+    assert.deepEqual(rest, []);
+    assert.match(other.notices.join(), new RegExp(`«long» goes on from step ${resumed}\\.`));
+    await site.sameAsLocal([job]);
+  });
+
+  it('goes on from the last checkpoint elsewhere when a worker is killed', async () => {
+    const job = longJob();
+    const first = site.begin();
+    const result = site.compute([job]);
+    await site.reaches(job, 12);
+    first.process.kill('SIGKILL');
+    site.begin();
+    await result;
+    const [fresh, resumed, ...rest] = await site.beginnings('long');
+    assert.equal(fresh, 0);
+    assert.ok(resumed! >= 12, `resumed at ${resumed}`);
+    assert.deepEqual(rest, []);
+    await site.sameAsLocal([job]);
+  });
+
+  it('outlives a Redis that is killed and comes back after the leases ran out', async () => {
+    const jobs = [...toySweep(1, 2, { log: site.log }), longJob(150, 10)];
+    const idle = site.begin({ version: '0.9' });
+    site.begin({ jobs: 2 });
+    const result = site.compute(jobs);
+    await site.reaches(jobs[3]!, 10);
+    await idle.says(/^Left to other workers/);
+    await sleep(1500); // The append-only file is written every second.
+    await redis.kill();
+    // Who is stopped meanwhile does not wait for ever, and does not say that nothing is left.
+    idle.process.kill('SIGTERM');
+    assert.equal((await idle.end)!.report!.left, undefined);
+    await redis.start();
+    assert.deepEqual((await result).failures, []);
+    for (const { title } of jobs) assert.deepEqual(await site.beginnings(title), [0], title);
+    await site.sameAsLocal(jobs);
+  });
+
+  it('plans again what a Redis without memory forgot', async () => {
+    const jobs = toySweep(2, 1, { log: site.log });
+    const result = site.compute(jobs);
+    await planIsThere();
+    await site.connection.redis.flushall();
+    site.begin();
+    assert.deepEqual((await result).failures, []);
+    await site.sameAsLocal(jobs);
+  });
+
+  it('goes on when the machine that planned is gone, and tells its successor', async () => {
+    const jobs = toySweep(2, 2, { log: site.log });
+    const gone = new AbortController();
+    const first = site.compute(jobs, { signal: gone.signal });
+    await planIsThere();
+    gone.abort();
+    await assert.rejects(first, /abort/i);
+    // A worker that is to end when nothing is left does so.
+    const worker = site.begin({ untilEmpty: true });
+    assert.deepEqual((await worker.end)!.report, { computed: 6, failed: 0, givenBack: 0, left: 0 });
+    assert.deepEqual(await site.compute(jobs), { computed: 0, failures: [] });
+    await site.sameAsLocal(jobs);
+  });
+
+  it('says what is left when it is stopped before it has begun', async () => {
+    await enqueue(site.connection, site.shared, toySweep(1, 1), plan);
+    const worker = site.begin({ stopAtOnce: true });
+    assert.deepEqual((await worker.end)!.report, { computed: 0, failed: 0, givenBack: 0, left: 2 });
+  });
+
+  it('gives a run back when the disk is full, and says so', async function () {
+    if (process.getuid?.() !== 0) this.skip();
+    const small = join(site.folder, 'small');
+    await mkdir(small);
+    execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=256k', 'tmpfs', small]);
+    try {
+      const jobs = [toyJob({ toy: 'big', steps: 6, size: 100_000, every: 3, log: site.log })];
+      const result = site.compute(jobs);
+      const full = site.begin({ cache: small });
+      const { error } = (await full.end)!;
+      assert.match(error!, /ENOSPC.*the disk is full; make room.*What was begun is back in the queue/);
+      site.begin();
+      assert.deepEqual((await result).failures, []);
+      await site.sameAsLocal(jobs);
+    } finally {
+      execFileSync('umount', ['-l', small]);
+    }
+  });
+});
