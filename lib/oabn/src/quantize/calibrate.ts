@@ -1,5 +1,8 @@
-/** Calibration: the range of the activation that enters each quantized block, over some images. */
-import { tf } from 'tfjs-native';
+/**
+ * Calibration: the range of the activation that enters each quantized block, over some images. The images go through the
+ * merged network in passes of equal size, compiled where the engine compiles.
+ */
+import { compile, type Compiled, tf } from 'tfjs-native';
 import { check, concatenate } from 'oabn-base';
 import {
   type Architecture,
@@ -8,6 +11,7 @@ import {
   forwardMerged,
   quantizedBlocks,
   type StateDict,
+  type Tensors,
   toVariables,
 } from '../model/index.js';
 import { mseStep } from './mseStep.js';
@@ -47,21 +51,20 @@ export async function calibrate(
   batches: AsyncIterable<CalibrationImages> | Iterable<CalibrationImages>,
 ): Promise<ActivationRanges> {
   const blocks = blocksToQuantize(arch);
-  const { params } = toVariables(merged);
   const min = new Float32Array(blocks.length).fill(Infinity);
   const max = new Float32Array(blocks.length).fill(-Infinity);
-  for await (const batch of batches) {
-    for (const images of inPasses(arch, batch)) {
-      const observed = tf.tidy(() => observeRanges(arch, params, toTensor(images)));
-      const [low, high] = await Promise.all(observed.map((tensor) => tensor.data()));
-      blocks.forEach((_, i) => {
-        min[i] = Math.min(min[i]!, low![i]!);
-        max[i] = Math.max(max[i]!, high![i]!);
-      });
-      tf.dispose(observed);
+  await throughNetwork(merged, async (pass) => {
+    for await (const batch of batches) {
+      for (const images of inPasses(arch, batch)) {
+        const look = (params: Tensors, x: tf.Tensor4D): tf.Tensor[] => observeRanges(arch, params, x);
+        const [low, high] = await pass(images, look);
+        blocks.forEach((_, i) => {
+          min[i] = Math.min(min[i]!, low![i]!);
+          max[i] = Math.max(max[i]!, high![i]!);
+        });
+      }
     }
-  }
-  tf.dispose(params as tf.TensorContainer);
+  });
   check(min[0] !== Infinity || max[0] !== -Infinity, 'Calibration needs at least one image, got none');
   return checkRanges(Object.fromEntries(blocks.map(({ name }, i) => [name, { min: min[i]!, max: max[i]! }])));
 }
@@ -80,26 +83,15 @@ export async function calibrateMse(
   scheme: QuantizationScheme,
 ): Promise<ActivationRanges> {
   const blocks = blocksToQuantize(arch);
-  const { params } = toVariables(merged);
   const values: Float32Array[][] = blocks.map(() => []);
-  for (const images of inPasses(arch, batch)) {
-    const samples = tf.tidy(() => {
-      const seen: tf.Tensor1D[] = [];
-      forwardMerged(arch, params, toTensor(images), {
-        activation: (_, x) => {
-          const all = (x.size / images.size) * batch.size;
-          const stride = Math.max(1, Math.floor(all / sampledValues));
-          seen.push(tf.stridedSlice(tf.reshape(x, [-1]), [0], [x.size], [stride]) as tf.Tensor1D);
-          return x;
-        },
-      });
-      return seen;
-    });
-    const sampled = (await Promise.all(samples.map((sample) => sample.data()))) as Float32Array[];
-    sampled.forEach((each, block) => values[block]!.push(each));
-    tf.dispose(samples);
-  }
-  tf.dispose(params as tf.TensorContainer);
+  await throughNetwork(merged, async (pass) => {
+    for (const images of inPasses(arch, batch)) {
+      const look = (params: Tensors, x: tf.Tensor4D): tf.Tensor[] =>
+        sampleActivations(arch, params, x, batch.size);
+      const sampled = await pass(images, look);
+      sampled.forEach((each, block) => values[block]!.push(each));
+    }
+  });
   const ranges: Record<string, ActivationRange> = {};
   blocks.forEach(({ name }, i) => {
     const bits = activationBitsOf(scheme, name);
@@ -108,6 +100,56 @@ export async function calibrateMse(
     ranges[name] = { min: 0, max: quantMax * mseStep(concatenate(values[i]!), { quantMin: 0, quantMax }) };
   });
   return checkRanges(ranges);
+}
+
+/** Values of each activation of a pass over `images`, which are part of `all` images, at even distances. */
+function sampleActivations(
+  arch: Architecture,
+  params: Tensors,
+  images: tf.Tensor4D,
+  all: number,
+): tf.Tensor1D[] {
+  const seen: tf.Tensor1D[] = [];
+  forwardMerged(arch, params, images, {
+    activation: (_, x) => {
+      const stride = Math.max(1, Math.floor(((x.size / x.shape[0]) * all) / sampledValues));
+      seen.push(tf.stridedSlice(tf.reshape(x, [-1]), [0], [x.size], [stride]) as tf.Tensor1D);
+      return x;
+    },
+  });
+  return seen;
+}
+
+/** Runs `look` on some images, and says what its tensors hold. */
+type Pass = (
+  images: CalibrationImages,
+  look: (params: Tensors, x: tf.Tensor4D) => tf.Tensor[],
+) => Promise<Float32Array[]>;
+
+/**
+ * Lends `use` passes with the parameters of a network. A pass is compiled for each number of images; `look` must be the same
+ * function of its arguments each time.
+ */
+async function throughNetwork(merged: StateDict, use: (pass: Pass) => Promise<void>): Promise<void> {
+  const { params } = toVariables(merged);
+  const compiled = new Map<string, Compiled<[Tensors, tf.Tensor4D], tf.Tensor[]>>();
+  const pass: Pass = async (images, look) => {
+    const x = toTensor(images);
+    const key = x.shape.join();
+    // Half precision would move the ranges.
+    const run = compiled.get(key) ?? (await compile(look, [params, x], { precision: 'float32' }));
+    compiled.set(key, run);
+    const seen = await run(params, x);
+    const values = await Promise.all(seen.map((tensor) => tensor.data()));
+    tf.dispose([x, seen]);
+    return values as Float32Array[];
+  };
+  try {
+    await use(pass);
+  } finally {
+    await Promise.all([...compiled.values()].map((each) => each.dispose()));
+    tf.dispose(params as tf.TensorContainer);
+  }
 }
 
 /** The blocks that are quantized. @throws UserError when there are none */
@@ -131,14 +173,17 @@ export function checkRanges(ranges: ActivationRanges): ActivationRanges {
   return ranges;
 }
 
-/** Activations of one pass through the network, 0.4 GiB in each of the few forms that the engine keeps them in. */
+/** Images in one pass: many enough for the engine to be at full speed. */
+const imagesPerPass = 64;
+/** Activations of one pass, 0.4 GiB in each of the few forms that the engine keeps them in. */
 const activationsPerPass = 1e8;
 
-/** The images of a batch in as many passes as memory asks for. */
+/** The images of a batch in passes of equal size, but for the last; as many as memory asks for. */
 function* inPasses(arch: Architecture, { images, size }: CalibrationImages): Generator<CalibrationImages> {
   const pixels = images.length / size;
   const { activations } = costOf(arch, Math.sqrt(pixels / 3), 'merged');
-  const count = Math.max(1, Math.floor(activationsPerPass / activations));
+  const most = Math.min(imagesPerPass, Math.max(1, Math.floor(activationsPerPass / activations)));
+  const count = Math.ceil(size / Math.ceil(size / most));
   for (let from = 0; from < size; from += count) {
     const part = images.subarray(from * pixels, (from + count) * pixels);
     yield { images: part, size: part.length / pixels };
