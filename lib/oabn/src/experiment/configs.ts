@@ -1,10 +1,10 @@
 /** Configurations made for a lab: its defaults, and what is to differ from them. */
 import { type Architecture, normalizeArchitecture, type Oabn } from '../model/index.js';
 import type { QuantizationScheme, WeightMethod } from '../quantize/index.js';
-import type { QuantizerOptions } from '../train/index.js';
 import {
   type AnnealConfig,
   type FinetuneConfig,
+  type FinetuneQuantizers,
   type NetworkSource,
   type PretrainConfig,
   type PtqConfig,
@@ -62,7 +62,7 @@ export function ptqConfig(
 }
 
 /** What an ablation changes of a fine-tuning run: single training settings, members of the scheme, quantizers. */
-export interface FinetuneChanges extends QuantizerOptions {
+export interface FinetuneChanges extends FinetuneQuantizers {
   readonly training?: Partial<TrainingConfig>;
   readonly scheme?: SchemeChanges;
 }

@@ -19,4 +19,4 @@ export * from './run.js';
 export * from './sensitivity.js';
 export type { DataConfig, PretrainTraining, TrainingConfig } from './settings.js';
 export * from './tensorboard.js';
-export { precisionOptions, stepKey } from './training.js';
+export { type ObservedEpoch, precisionOptions, stepKey } from './training.js';

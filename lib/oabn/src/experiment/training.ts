@@ -48,7 +48,15 @@ export interface TrainRun {
   /** The state before the first step. */
   readonly fresh: () => TrainState;
   readonly steps: Steps;
+  /** What else is noted of the state after each epoch. */
+  readonly observe?: (state: TrainState) => Promise<Observed>;
 }
+
+/** Of a state after an epoch, beside its loss: by name, a number each. */
+export type Observed = Readonly<Record<string, number>>;
+
+/** The metrics of an epoch, with what was observed after it; results from before have nothing observed. */
+export type ObservedEpoch<O extends object> = EpochMetrics & Partial<O>;
 
 /** Trains from the run's last checkpoint, or from `fresh()`; returns the final state and the metrics of all epochs. */
 export async function trainRun({
@@ -59,6 +67,7 @@ export async function trainRun({
   context,
   fresh,
   steps,
+  observe,
 }: TrainRun): Promise<{ state: TrainState; epochs: EpochMetrics[] }> {
   const { batchSize, schedule, augment, seed } = training;
   const images = trainingImages(training, data, lab.train.size);
@@ -89,9 +98,10 @@ export async function trainRun({
           shuffle: true,
           dropLast: true,
         }),
-      onEpoch: async (metrics) => {
-        epochs.push(metrics);
-        await context.logMetrics({ ...metrics });
+      onEpoch: async (metrics, current) => {
+        const observed = { ...metrics, ...(await observe?.(current)) };
+        epochs.push(observed);
+        await context.logMetrics(observed);
       },
       onCheckpoint: async (at, current) => {
         const metadata = { position: JSON.stringify(at) };

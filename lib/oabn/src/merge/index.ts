@@ -7,4 +7,6 @@ export * from './classes.js';
 export * from './differentiable.js';
 export * from './merge.js';
 export * from './outliers.js';
+export * from './restore.js';
+export * from './summary.js';
 export * from './thresholdTrace.js';

@@ -32,10 +32,10 @@ import {
   clusterDefaults,
   type ClusterOptions,
   mapKernels,
-  type OwnQuantizer,
   type QuantizationScheme,
   type QuantizedNetwork,
   type UniformOptions,
+  type WeightQuantizer,
   type WeightTraining,
   weightTraining,
 } from '../quantize/index.js';
@@ -61,8 +61,8 @@ export interface QuantizerOptions {
   /** Of `uniform` weights. */
   readonly uniform?: UniformOptions;
   readonly activations?: ActivationOptions;
-  /** In place of k-means, for `kmeans` weights: a quantizer of one's own. */
-  readonly quantizer?: OwnQuantizer;
+  /** In place of k-means, for `cluster` weights: `dkm(…)`, `apot(…)`, or one's own by `ownQuantizer`. */
+  readonly quantizer?: WeightQuantizer;
 }
 
 /** SGD's options, and the quantizers'. */
@@ -181,7 +181,7 @@ function forwardOf(
 function rulesOf(arch: Architecture, quantizers: readonly BlockQuantizers[]): ParameterRules {
   const rules = new Map<string, ParameterRule>();
   for (const { block, weights, activations } of quantizers) {
-    for (const name of ['centroids', 'step']) rules.set(`${block}.${name}`, { rate: weights.rate });
+    for (const name of ['centroids', 'step', 'alpha']) rules.set(`${block}.${name}`, { rate: weights.rate });
     if (activations?.isTrained) rules.set(`${block}.activation.step`, {});
   }
   const ofThreshold = thresholdRules(arch);

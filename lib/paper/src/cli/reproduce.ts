@@ -15,7 +15,7 @@ import {
   writeFileAtomic,
 } from 'oabn-base';
 import { type Claim, type LowBitPoint, type ThresholdPoint } from '../claims/index.js';
-import { describeLab, type Labs, shippedFolder } from '../profiles/index.js';
+import { describeLab, type Labs, type Profile, shippedFolder } from '../profiles/index.js';
 import {
   claimsBoard,
   lowBitStudy,
@@ -247,6 +247,10 @@ function resultText(
   ].join('\n');
 }
 
+/** Whether a profile's job executes the notebook: those of its story, or all. */
+const isOfStory = (name: string, { story }: Profile): boolean =>
+  story === undefined || story.some((prefix) => name.startsWith(prefix));
+
 /** In the project's folder. */
 const notebooksFolder = 'notebooks';
 
@@ -265,7 +269,7 @@ async function runNotebooks(
       `There is no folder ${resolve(notebooksFolder)}; run reproduce in the project's folder, or with --no-notebooks`,
   );
   const names = readdirSync(notebooksFolder)
-    .filter((name) => name.endsWith('.ipynb'))
+    .filter((name) => name.endsWith('.ipynb') && isOfStory(name, cifar.profile))
     .sort();
   let [stopped, done] = [false, 0];
   const failures: string[] = [];

@@ -1,17 +1,11 @@
 /**
- * Profiles: the same experiments at another scale. `smoke` takes seconds and shows only that all of it runs; `quick`
- * takes minutes on two CPU cores; `desk` has networks worth quantizing, in hours of two cores; `paper` has the article's networks, sized for hours of one GPU; `full` is ImageNet-1k
- * and training as long as RepVGG's own, for days. A notebook names its profile and changes single values of it for an
- * ablation.
+ * Profiles: the same experiments at another scale. `smoke` takes seconds and shows only that all of it runs; `quick` tells
+ * the story in minutes on two CPU cores; `desk` has networks worth quantizing, in hours of two cores; `paper` has the
+ * article's networks, sized for hours of one GPU; `full` is ImageNet-1k and training as long as RepVGG's own, for days. A
+ * notebook names its profile and changes single values of it for an ablation.
  */
 import { check } from 'oabn-base';
-import {
-  finetuningRecipes,
-  type PretrainRecipe,
-  type RunDefaults,
-  runDefaults,
-  trainingRecipe,
-} from 'oabn/experiment';
+import { finetuningRecipes, type PretrainRecipe, type RunDefaults, trainingRecipe } from 'oabn/experiment';
 import { type Architecture, imagenetStrides, normalizeArchitecture, repvgg } from 'oabn/model';
 
 /** What runs have by default, and the grids of the paper's experiments. */
@@ -39,6 +33,18 @@ export interface Profile extends RunDefaults {
   };
   /** Where the ablations are made. */
   readonly ablation: { readonly threshold: number; readonly bits: number; readonly seeds: readonly number[] };
+  /** Of the study of what makes outliers: lengths of training, times of the widths, s, and seeds. */
+  readonly outliers: {
+    readonly epochs: readonly number[];
+    readonly widths: readonly number[];
+    readonly thresholds: readonly number[];
+    readonly seeds: readonly number[];
+  };
+  /**
+   * The notebooks that tell the story, by how their names begin. With it, `reproduce` computes what these need, figures 2,
+   * 4, 7a and 8 and table 5, and executes these; without, all of the article.
+   */
+  readonly story?: readonly string[];
   /** What differs on ImageNet's side of the article (figure 7b, tables 3 and 6); see `onImagenet`. */
   readonly imagenet?: Partial<Omit<Profile, 'name' | 'imagenet'>>;
 }
@@ -56,10 +62,16 @@ const forTwiceTheSide = ({ strides: [first = 1, ...rest], ...arch }: Architectur
  * What the search for a recipe found best on a CPU (data/results/recipes): short training that ends at a rate of zero, and
  * the official decay, of kernels and of the identity's γ.
  */
-function deskRecipe({ epochs, learningRate, translate }: DeskRecipe): PretrainRecipe {
+function deskRecipe({
+  epochs,
+  learningRate,
+  translate,
+  images = null,
+  batchSize = 128,
+}: DeskRecipe): PretrainRecipe {
   return {
-    images: null,
-    batchSize: 128,
+    images,
+    batchSize,
     schedule: { learningRate, warmupEpochs: 0.5, epochs, annealing: 'linear' },
     momentum: 0.9,
     weightDecay: 5e-4,
@@ -74,6 +86,10 @@ interface DeskRecipe {
   readonly learningRate: number;
   /** Pixels. */
   readonly translate: number;
+  /** Default all. */
+  readonly images?: number | null;
+  /** Default 128. */
+  readonly batchSize?: number;
 }
 
 /** Fine-tuning of the merged weights as pretraining ended: the same images, no label smoothing, no decay. */
@@ -106,6 +122,7 @@ const paper = {
     heldOut: { first: 8_000, images: 2_000 },
   },
   ablation: { threshold: 0.5, bits: 3, seeds: [1, 2, 3] },
+  outliers: { epochs: [5, 30], widths: [0.5, 1], thresholds: [0.5, Infinity], seeds: [1, 2, 3] },
 } as const satisfies Omit<Profile, 'name'>;
 
 /** The profiles by name, from seconds (`smoke`) to days (`full`). */
@@ -128,36 +145,57 @@ export const profiles = {
     tableIterations: 4,
     search: { rates: [1e-3, 1e-2], thresholds: [0.5], bits: [4], heldOut: { first: 200, images: 200 } },
     ablation: { threshold: 0.5, bits: 4, seeds: [1] },
+    outliers: { epochs: [2], widths: [1], thresholds: [0.5, Infinity], seeds: [1] },
     // Made images here too; other strides, so that the runs of the two sides are not the same.
     imagenet: {
       data: { name: 'made', testImages: 200 },
       arch: normalizeArchitecture({ widths: [8, 8, 16], depths: [1, 2, 1], strides: [2, 2, 2], classes: 10 }),
     },
   },
-  // What a lab has that is opened without a profile.
+  // At most eight minutes of two CPU cores, notebooks included.
   quick: {
-    ...runDefaults,
     name: 'quick',
-    thresholds: [0.1, 0.25, 0.5, 1, Infinity],
-    lowBitThresholds: [0.25, 0.5, Infinity],
+    data: { name: 'cifar10', testImages: 2_000 },
+    arch: normalizeArchitecture({
+      widths: [16, 16, 32, 64],
+      depths: [1, 2, 3, 2],
+      strides: [2, 1, 2, 2],
+      classes: 10,
+    }),
+    pretraining: deskRecipe({
+      ...{ images: 16_000, batchSize: 64 },
+      ...{ epochs: 3, learningRate: 0.1, translate: 2 },
+    }),
+    finetuning: deskFinetuning({ images: 9_600, batchSize: 64, epochs: 1, translate: 2 }),
+    calibrationImages: 512,
+    thresholds: [0.1, 0.5, Infinity],
+    lowBitThresholds: [0.5, Infinity],
     seeds: [1, 2],
-    bits: [8, 6, 4, 3, 2],
+    bits: [8, 4, 3],
     ptqBits: [8, 6, 5, 4, 3],
-    tableThresholds: [0.25, Infinity],
+    tableThresholds: [0.5, Infinity],
     tableBits: [8, 4],
-    tableSeeds: [1, 2],
+    tableSeeds: [1],
     tableIterations: 40,
     search: {
-      rates: [3e-4, 1e-3, 3e-3, 1e-2],
-      thresholds: [0.25, Infinity],
+      rates: [1e-3, 3e-3, 1e-2],
+      thresholds: [0.5, Infinity],
       bits: [4],
       heldOut: { first: 8_000, images: 2_000 },
     },
-    ablation: { threshold: 0.25, bits: 3, seeds: [1, 2] },
+    ablation: { threshold: 0.5, bits: 3, seeds: [1] },
+    outliers: { epochs: [3], widths: [1], thresholds: [0.5, Infinity], seeds: [1] },
+    story: ['01', '02', '03', '04', '05', '06', '07', '08', '12', '13', '18', 'algorithm'],
     imagenet: {
       data: { ...imagenetStandIn, testImages: 2_000 },
-      thresholds: [0.1, 0.25, 1, Infinity],
-      lowBitThresholds: [0.25, Infinity],
+      pretraining: deskRecipe({
+        ...{ images: 16_000, batchSize: 64 },
+        ...{ epochs: 3, learningRate: 0.1, translate: 4 },
+      }),
+      finetuning: deskFinetuning({ images: 9_600, batchSize: 64, epochs: 1, translate: 4 }),
+      thresholds: [0.5, Infinity],
+      seeds: [1],
+      bits: [4, 3],
     },
   },
   // Hours of two CPU cores: networks of more than 85 % on all of CIFAR-10, and of more than 50 % on ImageNet's stand-in.
@@ -189,6 +227,7 @@ export const profiles = {
       heldOut: { first: 8_000, images: 2_000 },
     },
     ablation: { threshold: 0.5, bits: 3, seeds: [1] },
+    outliers: { epochs: [5, 16], widths: [0.5, 1], thresholds: [0.5, Infinity], seeds: [1] },
     imagenet: {
       data: { ...imagenetStandIn, testImages: null },
       arch: normalizeArchitecture({

@@ -8,9 +8,12 @@ export * from './claimsBoard.js';
 export * from './learningRates.js';
 export * from './lowBit.js';
 export * from './mainJob.js';
+export * from './outliers.js';
 export * from './plainNetworks.js';
 export * from './ptq.js';
 export * from './recipes.js';
+export * from './rivals.js';
+export * from './shipped.js';
 export {
   type AnyStudy,
   type Entry,

@@ -9,19 +9,17 @@ import { ptqStudy } from './ptq.js';
 import { type AnyStudy, studyJobs } from './study.js';
 import { thresholdStudy } from './threshold.js';
 
-/** CIFAR-10's side: figures 2, 4, 7a and 8, table 5, the search for learning rates and the ablations. */
-const cifarStudies: readonly AnyStudy[] = [
-  ordinaryCnnStudy,
-  thresholdStudy(),
-  lowBitStudy(),
-  learningRateStudy,
-  ablationStudy(),
-];
+/** Figures 2, 4, 7a and 8, and table 5. */
+const storyStudies: readonly AnyStudy[] = [ordinaryCnnStudy, thresholdStudy(), lowBitStudy()];
+
+/** CIFAR-10's side: the story, the search for learning rates and the ablations. */
+const cifarStudies: readonly AnyStudy[] = [...storyStudies, learningRateStudy, ablationStudy()];
 
 /** ImageNet's side: figure 7b, tables 3 and 6. */
 const imagenetStudies: readonly AnyStudy[] = [thresholdStudy(), ptqStudy(), lowBitStudy()];
 
-/** The runs of both sides. */
+/** The runs of both sides, or of the story alone, as the profile says. */
 export function mainJob({ cifar, imagenet }: Labs): Job[] {
+  if (cifar.profile.story) return studyJobs(cifar, storyStudies);
   return [...studyJobs(cifar, cifarStudies), ...studyJobs(imagenet, imagenetStudies)];
 }

@@ -71,16 +71,27 @@ export async function runStudy<Cell, Row, Config extends RunConfig>(
 ): Promise<StudyResult<Row>> {
   const cells = study.cells(lab.profile);
   const rows: Row[] = [];
-  for (const cell of cells) {
-    const config = study.config(cell, lab);
-    const { result } = await run(lab, config);
-    const source = sourceOf(config);
-    const network = source?.kind === 'pretrain' ? (await run(lab, source)).result : result;
-    rows.push(study.row(cell, result, network as PretrainResult));
-  }
+  for (const cell of cells) rows.push(await rowOf(lab, study, cell));
+  return { study, rows, source: `${describeScale(lab)}${seedsText(cells)}` };
+}
+
+/** « · 2 seeds», of cells that have any. */
+export function seedsText(cells: readonly unknown[]): string {
   const seeds = new Set(cells.flatMap((cell) => (cell as { readonly seed?: number }).seed ?? []));
-  const spread = seeds.size === 0 ? '' : ` · ${seeds.size === 1 ? '1 seed' : `${seeds.size} seeds`}`;
-  return { study, rows, source: `${describeScale(lab)}${spread}` };
+  return seeds.size === 0 ? '' : ` · ${seeds.size === 1 ? '1 seed' : `${seeds.size} seeds`}`;
+}
+
+/** The row of one cell, by running what the lab's store does not have. */
+export async function rowOf<Cell, Row, Config extends RunConfig>(
+  lab: PaperLab,
+  study: Study<Cell, Row, Config>,
+  cell: Cell,
+): Promise<Row> {
+  const config = study.config(cell, lab);
+  const { result } = await run(lab, config);
+  const source = sourceOf(config);
+  const network = source?.kind === 'pretrain' ? (await run(lab, source)).result : result;
+  return study.row(cell, result, network as PretrainResult);
 }
 
 /** The runs behind studies in one lab, each once, networks first. */

@@ -1,7 +1,9 @@
 /** Quantization-aware fine-tuning of a pretrained network: uniform QAT or ClusterQAT, by its scheme (paper, section 3). */
 import { canonicalJson, check, schema } from 'oabn-base';
+import { tf } from 'tfjs-native';
 import { takeCalibration } from '../../data/index.js';
-import { type StateDict, toStateDict } from '../../model/index.js';
+import { restoreBatchNorm, restoredArchitecture } from '../../merge/index.js';
+import { type Architecture, type Network, type StateDict, toStateDict } from '../../model/index.js';
 import {
   type ActivationRanges,
   calibrate,
@@ -9,12 +11,13 @@ import {
   clusterDefaults,
   normalizeActivations,
   normalizeCluster,
-  normalizeOwnQuantizer,
+  normalizeQuantizer,
   normalizeScheme,
   readScheme,
   storedScheme,
   type StoredScheme,
   normalizeUniform,
+  quantizerName,
   type QuantizationScheme,
   schemeRule,
   type WeightMethod,
@@ -41,8 +44,20 @@ import type { Kind, Work } from './kind.js';
 import { finish, mergedOf, type QuantizedResult } from './quantized.js';
 import { describeSource, type NetworkSource, normalizeSource } from './source.js';
 
+/** What fine-tuning may train; see `FinetuneQuantizers.through`. */
+export const trainedParameters = ['merged', 'branches', 'restored'] as const;
+
+/** What is trained, and how the quantizers follow. */
+export interface FinetuneQuantizers extends Omit<QuantizerOptions, 'through'> {
+  /**
+   * The parameters: the `merged` weights, as in the paper (default); those of the `branches`, through the merge; or the merged
+   * weights with a BN put back behind each (`restored`; see `restoreBatchNorm`), which is merged again in the end.
+   */
+  readonly through?: (typeof trainedParameters)[number];
+}
+
 /** A run that fine-tunes a quantized network: uniform QAT or ClusterQAT, from a pretraining run or a file. */
-export interface FinetuneConfig extends QuantizerOptions {
+export interface FinetuneConfig extends FinetuneQuantizers {
   readonly kind: 'finetune';
   readonly source: NetworkSource;
   readonly scheme: QuantizationScheme;
@@ -64,12 +79,12 @@ const configRule = object(
     training: trainingRule(),
   },
   {
-    through: oneOf('merged', 'branches'),
+    through: oneOf(...trainedParameters),
     statistics: oneOf(...mergeStatistics),
     cluster: object({}, { init: text, update: text, updateEvery: whole(1), rate: schema.positive }),
     uniform: object({}, { step: text, rate: schema.positive }),
     activations: object({}, { range: text, momentum: schema.finite }),
-    quantizer: object({ name: text, begin: anything, quantize: anything }, { move: anything }),
+    quantizer: anything,
   },
 );
 
@@ -92,8 +107,8 @@ export const finetune: Kind<FinetuneConfig, QuantizedResult> = {
     scheme: readScheme((stored as StoredFinetuneConfig).scheme),
   }),
   describe: ({ scheme: { bits, weights }, quantizer, source }) =>
-    `${bits}-bit ${quantizer?.name ?? methodNames[weights]}, ${describeSource(source)}`,
-  label: ({ scheme: { weights }, quantizer }) => quantizer?.name ?? methodNames[weights],
+    `${bits}-bit ${methodName(weights, quantizer)}, ${describeSource(source)}`,
+  label: ({ scheme: { weights }, quantizer }) => methodName(weights, quantizer),
   network: ({ source: { arch, data } }) => ({ arch, data }),
   source: ({ source }) => source,
   seed: ({ training }) => training.seed,
@@ -114,8 +129,11 @@ const methodNames = { uniform: 'uniform QAT', cluster: 'ClusterQAT' } as const s
   string
 >;
 
+const methodName = (weights: WeightMethod, quantizer: QuantizerOptions['quantizer']): string =>
+  quantizer ? quantizerName(quantizer) : methodNames[weights];
+
 /** Defaults left out, and what the kind of weights has no use for. */
-function normalizeQuantizers(options: QuantizerOptions, weights: WeightMethod): QuantizerOptions {
+function normalizeQuantizers(options: FinetuneQuantizers, weights: WeightMethod): FinetuneQuantizers {
   const {
     through = 'merged',
     statistics = 'running',
@@ -124,23 +142,20 @@ function normalizeQuantizers(options: QuantizerOptions, weights: WeightMethod): 
     activations = {},
     quantizer,
   } = options;
-  check(
-    through === 'merged' || through === 'branches',
-    `through must be "merged" or "branches", got ${JSON.stringify(through)}`,
-  );
+  checkOneOf('through', through, trainedParameters);
   checkOneOf('statistics', statistics, mergeStatistics);
   check(
     quantizer === undefined || weights === 'cluster',
     () =>
-      `«${quantizer!.name}» takes the place of k-means; its scheme needs weights "kmeans", got ${JSON.stringify(weights)}`,
+      `«${quantizerName(quantizer!)}» takes the place of k-means; its scheme needs weights "cluster", got ${JSON.stringify(weights)}`,
   );
   const ofWeights =
     weights === 'cluster' ? { cluster: normalizeCluster(cluster) } : { uniform: normalizeUniform(uniform) };
   const members = { ...ofWeights, activations: normalizeActivations(activations) };
   return {
-    ...(through === 'branches' && { through }),
+    ...(through !== 'merged' && { through }),
     ...(through === 'branches' && statistics !== 'running' && { statistics }),
-    ...(quantizer && { quantizer: normalizeOwnQuantizer(quantizer) }),
+    ...(quantizer && { quantizer: normalizeQuantizer(quantizer) }),
     ...Object.fromEntries(Object.entries(members).filter(([, member]) => Object.keys(member).length > 0)),
   };
 }
@@ -148,24 +163,25 @@ function normalizeQuantizers(options: QuantizerOptions, weights: WeightMethod): 
 async function execute(work: Work<FinetuneConfig>): Promise<QuantizedResult> {
   const { config, lab, context } = work;
   const { scheme, training, through, cluster } = config;
-  const { arch, data } = config.source;
+  const { data } = config.source;
   const source = await work.start();
   check(
     through !== 'branches' || source.form === 'training',
     'Fine-tuning through the branches needs a three-branch network, this one is merged; use through: "merged"',
   );
   const merged = mergedOf(source);
-  const begin = through === 'branches' ? source.stateDict : merged;
+  const { arch, begin } = await beginningOf(config, source, merged, lab);
   const ranges = await rangesOf(config, merged, lab);
+  const quantizers = stepQuantizers(config);
   const { updateEvery } = { ...clusterDefaults, ...cluster };
   const { state, epochs } = await trainRun({
     ...{ task: finetune.describe(config), training, data, lab, context },
-    fresh: () => finetuneState(begin, ranges, scheme, arch, config),
+    fresh: () => finetuneState(begin, ranges, scheme, arch, quantizers),
     steps: {
       at: finetuneSteps(arch, scheme, {
         ...training,
         ...precisionOptions(lab, training.batchSize),
-        ...quantizersOf(config),
+        ...quantizers,
       }),
       keyAt: (index) => finetuneKey(config, index % updateEvery === 0),
     },
@@ -175,10 +191,33 @@ async function execute(work: Work<FinetuneConfig>): Promise<QuantizedResult> {
     scheme,
     await toStateDict(state.params),
     await toStateDict(state.buffers),
-    config,
+    quantizers,
   );
   disposeState(state);
   return { ...(await finish(network, data, work)), epochs };
+}
+
+/** What is trained, and where it begins. */
+async function beginningOf(
+  { through, calibrationImages, source: { arch } }: FinetuneConfig,
+  { stateDict }: Network,
+  merged: StateDict,
+  lab: Lab,
+): Promise<{ arch: Architecture; begin: StateDict }> {
+  if (through === 'branches') return { arch, begin: stateDict };
+  if (through !== 'restored') return { arch, begin: merged };
+  const { images, size } = await takeCalibration(lab.train, calibrationImages, 0);
+  const x = tf.tensor4d(images, [size, ...lab.train.imageShape]);
+  const begin = await restoreBatchNorm(arch, merged, x);
+  x.dispose();
+  return { arch: restoredArchitecture(arch), begin };
+}
+
+/** As the steps know them: a restored BN is trained as a branch's, by the statistics of the batch. */
+function stepQuantizers(config: FinetuneConfig): QuantizerOptions {
+  const { through, ...quantizers } = quantizersOf(config);
+  if (through === 'restored') return { ...quantizers, through: 'branches', statistics: 'batch' };
+  return { ...quantizers, ...(through && { through }) };
 }
 
 function quantizersOf({
@@ -188,7 +227,7 @@ function quantizersOf({
   uniform,
   activations,
   quantizer,
-}: QuantizerOptions): QuantizerOptions {
+}: FinetuneQuantizers): FinetuneQuantizers {
   return {
     ...(through && { through }),
     ...(statistics && { statistics }),
@@ -204,6 +243,7 @@ function finetuneKey(config: FinetuneConfig, moves: boolean): string {
   const { source, scheme, training, through } = config;
   const { widths, depths, strides, classes } = source.arch;
   const { update, rate } = { ...clusterDefaults, ...config.cluster };
+  // A restored network has the 3×3 branch alone, whatever the source had.
   const arch = through === 'branches' ? source.arch : { widths, depths, strides, classes };
   const quantizers = { ...quantizersOf(config), cluster: { update, rate } };
   return stepKey(arch, training, { scheme, quantizers, moves });

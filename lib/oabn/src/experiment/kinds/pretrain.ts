@@ -2,7 +2,13 @@
 import { join } from 'node:path';
 import { canonicalJson, check, schema } from 'oabn-base';
 import { tf } from 'tfjs-native';
-import { analyzeOutliers, mergeNetwork, type OutlierRow } from '../../merge/index.js';
+import {
+  analyzeOutliers,
+  mergeNetwork,
+  type OutlierRow,
+  type OutlierSummary,
+  summarizeOutliers,
+} from '../../merge/index.js';
 import {
   type Architecture,
   architectureRule,
@@ -18,7 +24,6 @@ import {
   checkDecay,
   decayPolicies,
   disposeState,
-  type EpochMetrics,
   initialState,
   normalizeRegularizer,
   pretrainStep,
@@ -38,7 +43,7 @@ import {
   trainingRule,
   trainingSteps,
 } from '../settings.js';
-import { precisionOptions, stepKey, trainRun } from '../training.js';
+import { type ObservedEpoch, precisionOptions, stepKey, trainRun } from '../training.js';
 import { timeSteps } from './cost.js';
 import type { Kind, Work } from './kind.js';
 import { describeNetwork } from './network.js';
@@ -53,7 +58,8 @@ export interface PretrainConfig {
 
 /** FP32 accuracy of the merged network, and what training made of it: small JSON, stored beside the network. */
 export interface PretrainResult extends Accuracy {
-  readonly epochs: readonly EpochMetrics[];
+  /** With the outliers after each; in results of before, without. */
+  readonly epochs: readonly ObservedEpoch<OutlierSummary>[];
   /** Of the merged weights, block by block. */
   readonly outliers: readonly OutlierRow[];
   /** The three-branch checkpoint, relative to the run's folder. */
@@ -138,6 +144,9 @@ async function execute({ config, lab, context }: Work<PretrainConfig>): Promise<
   const { state, epochs } = await trainRun({
     ...{ task: pretrain.describe(config), training, data, lab, context, fresh },
     steps: { at: () => step, keyAt: () => stepKey(arch, training) },
+    observe: async ({ params, buffers }) => ({
+      ...summarizeOutliers(arch, await toStateDict(params, buffers)),
+    }),
   });
   const stateDict = await endOf(state, config, lab);
   disposeState(state);

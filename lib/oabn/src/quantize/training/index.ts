@@ -1,13 +1,17 @@
 /** Quantizers while a network is fine-tuned: their state, how it moves or is learned, and what it becomes. */
-import { type QuantizationScheme, weightBitsOf } from '../scheme.js';
+import { check } from 'oabn-base';
+import { type Granularity, type QuantizationScheme, weightBitsOf } from '../scheme.js';
 import { clusterTraining, type ClusterOptions } from './cluster.js';
-import { ownTraining, type OwnQuantizer } from './own.js';
+import { quantizerName, quantizerTraining, type WeightQuantizer } from './quantizer.js';
 import { uniformTraining, type UniformOptions } from './uniform.js';
 import type { WeightTraining } from './weightTraining.js';
 
 export * from './activations.js';
+export * from './apot.js';
 export * from './cluster.js';
+export * from './dkm.js';
 export * from './own.js';
+export { normalizeQuantizer, quantizerName, type WeightQuantizer } from './quantizer.js';
 export * from './uniform.js';
 export type { WeightTraining } from './weightTraining.js';
 
@@ -18,7 +22,7 @@ export function weightTraining(
   options: {
     readonly cluster?: ClusterOptions;
     readonly uniform?: UniformOptions;
-    readonly quantizer?: OwnQuantizer;
+    readonly quantizer?: WeightQuantizer;
   } = {},
 ): WeightTraining {
   const { weights, granularity = 'perTensor' } = scheme;
@@ -27,9 +31,18 @@ export function weightTraining(
     case 'uniform':
       return uniformTraining(bits, granularity, options.uniform);
     case 'cluster':
-      if (options.quantizer) return ownTraining(bits, options.quantizer);
+      if (options.quantizer) return quantizerOf(bits, granularity, options.quantizer);
       return clusterTraining(bits, granularity, options.cluster);
     default:
       return weights satisfies never;
   }
+}
+
+function quantizerOf(bits: number, granularity: Granularity, quantizer: WeightQuantizer): WeightTraining {
+  check(
+    granularity === 'perTensor',
+    () =>
+      `«${quantizerName(quantizer)}» quantizes a layer as a whole; leave out granularity ${JSON.stringify(granularity)}`,
+  );
+  return quantizerTraining(bits, quantizer);
 }

@@ -1,0 +1,69 @@
+/**
+ * A network's outliers in six numbers, cheap enough to be noted after every epoch: how far its merged weights reach, and
+ * what its identity branches do to make them (paper, section 2).
+ */
+import {
+  type Architecture,
+  bnEpsilon,
+  bnPrefix,
+  get,
+  quantizedBlocks,
+  type StateDict,
+} from '../model/index.js';
+import { analyzeOutliers } from './outliers.js';
+
+export interface OutlierSummary {
+  /** Of max|w|/σ over the quantized layers, merged: the mean, and the largest. */
+  readonly meanPeakToSigma: number;
+  readonly maxPeakToSigma: number;
+  /** The largest |r0| of all identity branches, as merged; 0 where there is none, as for the next three. */
+  readonly maxRatio: number;
+  /** √(running variance) of what enters the identity's BN, a mean over channels. */
+  readonly inputDeviation: number;
+  /** Share of the identity's channels whose |γ/σ| OABN limits. */
+  readonly clipped: number;
+  /** Share of the identity's channels that hardly vary: a running variance below 10⁻³. */
+  readonly dead: number;
+}
+
+/** Below this variance a channel counts as dead. */
+export const deadVariance = 1e-3;
+
+/** The summary of a three-branch network. */
+export function summarizeOutliers(arch: Architecture, stateDict: StateDict): OutlierSummary {
+  const rows = analyzeOutliers(arch, stateDict);
+  const peaks = rows.map(({ peakToSigma }) => peakToSigma);
+  const channels = identityChannels(arch, stateDict);
+  const share = (holds: (channel: Channel) => boolean): number =>
+    channels.length === 0 ? 0 : channels.filter(holds).length / channels.length;
+  const threshold = arch.oabn?.threshold ?? Infinity;
+  return {
+    meanPeakToSigma: mean(peaks),
+    maxPeakToSigma: Math.max(...peaks),
+    maxRatio: Math.max(0, ...rows.map(({ identity }) => identity?.maxRatio ?? 0)),
+    inputDeviation: mean(channels.map(({ variance }) => Math.sqrt(variance))),
+    clipped: share(({ gamma, variance }) => Math.abs(gamma) / Math.sqrt(variance + bnEpsilon) >= threshold),
+    dead: share(({ variance }) => variance < deadVariance),
+  };
+}
+
+interface Channel {
+  readonly gamma: number;
+  readonly variance: number;
+}
+
+/** The channels of all identity BNs; none in blocks without, as QARepVGG's. */
+function identityChannels(arch: Architecture, stateDict: StateDict): Channel[] {
+  return quantizedBlocks(arch).flatMap((block) => {
+    const prefix = block.branches.includes('identity') ? bnPrefix(block, 'identity') : undefined;
+    if (prefix === undefined) return [];
+    const variance = get(stateDict, `${prefix}.running_var`).data;
+    return [...get(stateDict, `${prefix}.weight`).data].map((gamma, i) => ({
+      gamma,
+      variance: Math.max(0, variance[i]!),
+    }));
+  });
+}
+
+const mean = (values: readonly number[]): number =>
+  values.length === 0 ? 0 : values.reduce((sum, value) => sum + value, 0) / values.length;

@@ -1,0 +1,165 @@
+/**
+ * Rivals of OABN and of ClusterQAT, each from its own paper, on the same networks: what is done in pretraining so that the
+ * merged weights are easy to quantize, and what is done in fine-tuning with the weights that there are. A rival of one's own
+ * is a cell.
+ */
+import {
+  type FinetuneChanges,
+  finetuneConfig,
+  type PretrainChanges,
+  pretrainConfig,
+  ptqConfig,
+} from 'oabn/experiment';
+import { apot, dkm, type WeightMethod } from 'oabn/quantize';
+import type { QuantizedPoint } from '../claims/index.js';
+import { measured } from './measured.js';
+import type { QuantizedConfig, Study } from './study.js';
+import { rounded } from './table.js';
+
+/** A way to pretrain: what it changes of the profile's. */
+export interface PretrainingRival {
+  readonly source: string;
+  /** Default plain BN; `profile` is the s of the profile's ablations. */
+  readonly threshold?: 'profile' | number;
+  readonly oabn?: PretrainChanges['oabn'];
+  readonly training?: PretrainChanges['training'];
+  readonly block?: 'qarepvgg';
+}
+
+/** A way to quantize: after training, or while the network is fine-tuned. */
+export interface QuantizationRival {
+  readonly source: string;
+  readonly weights: WeightMethod;
+  /** Absent: quantized after training. */
+  readonly changes?: FinetuneChanges;
+}
+
+/** Ways to pretrain, by name. */
+export const pretrainingRivals: Readonly<Record<string, PretrainingRival>> = {
+  'BN, decay of kernels': { source: '2101.03697', training: { decay: 'kernels' } },
+  "BN, and of the identity's γ": { source: "RepVGG's code" },
+  OABN: { source: '2402.07200', threshold: 'profile' },
+  'OABN, straight through': {
+    source: 'ours',
+    threshold: 'profile',
+    oabn: { gradient: 'straightThrough' },
+  },
+  'KURE, of the branches': {
+    source: '2002.07520',
+    training: { regularizer: { penalty: 'kure', strength: 0.1 } },
+  },
+  'R² (L∞), of the merged': {
+    source: '2303.08253',
+    training: { regularizer: { penalty: 'range', strength: 0.05, on: 'merged' } },
+  },
+  QARepVGG: { source: '2212.01593', block: 'qarepvgg' },
+};
+
+/** Ways to quantize, by name. */
+export const quantizationRivals: Readonly<Record<string, QuantizationRival>> = {
+  'uniform PTQ': { source: '2402.07200', weights: 'uniform' },
+  'k-means PTQ': { source: '1510.00149', weights: 'cluster' },
+  'uniform QAT': { source: '2402.07200', weights: 'uniform', changes: {} },
+  'uniform QAT, BN restored': {
+    source: "RepVGG's code",
+    weights: 'uniform',
+    changes: { through: 'restored' },
+  },
+  LSQ: { source: '1902.08153', weights: 'uniform', changes: { uniform: { step: 'lsq' } } },
+  APoT: { source: '1909.13144', weights: 'cluster', changes: { quantizer: apot() } },
+  DKM: { source: '2108.12659', weights: 'cluster', changes: { quantizer: dkm() } },
+  ClusterQAT: { source: '2402.07200', weights: 'cluster', changes: {} },
+};
+
+export interface RivalCell {
+  /** Of `pretrainingRivals`, and of `quantizationRivals`. */
+  readonly pretraining: string;
+  readonly quantization: string;
+  /** The s of OABN, where it is the profile's. */
+  readonly threshold: number;
+  readonly seed: number;
+  readonly bits: number;
+}
+
+export interface RivalPoint extends RivalCell, QuantizedPoint {
+  /** Of the quantized weights, packed: b bits each, and for each layer a scale, or a codebook of 2^b values, of 4 bytes. */
+  readonly bytes: number;
+}
+
+export interface RivalGrid {
+  /** The rounds of the comparison; default both: ways to pretrain × a few quantizers, and ways to fine-tune × BN and OABN. */
+  readonly rounds?: readonly ('pretraining' | 'fine-tuning')[];
+  /** Default those of the profile up to 4, as those below. */
+  readonly bits?: readonly number[];
+  readonly seeds?: readonly number[];
+  /** Of OABN. */
+  readonly threshold?: number;
+}
+
+/** By what ways to pretrain are judged: without fine-tuning, and with the article's two. */
+const judges = ['uniform PTQ', 'uniform QAT', 'ClusterQAT'];
+/** The networks that ways to fine-tune are judged on. */
+const grounds = ["BN, and of the identity's γ", 'OABN'];
+
+export function rivalStudy({ rounds = ['pretraining', 'fine-tuning'], ...grid }: RivalGrid = {}): Study<
+  RivalCell,
+  RivalPoint
+> {
+  return {
+    name: 'rivals',
+    cells({ ablation, bits: all }) {
+      const { bits, seeds, threshold } = { ...ablation, bits: all.filter((b) => b <= 4), ...grid };
+      const pairs = [
+        ...(rounds.includes('pretraining') ? product(Object.keys(pretrainingRivals), judges) : []),
+        ...(rounds.includes('fine-tuning') ? product(grounds, Object.keys(quantizationRivals)) : []),
+      ];
+      const distinct = [...new Map(pairs.map((pair) => [pair.join(), pair])).values()];
+      return bits.flatMap((b) =>
+        distinct.flatMap(([pretraining, quantization]) =>
+          seeds.map((seed) => ({ pretraining, quantization, threshold, seed, bits: b })),
+        ),
+      );
+    },
+    config({ pretraining, quantization, threshold, seed, bits }, lab): QuantizedConfig {
+      const rival = pretrainingRivals[pretraining]!;
+      const { arch } = lab.defaults;
+      const source = pretrainConfig(lab, {
+        seed,
+        threshold: rival.threshold === 'profile' ? threshold : (rival.threshold ?? Infinity),
+        ...(rival.block && { arch: { ...arch, block: rival.block } }),
+        ...(rival.oabn && { oabn: rival.oabn }),
+        ...(rival.training && { training: rival.training }),
+      });
+      const { weights, changes } = quantizationRivals[quantization]!;
+      return changes
+        ? finetuneConfig(lab, { source, bits, weights, ...changes })
+        : ptqConfig(lab, { source, bits, weights });
+    },
+    row: (cell, result, network) => ({
+      ...cell,
+      ...measured(result, network),
+      bytes: storedBytes(network.outliers, cell.bits, quantizationRivals[cell.quantization]!.weights),
+    }),
+    entries({ pretraining, quantization, seed: sample, bits, accuracy, fp32, stateSize }) {
+      const line = { pretraining, quantization };
+      return [
+        { line, column: 'FP32', sample, value: fp32 },
+        { line, column: `${bits} bits`, sample, value: accuracy },
+        { line, column: `states at ${bits} bits`, sample, value: stateSize, format: rounded, last: true },
+      ];
+    },
+  };
+}
+
+const product = (a: readonly string[], b: readonly string[]): [string, string][] =>
+  a.flatMap((x) => b.map((y): [string, string] => [x, y]));
+
+/** Bytes of the quantized layers at `bits` bits a weight, with what tells the values of each. */
+function storedBytes(
+  layers: readonly { readonly weights: number }[],
+  bits: number,
+  method: WeightMethod,
+): number {
+  const values = method === 'uniform' ? 1 : 2 ** bits;
+  return layers.reduce((sum, { weights }) => sum + Math.ceil((weights * bits) / 8) + 4 * values, 0);
+}

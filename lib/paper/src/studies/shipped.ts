@@ -1,0 +1,127 @@
+/**
+ * What ships with the project: the rows of a study from the results in `data/results/runs`, with nothing computed and no
+ * data needed. They are of the best profile that has any, and say how many of its runs are there yet.
+ *
+ *     const best = await shippedStudy(thresholdStudy());
+ *     figure(thresholdFigure(best)); // «profile desk · CIFAR-10 … · as shipped (24 of 30 rows)»
+ */
+import { check, configHash } from 'oabn-base';
+import { type Dataset, datasetTitle } from 'oabn/data';
+import type { PretrainConfig, RunConfig } from 'oabn/experiment';
+import { openStore, type RunEntry } from 'provable-runs';
+import { onImagenet, type PaperLab, type Profile, profileNamed, shippedFolder } from '../profiles/index.js';
+import { rowOf, seedsText, type Study, type StudyResult } from './study.js';
+
+export interface ShippedOptions {
+  /** Default CIFAR-10's. */
+  readonly side?: 'cifar' | 'imagenet';
+  /** Default from the best one on. */
+  readonly profiles?: readonly string[];
+  /** Default the project's. */
+  readonly folder?: string;
+}
+
+export interface ShippedResult<Row> extends StudyResult<Row> {
+  readonly profile: Profile;
+  /** How many rows there are, of all that the study has in the profile. */
+  readonly there: number;
+  readonly of: number;
+}
+
+/** From the best on: whose networks are worth more. */
+const bestFirst = ['full', 'paper', 'desk', 'quick'] as const;
+
+/**
+ * The rows of a study that ship, of the first profile that has any.
+ * @throws UserError where no profile has
+ */
+export async function shippedStudy<Cell, Row, Config extends RunConfig>(
+  study: Study<Cell, Row, Config>,
+  { side = 'cifar', profiles = bestFirst, folder = shippedFolder() }: ShippedOptions = {},
+): Promise<ShippedResult<Row>> {
+  const shipped = await shippedResults(folder);
+  for (const name of profiles) {
+    const profile = side === 'imagenet' ? onImagenet(profileNamed(name)) : profileNamed(name);
+    const lab = shippedLab(profile, shipped);
+    if (!lab) continue;
+    const cells = study.cells(profile);
+    const rows: Row[] = [];
+    for (const cell of cells) {
+      const row = await rowOf(lab, study, cell).catch(unlessNotShipped);
+      if (row !== undefined) rows.push(row as Row);
+    }
+    if (rows.length === 0) continue;
+    const counts = { there: rows.length, of: cells.length };
+    return { study, rows, profile, ...counts, source: describe(lab, cells, counts) };
+  }
+  check(false, `No results of «${study.name}» ship with the project (${folder}); run it in a lab instead`);
+  throw new Error('unreachable');
+}
+
+class NotShipped extends Error {}
+
+function unlessNotShipped(error: unknown): undefined {
+  if (!(error instanceof NotShipped)) throw error;
+}
+
+/** By folder, then by hash. Read once in a process. */
+const known = new Map<string, Promise<ReadonlyMap<string, RunEntry>>>();
+
+function shippedResults(folder: string): Promise<ReadonlyMap<string, RunEntry>> {
+  const read = async (): Promise<ReadonlyMap<string, RunEntry>> => {
+    const entries = await openStore(folder, { shipped: folder }).list();
+    return new Map(entries.filter(({ from }) => from === 'shipped').map((entry) => [entry.hash, entry]));
+  };
+  if (!known.has(folder)) known.set(folder, read());
+  return known.get(folder)!;
+}
+
+/** A lab whose runs are all answered from what ships; undefined where nothing of the profile's data does. */
+function shippedLab(profile: Profile, shipped: ReadonlyMap<string, RunEntry>): PaperLab | undefined {
+  const entry = [...shipped.values()].find(
+    ({ config }) => networkIn(config)?.data.name === profile.data.name,
+  );
+  if (!entry) return undefined;
+  const {
+    data: { checksum },
+    arch: { classes },
+  } = networkIn(entry.config)!;
+  const ofData = { ...profile, arch: { ...profile.arch, classes } };
+  const provenance = entry.provenance!.dataset as unknown as Dataset['provenance'];
+  const train = { made: false, provenance } as unknown as Dataset;
+  const lab: Pick<PaperLab, 'data' | 'train' | 'test' | 'defaults' | 'profile' | 'request'> = {
+    data: { name: profile.data.name, checksum, testImages: profile.data.testImages },
+    train,
+    // The search for learning rates asks how many test images there are to be held out from.
+    test: { ...train, size: 10_000 },
+    defaults: ofData,
+    profile: ofData,
+    async request(config) {
+      const found = shipped.get(configHash(config));
+      if (!found) throw new NotShipped();
+      return { ...found, from: 'shipped' } as never;
+    },
+  };
+  return lab as PaperLab;
+}
+
+type OfNetwork = Pick<PretrainConfig, 'data' | 'arch'>;
+
+/** Data and shape of the network that a run is, or begins with. */
+function networkIn(config: unknown): OfNetwork | undefined {
+  const { source, ...own } = config as Partial<OfNetwork> & { readonly source?: OfNetwork };
+  return source ?? (own as OfNetwork);
+}
+
+function describe(
+  { profile, train }: PaperLab,
+  cells: readonly unknown[],
+  { there, of }: { readonly there: number; readonly of: number },
+): string {
+  const { images, schedule } = profile.pretraining;
+  return (
+    `profile ${profile.name} · ${datasetTitle(train)} · ${images ?? 'all'} training images × ` +
+    `${schedule.epochs === 1 ? '1 epoch' : `${schedule.epochs} epochs`}${seedsText(cells)} · as shipped` +
+    (there < of ? ` (${there} of ${of} rows are there yet)` : '')
+  );
+}
