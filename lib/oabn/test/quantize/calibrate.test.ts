@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { concatenate } from 'oabn-base';
 import { tf } from 'tfjs-native';
-import { get, quantizedBlocks } from '../../src/model/index.js';
+import { quantizedBlocks } from '../../src/model/index.js';
 import { calibrate, calibrateMse } from '../../src/quantize/index.js';
 import { mseStep } from '../../src/quantize/mseStep.js';
 import { assertClose } from '../golden/index.js';
@@ -19,8 +19,8 @@ describe('quantize/calibrate, compiled', () => {
     const ranges = await calibrate(arch, merged, [calibration]);
     assert.deepEqual(Object.keys(ranges), names);
     names.forEach((name, i) => {
-      assertClose([get(ranges, name).min], [least(inputs[i]!)], 1e-5, `least of ${name}`);
-      assertClose([get(ranges, name).max], [most(inputs[i]!)], 1e-5, `most of ${name}`);
+      assertClose([ranges[name]!.min], [least(inputs[i]!)], 1e-5, `least of ${name}`);
+      assertClose([ranges[name]!.max], [most(inputs[i]!)], 1e-5, `most of ${name}`);
     });
   });
 
@@ -36,7 +36,7 @@ describe('quantize/calibrate, compiled', () => {
       await calibrate(arch, merged, batches),
     ];
     for (const name of names) {
-      assertClose([get(inParts, name).max], [get(whole, name).max], 1e-5, `most of ${name}`);
+      assertClose([inParts[name]!.max], [whole[name]!.max], 1e-5, `most of ${name}`);
     }
   });
 
@@ -45,7 +45,7 @@ describe('quantize/calibrate, compiled', () => {
     const ranges = await calibrateMse(arch, merged, calibration, scheme);
     names.forEach((name, i) => {
       const best = 15 * mseStep(concatenate([Float32Array.from(inputs[i]!)]), { quantMin: 0, quantMax: 15 });
-      assertClose([get(ranges, name).max], [best], 1e-3, name);
+      assertClose([ranges[name]!.max], [best], 1e-3, name);
     });
   });
 
