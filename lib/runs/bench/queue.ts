@@ -7,13 +7,15 @@
  * - overhead: milliseconds of a worker for a run that does nothing, in the queue and in the local pool;
  * - efficiency at 1, 2, 4, 8 workers: the time that the sleeping takes by itself ÷ the time that it took;
  * - many: 10,000 tiny runs from end to end, and the memory of everyone who takes part;
- * - killed: the time that is lost for each worker that is killed with -9.
+ * - killed: the time that is lost for each worker that is killed with -9;
+ * - away: a sweep whose bucket is away for a minute.
  */
 import { availableParallelism } from 'node:os';
 import { parseArgs } from 'node:util';
 import { tableText, writeJsonAtomic } from 'oabn-base';
 import { packageVersions } from '../src/store/index.js';
 import { beginProvenance } from '../src/store/provenance.js';
+import { bucketAway } from './away.js';
 import { efficiencyAt } from './efficiency.js';
 import { lostToKills } from './killed.js';
 import { manyRuns } from './many.js';
@@ -22,7 +24,7 @@ import { openSite, type Site } from './site.js';
 
 const { values: flags } = parseArgs({
   options: {
-    only: { type: 'string', default: 'overhead,efficiency,many,killed' },
+    only: { type: 'string', default: 'overhead,efficiency,many,killed,away' },
     runs: { type: 'string', default: '10000' },
     out: { type: 'string' },
   },
@@ -35,6 +37,7 @@ const measurements: Readonly<Record<string, (site: Site) => Promise<readonly obj
   efficiency: (site) => efficiencyAt(site, [1, 2, 4, 8]),
   many: (site) => manyRuns(site, Number(flags.runs), 4),
   killed: (site) => lostToKills(site, 4),
+  away: (site) => bucketAway(site, 4),
 };
 
 const provenance = await beginProvenance(

@@ -19,7 +19,7 @@ import {
 } from '../src/queue/index.js';
 import { openObjects, sharedRuns } from '../src/remote/index.js';
 import { noNetwork, openNetwork } from '../test/queue/hosts.js';
-import { bucketProgram, redisProgram, startBucket, startRedis } from '../test/queue/servers.js';
+import { type Bucket, bucketProgram, redisProgram, startBucket, startRedis } from '../test/queue/servers.js';
 import { startWorker, type TestWorker } from '../test/queue/support.js';
 import { sleepers } from './sleepers.js';
 
@@ -35,6 +35,7 @@ export interface Sweep {
 }
 
 export interface Site {
+  readonly bucket: Bucket;
   openSweep(workers: number, place: Place, options?: Partial<WorkerOptions>): Promise<Sweep>;
   close(): Promise<void>;
 }
@@ -58,6 +59,7 @@ export async function openSite(hosts: number): Promise<Site> {
   let sweeps = 0;
 
   return {
+    bucket,
     async openSweep(count, place, options = {}) {
       const name = `sweep${++sweeps}`;
       const queue = `${redis.url}?name=${name}`;

@@ -113,6 +113,7 @@ describe('a sweep on workers', function () {
     });
     // Who does not trust functions of others leaves that run to who does.
     const careful = worker({ stop: stop.signal, notice: (text) => notices.push(text) });
+    await until('all others are done', async () => lines.some((line) => /^\[5\/6\]/.test(line)));
     await until('it leaves a run to others', async () => notices.some((each) => /^Left to other/.test(each)));
     assert.match(notices.join('\n'), /1 run with functions of their own, which run only with --trust/);
     stop.abort();

@@ -23,7 +23,7 @@ describe('faults of a sweep', function () {
   beforeEach(async () => void (site = await openToySite(redis.url)));
   afterEach(async () => await site.close());
 
-  const longJob = (steps = 80, every = 4): QueueJob<QueueToyConfig> =>
+  const longJob = (steps = 400, every = 4): QueueJob<QueueToyConfig> =>
     toyJob({ toy: 'long', steps, size: 16, every, milliseconds: 40, log: site.log });
   const planIsThere = (): Promise<void> =>
     until('the plan is in the queue', async () => (await queueStatus(site.connection)).classes.length > 0);

@@ -10,7 +10,7 @@ import { openStore, type RunContext } from '../../src/store/index.js';
 import { type ToyConfig, toyRun } from '../store/storeToy.js';
 
 export interface QueueToyConfig extends ToyConfig {
-  /** Pause in each step. */
+  /** Pause in each step, up to the first interruption: what goes on elsewhere is done at once. */
   readonly milliseconds?: number;
   /** Seconds in which the process does not come to anything else. */
   readonly block?: number;
@@ -23,17 +23,22 @@ export interface QueueToyConfig extends ToyConfig {
 
 export const networkName = 'network.bin';
 
-/** Computes a toy in the local store at `runs`, as a queue's worker and as the local pool do. */
+/** Computes a toy in the local store at `runs`, as a queue's worker and as the local pool do, without its pauses if told so. */
 export async function computeToy(
   runs: string,
   config: QueueToyConfig,
   context: Partial<Pick<Parameters<Executor>[1], 'progress' | 'signal'>> = {},
+  hurry = false,
 ) {
   const store = openStore(runs, { notice: () => undefined });
-  return await store.request(config, (run) => execute(run, runs), context);
+  return await store.request(
+    config,
+    (run) => execute(run, runs, hurry || run.resumed !== undefined),
+    context,
+  );
 }
 
-async function execute(run: RunContext<QueueToyConfig>, runs: string) {
+async function execute(run: RunContext<QueueToyConfig>, runs: string, hurry: boolean) {
   const { milliseconds = 0, block, then, from, log } = run.config;
   if (log !== undefined) {
     await writeFile(log, `${process.pid} ${run.resumed?.step ?? 0} ${JSON.stringify(run.config)}\n`, {
@@ -48,7 +53,7 @@ async function execute(run: RunContext<QueueToyConfig>, runs: string) {
     while (Date.now() < end);
   }
   const start = from === undefined ? '' : sha256(await readFile(join(runs, from, networkName)));
-  const result = await toyRun(run, milliseconds);
+  const result = await toyRun(run, hurry ? 0 : milliseconds);
   const network = `${start} ${result.digest}`;
   await writeFile(join(run.folder, networkName), network);
   return { ...result, network: sha256(network) };

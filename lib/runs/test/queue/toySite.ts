@@ -94,7 +94,7 @@ export async function openToySite(redisUrl: string): Promise<ToySite> {
 
 /** Resolves when `condition` holds. */
 export async function until(what: string, condition: () => Promise<boolean>): Promise<void> {
-  for (let i = 0; i < 400; i++) {
+  for (let i = 0; i < 1200; i++) {
     if (await condition()) return;
     await sleep(50);
   }
