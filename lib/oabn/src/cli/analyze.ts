@@ -3,6 +3,7 @@ import { tableText } from 'oabn-base';
 import type { Command } from 'commander';
 import { analyzeOutliers, type OutlierRow } from '../merge/index.js';
 import { loadRepVGG } from '../family/index.js';
+import { familyOption } from './familyOptions.js';
 import {
   archOption,
   type CommonOptions,
@@ -18,6 +19,7 @@ export function addAnalyze(program: Command): void {
     .command('analyze <checkpoint>')
     .description('report the outliers of the merged weights, block by block')
     .addOption(archOption)
+    .addOption(familyOption)
     .addOption(stridesOption)
     .addOption(thresholdOption)
     .addOption(jsonOption)

@@ -23,6 +23,7 @@ import {
   weightMethods,
 } from '../quantize/index.js';
 import type { Accuracy } from '../train/index.js';
+import { familyOption } from './familyOptions.js';
 import {
   archOption,
   type CommonOptions,
@@ -66,6 +67,7 @@ export function addEval(program: Command): void {
       'accuracy on the test images of three-branch, merged or quantized checkpoints, or of exported .onnx files',
     )
     .addOption(archOption)
+    .addOption(familyOption)
     .addOption(stridesOption)
     .addOption(thresholdOption)
     .addOption(dataOption)
@@ -161,6 +163,7 @@ export function addQuantize(program: Command): void {
     .option('--calibration <n>', 'training images to calibrate on', '512')
     .option('-o, --output <file>', 'write the quantized checkpoint')
     .addOption(archOption)
+    .addOption(familyOption)
     .addOption(stridesOption)
     .addOption(thresholdOption)
     .addOption(dataOption)

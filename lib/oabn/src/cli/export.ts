@@ -14,6 +14,7 @@ import {
   saveOnnx,
   tensorRtCache,
 } from '../quantize/index.js';
+import { familyOption } from './familyOptions.js';
 import {
   archOption,
   type CommonOptions,
@@ -53,6 +54,7 @@ export function addExport(program: Command): void {
     .option('--page <file>', 'also write a page that classifies pictures in the browser with it')
     .option('--runtime <address>', 'where that page loads onnxruntime-web from', usualRuntime)
     .addOption(archOption)
+    .addOption(familyOption)
     .addOption(stridesOption)
     .addOption(thresholdOption)
     .addOption(jsonOption)

@@ -2,7 +2,7 @@
 import type { Command } from 'commander';
 import { check, tableText } from 'oabn-base';
 import { describeRecognition, type FamilyReport, recognize } from '../family/index.js';
-import { readStateDict } from '../model/index.js';
+import { blocksOf, readStateDict } from '../model/index.js';
 import { familyOf, familyOption } from './familyOptions.js';
 import { type CommonOptions, jsonOption } from './options.js';
 import { print } from './output.js';
@@ -57,11 +57,19 @@ function formatReport(checkpoint: string, report: FamilyReport): string {
     ...Object.entries(incomplete).map(([name, reason]) => `incomplete: ${name}: ${reason}`),
     ...(rest.length > 0 ? [`in no block, kept as it is: ${list(rest)}`] : []),
     ...assumptions.map((assumption) => `taken for granted: ${assumption}`),
-    report.arch === undefined
-      ? `No RepVGG (${report.notRepVGG}): its blocks are merged and analysed; accuracy is measured by its own code.`
-      : `As RepVGG: ${JSON.stringify(report.arch)}; all commands take it.`,
+    networkLine(report),
   ];
   return lines.join('\n');
+}
+
+function networkLine({ arch, notComputed }: FamilyReport): string {
+  if (!arch) return `Not computed here (${notComputed}): its blocks are merged and analysed.`;
+  if (!arch.operations) return `As RepVGG: ${JSON.stringify(arch)}; all commands take it.`;
+  const convolutions = blocksOf(arch).length;
+  return (
+    `As a merged network of ${convolutions} convolutions and ${arch.classes} classes: eval, quantize, finetune, doctor and ` +
+    'export take it.'
+  );
 }
 
 function list(names: readonly string[]): string {

@@ -7,6 +7,7 @@ import { type DatasetName, datasetNames } from '../data/index.js';
 import { type Lab, type LabOptions, openLab, openTestBench, type TestBench } from '../experiment/index.js';
 import type { LoadOptions } from '../family/index.js';
 import { type Architecture, parseArchitecture } from '../model/index.js';
+import { familyOf } from './familyOptions.js';
 import { namedDefaults } from './extensions.js';
 import { interruption } from './interruption.js';
 
@@ -21,6 +22,7 @@ export interface CommonOptions {
   readonly json?: boolean;
   readonly minutes?: string;
   readonly strides?: string;
+  readonly family?: string;
   readonly threshold?: string;
 }
 
@@ -79,6 +81,7 @@ export function loadOptions(options: CommonOptions): LoadOptions {
   const strides = options.strides?.split(',').map((text) => wholeNumber('--strides', text));
   return {
     arch: architectureOf(options),
+    family: familyOf(options.family),
     strides,
     threshold: options.threshold === undefined ? undefined : threshold(options.threshold),
     notice: (message) => process.stderr.write(`${message}\n`),

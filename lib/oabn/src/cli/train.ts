@@ -13,7 +13,9 @@ import {
   writeEvents,
 } from '../experiment/index.js';
 import { type WeightMethod, weightMethods } from '../quantize/index.js';
+import { checkChain } from '../model/index.js';
 import { checkClasses } from './evaluate.js';
+import { familyOption } from './familyOptions.js';
 import {
   architectureOf,
   archOption,
@@ -22,10 +24,13 @@ import {
   eagerOption,
   jsonOption,
   labOf,
+  loadOptions,
   precisionOption,
   profileOption,
   runsOption,
+  stridesOption,
   threshold,
+  thresholdOption,
   wholeNumber,
 } from './options.js';
 import { percent, print } from './output.js';
@@ -44,7 +49,9 @@ interface TrainOptions extends CommonOptions {
   readonly tensorboard?: string;
 }
 
-interface FinetuneOptions extends TrainOptions {
+interface FinetuneOptions extends Omit<TrainOptions, 'threshold'> {
+  /** Of the file. */
+  readonly threshold?: string;
   readonly bits: string;
   readonly method: string;
 }
@@ -92,6 +99,9 @@ export function addFinetune(program: Command): void {
       .command('finetune <checkpoint>')
       .description('quantization-aware fine-tuning of a merged network'),
   )
+    .addOption(familyOption)
+    .addOption(stridesOption)
+    .addOption(thresholdOption)
     .requiredOption('--bits <b>', '2 to 8')
     .addOption(
       new Option('--method <name>', 'uniform QAT or ClusterQAT').choices(weightMethods).default('cluster'),
@@ -103,7 +113,7 @@ export function addFinetune(program: Command): void {
     .action(async (checkpoint: string, options: FinetuneOptions) => {
       if (options.output) await checkWritable(options.output);
       const lab = await labOf(options);
-      const source = await openCheckpoint(lab, checkpoint, architectureOf(options));
+      const source = await openCheckpoint(lab, checkpoint, loadOptions(options));
       checkClasses(source.arch.classes, lab.test.classes.length, lab.test.name);
       const weights = options.method as WeightMethod;
       const training = {
@@ -137,6 +147,8 @@ export function addAnneal(program: Command): void {
         'give a pretrained three-branch network OABN: fine-tune it while s falls to the one wanted',
       ),
   )
+    .addOption(familyOption)
+    .addOption(stridesOption)
     .requiredOption('-s, --threshold <s>', 'OABN’s s at the end')
     .addHelpText(
       'after',
@@ -150,8 +162,11 @@ Example:
     .action(async (checkpoint: string, options: TrainOptions) => {
       const s = threshold(options.threshold);
       const lab = await labOf(options);
-      const source = await openCheckpoint(lab, checkpoint, architectureOf(options));
+      // --threshold is the s to come, not that of the file.
+      const { threshold: _s, ...ofFile } = options;
+      const source = await openCheckpoint(lab, checkpoint, loadOptions(ofFile));
       checkClasses(source.arch.classes, lab.test.classes.length, lab.test.name);
+      checkChain(source.arch, 'Annealing s');
       const usual = annealConfig(lab, { source, threshold: s }).training;
       const config = annealConfig(lab, {
         source,
@@ -176,7 +191,7 @@ Example:
 /** Runs one configuration, or each of a sweep, and prints what came of them: one result, or a list. */
 async function runEach<Config>(
   configs: readonly Config[],
-  { output, json, set }: TrainOptions,
+  { output, json, set }: Omit<TrainOptions, 'threshold'>,
   runOne: (config: Config) => Promise<{ result: unknown; text: string }>,
 ): Promise<void> {
   check(
@@ -190,7 +205,7 @@ async function runEach<Config>(
 }
 
 async function logCurves(
-  { tensorboard }: TrainOptions,
+  { tensorboard }: Pick<TrainOptions, 'tensorboard'>,
   hash: string,
   epochs: readonly EpochMetrics[],
   accuracy: number,
@@ -221,7 +236,7 @@ function withTraining(command: Command): Command {
 
 function trainingOf(
   recipe: Omit<TrainingConfig, 'seed'>,
-  { epochs, lr, batch, images }: TrainOptions,
+  { epochs, lr, batch, images }: Omit<TrainOptions, 'threshold'>,
 ): Partial<TrainingConfig> {
   const { schedule } = recipe;
   const total = epochs === undefined ? schedule.epochs : wholeNumber('--epochs', epochs);

@@ -14,6 +14,7 @@ import {
   useBackend,
 } from 'tfjs-native';
 import { type Dataset, type DatasetName, openDatasets } from '../data/index.js';
+import type { Network } from '../model/index.js';
 import { compiledCache, type CompiledCache } from './compiledCache.js';
 import { type RunDefaults, runDefaults } from './defaults.js';
 import { engineName, softwareVersions } from './provenance.js';
@@ -61,8 +62,8 @@ export interface Lab {
   /** What configurations made for this lab begin with; the network has as many classes as the data. */
   readonly defaults: RunDefaults;
   readonly store: Store;
-  /** SHA-256 → path of the checkpoints from elsewhere that were opened here. */
-  readonly checkpoints: Map<string, string>;
+  /** SHA-256 → reading again the checkpoints from elsewhere that were opened here. */
+  readonly checkpoints: Map<string, () => Promise<Network>>;
   /**
    * The run of a configuration in its canonical form: from the store, or executed. `files`: its files are needed, so a
    * shipped result will not do.

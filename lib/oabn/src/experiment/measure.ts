@@ -143,11 +143,11 @@ function logitsFunction({ arch, quantization }: MeasuredNetwork): (input: Logits
 
 /** Networks that differ in their numbers alone share one compiled function. */
 function cacheKey({ arch, quantization }: MeasuredNetwork): string {
-  const { widths, depths, strides, classes } = arch;
+  const { widths, depths, strides, classes, operations } = arch;
   const bits = quantizedBlocks(arch).map(({ name }) =>
     quantization ? (activationBitsOf(quantization.scheme, name) ?? null) : null,
   );
-  return canonicalJson({ kind: 'logits', widths, depths, strides, classes, bits });
+  return canonicalJson({ kind: 'logits', widths, depths, strides, classes, operations, bits });
 }
 
 /** Of the activations that are quantized: a range of one that stays in FP32 is no input of the compiled function. */

@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { check, fileDigest } from 'oabn-base';
 import type { RunContext, StoredRun } from 'provable-runs';
 import { datasetTitle } from '../data/index.js';
+import { loadRepVGG, type LoadOptions } from '../family/index.js';
 import { type Architecture, loadNetwork, type Network, type StateDict } from '../model/index.js';
 import {
   type CheckpointSource,
@@ -71,9 +72,8 @@ export async function trainedNetwork(lab: Lab, config: PretrainConfig): Promise<
 
 /** The network that a quantization run starts from, three-branch or merged. */
 async function sourceNetwork(lab: Lab, source: NetworkSource): Promise<Network> {
-  return source.kind === 'pretrain'
-    ? await trainedNetwork(lab, source)
-    : await loadNetwork(openedCheckpoint(lab, source), source.arch);
+  if (source.kind === 'pretrain') return await trainedNetwork(lab, source);
+  return { ...(await openedCheckpoint(lab, source)()), arch: source.arch };
 }
 
 /** The network that a quantization run starts from, merged. */
@@ -81,16 +81,26 @@ export async function mergedSource(lab: Lab, source: NetworkSource): Promise<Sta
   return mergedOf(await sourceNetwork(lab, source));
 }
 
-/** A checkpoint from elsewhere as the source of quantization runs in `lab`. */
-export async function openCheckpoint(lab: Lab, path: string, arch?: Architecture): Promise<CheckpointSource> {
-  const network = await loadNetwork(path, arch);
+/**
+ * A checkpoint from elsewhere as the source of quantization runs in `lab`: ours, or of a family that is computed here.
+ * `options` say what the file does not say of itself, or the architecture alone.
+ */
+export async function openCheckpoint(
+  lab: Lab,
+  path: string,
+  options: LoadOptions | Architecture = {},
+): Promise<CheckpointSource> {
+  const given: LoadOptions = 'widths' in options ? { arch: options } : options;
+  const network = await loadRepVGG(path, given);
   const sha256 = await fileDigest(path);
-  lab.checkpoints.set(sha256, path);
+  // What was said once needs no saying when a run reads the file again.
+  const { notice: _said, ...silent } = given;
+  lab.checkpoints.set(sha256, () => loadRepVGG(path, silent));
   return { kind: 'checkpoint', sha256, data: lab.data, arch: network.arch };
 }
 
-function openedCheckpoint(lab: Lab, { sha256 }: CheckpointSource): string {
-  const path = lab.checkpoints.get(sha256);
-  check(path, `The checkpoint with SHA-256 ${sha256} is not open in this lab; open it with openCheckpoint`);
-  return path;
+function openedCheckpoint(lab: Lab, { sha256 }: CheckpointSource): () => Promise<Network> {
+  const open = lab.checkpoints.get(sha256);
+  check(open, `The checkpoint with SHA-256 ${sha256} is not open in this lab; open it with openCheckpoint`);
+  return open;
 }

@@ -1,6 +1,6 @@
 /** What a file is, in rows for people: blocks that were recognised, those already merged, and what has no place. */
-import type { StateDict } from '../model/index.js';
-import { asRepVGG } from './asRepVGG.js';
+import type { Architecture, StateDict } from '../model/index.js';
+import { computed } from './load.js';
 import type { FoundBlock, Recognition } from './recognize.js';
 
 /** What a state dict was recognized as, for people and for `--json`. */
@@ -18,10 +18,10 @@ export interface FamilyReport {
   /** Tensors that belong to no block, as many as there are of each kind. */
   readonly rest: readonly string[];
   readonly assumptions: readonly string[];
-  /** As RepVGG, where it is one: the network can be evaluated and quantized here. */
-  readonly arch?: unknown;
-  /** Why it is none. */
-  readonly notRepVGG?: string;
+  /** Where it is RepVGG, or what stands between its blocks is known: it can be evaluated and quantized here. */
+  readonly arch?: Architecture;
+  /** Why it cannot. */
+  readonly notComputed?: string;
 }
 
 /** A block of a recognized network. */
@@ -37,7 +37,7 @@ export interface BlockReport {
 export function describeRecognition(stateDict: StateDict, recognition: Recognition): FamilyReport {
   const { family, blocks, merged, incomplete, rest } = recognition;
   const ofMerged = new Set(merged.flatMap((module) => [`${module}.weight`, `${module}.bias`]));
-  const repvgg = asRepVGG(stateDict, recognition);
+  const network = computed(stateDict, recognition);
   const assumed = blocks.flatMap(({ branches }) => branches.flatMap(({ assumption }) => assumption ?? []));
   return {
     family: family.name,
@@ -48,8 +48,8 @@ export function describeRecognition(stateDict: StateDict, recognition: Recogniti
     merged,
     incomplete,
     rest: rest.filter((name) => !ofMerged.has(name)),
-    assumptions: [...new Set(assumed), ...('arch' in repvgg ? repvgg.assumptions : [])],
-    ...('arch' in repvgg ? { arch: repvgg.arch } : { notRepVGG: repvgg.reason }),
+    assumptions: [...new Set(assumed), ...('arch' in network ? network.assumptions : [])],
+    ...('arch' in network ? { arch: network.arch } : { notComputed: network.reason }),
   };
 }
 

@@ -2,6 +2,16 @@
  * The families that we know, as tables. Block structures are from the papers named; names of tensors are those of the
  * code that published the checkpoints. Order matters only between equals: the first that explains as much wins.
  */
+import {
+  fastvitLayout,
+  fastvitTimmLayout,
+  mobileOneLayout,
+  pplcnetTimmLayout,
+  repvggLayout,
+  repvggMmpretrainLayout,
+  repvggTimmLayout,
+  repvitLayout,
+} from './layouts.js';
 import type { BlockTable, Family, Term } from './table.js';
 
 const convBn = (conv: string, bn: string): Term => ({ conv, bn });
@@ -113,12 +123,14 @@ export const families: readonly Family[] = [
     title: 'RepVGG',
     source: 'arXiv 2101.03697; names of the official code',
     blocks: [repvggBlock],
+    layout: repvggLayout,
   },
   {
     name: 'qarepvgg',
     title: 'QARepVGG',
     source: 'arXiv 2212.01593',
     blocks: [qarepvggBlock, repvggBlock],
+    layout: repvggLayout,
   },
   {
     name: 'repvgg-timm',
@@ -137,6 +149,7 @@ export const families: readonly Family[] = [
       },
       ...ordinary,
     ],
+    layout: repvggTimmLayout,
   },
   {
     name: 'repvgg-mmpretrain',
@@ -155,12 +168,13 @@ export const families: readonly Family[] = [
       },
       ...ordinary,
     ],
+    layout: repvggMmpretrainLayout,
   },
   {
     name: 'fastvit',
     title: 'FastViT, its convolutional parts',
     source: 'arXiv 2303.14189; names of the official code',
-    recognisedBy: '(token_mixer\\.(norm|mixer)|lkb_origin)\\.',
+    recognisedBy: '(^|\\.)(network\\.\\d+\\.\\d+\\.token_mixer\\.(norm|mixer|reparam_conv)|.*lkb_(origin|reparam))\\.',
     blocks: [
       repMixer(
         [
@@ -182,12 +196,13 @@ export const families: readonly Family[] = [
       },
       ...ordinary,
     ],
+    layout: fastvitLayout,
   },
   {
     name: 'fastvit-timm',
     title: "FastViT, its convolutional parts (timm's names)",
     source: 'arXiv 2303.14189',
-    recognisedBy: 'token_mixer\\.(norm|mixer)\\.(conv_kxk|identity)',
+    recognisedBy: '(^|\\.)stages\\.\\d+\\.blocks\\.\\d+\\.token_mixer\\.(norm|mixer|reparam_conv)\\.',
     blocks: [
       repMixer(
         timmMobileOneTerms('mixer.'),
@@ -205,18 +220,21 @@ export const families: readonly Family[] = [
       },
       ...ordinary,
     ],
+    layout: fastvitTimmLayout,
   },
   {
     name: 'mobileone',
     title: 'MobileOne',
     source: 'arXiv 2206.04040; names of the official code',
     blocks: [mobileOneBlock, ...ordinary],
+    layout: mobileOneLayout,
   },
   {
     name: 'mobileone-timm',
     title: "MobileOne (timm's names)",
     source: 'arXiv 2206.04040',
     blocks: [timmMobileOneBlock, ...ordinary],
+    layout: repvggTimmLayout,
   },
   {
     name: 'mobileone-mmpretrain',
@@ -235,6 +253,7 @@ export const families: readonly Family[] = [
       },
       ...ordinary,
     ],
+    layout: mobileOneLayout,
   },
   {
     name: 'repoptimizer',
@@ -255,6 +274,7 @@ export const families: readonly Family[] = [
       },
       ...ordinary,
     ],
+    layout: repvggLayout,
   },
   {
     name: 'dbb',
@@ -295,6 +315,7 @@ export const families: readonly Family[] = [
       },
       pair('c', 'bn', ''),
     ],
+    layout: repvitLayout,
   },
   {
     name: 'pplcnet-v2',
@@ -320,6 +341,7 @@ export const families: readonly Family[] = [
       pair('conv_dw', 'bn1', 'conv_dw', 'conv_pwl.weight'),
       pair('conv_pw', 'bn2', 'conv_pw', 'conv_pwl.weight'),
     ],
+    layout: pplcnetTimmLayout,
   },
   {
     name: 'conv-bn',

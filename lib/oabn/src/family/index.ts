@@ -3,12 +3,14 @@
  *
  * @module oabn/family
  */
+export * from './asNetwork.js';
 export * from './asRepVGG.js';
 export * from './branches.js';
 export * from './convolution.js';
 export * from './deadChannels.js';
 export * from './describe.js';
 export * from './families.js';
+export * from './layout.js';
 export * from './load.js';
 export * from './merge.js';
 export * from './recognize.js';

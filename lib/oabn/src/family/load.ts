@@ -1,4 +1,4 @@
-/** Networks from files of any family that the library can compute with: ours, and RepVGG under other names. */
+/** Networks from files of any family that the library can compute with: ours, RepVGG under other names, families with a layout. */
 import { check } from 'oabn-base';
 import { describeTrace, findThresholdTrace } from '../merge/index.js';
 import {
@@ -11,8 +11,10 @@ import {
   type StateDict,
   type StateDictFile,
 } from '../model/index.js';
+import { asNetwork, type AsNetwork } from './asNetwork.js';
 import { asRepVGG } from './asRepVGG.js';
 import { type Recognition, recognize } from './recognize.js';
+import type { Family } from './table.js';
 
 /** What a reader knows of a file that the file does not say. */
 export interface LoadOptions {
@@ -20,6 +22,8 @@ export interface LoadOptions {
   readonly arch?: Architecture | undefined;
   /** Of each stage's first block, for files that do not say them. */
   readonly strides?: readonly number[] | undefined;
+  /** How the file's names are read; default what they say. */
+  readonly family?: Family | undefined;
   /** OABN's s of a three-branch network that does not say it. */
   readonly threshold?: number | undefined;
   /** Is told what was taken for granted, and that a network described as plain BN looks trained with OABN. */
@@ -50,8 +54,9 @@ export function repVGGOf(path: string, file: StateDictFile, options: LoadOptions
 function underAnyNames(
   path: string,
   file: StateDictFile,
-  { arch, strides, notice = () => {} }: LoadOptions,
+  options: LoadOptions,
 ): Network {
+  const { arch, notice = () => {} } = options;
   const isOurs =
     'linear.weight' in file.stateDict &&
     Object.keys(file.stateDict).some((name) => name.startsWith('stage0.'));
@@ -60,20 +65,38 @@ function underAnyNames(
     // --arch describes shapes; that it says nothing of OABN does not mean that the file is wrong about it.
     return networkOf(path, file, arch && own && !arch.oabn ? { ...arch, oabn: own } : arch);
   }
-  if (arch && isOurs) return networkOf(path, file, arch);
-  const recognition = recognize(file.stateDict);
+  if (arch && isOurs && !options.family) return networkOf(path, file, arch);
+  const recognition = recognize(file.stateDict, options.family);
   // A file that nothing is known of gets the message that asks for --arch.
   if (!recognition) return networkOf(path, file, arch);
-  const network = asRepVGG(file.stateDict, recognition, strides ?? arch?.strides);
+  const network = computed(file.stateDict, recognition, options);
   check(
     !('reason' in network),
     () =>
       `${path} is of the family ${recognition.family.name}, and ${(network as { reason: string }).reason}: its blocks can be ` +
-      'merged and analysed (oabn inspect, merge, doctor), but only RepVGG networks are computed here',
+      'merged and analysed (oabn inspect, merge, doctor), but the network cannot be computed',
   );
-  const { assumptions, stateDict } = network as Exclude<typeof network, { reason: string }>;
+  const { assumptions, stateDict, arch: found } = network as AsNetwork;
   for (const assumption of assumptions) notice(`${path}: taken for granted are ${assumption}`);
-  return networkOf(path, { ...file, stateDict }, arch ?? (network as { arch: Architecture }).arch);
+  return networkOf(path, { ...file, stateDict, integers: {} }, found.operations ? found : (arch ?? found));
+}
+
+/**
+ * What was recognised as a network to compute with: RepVGG in the form that the file has, else the family's own operations with
+ * its blocks merged. @returns the reason where it is neither
+ */
+export function computed(
+  stateDict: StateDict,
+  recognition: Recognition,
+  { arch, strides, threshold }: LoadOptions = {},
+): AsNetwork | { readonly reason: string } {
+  const repvgg = asRepVGG(stateDict, recognition, strides ?? arch?.strides);
+  if ('arch' in repvgg) return repvgg;
+  const network = asNetwork(stateDict, recognition, {
+    strides,
+    ...(threshold !== undefined && { threshold }),
+  });
+  return 'arch' in network || recognition.family.layout ? network : repvgg;
 }
 
 /** Tells `notice` where a RepVGG of whatever names has OABN's trace. */

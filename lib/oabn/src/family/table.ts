@@ -11,6 +11,7 @@
  * Names stand below the block's own prefix. A term whose tensors are not in the file is not in the block.
  */
 import { check, UserError } from 'oabn-base';
+import { type Layout, layoutRule } from './layout.js';
 
 /** One summand of a block: one of `conv`, `identity`, `averagePool`, `chain`, `sum`, then `bn`, `scale`, `subtract`. */
 export interface Term {
@@ -68,6 +69,8 @@ export interface Family {
   /** A regular expression that some tensor's name must match, where names alone do not tell families apart. */
   readonly recognisedBy?: string;
   readonly blocks: readonly BlockTable[];
+  /** What stands between the blocks, so that the network can be computed; without it they are merged and analysed only. */
+  readonly layout?: Layout;
 }
 
 /** What PyTorch's BatchNorm adds to the variance. */
@@ -76,7 +79,7 @@ export const defaultEpsilon = 1e-5;
 const kinds = ['conv', 'identity', 'averagePool', 'chain', 'sum'] as const satisfies readonly (keyof Term)[];
 const termMembers = [...kinds, 'plusIdentity', 'bn', 'scale', 'subtract', 'unless'];
 const blockMembers = ['title', 'keys', 'unless', 'terms', 'bn', 'ordinary', 'merged'];
-const familyMembers = ['name', 'title', 'source', 'epsilon', 'recognisedBy', 'blocks'];
+const familyMembers = ['name', 'title', 'source', 'epsilon', 'recognisedBy', 'blocks', 'layout'];
 
 /** What a term is. */
 export function termKind(term: Term): (typeof kinds)[number] {
@@ -99,6 +102,7 @@ export function parseFamily(text: string, source: string): Family {
     `${source}: "epsilon" must be a number > 0, got ${show(epsilon)}`,
   );
   checkExpression(source, recognisedBy);
+  if (family.layout !== undefined) layoutRule(family.layout, `${source}: layout`);
   checkList(`${source}: "blocks"`, family.blocks).forEach((block, i) =>
     checkBlock(`${source}: blocks[${i}]`, block),
   );

@@ -15,10 +15,10 @@ export const weightClasses = ['A', 'B', 'C'] as const;
  */
 export type WeightClass = (typeof weightClasses)[number];
 
-/** The class of the weight at flat `index` of a kernel [out,in,3,3]. */
-export function weightClass(index: number, inChannels: number): WeightClass {
-  if (index % 9 !== 4) return 'C';
-  const position = Math.floor(index / 9);
+/** The class of the weight at flat `index` of a kernel [out,in,…] of so many taps, 9 for 3×3. */
+export function weightClass(index: number, inChannels: number, taps = 9): WeightClass {
+  if (index % taps !== (taps - 1) / 2) return 'C';
+  const position = Math.floor(index / taps);
   return Math.floor(position / inChannels) === position % inChannels ? 'A' : 'B';
 }
 

@@ -32,7 +32,7 @@ export interface OutlierRow {
 
 /** One row for each quantized block. `stateDict` may be three-branch or merged; only the former knows r0. */
 export function analyzeOutliers(arch: Architecture, stateDict: StateDict): OutlierRow[] {
-  const isMerged = 'stage0.rbr_reparam.weight' in stateDict;
+  const isMerged = Object.keys(stateDict).some((name) => name.endsWith('.rbr_reparam.weight'));
   const merged = isMerged ? stateDict : mergeNetwork(arch, stateDict);
   return quantizedBlocks(arch).map((block) => {
     const kernel = get(merged, `${block.name}.rbr_reparam.weight`);
@@ -58,7 +58,8 @@ export function describeKernel({
   const count = Math.max(1, Math.round(n / 1000));
   const threshold = magnitudes[n - count]!;
   const largest = [...data.keys()].filter((index) => Math.abs(data[index]!) >= threshold);
-  const inClassA = largest.filter((index) => weightClass(index, shape[1]!) === 'A');
+  const taps = n / (shape[0]! * shape[1]!);
+  const inClassA = largest.filter((index) => weightClass(index, shape[1]!, taps) === 'A');
   const maxAbs = magnitudes[n - 1]!;
   const std = Math.sqrt(variance);
   return {

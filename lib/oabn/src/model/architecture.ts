@@ -12,6 +12,7 @@
 import { check, schema, UserError } from 'oabn-base';
 import type { tf } from 'tfjs-native';
 import { type Custom, normalizeCustom } from '../custom/index.js';
+import { featuresOf, type Operation, operationsRule, placedConvolutions } from './operations.js';
 
 /** The branches of a RepVGG block at training time. */
 export const branchNames = ['3x3', '1x1', 'identity'] as const;
@@ -75,9 +76,14 @@ export interface Architecture {
   readonly branches?: readonly Branch[];
   /** Absent: plain BN everywhere. */
   readonly oabn?: Oabn;
+  /**
+   * A merged network of another family: what it consists of, in place of RepVGG's chain of blocks. Of `widths`, `depths` and
+   * `strides` it has only the channels that enter the classifier: [features], [1], [1].
+   */
+  readonly operations?: readonly Operation[];
 }
 
-/** One block: its name in the state dict and its shape. Merged, it is one 3×3 convolution. */
+/** One block: its name in the state dict and its shape. Merged, it is one convolution, of 3×3 unless it says otherwise. */
 export interface Block {
   /** `stage0`, `stage1.0`, `stage1.1`, … */
   readonly name: string;
@@ -86,6 +92,16 @@ export interface Block {
   readonly stride: number;
   readonly kind: BlockKind;
   readonly branches: readonly Branch[];
+  /** Of a merged network of another family: [out, in per group, height, width], and what else its operations say. */
+  readonly kernel?: readonly number[];
+  readonly inSqueeze?: boolean;
+  /** Absent: as in RepVGG, where a ReLU stands before all blocks but the first. */
+  readonly nonNegative?: boolean;
+}
+
+/** [out, in per group, height, width] of a block's merged kernel. */
+export function mergedShape({ kernel, outChannels, inChannels }: Block): readonly number[] {
+  return kernel ?? [outChannels, inChannels, 3, 3];
 }
 
 const depthsOf = { A: [1, 2, 4, 14, 1], B: [1, 4, 6, 16, 1] } as const;
@@ -189,6 +205,7 @@ export const architectureRule = object(
         ),
       },
     ),
+    operations: operationsRule,
   },
 );
 
@@ -199,6 +216,7 @@ export const architectureRule = object(
 export function normalizeArchitecture(arch: Architecture): Architecture {
   architectureRule(arch, 'arch');
   const { widths, depths, strides, classes, block, branches, oabn } = arch;
+  if (arch.operations) return ofOperations(arch.operations, classes);
   const sameStages = (name: string, values: readonly number[]): void =>
     check(
       values.length === widths.length,
@@ -216,8 +234,18 @@ export function normalizeArchitecture(arch: Architecture): Architecture {
   };
 }
 
+/**
+ * A merged network of another family, with the features that its operations give.
+ * @throws UserError where a convolution does not fit what comes before it
+ */
+export function ofOperations(operations: readonly Operation[], classes: number): Architecture {
+  placedConvolutions(operations);
+  return { widths: [featuresOf(operations)], depths: [1], strides: [1], classes, operations };
+}
+
 /** The blocks from the input to the classifier. */
 export function blocksOf(arch: Architecture): Block[] {
+  if (arch.operations) return blocksOfOperations(arch.operations);
   const allowed = arch.branches ?? branchNames;
   const blocks: Block[] = [];
   let inChannels = 3;
@@ -240,9 +268,31 @@ export function blocksOf(arch: Architecture): Block[] {
   return blocks;
 }
 
-/** The blocks whose merged kernels and inputs are quantized: all but the first convolution (paper, figure 6). */
+function blocksOfOperations(operations: readonly Operation[]): Block[] {
+  return placedConvolutions(operations).map(
+    ({ name, kernel, stride = 1, inChannels, inSqueeze, nonNegative }) => ({
+      ...{ name, inChannels, outChannels: kernel[0]!, stride, kind: 'repvgg' as const, branches: [] },
+      ...{ kernel, inSqueeze, nonNegative },
+    }),
+  );
+}
+
+/**
+ * The blocks whose merged kernels and inputs are quantized: all but the first convolution (paper, figure 6), and but those of
+ * squeeze-and-excitation.
+ */
 export function quantizedBlocks(arch: Architecture): Block[] {
-  return blocksOf(arch).slice(1);
+  return blocksOf(arch)
+    .slice(1)
+    .filter(({ inSqueeze }) => !inSqueeze);
+}
+
+/** @throws UserError naming `task` where the network is not RepVGG's chain of 3×3 convolutions, each behind a ReLU */
+export function checkChain({ operations }: Architecture, task: string): void {
+  check(
+    !operations,
+    `${task} is for chains of 3×3 convolutions as RepVGG's; this network of another family has other operations`,
+  );
 }
 
 function normalizeBlock(block: Architecture['block'] = 'repvgg'): Pick<Architecture, 'block'> {

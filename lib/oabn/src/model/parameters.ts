@@ -3,7 +3,15 @@
  * for QARepVGG's blocks those of the code that came with it in YOLOv6, where the 1×1 convolution stands alone and the
  * normalization after the sum is the block's own: `rbr_1x1.weight`, `bn.weight`, ….
  */
-import { type Architecture, type Block, blocksOf, type Branch, type BlockKind } from './architecture.js';
+import {
+  type Architecture,
+  type Block,
+  blocksOf,
+  type Branch,
+  type BlockKind,
+  checkChain,
+  mergedShape,
+} from './architecture.js';
 
 /** A place of a block that can have a BN: a branch, or what the branches sum to. */
 export type NormalizedPlace = Branch | 'sum';
@@ -51,10 +59,11 @@ export const isThreshold = (name: string): boolean => name.endsWith('.threshold'
 /** Name → shape of every tensor of `arch`, in the training-time form (with running statistics) or merged. */
 export function parameterShapes(arch: Architecture, form: NetworkForm): Shapes {
   const shapes: Record<string, readonly number[]> = {};
+  if (form === 'training') checkChain(arch, 'The training-time form');
   for (const block of blocksOf(arch)) {
     const { name, inChannels, outChannels, branches } = block;
     if (form === 'merged') {
-      shapes[`${name}.rbr_reparam.weight`] = [outChannels, inChannels, 3, 3];
+      shapes[`${name}.rbr_reparam.weight`] = mergedShape(block);
       shapes[`${name}.rbr_reparam.bias`] = [outChannels];
       continue;
     }

@@ -83,6 +83,12 @@ export async function calibrateMse(
   scheme: QuantizationScheme,
 ): Promise<ActivationRanges> {
   const blocks = blocksToQuantize(arch);
+  const signed = blocks.find(({ nonNegative }) => nonNegative === false);
+  check(
+    !signed,
+    () =>
+      `Values below 0 enter ${signed!.name}; ranges of least squared error are found behind a ReLU, so let the range move (range: "moving")`,
+  );
   const values: Float32Array[][] = blocks.map(() => []);
   await throughNetwork(merged, async (pass) => {
     for (const images of inPasses(arch, batch)) {

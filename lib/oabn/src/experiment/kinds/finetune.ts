@@ -241,10 +241,10 @@ function quantizersOf({
 /** What the step's function depends on: merged, of the architecture the shapes alone; of the clusters not their start. */
 function finetuneKey(config: FinetuneConfig, moves: boolean): string {
   const { source, scheme, training, through } = config;
-  const { widths, depths, strides, classes } = source.arch;
+  const { widths, depths, strides, classes, operations } = source.arch;
   const { update, rate } = { ...clusterDefaults, ...config.cluster };
   // A restored network has the 3×3 branch alone, whatever the source had.
-  const arch = through === 'branches' ? source.arch : { widths, depths, strides, classes };
+  const arch = through === 'branches' ? source.arch : { widths, depths, strides, classes, operations };
   const quantizers = { ...quantizersOf(config), cluster: { update, rate } };
   return stepKey(arch, training, { scheme, quantizers, moves });
 }

@@ -11,7 +11,7 @@
  * samples of NVIDIA/TensorRT that read and write caches; Tencent/ncnn, `tools/quantize`.
  */
 import { check } from 'oabn-base';
-import { type Architecture, blocksOf, get, quantizedBlocks, type StateDict } from '../../model/index.js';
+import { type Architecture, blocksOf, checkChain, get, quantizedBlocks, type StateDict } from '../../model/index.js';
 import type { ActivationRanges } from '../calibrate.js';
 import { groupsOf } from '../granularity.js';
 
@@ -28,6 +28,7 @@ const levels = 127;
 
 /** TensorRT's calibration cache; `version` is that of the engine's builder, such as 8601 for 8.6.1. */
 export function tensorRtCache({ arch, activations }: Calibrated, version = 8601): string {
+  checkChain(arch, 'TensorRT’s calibration cache');
   const blocks = blocksOf(arch);
   const lines = quantizedBlocks(arch).map(({ name }) => {
     const before = blocks[blocks.findIndex((block) => block.name === name) - 1]!;
@@ -38,6 +39,7 @@ export function tensorRtCache({ arch, activations }: Calibrated, version = 8601)
 
 /** ncnn's table. */
 export function ncnnTable({ arch, stateDict, activations }: Calibrated): string {
+  checkChain(arch, 'ncnn’s calibration table');
   const index = (name: string): number => blocksOf(arch).findIndex((block) => block.name === name);
   const number = (value: number): string => String(Math.fround(value));
   const blocks = quantizedBlocks(arch);

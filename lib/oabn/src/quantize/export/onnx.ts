@@ -1,6 +1,6 @@
 /**
  * A network as an ONNX file for other programs: images [N,3,H,W], normalised as in training, to logits [N, classes]. Each
- * block is one 3×3 convolution with bias and ReLU (paper, figure 3).
+ * block is one 3×3 convolution with bias and ReLU (paper, figure 3); networks of other families are their operations.
  *
  * A quantized network keeps its few bits in the file: activations pass QuantizeLinear, DequantizeLinear
  * and a clip to b bits; uniform weights are int8 or int4 behind DequantizeLinear; clustered weights are indices of b bits,
@@ -21,7 +21,18 @@ import {
   type OnnxNode,
   type OnnxTensor,
 } from 'tfjs-native/onnx';
-import { type Architecture, blocksOf, checkFinite, get, type StateDict } from '../../model/index.js';
+import {
+  type Activation,
+  type Architecture,
+  blocksOf,
+  checkFinite,
+  type ConvolutionOperation,
+  type Gate,
+  get,
+  type Operation,
+  quantizedBlocks,
+  type StateDict,
+} from '../../model/index.js';
 import { checkRanges } from '../calibrate.js';
 import type { QuantizedNetwork } from '../quantizedNetwork.js';
 import { activationBitsOf } from '../scheme.js';
@@ -74,9 +85,7 @@ export interface ExportedSize {
 /** What a network takes on disk. */
 export function exportedSize(network: ExportedNetwork): ExportedSize {
   const { arch, stateDict, quantization } = network;
-  const kernels = blocksOf(arch)
-    .slice(1)
-    .map(({ name }) => get(stateDict, `${name}.rbr_reparam.weight`));
+  const kernels = quantizedBlocks(arch).map(({ name }) => get(stateDict, `${name}.rbr_reparam.weight`));
   const weights = kernels.reduce((sum, { data }) => sum + data.length, 0);
   const kernelBytes = kernels.reduce(
     (sum, kernel) =>
@@ -143,31 +152,14 @@ function createDraft(): Draft {
   };
 }
 
-function exportGraph({ arch, stateDict, quantization }: ExportedNetwork): OnnxGraph {
+function exportGraph(network: ExportedNetwork): OnnxGraph {
+  const { arch, stateDict } = network;
   check(
-    'stage0.rbr_reparam.weight' in stateDict,
+    `${blocksOf(arch)[0]!.name}.rbr_reparam.weight` in stateDict,
     'Only a merged network can be exported; merge the three branches first',
   );
   const draft = createDraft();
-  let x = 'images';
-  blocksOf(arch).forEach(({ name, stride, outChannels }, index) => {
-    const kernel = get(stateDict, `${name}.rbr_reparam.weight`);
-    let weight: string;
-    if (index > 0 && quantization) {
-      x = quantizedActivation(draft, name, x, quantization);
-      weight = quantizedWeight(draft, name, kernel, storedKernel(kernel, quantization.scheme.granularity));
-    } else {
-      weight = draft.constant(`${name}.weight`, 'float32', kernel.shape, kernel.data);
-    }
-    const { data } = get(stateDict, `${name}.rbr_reparam.bias`);
-    const bias = draft.constant(`${name}.bias`, 'float32', [outChannels], data);
-    const sum = draft.node('Conv', [x, weight, bias], `${name}.conv`, {
-      kernel_shape: ints(3, 3),
-      strides: ints(stride, stride),
-      pads: ints(1, 1, 1, 1),
-    });
-    x = draft.node('Relu', [sum], `${name}.output`);
-  });
+  const x = exportOperations(draft, network, operationsOf(arch), 'images', '');
   const pooled = draft.node('GlobalAveragePool', [x], 'pooled');
   const features = draft.node('Flatten', [pooled], 'features', { axis: int(1) });
   const { shape, data } = get(stateDict, 'linear.weight');
@@ -181,6 +173,111 @@ function exportGraph({ arch, stateDict, quantization }: ExportedNetwork): OnnxGr
     inputs: [{ name: 'images', type: 'float32', shape: [0, 3, 0, 0], free: images }],
     outputs: [{ name: 'logits', type: 'float32', shape: [0, arch.classes], free: { 0: 'batch' } }],
   };
+}
+
+/** RepVGG's chain of blocks, or the operations of another family. */
+function operationsOf(arch: Architecture): readonly Operation[] {
+  return (
+    arch.operations ??
+    blocksOf(arch).flatMap(({ name, inChannels, outChannels, stride }): Operation[] => [
+      { op: 'convolution', name, kernel: [outChannels, inChannels, 3, 3], stride },
+      { op: 'activation', of: 'relu' },
+    ])
+  );
+}
+
+/** Adds operations behind `x`; returns their output. `path` tells apart what has no name of its own. */
+function exportOperations(
+  draft: Draft,
+  network: ExportedNetwork,
+  operations: readonly Operation[],
+  x: string,
+  path: string,
+): string {
+  let before = 'images';
+  return operations.reduce((x, operation, index) => {
+    const here = `${path}${index}`;
+    switch (operation.op) {
+      case 'convolution':
+        before = operation.name;
+        return exportConvolution(draft, network, operation, x);
+      case 'activation': {
+        // Named after the convolution that it follows, as other programs' tables refer to it.
+        const name = operations[index - 1]?.op === 'convolution' ? before : `activation${here}`;
+        return activationNode(draft, operation.of, x, `${name}.output`);
+      }
+      case 'residual': {
+        const body = exportOperations(draft, network, operation.body, x, `${here}.`);
+        return draft.node('Add', [x, body], `residual${here}`);
+      }
+      case 'squeeze': {
+        const { reduce, expand, gate } = operation;
+        const mean = draft.node('GlobalAveragePool', [x], `${reduce.name}.mean`);
+        const reduced = draft.node(
+          'Relu',
+          [exportConvolution(draft, network, reduce, mean)],
+          `${reduce.name}.output`,
+        );
+        const expanded = exportConvolution(draft, network, expand, reduced);
+        return draft.node('Mul', [x, gateNode(draft, gate, expanded, `${expand.name}.gate`)], `squeeze${here}`);
+      }
+      case 'average':
+        return draft.node('GlobalAveragePool', [x], `average${here}`);
+      default:
+        return operation satisfies never;
+    }
+  }, x);
+}
+
+function exportConvolution(
+  draft: Draft,
+  { arch, stateDict, quantization }: ExportedNetwork,
+  { name, kernel: shape, stride = 1, groups = 1 }: ConvolutionOperation,
+  x: string,
+): string {
+  const kernel = get(stateDict, `${name}.rbr_reparam.weight`);
+  const isQuantized = quantization && quantizedBlocks(arch).some((block) => block.name === name);
+  const weight = isQuantized
+    ? quantizedWeight(draft, name, kernel, storedKernel(kernel, quantization.scheme.granularity))
+    : draft.constant(`${name}.weight`, 'float32', kernel.shape, kernel.data);
+  const input = isQuantized ? quantizedActivation(draft, name, x, quantization) : x;
+  const { data } = get(stateDict, `${name}.rbr_reparam.bias`);
+  const bias = draft.constant(`${name}.bias`, 'float32', [data.length], data);
+  const [height, width] = shape.slice(2) as [number, number];
+  const [rows, columns] = [(height - 1) / 2, (width - 1) / 2];
+  return draft.node('Conv', [input, weight, bias], `${name}.conv`, {
+    kernel_shape: ints(height, width),
+    strides: ints(stride, stride),
+    pads: ints(rows, columns, rows, columns),
+    ...(groups > 1 && { group: int(groups) }),
+  });
+}
+
+function activationNode(draft: Draft, of: Activation, x: string, output: string): string {
+  switch (of) {
+    case 'relu':
+      return draft.node('Relu', [x], output);
+    case 'relu6': {
+      const bounds = [0, 6].map((bound) =>
+        draft.constant(`bound${bound}`, 'float32', [], Float32Array.of(bound)),
+      );
+      return draft.node('Clip', [x, ...bounds], output);
+    }
+    case 'gelu':
+      return draft.node('Gelu', [x], output);
+    case 'silu':
+      return draft.node('Mul', [x, draft.node('Sigmoid', [x], `${output}.gate`)], output);
+    case 'hardSwish':
+      return draft.node('HardSwish', [x], output);
+    default:
+      return of satisfies never;
+  }
+}
+
+function gateNode(draft: Draft, gate: Gate, x: string, output: string): string {
+  return gate === 'sigmoid'
+    ? draft.node('Sigmoid', [x], output)
+    : draft.node('HardSigmoid', [x], output, { alpha: { kind: 'float', value: 1 / 6 }, beta: { kind: 'float', value: 0.5 } });
 }
 
 /**

@@ -15,7 +15,7 @@
  */
 import type { HostTensor } from 'oabn-base';
 import { mapGroups } from '../granularity.js';
-import { mapKernels, type QuantizedNetwork, type StoredWeights } from '../quantizedNetwork.js';
+import { mapKernels, quantizeKernel, type QuantizedNetwork, type StoredWeights } from '../quantizedNetwork.js';
 import { type Granularity, weightBitsOf } from '../scheme.js';
 import { quantizeValues, weightQuantizer } from '../uniform.js';
 import { checkUniform } from './checkUniform.js';
@@ -33,22 +33,34 @@ export const cfws: PtqMethod = {
     const stored: Record<string, StoredWeights> = {};
     const stateDict = mapKernels(arch, merged, (block, kernel) => {
       const bits = weightBitsOf(scheme, block);
+      // A 1×1 kernel is all centre: there is nothing to set it apart from.
+      if (tapsOf(kernel) === 1) return quantizeKernel(kernel, scheme, block);
       const { centre, fine } = splitWeights(kernel, bits, scheme.granularity);
       stored[block] = {
         states: new Set(centre).size + new Set(fine).size,
         bits: bits * (centre.length + fine.length),
       };
-      return fine.map((w, index) => (index % 9 === 4 ? w + centre[(index - 4) / 9]! : w));
+      const ofCentre = centreOf(kernel);
+      return fine.map((w, index) => (ofCentre(index) === undefined ? w : w + centre[ofCentre(index)!]!));
     });
     return { arch, scheme, stateDict, activations, stored };
   },
 };
 
-/** A kernel [out,in,3,3] as the sum of two quantized parts. */
+const tapsOf = ({ shape }: HostTensor): number => shape[2]! * shape[3]!;
+
+/** Of the flat index of a weight, which of the centre taps it is; undefined for other taps. */
+function centreOf(kernel: HostTensor): (index: number) => number | undefined {
+  const taps = tapsOf(kernel);
+  const centre = (taps - 1) / 2;
+  return (index) => (index % taps === centre ? (index - centre) / taps : undefined);
+}
+
+/** A kernel [out,in,h,w] as the sum of two quantized parts. */
 export interface SplitWeights {
   /** [out,in] the coarse values of the centre taps. */
   readonly centre: Float32Array;
-  /** [out,in,3,3] */
+  /** [out,in,h,w] */
   readonly fine: Float32Array;
 }
 
@@ -60,8 +72,12 @@ export function splitWeights(
   const { shape, data } = kernel;
   const quantize = (part: HostTensor<Float32Array>): Float32Array =>
     mapGroups(part, granularity, (weights) => quantizeValues(weightQuantizer(weights, bits), weights));
-  const centre = quantize({ shape: shape.slice(0, 2), data: data.filter((_, index) => index % 9 === 4) });
-  const rest = data.map((w, index) => (index % 9 === 4 ? w - centre[(index - 4) / 9]! : w));
+  const ofCentre = centreOf(kernel);
+  const centre = quantize({
+    shape: shape.slice(0, 2),
+    data: data.filter((_, index) => ofCentre(index) !== undefined),
+  });
+  const rest = data.map((w, index) => (ofCentre(index) === undefined ? w : w - centre[ofCentre(index)!]!));
   return { centre, fine: quantize({ shape, data: rest }) };
 }
 

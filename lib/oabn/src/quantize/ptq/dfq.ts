@@ -12,7 +12,7 @@
  */
 import { tf } from 'tfjs-native';
 import type { HostTensor } from 'oabn-base';
-import { blocksOf, get, quantizedBlocks, type StateDict } from '../../model/index.js';
+import { blocksOf, checkChain, get, quantizedBlocks, type StateDict } from '../../model/index.js';
 import { type QuantizedNetwork, quantizeNetwork } from '../quantizedNetwork.js';
 import { checkScheme } from '../scheme.js';
 import { absorbBiases, equalize } from './equalize.js';
@@ -26,6 +26,7 @@ export const dfq: PtqMethod = {
   quantize: async (problem: PtqProblem): Promise<QuantizedNetwork> => {
     const { arch, merged, scheme } = problem;
     checkScheme(scheme);
+    checkChain(arch, 'Equalization (DFQ)');
     const { stateDict: equal } = equalize(arch, merged);
     const shifts = highBiases(await observeMoments(problem, equal));
     const prepared = absorbBiases(arch, equal, shifts);

@@ -10,7 +10,7 @@
  * in FP32, but what they take over need not be quantized.
  */
 import type { HostTensor } from 'oabn-base';
-import { type Architecture, blocksOf, get, type StateDict } from '../../model/index.js';
+import { type Architecture, blocksOf, checkChain, get, type StateDict } from '../../model/index.js';
 
 /** A layer of the chain: weights [out, in, …] and bias [out]. */
 interface ChainLayer {
@@ -20,6 +20,7 @@ interface ChainLayer {
 
 /** The chain from the first convolution to the classifier. */
 export function chainOf(arch: Architecture): ChainLayer[] {
+  checkChain(arch, 'Equalization');
   const prefixes = [...blocksOf(arch).map(({ name }) => `${name}.rbr_reparam`), 'linear'];
   return prefixes.map((prefix) => ({ weight: `${prefix}.weight`, bias: `${prefix}.bias` }));
 }

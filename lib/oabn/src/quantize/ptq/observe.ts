@@ -1,11 +1,12 @@
 /**
  * Observers: what enters each quantized block, over the calibration images. One call is one pass of the merged FP32
  * network, compiled where the engine compiles: a look at every activation on the engine, and the results batch by
- * batch on the host. Every such activation is a ReLU's output, hence ≥ 0, and one end of its range is 0.
+ * batch on the host. In RepVGG every such activation is a ReLU's output, hence ≥ 0, and one end of its range is 0.
  */
 import { compile, tf } from 'tfjs-native';
 import { check } from 'oabn-base';
 import {
+  type Architecture,
   forwardMerged,
   quantizedBlocks,
   type StateDict,
@@ -77,6 +78,7 @@ export async function observe(
 
 /** The largest input of each quantized block, in their order. */
 export async function observeMaxima(problem: Observed, merged: StateDict): Promise<Float64Array> {
+  checkBehindReLU(problem.arch);
   const maxima = new Float64Array(quantizedBlocks(problem.arch).length);
   const look = (x: tf.Tensor4D): tf.Tensor[] => [tf.max(x)];
   await observe(problem, merged, look, (block, [max]) => {
@@ -95,6 +97,17 @@ export async function observeHistograms(
   const look = (x: tf.Tensor4D): tf.Tensor[] => [x];
   await observe(problem, merged, look, (block, [values]) => addToHistogram(histograms[block]!, values!));
   return histograms;
+}
+
+/** @throws UserError naming a block that negative values enter: ranges that begin at 0 would cut them off */
+export function checkBehindReLU(arch: Architecture): void {
+  const signed = quantizedBlocks(arch).find(({ nonNegative }) => nonNegative === false);
+  check(
+    !signed,
+    () =>
+      `Values below 0 enter ${signed!.name}, and this method finds the ends of activations behind a ReLU; take minMax, which ` +
+      'knows both ends',
+  );
 }
 
 /** The ranges [0, max] by block name, of the blocks' values of `maxima` in their order. */

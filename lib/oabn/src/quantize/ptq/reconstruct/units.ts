@@ -4,7 +4,7 @@
  * a merged RepVGG is a plain chain without such blocks, so a unit here is two consecutive convolutions of a stage, and
  * one where the stage has an odd number.
  */
-import { type Architecture, type Block, quantizedBlocks } from '../../../model/index.js';
+import { type Architecture, type Block, checkChain, quantizedBlocks } from '../../../model/index.js';
 
 export interface Unit {
   readonly layers: readonly Block[];
@@ -14,6 +14,7 @@ export interface Unit {
 
 /** The units of the quantized blocks, each of up to `size` consecutive convolutions of one stage. */
 export function unitsOf(arch: Architecture, size: number): Unit[] {
+  checkChain(arch, 'Reconstruction (AdaRound, BRECQ, QDrop, RepAPQ)');
   const stages = new Map<string, Block[]>();
   for (const block of quantizedBlocks(arch)) {
     const stage = block.name.split('.')[0]!;

@@ -1,0 +1,277 @@
+/**
+ * A file of a family whose layout is known as a network that the library computes with: its blocks merged, and the operations
+ * between them. Nothing may be left over: a tensor that has no place in the layout would mean another network.
+ */
+import { check, type HostTensor, UserError } from 'oabn-base';
+import {
+  type Architecture,
+  type ConvolutionOperation,
+  type Gate,
+  get,
+  ofOperations,
+  type Operation,
+  type StateDict,
+} from '../model/index.js';
+import type { Convolution } from './convolution.js';
+import { classifierOf } from './classifier.js';
+import type { ConvolutionStep, Layout, LayoutStep } from './layout.js';
+import { mergedName, mergeFound, type MergeOptions } from './merge.js';
+import { type FoundBlock, naturally, type Recognition } from './recognize.js';
+
+export interface AsNetwork {
+  readonly arch: Architecture;
+  /** Merged, under the names of the operations. */
+  readonly stateDict: StateDict;
+  /** What the tensors do not say and was taken for granted, in words. */
+  readonly assumptions: readonly string[];
+}
+
+export interface NetworkOptions extends MergeOptions {
+  /** Of the stages, in place of the family's usual ones. */
+  readonly strides?: readonly number[] | undefined;
+}
+
+/** The merged network. @returns the reason where it is none that the family's layout describes */
+export function asNetwork(
+  stateDict: StateDict,
+  recognition: Recognition,
+  options: NetworkOptions = {},
+): AsNetwork | { readonly reason: string } {
+  const { layout, name } = recognition.family;
+  if (!layout) return { reason: `what stands between the blocks of ${name} is not known (no "layout")` };
+  try {
+    return new Assembly(stateDict, recognition, layout, options).network();
+  } catch (error) {
+    // A file that does not fit is answered with the reason; whoever needs the network says it.
+    if (error instanceof UserError) return { reason: error.message };
+    throw error;
+  }
+}
+
+/** A convolution of the file: a block that is merged when it is asked for, or one that is merged already. */
+interface Found {
+  readonly tensors: readonly string[];
+  readonly hasIdentity: boolean;
+  readonly convolution: () => Convolution;
+}
+
+class Assembly {
+  readonly #used = new Set<string>();
+  readonly #tensors: Record<string, HostTensor<Float32Array>> = {};
+  readonly #blocks = new Map<string, FoundBlock>();
+  readonly #strides: readonly number[];
+  #stage = -1;
+  #firstOfStage = true;
+  #channels = 3;
+  #usedStrides = false;
+
+  constructor(
+    readonly stateDict: StateDict,
+    readonly recognition: Recognition,
+    readonly layout: Layout,
+    readonly options: NetworkOptions,
+  ) {
+    this.#strides = options.strides ?? layout.strides;
+    for (const block of recognition.blocks) this.#blocks.set(block.name, block);
+    // The merged name tells blocks apart that share a prefix (`conv_dw`, `conv_pw`), so it comes last and wins.
+    for (const block of recognition.blocks) this.#blocks.set(mergedName(block), block);
+  }
+
+  network(): AsNetwork {
+    const [broken] = Object.entries(this.recognition.incomplete);
+    check(!broken, () => `the block ${broken![0]} is incomplete: ${broken![1]}`);
+    const { roots = ['', 'backbone.'] } = this.layout;
+    const isThere = (root: string): boolean => {
+      const [first] = this.layout.steps;
+      return first !== undefined && 'conv' in first && this.#find(join(root, first.conv)) !== undefined;
+    };
+    const root = roots.find(isThere) ?? '';
+    const operations = this.#steps(this.layout.steps, root);
+    const { weight, bias, tensors } = classifierOf(this.stateDict, this.layout.classifier, root, this.#channels);
+    tensors.forEach((name) => this.#used.add(name));
+    const left = Object.keys(this.stateDict).find((name) => !this.#used.has(name));
+    check(left === undefined, `${left} has no place in the layout of ${this.recognition.family.name}`);
+    const arch = ofOperations(operations, weight.shape[0]!);
+    const stateDict = { ...this.#tensors, 'linear.weight': weight, 'linear.bias': bias };
+    const { strides } = this.options;
+    const assumption = `strides ${this.#strides.join(', ')} of the stages: a checkpoint does not say them; --strides names others`;
+    return { arch, stateDict, assumptions: strides || !this.#usedStrides ? [] : [assumption] };
+  }
+
+  #steps(steps: readonly LayoutStep[], prefix: string): Operation[] {
+    return steps.flatMap((step): Operation[] => {
+      if ('residual' in step) return [{ op: 'residual', body: this.#steps(step.residual, prefix) }];
+      if ('average' in step) return [{ op: 'average' }];
+      if ('each' in step) return this.#each(step, prefix);
+      if ('conv' in step) return this.#convolution(step, prefix);
+      return this.#squeeze(join(prefix, step.squeeze), step.gate);
+    });
+  }
+
+  #each({ each, steps }: Extract<LayoutStep, { readonly each: string }>, prefix: string): Operation[] {
+    let stage: string | undefined;
+    return modulesOf(Object.keys(this.stateDict), prefix, each).flatMap(({ module, first }) => {
+      // Patterns within a stage (`blocks.*`) begin none.
+      if (/\*.*\*/.test(each) && first !== stage) {
+        stage = first;
+        this.#stage = Math.max(0, this.#stage) + 1;
+        this.#firstOfStage = true;
+      }
+      const operations = this.#steps(steps, `${module}.`);
+      this.#firstOfStage = false;
+      return operations;
+    });
+  }
+
+  #convolution(step: ConvolutionStep, prefix: string): Operation[] {
+    const name = join(prefix, step.conv);
+    const found = this.#find(name);
+    if (!found && step.optional) return [];
+    check(found, `there is no convolution ${name}`);
+    const { shape, kernel, bias } = this.#scaled(found.convolution(), step.scale && join(prefix, step.scale));
+    found.tensors.forEach((tensor) => this.#used.add(tensor));
+    const stride = found.hasIdentity ? 1 : this.#strideOf(step);
+    const operation = this.#operation(name, shape, stride);
+    this.#store(name, { shape, kernel, bias });
+    const { squeeze, gate, activation } = step;
+    return [
+      operation,
+      ...(squeeze === undefined ? [] : this.#squeeze(join(prefix, squeeze), gate)),
+      ...(activation ? [{ op: 'activation' as const, of: activation }] : []),
+    ];
+  }
+
+  #strideOf({ stride = 1 }: ConvolutionStep): number {
+    if (stride !== 'stage') return stride;
+    const isFirst = this.#stage < 0 || this.#firstOfStage;
+    if (!isFirst) return 1;
+    this.#usedStrides = true;
+    const stage = Math.max(0, this.#stage);
+    const found = this.#strides[stage];
+    check(
+      found !== undefined,
+      `the network has more stages than strides were given (${this.#strides.join(', ')}); name them with --strides`,
+    );
+    return found;
+  }
+
+  /** The convolution of a kernel as wide as what enters it, in as many groups as that takes. */
+  #operation(name: string, kernel: readonly number[], stride: number): ConvolutionOperation {
+    const [out, inPerGroup] = kernel as [number, number];
+    const groups = this.#channels / inPerGroup;
+    check(
+      Number.isInteger(groups) && groups > 0,
+      `${name} takes ${inPerGroup} channels a group, and ${this.#channels} come in`,
+    );
+    this.#channels = out;
+    return {
+      ...{ op: 'convolution' as const, name, kernel: [...kernel] },
+      ...(stride !== 1 && { stride }),
+      ...(groups !== 1 && { groups }),
+    };
+  }
+
+  #squeeze(module: string, gate: Gate = 'sigmoid'): Operation[] {
+    const names = squeezeNames.map((pair) => pair.map((last) => `${module}.${last}`));
+    const pair = names.find(([reduce]) => this.#find(reduce!) !== undefined);
+    if (!pair) return [];
+    const channels = this.#channels;
+    const [reduce, expand] = pair.map((name) => {
+      const found = this.#find(name);
+      check(found, `squeeze-and-excitation at ${module} has no ${name}`);
+      const convolution = found.convolution();
+      found.tensors.forEach((tensor) => this.#used.add(tensor));
+      this.#store(name, convolution);
+      return this.#operation(name, convolution.shape, 1);
+    });
+    this.#channels = channels;
+    return [{ op: 'squeeze', reduce: reduce!, expand: expand!, gate }];
+  }
+
+  #scaled(convolution: Convolution, scale: string | undefined): Convolution {
+    const tensor = scale === undefined ? undefined : this.stateDict[scale];
+    if (!tensor) return convolution;
+    this.#used.add(scale!);
+    const { shape, kernel, bias } = convolution;
+    check(
+      tensor.data.length === shape[0],
+      () => `${scale} has ${tensor.data.length} elements for ${shape[0]} channels`,
+    );
+    const perChannel = kernel.length / shape[0];
+    return {
+      shape,
+      kernel: kernel.map((w, i) => w * tensor.data[Math.floor(i / perChannel)]!),
+      bias: bias.map((b, i) => b * tensor.data[i]!),
+    };
+  }
+
+  #store(name: string, { shape, kernel, bias }: Convolution): void {
+    this.#tensors[`${name}.rbr_reparam.weight`] = { shape: [...shape], data: Float32Array.from(kernel) };
+    this.#tensors[`${name}.rbr_reparam.bias`] = { shape: [shape[0]], data: Float32Array.from(bias) };
+  }
+
+  /** The block or the plain convolution of this name, merged or not. */
+  #find(name: string): Found | undefined {
+    const block = this.#blocks.get(name);
+    if (block) {
+      return {
+        tensors: block.tensors,
+        hasIdentity: block.branches.some(({ label }) => label === 'identity'),
+        convolution: () => mergeFound(block, this.options),
+      };
+    }
+    const endings = this.recognition.family.blocks.map(({ merged }) => merged).filter((last) => last !== '');
+    const module = ['', ...endings]
+      .map((last) => join(`${name}.`, last))
+      .find((candidate) => this.stateDict[`${candidate}.weight`]?.shape.length === 4);
+    return module === undefined ? undefined : this.#plain(module);
+  }
+
+  #plain(module: string): Found {
+    const [weight, bias] = [get(this.stateDict, `${module}.weight`), this.stateDict[`${module}.bias`]];
+    const shape = weight.shape as unknown as Convolution['shape'];
+    return {
+      tensors: [`${module}.weight`, ...(bias ? [`${module}.bias`] : [])],
+      hasIdentity: false,
+      convolution: () => ({
+        shape,
+        kernel: Float64Array.from(weight.data),
+        bias: bias ? Float64Array.from(bias.data) : new Float64Array(shape[0]),
+      }),
+    };
+  }
+}
+
+/** The two convolutions of squeeze-and-excitation by the names of timm, of the official codes and of mmpretrain. */
+const squeezeNames = [
+  ['fc1', 'fc2'],
+  ['reduce', 'expand'],
+  ['conv_reduce', 'conv_expand'],
+  ['down', 'up'],
+  ['conv1.conv', 'conv2.conv'],
+] as const;
+
+/** `prefix` ends in a dot or is empty; a name that is empty is the module of the prefix. */
+function join(prefix: string, name: string): string {
+  return name === '' ? prefix.replace(/\.$/, '') : prefix + name;
+}
+
+/** The modules below `prefix` that a pattern finds, with the first of their numbers. */
+function modulesOf(
+  names: readonly string[],
+  prefix: string,
+  pattern: string,
+): { readonly module: string; readonly first: string }[] {
+  const escaped = (prefix + pattern).replace(/[.+?^${}()|[\]\\]/g, '\\$&');
+  const fixed = prefix.split('*').length - 1;
+  check(fixed === 0, `${prefix} has a *`);
+  const expression = new RegExp(`^${escaped.replaceAll('*', '(\\d+)')}(?=\\.)`);
+  const found = new Map<string, string>();
+  for (const name of names) {
+    const match = expression.exec(name);
+    if (match) found.set(match[0], match[1] ?? '');
+  }
+  return [...found]
+    .map(([module, first]) => ({ module, first }))
+    .sort((a, b) => naturally(a.module, b.module));
+}

@@ -1,0 +1,72 @@
+/** The matrix at the end of a network: found by its names, a BN before it folded in, several of them averaged. */
+import { check, type HostTensor } from 'oabn-base';
+import { get, type StateDict } from '../model/index.js';
+import type { Classifier } from './layout.js';
+import { defaultEpsilon } from './table.js';
+
+export interface FoundClassifier {
+  /** [classes, features] */
+  readonly weight: HostTensor<Float32Array>;
+  readonly bias: HostTensor<Float32Array>;
+  readonly tensors: readonly string[];
+}
+
+/** The first of the `possible` classifiers that the file has, below `root` or at the top. */
+export function classifierOf(
+  stateDict: StateDict,
+  possible: readonly Classifier[],
+  root: string,
+  features: number,
+): FoundClassifier {
+  const candidates = ['', root].flatMap((prefix) =>
+    possible.map((one) => (typeof one === 'string' ? [{ linear: one }] : one).map((matrix) => ({ ...matrix, prefix }))),
+  );
+  const found = candidates.find((matrices) =>
+    matrices.every(({ linear, prefix }) => stateDict[`${prefix}${linear}.weight`]?.shape.length === 2),
+  );
+  check(found, () => `there is no classifier ${possible.map((one) => JSON.stringify(one)).join(' or ')}`);
+  const folded = found.map(({ linear, bn, prefix }) => foldedMatrix(stateDict, prefix + linear, bn && prefix + bn));
+  const [{ weight, bias }] = folded as [FoundClassifier];
+  check(
+    weight.shape[1] === features,
+    `the classifier takes ${weight.shape[1]} features, the network gives ${features}`,
+  );
+  check(
+    folded.every((each) => each.weight.data.length === weight.data.length),
+    'the classifiers that are averaged have different shapes',
+  );
+  const mean = (of: (each: FoundClassifier) => Float32Array): Float32Array =>
+    of(folded[0]!).map((_, i) => folded.reduce((sum, each) => sum + of(each)[i]!, 0) / folded.length);
+  return {
+    weight: { shape: weight.shape, data: mean((each) => each.weight.data) },
+    bias: { shape: bias.shape, data: mean((each) => each.bias.data) },
+    tensors: folded.flatMap(({ tensors }) => tensors),
+  };
+}
+
+/** W·BN(x) + b as one matrix and one bias; a missing bias is zero. */
+function foldedMatrix(stateDict: StateDict, linear: string, bn: string | undefined): FoundClassifier {
+  const weight = get(stateDict, `${linear}.weight`);
+  const [classes, features] = weight.shape as [number, number];
+  const given = stateDict[`${linear}.bias`];
+  const bias = given?.data ?? new Float32Array(classes);
+  const tensors = [`${linear}.weight`, ...(given ? [`${linear}.bias`] : [])];
+  if (bn === undefined || !(`${bn}.running_var` in stateDict)) {
+    return { weight, bias: { shape: [classes], data: bias }, tensors };
+  }
+  const members = ['weight', 'bias', 'running_mean', 'running_var'].map((member) => `${bn}.${member}`);
+  const [gamma, beta, mean, variance] = members.map((name) => get(stateDict, name).data) as Float32Array[];
+  const ratio = Float64Array.from(gamma!, (g, i) => g / Math.sqrt(variance![i]! + defaultEpsilon));
+  const shifted = bias.map((b, c) => {
+    let sum = b;
+    for (let i = 0; i < features; i++) {
+      sum += weight.data[c * features + i]! * (beta![i]! - ratio[i]! * mean![i]!);
+    }
+    return sum;
+  });
+  return {
+    weight: { shape: weight.shape, data: weight.data.map((w, i) => w * ratio[i % features]!) },
+    bias: { shape: [classes], data: shifted },
+    tensors: [...tensors, ...members],
+  };
+}

@@ -1,0 +1,102 @@
+/**
+ * How a family's blocks make a network: what follows what, with which stride and activation. Tables of blocks and names suffice
+ * to merge; to compute logits one must know what stands between the blocks, and no tensor says that. It is JSON as the rest of
+ * a family is, so a description of one's own can have it, too:
+ *
+ *     "layout": { "strides": [1, 2, 2], "classifier": ["fc"], "steps": [
+ *       { "conv": "stem", "stride": "stage", "activation": "relu" },
+ *       { "each": "stage*.*", "steps": [{ "conv": "", "stride": "stage", "squeeze": "se", "activation": "relu" }] } ] }
+ *
+ * Names are those of blocks, or of plain convolutions, below the module that `each` has found; empty is that module itself.
+ */
+import { schema } from 'oabn-base';
+import { activations, type Activation, type Gate, gates } from '../model/index.js';
+
+export interface ConvolutionStep {
+  readonly conv: string;
+  /** Default 1. `stage`: that of the stage, in its first block; 1 in the others. An identity branch overrules both. */
+  readonly stride?: number | 'stage';
+  /** Left out, with all that this step says, where the file has no such convolution. */
+  readonly optional?: boolean;
+  /** A tensor that multiplies the output channels (layer scale), there or not. */
+  readonly scale?: string;
+  /** The module of squeeze-and-excitation between it and its activation, there or not. */
+  readonly squeeze?: string;
+  /** Of the squeeze; default `sigmoid`. */
+  readonly gate?: Gate;
+  readonly activation?: Activation;
+}
+
+export type LayoutStep =
+  | ConvolutionStep
+  /** x + steps(x) */
+  | { readonly residual: readonly LayoutStep[] }
+  /** Squeeze-and-excitation by itself, there or not: where it stands behind the activation. */
+  | { readonly squeeze: string; readonly gate?: Gate }
+  /** The mean over the image. */
+  | { readonly average: true }
+  /** The steps for each module of a pattern, whose `*` are numbers, in their order. Each first number is a stage. */
+  | { readonly each: string; readonly steps: readonly LayoutStep[] };
+
+/** One matrix, or several whose logits are averaged, each perhaps behind a BN. */
+export type Classifier = string | readonly { readonly linear: string; readonly bn?: string }[];
+
+export interface Layout {
+  readonly steps: readonly LayoutStep[];
+  /** The possible ones; the first that the file has is taken. */
+  readonly classifier: readonly Classifier[];
+  /** The usual strides of the stages, for steps that say `stage`; `--strides` takes their place. */
+  readonly strides: readonly number[];
+  /** Where the network may be in a larger file; default at the top or below `backbone.`. */
+  readonly roots?: readonly string[];
+}
+
+const { listOf, object, oneOf, text, flag, whole } = schema;
+
+const convolutionRule = object(
+  { conv: text },
+  {
+    stride: (value, name) => (value === 'stage' ? undefined : whole(1, 64)(value, name)),
+    optional: flag,
+    scale: text,
+    squeeze: text,
+    gate: oneOf(...gates),
+    activation: oneOf(...activations),
+  },
+);
+
+/** Steps within steps: of stages, blocks and residuals. */
+const deepest = 8;
+
+function stepsWithin(depth: number): schema.Rule {
+  return listOf(
+    (value, name) => {
+      const has = (member: string): boolean =>
+        typeof value === 'object' && value !== null && Object.hasOwn(value, member);
+      const inner = (): schema.Rule => stepsWithin(depth - 1);
+      if (depth > 0 && has('each')) object({ each: text, steps: inner() })(value, name);
+      else if (depth > 0 && has('residual')) object({ residual: inner() })(value, name);
+      else if (has('squeeze') && !has('conv')) object({ squeeze: text }, { gate: oneOf(...gates) })(value, name);
+      else if (has('average')) object({ average: oneOf(true) })(value, name);
+      else convolutionRule(value, name);
+    },
+    1,
+    1000,
+  );
+}
+
+const matrices = listOf(object({ linear: text }, { bn: text }), 1, 16);
+
+/** @throws UserError naming the member of a layout, its value and what it must be */
+export const layoutRule: schema.Rule = object(
+  {
+    steps: stepsWithin(deepest),
+    classifier: listOf(
+      (value, name) => (typeof value === 'string' ? undefined : matrices(value, name)),
+      1,
+      16,
+    ),
+    strides: listOf(whole(1, 64), 1, 100),
+  },
+  { roots: listOf(text, 1, 16) },
+);
