@@ -13,6 +13,7 @@ import {
   tableText,
   UserError,
   writeFileAtomic,
+  writeJsonAtomic,
 } from 'oabn-base';
 import { type Claim, type LowBitPoint, type ThresholdPoint } from '../claims/index.js';
 import { describeLab, type Labs, type Profile, shippedFolder } from '../profiles/index.js';
@@ -25,15 +26,20 @@ import {
   studyTable,
   thresholdStudy,
 } from '../studies/index.js';
-import { defaultWorkers, describeConfig, run, runAll, threadsEach } from 'oabn/experiment';
+import { defaultWorkers, describeConfig, run, runAll, softwareVersions, threadsEach } from 'oabn/experiment';
 import { type NotebookRun, runNotebook } from 'tslab-kernel/run';
 import {
   claimsText,
+  type CrateParts,
+  crateFile,
   type ReportFigure,
   reportFigures,
   type ReportNotebook,
   reportPage,
   type ReportRun,
+  runCrate,
+  workflowFile,
+  workflowRecord,
 } from '../report/index.js';
 import { figurePng, figureSvg } from 'tslab-kernel/picture';
 import {
@@ -112,6 +118,7 @@ Examples:
     )
     .action(async (options: ReproduceOptions) => {
       const began = performance.now();
+      const startedAt = new Date().toISOString();
       const report = join(resolve(options.report), 'index.html');
       if (!options.estimate) {
         await checkWritable(report);
@@ -137,6 +144,8 @@ Examples:
       const folder = resolve(options.report);
       await writeFileAtomic(report, await reportPage({ labs, claims, notebooks, runs }));
       const figures = await writeFigures(reportFigures(notebooks), join(folder, 'figures'));
+      const names = reportFigures(notebooks).map(({ name }) => name);
+      await writeCrate(folder, names, { labs, runs, startedAt });
       // A report with a failed notebook in it is worth more than none.
       check(
         failures.length === 0,
@@ -206,6 +215,25 @@ async function writeFigures(figures: readonly ReportFigure[], folder: string): P
     await writeFileAtomic(pictures.get(name)!, png);
   }
   return pictures;
+}
+
+/** Writes what archives read of the report's folder: an RO-Crate, and the runs that it is about. */
+async function writeCrate(
+  folder: string,
+  figures: readonly string[],
+  of: Pick<CrateParts, 'labs' | 'runs' | 'startedAt'>,
+): Promise<void> {
+  const pictures = figures.flatMap((name) => [`figures/${name}.svg`, `figures/${name}.png`]);
+  const files = pictures.filter((path) => existsSync(join(folder, path)));
+  const parts: CrateParts = {
+    ...of,
+    files: ['index.html', ...files],
+    finishedAt: new Date().toISOString(),
+    command: ['oabn', ...process.argv.slice(2)].join(' '),
+    versions: { node: process.versions.node, ...softwareVersions() },
+  };
+  await writeJsonAtomic(join(folder, workflowFile), workflowRecord(parts));
+  await writeJsonAtomic(join(folder, crateFile), runCrate(parts));
 }
 
 /** The figures that ship with the project, by how the names of their notebooks begin. */

@@ -1,10 +1,13 @@
 /**
  * Tables to compute on: rows of plain records as a danfo DataFrame, which filters, sorts, groups and joins as pandas
- * does. Danfo belongs to the project that holds the notebooks, not to this package: as published, it asks for a file from
- * outside the npm registry, which only a project's own `overrides` can replace.
+ * does; the runs of a study as one; and the pivot that danfo lacks. Danfo belongs to the project that holds the notebooks,
+ * not to this package: as published, it asks for a file from outside the npm registry, which only a project's own
+ * `overrides` can replace.
  */
 import type { DataFrame } from 'danfojs-node';
-import { errorMessage, type Row, UserError } from 'oabn-base';
+import { check, errorMessage, type Row, UserError } from 'oabn-base';
+import { formatThreshold } from '../claims/index.js';
+import type { StudyResult } from '../studies/index.js';
 
 /**
  * A danfo DataFrame of `rows`. Danfo takes two seconds to load, so it is loaded by the first call.
@@ -17,4 +20,73 @@ export async function table(rows: readonly Row[]): Promise<DataFrame> {
     );
   });
   return new danfo.DataFrame([...rows]);
+}
+
+/** Members of rows that are no use in a table: which images were right, packed. */
+const packed = new Set(['right', 'fp32Right']);
+
+/**
+ * The runs of a study as a DataFrame, a row each: what was varied, and what came out as numbers. Accuracies are in
+ * percent; `s` is the threshold as text, for heads of columns.
+ */
+export async function runTable<Row>({ rows }: Pick<StudyResult<Row>, 'rows'>): Promise<DataFrame> {
+  return await table(rows.map((row) => flatRow(row as object)));
+}
+
+function flatRow(row: object): Row {
+  const flat: Record<string, unknown> = {};
+  for (const [name, value] of Object.entries(row)) {
+    if (packed.has(name) || (typeof value === 'object' && value !== null)) continue;
+    if (name === 'threshold') flat.s = formatThreshold(value as number);
+    flat[name] = name === 'accuracy' || name === 'fp32' ? 100 * (value as number) : value;
+  }
+  return flat;
+}
+
+export interface PivotOptions {
+  /** The columns that stay, and tell the lines apart. */
+  readonly index: readonly string[];
+  /** The column whose values become heads. */
+  readonly columns: string;
+  /** The column whose values fill the cells. */
+  readonly values: string;
+  /** Digits after the point; default 1. */
+  readonly digits?: number;
+}
+
+/**
+ * A DataFrame with a line for each value of `index` and a column for each value of `columns`, in the order in which they
+ * come. What is not there is `–`.
+ * @throws UserError for a column that is not there, and for two rows that belong into one cell
+ */
+export async function pivot(
+  frame: DataFrame,
+  { index, columns, values, digits = 1 }: PivotOptions,
+): Promise<DataFrame> {
+  const place = (name: string): number => {
+    const at = frame.columns.indexOf(name);
+    check(at >= 0, () => `There is no column «${name}» to pivot; there are ${frame.columns.join(', ')}`);
+    return at;
+  };
+  const [heads, across, filling] = [index.map(place), place(columns), place(values)];
+  const rows = frame.values as (string | number)[][];
+  const names = [...new Set(rows.map((row) => String(row[across])))];
+  const lines = new Map<string, Record<string, string | number>>();
+  for (const row of rows) {
+    const key = JSON.stringify(heads.map((at) => row[at]));
+    if (!lines.has(key)) {
+      const head = index.map((name, i) => [name, row[heads[i]!]!] as const);
+      lines.set(key, Object.fromEntries([...head, ...names.map((name) => [name, '–'] as const)]));
+    }
+    const line = lines.get(key)!;
+    const name = String(row[across]);
+    check(
+      line[name] === '–',
+      () =>
+        `Two rows belong into one cell, ${key} × ${name}; group them first, by ${[...index, columns].join(', ')}`,
+    );
+    const value = row[filling]!;
+    line[name] = typeof value === 'number' ? value.toFixed(digits) : value;
+  }
+  return await table([...lines.values()]);
 }

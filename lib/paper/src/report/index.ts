@@ -4,6 +4,7 @@
  * @module oabn-paper/report
  */
 export * from './claims.js';
+export * from './crate.js';
 export * from './page.js';
 export * from './runs.js';
 export { showClaims } from './showClaims.js';

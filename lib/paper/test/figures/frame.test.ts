@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { tableText } from 'oabn-base';
 import { tableHtml } from 'tslab-kernel/display';
-import { table } from '../../src/figures/index.js';
+import { pivot, runTable, table } from '../../src/figures/index.js';
 
 const numbers = [
   { a: 1, b: 'x' },
@@ -28,5 +28,53 @@ describe('figures/frame', () => {
       [0.25, 80],
       [0.5, 65],
     ]);
+  });
+});
+
+describe('figures/frame: the runs of a study', () => {
+  const rows = [4, 3].flatMap((bits) =>
+    [0.5, Infinity].flatMap((threshold) =>
+      [1, 2].map((seed) => ({
+        ...{ bits, threshold, seed, right: 'AAAA', trace: [{ epoch: 1 }] },
+        ...{ accuracy: 0.1 * bits + 0.01 * seed, fp32: 0.5 },
+      })),
+    ),
+  );
+
+  it('arrive as numbers and texts, accuracies in percent', async () => {
+    const frame = await runTable({ rows });
+    assert.deepEqual(frame.columns, ['bits', 's', 'threshold', 'seed', 'accuracy', 'fp32']);
+    assert.deepEqual(frame.values[0], [4, '0.5', 0.5, 1, 41, 50]);
+  });
+
+  it('are grouped and turned', async () => {
+    const means = (await runTable({ rows })).groupby(['bits', 's']).col(['accuracy']).mean();
+    const turned = await pivot(means, { index: ['bits'], columns: 's', values: 'accuracy_mean' });
+    assert.deepEqual(turned.columns, ['bits', '0.5', '∞ (BN)']);
+    assert.deepEqual(turned.values, [
+      [3, '31.5', '31.5'],
+      [4, '41.5', '41.5'],
+    ]);
+  });
+
+  it('turn into a table with dashes where nothing is, and refuse what is not unique', async () => {
+    const frame = await table([
+      { bits: 4, s: 'a', value: 1 },
+      { bits: 3, s: 'b', value: 2 },
+    ]);
+    const turned = await pivot(frame, { index: ['bits'], columns: 's', values: 'value', digits: 0 });
+    assert.deepEqual(turned.values, [
+      [4, '1', '–'],
+      [3, '–', '2'],
+    ]);
+    await assert.rejects(
+      pivot(frame, { index: ['bits'], columns: 'q', values: 'value' }),
+      /There is no column «q» to pivot; there are bits, s, value/,
+    );
+    const twice = await runTable({ rows });
+    await assert.rejects(
+      pivot(twice, { index: ['bits'], columns: 's', values: 'accuracy' }),
+      /Two rows belong into one cell.*group them first, by bits, s/,
+    );
   });
 });

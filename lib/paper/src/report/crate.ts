@@ -1,0 +1,156 @@
+/**
+ * A report as a research object: an RO-Crate of the profile Workflow Run Crate 0.5 (https://w3id.org/ro/wfrun), which says
+ * in JSON-LD what was run, on which data, by what software, when, and which files came of it. Archives and workflow hubs
+ * read it. Beside the metadata goes `workflow.json`, the workflow as it was carried out: every run's configuration, result
+ * and provenance. From data to JSON, without effects.
+ */
+import { storedConfig } from 'oabn/experiment';
+import type { PaperLab } from '../profiles/index.js';
+import type { ReportRun } from './runs.js';
+
+export interface CrateParts {
+  /** Of a lab, what tells its data and scale. */
+  readonly labs: Readonly<Record<'cifar' | 'imagenet', Pick<PaperLab, 'profile' | 'train'>>>;
+  readonly runs: readonly ReportRun[];
+  /** Of the report's folder, relative to it, such as `index.html` and `figures/fig2.png`. */
+  readonly files: readonly string[];
+  /** ISO 8601. */
+  readonly startedAt: string;
+  readonly finishedAt: string;
+  readonly command: string;
+  /** Name → version of what computed. */
+  readonly versions: Readonly<Record<string, string>>;
+}
+
+export const crateFile = 'ro-crate-metadata.json';
+export const workflowFile = 'workflow.json';
+
+type Entity = Readonly<Record<string, unknown>>;
+
+const ref = (id: string): { '@id': string } => ({ '@id': id });
+const refs = (ids: readonly string[]): { '@id': string }[] => ids.map(ref);
+
+const crate = 'https://w3id.org/ro/crate/1.1';
+const workflowCrate = 'https://w3id.org/workflowhub/workflow-ro-crate/1.0';
+const runProfiles = {
+  'https://w3id.org/ro/wfrun/process/0.5': 'Process Run Crate',
+  'https://w3id.org/ro/wfrun/workflow/0.5': 'Workflow Run Crate',
+  [workflowCrate]: 'Workflow RO-Crate',
+} as const;
+const licence = 'https://spdx.org/licenses/MIT';
+const article = 'https://arxiv.org/abs/2402.07200';
+
+/** The metadata of a report's folder, as `ro-crate-metadata.json` has it. */
+export function runCrate(parts: CrateParts): object {
+  const { labs, files, startedAt, finishedAt, versions } = parts;
+  const { profile } = labs.cifar;
+  const data = dataEntities(labs);
+  const all = [workflowFile, ...files];
+  const graph: Entity[] = [
+    {
+      ...{ '@id': crateFile, '@type': 'CreativeWork', about: ref('./') },
+      conformsTo: refs([crate, workflowCrate]),
+    },
+    {
+      ...{ '@id': './', '@type': 'Dataset', datePublished: finishedAt, license: ref(licence) },
+      name: `Outlier-aware training for low-bit quantization, reproduced: profile ${profile.name}`,
+      description:
+        'Networks trained, merged and quantized as arXiv 2402.07200 has it, with the figures, tables and claims made from them.',
+      conformsTo: refs(Object.keys(runProfiles)),
+      hasPart: refs(all),
+      mainEntity: ref(workflowFile),
+      mentions: [ref('#run')],
+      isBasedOn: ref(article),
+    },
+    ...Object.entries(runProfiles).map(([id, name]) => ({
+      ...{ '@id': id, '@type': 'CreativeWork', name, version: id.split('/').at(-1) },
+    })),
+    { '@id': licence, '@type': 'CreativeWork', name: 'MIT License' },
+    {
+      ...{ '@id': article, '@type': 'ScholarlyArticle' },
+      name: 'Outlier-Aware Training for Low-Bit Quantization of Structural Re-Parameterized Networks',
+    },
+    {
+      ...{ '@id': workflowFile, '@type': ['File', 'SoftwareSourceCode', 'ComputationalWorkflow'] },
+      name: 'The runs of this report: configurations, results and provenance',
+      encodingFormat: 'application/json',
+      programmingLanguage: ref('#oabn'),
+      input: refs(['#profile', '#data']),
+      output: [ref('#report')],
+    },
+    {
+      ...{ '@id': '#oabn', '@type': ['ComputerLanguage', 'SoftwareApplication'] },
+      name: 'oabn: configurations of runs',
+      version: versions.oabn ?? 'unknown',
+      softwareRequirements: Object.entries(versions).map(([name, version]) => `${name} ${version}`),
+    },
+    ...formalParameters,
+    {
+      ...{ '@id': '#run', '@type': 'CreateAction', name: parts.command, instrument: ref(workflowFile) },
+      ...{ startTime: startedAt, endTime: finishedAt },
+      actionStatus: 'http://schema.org/CompletedActionStatus',
+      object: [ref('#profile-value'), ...data.map(({ '@id': id }) => ref(id as string))],
+      result: refs(files),
+    },
+    {
+      ...{ '@id': '#profile-value', '@type': 'PropertyValue', exampleOfWork: ref('#profile') },
+      ...{ name: 'profile', value: profile.name },
+    },
+    ...data,
+    ...files.map((id) => ({
+      ...{ '@id': id, '@type': 'File', encodingFormat: formatOf(id) },
+      ...(id === 'index.html' && { name: 'The report', exampleOfWork: ref('#report') }),
+    })),
+  ];
+  return { '@context': `${crate}/context`, '@graph': graph };
+}
+
+/** What the workflow takes and gives, in general. */
+const formalParameters: readonly Entity[] = [
+  {
+    ...{ '@id': '#profile', '@type': 'FormalParameter', additionalType: 'Text' },
+    ...{ name: 'profile', valueRequired: true },
+  },
+  {
+    ...{ '@id': '#data', '@type': 'FormalParameter', additionalType: 'Dataset' },
+    ...{ name: 'data', valueRequired: true },
+  },
+  { '@id': '#report', '@type': 'FormalParameter', additionalType: 'File', name: 'report' },
+];
+
+/** The training data of both sides, each once. */
+function dataEntities({ cifar, imagenet }: CrateParts['labs']): Entity[] {
+  const sets = [cifar, imagenet].map(({ train: { provenance } }) => provenance);
+  const entities = sets.map(
+    ({ dataset, source, checksum, note }) =>
+      [
+        `#data-${checksum.replace(/[^\w]/g, '-')}`,
+        { name: dataset, description: `${source}${note ? ` · ${note}` : ''}`, identifier: checksum },
+      ] as const,
+  );
+  return [...new Map(entities)].map(([id, rest]) => ({
+    ...{ '@id': id, '@type': 'Dataset', exampleOfWork: ref('#data') },
+    ...rest,
+  }));
+}
+
+const formats: Readonly<Record<string, string>> = {
+  html: 'text/html',
+  png: 'image/png',
+  svg: 'image/svg+xml',
+  json: 'application/json',
+};
+
+const formatOf = (path: string): string => formats[path.split('.').at(-1)!] ?? 'application/octet-stream';
+
+/** The content of `workflow.json`. */
+export function workflowRecord({ labs, runs, command }: CrateParts): object {
+  return {
+    command,
+    profile: labs.cifar.profile.name,
+    runs: runs.map(({ hash, config, result, provenance, from }) => ({
+      ...{ hash, from, accuracy: result.accuracy, images: result.images },
+      ...{ config: storedConfig(config), provenance },
+    })),
+  };
+}

@@ -1,0 +1,70 @@
+import assert from 'node:assert/strict';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { configHash, writeJsonAtomic } from 'oabn-base';
+import { normalizeConfig, storedConfig, type RunConfig } from 'oabn/experiment';
+import { openStore } from 'provable-runs';
+import { type PaperLab, profiles, type Profile } from '../../src/profiles/index.js';
+import { shippedStudy, thresholdStudy, studyJobs } from '../../src/studies/index.js';
+
+const checksum = 'sha256:0123';
+
+/** Puts made-up results of a profile's study into a folder as they ship: those that `which` takes. */
+async function ship(folder: string, profile: Profile, which: (config: RunConfig) => boolean): Promise<void> {
+  const lab = { profile, defaults: profile, data: { ...profile.data, checksum } } as unknown as PaperLab;
+  const runs = await mkdtemp(join(tmpdir(), 'oabn-runs-'));
+  const provenance = { dataset: { dataset: 'CIFAR-10', source: 's', checksum, note: '' } };
+  const store = openStore(runs);
+  for (const { config } of studyJobs(lab, [thresholdStudy()])) {
+    if (!which(config)) continue;
+    const stored = storedConfig(normalizeConfig(config));
+    const accuracy = config.kind === 'pretrain' ? 0.8 : 0.7;
+    const result = { accuracy, images: 100, stateSize: 9, outliers: [], epochs: [], network: 'n' };
+    const { hash } = await store.request(stored, () => Promise.resolve(result), { provenance });
+    assert.equal(hash, configHash(stored));
+    await store.export(hash, folder);
+  }
+  await rm(runs, { recursive: true });
+}
+
+describe('studies: what ships', () => {
+  let folder: string;
+  beforeEach(async () => {
+    folder = await mkdtemp(join(tmpdir(), 'oabn-ships-'));
+  });
+  afterEach(() => rm(folder, { recursive: true }));
+
+  it('is of the best profile that has any, and says what is missing', async () => {
+    await ship(folder, profiles.quick, () => true);
+    const quick = await shippedStudy(thresholdStudy(), { folder });
+    assert.equal(quick.profile.name, 'quick');
+    assert.equal(quick.there, quick.of);
+    assert.match(
+      quick.source,
+      /^profile quick · CIFAR-10 · 16000 training images × 3 epochs · 2 seeds · as shipped$/,
+    );
+    assert.deepEqual([quick.rows[0]!.fp32, quick.rows[0]!.accuracy], [0.8, 0.7]);
+
+    const more = await mkdtemp(join(tmpdir(), 'oabn-ships-'));
+    await ship(more, profiles.quick, () => true);
+    await ship(
+      more,
+      profiles.desk,
+      (config) => config.kind === 'pretrain' || (config.kind === 'ptq' && config.scheme.bits === 4),
+    );
+    const desk = await shippedStudy(thresholdStudy(), { folder: more });
+    assert.equal(desk.profile.name, 'desk');
+    assert.deepEqual([...new Set(desk.rows.map(({ bits }) => bits))], [4]);
+    assert.match(desk.source, new RegExp(`as shipped \\(${desk.there} of ${desk.of} rows are there yet\\)`));
+    await rm(more, { recursive: true });
+  });
+
+  it('refuses where nothing ships, with what to do', async () => {
+    await assert.rejects(
+      shippedStudy(thresholdStudy(), { folder }),
+      /No results of «accuracy over s» ship with the project .* run it in a lab instead/,
+    );
+    await writeJsonAtomic(join(folder, 'note.json'), {});
+  });
+});
