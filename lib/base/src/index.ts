@@ -6,6 +6,7 @@
 export * from './bits.js';
 export * from './concatenate.js';
 export * from './disk.js';
+export * from './displays.js';
 export * from './errors.js';
 export * from './files.js';
 export * from './half.js';

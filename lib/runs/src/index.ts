@@ -26,3 +26,6 @@ export {
   type RunFacts,
   type RunProvenance,
 } from './store/index.js';
+
+// How a run shows itself in a notebook
+export { isStoredRun, runSummary } from './store/index.js';

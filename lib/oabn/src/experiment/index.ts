@@ -3,6 +3,8 @@
  *
  * @module oabn/experiment
  */
+import './display.js';
+
 export * from './compiledCache.js';
 export * from './configs.js';
 export * from './defaults.js';

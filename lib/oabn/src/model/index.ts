@@ -3,6 +3,8 @@
  *
  * @module oabn/model
  */
+import './display.js';
+
 export * from './architecture.js';
 export * from './batchNorm.js';
 export * from './checkpoint.js';

@@ -3,6 +3,8 @@
  *
  * @module oabn/quantize
  */
+import './display.js';
+
 export * from './calibrate.js';
 export * from './centroids.js';
 export * from './export/index.js';

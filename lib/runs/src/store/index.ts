@@ -1,4 +1,5 @@
 /** The store of runs: cache, resume, provenance; safe against kills and against several processes. */
+export { isStoredRun, runSummary } from './display.js';
 export type { Checkpoint } from './checkpoints.js';
 export type { MetricsRow } from './metrics.js';
 export {

@@ -1,10 +1,13 @@
 /**
  * How a value shows itself: by the method `Symbol.for('Jupyter.display')`, which returns a MIME bundle (the convention
- * of Deno's kernel too), an empty one for nothing at all; a tensor by its values, a figure of Plotly and the bytes of a
- * picture as pictures; anything else as Node's text for it, without colours.
+ * of Deno's kernel too), an empty one for nothing at all; plain data as its package told (`registerDisplay`); a tensor
+ * by its values, rows and DataFrames as tables, a figure of Plotly and the bytes of a picture as pictures; anything
+ * else as Node's text for it, without colours.
  */
 import { inspect } from 'node:util';
+import { isSummary, shownBy } from 'oabn-base';
 import type { Figure } from '../../display/style.js';
+import { isDataFrame, isTable, summaryBundle, tableBundle } from '../../display/summary.js';
 import type { Bundle } from '../threads.js';
 import { isTensor, tensorText } from './tensors.js';
 
@@ -32,6 +35,9 @@ export function bundleOf(value: unknown): Bundle | Promise<Bundle> {
   if (isTensor(value)) return tensorText(value).then((text) => ({ 'text/plain': text }));
   if (isFigure(value))
     return import('../../display/figure.js').then(({ figureBundle }) => figureBundle(value));
+  const shown = shownBy(value);
+  if (shown) return isSummary(shown) ? summaryBundle(shown) : withText(shown, value);
+  if (isDataFrame(value) || isTable(value)) return tableBundle(value);
   const picture = value instanceof Uint8Array ? pictureType(value) : undefined;
   if (picture)
     return {
