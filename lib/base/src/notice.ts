@@ -1,18 +1,34 @@
 /**
- * A word to the reader that is no error: what is used instead of what is missing, and how to change that. In a
- * notebook it is one quiet line below the cell, elsewhere a line on stderr.
+ * What a library has to do with the notebook cell that it runs in, if it runs in one: a word to the reader, and the
+ * stop button. A kernel says which cell that is under `Symbol.for('Jupyter.kernel')`.
  */
 
-interface NotebookKernel {
-  currentCell(): { publish(data: Readonly<Record<string, unknown>>): void } | undefined;
+interface NotebookCell {
+  publish(data: Readonly<Record<string, unknown>>): void;
+  readonly signal: AbortSignal;
 }
+
+interface NotebookKernel {
+  currentCell(): NotebookCell | undefined;
+}
+
+const runningCell = (): NotebookCell | undefined =>
+  (globalThis as { [key: symbol]: NotebookKernel | undefined })[Symbol.for('Jupyter.kernel')]?.currentCell();
+
+/**
+ * The signal that aborts when the cell that runs is interrupted; undefined outside a notebook. Whoever asks promises to
+ * end then, and is given time to.
+ */
+export const cellSignal = (): AbortSignal | undefined => runningCell()?.signal;
 
 const escapes: Readonly<Record<string, string>> = { '&': '&amp;', '<': '&lt;', '>': '&gt;' };
 
-/** Says `message`, a sentence or two. */
+/**
+ * Says `message`, a sentence or two that are no error: what is used instead of what is missing, and how to change that.
+ * In a notebook it is one quiet line below the cell, elsewhere a line on stderr.
+ */
 export function sayNotice(message: string): void {
-  const kernel = (globalThis as { [key: symbol]: NotebookKernel | undefined })[Symbol.for('Jupyter.kernel')];
-  const cell = kernel?.currentCell();
+  const cell = runningCell();
   if (!cell) {
     process.stderr.write(`${message}\n`);
     return;

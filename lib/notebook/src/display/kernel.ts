@@ -20,23 +20,27 @@ export type Publish = (data: Bundle, display?: DisplayOptions) => void;
 
 interface RunningCell {
   readonly publish: Publish;
-  /** Aborts when the cell is interrupted; who asks for it promises to end then. */
-  readonly signal: AbortSignal;
+}
+
+/** A channel to the page, as `kernel.comms` of a cell opens it. */
+interface Comm {
+  readonly id: string;
+  send(data: Bundle): void;
+  close(): void;
+  onMessage?: (message: { readonly data: Bundle }) => unknown;
 }
 
 interface RunningKernel {
   /** The same object as long as the cell is the same. */
   currentCell(): RunningCell | undefined;
+  readonly comms: { open(target: string, data: Bundle, options: { metadata: Bundle }): Comm };
 }
 
-const running = (): RunningCell | undefined =>
-  (globalThis as { [key: symbol]: RunningKernel | undefined })[Symbol.for('Jupyter.kernel')]?.currentCell();
+const kernel = (): RunningKernel | undefined =>
+  (globalThis as { [key: symbol]: RunningKernel | undefined })[Symbol.for('Jupyter.kernel')];
 
 /** The output of the cell that runs, or undefined outside a kernel. The same function as long as the cell is the same. */
-export const currentCell = (): Publish | undefined => running()?.publish;
+export const currentCell = (): Publish | undefined => kernel()?.currentCell()?.publish;
 
-/**
- * The signal that aborts when the cell that runs is interrupted; undefined outside a kernel. The kernel gives a cell
- * for which this was asked some time to end by itself.
- */
-export const currentSignal = (): AbortSignal | undefined => running()?.signal;
+/** What opens channels to the page, or undefined outside a kernel. */
+export const kernelComms = (): RunningKernel['comms'] | undefined => kernel()?.comms;

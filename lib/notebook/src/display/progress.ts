@@ -5,6 +5,7 @@
  */
 import { randomUUID } from 'node:crypto';
 import {
+  cellSignal,
   consoleProgress,
   formatDuration,
   formatFields,
@@ -14,7 +15,7 @@ import {
   UserError,
 } from 'oabn-base';
 import { escapeHtml } from './html.js';
-import { type Bundle, currentCell, currentSignal, type Publish } from './kernel.js';
+import { type Bundle, currentCell, type Publish } from './kernel.js';
 
 /** Where progress is shown; a test sets all of it. */
 export interface NotebookProgressOptions {
@@ -68,7 +69,7 @@ function progressDisplay(publish: Publish, now: () => number): Progress {
   let publishedAt: number | undefined;
   let pending: NodeJS.Timeout | undefined;
   let latest: ProgressEvent | undefined;
-  const signal = currentSignal();
+  const signal = cellSignal();
 
   const send = (): void => {
     clearTimeout(pending);

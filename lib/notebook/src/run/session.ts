@@ -62,7 +62,7 @@ export interface SessionOptions extends Partial<KernelProcessOptions> {
 }
 
 /** Seconds after the first interrupt: when it is repeated, which the kernel takes more seriously, and the kernel is killed. */
-const patience = { again: 4, kill: 10 } as const;
+const patience = { again: 11, kill: 20 } as const;
 
 /**
  * Starts a kernel in `folder` (the working folder unless said otherwise).

@@ -3,7 +3,7 @@
  * a notebook or a command and handed to everything that runs.
  */
 import { join } from 'node:path';
-import { projectFolder, type Progress, sayNotice, silent } from 'oabn-base';
+import { cellSignal, configHash, projectFolder, type Progress, sayNotice, silent } from 'oabn-base';
 import { openStore, type RunContext, type RunProvenance, type Store, type StoredRun } from 'provable-runs';
 import {
   compileEngine,
@@ -80,8 +80,14 @@ export interface Lab {
   readonly engine: CompileEngine;
   /** How another process opens the same lab. */
   readonly opening: LabOpening;
-  /** Ends what runs in it, between two steps. */
+  /** Ends what runs in it, between two steps; in a notebook the stop button does too (`stopSignal`). */
   readonly signal?: AbortSignal;
+}
+
+/** What ends the work that begins now in a lab: the lab's own signal, and in a notebook the stop button of this cell. */
+export function stopSignal({ signal }: Pick<Lab, 'signal'>): AbortSignal | undefined {
+  const cell = cellSignal();
+  return signal && cell ? AbortSignal.any([signal, cell]) : (signal ?? cell);
 }
 
 /** How a lab was opened, without what belongs to one process. */
@@ -125,12 +131,19 @@ export async function openLab(options: LabOptions = {}): Promise<Lab> {
       execute: (context: RunContext) => Promise<R>,
       { files = false, seed }: { readonly files?: boolean; readonly seed?: number } = {},
     ) {
-      const answer = await store.request(config, execute, {
-        ...(files && { needs: networkOf }),
-        progress,
-        provenance: { ...provenance, ...(seed !== undefined && { seed }) },
-        ...(signal && { signal }),
-      });
+      const cell = cellSignal();
+      const stop = stopSignal({ ...(signal && { signal }) });
+      const answer = await store
+        .request(config, execute, {
+          ...(files && { needs: networkOf }),
+          progress,
+          provenance: { ...provenance, ...(seed !== undefined && { seed }) },
+          ...(stop && { signal: stop }),
+        })
+        .catch(async (error: unknown) => {
+          if (cell?.aborted) notice(await keptNotice(store, config));
+          throw error;
+        });
       if (answer.from === 'shipped' && !saidShipped) {
         saidShipped = true;
         notice(shippedNotice(answer.provenance));
@@ -148,6 +161,14 @@ export async function openLab(options: LabOptions = {}): Promise<Lab> {
 /** `OABN_RUNS_DIR`, or `runs` in the project's folder: the same for a command and for a notebook in a folder below. */
 export function runsFolder(): string {
   return process.env.OABN_RUNS_DIR || join(projectFolder(), 'runs');
+}
+
+/** Said when the stop button ended a run: what of it is kept. */
+async function keptNotice(store: Store, config: object): Promise<string> {
+  const kept = await store.checkpoint(configHash(config));
+  return kept
+    ? `Stopped after step ${kept.step}, which is kept: run the cell again, and it goes on from there.`
+    : 'Stopped. Nothing of this run was worth keeping yet: it begins anew when the cell runs again.';
 }
 
 /** Said once: that numbers come from the project's own runs, and how to have them computed. */

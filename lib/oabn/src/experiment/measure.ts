@@ -18,7 +18,7 @@ import {
 import { type Accuracy, evaluate } from '../train/index.js';
 import { compiledCache } from './compiledCache.js';
 import { runDefaults } from './defaults.js';
-import type { Lab, LabOptions } from './lab.js';
+import { type Lab, type LabOptions, stopSignal } from './lab.js';
 import type { DataConfig } from './settings.js';
 
 /** What accuracy is measured on and with: a lab, or test images without the training images beside them. */
@@ -87,7 +87,7 @@ export async function measureAccuracy(
       batches,
       batchSize,
       lab.test.imageShape,
-      lab.signal,
+      stopSignal(lab),
     );
   } finally {
     tf.dispose([params, ranges] as unknown as tf.TensorContainer);

@@ -140,6 +140,8 @@ export async function train(
         const done = step - epoch * stepsPerEpoch;
         await drain(done === stepsPerEpoch ? 0 : 4);
         const counted = done - pending.length;
+        // Who hears of progress may throw when the work is to end; first the steps are saved.
+        if (signal?.aborted) continue;
         progress({
           task: `${options.task} epoch ${epoch + 1}/${schedule.epochs}`,
           done,

@@ -14,6 +14,7 @@ import {
   type LabelledBatch,
   disposeState,
   downloadState,
+  eagerly,
   finetunedNetwork,
   finetuneState,
   finetuneSteps,
@@ -147,6 +148,28 @@ describe('train/loop', () => {
     await assert.rejects(train(freshState(), stopped), { name: 'AbortError' });
     assert.deepEqual(saved, [3]);
     assert.equal(tf.memory().numTensors, before, 'tensors left behind');
+  });
+
+  it('keeps them where progress throws when it is to stop, as that of a notebook does', async () => {
+    const controller = new AbortController();
+    const saved: number[] = [];
+    let steps = 0;
+    const stopped = loop({
+      signal: controller.signal,
+      prepare: async (step) => {
+        const run = await Promise.resolve(eagerly(step));
+        return (state, input) => {
+          if (++steps === 3) controller.abort();
+          return run(state, input);
+        };
+      },
+      progress: () => {
+        if (controller.signal.aborted) throw new Error('by progress');
+      },
+      onCheckpoint: async ({ step }) => void saved.push(await Promise.resolve(step)),
+    });
+    await assert.rejects(train(freshState(), stopped), { name: 'AbortError' });
+    assert.deepEqual(saved, [3]);
   });
 
   it('frees what it does not return', async () => {

@@ -19,9 +19,9 @@ export interface Interrupter {
 }
 
 /** Milliseconds until a main thread that does not answer is taken to be in a loop: plainly, and if the cell listens. */
-const patience = { plain: 400, listening: 5000, pressedAgain: 50, afterTermination: 1000 } as const;
-/** Milliseconds that a cell which listens may take to end. */
-const timeToEnd = 3000;
+const patience = { plain: 400, listening: 10_000, pressedAgain: 50, afterTermination: 1000 } as const;
+/** Milliseconds that a cell which listens may take to end: a step of a large network, and its checkpoint. */
+const timeToEnd = 10_000;
 
 export function createInterrupter(post: (message: ToRuntime) => void): Interrupter {
   let [presses, listening] = [0, false];

@@ -5,7 +5,7 @@ import type { Crew } from 'provable-runs/local';
 import { threadsAsked } from 'tfjs-native';
 import type { RunConfig } from '../kinds/index.js';
 import type { Job } from '../job.js';
-import type { Lab, LabOpening } from '../lab.js';
+import { type Lab, type LabOpening, stopSignal } from '../lab.js';
 
 /** What a worker is asked to do, with labs by their place in its setup. */
 export type Task =
@@ -32,7 +32,7 @@ export function crewOf(labs: readonly Lab[]): Crew<readonly LabOpening[]> {
       OABN_BACKEND: labs[0]!.backend,
       OABN_THREADS: String(threadsEach(workers)),
     }),
-    signals: [...new Set(labs.flatMap(({ signal }) => signal ?? []))],
+    signals: [...new Set(labs.flatMap((lab) => stopSignal(lab) ?? []))],
   };
 }
 
