@@ -11,6 +11,7 @@ import {
   plotlyScript,
   show,
   showTable,
+  slider,
 } from '../src/display/index.js';
 import { pace } from '../src/display/pace.js';
 import { kernelGridFigure, lineFigure } from 'oabn-paper/figures';
@@ -240,5 +241,13 @@ describe('notebook/display progress', () => {
     const progress = notebookProgress({ cell: () => undefined, otherwise: ({ task }) => heard.push(task) });
     progress({ task: 'a', done: 1, total: 1 });
     assert.deepEqual(heard, ['a']);
+  });
+});
+
+describe('notebook/display: a slider', () => {
+  it('says what is wrong', () => {
+    assert.throws(() => slider({ min: 1, max: 1 }), /min < max, got 1 and 1/);
+    assert.throws(() => slider({ min: 0, max: 1, value: 2 }), /must be in \[0, 1\], got 2/);
+    assert.throws(() => slider({ min: 0, max: 1 }), /needs a notebook/);
   });
 });

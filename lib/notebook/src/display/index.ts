@@ -9,5 +9,7 @@ export { type Bundle, currentCell, type DisplayOptions, type Publish } from './k
 export { isPlotlyBundle, plotlyMark, plotlyScript, plotlySource } from './plotly.js';
 export { notebookProgress, type NotebookProgressOptions, progressMark } from './progress.js';
 export { show, showTable } from './show.js';
+export { slider, type SliderOptions, type SliderState } from './slider.js';
 export * from './style.js';
 export { sortableTable, sortAllTables, tableHtml, type TableHead } from './table.js';
+export { widget, type Widget, type WidgetOptions } from './widget.js';

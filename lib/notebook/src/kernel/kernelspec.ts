@@ -55,7 +55,7 @@ function createKernelspec(env: Kernelspec['env']): Kernelspec {
     language: kernelLanguage,
     interrupt_mode: 'message',
     env,
-    metadata: { debugger: false },
+    metadata: { debugger: true },
   };
 }
 

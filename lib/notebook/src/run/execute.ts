@@ -81,6 +81,7 @@ export async function executeNotebook(
   const report = (done: number, fields: ProgressEvent['fields']): void =>
     progress({ task: name, done, total: codeCells, ...(fields && { fields }) });
 
+  if (codeCells === 0) return { notebook: { ...notebook, cells }, cellsDone: 0, codeCells, seconds: 0 };
   report(0, { cell: 'starting the kernel' });
   const session = await startKernelSession(options);
   let [cellsDone, failure] = [0, undefined as Failure | undefined];

@@ -9,7 +9,7 @@ import { existsSync } from 'node:fs';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { createServer, type AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { delimiter, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type Browser, chromium, type Locator, type Page } from 'playwright-core';
 import { installKernel, kernelName } from '../../src/kernel/index.js';
@@ -44,7 +44,7 @@ describe('kernel: in JupyterLab', function () {
     server = spawn(
       python,
       ['-m', 'jupyterlab', '--allow-root', '--no-browser', `--port=${port}`, `--IdentityProvider.token=${token}`, `--ServerApp.root_dir=${folder}`], // prettier-ignore
-      { stdio: 'ignore', env: { ...process.env, JUPYTER_PATH: join(folder, 'share', 'jupyter'), JUPYTER_CONFIG_DIR: join(folder, 'config'), JUPYTER_DATA_DIR: join(folder, 'data'), JUPYTERLAB_SETTINGS_DIR: join(folder, 'settings') } }, // prettier-ignore
+      { stdio: 'ignore', env: { ...process.env, JUPYTER_PATH: jupyterPath(), JUPYTER_CONFIG_DIR: join(folder, 'config'), JUPYTER_DATA_DIR: join(folder, 'data'), JUPYTERLAB_SETTINGS_DIR: join(folder, 'settings') } }, // prettier-ignore
     );
     for (let up = false; !up; await sleep(200))
       up = await fetch(`${address}/api?token=${token}`).then(
@@ -62,6 +62,12 @@ describe('kernel: in JupyterLab', function () {
     server?.kill('SIGKILL');
     if (folder) await rm(folder, { recursive: true, force: true });
   });
+
+  /** Our kernelspec, and whatever else the environment offers, such as extensions. */
+  const jupyterPath = (): string =>
+    [join(folder, 'share', 'jupyter'), ...(process.env.JUPYTER_PATH ? [process.env.JUPYTER_PATH] : [])].join(
+      delimiter,
+    );
 
   const cell = (index: number): Locator => page.locator('.jp-Notebook .jp-CodeCell').nth(index);
   const picture = async (name: string): Promise<void> => {
@@ -162,5 +168,43 @@ describe('kernel: in JupyterLab', function () {
     await page.keyboard.press('Control+Enter');
     await shows(1, "Cannot find name 'n'");
     await picture('6-restarted');
+  });
+
+  it('stops at a breakpoint, shows frames and variables, and goes on', async () => {
+    await open(
+      'debug.ipynb',
+      'function half(x: number): number {\n  const y = x / 2;\n  return y;\n}\nhalf(84)',
+    );
+    await page.locator('.jp-DebuggerBugButton').first().click();
+    await page.locator('.jp-DebuggerBugButton[aria-pressed=true], .jp-DebuggerBugButton .jp-mod-on, [data-jp-debugger=true]').first().waitFor({ timeout: 20_000 }); // prettier-ignore
+    await cell(0).locator('.cm-content').click();
+    await cell(0).locator('.cm-breakpoint-gutter .cm-gutterElement').nth(3).click();
+    await cell(0).locator('.cm-breakpoint-icon').first().waitFor();
+    await cell(0).locator('.cm-content').click();
+    await page.keyboard.press('Control+Enter');
+    const frames = page.locator('.jp-DebuggerCallstack-body li');
+    await frames.first().waitFor();
+    assert.match(await frames.first().innerText(), /half/);
+    await page.locator('.jp-DebuggerVariables', { hasText: '42' }).first().waitFor();
+    await picture('7-breakpoint');
+    await page.keyboard.press('F9');
+    await shows(0, '42');
+  });
+
+  it('redraws what a slider moves', async function () {
+    const found =
+      'from jupyter_core.paths import jupyter_path; import os, sys; sys.exit(not any(os.path.isdir(os.path.join(p, "anywidget")) for p in jupyter_path("labextensions")))';
+    if (spawnSync(python, ['-c', found]).status !== 0) this.skip();
+    await open(
+      'slider.ipynb',
+      "import { slider } from 'tslab-kernel/display';\nconst shown = await display('s = 0.5');\nslider({ label: 's', min: 0, max: 2, value: 0.5 }, (s) => shown.update(`s = ${s}`))",
+    );
+    await cell(0).locator('.cm-content').click();
+    await page.keyboard.press('Control+Enter');
+    const range = cell(0).locator('.jp-OutputArea input[type=range]');
+    await range.waitFor();
+    await range.fill('1.5');
+    await shows(0, 's = 1.5');
+    await picture('8-slider');
   });
 });

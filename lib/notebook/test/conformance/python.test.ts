@@ -43,7 +43,7 @@ describe('kernel: as Jupyter’s Python sees it', function () {
     assert.doesNotMatch(report, /skipped/i);
   });
 
-  it('runs notebooks for nbclient', function () {
+  it('runs notebooks for nbclient and papermill, with parameters', function () {
     if (!has('nbclient')) this.skip();
     assert.match(unittest('clients.py'), /Ran 3 tests/);
   });

@@ -232,15 +232,4 @@ class Service { #n = 1; static made = new Service(); @logged call() { return thi
       );
     });
   });
-
-  it('follow a tsconfig.json beside the notebook', async () => {
-    const strict = await realpath(await mkdtemp(join(tmpdir(), 'kernel-strict-')));
-    await writeFile(join(strict, 'tsconfig.json'), '{ "compilerOptions": { "strict": true } }');
-    const own = await startKernelSession({ folder: strict, env: { JUPYTER_KERNEL_HISTORY: '0' } });
-    const code = 'const found = [1].find((n) => n > 1);\nfound.toFixed()';
-    assert.match(shown(await own.execute(code)), /'found' is possibly 'undefined'/);
-    await own.close();
-    assert.match(await value(code), /Cannot read properties of undefined/);
-    await rm(strict, { recursive: true });
-  });
 });

@@ -1,6 +1,6 @@
 /** The protocol as a client without Python sees it: what jupyter_kernel_test asks, and what it does not. */
 import assert from 'node:assert/strict';
-import { mkdtemp, readdir, readFile, realpath, rm } from 'node:fs/promises';
+import { mkdtemp, readdir, realpath, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -28,6 +28,7 @@ describe('kernel: the protocol', function () {
   const ask = async (type: string, content: object = {}, channel: 'shell' | 'control' = 'shell') =>
     (await session.channels.request(type, content as Message['content'], channel)).content;
   const run = (code: string) => session.execute(code);
+  const messagesHeard = (): string[] => heard.map(({ header }) => header.msg_type);
   const result = async (code: string) => {
     const { outputs } = await run(code);
     return outputs.find((output) => output.output_type === 'execute_result');
@@ -40,7 +41,7 @@ describe('kernel: the protocol', function () {
     const language = info.language_info as Record<string, unknown>;
     assert.deepEqual([language.name, language.file_extension], ['typescript', '.ts']);
     assert.match(String(language.version), /^6\./);
-    assert.equal(info.debugger, false);
+    assert.equal(info.debugger, true);
   });
 
   it('returns the value of the last expression, as text without colours', async () => {
@@ -150,43 +151,23 @@ describe('kernel: the protocol', function () {
     assert.deepEqual(await judge('function f() {\n  if (x) {'), { status: 'incomplete', indent: '    ' });
   });
 
-  it('remembers what was executed, in memory and on disk', async () => {
-    const own = await startKernelSession({ folder, env: { JUPYTER_DATA_DIR: join(folder, 'data2') } });
-    const history = async (content: object) =>
-      (await own.channels.request('history_request', content as Message['content'])).content
-        .history as unknown[][];
-    for (const code of ['1 + 1', 'const two = 2', '1 + 1']) await own.execute(code);
+  it('remembers what was executed', async () => {
+    const history = async (content: object) => (await ask('history_request', content)).history as unknown[][];
+    for (const code of ['40 + 2', 'const fortyTwo = 42', '40 + 2']) await run(code);
+    const tail = await history({ hist_access_type: 'tail', n: 2, output: true, raw: true });
     assert.deepEqual(
-      (await history({ hist_access_type: 'tail', n: 2, output: true, raw: true })).map(([, line, entry]) => [
-        line,
-        entry,
-      ]),
+      tail.map(([, , entry]) => entry),
       [
-        [2, ['const two = 2', null]],
-        [3, ['1 + 1', '2']],
+        ['const fortyTwo = 42', null],
+        ['40 + 2', '42'],
       ],
     );
-    const range = await history({ hist_access_type: 'range', session: 0, start: 1, stop: 2, raw: true });
-    assert.deepEqual(
-      range.map((item) => item.slice(1)),
-      [[1, '1 + 1']],
-    );
     const search = (more: object) =>
-      history({ hist_access_type: 'search', pattern: '1 +*', raw: true, ...more });
+      history({ hist_access_type: 'search', pattern: '40 +*', raw: true, ...more });
     assert.equal((await search({})).length, 2);
     assert.equal((await search({ unique: true })).length, 1);
-    await own.close();
-    const files = await readdir(join(folder, 'data2', 'typescript', 'history'));
+    const files = await readdir(join(folder, 'data', 'typescript', 'history'));
     assert.deepEqual(files, ['000001.jsonl']);
-    const next = await startKernelSession({ folder, env: { JUPYTER_DATA_DIR: join(folder, 'data2') } });
-    await next.execute('"next"');
-    const { content } = await next.channels.request('history_request', { hist_access_type: 'range', session: -1, start: 1, raw: true }); // prettier-ignore
-    assert.equal((content.history as unknown[]).length, 3);
-    await next.close();
-    assert.match(
-      await readFile(join(folder, 'data2', 'typescript', 'history', '000002.jsonl'), 'utf8'),
-      /next/,
-    );
   });
 
   describe('errors', () => {
@@ -346,6 +327,40 @@ describe('kernel: the protocol', function () {
       assert.deepEqual((await ask('comm_info_request')).comms, {});
     });
 
+    it('carry the state of a slider, which redraws what depends on it', async () => {
+      heard.length = 0;
+      const { outputs } = await run(`import { slider } from 'tslab-kernel/display';
+const plot = await display('s = 0.5');
+const s = slider({ label: 's', min: 0, max: 2, value: 0.5 }, (value) => plot.update(\`s = \${value}\`));
+s`);
+      const [opened] = messages('comm_open');
+      assert.deepEqual([opened?.content.target_name, opened?.metadata], ['jupyter.widget', { version: '2.1.0' }]); // prettier-ignore
+      const { state } = opened!.content.data as { state: Record<string, unknown> };
+      assert.deepEqual(
+        [state._model_module, state._view_name, state.min, state.max, state.step, state.value],
+        ['anywidget', 'AnyView', 0, 2, 0.02, 0.5],
+      );
+      assert.match(String(state._esm), /export default \{/);
+      const comm_id = String(opened!.content.comm_id);
+      const { data } = outputs[1] as { data: Record<string, unknown> };
+      assert.deepEqual(data['application/vnd.jupyter.widget-view+json'], { version_major: 2, version_minor: 0, model_id: comm_id }); // prettier-ignore
+      assert.match(String(data['text/plain']), /^s = 0\.5/);
+
+      session.channels.tell('comm_msg', { comm_id, data: { method: 'update', state: { value: 1.5 }, buffer_paths: [] } }); // prettier-ignore
+      while (messages('update_display_data').length === 0) await sleep(10);
+      assert.deepEqual(messages('update_display_data')[0]!.content.data, { 'text/plain': "'s = 1.5'" });
+      assert.deepEqual((await result('s.state.value'))!.data, { 'text/plain': '1.5' });
+      await run('s.set({ value: 0.25 })');
+      assert.deepEqual(messages('comm_msg').at(-1)!.content.data, { method: 'update', state: { value: 0.25 }, buffer_paths: [] }); // prettier-ignore
+      // A page that was loaded again asks for it.
+      heard.length = 0;
+      session.channels.tell('comm_msg', { comm_id, data: { method: 'request_state' } });
+      while (messages('comm_msg').length === 0) await sleep(10);
+      const again = (messages('comm_msg')[0]!.content.data as { state: Record<string, unknown> }).state;
+      assert.deepEqual([again._model_name, again.value], ['AnyModel', 0.25]);
+      await run('s.close()');
+    });
+
     it('are opened by the page, if a cell registered their target', async () => {
       await run('kernel.comms.register("known", (comm, { data }) => comm.send({ got: data }));');
       heard.length = 0;
@@ -357,22 +372,15 @@ describe('kernel: the protocol', function () {
     });
   });
 
-  it('says that it has no debugger', async () => {
-    const reply = await ask('debug_request', { seq: 4, type: 'request', command: 'initialize' }, 'control');
-    assert.deepEqual([reply.success, reply.request_seq, reply.command], [false, 4, 'initialize']);
-  });
-
   it('can be interrupted before a cell has been compiled', async () => {
-    const fresh = await startKernelSession({ folder, env: { JUPYTER_KERNEL_HISTORY: '0' } });
-    const cell = fresh.execute('let loops = 0; while (true) loops++;');
-    const interrupt = () => fresh.channels.request('interrupt_request', {}, 'control');
-    await interrupt();
-    // The first one may have overtaken the cell, which comes by another channel; then there was nothing to interrupt.
-    const again = setInterval(() => void interrupt(), 3000);
+    // Both wait for the language thread, which compiles one after the other.
+    const ahead = Array.from({ length: 20 }, () => ask('complete_request', { code: 'proc', cursor_pos: 4 }));
+    const cell = session.execute('let early = 0; while (true) early++;');
+    while (!heard.some(({ content }) => String(content.code).startsWith('let early'))) await sleep(5);
+    await ask('interrupt_request', {}, 'control');
     assert.equal((await cell).status, 'error');
-    clearInterval(again);
-    assert.equal((await fresh.execute('1')).status, 'ok');
-    await fresh.close();
+    await Promise.all(ahead);
+    assert.equal((await run('1')).status, 'ok');
   });
 
   describe('while a cell computes', () => {
@@ -418,6 +426,65 @@ describe('kernel: the protocol', function () {
         subshell_id: [subshell],
       });
       assert.equal((await ask('delete_subshell_request', { subshell_id: subshell }, 'control')).status, 'ok');
+    });
+  });
+
+  describe('VS Code', () => {
+    /** As its extension executes a cell: it goes on after an error, and takes its cells back by itself. */
+    const cell = { silent: false, store_history: true, user_expressions: {}, allow_stdin: true, stop_on_error: false }; // prettier-ignore
+    /** As it looks behind the notebook's back. */
+    const behind = { silent: true, store_history: false, user_expressions: {}, allow_stdin: true, stop_on_error: false }; // prettier-ignore
+
+    it('asks who is there on both channels, and for open widgets', async () => {
+      for (const channel of ['shell', 'control'] as const) {
+        const info = await ask('kernel_info_request', {}, channel);
+        assert.deepEqual([info.status, info.implementation], ['ok', 'tslab-kernel']);
+      }
+      assert.equal((await ask('comm_info_request', { target_name: 'jupyter.widget' })).status, 'ok');
+    });
+
+    it('executes cells whose errors do not stop those behind them', async () => {
+      const send = (code: string) => session.channels.send('execute_request', { ...cell, code }).reply;
+      const replies = [send('throw new Error("one")'), send('const two = 2;'), send('two + 1')];
+      const statuses = (await Promise.all(replies)).map(({ content }) => content.status);
+      assert.deepEqual(statuses, ['error', 'ok', 'ok']);
+    });
+
+    it('executes behind the notebook’s back without a trace', async () => {
+      const before = await ask('execute_request', { ...cell, code: '"counted"' });
+      heard.length = 0;
+      const reply = await ask('execute_request', {
+        ...behind,
+        code: 'console.log("seen"); const hidden = 5;',
+      });
+      assert.deepEqual([reply.status, reply.execution_count], ['ok', before.execution_count]);
+      assert.deepEqual([...new Set(messagesHeard())], ['status', 'stream']);
+      const failed = await ask('execute_request', { ...behind, code: 'throw new RangeError("quiet")' });
+      assert.deepEqual([failed.status, failed.ename, failed.evalue], ['error', 'RangeError', 'quiet']);
+      const after = await ask('execute_request', { ...cell, code: 'hidden' });
+      assert.equal(after.execution_count, Number(before.execution_count) + 1);
+      const { history } = await ask('history_request', { hist_access_type: 'tail', n: 2, raw: true, output: false }); // prettier-ignore
+      assert.deepEqual((history as unknown[][]).map((item) => item[2]), ['"counted"', 'hidden']); // prettier-ignore
+    });
+
+    it('completes and documents at every keystroke, answers in order', async () => {
+      const texts = ['M', 'Ma', 'Mat', 'Math', 'Math.', 'Math.fl', 'Math.flo'];
+      const replies = texts.map((code) => ask('complete_request', { code, cursor_pos: code.length }));
+      const matches = (await Promise.all(replies)).map((reply) => reply.matches as string[]);
+      assert.ok(matches[2]!.includes('Math') && matches[4]!.includes('max'));
+      assert.deepEqual(matches[6], ['floor']);
+      const found = await ask('inspect_request', { code: 'Math.floor(', cursor_pos: 11, detail_level: 0 });
+      assert.equal(found.found, true);
+    });
+
+    it('interrupts by a message, in a loop and while a cell waits, and takes back what was queued', async () => {
+      for (const code of ['while (true);', 'await new Promise(() => {})']) {
+        const { reply } = session.channels.send('execute_request', { ...cell, code });
+        await sleep(300);
+        assert.deepEqual(await ask('interrupt_request', {}, 'control'), { status: 'ok' });
+        assert.deepEqual([(await reply).content.status, (await reply).content.ename], ['error', 'Interrupted']); // prettier-ignore
+      }
+      assert.equal((await ask('execute_request', { ...cell, code: '1' })).status, 'ok');
     });
   });
 });

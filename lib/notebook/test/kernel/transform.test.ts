@@ -1,6 +1,6 @@
 /** What becomes of a cell's source, example by example. */
 import assert from 'node:assert/strict';
-import { mkdtemp, realpath, rm } from 'node:fs/promises';
+import { mkdtemp, realpath, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -84,6 +84,17 @@ describe('kernel: from cells to scripts', function () {
       [problems[0]!.line, problems[0]!.code, problems[0]!.excerpt[0]],
       [2, 'TS1005', 'const open = {'],
     );
+  });
+
+  it('follows a tsconfig.json beside the notebook', async () => {
+    const strict = await realpath(await mkdtemp(join(tmpdir(), 'kernel-strict-')));
+    await writeFile(join(strict, 'tsconfig.json'), '{ "compilerOptions": { "strict": true } }');
+    const code = 'const found = [1].find((n) => n > 1);\nfound.toFixed()';
+    const { problems } = createLanguage(strict, fileURLToPath(import.meta.url)).compile(1, code, 'error');
+    assert.match(problems[0]!.message, /'found' is possibly 'undefined'/);
+    assert.deepEqual(language.compile(++number, code, 'error').problems, []);
+    language.settle(number);
+    await rm(strict, { recursive: true });
   });
 
   it('shows no name of its own', () => {

@@ -14,10 +14,12 @@ export interface GlobalsOptions {
   readonly questions: Questions;
   readonly comms: Comms;
   readonly versions: object;
+  /** What cells have declared. */
+  readonly variables: object;
   readonly typecheck: { get(): Typecheck; set(value: Typecheck): void };
 }
 
-/** Where packages find the kernel that runs them: `{ currentCell() }`, see display/kernel.ts. */
+/** Where packages and the debugger find the kernel that runs them: `{ currentCell(), variables, bundleOf(value) }`. */
 export const kernelKey = Symbol.for('Jupyter.kernel');
 
 interface DisplayOptions {
@@ -28,7 +30,7 @@ interface DisplayOptions {
 }
 
 export function installGlobals(options: GlobalsOptions): void {
-  const { show, currentCell, questions, comms, versions, typecheck } = options;
+  const { show, currentCell, questions, comms, versions, variables, typecheck } = options;
 
   const showValue = (
     value: unknown,
@@ -100,6 +102,6 @@ export function installGlobals(options: GlobalsOptions): void {
     clearOutput: (wait = false) => options.clearOutput(wait),
     input: questions.input,
     prompt: questions.prompt,
-    [kernelKey]: { currentCell: publicCell },
+    [kernelKey]: { currentCell: publicCell, comms, variables, bundleOf },
   });
 }

@@ -8,6 +8,7 @@ import { createRequire } from 'node:module';
 import { dirname, join, resolve } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import { Script } from 'node:vm';
+import { moduleOffset, moduleScript } from '../cellScript.js';
 import type { LocalModule } from '../language/localModules.js';
 import { ImportOnly, type Packages } from './packages.js';
 import { addSource } from './stackTraces.js';
@@ -28,9 +29,6 @@ interface Evaluated {
 export const isPath = (specifier: string): boolean =>
   /^(?:\.{1,2}(?:[\\/]|$)|[\\/]|[A-Za-z]:[\\/]|file:)/.test(specifier);
 
-const parameters = 'exports, require, module, __filename, __dirname, __meta';
-const lead = `(function (${parameters}) { `;
-
 export function createLocalModules(packages: Packages): LocalModules {
   const compiled = new Map<string, LocalModule>();
   const evaluated = new Map<string, Evaluated>();
@@ -47,7 +45,7 @@ export function createLocalModules(packages: Packages): LocalModules {
       isPath(specifier) ? require(specifier, folder) : packages.require(specifier);
     const meta = { url: pathToFileURL(path).href, filename: path, dirname: folder };
     try {
-      const run = new Script(`${lead}${js}\n})`, { filename: path }).runInThisContext() as (
+      const run = new Script(moduleScript(js), { filename: path }).runInThisContext() as (
         ...args: unknown[]
       ) => void;
       run.call(module.exports, module.exports, requireHere, module, path, folder, meta);
@@ -91,7 +89,7 @@ export function createLocalModules(packages: Packages): LocalModules {
         const { path, js, map, source } = module;
         if (js === undefined) continue;
         compiled.set(path, module);
-        if (map) addSource(path, { name: path, source: source ?? '', map, indent: lead.length, lead: 0 });
+        if (map) addSource(path, { name: path, source: source ?? '', map, ...moduleOffset });
       }
       for (const { path, version } of modules) {
         const known = compiled.get(path);

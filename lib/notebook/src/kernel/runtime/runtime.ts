@@ -7,6 +7,7 @@ import type { MessagePort } from 'node:worker_threads';
 import { pathToFileURL } from 'node:url';
 import { Script } from 'node:vm';
 import type { CompiledCell, Typecheck } from '../language/language.js';
+import { cellFileName, cellOffset, cellScript } from '../cellScript.js';
 import type { Bundle, Outcome, ToRuntime } from '../threads.js';
 import { createComms } from './comms.js';
 import { createContext } from './context.js';
@@ -38,8 +39,6 @@ type CellFunction = (
   filename: string,
   dirname: string,
 ) => Promise<[unknown] | undefined>;
-
-const lead = "(async (__scope, __cell, require, __filename, __dirname) => { 'use strict'; ";
 
 /** What a cell shows of its last value. A figure goes the way of `show`, which brings the page its Plotly. */
 async function resultOf(value: unknown): Promise<Bundle> {
@@ -79,6 +78,7 @@ export function startRuntime(options: RuntimeOptions): void {
     questions,
     comms,
     versions,
+    variables: scope,
     clearOutput: (wait) => output.publish('clear_output', { wait }),
     typecheck: {
       get: () => typecheck,
@@ -104,23 +104,23 @@ export function startRuntime(options: RuntimeOptions): void {
           : packages.require(specifier),
     { resolve: (specifier: string) => packages.resolve(specifier) },
   ) as unknown as NodeJS.Require;
-  const filename = join(folder, '__notebook__.ts');
+  const notebookFile = join(folder, '__notebook__.ts');
   const cellTools = {
     load,
     member: memberOf,
     namespace: (module: unknown): unknown => module,
     import: async (specifier: unknown): Promise<unknown> => namespaceOf(await load(String(specifier))),
-    meta: { url: pathToFileURL(filename).href, filename, dirname: folder },
+    meta: { url: pathToFileURL(notebookFile).href, filename: notebookFile, dirname: folder },
   };
 
   const start = (
     { number, js, map, source }: CompiledCell,
     count: number,
   ): Promise<[unknown] | undefined> => {
-    const file = `cell:${number}`;
-    addSource(file, { name: `Cell [${count}]`, source, map, indent: lead.length, lead: 1 });
-    const run = new Script(`${lead}${js}\n})`, { filename: file }).runInThisContext() as CellFunction;
-    return run(scope, cellTools, require, filename, folder);
+    const filename = cellFileName(number);
+    addSource(filename, { name: `Cell [${count}]`, source, map, ...cellOffset });
+    const run = new Script(cellScript(js), { filename }).runInThisContext() as CellFunction;
+    return run(scope, cellTools, require, notebookFile, folder);
   };
 
   const execute = async ({ id, count, cell }: Extract<ToRuntime, { type: 'execute' }>): Promise<void> => {

@@ -5,7 +5,7 @@
 import type { Header, Message } from '../../protocol/message.js';
 import type { Request } from '../../protocol/serverSockets.js';
 import { formatProblem, type Problem } from '../language/diagnostics.js';
-import type { Typecheck } from '../language/language.js';
+import type { CompiledCell, Typecheck } from '../language/language.js';
 import type { Language } from './languageClient.js';
 import type { History } from './history.js';
 import type { Interrupter } from './interrupter.js';
@@ -18,6 +18,8 @@ export interface ExecutionsOptions {
   readonly publisher: Publisher;
   readonly history: History;
   readonly interrupter: Interrupter;
+  /** Hears of each cell, by the text that the client sent, before it runs. */
+  beforeCell(code: string, cell: CompiledCell): Promise<void>;
   post(message: ToRuntime): void;
   reply(request: Request, content: Bundle): Promise<void>;
 }
@@ -154,6 +156,7 @@ export function createExecutions(options: ExecutionsOptions): Executions {
     }
     if (!cell) return { status: 'error', error: typeError(problems, count) };
     if (problems.length > 0) publisher.stream('stderr', `${problemsText(problems, count)}\n`, request.header);
+    if (!silent) await options.beforeCell(String(request.content.code), cell);
     const id = request.header.msg_id;
     const ended = new Promise<Outcome>((resolve) => waiting.set(id, resolve));
     post({ type: 'execute', id, count, silent, cell });

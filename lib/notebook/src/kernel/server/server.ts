@@ -8,6 +8,7 @@ import { createHeader, type Header, protocolVersion } from '../../protocol/messa
 import type { Request, ServerSockets } from '../../protocol/serverSockets.js';
 import type { Bundle, FromRuntime, ToRuntime } from '../threads.js';
 import { toCodePoints, toUtf16 } from './codePoints.js';
+import { createDebugger } from './debugger/debugger.js';
 import { createExecutions } from './executions.js';
 import type { History, HistoryRequest } from './history.js';
 import { createInterrupter } from './interrupter.js';
@@ -60,10 +61,15 @@ export function startServer(options: ServerOptions): Server {
     const message = { header, parent: request.header, metadata: {}, content };
     return sockets.send(request.channel, request.identities, message);
   };
-  const executions = createExecutions({ language, publisher, history, interrupter, post, reply });
+  const debug = createDebugger((event) => {
+    void publisher.publish('debug_event', event, executions.running()[0]?.header ?? {});
+  });
+  const { beforeCell } = debug;
+  const executions = createExecutions({ language, publisher, history, interrupter, beforeCell, post, reply });
 
   const interrupt = (): void => {
     if (executions.running().length === 0) return;
+    debug.interrupt();
     questions.cancel();
     executions.interrupt();
     interrupter.press();
@@ -109,13 +115,7 @@ export function startServer(options: ServerOptions): Server {
       interrupt();
       return { status: 'ok' };
     },
-    debug_request: ({ content }) => ({
-      type: 'response',
-      request_seq: content.seq,
-      success: false,
-      command: content.command,
-      message: 'this kernel has no debugger',
-    }),
+    debug_request: ({ content }) => debug.answer(content),
     create_subshell_request() {
       const id = randomUUID();
       subshells.add(id);
@@ -155,6 +155,7 @@ export function startServer(options: ServerOptions): Server {
     await reply(request, content);
     await publisher.publish('shutdown_reply', content, request.header);
     publisher.status('idle', request.header);
+    debug.stop();
     options.exit();
   };
 
@@ -227,6 +228,7 @@ export function startServer(options: ServerOptions): Server {
           break;
         case 'leaving':
           publisher.flush();
+          debug.stop();
           options.leave();
           break;
         default:
@@ -257,8 +259,8 @@ const kernelInfo = ({ kernel, typescript }: ServerOptions['versions']): Bundle =
     codemirror_mode: { name: 'javascript', mode: 'typescript', typescript: true },
   },
   banner: `TypeScript ${typescript} on Node.js ${process.version}`,
-  debugger: false,
-  supported_features: ['kernel subshells'],
+  debugger: true,
+  supported_features: ['debugger', 'kernel subshells'],
   help_links: [
     { text: 'TypeScript', url: 'https://www.typescriptlang.org/docs/' },
     { text: 'Node.js', url: 'https://nodejs.org/api/' },

@@ -1,0 +1,29 @@
+/** The scripts that run a compiled cell or a local module: how they are wrapped, and the names that V8 knows them by. */
+
+/** What stands before the cell's statements, on their first line. */
+const lead = "(async (__scope, __cell, require, __filename, __dirname) => { 'use strict'; ";
+
+/** The names that the wrapper gives a cell, which are none of the reader's. */
+export const wrapperNames: ReadonlySet<string> = new Set([
+  '__scope',
+  '__cell',
+  'require',
+  '__filename',
+  '__dirname',
+]);
+
+/** An expression whose value is the cell as a function. */
+export const cellScript = (js: string): string => `${lead}${js}\n})`;
+
+/** The script's name in V8. */
+export const cellFileName = (number: number): string => `cell:${number}`;
+
+/** Where the user's text stands in the script and in the source map's source: columns before the first line, lines. */
+export const cellOffset = { indent: lead.length, lead: 1 } as const;
+
+const moduleLead = '(function (exports, require, module, __filename, __dirname, __meta) { ';
+
+/** An expression whose value is a CommonJS module as a function. */
+export const moduleScript = (js: string): string => `${moduleLead}${js}\n})`;
+
+export const moduleOffset = { indent: moduleLead.length, lead: 0 } as const;
