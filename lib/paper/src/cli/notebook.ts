@@ -2,10 +2,11 @@
 import { mkdir } from 'node:fs/promises';
 import { basename, join, resolve } from 'node:path';
 import type { Command } from 'commander';
-import { check, consoleProgress } from 'oabn-base';
+import { check, checkWritable, consoleProgress, writeFileAtomic } from 'oabn-base';
 import { runsFolder } from 'oabn/experiment';
 import { installKernel, kernelStatus, uninstallKernel } from 'tslab-kernel/kernel';
-import { type NotebookRun, parseParameter, runNotebook } from 'tslab-kernel/run';
+import { exportHtml } from 'tslab-kernel/html';
+import { type Notebook, type NotebookRun, parseParameter, runNotebook } from 'tslab-kernel/run';
 import { type CommonOptions, exitUnwell, jsonOption, print } from 'oabn/cli';
 import { claimsAdditions } from '../report/index.js';
 
@@ -36,7 +37,10 @@ export function addNotebook(program: Command): void {
       (value: string, before: string[]) => [...before, value],
       [],
     )
-    .option('--html <folder>', 'also export a self-contained page for each notebook')
+    .option(
+      '--html <folder or file>',
+      'also export a self-contained page for each notebook, or one for all if it is named like a page (all.html)',
+    )
     .option('--timeout <seconds>', 'for one cell', '3600')
     .option('--profile <name>', 'smoke, quick, paper or full')
     .addOption(jsonOption)
@@ -53,6 +57,9 @@ export function addNotebook(program: Command): void {
         `Several notebooks cannot all be written to ${options.output}; name a folder`,
       );
       if (options.output !== undefined && isFolder) await mkdir(options.output, { recursive: true });
+      const onePage = options.html?.endsWith('.html') ? options.html : undefined;
+      if (onePage !== undefined) await checkWritable(onePage);
+      const executed: Notebook[] = [];
       for (const notebook of notebooks) {
         const output = isFolder ? join(options.output!, basename(notebook)) : options.output;
         const result = await runNotebook(notebook, {
@@ -63,12 +70,18 @@ export function addNotebook(program: Command): void {
           env: kernelEnvironment(options.profile),
           progress: consoleProgress(),
           additions: claimsAdditions,
-          ...(options.html !== undefined && { html: options.html }),
+          ...(options.html !== undefined && onePage === undefined && { html: options.html }),
         });
+        executed.push(result.notebook);
         // JSON leaves out what is undefined.
-        results.push({ ...result, notebook: undefined });
+        results.push({ ...result, ...(onePage !== undefined && { html: onePage }), notebook: undefined });
         if (!result.ok) process.exitCode = failedCell;
       }
+      if (onePage !== undefined)
+        await writeFileAtomic(
+          onePage,
+          await exportHtml(executed, { title: basename(onePage, '.html'), additions: claimsAdditions }),
+        );
       print(results, results.map(({ summary }) => summary).join('\n'), options.json);
     });
 }
