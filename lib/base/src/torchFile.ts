@@ -51,8 +51,11 @@ const conversion =
 
 /** Whether bytes are a PyTorch file, of any age. */
 export function isTorchFile(file: Uint8Array): boolean {
-  // Before 1.6, torch.save wrote a pickle, which begins with its protocol.
-  return isZip(file) || (file.length > 2 && file[0] === 0x80 && file[1]! >= 2 && file[1]! <= 5);
+  // Before 1.6, torch.save wrote a pickle, which begins with its protocol. So does a safetensors file whose header has, say,
+  // 0x380 bytes, but there follow the six other bytes of that length and a brace.
+  const isPickle = file.length > 2 && file[0] === 0x80 && file[1]! >= 2 && file[1]! <= 5;
+  const isHeader = file.subarray(2, 8).every((byte) => byte === 0) && file[8] === 0x7b;
+  return isZip(file) || (isPickle && !isHeader);
 }
 
 /** The tensors of a PyTorch file's bytes. @throws UserError naming `source` where it cannot be read, with what to do */

@@ -1,7 +1,14 @@
 import assert from 'node:assert/strict';
 import { readFile } from 'node:fs/promises';
 import fc from 'fast-check';
-import { decodeSafetensors, decodeTorchFile, type HostTensor, isTorchFile, UserError } from 'oabn-base';
+import {
+  decodeSafetensors,
+  decodeTorchFile,
+  encodeSafetensors,
+  type HostTensor,
+  isTorchFile,
+  UserError,
+} from 'oabn-base';
 
 const file = (name: string): Promise<Buffer> => readFile(new URL(`golden/${name}`, import.meta.url));
 
@@ -35,6 +42,13 @@ describe('base/torchFile', () => {
   it('reads half precision out of safetensors', async () => {
     const { bool: _, ...others } = plain();
     assert.deepEqual(floats(decodeSafetensors(await file('types.safetensors')).tensors), others);
+  });
+
+  it('takes no safetensors file for a pickle, however long its header is', () => {
+    for (let length = 0; length < 1600; length += 8) {
+      const encoded = encodeSafetensors({ tensors: {}, metadata: { a: 'x'.repeat(length) } });
+      assert.equal(isTorchFile(encoded), false, `a header of ${encoded.length - 8} bytes`);
+    }
   });
 
   it('finds the state dict among what training code saves beside it, and in a pickled module', async () => {
