@@ -68,6 +68,29 @@ export async function checkWritable(path: string, bytes = 0): Promise<void> {
   });
 }
 
+/**
+ * Makes a folder, and those above it that are not there; returns the first that was made.
+ * @throws UserError when the disk refuses, with `hint` in it
+ */
+export async function makeFolder(path: string, hint?: string): Promise<string | undefined> {
+  const make = async (): Promise<string | undefined> => {
+    try {
+      return await mkdir(path, { recursive: true });
+    } catch (error) {
+      // So Node calls a read-only disk; making one folder alone asks the disk itself.
+      if ((error as NodeJS.ErrnoException).code === 'ENOENT') await mkdir(await firstMissing(path));
+      throw error;
+    }
+  };
+  return await onDisk(path, make, hint);
+}
+
+/** `path`, or the folder above it that is not there while the one above that is. */
+async function firstMissing(path: string): Promise<string> {
+  const above = dirname(resolve(path));
+  return (await stat(above).catch(ignoreMissing)) ? path : await firstMissing(above);
+}
+
 /** Lets `write` make a temporary file beside the file that `path` means, and renames it into place. */
 async function replaceFile(
   path: string,
@@ -77,7 +100,7 @@ async function replaceFile(
   const replace = async (): Promise<void> => {
     const target = await targetOf(path);
     if (target.kind === 'device') return await write(path);
-    await mkdir(dirname(target.file), { recursive: true });
+    await makeFolder(dirname(target.file));
     const temporary = temporaryName(target.file);
     try {
       await write(temporary);

@@ -17,6 +17,30 @@ import { checkWritable, copyFileAtomic, UserError, writeFileAtomic } from '../sr
 
 const newFolder = (): Promise<string> => mkdtemp(join(tmpdir(), 'oabn-files-'));
 
+/** What `program` prints, as JSON, where `folder` is a disk with these options; undefined where there can be none. */
+function onDiskOf(options: string, folder: string, program: string): unknown {
+  const mount = `mount -t tmpfs -o ${options} tmpfs ${folder}`;
+  const alone = (script: string, ...command: string[]): string[] => [
+    '--mount',
+    '--map-root-user',
+    'sh',
+    '-c',
+    script,
+    '--',
+    ...command,
+  ];
+  try {
+    execFileSync('unshare', alone(mount), { stdio: 'ignore' });
+  } catch {
+    return undefined;
+  }
+  const node = [process.execPath, '--conditions=oabn-source', '--import', 'tsx', '--input-type=module'];
+  const output = execFileSync('unshare', alone(`${mount} && exec "$@"`, ...node, '-e', program), {
+    encoding: 'utf8',
+  });
+  return JSON.parse(output);
+}
+
 const isFor = (path: string, code: string) => (error: unknown) => {
   assert.ok(error instanceof UserError, String(error));
   assert.ok(error.message.startsWith(`Cannot use ${path} (${code}): `), error.message);
@@ -104,9 +128,21 @@ describe('base/files', () => {
     assert.equal(await readFile(join(folder, 'old'), 'utf8'), 'old');
   });
 
+  it('say that a disk is read-only, where folders are to be made on it too', async function () {
+    const folder = await newFolder();
+    const program = `
+      const { makeFolder, writeFileAtomic } = await import('oabn-base');
+      const said = [];
+      for (const work of [() => makeFolder('${folder}/a'), () => writeFileAtomic('${folder}/a/b/x', '')])
+        said.push(await work().then(() => 'well', (error) => error.name + ': ' + error.message));
+      console.log(JSON.stringify(said));`;
+    const said = onDiskOf('ro', folder, program);
+    if (said === undefined) this.skip(); // no namespaces of one's own on this system
+    for (const each of said as string[]) assert.match(each, /^UserError: Cannot use .*\(EROFS\).*read-only/);
+  });
+
   it('checkWritable finds a disk that is full, or too small for the file', async function () {
     const folder = await newFolder();
-    const script = `mount -t tmpfs -o size=1m tmpfs ${folder} && exec "$@"`;
     const program = `
       const { checkWritable, writeFileAtomic } = await import('oabn-base');
       const said = [];
@@ -117,30 +153,9 @@ describe('base/files', () => {
       ]) said.push(await work().then(() => 'well', (error) => error.name + ': ' + error.message));
       const { readdirSync } = await import('node:fs');
       console.log(JSON.stringify({ said, left: readdirSync('${folder}') }));`;
-    const node = [
-      process.execPath,
-      '--conditions=oabn-source',
-      '--import',
-      'tsx',
-      '--input-type=module',
-      '-e',
-      program,
-    ];
-    try {
-      execFileSync('unshare', ['--mount', '--map-root-user', 'sh', '-c', `mount -t tmpfs tmpfs ${folder}`], {
-        stdio: 'ignore',
-      });
-    } catch {
-      this.skip(); // no namespaces of one's own on this system
-    }
-    const output = execFileSync(
-      'unshare',
-      ['--mount', '--map-root-user', 'sh', '-c', script, '--', ...node],
-      {
-        encoding: 'utf8',
-      },
-    );
-    const { said, left } = JSON.parse(output) as { said: string[]; left: string[] };
+    const printed = onDiskOf('size=1m', folder, program);
+    if (printed === undefined) this.skip(); // no namespaces of one's own on this system
+    const { said, left } = printed as { said: string[]; left: string[] };
     assert.equal(said[0], 'well');
     assert.match(said[1]!, /^UserError: Cannot use .* \(ENOSPC\): the disk is full/);
     assert.match(said[2]!, /^UserError: Cannot use .* \(ENOSPC\): the disk is full/);

@@ -3,10 +3,10 @@
  * version is six files of 10,000 records of 3,073 bytes: a label, then 1,024 red, green and blue values each.
  * From Parquet the images are decoded once and cached.
  */
-import { chmod, mkdir, mkdtemp, readFile, rename, rm } from 'node:fs/promises';
+import { chmod, mkdtemp, readFile, rename, rm } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { extract } from 'tar';
-import { check, errorMessage, UserError, type Progress } from 'oabn-base';
+import { check, errorMessage, makeFolder, UserError, type Progress } from 'oabn-base';
 import { pixelDataset } from './batches.js';
 import { checksumOf, decodeAll, readDecoded, writeDecoded, type DecodedImages } from './cache.js';
 import { cifarStatistics, type Dataset, type Split } from './dataset.js';
@@ -113,7 +113,7 @@ function readRecords(file: Uint8Array, path: string, pixels: Uint8Array, labels:
  */
 export async function unpackCifar10(archive: string, folder: string, source: Cifar10Source): Promise<string> {
   await checkMd5(archive, source.md5, source.url);
-  await mkdir(folder, { recursive: true });
+  await makeFolder(folder);
   const temporary = await mkdtemp(join(folder, '.unpack-'));
   const wanted = new Set([...binaryFiles('train'), ...binaryFiles('test'), 'batches.meta.txt']);
   try {
@@ -135,7 +135,8 @@ export async function unpackCifar10(archive: string, folder: string, source: Cif
   } catch (error) {
     throw new UserError(`Cannot unpack ${archive} into ${folder}: ${errorMessage(error)}`);
   } finally {
-    await rm(temporary, { recursive: true, force: true });
+    // At a damaged archive, files that were begun before the damage may still be on their way.
+    await rm(temporary, { recursive: true, force: true, maxRetries: 10, retryDelay: 50 });
   }
 }
 

@@ -3,10 +3,10 @@
  * (HTTP Range), and the file gets its name when its MD5 fits. A machine without network knows it within seconds.
  */
 import { existsSync } from 'node:fs';
-import { mkdir, open, rename, rm, stat } from 'node:fs/promises';
+import { open, rename, rm, stat } from 'node:fs/promises';
 import { basename, dirname } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
-import { errorMessage, fileDigest, silent, UserError, type Progress } from 'oabn-base';
+import { errorMessage, fileDigest, makeFolder, silent, UserError, type Progress } from 'oabn-base';
 
 /** How patient a download is; times are in milliseconds. */
 export interface DownloadOptions {
@@ -39,7 +39,7 @@ export async function downloadFile(
 ): Promise<void> {
   const { attempts = 5, retryMilliseconds = 1000 } = options;
   if (existsSync(path)) return;
-  await mkdir(dirname(path), { recursive: true });
+  await makeFolder(dirname(path));
   const part = `${path}.part`;
   for (let attempt = 1; ; attempt++) {
     let answered = false;

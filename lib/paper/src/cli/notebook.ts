@@ -1,8 +1,7 @@
 /** `oabn notebook run` and `oabn kernel`: notebooks through the TypeScript kernel, and that kernel for every Jupyter. */
-import { mkdir } from 'node:fs/promises';
 import { basename, join, resolve } from 'node:path';
 import type { Command } from 'commander';
-import { check, checkWritable, consoleProgress, writeFileAtomic } from 'oabn-base';
+import { check, checkWritable, consoleProgress, makeFolder, writeFileAtomic } from 'oabn-base';
 import { runsFolder } from 'oabn/experiment';
 import { installKernel, kernelStatus, uninstallKernel } from 'tslab-kernel/kernel';
 import { exportHtml } from 'tslab-kernel/html';
@@ -56,7 +55,7 @@ export function addNotebook(program: Command): void {
         options.output === undefined || isFolder || notebooks.length === 1,
         `Several notebooks cannot all be written to ${options.output}; name a folder`,
       );
-      if (options.output !== undefined && isFolder) await mkdir(options.output, { recursive: true });
+      if (options.output !== undefined && isFolder) await makeFolder(options.output);
       const onePage = options.html?.endsWith('.html') ? options.html : undefined;
       if (onePage !== undefined) await checkWritable(onePage);
       const executed: Notebook[] = [];

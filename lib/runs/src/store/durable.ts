@@ -3,9 +3,15 @@
  * synchronised, renamed), and stays there after a power cut (its folder is synchronised too). What a disk refuses is
  * said as an error that a user can act on.
  */
-import { mkdir, open, readdir, readFile, rm, stat } from 'node:fs/promises';
+import { open, readdir, readFile, rm, stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import { diskError as anyDiskError, ignoreMissing, onDisk as onAnyDisk, writeFileAtomic } from 'oabn-base';
+import {
+  diskError as anyDiskError,
+  ignoreMissing,
+  makeFolder as makeAnyFolder,
+  onDisk as onAnyDisk,
+  writeFileAtomic,
+} from 'oabn-base';
 
 /** Where runs go can be chosen, which is the way out of most refusals. */
 const hint = 'OABN_RUNS_DIR names the folder of all runs';
@@ -26,7 +32,7 @@ export async function writeJsonDurable(path: string, value: unknown): Promise<vo
 /** Makes `folder` and those above it, lasting. @throws UserError when the disk refuses */
 export async function makeFolder(folder: string): Promise<void> {
   await onDisk(folder, async () => {
-    if (await mkdir(folder, { recursive: true })) await syncFolder(dirname(folder));
+    if (await makeAnyFolder(folder, hint)) await syncFolder(dirname(folder));
   });
 }
 
