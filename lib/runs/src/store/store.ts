@@ -19,7 +19,15 @@ import { join, resolve } from 'node:path';
 import { check, configHash, type Progress, silent, UserError } from 'oabn-base';
 import { type Checkpoint, checkpointSteps, readCheckpoint } from './checkpoints.js';
 import { damageOf, fileNames } from './files.js';
-import { makeFolder, namesIn, onDisk, readJsonIfWhole, syncFolder } from './durable.js';
+import {
+  makeFolder,
+  namesIn,
+  onDisk,
+  readIfThere,
+  readJsonIfWhole,
+  removeLeftovers,
+  syncFolder,
+} from './durable.js';
 import { liveOwner, tryLock } from './lock.js';
 import { type MetricsRow, readMetrics } from './metrics.js';
 import { describeOwner } from './owner.js';
@@ -190,7 +198,10 @@ export function openStore(folder = process.env.OABN_RUNS_DIR ?? 'runs', options:
         return why === undefined ? file : undefined;
       };
       const found = await stored();
-      if (found) return answer(found, 'store');
+      if (found) {
+        await clearUp(folderOf(hash));
+        return answer(found, 'store');
+      }
       const ready = request.needs ? undefined : await shippedResult(hash);
       if (ready) return answer(ready, 'shipped');
 
@@ -283,6 +294,21 @@ export function openStore(folder = process.env.OABN_RUNS_DIR ?? 'runs', options:
     },
   };
   return store;
+}
+
+/** Removes what a process left that was killed after the result was there. A store that may only be read keeps it. */
+async function clearUp(folder: string): Promise<void> {
+  const path = join(folder, 'lock');
+  try {
+    if ((await readIfThere(path)) === undefined) return;
+    const attempt = await tryLock(path);
+    if (attempt.kind === 'held') return;
+    await removeLeftovers(folder);
+    await rm(join(folder, 'progress.json'), { force: true });
+    await attempt.lock.release();
+  } catch (error) {
+    if (!(error instanceof UserError)) throw error;
+  }
 }
 
 function pick({ hash, config, result, provenance }: ResultFile): Omit<ResultFile, 'format' | 'files'> {

@@ -6,15 +6,15 @@
 import assert from 'node:assert/strict';
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { copyFile, mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { dirname, join } from 'node:path';
+import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { setTimeout as sleep } from 'node:timers/promises';
-import ts from 'typescript';
 import { configHash, random } from 'oabn-base';
 import { openStore } from '../../src/store/index.js';
 import type { ChildOptions } from './storeChild.js';
+import { buildToyProgram } from './toyProgram.js';
 import { type ToyConfig, type ToyResult, toyRun } from './storeToy.js';
 
 const kills = Number(process.env.OABN_STORE_KILLS ?? 10);
@@ -36,30 +36,6 @@ interface Child {
   readonly executing: Promise<void>;
   /** What it answered; undefined if it was killed. */
   readonly answer: Promise<Answer | undefined>;
-}
-
-/** The toy's program as plain JavaScript, so that children start in a fifth of the time; returns its path. */
-async function transpile(folder: string): Promise<string> {
-  const base = join('node_modules', 'oabn-base');
-  const sources = await Promise.all(
-    [join('lib', 'runs', 'src', 'store'), join(base, 'src')].map(async (room) =>
-      (await readdir(room)).filter((name) => name.endsWith('.ts')).map((name) => join(room, name)),
-    ),
-  );
-  const tests = join('lib', 'runs', 'test', 'store');
-  const program = join(tests, 'storeChild.ts');
-  for (const path of [...sources.flat(), program, join(tests, 'storeToy.ts')]) {
-    const { outputText } = ts.transpileModule(await readFile(path, 'utf8'), {
-      compilerOptions: { module: ts.ModuleKind.ESNext, target: ts.ScriptTarget.ES2022 },
-    });
-    const target = join(folder, path.replace(/ts$/, 'js'));
-    await mkdir(dirname(target), { recursive: true });
-    await writeFile(target, outputText);
-  }
-  await writeFile(join(folder, 'package.json'), '{"type":"module"}');
-  await writeFile(join(folder, base, 'package.json'), '{"type":"module","exports":"./src/index.js"}');
-  await copyFile(join('lib', 'runs', 'package.json'), join(folder, 'lib', 'runs', 'package.json'));
-  return join(folder, program.replace(/ts$/, 'js'));
 }
 
 let program: string;
@@ -102,7 +78,7 @@ describe(`the run store under kill -9 (OABN_STORE_SEED=${seed})`, function () {
 
   before(async () => {
     programFolder = await mkdtemp(join(tmpdir(), 'oabn-kill-program-'));
-    program = await transpile(programFolder);
+    program = await buildToyProgram(programFolder);
   });
   after(() => rm(programFolder, { recursive: true, force: true }));
   beforeEach(async () => {
@@ -187,7 +163,7 @@ describe(`the run store under kill -9 (OABN_STORE_SEED=${seed})`, function () {
     for (const kind of [
       'writeFile .checkpoint-#.safetensors.#.#.tmp',
       'rename .result.json.#.#.tmp',
-      'writeSync metrics',
+      'writeSync metrics.jsonl',
     ]) {
       assert.ok(kinds.has(kind), `${kind} is not among ${[...kinds.keys()].join(', ')}`);
     }
@@ -204,6 +180,8 @@ describe(`the run store under kill -9 (OABN_STORE_SEED=${seed})`, function () {
       await openStore(root, { notice: (message) => notices.push(message) }).request(config, (c) => toyRun(c));
       assert.deepEqual(notices, [], context);
       assert.deepEqual(await remains(root, config), expected, context);
+      const left = (await readdir(root, { recursive: true })).filter((name) => /\.tmp$|lock/.test(name));
+      assert.deepEqual(left, [], context);
     }
   });
 
