@@ -83,7 +83,9 @@ export async function executeNotebook(
 
   if (codeCells === 0) return { notebook: { ...notebook, cells }, cellsDone: 0, codeCells, seconds: 0 };
   report(0, { cell: 'starting the kernel' });
-  const session = await startKernelSession(options);
+  // Nobody looks back at what a program typed: no history is kept in the user's folder.
+  const env = { JUPYTER_KERNEL_HISTORY: '0', ...options.env };
+  const session = await startKernelSession({ ...options, env });
   let [cellsDone, failure] = [0, undefined as Failure | undefined];
   const executions: (Execution | undefined)[] = [];
   try {
