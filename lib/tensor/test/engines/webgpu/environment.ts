@@ -39,11 +39,13 @@ function count(device: string, results: number): void {
 
 /**
  * Runs a script in a process that finds an adapter. Returns the lines of JSON that it prints, the first with the `device`, and what
- * it says on standard error; skips the tests of `context`, saying why, where there is no adapter.
+ * it says on standard error; skips the tests of `context`, saying why, where there is no adapter. The script gets `parameters`, and
+ * may call for the garbage collector.
  */
 export async function runOnGpu<Line extends { readonly device?: string }>(
   context: Mocha.Context,
   script: URL,
+  parameters: readonly string[] = [],
 ): Promise<{ lines: Line[]; stderr: string }> {
   const found = await findAdapter();
   if ('missing' in found) {
@@ -53,7 +55,8 @@ export async function runOnGpu<Line extends { readonly device?: string }>(
     return context.skip();
   }
   const env = { ...process.env, ...found.environment };
-  const args = ['--conditions=oabn-source', '--import', 'tsx', fileURLToPath(script)];
+  const flags = ['--expose-gc', '--conditions=oabn-source', '--import', 'tsx'];
+  const args = [...flags, fileURLToPath(script), ...parameters];
   const { stdout, stderr } = await promisify(execFile)(process.execPath, args, { env });
   const lines = stdout
     .split('\n')

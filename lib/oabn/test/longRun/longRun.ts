@@ -1,0 +1,81 @@
+/**
+ * Thousands of steps of the training loop, compiled, on whatever backend is chosen: what the process holds is written down at
+ * equal distances. A leak of a hundred bytes a step shows as megabytes, one of a handle as thousands.
+ */
+import { readdirSync } from 'node:fs';
+import { compile, nativeMemory, tf } from 'tfjs-native';
+import { madeDataset } from '../../src/data/index.js';
+import { initialize, normalizeArchitecture, toVariables } from '../../src/model/index.js';
+import { disposeState, initialState, pretrainStep, train } from '../../src/train/index.js';
+
+/** What the process holds after `step` steps. */
+export interface Held {
+  readonly step: number;
+  /** MiB of resident memory, and of V8's heap in use. */
+  readonly resident: number;
+  readonly heap: number;
+  /** Open files, sockets and devices; −1 where the system does not list them. */
+  readonly handles: number;
+  readonly tensors: number;
+  /** MiB that the compiled steps hold outside V8. */
+  readonly native: number;
+}
+
+const mebibytes = (bytes: number): number => Number((bytes / 2 ** 20).toFixed(1));
+
+function held(step: number): Held {
+  (globalThis as { gc?: () => void }).gc?.();
+  const { rss, heapUsed } = process.memoryUsage();
+  let handles = -1;
+  try {
+    handles = readdirSync('/proc/self/fd').length;
+  } catch {
+    // Not Linux.
+  }
+  return {
+    step,
+    resident: mebibytes(rss),
+    heap: mebibytes(heapUsed),
+    handles,
+    tensors: tf.memory().numTensors,
+    native: mebibytes(nativeMemory().bytes),
+  };
+}
+
+const [batchSize, stepsPerEpoch] = [4, 10];
+const arch = normalizeArchitecture({
+  widths: [4, 4, 8],
+  depths: [1, 1, 1],
+  strides: [2, 2, 2],
+  classes: 10,
+  oabn: { threshold: 0.5 },
+});
+
+/** Trains a tiny network on made images from seed 1 for `steps` steps, and says every `every` steps what is held. */
+export async function longRun(steps: number, every: number, say: (held: Held) => void): Promise<void> {
+  const data = await madeDataset({ split: 'train', size: batchSize * stepsPerEpoch, seed: 1 });
+  const { params, buffers } = toVariables(initialize(arch, 1));
+  const step = pretrainStep(arch, { momentum: 0.9, weightDecay: 1e-4, labelSmoothing: 0.1 });
+  const compiled: { dispose(): unknown }[] = [];
+  const final = await train(initialState(params, buffers), {
+    task: 'long run',
+    stepAt: () => step,
+    schedule: { learningRate: 0.01, warmupEpochs: 0, epochs: steps / stepsPerEpoch },
+    batchSize,
+    stepsPerEpoch,
+    imageShape: [32, 32, 3],
+    batches: (epoch, startBatch) =>
+      data.batches({ batchSize, seed: 1, epoch, startBatch, shuffle: true, augment: true }),
+    prepare: async (function_, state, input) => {
+      const fast = await compile(function_, [state, input]);
+      compiled.push(fast);
+      return fast;
+    },
+    onEpoch: async ({ step: done }) => {
+      if (done % every === 0) say(held(done));
+      return Promise.resolve();
+    },
+  });
+  disposeState(final);
+  for (const fast of compiled) await fast.dispose();
+}
