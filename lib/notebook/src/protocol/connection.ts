@@ -8,6 +8,7 @@ import { rm, writeFile } from 'node:fs/promises';
 import { createServer, type AddressInfo, type Server } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { onDisk } from 'oabn-base';
 
 /** A connection file of Jupyter: addresses of the sockets, and the key that signs messages. */
 export interface Connection {
@@ -57,11 +58,18 @@ export async function createConnection(kernelName: string): Promise<Connection> 
   };
 }
 
-/** Writes `connection` where only this user can read it. Resolves to the file and a function that removes it. */
+/**
+ * Writes `connection` where only this user can read it. Resolves to the file and a function that removes it.
+ * @throws UserError when the disk refuses
+ */
 export async function writeConnectionFile(
   connection: Connection,
 ): Promise<{ path: string; remove(): Promise<void> }> {
   const path = join(tmpdir(), `oabn-kernel-${randomUUID()}.json`);
-  await writeFile(path, JSON.stringify(connection), { mode: 0o600 });
+  await onDisk(
+    path,
+    () => writeFile(path, JSON.stringify(connection), { mode: 0o600 }),
+    'TMPDIR names the folder',
+  );
   return { path, remove: () => rm(path, { force: true }) };
 }

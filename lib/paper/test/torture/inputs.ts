@@ -1,9 +1,11 @@
 /** Scenarios of inputs: files of every kind that is read, changed; a reader refuses them or reads them. */
 import assert from 'node:assert/strict';
+import { execFile } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { cp, mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { gunzipSync, gzipSync } from 'node:zlib';
 import { configHash, decodeSafetensors, type Random } from 'oabn-base';
 import { cifar10Source, openDataset, type OpenOptions } from 'oabn/data';
@@ -186,7 +188,32 @@ const messages: Scenario = {
   },
 };
 
+const onnxFiles = 200;
+const onnx: Scenario = {
+  name: `${onnxFiles} changed ONNX files each time, opened and run in a process that must live`,
+  heavy: true,
+  async run(stream) {
+    const script = fileURLToPath(new URL('readOnnx.ts', import.meta.url));
+    const numbers = [stream.integer(2 ** 31), 0, onnxFiles].map(String);
+    const args = ['--conditions=oabn-source', '--import', 'tsx', script, ...numbers];
+    const { status, signal, stdout } = await new Promise<{
+      status: unknown;
+      signal: unknown;
+      stdout: string;
+    }>((end) =>
+      execFile(process.execPath, args, { maxBuffer: 2 ** 26 }, (error, text) =>
+        end({ status: error?.code ?? 0, signal: error?.signal ?? null, stdout: text }),
+      ),
+    );
+    assert.deepEqual([status, signal], [0, null], `${numbers.join(' ')}: ${stdout.slice(-1000)}`);
+    assert.doesNotMatch(stdout, /broken: /);
+    assert.equal(stdout.match(/^(read|refused)$/gm)?.length, onnxFiles);
+    return 'refused';
+  },
+};
+
 export const inputScenarios: readonly Scenario[] = [
+  onnx,
   files,
   checkpoints,
   notebooks,
