@@ -8,9 +8,10 @@
  * is dilated by s·C columns finds all taps and channels as its rows [kh, kw·C]: long rows, which the engine computes at
  * its full rate, and no tap needs a copy of x of its own. A stride becomes a dilation, a dilation a stride.
  */
-import { type Geometry, sizeOf } from '../ops/index.js';
+import { type Geometry, type Shape, sizeOf } from '../ops/index.js';
 import { type Builder, nchwc } from './builder.js';
 import { fromBlocked, paddedChannels, padTo, sliceOf, sliceTo } from './layout.js';
+import { transposeRows } from './transposeRows.js';
 
 /** x and dy blocked (x may be [N,C,H,W] with few channels) → the gradient of the kernel, [H,W,in,out]. */
 export function kernelGradient(b: Builder, x: string, dy: string, geometry: Geometry, block: number): string {
@@ -22,22 +23,21 @@ export function kernelGradient(b: Builder, x: string, dy: string, geometry: Geom
   if (pointwise && (oh * ow) % block === 0 && b.shapeOf(x)[1]! >= block) {
     return pointwiseGradient(b, x, dy, geometry, block);
   }
-  const images = imagesInnermost(b, x, block);
-  const [blocks, , , c] = b.shapeOf(images) as [number, number, number, number];
   // Rows beyond the image are skipped by the engine; columns are written out, exactly as many as the taps see.
   const extent = (taps: number, out: number, axis: 0 | 1): number =>
     strides[axis] * (out - 1) + dilations[axis] * (taps - 1) + 1;
   const bottom = Math.max(0, extent(kh, oh, 0) - pads[0] - h);
   const rows = Math.floor((pads[0] + h + bottom - extent(1, oh, 0)) / dilations[0]) + 1;
   const width = extent(kw, ow, 1);
-  const columns = padColumns(b, images, pads[1], width - pads[1] - w);
+  const images = imagesInnermost(b, x, block, pads[1], width - pads[1] - w);
+  const [blocks, , , c] = b.shapeOf(images) as [number, number, number, number];
   const taps = dilations[1] * (kw - 1) + 1;
 
   const out = paddedChannels(cout, block);
   const groups = groupsOf(blocks, rows * Math.ceil(out / block / 4));
   const conv = b.emit(
     'Conv',
-    [b.reshape(columns, [1, blocks * block, h, width * c]), gradientAsKernel(b, dy, groups, block)],
+    [b.reshape(images, [1, blocks * block, h, width * c]), gradientAsKernel(b, dy, groups, block)],
     {
       shape: [1, groups * out, rows, taps * c],
       domain: nchwc,
@@ -52,7 +52,7 @@ export function kernelGradient(b: Builder, x: string, dy: string, geometry: Geom
   );
   const total = sumOfGroups(b, b.reshape(conv, [groups, out / block, rows, taps, c, block]));
   const kept = sliceTo(b, everyNthColumn(b, total, dilations[1]), [out / block, kh, kw, cin, block]);
-  const ordered = b.reshape(b.transpose(kept, [1, 2, 3, 0, 4]), [kh, kw, cin, out]);
+  const ordered = b.reshape(transposeRows(b, kept, [1, 2, 3, 0, 4]), [kh, kw, cin, out]);
   return sliceTo(b, ordered, [kh, kw, cin, cout]);
 }
 
@@ -82,30 +82,48 @@ function everyNthColumn(b: Builder, x: string, n: number): string {
   return b.emit('Slice', inputs, { shape: [blocks, rows, Math.ceil(columns / n), c, block] });
 }
 
-/** x → [N/B, H, W, C, B], images side by side. */
-function imagesInnermost(b: Builder, x: string, block: number): string {
+/**
+ * x → [N/B, H, W, C, B], images side by side, with columns of zeros before and after each row; a negative number takes
+ * columns away.
+ */
+function imagesInnermost(b: Builder, x: string, block: number, before: number, after: number): string {
   const padded = padImages(b, x, block);
   const [n, c, h, w] = b.shapeOf(padded) as [number, number, number, number];
   const size = sizeOf([c, h, w]);
   const flat = b.reshape(padded, [1, n, size, 1]);
   const blocked = b.emit('ReorderInput', [flat], { shape: [1, n, size, 1], domain: nchwc });
   const inner = c < block ? 1 : block;
-  const split = b.reshape(blocked, [n / block, c / inner, h * w, inner * block]);
-  const moved = c === inner ? split : b.transpose(split, [0, 2, 1, 3]);
-  return b.reshape(moved, [n / block, h, w, c, block]);
+  const planes = (n / block) * (c / inner);
+  const whole = padColumns(
+    b,
+    b.reshape(blocked, [planes, block, h, w * inner]),
+    before * inner,
+    after * inner,
+  );
+  const columns = w + before + after;
+  const split = b.reshape(whole, [n / block, c / inner, h * columns, inner * block]);
+  const moved = c === inner ? split : transposeRows(b, split, [0, 2, 1, 3]);
+  return b.reshape(moved, [n / block, h, columns, c, block]);
 }
 
-/** Columns of zeros around [N/B, H, W, C, B]; a negative number takes columns away. */
+/**
+ * Columns of zeros around one block of channels [N,B,H,W]; a negative number takes columns away. A convolution with ones
+ * pads as it goes, on all threads, where the engine's Pad is the work of one.
+ */
 function padColumns(b: Builder, x: string, before: number, after: number): string {
   if (before === 0 && after === 0) return x;
-  const [n, h, w, c, block] = b.shapeOf(x) as [number, number, number, number, number];
-  const columns = w + before + after;
-  const rows = b.reshape(x, [n * h, w, c * block]);
-  const padded =
-    before === 0 && after < 0
-      ? sliceOf(b, rows, [0, 0, 0], [n * h, columns, c * block])
-      : b.emit('Pad', [rows, b.int64s([0, before, 0, 0, after, 0])], { shape: [n * h, columns, c * block] });
-  return b.reshape(padded, [n, h, columns, c, block]);
+  const [n, block, h, w] = b.shapeOf(x) as [number, number, number, number];
+  const shape = [n, block, h, w + before + after];
+  if (before >= 0 && after >= 0) {
+    const ones = b.floats(new Float32Array(block).fill(1), [block, 1, 1, 1]);
+    const attributes = { kernel_shape: [1, 1], group: block, pads: [0, before, 0, after] };
+    return b.emit('Conv', [x, ones], { shape, domain: nchwc, attributes });
+  }
+  const rows = b.reshape(x, [n * h, w, block]);
+  const kept: Shape = [n * h, w + before + after, block];
+  if (before === 0) return b.reshape(sliceOf(b, rows, [0, 0, 0], kept), shape);
+  const padded = b.emit('Pad', [rows, b.int64s([0, before, 0, 0, after, 0])], { shape: kept });
+  return b.reshape(padded, shape);
 }
 
 /** dy → [groups, out/B, N/B/groups, H, W, B images, B channels], declared [groups·out, N/groups, H, W]. */
@@ -113,7 +131,7 @@ function gradientAsKernel(b: Builder, dy: string, groups: number, block: number)
   const padded = padImages(b, dy, block);
   const [n, c, h, w] = b.shapeOf(padded) as [number, number, number, number];
   const split = b.reshape(padded, [groups, n / block / groups, block, c / block, h * w, block]);
-  return b.reshape(b.transpose(split, [0, 3, 1, 4, 2, 5]), [groups * c, n / groups, h, w]);
+  return b.reshape(transposeRows(b, split, [0, 3, 1, 4, 2, 5]), [groups * c, n / groups, h, w]);
 }
 
 function padImages(b: Builder, x: string, block: number): string {
@@ -139,7 +157,7 @@ function pointwiseGradient(b: Builder, x: string, dy: string, geometry: Geometry
     shape: [1, n * size, c, 1],
     domain: nchwc,
   });
-  const filter = b.transpose(b.reshape(dy, [n, out / block, size * block]), [1, 0, 2]);
+  const filter = transposeRows(b, b.reshape(dy, [n, out / block, size * block]), [1, 0, 2]);
   const conv = b.emit(
     'Conv',
     [b.reshape(tiles, [1, n * size, 1, c]), b.reshape(filter, [out, n * size, 1, 1])],
