@@ -23,7 +23,8 @@ export function convolve(
   const [height, width, inPerGroup, out] = kernel.shape;
   if (groups === 1) return tf.conv2d(x, kernel, stride, paddingOf(height, width) as number);
   if (inPerGroup === 1) return depthwise(repeated(x, out / groups), kernel, stride);
-  const [inputs, kernels] = [tf.split(x, groups, 3), tf.split(kernel, groups, 3)];
+  const inputs = tf.split<tf.Tensor4D>(x, groups, 3);
+  const kernels = tf.split<tf.Tensor4D>(kernel, groups, 3);
   return tf.concat4d(
     inputs.map((part, i) => convolve(part, kernels[i]!, { stride })),
     3,
