@@ -93,9 +93,9 @@ export function createDebugger(publish: (event: Bundle) => void): Debugger {
       variables?.clear();
       emit('continued', { threadId: thread.id, allThreadsContinued: true });
     });
+    // Without the frames of before an `await`, which would switch on Node's hooks: a terminated loop breaks their stack.
     await connected.post('Debugger.enable');
     await connected.post('Debugger.setBlackboxPatterns', { patterns: passedOver });
-    await connected.post('Debugger.setAsyncCallStackDepth', { maxDepth: 8 });
     return connected;
   };
 

@@ -5,6 +5,7 @@
 import { readFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { pathToFileURL } from 'node:url';
 import { cellFileName, cellOffset, moduleOffset } from '../../cellScript.js';
 import type { CompiledCell } from '../../language/language.js';
 import { addSource } from '../../runtime/stackTraces.js';
@@ -63,8 +64,10 @@ export function createSources(): Sources {
       addSource(url, { name: 'Cell', source, map, ...cellOffset });
       const changed = modules.flatMap(({ path: file, map: its, source: text = '' }) => {
         if (!its) return [];
-        known.set(file, { url: file, map: its, source: text, ...moduleOffset });
-        addSource(file, { name: file, source: text, map: its, ...moduleOffset });
+        const place = pathToFileURL(file).href; // as the inspector names a script whose name is a path
+        known.set(file, { url: place, map: its, source: text, ...moduleOffset });
+        paths.set(place, file);
+        addSource(place, { name: file, source: text, map: its, ...moduleOffset });
         return [file];
       });
       return [path, ...changed];
