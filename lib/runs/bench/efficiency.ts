@@ -13,8 +13,8 @@ export interface Efficiency {
   readonly efficiency: number;
 }
 
-const runsEach = 16;
-const sleepSeconds = 2;
+const runsEach = 8;
+const sleepSeconds = 5;
 
 export async function efficiencyAt(site: Site, workerCounts: readonly number[]): Promise<Efficiency[]> {
   const found: Efficiency[] = [];

@@ -12,13 +12,20 @@ export interface Overhead {
   readonly where: 'local pool' | `queue, ${Place}`;
   readonly workers: number;
   readonly runs: number;
-  /** Of a worker's time for a run, from the end of one run to the end of the next. */
+  /** Of a worker's time for a run, from the end of one run to the end of the next: the median of ten blocks. */
   readonly millisecondsPerRun: number;
 }
 
+/** Runs in a block; the median of all blocks counts: this machine does other things now and then. */
+const block = 30;
+
 /** Times at which runs ended → milliseconds of a worker for each; those before the first are for getting started. */
 function perRun(ends: readonly number[], workers: number): number {
-  return (workers * (ends.at(-1)! - ends[workers - 1]!)) / (ends.length - workers);
+  const blocks = [];
+  for (let i = workers - 1; i + block < ends.length; i += block) {
+    blocks.push((workers * (ends[i + block]! - ends[i]!)) / block);
+  }
+  return blocks.sort((a, b) => a - b)[Math.floor(blocks.length / 2)]!;
 }
 
 export async function overheadOf(

@@ -1,6 +1,7 @@
 /**
  * What the queue costs, with runs that sleep instead of compute, on a real Redis and a real bucket, over hosts that are
- * network namespaces. Needs root, `ip`, Redis and SeaweedFS:
+ * network namespaces. Needs root, `ip`, Redis and SeaweedFS. Everything is kept below TMPDIR; with it in memory, the disk
+ * is not measured:
  *
  *     node --conditions=oabn-source --import tsx lib/runs/bench/queue.ts [--only overhead,killed] [--out file.json]
  *
@@ -10,7 +11,7 @@
  * - killed: the time that is lost for each worker that is killed with -9;
  * - away: a sweep whose bucket is away for a minute.
  */
-import { availableParallelism } from 'node:os';
+import { availableParallelism, tmpdir } from 'node:os';
 import { parseArgs } from 'node:util';
 import { tableText, writeJsonAtomic } from 'oabn-base';
 import { packageVersions } from '../src/store/index.js';
@@ -41,7 +42,7 @@ const measurements: Readonly<Record<string, (site: Site) => Promise<readonly obj
 };
 
 const provenance = await beginProvenance(
-  { device: `${availableParallelism()} cores for all hosts, servers and workers` },
+  { device: `${availableParallelism()} cores for all hosts, servers and workers; files in ${tmpdir()}` },
   packageVersions({ bullmq: 'bullmq', ioredis: 'ioredis', aws4fetch: 'aws4fetch' }, import.meta.url),
   undefined,
 );
