@@ -30,8 +30,8 @@ export function stepAndState(
     return { step: pretrainStep(arch, options), state: initialState(params, buffers) };
   }
   const ranges = Object.fromEntries(quantizedBlocks(arch).map(({ name }) => [name, { min: 0, max: 3 }]));
-  const state = finetuneState(mergeNetwork(arch, stateDict), ranges, scheme, arch);
-  return { step: finetuneSteps(arch, scheme, options)(0), state };
+  const state = finetuneState({ arch, scheme, network: mergeNetwork(arch, stateDict), ranges });
+  return { step: finetuneSteps({ arch, scheme, ...options })(0), state };
 }
 
 /** A batch of random images of `side`×`side` pixels with labels in turn. */

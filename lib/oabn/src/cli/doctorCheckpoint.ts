@@ -12,7 +12,7 @@ import {
   type Patient,
   tryRemedies,
 } from '../doctor/index.js';
-import { measureAccuracy } from '../experiment/index.js';
+import { type MeasuredNetwork, measureAccuracy } from '../experiment/index.js';
 import { mergeWithoutDead, type Recognition, recognize, repVGGOf } from '../family/index.js';
 import { mergeNetwork } from '../merge/index.js';
 import { type Network, readStateDict, type StateDict, type StateDictFile } from '../model/index.js';
@@ -77,8 +77,8 @@ async function tryOn(
   const testImages = wholeNumber('--images', options.images);
   const merged =
     network.form === 'merged' ? network.stateDict : mergeNetwork(network.arch, network.stateDict);
-  const measure = async (measured: Parameters<typeof measureAccuracy>[1]): Promise<number> =>
-    (await measureAccuracy(lab, measured, { testImages })).accuracy;
+  const measure = async (measured: MeasuredNetwork): Promise<number> =>
+    (await measureAccuracy(lab, { network: measured, testImages })).accuracy;
   const folded = foldedOf(network, merged);
   const patient: Patient = {
     arch: network.arch,
@@ -87,12 +87,11 @@ async function tryOn(
     calibration: await takeCalibration(lab.train, wholeNumber('--calibration', options.calibration), 0),
     imageShape: lab.train.imageShape,
   };
-  const trials = await tryRemedies(
-    patient,
-    (quantized) => measure({ ...quantized, quantization: quantized }),
-    diagnosedBits,
-    consoleProgress(),
-  );
+  const trials = await tryRemedies(patient, {
+    measure: (quantized) => measure({ ...quantized, quantization: quantized }),
+    bits: diagnosedBits,
+    progress: consoleProgress(),
+  });
   const fp32 = await measure({ arch: network.arch, stateDict: merged });
   return { trials, measured: { fp32, images: testImages, dataset: lab.test.provenance.dataset } };
 }

@@ -145,7 +145,7 @@ function accuracyOf(
 ): Promise<Accuracy> {
   const merged = form === 'merged' ? stateDict : mergeNetwork(arch, stateDict);
   const network = { arch, stateDict: merged, ...(quantization && { quantization }) };
-  return measureAccuracy(bench, network, { testImages });
+  return measureAccuracy(bench, { network, testImages });
 }
 
 export function addQuantize(program: Command): void {
@@ -197,8 +197,10 @@ Example:
         ...(lab.signal && { signal: lab.signal }),
       });
       if (options.output) await saveQuantizedNetwork(options.output, network);
-      const measured = { arch, stateDict: network.stateDict, quantization: network };
-      const { accuracy, images } = await measureAccuracy(lab, measured, { testImages: imagesOf(options) });
+      const { accuracy, images } = await measureAccuracy(lab, {
+        network: { arch, stateDict: network.stateDict, quantization: network },
+        testImages: imagesOf(options),
+      });
       const result = {
         ...{ accuracy, images },
         ...scheme,

@@ -41,12 +41,17 @@ export interface Examination {
   readonly law: string;
 }
 
+/** How the network is merged, and which bits are asked about. */
+export interface ExamineOptions extends MergeOptions {
+  /** Default `diagnosedBits`. */
+  readonly bits?: readonly number[];
+}
+
 /** Examines a recognised file. @throws UserError where it has no layer to quantize */
 export function examine(
   stateDict: StateDict,
   recognition: Pick<Recognition, 'blocks' | 'rest'>,
-  options: MergeOptions = {},
-  bits: readonly number[] = diagnosedBits,
+  { bits = diagnosedBits, ...options }: ExamineOptions = {},
 ): Examination {
   const layers = layersOf(stateDict, recognition, options);
   check(

@@ -55,12 +55,18 @@ const treatments: readonly Treatment[] = [
   { title: 'cluster, 2^b centroids', method: 'minMax', granularity: 'perTensor', weights: 'cluster' },
 ];
 
-/** All treatments at all bits; each as it is done goes to `progress`. */
+/** How treatments are measured. */
+export interface TrialOptions {
+  /** The accuracy of a network, in [0, 1]. */
+  readonly measure: (network: QuantizedNetwork) => Promise<number>;
+  readonly bits: readonly number[];
+  readonly progress?: Progress;
+}
+
+/** All treatments at all bits; progress is reported before each. */
 export async function tryRemedies(
   patient: Patient,
-  measure: (network: QuantizedNetwork) => Promise<number>,
-  bits: readonly number[],
-  progress: Progress = silent,
+  { measure, bits, progress = silent }: TrialOptions,
 ): Promise<Trial[]> {
   const { arch, merged, folded, calibration, imageShape } = patient;
   const trials: Trial[] = [];

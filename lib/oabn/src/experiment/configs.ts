@@ -1,4 +1,4 @@
-/** Configurations made for a lab: its defaults, and what is to differ from them. */
+/** Configurations made for a lab: its defaults, and what differs from them. */
 import { type Architecture, normalizeArchitecture, type Oabn } from '../model/index.js';
 import type { QuantizationScheme, WeightMethod } from '../quantize/index.js';
 import {

@@ -1,5 +1,5 @@
 /**
- * What configurations have where nothing else is said: a small network on part of CIFAR-10, minutes on two cores. A lab
+ * The defaults of configurations: a small network on part of CIFAR-10, minutes on two cores. A lab
  * is opened with these, or with others, and every configuration made for it begins there.
  */
 import type { DatasetName } from '../data/index.js';

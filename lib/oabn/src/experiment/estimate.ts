@@ -129,8 +129,8 @@ async function probe({ lab, config }: Job): Promise<{ perStep: number; setUp: nu
   // Any images take the same time.
   const { heldOut: _, ...onTest } = data;
   const few = { ...onTest, testImages: Math.min(evaluated, lab.test.size) };
-  await measureAccuracy(lab, network, few);
-  const perImage = (await secondsOf(() => measureAccuracy(lab, network, few))) / few.testImages;
+  await measureAccuracy(lab, { network, ...few });
+  const perImage = (await secondsOf(() => measureAccuracy(lab, { network, ...few }))) / few.testImages;
 
   const folder = await mkdtemp(join(tmpdir(), 'oabn-estimate-'));
   try {

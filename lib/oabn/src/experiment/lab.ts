@@ -50,7 +50,7 @@ export interface LabOptions {
    */
   readonly precision?: Precision;
   readonly signal?: AbortSignal;
-  /** Hears what a reader must know, such as that made data is used; default standard error. */
+  /** Called with what a reader must know, such as that made data are used; by default it is printed to standard error. */
   readonly notice?: (message: string) => void;
 }
 

@@ -59,6 +59,11 @@ export interface MeasuredNetwork {
   readonly quantization?: Pick<QuantizedNetwork, 'scheme' | 'activations'>;
 }
 
+/** Which network is measured, and on which images. */
+export interface Measurement extends Pick<DataConfig, 'testImages' | 'firstTestImage' | 'heldOut'> {
+  readonly network: MeasuredNetwork;
+}
+
 /** Images in one evaluation batch: fewer where they are large, so that their activations take about as much memory. */
 export function evaluationBatch(side: number): number {
   return side <= 64 ? 200 : Math.max(1, Math.floor((200 * 64 ** 2) / side ** 2));
@@ -70,10 +75,9 @@ export function evaluationBatch(side: number): number {
  */
 export async function measureAccuracy(
   lab: TestBench,
-  network: MeasuredNetwork,
-  data: Pick<DataConfig, 'testImages' | 'firstTestImage' | 'heldOut'>,
+  { network, ...images }: Measurement,
 ): Promise<Accuracy> {
-  const { dataset, ...part } = judgedImages(lab, data);
+  const { dataset, ...part } = judgedImages(lab, images);
   const batchSize = evaluationBatch(lab.test.imageShape[0]);
   const { params } = toVariables(network.stateDict);
   const ranges = rangeTensors(network.quantization);
@@ -82,13 +86,12 @@ export async function measureAccuracy(
   tf.dispose(example.images);
   try {
     const batches = await keptBatches(dataset, { batchSize, ...part });
-    return await evaluate(
-      (x) => logitsOf({ params, ranges, images: x }),
+    return await evaluate((x) => logitsOf({ params, ranges, images: x }), {
       batches,
       batchSize,
-      lab.test.imageShape,
-      stopSignal(lab),
-    );
+      imageShape: lab.test.imageShape,
+      signal: stopSignal(lab),
+    });
   } finally {
     tf.dispose([params, ranges] as unknown as tf.TensorContainer);
   }
@@ -97,7 +100,7 @@ export async function measureAccuracy(
 /** The images that accuracy is measured on: a part of a dataset's fixed class-balanced order. */
 function judgedImages(
   { test, train }: TestBench,
-  { testImages, firstTestImage = 0, heldOut }: Pick<DataConfig, 'testImages' | 'firstTestImage' | 'heldOut'>,
+  { testImages, firstTestImage = 0, heldOut }: Omit<Measurement, 'network'>,
 ): { readonly dataset: Dataset; readonly limit: number; readonly skip: number } {
   if (heldOut === undefined) return { dataset: test, limit: testImages ?? test.size, skip: firstTestImage };
   check(

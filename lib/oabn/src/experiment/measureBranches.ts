@@ -29,7 +29,11 @@ export async function measureBranches(
   tf.dispose(images);
   try {
     const batches = test.batches({ batchSize, limit: testImages ?? test.size });
-    return await evaluate((x) => logitsOf({ ...variables, images: x }), batches, batchSize, test.imageShape);
+    return await evaluate((x) => logitsOf({ ...variables, images: x }), {
+      batches,
+      batchSize,
+      imageShape: test.imageShape,
+    });
   } finally {
     tf.dispose(variables as unknown as tf.TensorContainer);
   }

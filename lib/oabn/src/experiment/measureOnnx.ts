@@ -28,7 +28,8 @@ export async function measureOnnxFile(
     return tf.tensor2d(logits, [batchSize, classes]);
   };
   try {
-    return await evaluate(logitsOf, test.batches({ batchSize, limit: images }), batchSize, test.imageShape);
+    const batches = test.batches({ batchSize, limit: images });
+    return await evaluate(logitsOf, { batches, batchSize, imageShape: test.imageShape });
   } finally {
     await model.release();
   }

@@ -1,4 +1,4 @@
-/** Asking for a run: from the store if done, resumed if begun, else executed. And the networks that runs make. */
+/** Requests for runs: answered from the store if done, resumed if begun, else executed. And the networks that runs make. */
 import { join } from 'node:path';
 import { check, fileDigest } from 'oabn-base';
 import type { RunContext, StoredRun } from 'provable-runs';
@@ -35,7 +35,7 @@ export async function run<C extends RunConfig>(
   const seed = kind.seed(normal);
   const start = async (): Promise<Network> => {
     const source = sourceOf(normal);
-    check(source, () => `${kind.describe(normal)} starts from no network`);
+    check(source, () => `${kind.describe(normal)} does not start from a network`);
     return await sourceNetwork(lab, source);
   };
   const execute = (context: RunContext): Promise<ResultOf<C>> =>

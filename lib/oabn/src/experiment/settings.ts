@@ -1,4 +1,4 @@
-/** What configurations of every kind are made of: which data a run sees, and how it trains; checked, and in one form. */
+/** What configurations of every kind contain: which data a run sees, and how it trains; checked, and in one form. */
 import { check, schema } from 'oabn-base';
 import type { AugmentOptions } from '../data/index.js';
 import { annealings, type PretrainStepOptions, type Schedule, type StepOptions } from '../train/index.js';

@@ -39,7 +39,7 @@ export interface Steps {
 }
 
 export interface TrainRun {
-  /** What progress calls it. */
+  /** Its name in progress messages. */
   readonly task: string;
   readonly training: TrainingConfig;
   readonly data: DataConfig;

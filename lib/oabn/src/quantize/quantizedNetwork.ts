@@ -17,7 +17,7 @@ import {
 } from '../model/index.js';
 import type { ActivationRanges } from './calibrate.js';
 import { fakeQuantizeActivation } from './fakeQuantize.js';
-import { kmeans1d, type KmeansInit, quantizeToCentroids } from './kmeans/index.js';
+import { kmeans1d, type KmeansOptions, quantizeToCentroids } from './kmeans/index.js';
 import { mapGroups } from './granularity.js';
 import {
   activationBitsOf,
@@ -54,18 +54,26 @@ export interface StoredWeights {
 /** What a checkpoint keeps of a quantized network beside its tensors. */
 export type Quantization = Pick<QuantizedNetwork, 'scheme' | 'activations' | 'stored'>;
 
-/** Post-training quantization of a merged network (paper, section 4.2). */
-export function quantizeNetwork(
-  arch: Architecture,
-  merged: StateDict,
-  activations: ActivationRanges,
-  scheme: QuantizationScheme,
-): QuantizedNetwork {
+/** What `quantizeNetwork` quantizes, and how. */
+export interface NetworkToQuantize {
+  readonly arch: Architecture;
+  /** In FP32. */
+  readonly merged: StateDict;
+  /** Of the activations, as `calibrate` finds them. */
+  readonly ranges: ActivationRanges;
+  readonly scheme: QuantizationScheme;
+}
+
+/**
+ * Post-training quantization of a merged network by min–max or by k-means (paper, section 4.2).
+ * @throws UserError for a scheme that cannot be
+ */
+export function quantizeNetwork({ arch, merged, ranges, scheme }: NetworkToQuantize): QuantizedNetwork {
   checkScheme(scheme);
   return {
     arch,
     scheme,
-    activations,
+    activations: ranges,
     stateDict: mapKernels(arch, merged, (block, kernel) => quantizeKernel(kernel, scheme, block)),
   };
 }
@@ -92,10 +100,9 @@ function quantizeWeights(weights: Float32Array, method: WeightMethod, bits: numb
 export function layerCentroids(
   weights: Float32Array,
   bits: number,
-  init: KmeansInit = 'quantile',
-  seed = 0,
+  options: Pick<KmeansOptions, 'init' | 'seed'> = {},
 ): Float32Array {
-  return Float32Array.from(kmeans1d(weights, 2 ** bits, { init, seed }).centroids);
+  return Float32Array.from(kmeans1d(weights, 2 ** bits, options).centroids);
 }
 
 /** A merged state dict with each quantized block's kernel replaced. */

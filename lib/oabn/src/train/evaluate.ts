@@ -15,6 +15,16 @@ export interface Accuracy {
   readonly right?: string;
 }
 
+/** What a network is evaluated on. */
+export interface EvaluationOptions {
+  readonly batches: AsyncIterable<LabelledBatch> | Iterable<LabelledBatch>;
+  /** Images in a call of the network. */
+  readonly batchSize: number;
+  readonly imageShape: ImageShape;
+  /** Ends it between two batches. */
+  readonly signal?: AbortSignal | undefined;
+}
+
 /**
  * The accuracy of `logitsOf` over `batches`. All batches are brought to `batchSize` images (the last one is padded
  * with zeros that do not count), so that one compiled function serves.
@@ -22,10 +32,7 @@ export interface Accuracy {
  */
 export async function evaluate(
   logitsOf: (images: tf.Tensor4D) => tf.Tensor2D | Promise<tf.Tensor2D>,
-  batches: AsyncIterable<LabelledBatch> | Iterable<LabelledBatch>,
-  batchSize: number,
-  imageShape: ImageShape,
-  signal?: AbortSignal,
+  { batches, batchSize, imageShape, signal }: EvaluationOptions,
 ): Promise<Accuracy> {
   const right: boolean[] = [];
   for await (const { images, labels, size } of batches) {

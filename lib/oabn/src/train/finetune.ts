@@ -90,18 +90,25 @@ function quantizersOf(
   });
 }
 
+/** Which network is fine-tuned, and to which scheme. */
+export interface FinetunedTo {
+  readonly arch: Architecture;
+  readonly scheme: QuantizationScheme;
+}
+
+/** Where fine-tuning begins. */
+export interface FinetuneStart extends FinetunedTo, QuantizerOptions {
+  /** Merged, or three-branch for training through the `branches`. */
+  readonly network: StateDict;
+  /** Of the merged network's activations, as `calibrate` finds them. */
+  readonly ranges: ActivationRanges;
+}
+
 /**
  * The state before the first step: the parameters, and quantizers that begin at calibrated ranges and at the merged
- * weights.
- * @param network merged, or three-branch for training through the `branches`
+ * weights. @throws UserError for a scheme or quantizers that cannot be
  */
-export function finetuneState(
-  network: StateDict,
-  ranges: ActivationRanges,
-  scheme: QuantizationScheme,
-  arch: Architecture,
-  options: QuantizerOptions = {},
-): TrainState {
+export function finetuneState({ network, ranges, scheme, arch, ...options }: FinetuneStart): TrainState {
   checkScheme(scheme);
   const merged = options.through === 'branches' ? mergeNetwork(arch, network) : network;
   const trained: Record<string, HostTensor<Float32Array>> = { ...network };
@@ -121,11 +128,11 @@ export function finetuneState(
 }
 
 /** The step with index `index`: one that moves the centroids, or one that does not. */
-export function finetuneSteps(
-  arch: Architecture,
-  scheme: QuantizationScheme,
-  options: FinetuneOptions,
-): (index: number) => TrainStep {
+export function finetuneSteps({
+  arch,
+  scheme,
+  ...options
+}: FinetunedTo & FinetuneOptions): (index: number) => TrainStep {
   const { updateEvery } = { ...clusterDefaults, ...options.cluster };
   const moving = finetuneStep(arch, scheme, options, true);
   const resting = updateEvery === 1 ? moving : finetuneStep(arch, scheme, options, false);
@@ -188,17 +195,20 @@ function rulesOf(arch: Architecture, quantizers: readonly BlockQuantizers[]): Pa
   return (name) => rules.get(name) ?? ofThreshold(name);
 }
 
-/**
- * The quantized network that a fine-tuned state stands for, merged in any case. `params` and `buffers` are downloaded
- * state dicts.
- */
-export function finetunedNetwork(
-  arch: Architecture,
-  scheme: QuantizationScheme,
-  params: StateDict,
-  buffers: StateDict,
-  options: QuantizerOptions = {},
-): QuantizedNetwork {
+/** A fine-tuned state, downloaded by `toStateDict`. */
+export interface FinetuneEnd extends FinetunedTo, QuantizerOptions {
+  readonly params: StateDict;
+  readonly buffers: StateDict;
+}
+
+/** The quantized network that a fine-tuned state stands for, merged in any case. */
+export function finetunedNetwork({
+  arch,
+  scheme,
+  params,
+  buffers,
+  ...options
+}: FinetuneEnd): QuantizedNetwork {
   const all = { ...params, ...buffers };
   const trained = options.through === 'branches' ? mergeNetwork(arch, all) : all;
   const merged = Object.fromEntries(

@@ -36,7 +36,7 @@ export interface EpochMetrics {
   readonly trainAccuracy: number;
 }
 
-/** What the loop trains on, with which steps, and who hears of it. */
+/** What the loop trains on, with which steps, and what it reports. */
 export interface LoopOptions {
   /** What the progress says is being trained. */
   readonly task: string;

@@ -35,15 +35,22 @@ export function zeroMomentum(params: Tensors): Tensors {
   return Object.fromEntries(Object.entries(params).map(([name, param]) => [name, tf.zerosLike(param)]));
 }
 
-/** Parameters and momentum after one step; `learningRate` is a scalar tensor, so that it is no constant of a trace. */
+/** What a step of SGD starts from: tensors by the parameters' names. */
+export interface SgdState {
+  readonly params: Tensors;
+  readonly gradients: Tensors;
+  /** As `zeroMomentum` before the first step. */
+  readonly momentum: Tensors;
+  /** A tensor, so that it is not a constant of a compiled step. */
+  readonly learningRate: tf.Scalar;
+}
+
+/** Parameters and momentum after one step, with the rules of the parameters that have one of their own. */
 export function sgdStep(
-  params: Tensors,
-  gradients: Tensors,
-  momentum: Tensors,
-  learningRate: tf.Scalar,
-  options: SgdOptions,
-  rules: ParameterRules = () => undefined,
+  { params, gradients, momentum, learningRate }: SgdState,
+  options: SgdOptions & { readonly rules?: ParameterRules | undefined },
 ): { params: Tensors; momentum: Tensors } {
+  const { rules = () => undefined } = options;
   const nextParams: Record<string, tf.Tensor> = {};
   const nextMomentum: Record<string, tf.Tensor> = {};
   for (const [name, param] of Object.entries(params)) {

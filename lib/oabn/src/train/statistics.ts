@@ -25,16 +25,22 @@ export function statisticsPass(arch: Architecture): StatisticsPass {
     forward(arch, { params, buffers: zeros }, images, { training: true }).buffers;
 }
 
+/** Of which network, on which images. */
+export interface StatisticsOptions {
+  readonly params: Tensors;
+  /** Their names and shapes are used, not their values. */
+  readonly buffers: Tensors;
+  readonly batches: AsyncIterable<LabelledBatch> | Iterable<LabelledBatch>;
+  readonly imageShape: ImageShape;
+}
+
 /**
  * The running statistics of `params`, averaged over `batches`, in the shapes of `buffers`.
  * @param pass `statisticsPass`, compiled or not, which leaves no other tensors behind
  */
 export async function reestimateStatistics(
   pass: (...inputs: Parameters<StatisticsPass>) => Tensors | Promise<Tensors>,
-  params: Tensors,
-  buffers: Tensors,
-  batches: AsyncIterable<LabelledBatch> | Iterable<LabelledBatch>,
-  imageShape: ImageShape,
+  { params, buffers, batches, imageShape }: StatisticsOptions,
 ): Promise<StateDict> {
   const zeros: Tensors = Object.fromEntries(
     Object.entries(buffers).map(([name, buffer]) => [name, tf.zerosLike(buffer)]),

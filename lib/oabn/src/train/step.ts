@@ -120,7 +120,7 @@ export function gradientStep(
     for (const [name, more] of Object.entries(penalty?.(params, buffers) ?? {})) {
       penalized[name] = tf.add(gradients[name]!, more);
     }
-    const next = sgdStep(params, penalized, momentum, learningRate, options, rules);
+    const next = sgdStep({ params, gradients: penalized, momentum, learningRate }, { ...options, rules });
     return {
       state: { ...next, buffers: nextBuffers },
       metrics: { loss: value, correct: correct as tf.Scalar },

@@ -29,7 +29,7 @@ describe('cli export', () => {
       const ranges = await calibrate(arch, merged, [
         await takeCalibration(madeDataset({ split: 'train' }), 20),
       ]);
-      const clustered = quantizeNetwork(arch, merged, ranges, { bits: 3, weights: 'cluster' });
+      const clustered = quantizeNetwork({ arch, merged, ranges, scheme: { bits: 3, weights: 'cluster' } });
       await saveQuantizedNetwork(at('3bit.safetensors'), clustered);
 
       for (const name of ['fp32', '3bit']) {

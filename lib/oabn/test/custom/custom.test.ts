@@ -242,19 +242,18 @@ describe('a weight quantizer of one’s own', () => {
     const merged = mergeNetwork(arch, initialize(arch, 1));
     const ranges = Object.fromEntries(blocksOf(arch).map(({ name }) => [name, { min: 0, max: 1 }]));
     const quantizers = { quantizer: lloyd };
-    const state = finetuneState(merged, ranges, scheme, arch, quantizers);
-    const step = finetuneSteps(arch, scheme, { ...options, ...quantizers })(0);
+    const state = finetuneState({ arch, scheme, network: merged, ranges, ...quantizers });
+    const step = finetuneSteps({ arch, scheme, ...options, ...quantizers })(0);
     const input = batch(6);
     const eager = await eagerly(step)(state, input);
     const compiled = await (await compile(step, [state, input]))(state, input);
     near(await valuesOf(compiled.state.params), await valuesOf(eager.state.params), 2e-4);
-    const network = finetunedNetwork(
-      arch,
-      scheme,
-      await toStateDict(eager.state.params),
-      await toStateDict(eager.state.buffers),
-      quantizers,
-    );
+    const network = finetunedNetwork({
+      ...{ arch, scheme },
+      params: await toStateDict(eager.state.params),
+      buffers: await toStateDict(eager.state.buffers),
+      ...quantizers,
+    });
     const states = new Set(network.stateDict['stage1.1.rbr_reparam.weight']!.data);
     assert.ok(states.size > 1 && states.size <= 4, `${states.size}`);
   });

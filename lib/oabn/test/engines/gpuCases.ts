@@ -45,13 +45,13 @@ export const gpuSteps: readonly StepCase[] = [
   },
   {
     name: 'a ClusterQAT step',
-    step: finetuneSteps(network(6), scheme, options)(0),
+    step: finetuneSteps({ arch: network(6), scheme, ...options })(0),
     begin: () => finetuning(network(6)),
     steps: 2,
   },
   {
     name: 'a uniform QAT step',
-    step: finetuneSteps(network(8), { bits: 4, weights: 'uniform' }, options)(0),
+    step: finetuneSteps({ arch: network(8), scheme: { bits: 4, weights: 'uniform' }, ...options })(0),
     begin: () => finetuning(network(8)),
     steps: 1,
   },

@@ -49,7 +49,7 @@ export function finetuning(network = arch): TrainState {
     const noise = sample([...tensor.shape], 9, 0.01, 0.1).dataSync() as Float32Array;
     return [name, name.endsWith('.bias') ? { ...tensor, data: noise } : tensor] as const;
   });
-  return finetuneState(Object.fromEntries(merged), ranges, scheme, network);
+  return finetuneState({ arch: network, scheme, network: Object.fromEntries(merged), ranges });
 }
 
 export interface StepCase {
@@ -80,19 +80,19 @@ export const stepCases: readonly StepCase[] = [
   },
   {
     name: 'a ClusterQAT step',
-    step: finetuneSteps(arch, scheme, options)(0),
+    step: finetuneSteps({ arch, scheme, ...options })(0),
     begin: () => finetuning(),
     steps: 3,
   },
   {
     name: 'a ClusterQAT step whose centroids rest',
-    step: finetuneSteps(arch, scheme, { ...options, cluster: { updateEvery: 2 } })(1),
+    step: finetuneSteps({ arch, scheme, ...options, cluster: { updateEvery: 2 } })(1),
     begin: () => finetuning(),
     steps: 2,
   },
   {
     name: 'a uniform QAT step',
-    step: finetuneSteps(arch, { bits: 4, weights: 'uniform' }, options)(0),
+    step: finetuneSteps({ arch, scheme: { bits: 4, weights: 'uniform' }, ...options })(0),
     begin: () => finetuning(),
     steps: 2,
   },

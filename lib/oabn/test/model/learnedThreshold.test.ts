@@ -133,8 +133,8 @@ describe('model: a learned s', () => {
     const zeros = { 'stage1.0.rbr_identity.threshold': tf.scalar(0), 'linear.bias': tf.tensor1d([0]) };
     const after = (learned: object): number[] => {
       const rules = thresholdRules(normalizeArchitecture({ ...plain, oabn: { threshold: 0.5, learned } }));
-      const options = { momentum: 0, weightDecay: 9 };
-      const { params: next } = sgdStep(params, zeros, zeros, tf.scalar(0.1), options, rules);
+      const state = { params, gradients: zeros, momentum: zeros, learningRate: tf.scalar(0.1) };
+      const { params: next } = sgdStep(state, { momentum: 0, weightDecay: 9, rules });
       return Object.values(next).map((tensor) => tensor.dataSync()[0]!);
     };
     assertClose(after({ coefficient: 2 }), [0.5 - 0.1 * 2 * 0.5, 0.5], 1e-6);

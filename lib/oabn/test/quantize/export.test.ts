@@ -90,7 +90,7 @@ describe('quantize/export', () => {
       const merged = trainedLike();
       // Of smaller values than are shown later, so that the clamp to b bits matters.
       const ranges = await calibrate(arch, merged, [{ images: images.map((value) => value / 2), size: 4 }]);
-      const network = quantizeNetwork(arch, merged, ranges, scheme);
+      const network = quantizeNetwork({ arch, merged, ranges, scheme });
       const { stateDict, activations } = network;
       const x = tf.tensor4d(images, [4, 9, 9, 3]);
       const expected = forwardQuantized(network, toVariables(stateDict).params, activations, x).dataSync();

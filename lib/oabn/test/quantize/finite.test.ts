@@ -112,6 +112,8 @@ describe('numbers that are not finite', () => {
     );
   });
 
+  const form = { batchSize: 6, imageShape: [8, 8, 3] } as const;
+
   it('are refused in logits, with image and class', async () => {
     const batches = [0, 1].map(() => ({ images, labels: new Int32Array(4), size: 4 }));
     let batch = 0;
@@ -123,19 +125,19 @@ describe('numbers that are not finite', () => {
     for (const value of [NaN, Infinity, -Infinity]) {
       batch = 0;
       assert.match(
-        await refusal(() => evaluate(logits(value), batches, 6, [8, 8, 3])),
+        await refusal(() => evaluate(logits(value), { batches, ...form })),
         new RegExp(`The logit of class 3 is ${value} for test image 6:`),
       );
     }
     batch = 0;
-    const { accuracy, images: count } = await evaluate(logits(1), batches, 6, [8, 8, 3]);
+    const { accuracy, images: count } = await evaluate(logits(1), { batches, ...form });
     assert.deepEqual([accuracy, count], [7 / 8, 8]);
   });
 
   it('are not looked for in what pads the last batch', async () => {
     const batch = { images, labels: new Int32Array(4), size: 4 };
     const logits = (): tf.Tensor2D => tf.tensor2d(new Float32Array(5 * 6).fill(NaN, 5 * 4), [6, 5]);
-    const { accuracy, images: count } = await evaluate(logits, [batch], 6, [8, 8, 3]);
+    const { accuracy, images: count } = await evaluate(logits, { batches: [batch], ...form });
     assert.deepEqual([accuracy, count], [1, 4]);
   });
 });

@@ -26,7 +26,7 @@ async function calibrated(scheme: QuantizationScheme = { bits: 8, weights: 'unif
   const ranges = Object.fromEntries(
     quantizedBlocks(arch).map(({ name }, i) => [name, { min: 0, max: 1 + i }]),
   );
-  return quantizeNetwork(arch, mergeNetwork(arch, stateDict), ranges, scheme);
+  return quantizeNetwork({ arch, merged: mergeNetwork(arch, stateDict), ranges, scheme });
 }
 
 describe('quantize/export for other engines', () => {

@@ -13,7 +13,7 @@ describe('quantize/quantizedNetwork', () => {
       const scheme = { bits: 3, weights: 'cluster', granularity: 'perChannel' } as const;
       const ranges = { 'stage1.0': { min: 0, max: 1 } };
       const path = join(folder, 'q.safetensors');
-      await saveQuantizedNetwork(path, quantizeNetwork(arch, merged, ranges, scheme));
+      await saveQuantizedNetwork(path, quantizeNetwork({ arch, merged, ranges, scheme }));
       const { metadata, quantization } = await loadAnyNetwork(path);
       assert.equal((JSON.parse(metadata.quantization!) as typeof quantization)!.scheme.weights, 'kmeans');
       assert.deepEqual(quantization!.scheme, scheme);

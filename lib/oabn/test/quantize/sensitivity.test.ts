@@ -111,7 +111,7 @@ describe('quantize/sensitivity', () => {
       assertClose([errors[2]!], [expected], 1e-4, name);
     }
     const layerBits = allocateBits(measured, 4);
-    const { stateDict } = quantizeNetwork(arch, merged, ranges, { ...scheme, layerBits });
+    const { stateDict } = quantizeNetwork({ arch, merged, ranges, scheme: { ...scheme, layerBits } });
     for (const [block, bits] of Object.entries(layerBits)) {
       assert.ok(new Set(get(stateDict, `${block}.rbr_reparam.weight`).data).size <= 2 ** bits - 1);
     }

@@ -113,13 +113,12 @@ describe('train/statistics', () => {
     const { params, buffers } = toVariables(initialize(arch, 3));
     const pass = statisticsPass(arch);
     const before = tf.memory().numTensors;
-    const found = await reestimateStatistics(
-      (...inputs) => tf.tidy(() => pass(...inputs) as never),
+    const found = await reestimateStatistics((...inputs) => tf.tidy(() => pass(...inputs) as never), {
       params,
       buffers,
-      [batch(0), batch(1), batch(2)],
-      [6, 6, 3],
-    );
+      batches: [batch(0), batch(1), batch(2)],
+      imageShape: [6, 6, 3],
+    });
     assert.equal(tf.memory().numTensors, before, 'tensors left behind');
     assert.deepEqual(Object.keys(found).sort(), Object.keys(await toStateDict(buffers)).sort());
     // What the stem's BN normalizes can be computed by hand: its convolution of the images.

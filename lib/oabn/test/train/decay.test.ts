@@ -48,14 +48,9 @@ function shrunk(policy: DecayPolicy): string[] {
     const zeros = Object.fromEntries(
       Object.entries(params).map(([name, param]) => [name, tf.zerosLike(param)]),
     );
-    const options = { momentum: 0, weightDecay: 0.1 };
     const next = sgdStep(
-      params,
-      zeros,
-      zeroMomentum(params),
-      tf.scalar(1),
-      options,
-      decayRules(arch, policy, 0.1),
+      { params, gradients: zeros, momentum: zeroMomentum(params), learningRate: tf.scalar(1) },
+      { momentum: 0, weightDecay: 0.1, rules: decayRules(arch, policy, 0.1) },
     );
     return Object.keys(params).filter((name) => {
       const [before, after] = [params[name]!.dataSync(), next.params[name]!.dataSync()];

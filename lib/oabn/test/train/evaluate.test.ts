@@ -17,7 +17,11 @@ describe('train/evaluate', () => {
     });
     const logitsOf = (x: tf.Tensor4D): tf.Tensor2D => tf.reshape(x, [-1, 3]);
     const before = tf.memory().numTensors;
-    const { accuracy, images, right } = await evaluate(logitsOf, [batch(0, 3), batch(3, 5)], 3, [1, 1, 3]);
+    const { accuracy, images, right } = await evaluate(logitsOf, {
+      batches: [batch(0, 3), batch(3, 5)],
+      batchSize: 3,
+      imageShape: [1, 1, 3],
+    });
     assert.deepEqual([accuracy, images], [0.6, 5]);
     assert.deepEqual(unpackBits(right!, 5), [true, false, true, true, false]);
     assert.equal(tf.memory().numTensors, before);

@@ -87,13 +87,13 @@ async function begin(
   const ranges = moving
     ? await calibrate(as, merged, [calibration])
     : await calibrateMse(as, merged, calibration, scheme);
-  return finetuneState(
-    quantizers.through === 'branches' ? stateDict : merged,
-    ranges,
+  return finetuneState({
+    arch: as,
     scheme,
-    as,
-    quantizers,
-  );
+    network: quantizers.through === 'branches' ? stateDict : merged,
+    ranges,
+    ...quantizers,
+  });
 }
 
 const eager = (step: TrainStep, state: TrainState, input: StepInput): StepResult =>
@@ -165,7 +165,7 @@ describe('train/finetune', () => {
   for (const [name, changes, quantizers, as = arch] of cases) {
     it(`${name}: compiled as eager, learns, and ends with at most 2^b values a group`, async () => {
       const scheme = { bits: 3, ...changes } as QuantizationScheme;
-      const step = finetuneSteps(as, scheme, { ...options, ...quantizers })(0);
+      const step = finetuneSteps({ arch: as, scheme, ...options, ...quantizers })(0);
       const input = batch(0.01);
       const start = await begin(as, scheme, quantizers);
       const fast = await compile(step, [start, input]);
@@ -182,13 +182,12 @@ describe('train/finetune', () => {
       assert.ok(lossOf(last) < 0.95 * lossOf(first), `loss ${lossOf(first)} → ${lossOf(last)}`);
       await fast.dispose();
 
-      const final = finetunedNetwork(
-        as,
-        scheme,
-        await toStateDict(state.params),
-        await toStateDict(state.buffers),
-        quantizers,
-      );
+      const final = finetunedNetwork({
+        ...{ arch: as, scheme },
+        params: await toStateDict(state.params),
+        buffers: await toStateDict(state.buffers),
+        ...quantizers,
+      });
       for (const { name: block } of quantizedBlocks(as)) {
         const kernel = get(final.stateDict, `${block}.rbr_reparam.weight`);
         for (const group of groupsOf(kernel, scheme.granularity)) {
@@ -215,7 +214,7 @@ describe('train/finetune', () => {
       const scheme = { bits: 4, weights };
       const losses: number[] = [];
       for (const through of ['merged', 'branches'] as const) {
-        const step = finetuneSteps(as, scheme, { ...options, through })(0);
+        const step = finetuneSteps({ arch: as, scheme, ...options, through })(0);
         losses.push(lossOf(eager(step, await begin(as, scheme, { through }), batch(0))));
       }
       assert.ok(Math.abs(losses[0]! - losses[1]!) < 1e-5, losses.join(' and '));

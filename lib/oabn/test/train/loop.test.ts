@@ -204,16 +204,16 @@ describe('train/loop', () => {
     assert.deepEqual(Object.keys(ranges), ['stage1.0', 'stage1.1']);
     for (const weights of ['uniform', 'cluster'] as const) {
       const scheme = { bits: 3, weights };
-      const stepAt = finetuneSteps(arch, scheme, { ...options, cluster: { updateEvery: 2 } });
+      const stepAt = finetuneSteps({ arch, scheme, ...options, cluster: { updateEvery: 2 } });
       const final = await train(
-        finetuneState(merged, ranges, scheme, arch),
+        finetuneState({ arch, scheme, network: merged, ranges }),
         loop({ stepAt, schedule: { learningRate: 0.01, warmupEpochs: 0, epochs: 3 } }),
       );
       const { params, buffers } = {
         params: await toStateDict(final.params),
         buffers: await toStateDict(final.buffers),
       };
-      const network = finetunedNetwork(arch, scheme, params, buffers);
+      const network = finetunedNetwork({ arch, scheme, params, buffers });
       assert.ok(stateSize(arch, network.stateDict) <= 2 * (weights === 'uniform' ? 7 : 8));
       assert.ok(network.activations['stage1.1']!.max > 0);
       disposeState(final);

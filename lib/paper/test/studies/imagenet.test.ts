@@ -78,7 +78,10 @@ describe('ImageNet end to end', () => {
 
       const bench = await openTestBench({ dataset: 'imagenet', data, eager: true });
       const stateDict = mergeNetwork(arch, initialize(arch, 1));
-      const { accuracy, images } = await measureAccuracy(bench, { arch, stateDict }, { testImages: null });
+      const { accuracy, images } = await measureAccuracy(bench, {
+        network: { arch, stateDict },
+        testImages: null,
+      });
       assert.equal(images, 6);
       assert.ok(accuracy >= 0 && accuracy <= 1);
     });

@@ -1,8 +1,8 @@
 /**
  * OABN as a fine-tune: a pretrained three-branch network, plain BN or OABN of a larger s, gets a smaller s little by
  * little. From its own largest |r0| the threshold falls geometrically, epoch by epoch, to the one that is wanted, and stays
- * there to the end; so no ratio is cut by much at a time, and training repairs what each cut breaks. An idea of ours beside
- * the paper, which trains with OABN from scratch.
+ * there to the end; so no ratio is cut by much at a time, and training repairs what each cut breaks. This is an idea of ours;
+ * the paper trains with OABN from scratch.
  */
 import { join } from 'node:path';
 import { check } from 'oabn-base';
@@ -114,7 +114,7 @@ async function execute({ config, lab, context, start }: Work<AnnealConfig>): Pro
   const file = 'network.safetensors';
   await saveNetwork(join(context.folder, file), { arch, stateDict, form: 'training' });
   const merged = mergeNetwork(arch, stateDict);
-  const accuracy = await measureAccuracy(lab, { arch, stateDict: merged }, data);
+  const accuracy = await measureAccuracy(lab, { network: { arch, stateDict: merged }, ...data });
   const outliers = analyzeOutliers(arch, stateDict);
   return { ...accuracy, epochs: trained.epochs, outliers, network: file, thresholds };
 }

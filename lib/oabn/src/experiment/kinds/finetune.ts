@@ -176,9 +176,10 @@ async function execute(work: Work<FinetuneConfig>): Promise<QuantizedResult> {
   const { updateEvery } = { ...clusterDefaults, ...cluster };
   const { state, epochs } = await trainRun({
     ...{ task: finetune.describe(config), training, data, lab, context },
-    fresh: () => finetuneState(begin, ranges, scheme, arch, quantizers),
+    fresh: () => finetuneState({ ...quantizers, network: begin, ranges, scheme, arch }),
     steps: {
-      at: finetuneSteps(arch, scheme, {
+      at: finetuneSteps({
+        ...{ arch, scheme },
         ...training,
         ...precisionOptions(lab, training.batchSize),
         ...quantizers,
@@ -186,13 +187,12 @@ async function execute(work: Work<FinetuneConfig>): Promise<QuantizedResult> {
       keyAt: (index) => finetuneKey(config, index % updateEvery === 0),
     },
   });
-  const network = finetunedNetwork(
-    arch,
-    scheme,
-    await toStateDict(state.params),
-    await toStateDict(state.buffers),
-    quantizers,
-  );
+  const network = finetunedNetwork({
+    ...{ arch, scheme },
+    params: await toStateDict(state.params),
+    buffers: await toStateDict(state.buffers),
+    ...quantizers,
+  });
   disposeState(state);
   return { ...(await finish(network, data, work)), epochs };
 }

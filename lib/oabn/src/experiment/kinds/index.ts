@@ -41,7 +41,7 @@ export function kindOf<C extends RunConfig>(config: C): Kind<C, ResultOf<C>> {
   const kind = (config as Partial<RunConfig> | null)?.kind as RunConfig['kind'];
   check(
     typeof kind === 'string' && Object.hasOwn(kinds, kind),
-    () => `Unknown kind of run: ${JSON.stringify(kind)}; known are ${Object.keys(kinds).join(', ')}`,
+    () => `Unknown kind of run: ${JSON.stringify(kind)}; expected one of ${Object.keys(kinds).join(', ')}`,
   );
   // Each entry of the table is the kind of its own configurations, which a type by key cannot say.
   return kinds[kind] as unknown as Kind<C, ResultOf<C>>;

@@ -1,4 +1,4 @@
-/** The networks that runs make and start from, in words. */
+/** Descriptions in words of the networks that runs make and start from. */
 import { type Architecture, blocksOf } from '../../model/index.js';
 
 /** s as the paper writes it; ∞ is plain BN. */

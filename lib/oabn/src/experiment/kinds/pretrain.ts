@@ -152,7 +152,7 @@ async function execute({ config, lab, context }: Work<PretrainConfig>): Promise<
   disposeState(state);
   await saveNetwork(join(context.folder, networkFile), { arch, stateDict, form: 'training' });
   const merged = mergeNetwork(arch, stateDict);
-  const accuracy = await measureAccuracy(lab, { arch, stateDict: merged }, data);
+  const accuracy = await measureAccuracy(lab, { network: { arch, stateDict: merged }, ...data });
   return { ...accuracy, epochs, outliers: analyzeOutliers(arch, stateDict), network: networkFile };
 }
 
@@ -181,7 +181,7 @@ async function endOf(
     ...{ batchSize, seed, augment, epoch: schedule.epochs, limit: images, shuffle: true, dropLast: true },
   });
   const batches = firstOf(ofEpoch, Math.ceil(statisticsImages / batchSize));
-  const statistics = await reestimateStatistics(pass, average, buffers, batches, imageShape);
+  const statistics = await reestimateStatistics(pass, { params: average, buffers, batches, imageShape });
   return { ...(await toStateDict(average)), ...statistics };
 }
 

@@ -38,6 +38,6 @@ export async function finish(
   const { arch, stateDict, scheme, activations } = network;
   await saveQuantizedNetwork(join(context.folder, networkFile), network);
   const quantization = { scheme, activations };
-  const accuracy = await measureAccuracy(lab, { arch, stateDict, quantization }, data);
+  const accuracy = await measureAccuracy(lab, { network: { arch, stateDict, quantization }, ...data });
   return { ...accuracy, stateSize: storedStates(network), network: networkFile };
 }

@@ -13,12 +13,12 @@ import type { Lab } from '../lab.js';
 import { run } from '../run.js';
 import { crewOf, labsOf, type Task } from './crew.js';
 
-/** How many processes compute, and who hears of it. */
+/** How many processes compute, and what is told of it. */
 export interface RunAllOptions {
   /** Processes; default `defaultWorkers`. 1 computes in this one. */
   readonly workers?: number;
   readonly progress?: Progress;
-  /** Hears of each run that was computed, how many are done, and of how many. */
+  /** Called after each run that was computed, with how many of how many are done. */
   readonly onComputed?: (config: RunConfig, done: number, total: number) => void;
   readonly notice?: (message: string) => void;
 }

@@ -31,7 +31,8 @@ export const dfq: PtqMethod = {
     const shifts = highBiases(await observeMoments(problem, equal));
     const prepared = absorbBiases(arch, equal, shifts);
     const { maxima, means } = await observeTapMeans(problem, prepared);
-    const network = quantizeNetwork(arch, prepared, rangesUpTo(problem, maxima), scheme);
+    const ranges = rangesUpTo(problem, maxima);
+    const network = quantizeNetwork({ arch, merged: prepared, ranges, scheme });
     return { ...network, stateDict: correctBiases(network, prepared, means) };
   },
 };

@@ -23,7 +23,7 @@ export const kl: PtqMethod = {
   quantize: async (problem) => {
     const { arch, merged, scheme } = problem;
     checkScheme(scheme);
-    return quantizeNetwork(arch, merged, await klRanges(problem, klDivergence), scheme);
+    return quantizeNetwork({ arch, merged, ranges: await klRanges(problem, klDivergence), scheme });
   },
 };
 

@@ -9,6 +9,6 @@ export const minMax: PtqMethod = {
   granularities: ['perTensor', 'perChannel'],
   quantize: async ({ arch, merged, scheme, calibration }) => {
     const ranges = await calibrate(arch, merged, [calibration]);
-    return quantizeNetwork(arch, merged, ranges, scheme);
+    return quantizeNetwork({ arch, merged, ranges, scheme });
   },
 };

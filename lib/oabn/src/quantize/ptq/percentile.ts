@@ -45,7 +45,7 @@ export function percentileMethod({
       const clipped = mapKernels(arch, merged, (_, kernel) =>
         mapGroups(kernel, scheme.granularity, (weights) => clipToPercentile(weights, weightPercentile)),
       );
-      return quantizeNetwork(arch, clipped, ranges, scheme);
+      return quantizeNetwork({ arch, merged: clipped, ranges, scheme });
     },
   };
 }

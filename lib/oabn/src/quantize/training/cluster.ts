@@ -91,7 +91,7 @@ function initialState(
   granularity: Granularity,
   init: KmeansInit,
 ): HostTensor<Float32Array> {
-  const rows = groupsOf(kernel, granularity).map((weights) => layerCentroids(weights, bits, init));
+  const rows = groupsOf(kernel, granularity).map((weights) => layerCentroids(weights, bits, { init }));
   const k = 2 ** bits;
   const data = new Float32Array(rows.length * k);
   rows.forEach((row, i) => data.set(row, i * k));

@@ -52,17 +52,17 @@ const ptq = await ptqMethods.mse.quantize({
 });
 const tuned = await learn(
   'fine-tune',
-  finetuneState(merged, await calibrate(arch, merged, [calibration]), scheme, arch),
-  finetuneSteps(arch, scheme, sgd),
+  finetuneState({ arch, scheme, network: merged, ranges: await calibrate(arch, merged, [calibration]) }),
+  finetuneSteps({ arch, scheme, ...sgd }),
   2,
   0.01,
 );
-const clustered = finetunedNetwork(
+const clustered = finetunedNetwork({
   arch,
   scheme,
-  await toStateDict(tuned.params),
-  await toStateDict(tuned.buffers),
-);
+  params: await toStateDict(tuned.params),
+  buffers: await toStateDict(tuned.buffers),
+});
 
 const accuracies = { ptq: await accuracyOf(ptq), clustered: await accuracyOf(clustered) };
 const kernel = clustered.stateDict['stage1.0.rbr_reparam.weight']!.data;
@@ -97,11 +97,10 @@ async function learn(
 
 async function accuracyOf(network: QuantizedNetwork): Promise<number> {
   const { params } = toVariables(network.stateDict);
-  const { accuracy } = await evaluate(
-    (x) => forwardQuantized(network, params, network.activations, x),
-    testImages.batches({ batchSize }),
+  const { accuracy } = await evaluate((x) => forwardQuantized(network, params, network.activations, x), {
+    batches: testImages.batches({ batchSize }),
     batchSize,
-    testImages.imageShape,
-  );
+    imageShape: testImages.imageShape,
+  });
   return accuracy;
 }
