@@ -13,10 +13,18 @@ import { readFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
 import { writeJsonAtomic } from 'oabn-base';
 import type { DatasetName } from 'oabn/data';
-import { hashOf, runAll, softwareVersions } from 'oabn/experiment';
+import { hashOf, run, runAll, softwareVersions } from 'oabn/experiment';
 import { beginProvenance } from '../../runs/src/store/provenance.js';
 import { openPaperLab, type PaperLab } from '../src/profiles/index.js';
-import { type Recipe, recipeConfigs, recipeRow, type RecipeRow } from '../src/studies/recipes.js';
+import {
+  type Recipe,
+  recipeNetwork,
+  type RecipeRow,
+  recipeRows,
+  recipeStudy,
+  runStudy,
+  studyJobs,
+} from '../src/studies/index.js';
 
 type Changes = Readonly<Record<string, unknown>>;
 
@@ -45,22 +53,31 @@ function merged(base: unknown, changes: unknown): unknown {
   return { ...base, ...Object.fromEntries(members) };
 }
 
+/** A row with the processor seconds of training and its evaluation, where they were counted. */
+interface CostedRow extends RecipeRow {
+  readonly coreSeconds?: number;
+}
+
 /** The rows of the recipes whose runs are all in the store. */
-async function finished(lab: PaperLab, recipes: readonly Recipe[]): Promise<RecipeRow[]> {
+async function finished(lab: PaperLab, recipes: readonly Recipe[]): Promise<CostedRow[]> {
   const done = new Set(
     (await lab.store.list()).filter(({ status }) => status === 'done').map(({ hash }) => hash),
   );
   const whole = recipes.filter((recipe) =>
-    recipeConfigs(lab, recipe).every((config) => done.has(hashOf(config))),
+    studyJobs(lab, [recipeStudy([recipe])]).every(({ config }) => done.has(hashOf(config))),
   );
-  const rows: RecipeRow[] = [];
-  for (const recipe of whole) rows.push(await recipeRow(lab, recipe));
-  return rows;
+  const { rows } = await runStudy(lab, recipeStudy(whole));
+  const costed: CostedRow[] = [];
+  for (const row of recipeRows(rows)) {
+    const { cpuSeconds } = (await run(lab, recipeNetwork(lab, row))).provenance;
+    costed.push({ ...row, ...(cpuSeconds !== undefined && { coreSeconds: cpuSeconds }) });
+  }
+  return costed;
 }
 
 const percent = (share: number): string => (100 * share).toFixed(1).padStart(5);
 
-function line(row: RecipeRow): string {
+function line(row: CostedRow): string {
   const minutes = row.coreSeconds === undefined ? '?' : (row.coreSeconds / 60).toFixed(1);
   const kept = Object.entries(row.quantized)
     .reverse()
@@ -87,7 +104,7 @@ const lab = await openPaperLab({
 });
 const provenance = await beginProvenance({ dataset: lab.train.provenance }, softwareVersions(), undefined);
 
-async function report(): Promise<RecipeRow[]> {
+async function report(): Promise<CostedRow[]> {
   const rows = await finished(lab, recipes);
   await writeJsonAtomic(flags.out, { provenance, rows });
   return rows;
@@ -102,8 +119,7 @@ if (!flags['no-run']) {
       said.add(row.name);
     }
   };
-  const jobs = recipes.flatMap((recipe) => recipeConfigs(lab, recipe).map((config) => ({ lab, config })));
-  await runAll(jobs, {
+  await runAll(studyJobs(lab, [recipeStudy(recipes)]), {
     ...(flags.workers !== undefined && { workers: Number(flags.workers) }),
     // One after the other: each writes the same file.
     onComputed: () => void (reported = reported.then(tell)),

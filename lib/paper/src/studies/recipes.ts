@@ -7,12 +7,13 @@ import type { PaperLab } from '../profiles/index.js';
 import {
   type PretrainConfig,
   pretrainConfig,
+  type PretrainResult,
   type PretrainTraining,
+  type PtqConfig,
   ptqConfig,
-  run,
-  type RunConfig,
 } from 'oabn/experiment';
 import type { Architecture } from 'oabn/model';
+import type { Study } from './study.js';
 
 /** A network and how it is trained. */
 export interface Recipe {
@@ -24,13 +25,24 @@ export interface Recipe {
   readonly training: PretrainTraining;
 }
 
-/** What a recipe gives. */
+/** A recipe's network, quantized to so many bits after training. */
+export interface RecipeCell extends Recipe {
+  readonly bits: number;
+}
+
+/** What a cell of a recipe gives. */
+export interface RecipePoint extends RecipeCell {
+  /** After uniform PTQ, on the held-out images, in [0, 1]. */
+  readonly quantized: number;
+  /** The same network in FP32. */
+  readonly network: PretrainResult;
+}
+
+/** What a recipe gives, all bits in one row. */
 export interface RecipeRow extends Recipe {
   /** FP32, on the held-out images, in [0, 1]. */
   readonly accuracy: number;
   readonly images: number;
-  /** Processor seconds of training and its evaluation; missing where they were not counted. */
-  readonly coreSeconds?: number;
   /** max|w|/σ of the merged layers: their mean, and the largest. */
   readonly meanPeakToSigma: number;
   readonly maxPeakToSigma: number;
@@ -46,35 +58,40 @@ export const heldOutImages = 5_000;
 /** Of the uniform PTQ by which a recipe is judged. */
 export const recipeBits = [8, 6, 5, 4] as const;
 
-/** The runs behind `recipeRow`, the network first. */
-export function recipeConfigs(lab: PaperLab, recipe: Recipe): RunConfig[] {
-  const network = networkConfig(lab, recipe);
-  return [network, ...recipeBits.map((bits) => ptqConfig(lab, { source: network, bits }))];
-}
-
-/** What a recipe gives, by running what the store does not have. */
-export async function recipeRow(lab: PaperLab, recipe: Recipe): Promise<RecipeRow> {
-  const network = networkConfig(lab, recipe);
-  const { result, provenance } = await run(lab, network);
-  const quantized: Record<number, number> = {};
-  for (const bits of recipeBits) {
-    quantized[bits] = (await run(lab, ptqConfig(lab, { source: network, bits }))).result.accuracy;
-  }
-  const { accuracy, images, outliers } = result;
-  const peaks = outliers.map(({ peakToSigma }) => peakToSigma);
+/** The search over `recipes`: each network, and what uniform PTQ leaves of it. */
+export function recipeStudy(recipes: readonly Recipe[]): Study<RecipeCell, RecipePoint, PtqConfig> {
   return {
-    ...recipe,
-    accuracy,
-    images,
-    ...(provenance.cpuSeconds !== undefined && { coreSeconds: provenance.cpuSeconds }),
-    meanPeakToSigma: peaks.reduce((sum, peak) => sum + peak, 0) / peaks.length,
-    maxPeakToSigma: Math.max(...peaks),
-    maxRatio: Math.max(0, ...outliers.map(({ identity }) => identity?.maxRatio ?? 0)),
-    quantized,
+    name: 'recipes',
+    cells: () => recipes.flatMap((recipe) => recipeBits.map((bits) => ({ ...recipe, bits }))),
+    config: ({ bits, ...recipe }, lab) => ptqConfig(lab, { source: recipeNetwork(lab, recipe), bits }),
+    row: (cell, { accuracy }, network) => ({ ...cell, quantized: accuracy, network }),
   };
 }
 
-function networkConfig(lab: PaperLab, { arch, threshold = Infinity, training }: Recipe): PretrainConfig {
+/** The rows of recipes from the points of their study, in the same order. */
+export function recipeRows(points: readonly RecipePoint[]): RecipeRow[] {
+  return [...new Set(points.map(({ name }) => name))].map((name) => {
+    const ofRecipe = points.filter((point) => point.name === name);
+    const { bits: _, quantized: __, network, ...recipe } = ofRecipe[0]!;
+    const { accuracy, images, outliers } = network;
+    const peaks = outliers.map(({ peakToSigma }) => peakToSigma);
+    return {
+      ...recipe,
+      accuracy,
+      images,
+      meanPeakToSigma: peaks.reduce((sum, peak) => sum + peak, 0) / peaks.length,
+      maxPeakToSigma: Math.max(...peaks),
+      maxRatio: Math.max(0, ...outliers.map(({ identity }) => identity?.maxRatio ?? 0)),
+      quantized: Object.fromEntries(ofRecipe.map(({ bits, quantized }) => [bits, quantized])),
+    };
+  });
+}
+
+/** The run that trains a recipe's network, without the held-out images, and measures it on them. */
+export function recipeNetwork(
+  lab: PaperLab,
+  { arch, threshold = Infinity, training }: Recipe,
+): PretrainConfig {
   const heldOut = Math.min(heldOutImages, Math.floor(lab.train.size / 10));
   const judged = { ...lab, data: { ...lab.data, testImages: null, heldOut } };
   const { seed } = training;
