@@ -1,6 +1,7 @@
 /** A heat map: square cells in the middle of the space, and the scale of their colours. */
+import { interpolateViridis } from 'd3-scale-chromatic';
 import { axisTitle, type Box, boxOf, tickLabels } from './axes.js';
-import { heatmapMarks, viridis } from './marks.js';
+import { heatmapMarks } from './marks.js';
 import { scaleOf, type Tick } from './scale.js';
 import type { AxisSpec, HeatmapSpec, LayoutSpec } from './spec.js';
 import { element, text } from './svg.js';
@@ -51,7 +52,7 @@ function givenTicks(
 
 function colorBar([low, high]: readonly [number, number], title: string, { left, top, bottom }: Box): string {
   const stops = Array.from({ length: 9 }, (_, i) =>
-    element('stop', { offset: i / 8, 'stop-color': viridis(i / 8) }),
+    element('stop', { offset: i / 8, 'stop-color': interpolateViridis(i / 8) }),
   );
   const gradient = element('linearGradient', { id: 'colors', x1: 0, x2: 0, y1: 1, y2: 0 }, ...stops);
   const scale = scaleOf(

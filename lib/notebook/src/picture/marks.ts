@@ -1,4 +1,5 @@
 /** The marks of each kind of trace: lines with markers and error bars, bars, cells of a heat map. */
+import { interpolateViridis } from 'd3-scale-chromatic';
 import { colorAt } from '../display/style.js';
 import type { Scale } from './scale.js';
 import type { BarSpec, HeatmapSpec, ScatterSpec } from './spec.js';
@@ -172,33 +173,9 @@ export function heatmapMarks(
       row.map((value, j) => {
         if (value === null) return '';
         const top = y + (upwards ? z.length - 1 - i : i) * cell;
-        const fill = viridis((value - low) / (high - low || 1));
+        const fill = interpolateViridis((value - low) / (high - low || 1));
         return element('rect', { x: x + j * cell, y: top, width: cell * 0.97, height: cell * 0.97, fill });
       }),
     )
     .join('');
 }
-
-/** Smith & van der Walt's colour map at equal steps, as Plotly's «Viridis». */
-const viridisStops = [
-  '#440154',
-  '#472d7b',
-  '#3b528b',
-  '#2c728e',
-  '#21918c',
-  '#28ae80',
-  '#5ec962',
-  '#addc30',
-  '#fde725',
-];
-
-/** The colour of a share between 0 and 1. */
-export function viridis(share: number): string {
-  const at = Math.min(1, Math.max(0, share)) * (viridisStops.length - 1);
-  const i = Math.min(viridisStops.length - 2, Math.floor(at));
-  const [from, to] = [channels(viridisStops[i]!), channels(viridisStops[i + 1]!)];
-  const mixed = from.map((value, c) => Math.round(value + (at - i) * (to[c]! - value)));
-  return `#${mixed.map((value) => value.toString(16).padStart(2, '0')).join('')}`;
-}
-
-const channels = (hex: string): number[] => [1, 3, 5].map((i) => parseInt(hex.slice(i, i + 2), 16));

@@ -1,4 +1,8 @@
-/** Axes: from values to places along a line, with the values that get a tick. */
+/**
+ * Axes: from values to places along a line, with the values that get a tick. The scales are d3's; the range of an axis, and
+ * the ticks of a logarithmic one (decades, and 1, 2, 5 where there are few), are as Plotly has them.
+ */
+import { scaleLinear, scaleLog, scalePoint } from 'd3-scale';
 import type { AxisSpec } from './spec.js';
 
 export interface Tick {
@@ -50,15 +54,10 @@ export const categoryStep = (extent: Extent, length: number): number =>
 
 function categoryScale(extent: Extent, from: number, to: number, count: number): Scale {
   const names = categoriesOf(extent);
-  const margin = endMargin(extent);
-  const step = categoryStep(extent, to - from);
-  const place = (value: number | string): number | undefined => {
-    const i = names.indexOf(String(value));
-    return i < 0 ? undefined : from + (i + margin) * step;
-  };
+  const scale = scalePoint(names, [from, to]).padding(endMargin(extent));
   const every = Math.ceil(names.length / Math.max(1, count));
-  const ticks = names.filter((_, i) => i % every === 0).map((text) => ({ at: place(text)!, text }));
-  return { place, ticks, step: Math.abs(step) };
+  const ticks = names.filter((_, i) => i % every === 0).map((text) => ({ at: scale(text)!, text }));
+  return { place: (value) => scale(String(value)), ticks, step: Math.abs(categoryStep(extent, to - from)) };
 }
 
 function linearScale(
@@ -69,27 +68,20 @@ function linearScale(
   count: number,
 ): Scale {
   const numbers = values.map(Number).filter(Number.isFinite);
-  const [low, high] = spec.range ?? padded(numbers, bars ?? false);
-  const place = (value: number | string): number =>
-    from + ((Number(value) - low) / (high - low)) * (to - from);
-  const step = niceStep((high - low) / count);
-  const first = Math.ceil(low / step - 1e-9);
-  const length = Math.floor(high / step + 1e-9) - first + 1;
-  const digits = Math.max(0, -Math.floor(Math.log10(step) + 1e-9));
-  const ticks = Array.from({ length }, (_, i) => (first + i) * step).map((value) => ({
-    at: place(value),
-    text: (Math.abs(value) < step / 2 ? 0 : value).toFixed(digits).replace('-', '−'),
-  }));
-  return { place, ticks, step: Math.abs(to - from) / Math.max(1, numbers.length) };
+  const scale = scaleLinear(spec.range ?? padded(numbers, bars ?? false), [from, to]);
+  const format = scale.tickFormat(count, 'f');
+  const ticks = scale.ticks(count).map((value) => ({ at: scale(value), text: format(value) }));
+  return {
+    place: (value) => scale(Number(value)),
+    ticks,
+    step: Math.abs(to - from) / Math.max(1, numbers.length),
+  };
 }
 
 function logScale(spec: AxisSpec, { values }: Extent, from: number, to: number, count: number): Scale {
   const logs = values.map((value) => Math.log10(Number(value))).filter(Number.isFinite);
   const [low, high] = spec.range ?? padded(logs, false);
-  const place = (value: number | string): number | undefined => {
-    const log = Math.log10(Number(value));
-    return Number.isFinite(log) ? from + ((log - low) / (high - low)) * (to - from) : undefined;
-  };
+  const scale = scaleLog([10 ** low, 10 ** high], [from, to]);
   const decades = Array.from({ length: Math.floor(high) - Math.ceil(low) + 1 }, (_, i) => Math.ceil(low) + i);
   const every = Math.ceil(decades.length / Math.max(1, count));
   const steps = high - low < 2 ? [1, 2, 5] : [1];
@@ -97,7 +89,11 @@ function logScale(spec: AxisSpec, { values }: Extent, from: number, to: number, 
     .filter((decade) => decade % every === 0)
     .flatMap((decade) => steps.map((factor) => factor * 10 ** decade))
     .filter((value) => Math.log10(value) >= low - 1e-9 && Math.log10(value) <= high + 1e-9)
-    .map((value) => ({ at: place(value)!, text: shortNumber(value) }));
+    .map((value) => ({ at: scale(value), text: shortNumber(value) }));
+  const place = (value: number | string): number | undefined => {
+    const number = Number(value);
+    return number > 0 && number < Infinity ? scale(number) : undefined;
+  };
   return { place, ticks, step: Math.abs(to - from) / Math.max(1, logs.length) };
 }
 
@@ -109,12 +105,6 @@ function padded(values: readonly number[], bars: boolean): [number, number] {
   if (low > high) return [0, 1];
   const pad = (high - low) * 0.05 || Math.abs(high) * 0.1 || 1;
   return [bars && low === 0 ? 0 : low - pad, bars && high === 0 ? 0 : high + pad];
-}
-
-/** 1, 2 or 5 times a power of ten, not below `least`. */
-function niceStep(least: number): number {
-  const power = 10 ** Math.floor(Math.log10(least));
-  return power * [1, 2, 5, 10].find((factor) => factor * power >= least * (1 - 1e-9))!;
 }
 
 /** 0.01, 1, 1000, 10k, 1M, as Plotly writes the ticks of a log axis. */
