@@ -11,7 +11,6 @@ export * from './errors.js';
 export * from './files.js';
 export * from './half.js';
 export * from './hash.js';
-export * from './limiter.js';
 export * from './pickle.js';
 export * from './notice.js';
 export * from './progress.js';
