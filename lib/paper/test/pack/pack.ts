@@ -37,7 +37,7 @@ describe('packed packages', function () {
         `${name} exports what it does not hold`,
       );
       const allowed =
-        /^(README\.md|LICENSE|package\.json|bin\/.*\.js|scripts\/preinstall\.js|(src|dist)\/.*)$/;
+        /^(README\.md|LICENSE|package\.json|docs\/.*\.md|bin\/.*\.js|scripts\/preinstall\.js|(src|dist)\/.*)$/;
       const known = new Set(files);
       const strange = files.filter((file) => !allowed.test(file) || !hasSource(file, known));
       assert.deepEqual(strange, [], `${name} has files that no source stands behind`);
