@@ -1,4 +1,4 @@
-/** What a disk refuses, said as an error that a user can act on. */
+/** A disk's refusals as errors that a user can act on. */
 import { UserError } from './errors.js';
 
 const advice: Readonly<Record<string, string>> = {
@@ -13,7 +13,7 @@ const advice: Readonly<Record<string, string>> = {
   ENOTDIR: 'a part of the path is a file, not a folder; choose another place',
   EEXIST: 'a file is where a folder should be; choose another place',
   EISDIR: 'it is a folder, not a file; choose another name',
-  ELOOP: 'its symbolic links lead in a circle; mend them, or choose another place',
+  ELOOP: 'its symbolic links form a circle; correct them, or choose another place',
   ENAMETOOLONG: 'the name is too long; choose a shorter one',
   ENXIO: 'nobody reads from it, or its device is not there; choose another place',
   EPIPE: 'nobody reads from it any more',

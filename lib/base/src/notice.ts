@@ -1,5 +1,5 @@
 /**
- * What a library has to do with the notebook cell that it runs in, if it runs in one: a word to the reader, and the
+ * What a library has to do with the notebook cell that it runs in, if there is one: notices to the reader, and the
  * stop button. A kernel says which cell that is under `Symbol.for('Jupyter.kernel')`.
  */
 
@@ -24,7 +24,7 @@ export const cellSignal = (): AbortSignal | undefined => runningCell()?.signal;
 const escapes: Readonly<Record<string, string>> = { '&': '&amp;', '<': '&lt;', '>': '&gt;' };
 
 /**
- * Says `message`, a sentence or two that are no error: what is used instead of what is missing, and how to change that.
+ * Says `message`, a sentence or two that are not an error: what is used in place of something missing, and how to change it.
  * In a notebook it is one quiet line below the cell, elsewhere a line on stderr.
  */
 export function sayNotice(message: string): void {

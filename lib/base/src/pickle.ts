@@ -1,6 +1,6 @@
 /**
  * Python's pickle format as far as `torch.save` uses it, read without executing anything: what a pickle would call is
- * recorded as a value, `{ call, args, state }`, and it is for the reader of the result to say which of them it knows.
+ * recorded as a value, `{ call, args, state }`, and whoever reads the result decides which of these it knows.
  * Source: the opcodes' descriptions in CPython's `pickletools.py`, protocols 2 to 4.
  */
 import { UserError } from './errors.js';

@@ -12,10 +12,10 @@ export interface ProgressEvent {
   readonly fields?: Readonly<Record<string, number | string>>;
 }
 
-/** Whatever hears of progress. */
+/** A function that is called with each event of progress. */
 export type Progress = (event: ProgressEvent) => void;
 
-/** Progress that nobody hears. */
+/** Ignores all progress. */
 export const silent: Progress = () => undefined;
 
 /** The figures of an event as text: «loss 1.234  img/s 812». */

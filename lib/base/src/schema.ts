@@ -114,7 +114,7 @@ export const object =
       if (member === undefined) continue;
       if (Object.hasOwn(required, key) || Object.hasOwn(optional, key)) continue;
       const known = [...Object.keys(required), ...Object.keys(optional)].join(', ');
-      throw new UserError(`${name} has no member ${JSON.stringify(key)}; known are ${known}`);
+      throw new UserError(`${name} has no member ${JSON.stringify(key)}; expected one of ${known}`);
     }
     const own = (key: string): unknown => (Object.hasOwn(value, key) ? value[key] : undefined);
     for (const [key, rule] of Object.entries(required)) rule(own(key), `${name}.${key}`);

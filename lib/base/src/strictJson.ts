@@ -1,6 +1,6 @@
 /**
  * JSON read more strictly than `JSON.parse` does it, for files whose every number counts: no name twice in one object
- * (`JSON.parse` keeps the last), no halves of surrogate pairs, no deep nesting, and whole numbers only if they are
+ * (`JSON.parse` keeps the last), no unpaired surrogates, no deep nesting, and whole numbers only if they are
  * written as such and exact. Objects become Maps, in which every name is only a name.
  */
 

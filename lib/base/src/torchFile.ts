@@ -173,7 +173,7 @@ function tensorReader(
     const bytes = typeof key === 'string' ? storageBytes(key) : undefined;
     if (!kind) {
       const known = Object.keys(storages).join(', ');
-      throw new UserError(`${source} has tensors of ${name}, which is not read; read are ${known}`);
+      throw new UserError(`${source} has tensors of ${name}, which is not supported; supported are ${known}`);
     }
     if (!bytes) throw bad(`its storage ${String(key)} is missing`);
     return { kind, bytes };

@@ -45,7 +45,7 @@ describe('base/schema', () => {
     [{ ...good, rate: NaN }, /^x\.rate must be > 0, got NaN$/],
     [{ ...good, share: 1 }, /^x\.share must be in \[0, 1\), got 1$/],
     [{ ...good, by: { c: 1 } }, /^x\.by\.c must be true or false, got 1$/],
-    [{ ...good, bit: 4 }, /^x has no member "bit"; known are bits, kind/],
+    [{ ...good, bit: 4 }, /^x has no member "bit"; expected one of bits, kind/],
     [JSON.parse('{"bits":4,"kind":"a","sizes":[1],"__proto__":{"rate":1}}'), /no member "__proto__"/],
     [Object.create(good), /^x\.bits must be/],
   ] as const) {

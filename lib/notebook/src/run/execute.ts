@@ -25,7 +25,7 @@ export interface CellEvent {
   readonly outputs?: readonly Output[];
 }
 
-/** How a notebook is executed, and who hears of it. */
+/** How a notebook is executed, and what is reported of it. */
 export interface ExecuteNotebookOptions extends SessionOptions {
   /** Seconds for one cell; no limit unless said. */
   readonly timeout?: number;

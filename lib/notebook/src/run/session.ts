@@ -25,7 +25,7 @@ export interface Execution {
   readonly reason?: string;
 }
 
-/** How long code may take, and who hears of what it does. */
+/** How long code may take, and what is reported of it. */
 export interface ExecuteOptions {
   /** Seconds after which the cell is interrupted, and the kernel killed if that does not help. */
   readonly timeout?: number;

@@ -42,8 +42,8 @@ export function addDoctor(program: Command): void {
     .addHelpText(
       'after',
       `
-Without a checkpoint: exits with 4 where no engine computes rightly. With one, of any family: with --data the remedies are
-tried on the spot where the network is a RepVGG; without, they are judged by the weights.
+Without a checkpoint: exits with 4 where no engine computes correctly. With one, of any family: with --data the remedies are
+tried on the spot if the network is a RepVGG; without it, they are judged by the weights.
 
 Examples:
   $ OABN_BACKEND=wasm oabn doctor

@@ -6,7 +6,7 @@ import { families, type Family, parseFamily } from '../family/index.js';
 
 export const familyOption = new Option(
   '--family <name|file>',
-  `the family: ${families.map(({ name }) => name).join(', ')}; or a JSON file that describes one; default is what the names say`,
+  `the family: ${families.map(({ name }) => name).join(', ')}; or a JSON file that describes one; by default the names decide`,
 );
 
 /** The family that `--family` names; undefined where it is not given. @throws UserError with the known ones */

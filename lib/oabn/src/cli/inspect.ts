@@ -1,4 +1,4 @@
-/** `oabn inspect`: which family and network a checkpoint is, what was recognised of it and what not. */
+/** `oabn inspect`: which family and network a checkpoint is, and what of it was recognised and what was not. */
 import type { Command } from 'commander';
 import { check, tableText } from 'oabn-base';
 import { describeRecognition, type FamilyReport, recognize } from '../family/index.js';
@@ -7,14 +7,14 @@ import { familyOf, familyOption } from './familyOptions.js';
 import { type CommonOptions, jsonOption } from './options.js';
 import { print } from './output.js';
 
-/** As many names of a list are shown to people; JSON has all. */
+/** How many names of a list are shown to people; JSON has all of them. */
 const shown = 6;
 
 export function addInspect(program: Command): void {
   program
     .command('inspect <checkpoint>')
     .description(
-      'say which family and network a checkpoint is of, and what was recognised of it and what not',
+      'say which family and network a checkpoint belongs to, and which of its parts are recognised',
     )
     .addOption(familyOption)
     .addOption(jsonOption)

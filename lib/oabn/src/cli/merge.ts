@@ -47,7 +47,7 @@ export function addMerge(program: Command): void {
     )
     .option(
       '--fold-dead',
-      'move the identity weights of channels that stand still into the bias: the same outputs, fewer outliers',
+      'move the identity weights of channels that hardly vary into the bias: the same outputs, fewer outliers',
     )
     .addOption(jsonOption)
     .addHelpText(

@@ -56,7 +56,7 @@ export const eagerOption = new Option(
 /** `--precision`: that of products and convolutions on a GPU. */
 export const precisionOption = new Option(
   '--precision <name>',
-  'of products and convolutions on a GPU; default OABN_PRECISION or float32. float16 is faster, and part of what a run says of its origin',
+  'of products and convolutions on a GPU; default OABN_PRECISION or float32. float16 is faster; a run records it in its provenance',
 )
   .choices(['float32', 'float16'] satisfies Precision[])
   .conflicts('eager');

@@ -73,7 +73,7 @@ function findPath(config: object, key: string): string {
     .sort((a, b) => a[0] - b[0])
     .slice(0, 4)
     .map(([, path]) => path);
-  check(found, () => `--set: the configuration has no ${key}; near are ${near.join(', ')}`);
+  check(found, () => `--set: the configuration has no ${key}; did you mean ${near.join(' or ')}?`);
   check(others.length === 0, () => `--set: ${key} can be ${[found, ...others].join(' or ')}; say which`);
   return found;
 }

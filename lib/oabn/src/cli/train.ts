@@ -144,7 +144,7 @@ export function addAnneal(program: Command): void {
     program
       .command('anneal <checkpoint>')
       .description(
-        'give a pretrained three-branch network OABN: fine-tune it while s falls to the one wanted',
+        'add OABN to a pretrained three-branch network: fine-tune it while s falls to the wanted value',
       ),
   )
     .addOption(familyOption)

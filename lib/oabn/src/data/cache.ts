@@ -1,7 +1,7 @@
 /**
  * Small images, decoded once. Decoding 60,000 JPEGs takes half a minute, reading their pixels back a fraction of a
  * second, so the pixels of a Parquet split are kept as one safetensors file, named after the checksum of what they
- * were made from. The file carries a checksum of its own; when it does not fit, the file is made again.
+ * were made from. The file carries a checksum of its own; when that does not match, the file is made again.
  */
 import { existsSync } from 'node:fs';
 import { readdir, rm, stat } from 'node:fs/promises';
@@ -9,7 +9,6 @@ import { basename, dirname, join, resolve } from 'node:path';
 import {
   errorMessage,
   fileDigest,
-  limiter,
   type Progress,
   projectFolder,
   readSafetensors,
@@ -17,6 +16,7 @@ import {
   UserError,
   writeSafetensors,
 } from 'oabn-base';
+import pLimit from 'p-limit';
 import { decodeImage, decodersAtOnce, type Placement } from './decode.js';
 import type { EncodedImages } from './parquet.js';
 
@@ -125,7 +125,7 @@ export async function decodeAll(
 ): Promise<Uint8Array> {
   const length = side * side * 3;
   const pixels = new Uint8Array(images.size * length);
-  const inTurn = limiter(decodersAtOnce);
+  const inTurn = pLimit(decodersAtOnce);
   let done = 0;
   let failed = false;
   const decode = async (row: number): Promise<void> => {

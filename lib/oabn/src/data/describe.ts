@@ -33,7 +33,7 @@ export interface DataDescription {
   /** What it looks like: CIFAR-10, or ImageNet at some size. */
   readonly content: string;
   readonly splits: readonly SplitDescription[];
-  /** What a user should mend; empty when all is well. */
+  /** What a user should fix; empty when all is well. */
   readonly problems: readonly string[];
 }
 

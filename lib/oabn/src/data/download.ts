@@ -1,6 +1,6 @@
 /**
- * Downloads that can be broken off: what has arrived stays in `<file>.part`, the next attempt asks only for the rest
- * (HTTP Range), and the file gets its name when its MD5 fits. A machine without network knows it within seconds.
+ * Downloads that can be interrupted: what has arrived stays in `<file>.part`, the next attempt asks only for the rest
+ * (HTTP Range), and the file gets its name when its MD5 matches. Without a network this fails within seconds.
  */
 import { existsSync } from 'node:fs';
 import { open, rename, rm, stat } from 'node:fs/promises';

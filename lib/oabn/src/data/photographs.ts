@@ -2,7 +2,7 @@
  * Photographs of any size, decoded as they are needed: ImageNet does not fit in memory. Many images are decoded at the
  * same time outside the JavaScript thread; the number in work bounds the memory.
  */
-import { limiter } from 'oabn-base';
+import pLimit from 'p-limit';
 import { normalizationTable, normalize, augmentationOf, resizedCropBox, type Pixels } from './augment.js';
 import { datasetOf, decidedFlip, renderPixels, type View } from './batches.js';
 import type { Dataset, DatasetHead } from './dataset.js';
@@ -17,7 +17,7 @@ export function photographDataset(head: DatasetHead, images: EncodedImages): Dat
   const [side] = head.imageShape;
   const length = side * side * 3;
   const table = normalizationTable(head.mean, head.std);
-  const inTurn = limiter(decodersAtOnce);
+  const inTurn = pLimit(decodersAtOnce);
   const render = async (row: number, view: View, out: Float32Array): Promise<void> => {
     const [bytes, where] = [await images.read(row), images.where(row)];
     if (view.augmentation === 'resizedCrop') {

@@ -1,6 +1,6 @@
 /**
  * RepVGG and QARepVGG under other names (timm's, mmpretrain's, inside a detector's backbone) as the network that the rest of
- * the library computes with: official names, and an architecture read off the tensors' shapes.
+ * the library computes with: official names, and an architecture read from the tensors' shapes.
  */
 import type { HostTensor } from 'oabn-base';
 import {

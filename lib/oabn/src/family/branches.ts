@@ -1,6 +1,6 @@
 /**
- * A block's table held against a state dict: which of its terms are there, under which names, and what convolution each
- * of them is. Nothing is computed before it is asked for, so a file of any size is recognised at once.
+ * A block's table compared with a state dict: which of its terms are there, under which names, and what convolution each
+ * of them is. Nothing is computed before it is needed, so a file of any size is recognised at once.
  */
 import { check, type HostTensor } from 'oabn-base';
 import { get, type StateDict } from '../model/index.js';

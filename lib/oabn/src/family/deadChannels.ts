@@ -1,6 +1,6 @@
 /**
  * Dead channels: where a block's input channel hardly varies, σ ≪ √ε, the identity's BN divides by almost nothing, and its
- * ratio r = γ/√(σ²+ε) goes up to γ/√ε: an outlier of the merged kernel that tells the network nothing. With x = μ the
+ * ratio r = γ/√(σ²+ε) goes up to γ/√ε: an outlier of the merged kernel that carries no information. With x = μ the
  * branch gives r·(x − μ) + β = β, so its weight r can go and r·μ joins the bias:
  *
  *     r·x + b   →   0·x + (b + r·μ)

@@ -1,4 +1,4 @@
-/** What a file is, in rows for people: blocks that were recognised, those already merged, and what has no place. */
+/** What a file is, in rows for people: blocks that were recognised, those already merged, and tensors that belong to none. */
 import type { Architecture, StateDict } from '../model/index.js';
 import { computed } from './load.js';
 import type { FoundBlock, Recognition } from './recognize.js';

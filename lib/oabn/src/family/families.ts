@@ -105,10 +105,7 @@ const diverseBranchBlock: BlockTable = {
   merged: 'dbb_reparam',
 };
 
-/**
- * The families that are known, in the order in which they are tried: tables of the blocks and names of each
- * code.
- */
+/** The families that are known. Of those that explain equally many tensors of a file, the first is taken. */
 export const families: readonly Family[] = [
   {
     name: 'yolov6',

@@ -26,7 +26,7 @@ export interface LoadOptions {
   readonly family?: Family | undefined;
   /** OABN's s of a three-branch network that does not say it. */
   readonly threshold?: number | undefined;
-  /** Is told what was taken for granted, and that a network described as plain BN looks trained with OABN. */
+  /** Called with what was assumed, and when a network that is described as plain BN looks as if trained with OABN. */
   readonly notice?: (message: string) => void;
 }
 

@@ -1,5 +1,5 @@
 /**
- * Which family a state dict is of, and which of its tensors are which: every table of every family is laid over the
+ * Which family a state dict is of, and which of its tensors are which: every table of every family is matched against the
  * names, larger blocks before smaller ones, and the family that explains most tensors is taken.
  */
 import { errorMessage } from 'oabn-base';

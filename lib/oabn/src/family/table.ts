@@ -1,6 +1,6 @@
 /**
  * A family of networks as a table: which branches its blocks have and what their tensors are called. A JSON value, so a
- * network that we have not heard of is described in a file, not in code:
+ * network that is unknown here is described in a file, not in code:
  *
  *     { "name": "mine", "blocks": [{ "keys": ["dense.conv.weight"], "merged": "merged", "terms": [
  *       { "conv": "dense.conv", "bn": "dense.bn" },
@@ -158,7 +158,10 @@ function checkMembers<T>(where: string, value: unknown, known: readonly string[]
     `${where} must be an object, got ${show(value)}`,
   );
   const unknown = Object.keys(value).find((member) => !known.includes(member));
-  check(unknown === undefined, `${where} has the unknown member "${unknown}"; known are ${known.join(', ')}`);
+  check(
+    unknown === undefined,
+    `${where} has the unknown member "${unknown}"; expected one of ${known.join(', ')}`,
+  );
   return value as T;
 }
 

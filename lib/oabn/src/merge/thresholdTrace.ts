@@ -1,10 +1,10 @@
 /**
- * Was this network trained with OABN? No tensor says so, and merged as plain BN it would lose its accuracy without a word.
+ * Was this network trained with OABN? No tensor says so, and merged as plain BN it would lose its accuracy silently.
  * Yet training leaves a trace: where a ratio γ/σ is clipped, γ has no gradient. Channels that were clipped all the time keep
- * the very number that they began with (or, with weight decay, the same smaller one), which learned γ never share.
+ * exactly the number that they began with (or, with weight decay, the same smaller one), which learned γ never share.
  * A clipped channel's |γ/σ| is at least s, so the smallest of them bounds s from above.
  *
- * A clip whose gradient passes straight through leaves no trace; that network can only be told by its accuracy.
+ * A clip whose gradient passes straight through leaves no trace; such a network can only be recognised by its accuracy.
  */
 import {
   type Architecture,

@@ -137,7 +137,7 @@ export interface RepVGGOptions {
 /**
  * A published network by name, for 10 classes of 32×32 images unless told otherwise: `A0` or `RepVGG-A0`, …, and with
  * QARepVGG's blocks `QA-A0` or `QARepVGG-A0`, ….
- * @throws UserError for an unknown name, with the known ones.
+ * @throws UserError for an unknown name, listing the known ones.
  */
 export function repvgg(name: string, options: RepVGGOptions = {}): Architecture {
   const [, qa, size = ''] = /^(qa[-_]?)?(?:repvgg[-_]?)?(.*)$/i.exec(name) ?? [];
@@ -145,7 +145,7 @@ export function repvgg(name: string, options: RepVGGOptions = {}): Architecture 
   check(
     found,
     () =>
-      `Unknown network «${name}»; known are ${Object.keys(published).join(', ')}, the same with QA- before them, ` +
+      `Unknown network «${name}»; expected one of ${Object.keys(published).join(', ')}, the same with QA- in front, ` +
       'or give widths, depths and strides as JSON',
   );
   const { width = 1, classes = 10, strides = cifarStrides, branches, oabn } = options;

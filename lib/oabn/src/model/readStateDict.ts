@@ -1,6 +1,6 @@
 /**
- * The numbers of a checkpoint from anywhere as a state dict: safetensors (32, 64 and 16 bits, bfloat16, int8 with scales)
- * and PyTorch's own files, told apart by their bytes.
+ * The numbers of any checkpoint as a state dict: safetensors (32, 64 and 16 bits, bfloat16, int8 with scales)
+ * and PyTorch's own files, distinguished by their bytes.
  */
 import { readFile } from 'node:fs/promises';
 import {

@@ -1,5 +1,5 @@
 /**
- * The two forms of a network's numbers and the way between them.
+ * The two forms of a network's numbers and the conversions between them.
  *
  * - `StateDict`: host memory, PyTorch's names and layouts (conv OIHW, linear [out, in]). Checkpoints, merging,
  *   analysis and k-means work on it.

@@ -60,8 +60,8 @@ describe('cli --set', () => {
     const wrong = (setting: string, message: RegExp): void =>
       assert.throws(() => withOverrides(config, [setting]), message);
     wrong('epochs', /--set needs key=value, got epochs/);
-    wrong('training.epoch=3', /has no training\.epoch; near are training\.schedule\.epochs/);
-    wrong('momentun=0.8', /near are training\.momentum/);
+    wrong('training.epoch=3', /has no training\.epoch; did you mean training\.schedule\.epochs/);
+    wrong('momentun=0.8', /did you mean training\.momentum/);
     wrong('momentum=fast', /training\.momentum must be a number, such as 0\.9, got fast/);
     wrong('annealing=stairs', /must be one of cosine, linear, got stairs/);
     wrong('kind=ptq', /has no kind/);

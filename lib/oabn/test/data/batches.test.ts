@@ -1,7 +1,6 @@
 import assert from 'node:assert/strict';
 import fc from 'fast-check';
 import { denormalize, pixelDataset, type BatchOptions } from '../../src/data/index.js';
-import { limiter } from 'oabn-base';
 import { prefetched } from '../../src/data/prefetch.js';
 import { collect, smallDataset, userError } from './helpers.js';
 
@@ -178,26 +177,5 @@ describe('prefetching', () => {
       break;
     }
     await new Promise((resolve) => setTimeout(resolve, 10)); // an unhandled rejection would end the process here
-  });
-
-  it('bounds how much is in work', async () => {
-    const inTurn = limiter(3);
-    let running = 0;
-    let most = 0;
-    const results = await Promise.all(
-      Array.from({ length: 20 }, (_, i) =>
-        inTurn(async () => {
-          most = Math.max(most, ++running);
-          await new Promise((resolve) => setTimeout(resolve, i % 3));
-          running--;
-          return i;
-        }),
-      ),
-    );
-    assert.deepEqual(
-      results,
-      Array.from({ length: 20 }, (_, i) => i),
-    );
-    assert.equal(most, 3);
   });
 });

@@ -55,7 +55,7 @@ describe('experiment/config: fine-tuning', () => {
     assert.deepEqual(storedConfig(config('uniform')), config('uniform'));
     assert.throws(
       () => readConfig({ kind: 'distil' }),
-      /Unknown kind of run: "distil"; known are pretrain, anneal, ptq/,
+      /Unknown kind of run: "distil"; expected one of pretrain, anneal, ptq/,
     );
   });
 

@@ -205,7 +205,7 @@ describe('family', () => {
     };
     refuse([], /x\.json must be an object/);
     refuse({ name: 'x', blocks: [] }, /x\.json: "blocks" must be a list/);
-    refuse({ name: 'x', blok: [] }, /unknown member "blok"; known are name/);
+    refuse({ name: 'x', blok: [] }, /unknown member "blok"; expected one of name/);
     const block = { keys: ['a.weight'], merged: 'm' };
     refuse(
       { name: 'x', blocks: [{ ...block, terms: [{}] }] },

@@ -92,7 +92,7 @@ describe('model/architecture', () => {
   });
 
   it('says what is wrong, with the value', () => {
-    assert.throws(() => repvgg('A9'), /Unknown network «A9»; known are A0/);
+    assert.throws(() => repvgg('A9'), /Unknown network «A9»; expected one of A0/);
     assert.throws(() => repvgg('A0', { oabn: { threshold: -0.5 } }), /must be > 0 or Infinity, got -0\.5/);
     assert.throws(() => parseArchitecture('{"widths":[8]'), /not JSON/);
     assert.throws(() => parseArchitecture('{"widths":[8]}'), /needs "widths" and "depths"/);

@@ -8,13 +8,13 @@ import {
   checkWritable,
   copyFileAtomic,
   formatDuration,
-  limiter,
   silent,
   tableText,
   UserError,
   writeFileAtomic,
   writeJsonAtomic,
 } from 'oabn-base';
+import pLimit from 'p-limit';
 import { type Claim, type LowBitPoint, type ThresholdPoint } from '../claims/index.js';
 import { describeLab, type Labs, type Profile, shippedFolder } from '../profiles/index.js';
 import {
@@ -301,7 +301,7 @@ async function runNotebooks(
     .sort();
   let [stopped, done] = [false, 0];
   const failures: string[] = [];
-  const inTurn = limiter(workers);
+  const inTurn = pLimit(workers);
   const progress = consoleProgress();
   const execute = async (name: string): Promise<(NotebookRun & { name: string }) | undefined> => {
     if (stopped) return undefined;

@@ -1,4 +1,4 @@
-/** Histograms as step lines, one for each series, so that they can lie over each other. Binned here, not by Plotly. */
+/** Histograms as step lines, one for each series, so that they can be drawn over one another. Binned here, not by Plotly. */
 import { axis, colorAt, type Figure, layoutOf, type Titles } from 'tslab-kernel/display';
 
 /** The values of one curve. */

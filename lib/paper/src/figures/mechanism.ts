@@ -1,4 +1,4 @@
-/** Figures that are drawn from the code's own objects: a quantizer's transfer curve, the list of layers, a merge. */
+/** Figures drawn from the code's own objects: a quantizer's transfer curve, the list of layers, a merge. */
 import { blocksOf, type Architecture, type Block, type Branch, quantizedBlocks } from 'oabn/model';
 import { mergeParts } from 'oabn/merge';
 import { quantizeValue, type UniformQuantizer } from 'oabn/quantize';

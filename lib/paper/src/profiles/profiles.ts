@@ -289,7 +289,7 @@ export function profileNamed(name: string): Profile {
   check(
     profile,
     () =>
-      `Unknown profile «${name}»; known are ${Object.keys(profiles).join(', ')}, and each with ${imagenetSuffix} after it`,
+      `Unknown profile «${name}»; expected one of ${Object.keys(profiles).join(', ')}, or one of these followed by ${imagenetSuffix}`,
   );
   return base === name ? profile : onImagenet(profile);
 }

@@ -1,7 +1,7 @@
 /**
- * Ablations beyond the paper: what each choice is worth that the article leaves open or does not try. All of them are
- * 4-bit-like fine-tunings of one network (the profile says which), each against the default of its group. A variant of
- * one's own is a cell.
+ * Ablations beyond the paper: what the choices that the article leaves open or does not try are worth. All of them are
+ * fine-tunings of one network at few bits (the profile says which), each compared with the default of its group. A variant
+ * of one's own is a cell.
  */
 import { type FinetuneChanges, finetuneConfig, pretrainConfig } from 'oabn/experiment';
 import type { Oabn } from 'oabn/model';
@@ -46,7 +46,7 @@ export interface AblationGrid {
   readonly seeds?: readonly number[];
 }
 
-/** Choices of quantization-aware training that the article leaves open, one varied at a time. */
+/** Choices that the article leaves open or does not try, one varied at a time. */
 export function ablationStudy({ groups = ablationGroups, ...grid }: AblationGrid = {}): Study<
   AblationCell,
   AblationPoint

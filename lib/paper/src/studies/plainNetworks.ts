@@ -10,7 +10,7 @@ export interface PlainNetwork {
   readonly outliers: readonly OutlierRow[];
 }
 
-/** The networks with plain BN behind Figures 2 and 4. */
+/** A network with plain BN for each seed: Figure 2, and claims C1 and C2. */
 export const plainNetworkStudy: Study<{ readonly seed: number }, PlainNetwork, PretrainConfig> = {
   name: 'networks with plain BN',
   cells: ({ seeds }) => seeds.map((seed) => ({ seed })),

@@ -1,7 +1,7 @@
 /**
  * What training costs (paper, table 7; claim C12): RepVGG with BN, with OABN, and QARepVGG side by side, counted from
  * their descriptions and measured on this machine. The three take turns step by step, so that whatever else the machine
- * does meets all of them alike; times are medians.
+ * does affects all of them alike; times are medians.
  */
 import { describeScale, type PaperLab } from '../profiles/index.js';
 import { currentBackend, memoryUse, tf } from 'tfjs-native';

@@ -84,7 +84,7 @@ describe('cli', () => {
     );
     await wrong(
       ['quantize', pytorchFile, '--arch', arch, '--bits', '8', '--method', 'magic', '--data', 'made'],
-      /Unknown PTQ method «magic»; known are minMax, .*mse/,
+      /Unknown PTQ method «magic»; expected one of minMax, .*mse/,
     );
     await wrong(['train', '--precision', 'float8'], /Allowed choices are float32, float16/);
     await wrong(
@@ -97,7 +97,7 @@ describe('cli', () => {
     await wrong(['eval', 'nope.onnx'], /Cannot read nope\.onnx: no such file/);
     await wrong(
       ['train', '--set', 'epoch=3', '--data', 'made', '--profile', 'smoke'],
-      /near are training\.schedule\.epochs/,
+      /did you mean training\.schedule\.epochs/,
     );
   });
 

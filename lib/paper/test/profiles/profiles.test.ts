@@ -10,7 +10,10 @@ describe('profiles', () => {
       assert.equal(onImagenet(profile).name, `${name}-imagenet`);
       assert.equal(onImagenet(profile).imagenet, undefined);
     }
-    assert.throws(() => profileNamed('fast'), /Unknown profile «fast»; known are smoke, quick, desk, paper, full/);
+    assert.throws(
+      () => profileNamed('fast'),
+      /Unknown profile «fast»; expected one of smoke, quick, desk, paper, full/,
+    );
     assert.throws(() => profileNamed('fast-imagenet'), /Unknown profile «fast-imagenet»/);
   });
 

@@ -24,7 +24,7 @@ export interface Worker<Task> {
   send(task: Task): void;
 }
 
-/** How many processes, and who hears what they say. */
+/** How many processes, and where their notices go. */
 export interface CrewOptions {
   /** Processes. */
   readonly workers: number;

@@ -8,7 +8,7 @@ import { type Crew, type Worker, withWorkers } from './crew.js';
 import type { PoolJob } from './job.js';
 import { schedule } from './schedule.js';
 
-/** How jobs become runs, in how many processes, and who hears of it. */
+/** How jobs become runs, in how many processes, and what is reported of it. */
 export interface PoolOptions<J extends PoolJob, Run extends StoredRun> {
   /** The store that a job's result is in. */
   readonly storeOf: (job: J) => Store;

@@ -40,7 +40,7 @@ export interface QueueConnection {
   close(): Promise<void>;
 }
 
-/** Where secrets are read from, and who hears that the server is away. */
+/** Where secrets are read from, and what is called when the server cannot be reached. */
 export interface ConnectOptions {
   readonly environment?: Readonly<Record<string, string | undefined>>;
   /** Hears that the server is away, once for each time. */

@@ -3,7 +3,8 @@
  * watches may die and begin again on another machine; the plan is in the queue, and what is done is in the store.
  */
 import { setTimeout as sleep } from 'node:timers/promises';
-import { limiter, type Progress, silent } from 'oabn-base';
+import { type Progress, silent } from 'oabn-base';
+import pLimit from 'p-limit';
 import type { SharedRuns } from '../remote/index.js';
 import type { QueueConnection } from './connection.js';
 import { addJobs, enqueue } from './enqueue.js';
@@ -14,7 +15,7 @@ import { workersOf } from './presence.js';
 import { anyOf } from './signals.js';
 import { queueStatus } from './status.js';
 
-/** Who hears of the runs of a plan, and what takes their results. */
+/** What is called as the runs of a plan end, and what takes their results. */
 export interface FollowOptions {
   readonly progress?: Progress;
   readonly signal?: AbortSignal;
@@ -75,7 +76,7 @@ export async function computeInQueue(
   const all = new Map(jobs.map((job) => [job.hash, job]));
   const failures = new Map<string, PlanFailure>();
   const collecting = new Set<Promise<void>>();
-  const inTurn = limiter(collectors);
+  const inTurn = pLimit(collectors);
   let broken: unknown;
   const take = (job: QueueJob): void => {
     const taken: Promise<void> = inTurn(() => collect(job))

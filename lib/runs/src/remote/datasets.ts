@@ -3,7 +3,8 @@
  * and fetched once by each machine that does not.
  */
 import { join } from 'node:path';
-import { check, limiter, type Progress, silent } from 'oabn-base';
+import { check, type Progress, silent } from 'oabn-base';
+import pLimit from 'p-limit';
 import { readJsonIfWhole, writeJsonDurable } from '../store/durable.js';
 import { fetchEntry, type FileEntry, getJson, jsonBytes, putEntry } from './files.js';
 import type { Objects } from './objects.js';
@@ -63,7 +64,7 @@ export async function fetchData(
   const list = (await getJson(objects, listKey(name))) as DataList | undefined;
   if (list?.format !== 'provable-runs-data-1') return undefined;
   let done = 0;
-  const inTurn = limiter(4);
+  const inTurn = pLimit(4);
   await Promise.all(
     list.files.map((entry) =>
       inTurn(async () => {

@@ -1,6 +1,7 @@
 /** The runs of a shared store with the same functions as those of a local one: listed, found, read, deleted, exported. */
 import { join } from 'node:path';
-import { check, limiter } from 'oabn-base';
+import { check } from 'oabn-base';
+import pLimit from 'p-limit';
 import type { MetricsRow, RunEntry, Store } from '../store/index.js';
 import { writeResultFile } from '../store/resultFile.js';
 import { parseMetrics } from '../store/metrics.js';
@@ -40,7 +41,7 @@ export function sharedReader(shared: SharedRuns): RunsReader {
   const reader: RunsReader = {
     async list() {
       const hashes = [...new Set([...(await shared.doneHashes()), ...(await shared.begunHashes())])];
-      const inTurn = limiter(atOnce);
+      const inTurn = pLimit(atOnce);
       const entries = await Promise.all(hashes.map((hash) => inTurn(() => entryOf(hash))));
       const started = ({ provenance }: RunEntry): string => provenance?.startedAt ?? '';
       return entries.flatMap((entry) => entry ?? []).sort((a, b) => (started(a) < started(b) ? -1 : 1));

@@ -10,7 +10,8 @@ import { mkdir, rename, rm } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
-import { check, errorMessage, limiter, temporaryName, UserError } from 'oabn-base';
+import { check, errorMessage, temporaryName, UserError } from 'oabn-base';
+import pLimit from 'p-limit';
 import { diskError } from '../store/durable.js';
 import { optional } from './optional.js';
 import type { Objects } from './objects.js';
@@ -187,7 +188,7 @@ export async function s3Objects(address: string, environment = process.env): Pro
       return [...new Set(keys)].sort();
     },
     async remove(keys) {
-      const inTurn = limiter(8);
+      const inTurn = pLimit(8);
       await Promise.all(keys.map((key) => inTurn(() => ask({ method: 'DELETE', key }, [200, 204, 404]))));
     },
   };

@@ -13,7 +13,8 @@
 import { randomBytes } from 'node:crypto';
 import { readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import { check, ignoreMissing, limiter } from 'oabn-base';
+import { check, ignoreMissing } from 'oabn-base';
+import pLimit from 'p-limit';
 import { checkpointName, checkpointSteps } from '../store/checkpoints.js';
 import { makeFolder, onDisk, readJsonIfWhole, writeDurable } from '../store/durable.js';
 import { tryLock } from '../store/lock.js';
@@ -138,7 +139,7 @@ export function sharedRuns(objects: Objects): SharedRuns {
       const folder = join(runs, hash);
       const prefix = `${runPrefix(hash)}${done.session}/done/`;
       await makeFolder(folder);
-      const inTurn = limiter(4);
+      const inTurn = pLimit(4);
       await Promise.all(done.files.map((entry) => inTurn(() => fetchEntry(objects, prefix, folder, entry))));
       const path = join(folder, fileNames.result);
       await writeDurable(path, jsonBytes(done.result));

@@ -1,6 +1,6 @@
 /**
  * A page that classifies pictures in the browser with an exported network: the ONNX file inside it, run by onnxruntime-web,
- * which the page loads from where it is told. One picks a picture or hands `window.classify` the bytes of its pixels.
+ * which the page loads from a given address. A visitor chooses a picture; a script passes pixels to `window.classify`.
  */
 
 export interface ClassifierPage {

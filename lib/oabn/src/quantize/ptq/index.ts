@@ -62,16 +62,16 @@ export type PtqMethodName = keyof typeof ptqMethods;
 /** The names in `ptqMethods`, in the order of the tables. */
 export const ptqMethodNames = Object.keys(ptqMethods) as PtqMethodName[];
 
-/** A method by its name, or one of one's own. @throws UserError for an unknown one, with the known ones */
+/** A method by its name, or one of one's own. @throws UserError for an unknown one, listing the known ones */
 export function ptqMethodOf(method: PtqMethodName | Custom<QuantizeWeights> = 'minMax'): PtqMethod {
   if (typeof method === 'object') return checked(ownMethod(method));
   ptqMethodTitle(method);
   return ptqMethods[method];
 }
 
-/** A method's name in tables. @throws UserError for an unknown one, with the known ones. */
+/** A method's name in tables. @throws UserError for an unknown one, listing the known ones. */
 export function ptqMethodTitle(name: string = 'minMax'): string {
   const method = Object.hasOwn(ptqMethods, name) ? ptqMethods[name as PtqMethodName] : undefined;
-  check(method, () => `Unknown PTQ method «${name}»; known are ${ptqMethodNames.join(', ')}`);
+  check(method, () => `Unknown PTQ method «${name}»; expected one of ${ptqMethodNames.join(', ')}`);
   return method.title;
 }

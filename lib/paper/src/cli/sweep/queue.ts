@@ -1,4 +1,4 @@
-/** `oabn queue`: what is in the queue and who is at it. */
+/** `oabn queue`: what is in the queue and who is working on it. */
 import type { Command } from 'commander';
 import { formatDuration, tableText } from 'oabn-base';
 import { jsonOption, print, wholeNumber } from 'oabn/cli';

@@ -35,7 +35,7 @@ const largestRate = 0.1;
 
 export interface LearningContext {
   readonly seed: number;
-  /** In progress messages. */
+  /** Its name in progress messages. */
   readonly task: string;
   readonly progress: Progress;
   readonly signal?: AbortSignal;
