@@ -96,7 +96,9 @@ function correlation(x: Float64Array, y: Float64Array): number | null {
     xx += (value - mx) ** 2;
     yy += (y[i]! - my) ** 2;
   });
-  return xx > 0 && yy > 0 ? xy / Math.sqrt(xx * yy) : null;
+  // What rounding makes of equal values is no variance: the mean of n times 0.1 is not 0.1.
+  const constant = (squares: number, mean: number): boolean => squares <= 1e-12 * x.length * mean ** 2;
+  return constant(xx, mx) || constant(yy, my) ? null : xy / Math.sqrt(xx * yy);
 }
 
 function sum(values: Float32Array | Float64Array, of: (value: number) => number): number {

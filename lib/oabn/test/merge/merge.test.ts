@@ -136,6 +136,16 @@ describe('merge/outliers', () => {
     assert.equal(analyzeOutliers(arch, mergeNetwork(arch, stateDict))[1]!.identity, undefined);
   });
 
+  it('has no correlation where every ratio is the same, as a small s of OABN makes them', () => {
+    const oabn = { threshold: 0.1 };
+    const arch = normalizeArchitecture({ widths: [8, 8], depths: [1, 2], strides: [1, 1], classes: 2, oabn });
+    const stateDict = { ...initialize(arch, 1) };
+    stateDict['stage1.1.rbr_identity.weight'] = { shape: [8], data: new Float32Array(8).fill(3) };
+    const { identity } = analyzeOutliers(arch, stateDict)[1]!;
+    assert.equal(identity!.maxRatio, 0.1);
+    assert.equal(identity!.correlation, null);
+  });
+
   it('takes the BN after the sum for the identity’s ratio in a QARepVGG block', () => {
     const arch = normalizeArchitecture({
       widths: [4, 4],
