@@ -8,6 +8,7 @@ import { adaRound } from './adaRound.js';
 import { brecq } from './brecq.js';
 import { cfws } from './cfws.js';
 import { dfq } from './dfq.js';
+import { fullRange } from './fullRange.js';
 import { kl } from './kl.js';
 import type { PtqMethod } from './method.js';
 import { minMax } from './minMax.js';
@@ -18,6 +19,7 @@ import { qdrop } from './qdrop.js';
 import { repApq } from './repApq.js';
 
 export { aciqMethod, type AciqOptions } from './aciq.js';
+export { fullRangeWeights } from './fullRange.js';
 export { type ActivationHistogram } from './histogram.js';
 export type { PtqMethod, PtqProblem } from './method.js';
 export { type Observed, observeHistograms } from './observe.js';
@@ -42,6 +44,7 @@ function checked(method: PtqMethod): PtqMethod {
 /** The methods of quantization after training, by name. Each names its paper as `source`. */
 export const ptqMethods = {
   minMax: checked(minMax),
+  fullRange: checked(fullRange),
   percentile: checked(percentile),
   mse: checked(mse),
   kl: checked(kl),

@@ -29,7 +29,7 @@ export const repApqRecipe: Recipe = {
 
 export const repApq: PtqMethod = {
   title: 'RepAPQ',
-  source: 'arXiv 2402.16121',
+  source: 'arXiv 2402.16121, reconstructed from the abstract',
   granularities: ['perTensor', 'perChannel'],
   quantize: (problem) => reconstruct(problem, repApqRecipe),
 };
