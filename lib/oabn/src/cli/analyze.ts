@@ -2,6 +2,7 @@
 import { tableText } from 'oabn-base';
 import type { Command } from 'commander';
 import { analyzeOutliers, type OutlierRow } from '../merge/index.js';
+import { keptAccuracy, levelSpacing } from '../doctor/index.js';
 import { loadRepVGG } from '../family/index.js';
 import { familyOption } from './familyOptions.js';
 import {
@@ -28,7 +29,9 @@ export function addAnalyze(program: Command): void {
       `
 Columns: peak/σ is max|w| / std; «A of top» is the share of class A (centre tap, i = j) among the largest 0.1% of the
 weights; max r0 is the identity BN's largest |γ/σ|, r its correlation with the class-A weights over channels, and
-«others» the mean |W_A − r0| / mean |W_A|, what the 3×3 and 1×1 branches add. A merged file does not know r0.
+«others» the mean |W_A − r0| / mean |W_A|, what the 3×3 and 1×1 branches add. A merged file does not know r0. Below it, what
+uniform PTQ with one scale a layer should leave of the accuracy above chance, predicted from the mean of peak/σ; «oabn doctor»
+says what causes it and what helps, for networks of any family.
 
 Example:
   $ oabn analyze small.safetensors --arch A0@0.25`,
@@ -36,7 +39,7 @@ Example:
     .action(async (checkpoint: string, options: CommonOptions) => {
       const { arch, stateDict } = await loadRepVGG(checkpoint, loadOptions(options));
       const rows = analyzeOutliers(arch, stateDict);
-      print(rows, tableText(rows.map(formatRow)), options.json);
+      print(rows, `${tableText(rows.map(formatRow))}\n${predictionText(rows)}`, options.json);
     });
 }
 
@@ -54,4 +57,15 @@ function formatRow(row: OutlierRow): Record<string, string> {
     r: identity?.correlation?.toFixed(2) ?? '–',
     others: identity ? `${(100 * identity.otherShare).toFixed(0)}%` : '–',
   };
+}
+
+/** «8 bits keep 100% (99–100%)»: what the doctor's law expects, and its range over networks. */
+function predictionText(rows: readonly OutlierRow[]): string {
+  const peak = rows.reduce((sum, { peakToSigma }) => sum + peakToSigma, 0) / rows.length;
+  const percent = (share: number): string => (100 * share).toFixed(0);
+  const parts = [8, 6, 4].map((bits) => {
+    const { expected, least, most } = keptAccuracy(levelSpacing(peak, bits));
+    return `${bits} bits keep ${percent(expected)}% (${percent(least)}–${percent(most)}%)`;
+  });
+  return `Expected of uniform PTQ, one scale a layer: ${parts.join(', ')} of the accuracy above chance (mean peak/σ ${peak.toFixed(1)}).`;
 }

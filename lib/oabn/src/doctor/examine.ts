@@ -25,6 +25,8 @@ export interface Prediction {
   /** The least and the most of the accuracy above chance that is kept. */
   readonly least: number;
   readonly most: number;
+  /** What is expected, between the two. */
+  readonly expected: number;
   /** Bits of the layers' weights with what decodes them. */
   readonly storedBits: number;
 }

@@ -4,40 +4,35 @@
  *
  *     spacing(b) = (max|w| / σ_w) / (2^(b−1) − 1)
  *
- * and the share of the accuracy that is kept follows the mean of it over the quantized layers, over all thresholds s and
- * bits that were run. The numbers below are data, so that they can be fitted again; `source` says on what.
+ * and the share of the accuracy above chance that is kept follows the mean of it over the quantized layers, over all
+ * thresholds s and bits that were run: a logistic curve in the logarithm of the spacing,
+ *
+ *     kept = 1 / (1 + (spacing / midpoint)^steepness).
+ *
+ * Networks differ in where their curve lies; `spread` says by how much. The numbers are data: `fitLaw` of oabn-paper
+ * (notebook 19) fits them again, and a test there holds them to the runs that ship.
  */
 import { symmetricLevels } from '../quantize/index.js';
 
-/** At a mean spacing, the least and the most that was kept of the accuracy above chance. */
-export interface LawPoint {
-  readonly spacing: number;
-  readonly least: number;
-  readonly most: number;
-}
-
-/** How much accuracy is kept at a spacing of the levels, as measured. */
+/** A logistic curve in the logarithm of the spacing, and how networks scatter about it. */
 export interface Law {
-  /** By spacing, ascending; straight lines between, flat beyond. */
-  readonly points: readonly LawPoint[];
+  /** The mean spacing, in σ, at which half of the accuracy above chance is left. */
+  readonly midpoint: number;
+  readonly steepness: number;
+  /** Standard deviation over networks of ln(midpoint). */
+  readonly spread: number;
+  /** Of what networks. */
   readonly source: string;
 }
 
-/**
- * The law that predictions use: the spacing of the levels, in σ of the weights, against the share of accuracy
- * kept above chance.
- */
+/** The law that predictions use. */
 export const law: Law = {
-  points: [
-    { spacing: 0, least: 1, most: 1 },
-    { spacing: 0.9, least: 0.95, most: 1 },
-    { spacing: 1.2, least: 0.29, most: 0.94 },
-    { spacing: 1.5, least: 0.29, most: 0.94 },
-    { spacing: 1.9, least: 0, most: 0 },
-  ],
+  midpoint: 1.32,
+  steepness: 4.84,
+  spread: 0.25,
   source:
-    'RepVGG with BN and OABN (all s), 8 to 3 bits, one scale a layer, CIFAR-10 networks of profile quick; ' +
-    'between the spacings that were seen, straight lines',
+    'RepVGG with BN and OABN (s from 0.1 to ∞), 8 to 3 bits, one scale a layer for weights and activations, CIFAR-10 ' +
+    'networks of profile quick',
 };
 
 /** Spacing of levels in σ, at `bits` and a peak-to-σ ratio max|w|/σ. */
@@ -45,14 +40,31 @@ export function levelSpacing(peakToSigma: number, bits: number): number {
   return peakToSigma / symmetricLevels(bits);
 }
 
-/** The least and the most that a mean spacing leaves of the accuracy above chance, each in [0, 1]. */
-export function keptAccuracy(spacing: number, { points }: Law = law): { least: number; most: number } {
-  const above = points.findIndex((point) => point.spacing >= spacing);
-  if (above < 0) return points.at(-1)!;
-  const [from, to] = [points[Math.max(0, above - 1)]!, points[above]!];
-  const t = to.spacing > from.spacing ? (spacing - from.spacing) / (to.spacing - from.spacing) : 0;
-  return {
-    least: from.least + t * (to.least - from.least),
-    most: from.most + t * (to.most - from.most),
-  };
+/** The share of the accuracy above chance that the curve with this midpoint keeps, in [0, 1]. */
+export function keptAt(
+  spacing: number,
+  { midpoint, steepness }: Pick<Law, 'midpoint' | 'steepness'>,
+): number {
+  return 1 / (1 + (spacing / midpoint) ** steepness);
+}
+
+/** How many standard deviations of networks `keptAccuracy` allows for, on either side: 95% of them. */
+const allowance = 2;
+
+/**
+ * What a mean spacing is expected to leave of the accuracy above chance, and the least and the most that networks like
+ * those of the fit keep (95% of them), each in [0, 1].
+ */
+export function keptAccuracy(
+  spacing: number,
+  of: Law = law,
+): { readonly expected: number; readonly least: number; readonly most: number } {
+  const shifted = (sds: number): number =>
+    keptAt(spacing, { ...of, midpoint: of.midpoint * Math.exp(sds * of.spread) });
+  return { expected: shifted(0), least: shifted(-allowance), most: shifted(allowance) };
+}
+
+/** The mean spacing at which `kept` (in (0, 1)) of the accuracy above chance is expected. */
+export function spacingThatKeeps(kept: number, { midpoint, steepness }: Law = law): number {
+  return midpoint * (1 / kept - 1) ** (1 / steepness);
 }

@@ -2,7 +2,7 @@
 import { symmetricLevels } from '../quantize/index.js';
 import { causes, type Diagnosis } from './diagnose.js';
 import type { Examination, Prediction } from './examine.js';
-import { law } from './law.js';
+import { spacingThatKeeps } from './law.js';
 import { onFront } from './pareto.js';
 import { legendHtml, barsSvg, escapeText, planeSvg } from './svg.js';
 import type { Trial } from './tryRemedies.js';
@@ -22,6 +22,9 @@ export interface DoctorPage extends Examination {
 
 const kib = (bits: number): number => bits / 8 / 1024;
 
+/** The share of the accuracy above chance up to which the page marks bits. */
+const almostEverything = 0.95;
+
 /** The whole page. */
 export function doctorPage(page: DoctorPage): string {
   const { checkpoint, family, layers, predictions, trials, measured, advice } = page;
@@ -30,7 +33,7 @@ export function doctorPage(page: DoctorPage): string {
     .sort((a, b) => b.peakToSigma - a.peakToSigma)
     .slice(0, 40)
     .map(({ layer, peakToSigma, cause }) => ({ label: layer, value: peakToSigma, group: causes[cause] }));
-  const keeps = law.points[1]!.spacing;
+  const keeps = spacingThatKeeps(almostEverything);
   const marks = [8, 6, 4].map((bits) => ({ value: keeps * symmetricLevels(bits), label: `${bits} bits` }));
   return `<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width">
@@ -50,7 +53,7 @@ svg text{fill:currentColor;font:13px system-ui,sans-serif}svg .small{font-size:1
 ${measured && trials ? measuredSection(trials, measured) : ''}
 ${predictedSection(predictions)}
 <h2>Where the outliers are</h2>
-<p>Bars: max|w|/σ of each layer${layers.length > 40 ? ', the 40 largest' : ''}. Left of a dashed line, that many bits keep almost everything.</p>
+<p>Bars: max|w|/σ of each layer${layers.length > 40 ? ', the 40 largest' : ''}. Left of a dashed line, that many bits keep almost everything (${100 * almostEverything}%).</p>
 ${barsSvg(bars, marks, 'max|w| / σ (logarithmic)')}
 ${legendHtml(bars)}
 ${layerTable(layers)}

@@ -7,6 +7,8 @@ import {
   effectiveSpacing,
   examine,
   keptAccuracy,
+  law,
+  spacingThatKeeps,
   keptText,
   type Layer,
   layersOf,
@@ -37,13 +39,25 @@ const layer = (data: Float32Array, out = 16, inPerGroup = 16): Layer => ({
 });
 
 describe('doctor/law', () => {
-  it('gives back the spacings that it was found at, and straight lines between', () => {
-    assert.deepEqual(keptAccuracy(0.9), { least: 0.95, most: 1 });
-    assert.deepEqual(keptAccuracy(1.3), { least: 0.29, most: 0.94 });
-    assert.equal(keptAccuracy(1.95).most, 0);
-    assert.equal(keptAccuracy(0).least, 1);
-    const between = keptAccuracy(1.7);
-    assert.ok(Math.abs(between.least - 0.145) < 1e-9 && Math.abs(between.most - 0.47) < 1e-9);
+  it('keeps everything at spacing 0, half at the midpoint, and nothing far beyond, falling all the way', () => {
+    assert.deepEqual(keptAccuracy(0), { expected: 1, least: 1, most: 1 });
+    assert.equal(keptAccuracy(law.midpoint).expected, 0.5);
+    assert.ok(keptAccuracy(20).most < 1e-3);
+    const spacings = Array.from({ length: 40 }, (_, i) => i / 10);
+    for (const spacing of spacings) {
+      const { expected, least, most } = keptAccuracy(spacing);
+      assert.ok(least <= expected && expected <= most);
+      assert.ok(keptAccuracy(spacing + 0.1).expected < expected || expected === 1);
+    }
+  });
+
+  it('says the spacing that keeps a share', () => {
+    assert.ok(Math.abs(keptAccuracy(spacingThatKeeps(0.95)).expected - 0.95) < 1e-12);
+    // By hand: 1.32 · (1/19)^(1/4.84)
+    assert.ok(Math.abs(spacingThatKeeps(0.95) - 0.7184) < 1e-4);
+  });
+
+  it('counts spacings in σ, and says shares as text', () => {
     assert.equal(levelSpacing(127, 8), 1);
     assert.equal(keptText({ least: 0.29, most: 0.94 }), '29–94%');
     assert.equal(keptText({ least: 0.001, most: 0 }), '0%');
