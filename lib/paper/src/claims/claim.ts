@@ -1,17 +1,58 @@
 /**
- * A claim of the paper, tested on our own runs: a verdict with the numbers that it rests on. The claims are numbered as
- * the project's description of the paper numbers them (README).
+ * A claim of the paper, tested on our own runs: a verdict with the effect and the interval that it rests on. The claims are
+ * numbered as the project's description of the paper numbers them (README). Margins and error rates were fixed before the
+ * runs were made; what a verdict means is said in each claim's `rule`.
  */
-import { accuracyError, estimate, type Verdict } from './statistics.js';
+import { check } from 'oabn-base';
+import {
+  effectOf,
+  type Interval,
+  intervalOf,
+  type Judged,
+  judgedOf,
+  type MeanEstimate,
+  pointsOf,
+  type Verdict,
+  type WeightedAnswers,
+} from '../statistics/index.js';
+
+/** A claim at one number of bits, or another part of it that is judged by itself. */
+export interface ClaimPart {
+  /** «5 bits», «time of a step» */
+  readonly name: string;
+  readonly verdict: Verdict;
+  /** What was measured, with its interval: «+31.9 points [20.1, 43.7]». */
+  readonly effect: string;
+  /** The interval in numbers, where there is one. */
+  readonly interval?: Interval;
+  /** The numbers, in a sentence or two. */
+  readonly evidence: string;
+}
 
 /** One of the paper's claims, and what our runs say of it. */
 export interface Claim {
   /** C1, C2, … */
   readonly id: string;
   readonly statement: string;
+  /** What held means. */
+  readonly rule: string;
   readonly verdict: Verdict;
-  /** The numbers, in a sentence or two. */
-  readonly evidence: string;
+  /** The part that the verdict is of, where there are several. */
+  readonly at?: string;
+  readonly effect: string;
+  readonly parts: readonly ClaimPart[];
+}
+
+/**
+ * A claim from its parts: the verdict is that of the first whose precondition is met. Parts are in the order of the
+ * article, its own number of bits first, then fewer, so which part speaks is not chosen by what it says.
+ */
+export function claimOf(claim: Pick<Claim, 'id' | 'statement' | 'rule' | 'parts'>): Claim {
+  const { parts } = claim;
+  const speaks = parts.find(({ verdict }) => verdict !== 'precondition not met') ?? parts[0];
+  check(speaks, () => `${claim.id} needs one number of bits at least`);
+  const { verdict, effect, name } = speaks;
+  return { ...claim, verdict, effect, ...(parts.length > 1 && { at: name }) };
 }
 
 /** What every measured accuracy knows of itself. */
@@ -41,43 +82,98 @@ export function formatThreshold(threshold: number): string {
   return threshold === Infinity ? '∞ (BN)' : String(threshold);
 }
 
-/** The points of one threshold in the order of their seeds, so that those of two thresholds pair up. */
-export function atThreshold<P extends Measured>(points: readonly P[], threshold: number): P[] {
-  return points.filter((point) => point.threshold === threshold).sort((a, b) => a.seed - b.seed);
-}
-
 /** The thresholds that occur, ascending. */
 export function thresholdsOf(points: readonly Measured[]): number[] {
   return [...new Set(points.map((point) => point.threshold))].sort((a, b) => a - b);
 }
 
-/** The threshold at which `of` is largest on average. */
-export function bestThreshold<P extends Measured>(points: readonly P[], of: (point: P) => number): number {
-  const meanAt = (threshold: number): number => estimate(atThreshold(points, threshold).map(of)).mean;
-  return thresholdsOf(points).reduce((best, threshold) =>
-    meanAt(threshold) > meanAt(best) ? threshold : best,
+/** The points at `bits`. @throws UserError where there are none */
+export function atBits<P extends QuantizedPoint>(points: readonly P[], bits: number): P[] {
+  const chosen = points.filter((point) => point.bits === bits);
+  const there = [...new Set(points.map((point) => point.bits))];
+  check(
+    chosen.length > 0,
+    () =>
+      `There are no points at ${bits} bits, only at ${there.join(', ')}; run the study with bits: [${bits}]`,
   );
+  return chosen;
 }
 
-/** Differences seed by seed. @throws when the seeds are not the same */
-export function paired<P extends Measured>(
-  left: readonly P[],
-  right: readonly P[],
-  of: (point: P) => number,
-): number[] {
-  return left.map((point) => {
-    const other = right.find(({ seed }) => seed === point.seed);
-    if (!other) throw new Error(`no point with seed ${point.seed} to compare with`);
-    return of(point) - of(other);
+/** The networks of one threshold in the order of their seeds, so that those of two thresholds pair up. */
+export function networksAt(points: readonly QuantizedPoint[], threshold: number): Judged[] {
+  const chosen = points.filter((point) => point.threshold === threshold);
+  check(
+    chosen.length > 0,
+    () =>
+      `There is no run with s = ${formatThreshold(threshold)}, only ${thresholdsOf(points).map(formatThreshold).join(', ')}`,
+  );
+  return chosen.map(judgedOf).sort((a, b) => a.seed - b.seed);
+}
+
+/** Networks of the same seed, one from each list. @throws UserError when the seeds are not the same */
+export function sameSeeds<T extends readonly (readonly Judged[])[]>(
+  ...lists: T
+): { [K in keyof T]: Judged }[] {
+  return lists[0]!.map(({ seed }) => {
+    const row = lists.map((list) => list.find((network) => network.seed === seed));
+    check(
+      row.every((network) => network !== undefined),
+      () => `Seed ${seed} is not among the runs to compare with; run both with the same seeds`,
+    );
+    return row as { [K in keyof T]: Judged };
   });
 }
 
-/** Standard error of the difference of two accuracies near `accuracy`, each measured on `images` images. */
-export function differenceError(accuracy: number, images: number): number {
-  return Math.SQRT2 * accuracyError(accuracy, images);
+/** The mean over seeds of what `terms` makes of the networks of each. */
+export function effectOn(
+  networks: readonly Judged[],
+  terms: (network: Judged) => readonly WeightedAnswers[],
+): MeanEstimate {
+  return effectOf(networks.map((network) => terms(network)));
+}
+
+/** What quantization takes: FP32 minus quantized. */
+export const gap = ({ fp32, quantized }: Judged, sign = 1): WeightedAnswers[] => [
+  [sign, fp32],
+  [-sign, quantized],
+];
+
+/** Mean FP32 and mean quantized accuracy. */
+export const fp32Of = (networks: readonly Judged[]): MeanEstimate => effectOn(networks, (n) => [[1, n.fp32]]);
+export const quantizedOf = (networks: readonly Judged[]): MeanEstimate =>
+  effectOn(networks, (n) => [[1, n.quantized]]);
+
+/** From this loss of accuracy on, a plain-BN network counts as hurt by quantization. */
+export const hurtFrom = 0.02;
+
+/** Whether the networks with plain BN are hurt, which C3, C6 and C9 speak of, and what to say if they are not. */
+export function hurtBy(plain: readonly Judged[]): { met: boolean; loss: MeanEstimate; text: string } {
+  const loss = effectOn(plain, gap);
+  const text = `plain BN loses ${pointsOf(loss).replace('+', '')} to uniform PTQ; ${100 * hurtFrom} points are needed`;
+  return { met: loss.mean >= hurtFrom, loss, text };
+}
+
+/** An estimate as the effect of a part, with finite numbers only, so that it can be stored. */
+export function effectIn(
+  estimate: MeanEstimate,
+  format: (estimate: MeanEstimate) => string = pointsOf,
+): Pick<ClaimPart, 'effect' | 'interval'> {
+  const interval = intervalOf(estimate);
+  return { effect: format(estimate), ...(Number.isFinite(interval.high) && { interval }) };
+}
+
+/** Said with claims on runs that did not store which images were right. */
+export function imagesNote(points: readonly QuantizedPoint[]): string {
+  return points.every(({ right, fp32Right }) => right !== undefined && fp32Right !== undefined)
+    ? ''
+    : ' These runs did not store which images they had right; the images’ error is that of independent samples, which is too wide.';
 }
 
 /** Claims as rows of a table. */
 export function claimRows(claims: readonly Claim[]): Record<string, string>[] {
-  return claims.map(({ id, statement, verdict, evidence }) => ({ claim: id, statement, verdict, evidence }));
+  return claims.flatMap(({ id, statement, parts }) =>
+    parts.map(({ name, verdict, effect, evidence }) => ({
+      ...{ claim: id, statement, at: name, verdict, effect, evidence },
+    })),
+  );
 }

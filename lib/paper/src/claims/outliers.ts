@@ -1,43 +1,78 @@
 /** C1 and C2: where the largest merged weights are, and which branch makes them. */
 import type { OutlierRow } from 'oabn/merge';
-import { allOf, estimate, formatPercent, judge } from './statistics.js';
-import type { Claim } from './claim.js';
+import {
+  allOf,
+  greater,
+  intervalOf,
+  little,
+  type MeanEstimate,
+  numberWithin,
+  percentOf,
+  seedMean,
+} from '../statistics/index.js';
+import { type Claim, claimOf, effectIn } from './claim.js';
+
+const meanOf = (values: readonly number[]): number =>
+  values.reduce((sum, value) => sum + value, 0) / values.length;
+
+/** Of one value nothing is known of its error. */
+const overSeeds = (values: readonly number[]): MeanEstimate =>
+  values.length > 1 ? seedMean(values) : { mean: values[0]!, variance: Infinity, df: 1 };
+
+const shifted = (estimate: MeanEstimate, by: number): MeanEstimate => ({
+  ...estimate,
+  mean: estimate.mean + by,
+});
 
 /** C1 on networks trained with plain BN: outlier reports, one for each seed. */
 export function claimC1(reports: readonly (readonly OutlierRow[])[]): Claim {
-  const shares = reports.map((rows) => {
-    const withIdentity = rows.filter((row) => row.identity);
-    return withIdentity.reduce((sum, row) => sum + row.classAOfLargest, 0) / withIdentity.length;
-  });
-  const expected = estimate(
-    reports
-      .flat()
-      .filter((row) => row.identity)
-      .map((row) => row.classAOfAll),
-  ).mean;
-  return {
+  const withIdentity = reports.map((rows) => rows.filter((row) => row.identity));
+  const share = overSeeds(withIdentity.map((rows) => meanOf(rows.map((row) => row.classAOfLargest))));
+  const expected = meanOf(withIdentity.flat().map((row) => row.classAOfAll));
+  const { verdict } = greater(shifted(share, -0.5));
+  return claimOf({
     id: 'C1',
     statement: 'The largest merged weights are in class A.',
-    verdict: judge(shares.map((share) => share - 0.5)),
-    evidence:
-      `In blocks with an identity branch, class A holds ${formatPercent(estimate(shares))} of the largest 0.1% of the weights; ` +
-      `it is ${(100 * expected).toFixed(2)}% of all weights. Held means more than half.`,
-  };
+    rule: 'Held: in blocks with an identity branch, class A has more than half of the largest 0.1% of the weights.',
+    parts: [
+      {
+        name: 'plain BN',
+        verdict,
+        ...effectIn(share, percentOf),
+        evidence:
+          `In blocks with an identity branch, class A holds ${percentOf(share)} of the largest 0.1% of the weights; ` +
+          `it is ${(100 * expected).toFixed(2)}% of all weights.`,
+      },
+    ],
+  });
 }
+
+/** The largest share that the other branches may add for the identity's ratio to nearly equal a class-A weight. */
+export const nearlyEqual = 0.2;
 
 /** C2 on networks trained with plain BN: outlier reports, one for each seed. */
 export function claimC2(reports: readonly (readonly OutlierRow[])[]): Claim {
   const identities = reports.map((rows) => rows.flatMap((row) => (row.identity ? [row.identity] : [])));
-  const meanOf = (pick: (identity: NonNullable<OutlierRow['identity']>) => number): number[] =>
-    identities.map((rows) => estimate(rows.map(pick)).mean);
-  const [others, correlations] = [meanOf((row) => row.otherShare), meanOf((row) => row.correlation ?? 0)];
-  return {
+  const others = overSeeds(identities.map((rows) => meanOf(rows.map((row) => row.otherShare))));
+  const correlation = overSeeds(
+    identities.map((rows) => meanOf(rows.flatMap((row) => row.correlation ?? []))),
+  );
+  return claimOf({
     id: 'C2',
     statement:
       'Class-A weights nearly equal the identity BN’s ratio r0; the other two branches contribute little there.',
-    verdict: allOf([judge(others.map((share) => 0.5 - share)), judge(correlations.map((r) => r - 0.5))]),
-    evidence:
-      `Mean |W_A − r0| is ${formatPercent(estimate(others))} of mean |W_A|; |W_A| and |r0| correlate with r = ` +
-      `${estimate(correlations).mean.toFixed(2)} over channels, averaged over blocks. Held means under half and over 0.5.`,
-  };
+    rule:
+      `Held: mean |W_A − r0| is within ${100 * nearlyEqual}% of mean |W_A| (equivalence test), and |W_A| and |r0| correlate over ` +
+      'channels with r > 0.5.',
+    parts: [
+      {
+        name: 'plain BN',
+        verdict: allOf([little(others, nearlyEqual), greater(shifted(correlation, -0.5))]),
+        ...effectIn(others, percentOf),
+        evidence:
+          `Mean |W_A − r0| is ${percentOf(others)} of mean |W_A|; over channels, |W_A| and |r0| correlate with r = ` +
+          `${numberWithin(intervalOf(correlation))}, averaged over blocks.`,
+      },
+    ],
+  });
 }

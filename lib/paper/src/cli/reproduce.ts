@@ -1,5 +1,6 @@
 /** `oabn reproduce`, the main job: the grid of a profile, then the notebooks, then the report. */
 import { existsSync, readdirSync } from 'node:fs';
+import { readFile } from 'node:fs/promises';
 import { basename, join, resolve } from 'node:path';
 import type { Command } from 'commander';
 import {
@@ -8,6 +9,7 @@ import {
   checkWritable,
   copyFileAtomic,
   formatDuration,
+  projectFolder,
   silent,
   tableText,
   UserError,
@@ -15,13 +17,19 @@ import {
   writeJsonAtomic,
 } from 'oabn-base';
 import pLimit from 'p-limit';
-import { type Claim, type LowBitPoint, type ThresholdPoint } from '../claims/index.js';
+import type { Claim, LowBitPoint, ThresholdPoint } from '../claims/index.js';
 import { describeLab, type Labs, type Profile, shippedFolder } from '../profiles/index.js';
 import {
   claimsBoard,
   lowBitStudy,
+  imagenetClaims,
   mainJob,
+  networkStudy,
   runStudy,
+  shippedVerdicts,
+  readVerdicts,
+  storeVerdicts,
+  verdictsFile,
   type StudyResult,
   studyTable,
   thresholdStudy,
@@ -32,10 +40,12 @@ import {
   claimsText,
   type CrateParts,
   crateFile,
+  readmeBoard,
   type ReportFigure,
   reportFigures,
   type ReportNotebook,
   reportPage,
+  withBoard,
   type ReportRun,
   runCrate,
   workflowFile,
@@ -136,13 +146,20 @@ Examples:
       if (!runs) return;
       const sweep = await runStudy(labs.cifar, thresholdStudy());
       const cells = await runStudy(labs.cifar, lowBitStudy());
+      const { threshold } = labs.cifar.profile.ablation;
+      const networks = await runStudy(labs.cifar, networkStudy([threshold, Infinity]));
       const claims = await claimsBoard(labs);
+      // Before the notebooks, which show what is stored.
+      await storeVerdicts(labs, { claims, onImagenet: await imagenetClaims(labs) });
       if (!options.json) process.stdout.write(resultText(sweep, cells, claims));
       const { notebooks, failures } = options.notebooks
         ? await runNotebooks(labs, options, workers)
         : { notebooks: [], failures: [] };
       const folder = resolve(options.report);
-      await writeFileAtomic(report, await reportPage({ labs, claims, notebooks, runs }));
+      await writeFileAtomic(
+        report,
+        await reportPage({ labs, story: { threshold, networks, sweep, cells, claims }, notebooks, runs }),
+      );
       const figures = await writeFigures(reportFigures(notebooks), join(folder, 'figures'));
       const names = reportFigures(notebooks).map(({ name }) => name);
       await writeCrate(folder, names, { labs, runs, startedAt });
@@ -240,8 +257,8 @@ async function writeCrate(
 const shippedFigures = /^(fig(?:1|2|4|5|7a|7b|8))-(?!.*-\d+$)/;
 
 /**
- * Puts the small results of both labs where they ship with the project, in place of those of the same runs, and the
- * first figure of each notebook named above as `data/results/<fig>-<profile>.png`.
+ * Puts the small results and the verdicts of both labs where they ship with the project, in place of those of the same
+ * runs, and the first figure of each notebook named above as `data/results/<fig>-<profile>.png`.
  */
 async function shipResults(labs: Labs, figures: ReadonlyMap<string, string>): Promise<void> {
   for (const [name, path] of figures) {
@@ -249,10 +266,21 @@ async function shipResults(labs: Labs, figures: ReadonlyMap<string, string>): Pr
     const shipped = join(shippedFolder(), '..', `${figure}-${labs.cifar.profile.name}.png`);
     if (figure !== undefined) await copyFileAtomic(path, shipped);
   }
+  await shipVerdicts(labs);
   for (const { lab, config } of mainJob(labs)) {
     const { hash } = await run(lab, config);
     await lab.store.export(hash, shippedFolder());
   }
+}
+
+/** The verdicts, and the README's board where it is of this profile. */
+async function shipVerdicts(labs: Labs): Promise<void> {
+  const { name } = labs.cifar.profile;
+  await copyFileAtomic(verdictsFile(labs), shippedVerdicts(name));
+  const readme = join(projectFolder(), 'README.md');
+  const text = await readFile(readme, 'utf8');
+  if (readmeBoard(text).profile !== name) return;
+  await writeFileAtomic(readme, withBoard(text, readVerdicts(verdictsFile(labs)).claims));
 }
 
 function resultText(

@@ -11,6 +11,8 @@ export interface LineSeries {
   readonly dash?: 'solid' | 'dash' | 'dot';
   /** A marker at each point; default true. False for curves of many points. */
   readonly markers?: boolean;
+  /** Whether the points are joined; default true. */
+  readonly joined?: boolean;
 }
 
 /** What a figure of lines shows. */
@@ -23,9 +25,9 @@ export interface LineOptions extends Titles {
 
 /** Lines with markers and error bars, as Plotly JSON. */
 export function lineFigure({ series, xKind = 'linear', yRange, ...titles }: LineOptions): Figure {
-  const data = series.map(({ name, x, y, error, dash = 'solid', markers = true }, i) => ({
+  const data = series.map(({ name, x, y, error, dash = 'solid', markers = true, joined = true }, i) => ({
     type: 'scatter',
-    mode: markers ? 'lines+markers' : 'lines',
+    mode: !joined ? 'markers' : markers ? 'lines+markers' : 'lines',
     name,
     x,
     y,

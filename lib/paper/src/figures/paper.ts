@@ -10,6 +10,7 @@ import { barFigure } from './bars.js';
 import { kernelGridFigure } from './heatmap.js';
 import { histogramFigure } from './histogram.js';
 import { lineFigure, type LineSeries } from './lines.js';
+import { levelsText } from './studies.js';
 
 /** A network in training form and where it comes from; a made one says so in words of its own. */
 export type FigureNetwork = Pick<SourcedNetwork, 'arch' | 'stateDict' | 'name' | 'source'>;
@@ -136,7 +137,7 @@ export function lowBitFigure(
   const methods = lowBitMethods.filter((method) => chosen.some((point) => point.method === method));
   return barFigure({
     title: `${bits}-bit weights and activations`,
-    subtitle: source,
+    subtitle: `${levelsText(bits)} · ${source}`,
     xTitle: 'threshold s of OABN in pretraining',
     yTitle: 'test accuracy (%)',
     yRange: [0, 100],

@@ -11,6 +11,10 @@ import { barFigure } from './bars.js';
 import { lineFigure } from './lines.js';
 import type { Figure } from 'tslab-kernel/display';
 
+/** Uniform weights leave a code unused, clusters do not: said wherever the two are compared. */
+export const levelsText = (bits: number): string =>
+  `a layer’s weights: uniform ${2 ** bits - 1} levels, ClusterQAT ${2 ** bits}`;
+
 const distinct = <T>(values: readonly T[]): T[] => [...new Set(values)];
 const spread = (sds: readonly number[]): { error?: number[] } =>
   sds.some((sd) => sd > 0) ? { error: sds.map((sd) => 100 * sd) } : {};
@@ -57,7 +61,7 @@ export function ablation4BitFigure(
   const chosen = points.filter((point) => point.bits === bits);
   return barFigure({
     title: `Figure 8 · OABN and ClusterQAT, ${bits} bits`,
-    subtitle,
+    subtitle: `${levelsText(bits)} · ${subtitle}`,
     xTitle: 'pretrained with',
     yTitle: 'test accuracy (%)',
     yRange: [0, 100],
@@ -97,10 +101,15 @@ export function learningRateFigure({ rows: points, source: subtitle }: StudyResu
       const at = points.filter(
         (point) => point.weights === weights && formatThreshold(point.threshold) === s && point.bits === bits,
       );
+      const rates = distinct(at.map((point) => point.learningRate));
+      const estimates = rates.map((rate) =>
+        estimate(at.filter((point) => point.learningRate === rate).map((point) => point.accuracy)),
+      );
       return {
         name: `${bits}-bit ${weights === 'uniform' ? 'uniform QAT' : 'ClusterQAT'}, s = ${s}`,
-        x: at.map((point) => point.learningRate),
-        y: at.map((point) => 100 * point.accuracy),
+        x: rates,
+        y: estimates.map(({ mean }) => 100 * mean),
+        ...spread(estimates.map(({ sd }) => sd)),
         ...(weights === 'uniform' && { dash: 'dash' as const }),
       };
     }),

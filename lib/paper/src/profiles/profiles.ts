@@ -24,12 +24,17 @@ export interface Profile extends RunDefaults {
   readonly tableSeeds: readonly number[];
   /** Steps of its methods that learn, for each unit. */
   readonly tableIterations: number;
-  /** What the search for the learning rates of fine-tuning tries, and the test images that are left to it. */
+  /**
+   * What the search for the learning rates of fine-tuning tries, with which seeds (default one of its own), and what it is
+   * scored on: so many of the last training images, on which its networks do not train, or test images that no result of
+   * the profile uses.
+   */
   readonly search: {
     readonly rates: readonly number[];
     readonly thresholds: readonly number[];
     readonly bits: readonly number[];
-    readonly heldOut: { readonly first: number; readonly images: number };
+    readonly seeds?: readonly number[];
+    readonly heldOut: number | { readonly first: number; readonly images: number };
   };
   /** Where the ablations are made. */
   readonly ablation: { readonly threshold: number; readonly bits: number; readonly seeds: readonly number[] };
@@ -111,7 +116,7 @@ const paper = {
   seeds: [1, 2, 3],
   bits: [8, 6, 4, 3, 2],
   ptqBits: [8, 6, 5, 4, 3, 2],
-  tableThresholds: [0.5, 3, Infinity],
+  tableThresholds: [0.5, 1, 3, Infinity],
   tableBits: [8, 4],
   tableSeeds: [1, 2, 3],
   tableIterations: 1_000,
@@ -119,7 +124,8 @@ const paper = {
     rates: [3e-4, 1e-3, 3e-3, 1e-2],
     thresholds: [0.5, Infinity],
     bits: [4],
-    heldOut: { first: 8_000, images: 2_000 },
+    seeds: [100, 101],
+    heldOut: 5_000,
   },
   ablation: { threshold: 0.5, bits: 3, seeds: [1, 2, 3] },
   outliers: { epochs: [5, 30], widths: [0.5, 1], thresholds: [0.5, Infinity], seeds: [1, 2, 3] },
@@ -255,7 +261,8 @@ export const profiles = {
       rates: [1e-4, 3e-4, 1e-3, 3e-3, 1e-2, 3e-2],
       thresholds: [0.5, Infinity],
       bits: [4, 3],
-      heldOut: { first: 8_000, images: 2_000 },
+      seeds: [100, 101],
+      heldOut: 5_000,
     },
     // ImageNet-1k itself. Epochs, rate and decay as RepVGG-A0 was trained (arXiv 2101.03697, section 4.1).
     imagenet: {

@@ -1,9 +1,10 @@
 /**
- * The claims board for readers: a card for each claim of the paper with its verdict in words, symbol and colour, and the
- * numbers that it rests on. A claim judged at several bits has its entries on one card, the article's own first.
+ * The claims board for readers: one line for each claim of the paper with its verdict in words, symbol and colour, the
+ * effect and its interval; what held means, the other numbers of bits and the details fold out below it.
  */
-import type { Claim, Verdict } from '../claims/index.js';
-import { sha256 } from 'oabn-base';
+import type { Claim, ClaimPart } from '../claims/index.js';
+import type { Verdict } from '../statistics/index.js';
+import { check, sha256 } from 'oabn-base';
 import { escapeHtml } from 'tslab-kernel/display';
 import type { PageAdditions } from 'tslab-kernel/html';
 
@@ -12,23 +13,33 @@ const verdicts: Readonly<Record<Verdict, { symbol: string; paper: string; ink: s
   held: { symbol: '✓', paper: '#d6eaf8', ink: '#003c66' },
   'not held': { symbol: '✗', paper: '#fde2d0', ink: '#7a2e00' },
   undecided: { symbol: '?', paper: '#e4e6ea', ink: '#33383f' },
+  'precondition not met': { symbol: '–', paper: '#f0ead6', ink: '#4d4322' },
 };
-
-/** The entries of one claim in their order. */
-export interface ClaimGroup {
-  readonly id: string;
-  readonly entries: readonly Claim[];
-}
+const verdictNames = Object.keys(verdicts) as Verdict[];
+const classOf = (verdict: Verdict): string => `oabn-${verdict.replaceAll(' ', '-')}`;
 
 /** Claims by their ids, C1 before C2 before C10. */
-export function groupClaims(claims: readonly Claim[]): ClaimGroup[] {
-  const ids = [...new Set(claims.map(({ id }) => id))];
-  ids.sort((a, b) => a.localeCompare(b, 'en', { numeric: true }));
-  return ids.map((id) => ({ id, entries: claims.filter((claim) => claim.id === id) }));
+export function inOrder(claims: readonly Claim[]): Claim[] {
+  return [...claims].sort((a, b) => a.id.localeCompare(b.id, 'en', { numeric: true }));
 }
 
 /** «✓ held», for text. */
 export const verdictText = (verdict: Verdict): string => `${verdicts[verdict].symbol} ${verdict}`;
+
+const width = /^(\d+) bits$/;
+
+/** «held at 5, 4; precondition not met at 8, 6 bits»: the verdict at each number of bits, that of the claim first. */
+export function verdictByBits({ verdict, at, parts }: Claim): string {
+  const widths = parts.filter(({ name }) => width.test(name));
+  if (widths.length < 2) return verdict;
+  const groups = [verdict, ...verdictNames.filter((each) => each !== verdict)].flatMap((each) => {
+    const bits = widths.flatMap((part) => (part.verdict === each ? [part.name.replace(width, '$1')] : []));
+    return bits.length > 0 ? [`${each} at ${bits.join(', ')}`] : [];
+  });
+  const text = `${groups.join('; ')} bits`;
+  // The verdict of a claim on all numbers of bits together is none of theirs.
+  return at !== undefined && width.test(at) ? text : `${verdict} in all (${text})`;
+}
 
 let boards = 0;
 
@@ -37,11 +48,11 @@ let boards = 0;
  * @param alone whether it brings its style and script, as an output must; a page may have `claimsAdditions` for all
  */
 export function claimsBoardHtml(claims: readonly Claim[], alone = true): string {
-  const cards = groupClaims(claims).map(cardHtml).join('\n');
+  const lines = inOrder(claims).map(lineHtml).join('\n');
   // The same for the same notebook, so that running it again changes nothing in the file.
-  const id = `oabn-claims-${++boards}-${sha256(cards).slice(0, 8)}`;
+  const id = `oabn-claims-${++boards}-${sha256(lines).slice(0, 8)}`;
   const count = (verdict: Verdict): number => claims.filter((claim) => claim.verdict === verdict).length;
-  const buttons = (Object.keys(verdicts) as Verdict[]).map(
+  const buttons = verdictNames.map(
     (verdict) =>
       `<button type="button" data-show="${verdict}" aria-pressed="false">${verdictText(verdict)} (${count(verdict)})</button>`,
   );
@@ -52,51 +63,62 @@ ${buttons.join('\n')}
 </div>
 <p class="oabn-shown" role="status" hidden></p>
 <ul>
-${cards}
+${lines}
 </ul></div>${alone ? `\n<script>(${filterByVerdict})(document.getElementById('${id}'))</script>` : ''}`;
 }
 
-const cardHtml = ({ id, entries }: ClaimGroup): string =>
-  `<li class="oabn-claim"><span class="oabn-id">${escapeHtml(id)}</span><div>
-${entries.map(entryHtml).join('\n')}
-</div></li>`;
+const badge = (verdict: Verdict): string =>
+  `<strong class="oabn-verdict ${classOf(verdict)}">${verdictText(verdict)}</strong>`;
 
-const entryHtml = ({ verdict, statement, evidence }: Claim): string =>
-  `<div class="oabn-entry" data-verdict="${verdict}"><p class="oabn-statement"><strong class="oabn-verdict oabn-${verdict.replace(' ', '-')}">${verdictText(verdict)}</strong> ${escapeHtml(statement)}</p>
-<p class="oabn-evidence">${escapeHtml(evidence)}</p></div>`;
+function lineHtml({ id, verdict, statement, effect, at, rule, parts }: Claim): string {
+  return `<li class="oabn-claim" data-verdict="${verdict}"><details><summary><span class="oabn-id">${escapeHtml(id)}</span> ${badge(verdict)}
+<span class="oabn-statement">${escapeHtml(statement)}</span> <span class="oabn-effect">${escapeHtml(effect)}${at === undefined ? '' : ` <span class="oabn-at">(${escapeHtml(at)})</span>`}</span></summary>
+<p class="oabn-rule">${escapeHtml(rule)}</p>
+<ul class="oabn-parts">
+${parts.map(partHtml).join('\n')}
+</ul></details></li>`;
+}
+
+const partHtml = ({ name, verdict, effect, evidence }: ClaimPart): string =>
+  `<li>${badge(verdict)} <strong>${escapeHtml(name)}</strong>: ${escapeHtml(effect)}. ${escapeHtml(evidence)}</li>`;
 
 /** Half-transparent greys show on light and dark alike; the badges bring their own paper. */
 const style = `
 .oabn-claims ul { list-style: none; margin: 0.6em 0; padding: 0; }
-.oabn-claim { display: grid; grid-template-columns: 2.6em minmax(0, 1fr); gap: 0.4em; border: 1px solid rgba(128, 128, 128, 0.4); border-radius: 8px; padding: 0.6em 0.9em; margin: 0.6em 0; }
-.oabn-id { font-weight: 700; }
-.oabn-claims p { margin: 0; }
+.oabn-claim { border-bottom: 1px solid rgba(128, 128, 128, 0.35); }
 .oabn-claims [hidden] { display: none; }
-.oabn-entry + .oabn-entry { border-top: 1px solid rgba(128, 128, 128, 0.3); margin-top: 0.6em; padding-top: 0.6em; }
-.oabn-claims .oabn-evidence { font-size: 0.92em; margin-top: 0.25em; }
-.oabn-verdict { display: inline-block; border-radius: 4px; padding: 0 0.5em; margin-right: 0.3em; white-space: nowrap; }
-${(Object.keys(verdicts) as Verdict[])
+.oabn-claims summary { cursor: pointer; padding: 0.35em 0; line-height: 1.4; display: grid; grid-template-columns: 3.2em 8.2em minmax(0, 1fr) minmax(0, 16em); gap: 0.1em 0.6em; align-items: baseline; }
+.oabn-claims summary::before { content: none; }
+.oabn-id { font-weight: 700; white-space: nowrap; }
+.oabn-id::after { content: ' ▸'; font-weight: 400; } details[open] > summary > .oabn-id::after { content: ' ▾'; }
+.oabn-effect { font-variant-numeric: tabular-nums; font-size: 0.92em; }
+.oabn-claims p { margin: 0.2em 0; }
+.oabn-rule { font-style: italic; }
+.oabn-claims details > :not(summary) { font-size: 0.92em; margin-left: 3em; }
+.oabn-claims .oabn-parts li { margin: 0.5em 0; }
+.oabn-verdict { display: inline-block; border-radius: 4px; padding: 0 0.5em; justify-self: start; line-height: 1.35; }
+${verdictNames
   .map((verdict) => {
     const { paper, ink } = verdicts[verdict];
-    return `.oabn-${verdict.replace(' ', '-')} { background: ${paper}; color: ${ink}; }`;
+    return `.${classOf(verdict)} { background: ${paper}; color: ${ink}; }`;
   })
   .join('\n')}
 .oabn-filter { display: flex; flex-wrap: wrap; gap: 0.5em; margin: 0.6em 0; }
-.oabn-filter button { font: inherit; color: inherit; background: transparent; border: 1px solid rgba(128, 128, 128, 0.7); border-radius: 6px; padding: 0.25em 0.8em; cursor: pointer; }
+.oabn-filter button { font: inherit; font-size: 0.9em; color: inherit; background: transparent; border: 1px solid rgba(128, 128, 128, 0.7); border-radius: 6px; padding: 0.15em 0.7em; cursor: pointer; }
 .oabn-filter button[aria-pressed=true] { box-shadow: inset 0 0 0 2px currentColor; font-weight: 700; }
+@media (max-width: 45rem) { .oabn-claims summary { grid-template-columns: 3.2em minmax(0, 1fr); } .oabn-claims summary > .oabn-statement, .oabn-claims summary > .oabn-effect { grid-column: 2; } .oabn-claims details > :not(summary) { margin-left: 0.6em; } }
 `;
 
 /** Runs in the page. */
 const filterByVerdict = `(board) => {
   const buttons = [...board.querySelectorAll('[data-show]')];
-  const entries = [...board.querySelectorAll('.oabn-entry')];
+  const lines = [...board.querySelectorAll('.oabn-claim')];
   const status = board.querySelector('.oabn-shown');
   const show = (verdict) => {
     for (const button of buttons) button.setAttribute('aria-pressed', String(button.dataset.show === verdict));
-    for (const entry of entries) entry.hidden = verdict !== '' && entry.dataset.verdict !== verdict;
-    for (const card of board.querySelectorAll('.oabn-claim')) card.hidden = !card.querySelector('.oabn-entry:not([hidden])');
+    for (const line of lines) line.hidden = verdict !== '' && line.dataset.verdict !== verdict;
     status.hidden = verdict === '';
-    status.textContent = entries.filter((entry) => !entry.hidden).length + ' of ' + entries.length + ' verdicts shown';
+    status.textContent = lines.filter((line) => !line.hidden).length + ' of ' + lines.length + ' claims shown';
   };
   for (const button of buttons) button.addEventListener('click', () => show(button.dataset.show));
   board.querySelector('.oabn-filter').hidden = false;
@@ -108,25 +130,51 @@ export const claimsAdditions: PageAdditions = {
   script: `for (const board of document.querySelectorAll('.oabn-claims')) (${filterByVerdict})(board);`,
 };
 
-/** The board as a Markdown table, for a README. */
+/** The board as a Markdown table, for a README: a line for each claim, with its parts in the verdict. */
 export function claimsMarkdown(claims: readonly Claim[]): string {
   const cell = (text: string): string => text.replace(/[\\|<>*_`]/g, '\\$&').replaceAll('\n', ' ');
-  const rows = groupClaims(claims).flatMap(({ id, entries }) =>
-    entries.map(({ verdict, statement, evidence }) => [id, verdictText(verdict), statement, evidence]),
+  const rows = inOrder(claims).map((claim) => [
+    ...[claim.id, verdictByBits(claim), claim.effect, claim.statement],
+  ]);
+  const table = [['claim', 'verdict', 'effect [95% interval]', 'statement'], ...rows].map((cells) =>
+    cells.map(cell),
   );
-  const line = (cells: readonly string[]): string => `| ${cells.map(cell).join(' | ')} |`;
-  return [line(['claim', 'verdict', 'statement', 'evidence']), '| --- | --- | --- | --- |', ...rows.map(line)]
+  // As Prettier aligns it, so that it can stand in a file that Prettier checks.
+  const widths = table[0]!.map((_, i) => Math.max(...table.map((cells) => cells[i]!.length)));
+  const line = (cells: readonly string[]): string =>
+    `| ${cells.map((text, i) => text.padEnd(widths[i]!)).join(' | ')} |`;
+  const [heads, ...lines] = table.map(line);
+  return [heads!, `| ${widths.map((width) => '-'.repeat(width)).join(' | ')} |`, ...lines]
     .join('\n')
     .concat('\n');
 }
 
+/** Marks of the board in a README: `<!-- claims of quick -->`, the table, `<!-- end of claims -->`. */
+const marked = /(<!-- claims of (\w+) -->\n\n)([^]*?)\n?<!-- end of claims -->/;
+
+/** The board in a README: of which profile, and its text. @throws UserError where there is none between marks */
+export function readmeBoard(readme: string): { readonly profile: string; readonly text: string } {
+  const found = marked.exec(readme);
+  check(found, 'The README has no <!-- claims of PROFILE --> … <!-- end of claims --> for the board');
+  return { profile: found[2]!, text: found[3]! };
+}
+
+/** The README with its board replaced. */
+export function withBoard(readme: string, claims: readonly Claim[]): string {
+  return readme.replace(
+    marked,
+    (_, begin: string) => `${begin}${claimsMarkdown(claims)}\n<!-- end of claims -->`,
+  );
+}
+
 /** The board for a terminal. */
 export function claimsText(claims: readonly Claim[]): string {
-  return groupClaims(claims)
-    .flatMap(({ entries }) => entries)
-    .map(
-      ({ id, statement, verdict, evidence }) =>
-        `${id} ${verdict.toUpperCase()} · ${statement}\n    ${evidence}`,
+  return inOrder(claims)
+    .map(({ id, statement, verdict, effect, at, parts }) =>
+      [
+        `${id} ${verdict.toUpperCase()} · ${statement} · ${effect}${at === undefined ? '' : ` (${at})`}`,
+        ...parts.map((part) => `    ${part.name}: ${part.verdict}, ${part.effect}. ${part.evidence}`),
+      ].join('\n'),
     )
     .join('\n');
 }

@@ -7,4 +7,5 @@ export * from './claims.js';
 export * from './crate.js';
 export * from './page.js';
 export * from './runs.js';
+export * from './story.js';
 export { showClaims } from './showClaims.js';

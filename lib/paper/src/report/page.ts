@@ -1,10 +1,11 @@
 /**
- * The report of a reproduction as one page: what was reproduced, the claims board, the notebooks of the figures and tables
- * in the paper's order, the environment, and every run behind the numbers. From data to text, without effects.
+ * The report of a reproduction as one page: the story in five sentences and three pictures, the claims board, what was
+ * reproduced, the notebooks of the figures and tables in the paper's order, the environment, and every run behind the
+ * numbers. From data to text, without effects.
  */
-import type { Claim } from '../claims/index.js';
 import { describeLab, type PaperLab } from '../profiles/index.js';
 import { claimsAdditions, claimsBoardHtml } from './claims.js';
+import { type Story, storyHtml, storyStyle } from './story.js';
 import { environmentsHtml, type ReportRun, runsHtml, runsScript } from './runs.js';
 import { escapeHtml, type Figure } from 'tslab-kernel/display';
 import { figureTitle } from 'tslab-kernel/picture';
@@ -21,7 +22,7 @@ export interface ReportNotebook {
 export interface ReportParts {
   /** Of a lab, what describes its data and scale. */
   readonly labs: Readonly<Record<'cifar' | 'imagenet', Pick<PaperLab, 'profile' | 'train'>>>;
-  readonly claims: readonly Claim[];
+  readonly story: Story;
   readonly notebooks: readonly ReportNotebook[];
   readonly runs: readonly ReportRun[];
 }
@@ -29,12 +30,13 @@ export interface ReportParts {
 const title = 'Outlier-aware training for low-bit quantization of re-parameterized networks';
 
 /** The whole page; needs no network and, for reading, no scripts. */
-export async function reportPage({ labs, claims, notebooks, runs }: ReportParts): Promise<string> {
+export async function reportPage({ labs, story, notebooks, runs }: ReportParts): Promise<string> {
   const ordered = paperOrder(notebooks);
   const names = ordered.map(({ name }) => name);
   const sections: Section[] = [
+    section('story', 'In short', `${warnings(labs)}\n${storyHtml(story)}`),
+    section('claims', 'The claims of the paper', `${claimsBoardHtml(story.claims, false)}\n${claimsText}`),
     section('what', 'What is reproduced', introduction(labs)),
-    section('claims', 'The claims of the paper', `${claimsText}\n${claimsBoardHtml(claims, false)}`),
   ];
   for (const each of ordered) sections.push(await notebookSection(each, names));
   sections.push(
@@ -46,7 +48,10 @@ export async function reportPage({ labs, claims, notebooks, runs }: ReportParts)
     contents: sections.map(({ heading }) => heading),
     body: `<h1>${title}</h1>\n${sections.map(({ html }) => html).join('\n')}`,
     folded: true,
-    additions: { ...claimsAdditions, script: `${claimsAdditions.script}\n${runsScript}` },
+    additions: {
+      style: `${claimsAdditions.style}${storyStyle}`,
+      script: `${claimsAdditions.script}\n${runsScript}`,
+    },
   });
 }
 
@@ -61,17 +66,23 @@ const section = (id: string, name: string, html: string): Section => ({
 });
 
 function introduction({ cifar, imagenet }: ReportParts['labs']): string {
+  return [
+    '<p>RepVGG trains with three branches a block and merges them into one 3×3 convolution. The merge makes outliers',
+    'on the diagonal of the kernels, which spoil low-bit quantization. The paper limits them in training (OABN) and',
+    'fine-tunes with clustered weights (ClusterQAT). This page holds its figures, tables and claims, computed again',
+    'by this project, and where each number comes from.</p>',
+    `<ul>\n${[cifar, imagenet].map((lab) => `<li>${escapeHtml(describeLab(lab))}</li>`).join('\n')}\n</ul>`,
+  ].join('\n');
+}
+
+/** What a reader must know of the data before any number. */
+function warnings({ cifar, imagenet }: ReportParts['labs']): string {
   const sides = [cifar, imagenet];
   const made = sides.filter(({ train }) => train.made);
   const notes = sides.flatMap(({ train }) =>
     train.made || !train.provenance.note ? [] : [train.provenance],
   );
   return [
-    '<p>RepVGG trains with three branches a block and merges them into one 3×3 convolution. The merge makes outliers',
-    'on the diagonal of the kernels, which spoil low-bit quantization. The paper limits them in training (OABN) and',
-    'fine-tunes with clustered weights (ClusterQAT). This page holds its figures, tables and claims, computed again',
-    'by this project, and where each number comes from.</p>',
-    `<ul>\n${sides.map((lab) => `<li>${escapeHtml(describeLab(lab))}</li>`).join('\n')}\n</ul>`,
     ...(made.length > 0
       ? [
           `<p class="warning" role="note"><strong>MADE DATA.</strong> ${made.length === sides.length ? 'All results' : `Results on «${escapeHtml(made.map(({ train }) => train.provenance.dataset).join(', '))}»`}` +
@@ -79,16 +90,16 @@ function introduction({ cifar, imagenet }: ReportParts['labs']): string {
         ]
       : []),
     ...notes.map(
-      ({ dataset, note }) => `<p class="warning" role="note">${escapeHtml(`${dataset}: ${note}.`)}</p>`,
+      ({ dataset, note }) => `<p class="source" role="note">${escapeHtml(`${dataset}: ${note}.`)}</p>`,
     ),
   ].join('\n');
 }
 
 const claimsText =
-  '<p>A claim is held when our numbers support it by more than twice their standard error (over seeds, or of the ' +
-  'test images, whichever is larger), not held when they contradict it by as much, and undecided between. Where a ' +
-  'claim is judged at several bits, the first entry is the article’s. C12, the cost of a step, is measured ' +
-  'anew on this machine for each report.</p>';
+  '<p>Each verdict errs in at most 5% of the cases in which there is no effect, by rules that were fixed before the runs were made. Brackets ' +
+  'hold 95% intervals over seeds and test images together, compared image by image; «little difference» is an equivalence test; ' +
+  'the best s or method is chosen on seeds and images that it is not judged by. A claim at several numbers of bits has the verdict of the ' +
+  'first at which its precondition is met, the article’s own first; a line unfolds to the others. C12 is measured on this machine.</p>';
 
 const runsText =
   '<p>A run is its configuration: the hash names it, and the same configuration gives the same result. «computed» ' +

@@ -9,7 +9,7 @@ import { crossedMean, type MeanEstimate } from './crossed.js';
 export type Rights = Uint8Array;
 
 /** A weight and what it weighs: [1, a], [−1, b] is the difference of the accuracies of a and b. */
-export type Term = readonly [weight: number, rights: Rights];
+export type WeightedRights = readonly [weight: number, rights: Rights];
 
 /**
  * The mean over seeds and images of Σ weight·right: the difference of two accuracies, a difference of differences (of two
@@ -17,11 +17,11 @@ export type Term = readonly [weight: number, rights: Rights];
  * networks stand for one another in the other lists.
  * @throws RangeError for fewer than two seeds, or networks that were tested on different numbers of images
  */
-export function contrast(seeds: readonly (readonly Term[])[], constant = 0): MeanEstimate {
+export function contrast(seeds: readonly (readonly WeightedRights[])[], constant = 0): MeanEstimate {
   return crossedMean(seeds.map((terms) => weightedSum(terms, constant)));
 }
 
-function weightedSum(terms: readonly Term[], constant: number): Float64Array {
+function weightedSum(terms: readonly WeightedRights[], constant: number): Float64Array {
   const images = terms[0]?.[1].length ?? 0;
   const sum = new Float64Array(images).fill(constant);
   for (const [weight, rights] of terms) {

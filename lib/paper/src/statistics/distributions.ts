@@ -1,5 +1,5 @@
 /** Quantiles and tails of Student's t and the normal distribution, from jStat; exact to about 1e-8. */
-import { jStat } from 'jstat';
+import jStat from 'jstat';
 
 /** From here on t is the normal distribution to more digits than jStat's t has. */
 const normalFrom = 1e6;

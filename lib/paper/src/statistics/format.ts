@@ -1,14 +1,36 @@
 /** Estimates as text: a mean with the interval that it is in. */
-import type { Interval } from './verdict.js';
+import type { MeanEstimate } from './crossed.js';
+import { type Interval, intervalOf } from './verdict.js';
 
-const digits = (value: number): string => value.toFixed(1).replace('-', '−');
+/** One interval's numbers; without an end, as of one seed, it says so. */
+const within = (mean: string, { low, high }: Interval, digits: (value: number) => string): string =>
+  Number.isFinite(high - low) ? `${mean} [${digits(low)}, ${digits(high)}]` : `${mean} (one seed)`;
+
+const decimals =
+  (places: number, factor = 1) =>
+  (value: number): string =>
+    (factor * value).toFixed(places).replace('-', '−');
 
 /** «77.6% [76.9, 78.3]» of an accuracy in [0, 1]. */
-export function percentWithin({ mean, low, high }: Interval): string {
-  return `${digits(100 * mean)}% [${digits(100 * low)}, ${digits(100 * high)}]`;
+export function percentWithin(interval: Interval): string {
+  const digits = decimals(1, 100);
+  return within(`${digits(interval.mean)}%`, interval, digits);
 }
 
 /** «+3.1 points [2.2, 4.0]» of a difference of accuracies in [−1, 1]. */
-export function pointsWithin({ mean, low, high }: Interval): string {
-  return `${mean >= 0 ? '+' : ''}${digits(100 * mean)} points [${digits(100 * low)}, ${digits(100 * high)}]`;
+export function pointsWithin(interval: Interval): string {
+  const digits = decimals(1, 100);
+  return within(`${interval.mean >= 0 ? '+' : ''}${digits(interval.mean)} points`, interval, digits);
 }
+
+/** «0.98 [0.95, 1.01]» of any number. */
+export function numberWithin(interval: Interval, places = 2): string {
+  const digits = decimals(places);
+  return within(digits(interval.mean), interval, digits);
+}
+
+/** The estimate's 95% interval as `pointsWithin`. */
+export const pointsOf = (estimate: MeanEstimate): string => pointsWithin(intervalOf(estimate));
+
+/** The estimate's 95% interval as `percentWithin`. */
+export const percentOf = (estimate: MeanEstimate): string => percentWithin(intervalOf(estimate));

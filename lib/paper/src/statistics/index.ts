@@ -1,17 +1,25 @@
-/** How runs become verdicts: comparisons image by image, intervals over seeds and images, tests with a known error. */
-export { contrast, type Rights, type Term, unpackRights } from './contrast.js';
+/**
+ * How runs become verdicts: comparisons image by image, intervals over seeds and images, tests with a known error.
+ *
+ * @module oabn-paper/statistics
+ */
+export { contrast, type Rights, unpackRights, type WeightedRights } from './contrast.js';
 export { crossedMean, type MeanEstimate, seedMean } from './crossed.js';
 export { tQuantile, tTail } from './distributions.js';
-export { percentWithin, pointsWithin } from './format.js';
+export { numberWithin, percentOf, percentWithin, pointsOf, pointsWithin } from './format.js';
+export { type Answers, bestOf, effectOf, type Judged, judgedOf, type WeightedAnswers } from './networks.js';
 export {
   allOf,
   areGreater,
   errorRate,
+  greater,
   holm,
   type Interval,
   intervalOf,
   isGreater,
   isLittle,
+  little,
   pValue,
+  type Test,
   type Verdict,
 } from './verdict.js';

@@ -1,6 +1,6 @@
 /** What we use of jStat, which has no types of its own. */
 declare module 'jstat' {
-  export const jStat: {
+  const jStat: {
     readonly studentt: {
       inv(p: number, df: number): number;
       cdf(x: number, df: number): number;
@@ -10,4 +10,6 @@ declare module 'jstat' {
       cdf(x: number, mean: number, sd: number): number;
     };
   };
+  /** A CommonJS module: Node sees its default export only. */
+  export default jStat;
 }

@@ -5,7 +5,9 @@
  * - `isGreater`: the two-sided 95% interval of the effect lies above 0 (held), below it (not held), or has 0 in it;
  * - `isLittle`: two one-sided tests (TOST: Schuirmann 1987): the 90% interval lies within ±margin (held), the 95% interval
  *   outside of it (not held), or neither;
- * - `holm`: for many methods at once, p-values that keep the chance of a single wrong verdict under 5% (Holm 1979).
+ * - `holm`: for many methods at once, p-values that keep the chance of a single wrong verdict under 5% (Holm 1979);
+ * - `allOf`: a claim of several parts. It is held when each part is, which needs no correction (an intersection–union
+ *   test: Berger 1982), and not held when one part is refuted, after Holm's correction.
  */
 import type { MeanEstimate } from './crossed.js';
 import { tQuantile, tTail } from './distributions.js';
@@ -24,29 +26,53 @@ export interface Interval {
   readonly level: number;
 }
 
-/** The two-sided interval of an estimate; `level` in (0, 1). */
+/** One part of a claim, tested. */
+export interface Test {
+  readonly verdict: Verdict;
+  /** The p-value of refuting the part: at most half the error rate where it is not held. */
+  readonly against: number;
+}
+
+/** What sums of rounded numbers may make of 0; accuracies differ by more. */
+const rounding = 1e-9;
+
+/** The two-sided interval of an estimate; `level` in (0, 1). Infinite where nothing is known of the error. */
 export function intervalOf({ mean, variance, df }: MeanEstimate, level = 1 - errorRate): Interval {
   const half = variance > 0 ? tQuantile((1 + level) / 2, df) * Math.sqrt(variance) : 0;
   return { mean, low: mean - half, high: mean + half, level };
 }
 
 /** Whether the estimated effect is above 0. */
-export function isGreater(estimate: MeanEstimate): Verdict {
+export const isGreater = (estimate: MeanEstimate): Verdict => greater(estimate).verdict;
+
+/** `isGreater` as a part of a claim. */
+export function greater(estimate: MeanEstimate): Test {
   const { low, high } = intervalOf(estimate);
-  if (low > 0) return 'held';
-  return high < 0 ? 'not held' : 'undecided';
+  const verdict = low > rounding ? 'held' : high < -rounding ? 'not held' : 'undecided';
+  return { verdict, against: upperTail({ ...estimate, mean: -estimate.mean }) };
 }
 
 /** Whether the estimated effect is within ±`margin` > 0. */
-export function isLittle(estimate: MeanEstimate, margin: number): Verdict {
+export const isLittle = (estimate: MeanEstimate, margin: number): Verdict => little(estimate, margin).verdict;
+
+/** `isLittle` as a part of a claim. */
+export function little(estimate: MeanEstimate, margin: number): Test {
   const [inner, outer] = [intervalOf(estimate, 1 - 2 * errorRate), intervalOf(estimate)];
-  if (inner.low > -margin && inner.high < margin) return 'held';
-  return outer.low > margin || outer.high < -margin ? 'not held' : 'undecided';
+  const against = upperTail({ ...estimate, mean: Math.abs(estimate.mean) - margin });
+  if (inner.low > -margin && inner.high < margin) return { verdict: 'held', against };
+  const outside = outer.low > margin || outer.high < -margin;
+  return { verdict: outside ? 'not held' : 'undecided', against };
+}
+
+/** The p-value of «the mean is at most 0». */
+function upperTail({ mean, variance, df }: MeanEstimate): number {
+  if (variance < rounding ** 2) return mean > rounding ? 0 : 1;
+  return tTail(mean / Math.sqrt(variance), df);
 }
 
 /** The two-sided p-value of «no effect». */
 export function pValue({ mean, variance, df }: MeanEstimate): number {
-  if (variance === 0) return mean === 0 ? 1 : 0;
+  if (variance < rounding ** 2) return Math.abs(mean) <= rounding ? 1 : 0;
   return Math.min(1, 2 * tTail(Math.abs(mean) / Math.sqrt(variance), df));
 }
 
@@ -70,9 +96,9 @@ export function areGreater(estimates: readonly MeanEstimate[]): Verdict[] {
   );
 }
 
-/** The verdict on a claim with several parts: held when all are, not held when one is not. */
-export function allOf(verdicts: readonly Verdict[]): Verdict {
-  if (verdicts.includes('precondition not met')) return 'precondition not met';
-  if (verdicts.includes('not held')) return 'not held';
-  return verdicts.every((verdict) => verdict === 'held') ? 'held' : 'undecided';
+/** The verdict on a claim with several parts: held when all are, not held when one is refuted among so many. */
+export function allOf(tests: readonly Test[]): Verdict {
+  if (tests.some(({ verdict }) => verdict === 'precondition not met')) return 'precondition not met';
+  if (tests.every(({ verdict }) => verdict === 'held')) return 'held';
+  return holm(tests.map(({ against }) => against)).some((p) => p < errorRate / 2) ? 'not held' : 'undecided';
 }

@@ -5,6 +5,7 @@
  */
 export * from './ablations.js';
 export * from './claimsBoard.js';
+export * from './law.js';
 export * from './learningRates.js';
 export * from './lowBit.js';
 export * from './mainJob.js';
@@ -26,3 +27,4 @@ export {
 export { studyTable } from './table.js';
 export * from './threshold.js';
 export * from './trainingCost.js';
+export * from './verdicts.js';

@@ -1,57 +1,71 @@
 /**
  * The search for the learning rates of fine-tuning: for each method, the profile's few rates on two networks, plain BN and
- * the best s of the low-bit tables, at the bits where methods differ. The search has a seed of its own and is scored on
- * test images that no other result uses, so that what is reported later was not chosen by its own noise.
+ * the best s of the low-bit tables, at the bits where methods differ. The search has seeds of its own and is scored on
+ * images that no other result uses, so that what is reported later was not chosen by its own noise. Its ClusterQAT side
+ * is also what C9 is asked at each rate.
  */
-import { finetuneConfig, pretrainConfig } from 'oabn/experiment';
+import { type DataConfig, finetuneConfig, pretrainConfig } from 'oabn/experiment';
 import type { WeightMethod } from 'oabn/quantize';
+import type { RatedPoint } from '../claims/index.js';
+import type { PaperLab } from '../profiles/index.js';
+import { measured } from './measured.js';
 import type { Study } from './study.js';
 
 /** A rate, tried with one method at some bits on one network. */
 export interface RateCell {
   readonly weights: WeightMethod;
   readonly threshold: number;
+  readonly seed: number;
   readonly bits: number;
   readonly learningRate: number;
 }
 
 /** The accuracy in [0, 1] that a rate gives. */
-export interface RatePoint extends RateCell {
-  readonly accuracy: number;
-  readonly images: number;
-}
+export type RatePoint = RateCell & RatedPoint;
 
-/** The seed of networks and fine-tuning in the search; profiles report others. */
+/** The seed of networks and fine-tuning in a search that names none; profiles report others. */
 export const searchSeed = 100;
 
 /** The search for the learning rates of fine-tuning. */
 export const learningRateStudy: Study<RateCell, RatePoint> = {
   name: 'learning rates',
-  cells({ search: { rates, thresholds, bits } }) {
+  cells({ search: { rates, thresholds, bits, seeds = [searchSeed] } }) {
     return (['uniform', 'cluster'] as const).flatMap((weights) =>
       bits.flatMap((b) =>
-        thresholds.flatMap((threshold) =>
-          rates.map((learningRate) => ({ weights, threshold, bits: b, learningRate })),
+        seeds.flatMap((seed) =>
+          thresholds.flatMap((threshold) =>
+            rates.map((learningRate) => ({ weights, threshold, seed, bits: b, learningRate })),
+          ),
         ),
       ),
     );
   },
-  config({ weights, threshold, bits, learningRate }, lab) {
-    const { heldOut } = lab.profile.search;
-    // A smaller test set, as the made one, has no images to spare: then its last ones serve both.
-    const testImages = Math.min(heldOut.images, lab.test.size);
-    const firstTestImage = Math.min(heldOut.first, lab.test.size - testImages);
-    const searched = { ...lab, data: { ...lab.data, testImages, firstTestImage } };
-    const source = pretrainConfig(searched, { threshold, seed: searchSeed });
+  config({ weights, threshold, seed, bits, learningRate }, lab) {
+    const searched = { ...lab, data: searchData(lab) };
+    const source = pretrainConfig(searched, { threshold, seed });
     const { schedule } = lab.defaults.finetuning[weights];
     const training = { schedule: { ...schedule, learningRate } };
     return finetuneConfig(searched, { source, bits, weights, training });
   },
-  row: (cell, { accuracy, images }) => ({ ...cell, accuracy, images }),
+  row: (cell, result, network) => ({ ...cell, ...measured(result, network) }),
 };
 
+/** The images that the search is scored on: the last training images, or test images that results leave to it. */
+function searchData({ profile, data, train, test }: PaperLab): DataConfig {
+  const { heldOut } = profile.search;
+  if (typeof heldOut === 'number') {
+    return { ...data, testImages: null, heldOut: Math.min(heldOut, Math.floor(train.size / 5)) };
+  }
+  // A smaller test set, as the made one, has no images to spare: then its last ones serve both.
+  const testImages = Math.min(heldOut.images, test.size);
+  return { ...data, testImages, firstTestImage: Math.min(heldOut.first, test.size - testImages) };
+}
+
 /** The rate with the best mean accuracy over the networks and bits of the search. */
-export function bestRate(points: readonly RatePoint[], weights: WeightMethod): number {
+export function bestRate(
+  points: readonly Pick<RatePoint, 'weights' | 'learningRate' | 'accuracy'>[],
+  weights: WeightMethod,
+): number {
   const mean = (rate: number): number => {
     const at = points.filter((point) => point.weights === weights && point.learningRate === rate);
     return at.reduce((sum, point) => sum + point.accuracy, 0) / at.length;

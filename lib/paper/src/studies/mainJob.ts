@@ -2,6 +2,7 @@
 import type { Job } from 'oabn/experiment';
 import type { Labs } from '../profiles/index.js';
 import { ablationStudy } from './ablations.js';
+import { lawStudy } from './law.js';
 import { learningRateStudy } from './learningRates.js';
 import { lowBitStudy } from './lowBit.js';
 import { ordinaryCnnStudy } from './plainNetworks.js';
@@ -12,11 +13,16 @@ import { thresholdStudy } from './threshold.js';
 /** Figures 2, 4, 7a and 8, and table 5. */
 const storyStudies: readonly AnyStudy[] = [ordinaryCnnStudy, thresholdStudy(), lowBitStudy()];
 
-/** CIFAR-10's side: the story, the search for learning rates and the ablations. */
-const cifarStudies: readonly AnyStudy[] = [...storyStudies, learningRateStudy, ablationStudy()];
+/** CIFAR-10's side: the story, the search for learning rates, the law and the ablations. */
+const cifarStudies: readonly AnyStudy[] = [...storyStudies, learningRateStudy, lawStudy(), ablationStudy()];
 
 /** ImageNet's side: figure 7b, tables 3 and 6. */
-const imagenetStudies: readonly AnyStudy[] = [thresholdStudy(), ptqStudy(), lowBitStudy()];
+const imagenetStudies: readonly AnyStudy[] = [
+  thresholdStudy(),
+  ptqStudy(),
+  lowBitStudy(),
+  lawStudy({ networks: ['RepVGG', 'QARepVGG'] }),
+];
 
 /** The runs of both sides, or of the story alone, as the profile says. */
 export function mainJob({ cifar, imagenet }: Labs): Job[] {

@@ -1,28 +1,41 @@
-/** The networks with plain BN, one for each seed, and their outliers: what claims C1 and C2 speak of, and figure 2. */
+/**
+ * Networks and their outliers, before any quantization: those with plain BN, which claims C1 and C2 speak of, beside
+ * those with OABN, and figure 2's ordinary CNN.
+ */
 import { type PretrainConfig, pretrainConfig } from 'oabn/experiment';
 import type { OutlierRow } from 'oabn/merge';
-import type { Study } from './study.js';
+import { networksOf, type Study } from './study.js';
 
-/** A network with plain BN. */
-export interface PlainNetwork {
+/** A network and its outliers. */
+export interface NetworkRow {
+  readonly threshold: number;
   readonly seed: number;
   /** Of the merged weights, block by block. */
   readonly outliers: readonly OutlierRow[];
 }
 
-/** A network with plain BN for each seed: Figure 2, and claims C1 and C2. */
-export const plainNetworkStudy: Study<{ readonly seed: number }, PlainNetwork, PretrainConfig> = {
+type NetworkCell = Omit<NetworkRow, 'outliers'>;
+
+/** The networks of the profile's seeds at these thresholds. */
+export function networkStudy(thresholds: readonly number[]): Study<NetworkCell, NetworkRow, PretrainConfig> {
+  return {
+    name: 'networks',
+    cells: ({ seeds }) => networksOf(seeds, thresholds),
+    config: (cell, lab) => pretrainConfig(lab, cell),
+    row: (cell, { outliers }) => ({ ...cell, outliers }),
+  };
+}
+
+/** A network with plain BN for each seed: Figures 2 and 4. */
+export const plainNetworkStudy: Study<NetworkCell, NetworkRow, PretrainConfig> = {
+  ...networkStudy([Infinity]),
   name: 'networks with plain BN',
-  cells: ({ seeds }) => seeds.map((seed) => ({ seed })),
-  config: ({ seed }, lab) => pretrainConfig(lab, { threshold: Infinity, seed }),
-  row: ({ seed }, { outliers }) => ({ seed, outliers }),
 };
 
 /** Figure 2's network to compare with: the same widths and depths, one 3×3 convolution with BN a block. */
-export const ordinaryCnnStudy: Study<{ readonly seed: number }, PlainNetwork, PretrainConfig> = {
+export const ordinaryCnnStudy: Study<NetworkCell, NetworkRow, PretrainConfig> = {
   ...plainNetworkStudy,
   name: 'an ordinary CNN',
-  cells: ({ seeds: [first] }) => [{ seed: first! }],
-  config: ({ seed }, lab) =>
-    pretrainConfig(lab, { threshold: Infinity, seed, arch: { ...lab.defaults.arch, branches: ['3x3'] } }),
+  cells: ({ seeds: [first] }) => [{ threshold: Infinity, seed: first! }],
+  config: (cell, lab) => pretrainConfig(lab, { ...cell, arch: { ...lab.defaults.arch, branches: ['3x3'] } }),
 };

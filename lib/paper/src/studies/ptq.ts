@@ -1,6 +1,12 @@
 /** Table 3: published PTQ methods on RepVGG, RepVGG with OABN at several s, and QARepVGG: accuracy and state size. */
 import { pretrainConfig } from 'oabn/experiment';
-import { type Granularity, type PtqMethod, type PtqMethodName, ptqMethods } from 'oabn/quantize';
+import {
+  type Granularity,
+  learningMethods,
+  type PtqMethod,
+  type PtqMethodName,
+  ptqMethods,
+} from 'oabn/quantize';
 import type { NetworkKind, PtqPoint } from '../claims/index.js';
 import { measured } from './measured.js';
 import { networksOf, type Study } from './study.js';
@@ -14,6 +20,8 @@ export interface PtqCell {
   readonly method: PtqMethodName;
   readonly granularity: Granularity;
   readonly bits: number;
+  /** Steps for each unit, of a method that learns. */
+  readonly iterations?: number;
 }
 
 /** Which methods, networks and bits. */
@@ -33,14 +41,17 @@ export function ptqStudy({
 }: PtqGrid = {}): Study<PtqCell, PtqPoint> {
   return {
     name: 'PTQ methods',
-    cells({ tableThresholds, tableSeeds, tableBits }) {
+    cells({ tableThresholds, tableSeeds, tableBits, tableIterations }) {
       const { thresholds = tableThresholds, seeds = tableSeeds, bits = tableBits } = grid;
       const networks = [
         ...networksOf(seeds, thresholds).map((cell) => ({ network: 'RepVGG' as const, ...cell })),
         ...seeds.map((seed) => ({ network: 'QARepVGG' as const, threshold: Infinity, seed })),
       ];
       const lines = methods.flatMap((method) =>
-        (ptqMethods[method] as PtqMethod).granularities.map((granularity) => ({ method, granularity })),
+        (ptqMethods[method] as PtqMethod).granularities.map((granularity) => ({
+          ...{ method, granularity },
+          ...(learningMethods.has(method) && { iterations: tableIterations }),
+        })),
       );
       return bits.flatMap((b) =>
         lines.flatMap((line) => networks.map((network) => ({ ...network, ...line, bits: b }))),
@@ -61,11 +72,15 @@ export function ptqStudy({
     row: (cell, result, network) => ({
       ...cell,
       method: ptqMethods[cell.method].title,
+      source: ptqMethods[cell.method].source,
       ...measured(result, network),
     }),
     entries(point) {
-      const { method, granularity, seed, accuracy, stateSize } = point;
-      const line = { method, 'one quantizer per': granularity === 'perChannel' ? 'channel' : 'layer' };
+      const { method, granularity, iterations, source, seed, accuracy, stateSize } = point;
+      const line = {
+        ...{ method, 'one quantizer per': granularity === 'perChannel' ? 'channel' : 'layer' },
+        ...{ 'steps a unit': iterations ?? '–', source: source ?? '–' },
+      };
       const network = networkName(point);
       return [
         { line, column: network, sample: seed, value: accuracy },

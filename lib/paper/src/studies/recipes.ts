@@ -3,6 +3,9 @@
  * training images that it did not train on, so that nothing is chosen by test images, and by what the paper is about:
  * how far its merged weights reach, and what post-training quantization leaves of its accuracy.
  */
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { projectFolder } from 'oabn-base';
 import type { PaperLab } from '../profiles/index.js';
 import {
   type PretrainConfig,
@@ -57,6 +60,12 @@ export const heldOutImages = 5_000;
 
 /** Of the uniform PTQ by which a recipe is judged. */
 export const recipeBits = [8, 6, 5, 4] as const;
+
+/** The rows of the search that ships with the project (`data/results/recipes`). */
+export function recipeRowsThatShip(dataset: 'cifar10' | 'imagenet50'): RecipeRow[] {
+  const path = join(projectFolder(), 'data', 'results', 'recipes', `${dataset}.json`);
+  return (JSON.parse(readFileSync(path, 'utf8')) as { rows: RecipeRow[] }).rows;
+}
 
 /** The search over `recipes`: each network, and what uniform PTQ leaves of it. */
 export function recipeStudy(recipes: readonly Recipe[]): Study<RecipeCell, RecipePoint, PtqConfig> {

@@ -32,6 +32,8 @@ export interface TrainingCostRow {
   /** Measured: the median over the rounds, and how far the middle half of them spreads. */
   readonly secondsPerStep: number;
   readonly secondsSpread: number;
+  /** Of each round; the networks take turns, so the rounds of two networks pair up. */
+  readonly roundSeconds: readonly number[];
   /** Measured: by how much the process, or the GPU's memory where it is known, grew from before the first step on. */
   readonly memoryBytes: number;
   /** Counted: multiply–accumulates of the merged network for one image, the same for all three. */
@@ -110,6 +112,7 @@ export async function measureTrainingCost(
         activationBytes,
         secondsPerStep: at(0.5),
         secondsSpread: at(0.75) - at(0.25),
+        roundSeconds: steppers[i]!.seconds,
         memoryBytes: steppers[i]!.memoryBytes,
         mergedMacs: costOf(each, size, 'merged').macs,
         batchSize,
@@ -125,13 +128,8 @@ export async function measureTrainingCost(
 }
 
 /** What claim C12 compares of a row. */
-export function costPointOf({
-  flops,
-  activationBytes,
-  secondsPerStep,
-  secondsSpread,
-}: TrainingCostRow): CostPoint {
-  return { flops, activationBytes, seconds: secondsPerStep, secondsSpread };
+export function costPointOf({ flops, activationBytes, roundSeconds }: TrainingCostRow): CostPoint {
+  return { flops, activationBytes, seconds: roundSeconds };
 }
 
 /** A network's step, ready to be taken and timed; two steps have been taken. */

@@ -95,8 +95,9 @@ describe('report in a browser', function () {
     levels.forEach((level, i) => assert.ok(i === 0 || level <= levels[i - 1]! + 1, `${levels}`));
     const contents = await page.locator('nav a').allTextContents();
     assert.deepEqual(contents, [
-      'What is reproduced',
+      'In short',
       'The claims of the paper',
+      'What is reproduced',
       'Figure 7(a) · Accuracy over s',
       'Table 3 · Low bits',
       'A tour of what cells show',
@@ -116,15 +117,19 @@ describe('report in a browser', function () {
     await board.getByRole('button', { name: 'not held' }).focus();
     await page.keyboard.press('Enter');
     assert.deepEqual(await board.locator('.oabn-id').filter({ visible: true }).allTextContents(), ['C5']);
-    assert.equal(await board.getByRole('status').textContent(), '1 of 5 verdicts shown');
+    assert.equal(await board.getByRole('status').textContent(), '1 of 4 claims shown');
     await board.getByRole('button', { name: 'undecided' }).focus();
     await page.keyboard.press('Space');
     assert.deepEqual(await board.locator('.oabn-statement').filter({ visible: true }).allTextContents(), [
-      '? undecided OABN saves INT8.',
+      'OABN saves few bits.',
     ]);
     await board.getByRole('button', { name: 'all' }).focus();
     await page.keyboard.press('Enter');
-    assert.equal(await board.locator('.oabn-entry').filter({ visible: true }).count(), 5);
+    assert.equal(await board.locator('.oabn-claim').filter({ visible: true }).count(), 4);
+    assert.equal(await visible(board.locator('.oabn-parts')), 0);
+    await board.locator('summary').nth(1).focus();
+    await page.keyboard.press('Enter');
+    assert.equal(await visible(board.locator('.oabn-parts li')), 3);
 
     const runs = page.locator('.oabn-runs');
     const column = (i: number): Promise<string[]> =>
@@ -190,7 +195,8 @@ describe('report in a browser', function () {
     await still.goto(address);
     assert.equal(await visible(still.locator('.still img')), 5);
     assert.equal(await visible(still.locator('.oabn-runs tbody tr')), 12);
-    assert.equal(await visible(still.locator('.oabn-entry')), 5 + 3);
+    assert.equal(await visible(still.locator('.story-pictures img')), 3);
+    assert.equal(await visible(still.locator('.oabn-claim')), 4 + 2);
     assert.equal(await visible(still.locator('button')), 0);
   });
 });

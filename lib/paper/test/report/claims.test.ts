@@ -4,42 +4,52 @@ import {
   claimsMarkdown,
   claimsText,
   environmentsHtml,
-  groupClaims,
+  inOrder,
   runsHtml,
 } from '../../src/report/index.js';
 import { claims, runs } from './reportFixture.js';
 
 describe('report/claims', () => {
-  it('groups the entries of a claim, the first one first, by the claims’ numbers', () => {
-    const groups = groupClaims(claims);
+  it('has a line for each claim, by the claims’ numbers, with the verdict of its first testable part', () => {
     assert.deepEqual(
-      groups.map(({ id }) => id),
+      inOrder(claims).map(({ id }) => id),
       ['C1', 'C3', 'C5', 'C10'],
     );
-    assert.deepEqual(
-      groups[1]!.entries.map(({ verdict }) => verdict),
-      ['undecided', 'held'],
+    const html = claimsBoardHtml(claims);
+    const lines = [...html.matchAll(/<summary>[^]*?<\/summary>/g)].map(([line]) => line);
+    assert.equal(lines.length, 4);
+    assert.match(
+      lines[1]!,
+      /C3[^]*\? undecided[^]*OABN saves few bits\.[^]*\+0\.4 points \[−0\.5, 1\.3\][^]*\(5 bits\)/,
     );
   });
 
   it('says each verdict in words and counts them, whether or not scripts run', () => {
     const html = claimsBoardHtml(claims);
-    const badges = [...html.matchAll(/<strong [^>]*>([^<]*)</g)].map((match) => match[1]);
-    assert.deepEqual(badges, ['✓ held', '? undecided', '✓ held', '✗ not held', '✓ held']);
-    assert.match(html, />✓ held \(3\)</);
+    const badges = [...html.matchAll(/<strong class="oabn-verdict[^>]*>([^<]*)</g)].map((match) => match[1]);
+    assert.deepEqual(badges, [
+      ...['✓ held', '✓ held'],
+      ...['? undecided', '– precondition not met', '? undecided', '✓ held'],
+      ...['✗ not held', '✗ not held', '✓ held', '✓ held'],
+    ]);
+    assert.match(html, />✓ held \(2\)</);
     assert.match(html, /&lt;both&gt; sets/);
     assert.match(html, /role="group" aria-label="Show claims by verdict" hidden>/);
   });
 
   it('is a table of four columns in Markdown, whatever is in the texts', () => {
     const lines = claimsMarkdown(claims).trimEnd().split('\n');
-    assert.equal(lines.length, 2 + 5);
+    assert.equal(lines.length, 2 + 4);
     for (const line of lines) assert.equal(line.match(/(?<!\\)\|/g)!.length, 5, line);
-    assert.match(lines[5]!, /^\| C5 \| ✗ not held \| .*\\<both\\> sets\. \| It is 0\.5 on one \\\| and/);
+    assert.match(lines[3]!, /^\| C3 +\| undecided at 5; held at 4; precondition not met at 8 bits \| \+0\.4/);
+    assert.match(lines[4]!, /^\| C5 +\| not held +\| slope .* \| .*\\<both\\> sets\. +\|$/);
   });
 
   it('is text for a terminal', () => {
-    assert.match(claimsText(claims), /^C1 HELD · Merging[^]*\nC5 NOT HELD · [^\n]*\n {4}It is 0\.5/);
+    assert.match(
+      claimsText(claims),
+      /^C1 HELD · Merging[^]*\nC5 NOT HELD · [^\n]*\n {4}8 bits: not held, slope/,
+    );
   });
 });
 

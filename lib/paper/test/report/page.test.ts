@@ -18,6 +18,23 @@ describe('notebook/html: report', () => {
     assert.ok(!html.includes('<details class="code" open'), 'code is folded');
   });
 
+  it('begins with five sentences and three pictures, then the board with a line for each claim', () => {
+    const main = html.slice(html.indexOf('<main'));
+    const story = main.slice(0, main.indexOf('id="claims"'));
+    assert.equal(story.match(/<li>/g)!.length, 5);
+    assert.equal(story.match(/<img alt="/g)!.length, 3);
+    assert.match(
+      story,
+      /it holds 100% of the largest 0\.1% of the weights and 1\.4% of all; these layers reach 21 σ\./,
+    );
+    assert.match(
+      story,
+      /The paper’s 4 claims on these runs: 2 held, 1 not held, 1 undecided, 0 that cannot be tested here/,
+    );
+    assert.ok(main.indexOf('id="claims"') < main.indexOf('id="what"'));
+    assert.ok(main.indexOf('id="what"') < main.indexOf('id="fig7a-threshold"'));
+  });
+
   it('links notebooks that are on the page in the page, with and without ./', () => {
     assert.match(html, /<a href="#table3-ptq">table 3<\/a>/);
     assert.match(html, /<a href="#fig7a-threshold">the sweep<\/a>/);

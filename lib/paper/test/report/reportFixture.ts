@@ -6,11 +6,14 @@ import { configHash } from 'oabn-base';
 import { normalizeConfig, type PtqConfig, pretrainConfig, type RunConfig } from 'oabn/experiment';
 import { normalizeArchitecture } from 'oabn/model';
 import { profileNamed } from '../../src/profiles/index.js';
-import type { Claim, LowBitPoint, ThresholdPoint } from '../../src/claims/index.js';
+import { type Claim, claimOf, type LowBitPoint, type ThresholdPoint } from '../../src/claims/index.js';
+import type { Verdict } from '../../src/statistics/index.js';
 import {
   type AblationPoint,
   ablationStudy,
   lowBitStudy,
+  type NetworkRow,
+  networkStudy,
   type StudyResult,
   studyTable,
   thresholdStudy,
@@ -55,6 +58,22 @@ const cells: StudyResult<LowBitPoint> = {
   ),
 };
 
+/** Two layers, the second with an identity branch. */
+const outliersOf = (peak: number): NetworkRow['outliers'] =>
+  ['stage1.0', 'stage1.1'].map((block, i) => ({
+    ...{ block, weights: 576, maxAbs: 1, std: 1 / peak, peakToSigma: peak + i, kurtosis: 9 },
+    ...{ classAOfLargest: i, classAOfAll: 0.014 },
+    ...(i === 1 && { identity: { maxRatio: 1, correlation: 0.9, otherShare: 0.1 } }),
+  }));
+
+const outlying: StudyResult<NetworkRow> = {
+  study: networkStudy([0.5, Infinity]),
+  source: subtitle,
+  rows: [0.5, Infinity].flatMap((threshold) =>
+    both((seed) => ({ threshold, seed, outliers: outliersOf(threshold === Infinity ? 20 : 8) })),
+  ),
+};
+
 /** Names as long as the studies have them. */
 const ablationRows: AblationPoint[] = [
   'a Lloyd step each step (default)',
@@ -77,13 +96,30 @@ export const ablations: StudyResult<AblationPoint> = {
   source: subtitle,
 };
 
+const claim = (id: string, statement: string, ...parts: [string, Verdict, string, string][]): Claim =>
+  claimOf({
+    ...{ id, statement, rule: 'Held: the interval lies above 0.' },
+    parts: parts.map(([name, verdict, effect, evidence]) => ({ name, verdict, effect, evidence })),
+  });
+
 export const claims: Claim[] = [
-  ['C10', 'held', 'With OABN, ClusterQAT beats uniform QAT.', '4 bits: 5.0 ± 0.2 points ahead (held).'],
-  ['C1', 'held', 'Merging makes outliers of class A.', '100% of the largest 0.1% are of class A.'],
-  ['C3', 'undecided', 'OABN saves INT8.', 'INT8 at s = 2 is 0.4 ± 0.9 points ahead.'],
-  ['C3', 'held', 'OABN saves INT4, too.', 'INT4 at s = 0.5 is 42.0 ± 1.4 points ahead.'],
-  ['C5', 'not held', 'The best s is the same on <both> sets.', 'It is 0.5 on one | and 2 on the other.'],
-].map(([id, verdict, statement, evidence]) => ({ id, verdict, statement, evidence }) as Claim);
+  claim('C10', 'With OABN, ClusterQAT beats uniform QAT.', [
+    ...(['4 bits', 'held', '+5.0 points [4.8, 5.2]', 'ClusterQAT has 77.6%.'] as const),
+  ]),
+  claim('C1', 'Merging makes outliers of class A.', [
+    ...(['plain BN', 'held', '100.0% [99.0, 101.0]', '100% of the largest 0.1% are of class A.'] as const),
+  ]),
+  claim(
+    'C3',
+    'OABN saves few bits.',
+    ['8 bits', 'precondition not met', '+0.4 points [−0.5, 1.3]', 'Plain BN loses 0.4 points.'],
+    ['5 bits', 'undecided', '+0.4 points [−0.5, 1.3]', 'INT5 at s = 2 is 0.4 points ahead.'],
+    ['4 bits', 'held', '+42.0 points [40.0, 44.0]', 'INT4 at s = 0.5 is 42.0 points ahead.'],
+  ),
+  claim('C5', 'The best s is the same on <both> sets.', [
+    ...(['8 bits', 'not held', 'slope −0.5 [−0.9, −0.1]', 'It is 0.5 on one | and 2 on the other.'] as const),
+  ]),
+];
 
 const profile = profileNamed('smoke');
 const train = (name: string, made: boolean, note: string): ReportParts['labs']['cifar']['train'] =>
@@ -210,7 +246,7 @@ export async function reportFixture(): Promise<ReportParts> {
       },
       imagenet: { profile, train: train('made', true, 'made data') },
     },
-    claims,
+    story: { threshold: 0.5, networks: outlying, sweep, cells, claims },
     notebooks: [
       { name: 'a-tour', notebook: await readNotebook(tour) },
       { name: 'table3-ptq', notebook: await tableNotebook() },

@@ -1,18 +1,12 @@
 import assert from 'node:assert/strict';
-import {
-  bestRate,
-  learningRateStudy,
-  type RatePoint,
-  searchSeed,
-  studyJobs,
-} from '../../src/studies/index.js';
-import { type PaperLab, profiles } from '../../src/profiles/index.js';
+import { bestRate, learningRateStudy, searchSeed, studyJobs } from '../../src/studies/index.js';
+import { type PaperLab, type Profile, profiles } from '../../src/profiles/index.js';
 
 const labOf = (size: number): PaperLab =>
   ({
     ...{ profile: profiles.quick, defaults: profiles.quick },
     data: { name: 'made', checksum: 'sha256:00', testImages: 2000 },
-    test: { size },
+    ...{ train: { size: 50_000 }, test: { size } },
   }) as unknown as PaperLab;
 
 describe('experiment/studies: the search for learning rates', () => {
@@ -37,9 +31,26 @@ describe('experiment/studies: the search for learning rates', () => {
     }
   });
 
+  it('is scored on training images that its networks do not train on, where all test images are reported', () => {
+    for (const name of ['paper', 'full'] as const) {
+      const profile: Profile = profiles[name];
+      assert.equal(profile.data.testImages, null);
+      assert.equal(
+        typeof profile.search.heldOut,
+        'number',
+        `${name} would be judged on what it was searched on`,
+      );
+      const lab = { ...labOf(10_000), profile, defaults: profile } as PaperLab;
+      for (const { config } of studyJobs(lab, [learningRateStudy])) {
+        const { data } = config.kind === 'pretrain' ? config : config.source;
+        assert.deepEqual([data.heldOut, data.testImages, data.firstTestImage], [5000, null, undefined]);
+      }
+    }
+  });
+
   it('chooses the rate with the best mean over networks', () => {
-    const point = (learningRate: number, threshold: number, accuracy: number): RatePoint => ({
-      ...{ weights: 'cluster', bits: 4, images: 2000 },
+    const point = (learningRate: number, threshold: number, accuracy: number) => ({
+      ...({ weights: 'cluster', bits: 4, images: 2000 } as const),
       ...{ learningRate, threshold, accuracy },
     });
     const points = [

@@ -1,0 +1,71 @@
+/** The three pictures of the report's first screen: where outliers sit, what quantization costs, what ClusterQAT recovers. */
+import { estimate, formatThreshold, type LowBitMethod, type LowBitPoint } from '../claims/index.js';
+import { methodTitles, type NetworkRow, type StudyResult } from '../studies/index.js';
+import { barFigure } from './bars.js';
+import type { Figure } from 'tslab-kernel/display';
+
+const distinct = <T>(values: readonly T[]): T[] => [...new Set(values)];
+const networkTitle = (threshold: number): string =>
+  threshold === Infinity ? 'BN' : `OABN s = ${formatThreshold(threshold)}`;
+
+/** max|w|/σ of each quantized layer, a bar for each threshold; layers with an identity branch have an i. */
+export function peaksFigure({ rows, source: subtitle }: StudyResult<NetworkRow>): Figure {
+  const blocks = rows[0]!.outliers.map(({ block, identity }) => ({
+    block,
+    identity: identity !== undefined,
+  }));
+  const name = ({ block, identity }: (typeof blocks)[number]): string =>
+    `${block.replace('stage', '')}${identity ? ' i' : ''}`;
+  return barFigure({
+    title: 'Where the outliers sit',
+    subtitle: `i: with an identity branch · ${subtitle}`,
+    xTitle: 'layer (i: with an identity branch)',
+    yTitle: 'max|w| / σ',
+    series: distinct(rows.map(({ threshold }) => threshold))
+      .sort((a, b) => b - a)
+      .map((threshold) => {
+        const at = rows.filter((row) => row.threshold === threshold);
+        const estimates = blocks.map((_, i) => estimate(at.map(({ outliers }) => outliers[i]!.peakToSigma)));
+        const error = estimates.map(({ sd }) => sd);
+        return {
+          name: networkTitle(threshold),
+          x: blocks.map(name),
+          y: estimates.map(({ mean }) => mean),
+          ...(error.some((sd) => sd > 0) && { error }),
+        };
+      }),
+  });
+}
+
+/** Accuracy in FP32 and after each method at `bits`, with plain BN and with one s of OABN. */
+export function recoveryFigure(
+  { rows, source: subtitle }: StudyResult<LowBitPoint>,
+  { bits, threshold }: { readonly bits: readonly number[]; readonly threshold: number },
+): Figure {
+  const methods: readonly LowBitMethod[] = ['ptq', 'uniformQat', 'clusterQat'];
+  const places = bits.flatMap((b) => methods.map((method) => ({ b, method })));
+  return barFigure({
+    title: 'What ClusterQAT recovers',
+    subtitle,
+    xTitle: 'bits of weights and activations',
+    yTitle: 'test accuracy (%)',
+    yRange: [0, 100],
+    series: [Infinity, threshold].map((s) => {
+      const at = rows.filter((row) => row.threshold === s);
+      const values = [
+        estimate(at.map(({ fp32 }) => fp32)),
+        ...places.map(({ b, method }) =>
+          estimate(
+            at.filter((row) => row.bits === b && row.method === method).map(({ accuracy }) => accuracy),
+          ),
+        ),
+      ];
+      return {
+        name: networkTitle(s),
+        x: ['FP32', ...places.map(({ b, method }) => `${b} ${methodTitles[method].replace('uniform ', '')}`)],
+        y: values.map(({ mean }) => 100 * mean),
+        ...(values.some(({ sd }) => sd > 0) && { error: values.map(({ sd }) => 100 * sd) }),
+      };
+    }),
+  });
+}

@@ -1,0 +1,135 @@
+/**
+ * Effects on networks that were quantized: each network's answers on the test images, before and after, one network for
+ * each seed; and the best of several kinds of network, chosen without looking at what it is judged by.
+ */
+import { check } from 'oabn-base';
+import { contrast, type Rights, unpackRights } from './contrast.js';
+import { type MeanEstimate, seedMean } from './crossed.js';
+
+/** How a network answered the test images. */
+export interface Answers {
+  /** In [0, 1]. */
+  readonly accuracy: number;
+  readonly images: number;
+  /** Which images it was right on; unknown for runs from before that was stored. */
+  readonly rights?: Rights;
+}
+
+/** A network before and after quantization. */
+export interface Judged {
+  readonly seed: number;
+  readonly fp32: Answers;
+  readonly quantized: Answers;
+}
+
+/** A row of a study as it is stored. */
+interface StoredPoint {
+  readonly seed: number;
+  readonly images: number;
+  readonly accuracy: number;
+  readonly fp32: number;
+  readonly right?: string;
+  readonly fp32Right?: string;
+}
+
+export function judgedOf({ seed, images, accuracy, fp32, right, fp32Right }: StoredPoint): Judged {
+  const answers = (of: number, bits: string | undefined): Answers => ({
+    ...{ accuracy: of, images },
+    ...(bits !== undefined && { rights: unpackRights(bits, images) }),
+  });
+  return { seed, fp32: answers(fp32, fp32Right), quantized: answers(accuracy, right) };
+}
+
+/** A weight and what it weighs; see `contrast`. */
+export type WeightedAnswers = readonly [weight: number, answers: Answers];
+
+/**
+ * The mean over seeds and images of Σ weight·accuracy + `constant`; a list of terms for each seed.
+ *
+ * - Where the runs stored which images they had right: image by image (`contrast`).
+ * - Where they did not: the spread over seeds, and beside it the whole sampling error of the accuracies as if each had
+ *   been measured on images of its own. Networks agree on most images, so this errs on the wide side. It is not divided by
+ *   the number of seeds, which all see the same images.
+ * - Of one seed nothing is known about seeds: the variance is Infinity, and every verdict undecided.
+ *
+ * @throws UserError without a seed
+ */
+export function effectOf(seeds: readonly (readonly WeightedAnswers[])[], constant = 0): MeanEstimate {
+  check(seeds.length > 0, 'A claim needs one run at least');
+  const means = seeds.map((terms) => terms.reduce((sum, [w, { accuracy }]) => sum + w * accuracy, constant));
+  if (seeds.length === 1) return { mean: means[0]!, variance: Infinity, df: 1 };
+  const paired = seeds.map((terms) =>
+    terms.flatMap(([weight, { rights }]) => (rights ? [[weight, rights] as const] : [])),
+  );
+  if (paired.every((terms, k) => terms.length === seeds[k]!.length)) return contrast(paired, constant);
+  const ofSeeds = seedMean(means);
+  const ofImages =
+    seeds.flat().reduce((sum, [w, { accuracy, images }]) => {
+      return sum + (w ** 2 * accuracy * (1 - accuracy)) / images;
+    }, 0) / seeds.length;
+  const variance = ofSeeds.variance + ofImages;
+  const df = ofSeeds.variance > 0 ? ofSeeds.df * (variance / ofSeeds.variance) ** 2 : Infinity;
+  return { mean: ofSeeds.mean, variance, df };
+}
+
+/** One of several kinds of network, such as a threshold s or a method: its networks, one for each seed. */
+export interface Candidate<Name> {
+  readonly name: Name;
+  readonly networks: readonly Judged[];
+}
+
+/**
+ * The kind with the best quantized accuracy, cross-fitted: which kind stands for a seed on one half of the images was
+ * chosen on the *other* seeds and the *other* half (without stored images, on the other seeds), so that no kind is judged
+ * by what it was chosen by, and luck in the choice is not counted as an effect.
+ *
+ * @returns a network for each seed, put together from halves, and the kinds chosen, each once
+ */
+export function bestOf<Name>(candidates: readonly Candidate<Name>[]): {
+  readonly networks: Judged[];
+  readonly chosen: Name[];
+} {
+  const seeds = candidates[0]?.networks.map(({ seed }) => seed) ?? [];
+  check(seeds.length > 0, 'There is nothing to choose the best of');
+  const chosen = new Set<Name>();
+  const choose = (seed: number, half: number): Judged => {
+    const scores = candidates.map(({ networks }) => {
+      const others = networks.filter((network) => seeds.length === 1 || network.seed !== seed);
+      return others.reduce((sum, { quantized }) => sum + accuracyOnHalf(quantized, 1 - half), 0);
+    });
+    const best = candidates[scores.indexOf(Math.max(...scores))]!;
+    chosen.add(best.name);
+    return networkOf(best, seed);
+  };
+  const networks = seeds.map((seed): Judged => {
+    const halves = [choose(seed, 0), choose(seed, 1)] as const;
+    return {
+      seed,
+      fp32: splice(halves.map(({ fp32 }) => fp32)),
+      quantized: splice(halves.map(({ quantized }) => quantized)),
+    };
+  });
+  return { networks, chosen: [...chosen] };
+}
+
+function networkOf<Name>({ name, networks }: Candidate<Name>, seed: number): Judged {
+  const found = networks.find((network) => network.seed === seed);
+  check(found, () => `${String(name)} has no run with seed ${seed} to compare with`);
+  return found;
+}
+
+/** On every other image, from `half` (0 or 1) on; on all where it is not known which were right. */
+function accuracyOnHalf({ rights, accuracy }: Answers, half: number): number {
+  if (!rights) return accuracy;
+  let right = 0;
+  for (let i = half; i < rights.length; i += 2) right += rights[i]!;
+  return right / Math.ceil((rights.length - half) / 2);
+}
+
+/** The even images' answers of the first and the odd images' of the second. */
+function splice([even, odd]: readonly Answers[]): Answers {
+  const { rights, images } = even!;
+  if (!rights || !odd!.rights) return even!;
+  const mixed = rights.map((right, i) => (i % 2 === 0 ? right : odd!.rights![i]!));
+  return { rights: mixed, images, accuracy: mixed.reduce((sum, right) => sum + right, 0) / images };
+}

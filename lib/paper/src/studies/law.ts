@@ -1,0 +1,204 @@
+/**
+ * The law behind claims C3, C4 and C11: what uniform quantization leaves of a network's accuracy follows the level spacing
+ * of its weights (`oabn/doctor`, law.ts), whatever made them so: s, bits, width or kind of network. Here it is measured on the
+ * runs of a profile, fitted with its error, and tried on networks that it was not fitted on.
+ */
+import { pretrainConfig, ptqConfig } from 'oabn/experiment';
+import { keptAccuracy, keptAt, type Law, levelSpacing } from 'oabn/doctor';
+import type { OutlierRow } from 'oabn/merge';
+import { formatThreshold } from '../claims/index.js';
+import type { RecipeRow } from './recipes.js';
+import { networksOf, type Study } from './study.js';
+
+export type LawNetwork = 'RepVGG' | 'VGG' | 'QARepVGG';
+
+export interface LawCell {
+  readonly network: LawNetwork;
+  readonly threshold: number;
+  readonly seed: number;
+  readonly bits: number;
+}
+
+/** One network at one number of bits. */
+export interface LawPoint {
+  /** What the points of a curve share, as figures name it: «RepVGG, s = 0.5». */
+  readonly group: string;
+  /** Network and seed: the points of one network go together. */
+  readonly cluster: string;
+  readonly bits: number;
+  /** Mean over the quantized layers of max|w|/σ / (2^(b−1) − 1). */
+  readonly spacing: number;
+  /** Of the accuracy above chance; a little beyond [0, 1] by the noise of measuring. */
+  readonly kept: number;
+  /** Whether the law is fitted on it: on RepVGG with BN and OABN. */
+  readonly fitted: boolean;
+}
+
+export interface LawGrid {
+  readonly networks?: readonly LawNetwork[];
+  /** Of the data, whose chance of a right guess is not accuracy that is kept; default CIFAR-10's. */
+  readonly classes?: number;
+}
+
+const branches: Partial<Record<LawNetwork, object>> = {
+  VGG: { branches: ['3x3'] },
+  QARepVGG: { block: 'qarepvgg' },
+};
+
+/**
+ * Uniform per-layer PTQ of RepVGG over s and bits, of figure 2's VGG, and, if asked, of table 3's QARepVGG, which is
+ * trained on ImageNet's side only.
+ */
+export function lawStudy({ networks = ['RepVGG', 'VGG'], classes = 10 }: LawGrid = {}): Study<
+  LawCell,
+  LawPoint
+> {
+  return {
+    name: 'level spacing',
+    cells({ thresholds, seeds, tableSeeds, ptqBits }) {
+      const of = (network: LawNetwork): { seed: number; threshold: number }[] => {
+        if (network === 'RepVGG') return networksOf(seeds, thresholds);
+        return networksOf(network === 'VGG' ? seeds.slice(0, 1) : tableSeeds, [Infinity]);
+      };
+      return networks.flatMap((network) =>
+        of(network).flatMap((cell) => ptqBits.map((bits) => ({ network, ...cell, bits }))),
+      );
+    },
+    config: ({ network, threshold, seed, bits }, lab) =>
+      ptqConfig(lab, {
+        bits,
+        source: pretrainConfig(lab, {
+          ...{ threshold, seed },
+          ...(branches[network] && { arch: { ...lab.defaults.arch, ...branches[network] } }),
+        }),
+      }),
+    row({ network, threshold, seed, bits }, { accuracy }, { accuracy: fp32, outliers }) {
+      const group = network === 'RepVGG' ? `RepVGG, s = ${formatThreshold(threshold)}` : network;
+      const spacing = levelSpacing(meanPeak(outliers), bits);
+      const fitted = network === 'RepVGG';
+      const kept = keptOf(accuracy, fp32, classes);
+      return { group, cluster: `${group}, seed ${seed}`, bits, spacing, fitted, kept };
+    },
+  };
+}
+
+const meanPeak = (outliers: readonly OutlierRow[]): number =>
+  outliers.reduce((sum, { peakToSigma }) => sum + peakToSigma, 0) / outliers.length;
+
+/** The share of the accuracy above chance that is kept. */
+function keptOf(accuracy: number, fp32: number, classes: number): number {
+  return (accuracy - 1 / classes) / (fp32 - 1 / classes);
+}
+
+/** Networks of other widths and lengths of training, from the search for recipes: never fitted on. */
+export function recipePoints(rows: readonly RecipeRow[], classes = 10): LawPoint[] {
+  return rows.flatMap(({ name, accuracy, meanPeakToSigma, quantized }) =>
+    Object.entries(quantized).map(([bits, left]) => ({
+      ...{ group: 'other widths', cluster: name, bits: Number(bits), fitted: false },
+      spacing: levelSpacing(meanPeakToSigma, Number(bits)),
+      kept: keptOf(left, accuracy, classes),
+    })),
+  );
+}
+
+export interface LawFit extends Law {
+  /** Standard errors, by leaving out one network at a time (jackknife over clusters). */
+  readonly midpointError: number;
+  readonly steepnessError: number;
+  /** Root mean square of kept − predicted, on the points of the fit and on the others. */
+  readonly rmse: number;
+  readonly rmseElsewhere?: number;
+  /** Of the points that were not fitted, how many lie between the least and the most that the law allows for, of how many. */
+  readonly within?: readonly [number, number];
+  /** How many points were fitted. */
+  readonly points: number;
+}
+
+/** Fits the curve by least squares to the points marked so. Needs three networks at least. */
+export function fitLaw(points: readonly LawPoint[], source: string): LawFit {
+  const fitted = points.filter((point) => point.fitted);
+  const others = points.filter((point) => !point.fitted);
+  const curve = leastSquares(fitted);
+  const clusters = [...new Set(fitted.map(({ cluster }) => cluster))];
+  const without = clusters.map((name) =>
+    leastSquares(
+      fitted.filter(({ cluster }) => cluster !== name),
+      curve,
+    ),
+  );
+  const error = (of: (each: Curve) => number): number => {
+    const values = without.map(of);
+    const mean = values.reduce((sum, value) => sum + value, 0) / values.length;
+    const squares = values.reduce((sum, value) => sum + (value - mean) ** 2, 0);
+    return Math.sqrt((squares * (values.length - 1)) / values.length);
+  };
+  const midpoints = clusters.flatMap((name) => {
+    const own = fitted.filter(({ cluster }) => cluster === name);
+    return own.some(({ kept }) => kept > 0.05 && kept < 0.95) ? [Math.log(ownMidpoint(own, curve))] : [];
+  });
+  const spread = deviation(midpoints);
+  return {
+    ...curve,
+    ...{ spread, source, points: fitted.length },
+    midpointError: error(({ midpoint }) => midpoint),
+    steepnessError: error(({ steepness }) => steepness),
+    rmse: rootMeanSquare(fitted, curve),
+    ...(others.length > 0 && {
+      rmseElsewhere: rootMeanSquare(others, curve),
+      within: [others.filter((point) => isWithin(point, { ...curve, spread })).length, others.length],
+    }),
+  };
+}
+
+type Curve = Pick<Law, 'midpoint' | 'steepness'>;
+
+/** What measuring an accuracy on some thousand images may add to what a network keeps. */
+const measuringError = 0.03;
+
+function isWithin({ spacing, kept }: LawPoint, curve: Omit<Law, 'source'>): boolean {
+  const { least, most } = keptAccuracy(spacing, { ...curve, source: '' });
+  return kept > least - measuringError && kept < most + measuringError;
+}
+
+const squaredError = (points: readonly LawPoint[], curve: Curve): number =>
+  points.reduce((sum, { spacing, kept }) => sum + (kept - keptAt(spacing, curve)) ** 2, 0);
+
+const rootMeanSquare = (points: readonly LawPoint[], curve: Curve): number =>
+  Math.sqrt(squaredError(points, curve) / points.length);
+
+/** A grid, then ever finer ones about the best: two numbers in a bowl need no more. */
+function leastSquares(points: readonly LawPoint[], start?: Curve): Curve {
+  let best: Curve = start ?? { midpoint: 1, steepness: 4 };
+  let least = squaredError(points, best);
+  for (let step = start ? 0.05 : 0.4; step > 1e-5;) {
+    const before = least;
+    for (const [a, b] of [...sides, ...corners]) {
+      const curve = {
+        midpoint: best.midpoint * Math.exp(a * step),
+        steepness: best.steepness * Math.exp(b * step),
+      };
+      const error = squaredError(points, curve);
+      if (error < least) [best, least] = [curve, error];
+    }
+    if (least === before) step /= 2;
+  }
+  return best;
+}
+const sides = [1, -1].flatMap((sign) => [[sign, 0] as const, [0, sign] as const]);
+const corners = [1, -1].flatMap((a) => [1, -1].map((b) => [a, b] as const));
+
+/** Where the curve of one network lies, at the common steepness. */
+function ownMidpoint(points: readonly LawPoint[], { midpoint, steepness }: Curve): number {
+  const candidates = Array.from({ length: 401 }, (_, i) => midpoint * Math.exp((i - 200) / 200));
+  return candidates.reduce((best, candidate) =>
+    squaredError(points, { midpoint: candidate, steepness }) <
+    squaredError(points, { midpoint: best, steepness })
+      ? candidate
+      : best,
+  );
+}
+
+function deviation(values: readonly number[]): number {
+  const mean = values.reduce((sum, value) => sum + value, 0) / values.length;
+  return Math.sqrt(values.reduce((sum, value) => sum + (value - mean) ** 2, 0) / (values.length - 1));
+}

@@ -1,0 +1,88 @@
+/**
+ * Verdicts, stored once: `oabn reproduce` judges the claims, and the README's board, the notebooks and the report show
+ * what it stored. They lie beside the runs that they were judged on (`<runs>/verdicts/<profile>.json`), and, of profiles
+ * whose results ship, in `data/results/<profile>/claims.json`.
+ */
+import { existsSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { projectFolder, sha256, writeJsonAtomic } from 'oabn-base';
+import { hashOf, runsFolder } from 'oabn/experiment';
+import type { Claim } from '../claims/index.js';
+import { describeLab, type Labs, type PaperLab } from '../profiles/index.js';
+import { learningRateStudy } from './learningRates.js';
+import { lowBitStudy } from './lowBit.js';
+import { ptqStudy } from './ptq.js';
+import { type AnyStudy, studyJobs } from './study.js';
+import { thresholdStudy } from './threshold.js';
+
+export interface StoredVerdicts {
+  readonly profile: string;
+  /** Profile, data and scale of the two sides. */
+  readonly scales: readonly string[];
+  /** Profile of a side → a digest of the runs that its claims rest on. Others have other verdicts. */
+  readonly basis: Readonly<Record<string, string>>;
+  /** The board: each claim where the article makes it. */
+  readonly claims: readonly Claim[];
+  /** Those that ImageNet's side judges by itself. */
+  readonly onImagenet: readonly Claim[];
+}
+
+/** Where the verdicts of a profile are that ship with the project. */
+export const shippedVerdicts = (profile: string): string =>
+  join(projectFolder(), 'data', 'results', profile, 'claims.json');
+
+const localVerdicts = (lab: Pick<PaperLab, 'opening'>, profile: string): string =>
+  join(lab.opening.runs ?? runsFolder(), 'verdicts', `${profile}.json`);
+
+/** What the claims on either side rest on. */
+const judgedStudies: readonly AnyStudy[] = [thresholdStudy(), lowBitStudy(), ptqStudy(), learningRateStudy];
+
+/** A digest of the configurations behind a lab's claims: the same for the same runs on the same data. */
+function basisOf(lab: PaperLab): string {
+  const hashes = studyJobs(lab, judgedStudies).map(({ config }) => hashOf(config));
+  return sha256(hashes.sort().join(' ')).slice(0, 16);
+}
+
+/** Stores the verdicts on the runs of both labs, beside these runs. */
+export async function storeVerdicts(
+  { cifar, imagenet }: Labs,
+  { claims, onImagenet }: Pick<StoredVerdicts, 'claims' | 'onImagenet'>,
+): Promise<void> {
+  const verdicts: StoredVerdicts = {
+    profile: cifar.profile.name,
+    scales: [describeLab(cifar), describeLab(imagenet)],
+    basis: Object.fromEntries([cifar, imagenet].map((lab) => [lab.profile.name, basisOf(lab)])),
+    claims,
+    onImagenet,
+  };
+  await writeJsonAtomic(localVerdicts(cifar, verdicts.profile), verdicts);
+}
+
+/** The file of verdicts that `storeVerdicts` wrote. */
+export const verdictsFile = ({ cifar }: Labs): string => localVerdicts(cifar, cifar.profile.name);
+
+/**
+ * The stored verdicts on a lab's runs, of the claims named by `ids` (default all); undefined where none are stored that rest
+ * on exactly these runs. On ImageNet's side its own, where it has them.
+ */
+export function storedClaims(lab: PaperLab, ids?: readonly string[]): Claim[] | undefined {
+  const profile = lab.profile.name.replace(/-imagenet$/, '');
+  const places = [
+    localVerdicts(lab, profile),
+    ...(lab.opening.shipped === undefined ? [] : [shippedVerdicts(profile)]),
+  ];
+  for (const path of places) {
+    const stored = existsSync(path) ? readVerdicts(path) : undefined;
+    if (stored?.basis[lab.profile.name] !== basisOf(lab)) continue;
+    const own = lab.profile.name === profile ? [] : stored.onImagenet;
+    return stored.claims
+      .filter(({ id }) => ids === undefined || ids.includes(id))
+      .map((claim) => own.find(({ id }) => id === claim.id) ?? claim);
+  }
+  return undefined;
+}
+
+/** A file of verdicts. */
+export function readVerdicts(path: string): StoredVerdicts {
+  return JSON.parse(readFileSync(path, 'utf8')) as StoredVerdicts;
+}

@@ -1,0 +1,57 @@
+import assert from 'node:assert/strict';
+import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { type Claim, claimOf } from '../../src/claims/index.js';
+import { onImagenet, type PaperLab, type Profile, profiles } from '../../src/profiles/index.js';
+import { claimsMarkdown, readmeBoard } from '../../src/report/index.js';
+import { readVerdicts, shippedVerdicts, storedClaims, storeVerdicts } from '../../src/studies/index.js';
+
+const claim = (id: string, effect: string): Claim =>
+  claimOf({
+    ...{ id, statement: 'A claim.', rule: 'Held: always.' },
+    parts: [{ name: '4 bits', verdict: 'held', effect, evidence: 'Numbers.' }],
+  });
+
+function labOf(profile: Profile, runs: string, checksum = 'sha256:00'): PaperLab {
+  return {
+    ...{ profile, defaults: profile, opening: { runs } },
+    data: { name: 'made', checksum, testImages: 200 },
+    train: { made: true, size: 320, provenance: { dataset: 'made' } },
+    test: { size: 200 },
+  } as unknown as PaperLab;
+}
+
+describe('stored verdicts', () => {
+  let runs: string;
+  before(async () => {
+    runs = await mkdtemp(join(tmpdir(), 'oabn-verdicts-'));
+    const labs = { cifar: labOf(profiles.smoke, runs), imagenet: labOf(onImagenet(profiles.smoke), runs) };
+    await storeVerdicts(labs, {
+      claims: [claim('C3', '+1.0 points'), claim('C6', '+2.0 points')],
+      onImagenet: [claim('C3', '+3.0 points')],
+    });
+  });
+  after(() => rm(runs, { recursive: true }));
+
+  it('are the same for whoever asks, and ImageNet’s own on its side', () => {
+    const effects = (lab: PaperLab, ids?: string[]) => storedClaims(lab, ids)?.map(({ effect }) => effect);
+    assert.deepEqual(effects(labOf(profiles.smoke, runs)), ['+1.0 points', '+2.0 points']);
+    assert.deepEqual(effects(labOf(profiles.smoke, runs), ['C6']), ['+2.0 points']);
+    assert.deepEqual(effects(labOf(onImagenet(profiles.smoke), runs)), ['+3.0 points', '+2.0 points']);
+  });
+
+  it('are not those of other runs: another profile, other data, other seeds', () => {
+    assert.equal(storedClaims(labOf(profiles.quick, runs)), undefined);
+    assert.equal(storedClaims(labOf(profiles.smoke, runs, 'sha256:11')), undefined);
+    assert.equal(storedClaims(labOf({ ...profiles.smoke, seeds: [7] }, runs)), undefined);
+  });
+});
+
+describe('the README’s board', () => {
+  it('is the stored one of the profile that it names', async () => {
+    const readme = await readFile('README.md', 'utf8');
+    const { profile, text } = readmeBoard(readme);
+    assert.equal(text, claimsMarkdown(readVerdicts(shippedVerdicts(profile)).claims));
+  });
+});
