@@ -138,8 +138,9 @@ export const gap = ({ fp32, quantized }: Judged, sign = 1): WeightedAnswers[] =>
   [-sign, quantized],
 ];
 
-/** Mean FP32 and mean quantized accuracy. */
+/** Mean FP32 accuracy. */
 export const fp32Of = (networks: readonly Judged[]): MeanEstimate => effectOn(networks, (n) => [[1, n.fp32]]);
+/** Mean quantized accuracy. */
 export const quantizedOf = (networks: readonly Judged[]): MeanEstimate =>
   effectOn(networks, (n) => [[1, n.quantized]]);
 

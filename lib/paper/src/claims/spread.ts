@@ -1,5 +1,6 @@
 /** A mean and its spread over seeds, as tables and figures show them; verdicts have intervals (`statistics`). */
 
+/** A mean over seeds. */
 export interface Estimate {
   readonly mean: number;
   /** Standard deviation over the values (n − 1); 0 for one value. */

@@ -17,6 +17,7 @@ import type { NetworkRow, StudyResult } from '../studies/index.js';
 import { escapeHtml, type Figure } from 'tslab-kernel/display';
 import { figureSvg, figureTitle } from 'tslab-kernel/picture';
 
+/** What the first screen is made of. */
 export interface Story {
   /** s of the networks that stand for OABN. */
   readonly threshold: number;
@@ -131,6 +132,7 @@ ${pictures.join('\n')}
 </div>`;
 }
 
+/** Of the first screen. */
 export const storyStyle = `
 .story { margin: 0.4rem 0 0.6rem; padding-left: 1.3rem; line-height: 1.45; } .story li { margin: 0.2rem 0; }
 .story-pictures { display: grid; grid-template-columns: repeat(3, minmax(0, 1fr)); gap: 0.8rem; }

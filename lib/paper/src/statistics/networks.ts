@@ -32,6 +32,7 @@ interface StoredPoint {
   readonly fp32Right?: string;
 }
 
+/** A row of a study with its answers unpacked. @throws UserError where they are not as many as its images */
 export function judgedOf({ seed, images, accuracy, fp32, right, fp32Right }: StoredPoint): Judged {
   const answers = (of: number, bits: string | undefined): Answers => ({
     ...{ accuracy: of, images },

@@ -10,8 +10,10 @@ import { formatThreshold } from '../claims/index.js';
 import type { RecipeRow } from './recipes.js';
 import { networksOf, type Study } from './study.js';
 
+/** What the law is measured on. */
 export type LawNetwork = 'RepVGG' | 'VGG' | 'QARepVGG';
 
+/** A network at some bits. */
 export interface LawCell {
   readonly network: LawNetwork;
   readonly threshold: number;
@@ -34,6 +36,7 @@ export interface LawPoint {
   readonly fitted: boolean;
 }
 
+/** Which networks, on which data. */
 export interface LawGrid {
   readonly networks?: readonly LawNetwork[];
   /** Of the data, whose chance of a right guess is not accuracy that is kept; default CIFAR-10's. */
@@ -101,6 +104,7 @@ export function recipePoints(rows: readonly RecipeRow[], classes = 10): LawPoint
   );
 }
 
+/** A fitted law with its errors. */
 export interface LawFit extends Law {
   /** Standard errors, by leaving out one network at a time (jackknife over clusters). */
   readonly midpointError: number;

@@ -15,6 +15,7 @@ import { ptqStudy } from './ptq.js';
 import { type AnyStudy, studyJobs } from './study.js';
 import { thresholdStudy } from './threshold.js';
 
+/** The verdicts on the runs of a profile. */
 export interface StoredVerdicts {
   readonly profile: string;
   /** Profile, data and scale of the two sides. */

@@ -11,6 +11,7 @@ import { activationQuantizer, quantizeValues } from '../uniform.js';
 import { checkUniform } from './checkUniform.js';
 import type { PtqMethod } from './method.js';
 
+/** Affine quantization of weights, 2^b levels. */
 export const fullRange: PtqMethod = {
   title: 'uniform, full range',
   source: 'arXiv 1712.05877, section 2.1 (affine quantization)',
