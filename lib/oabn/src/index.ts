@@ -88,8 +88,10 @@ export {
 // Quantization after training
 export { ptqMethodNames, type PtqMethod, ptqMethods, type QuantizeWeights } from './quantize/index.js';
 
-// Fine-tuning of quantized weights: uniform QAT and ClusterQAT
+// Fine-tuning of quantized weights: uniform QAT, ClusterQAT and its rivals
 export {
+  apot,
+  dkm,
   fakeQuantizeActivation,
   fakeQuantizeCluster,
   fakeQuantizeWeights,

@@ -2,8 +2,11 @@
 import { estimate, formatThreshold, type LowBitMethod, type LowBitPoint } from '../claims/index.js';
 import {
   type AblationPoint,
+  decayTitles,
   methodTitles,
+  type OutlierPoint,
   type RatePoint,
+  type RivalPoint,
   type StudyResult,
   type MeasuredCost,
 } from '../studies/index.js';
@@ -163,5 +166,78 @@ export function trainingCostFigure({ rows, source }: MeasuredCost): Figure {
         row.secondsPerStep / first!.secondsPerStep,
       ],
     })),
+  });
+}
+
+/** What a training run's trace tells after each epoch, and the axis that says so. */
+const traced = {
+  meanPeakToSigma: 'mean max|w|/σ of the merged layers',
+  maxPeakToSigma: 'largest max|w|/σ of a merged layer',
+  maxRatio: 'largest |r0|',
+  inputDeviation: "σ of the identity's input",
+  clipped: 'channels that are clipped (%)',
+  dead: 'dead channels (%)',
+} as const;
+
+/** What makes the outliers: a value of the trace over the epochs, a line for each network; means over seeds. */
+export function outlierFigure(
+  { rows, source: subtitle }: StudyResult<OutlierPoint>,
+  { value }: { readonly value: keyof typeof traced },
+): Figure {
+  // Every network has a row for each width; its trace is the same in all of them.
+  const [first] = distinct(rows.map((row) => row.bits));
+  const networks = rows.filter((row) => row.bits === first);
+  const nameOf = ({ decay, epochs, width, threshold }: OutlierPoint): string =>
+    [
+      decayTitles[decay],
+      ...(distinct(rows.map((row) => row.epochs)).length > 1 ? [`${epochs} epochs`] : []),
+      ...(distinct(rows.map((row) => row.width)).length > 1 ? [`width × ${width}`] : []),
+      `s = ${formatThreshold(threshold)}`,
+    ].join(', ');
+  const factor = value === 'clipped' || value === 'dead' ? 100 : 1;
+  return lineFigure({
+    title: `What makes the outliers · ${traced[value]}`,
+    subtitle,
+    xTitle: 'epoch',
+    yTitle: traced[value],
+    series: distinct(networks.map(nameOf)).map((name) => {
+      const traces = networks.filter((row) => nameOf(row) === name).map(({ trace }) => trace);
+      const epochs = traces[0]!.map(({ epoch }) => epoch);
+      return {
+        name,
+        x: epochs,
+        y: epochs.map((_, i) => factor * estimate(traces.map((trace) => trace[i]?.[value] ?? NaN)).mean),
+        ...(name.includes('∞') ? {} : { dash: 'dash' as const }),
+      };
+    }),
+  });
+}
+
+/** Rivals at `bits`: a group of bars for each way to quantize, a bar for each way to pretrain. */
+export function rivalFigure(
+  { rows, source }: StudyResult<RivalPoint>,
+  { bits }: { readonly bits: number },
+): Figure {
+  const chosen = rows.filter((row) => row.bits === bits);
+  const methods = distinct(chosen.map((row) => row.quantization));
+  return barFigure({
+    title: `Rivals at ${bits} bits`,
+    subtitle: source,
+    xTitle: 'quantized by',
+    yTitle: 'test accuracy (%)',
+    yRange: [0, 100],
+    series: distinct(chosen.map((row) => row.pretraining)).map((name) => {
+      const here = chosen.filter((row) => row.pretraining === name);
+      const of = methods.filter((method) => here.some((row) => row.quantization === method));
+      const estimates = of.map((method) =>
+        estimate(here.filter((row) => row.quantization === method).map(({ accuracy }) => accuracy)),
+      );
+      return {
+        name,
+        x: of,
+        y: estimates.map(({ mean }) => 100 * mean),
+        ...spread(estimates.map(({ sd }) => sd)),
+      };
+    }),
   });
 }

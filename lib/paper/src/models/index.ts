@@ -5,8 +5,10 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { projectFolder, UserError } from 'oabn-base';
+import { type PretrainChanges, pretrainConfig, type SourcedNetwork, trainedNetwork } from 'oabn/experiment';
 import type { Network } from 'oabn/model';
 import { loadAnyNetwork, type Quantization } from 'oabn/quantize';
+import type { PaperLab } from '../profiles/index.js';
 
 /** What the list of shipped networks, `data/models/models.json`, says of one. */
 export interface ShippedModel {
@@ -63,4 +65,20 @@ export async function openModel(name: string): Promise<OpenedModel> {
   }
   const network = await loadAnyNetwork(modelFile(model));
   return { ...network, ...model, source: `${model.data} · profile ${model.profile} · seed ${model.seed}` };
+}
+
+/**
+ * The three-branch network that ships under this name, or where none does, that of a run in the lab, which is made if it is
+ * not there. Its `source` says which.
+ */
+export async function bestNetwork(
+  lab: PaperLab,
+  name: string,
+  changes: Omit<PretrainChanges, 'seed'>,
+): Promise<SourcedNetwork> {
+  const ships = (await shippedModels()).some((one) => one.name === name);
+  if (!ships)
+    return await trainedNetwork(lab, pretrainConfig(lab, { ...changes, seed: lab.profile.seeds[0]! }));
+  const model = await openModel(name);
+  return { ...model, name: model.title };
 }

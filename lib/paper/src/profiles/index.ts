@@ -1,3 +1,5 @@
 /** Profiles: the paper's experiments at several scales, and the labs that they are run in. */
+export { formerQuick } from './former.js';
 export * from './lab.js';
+export * from './notebook.js';
 export { onImagenet, type Profile, type ProfileName, profileNamed, profiles } from './profiles.js';

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { mkdtemp, rm } from 'node:fs/promises';
+import { cp, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { configHash, writeJsonAtomic } from 'oabn-base';
@@ -46,18 +46,26 @@ describe('studies: what ships', () => {
     );
     assert.deepEqual([quick.rows[0]!.fp32, quick.rows[0]!.accuracy], [0.8, 0.7]);
 
+    // Of desk a quarter of the rows: quick, which has all, is still shown. Then more than half of them.
     const more = await mkdtemp(join(tmpdir(), 'oabn-ships-'));
+    const at =
+      (...bits: number[]) =>
+      (config: RunConfig) =>
+        config.kind === 'pretrain' || (config.kind === 'ptq' && bits.includes(config.scheme.bits));
     await ship(more, profiles.quick, () => true);
-    await ship(
-      more,
-      profiles.desk,
-      (config) => config.kind === 'pretrain' || (config.kind === 'ptq' && config.scheme.bits === 4),
-    );
-    const desk = await shippedStudy(thresholdStudy(), { folder: more });
-    assert.equal(desk.profile.name, 'desk');
-    assert.deepEqual([...new Set(desk.rows.map(({ bits }) => bits))], [4]);
-    assert.match(desk.source, new RegExp(`as shipped \\(${desk.there} of ${desk.of} rows are there yet\\)`));
+    await ship(more, profiles.desk, at(4, 2));
+    const still = await shippedStudy(thresholdStudy(), { folder: more });
+    assert.equal(still.profile.name, 'quick');
     await rm(more, { recursive: true });
+    await ship(folder, profiles.desk, at(8, 6, 5, 4));
+    // A process reads a folder once.
+    const moved = `${folder}-moved`;
+    await cp(folder, moved, { recursive: true });
+    const desk = await shippedStudy(thresholdStudy(), { folder: moved });
+    assert.equal(desk.profile.name, 'desk');
+    assert.deepEqual([...new Set(desk.rows.map(({ bits }) => bits))], [8, 6, 5, 4]);
+    assert.match(desk.source, new RegExp(`as shipped \\(${desk.there} of ${desk.of} rows are there yet\\)`));
+    await rm(moved, { recursive: true });
   });
 
   it('refuses where nothing ships, with what to do', async () => {
