@@ -49,7 +49,7 @@ describe('kernel: the debugger', function () {
       if (at < 0) continue;
       const [stop] = events.splice(0, at + 1).slice(-1);
       return {
-        reason: (stop!.body as Body).reason!,
+        reason: (stop!.body as unknown as Body).reason!,
         frames: (await debug('stackTrace', { threadId: 1 })).stackFrames!,
       };
     }
@@ -144,7 +144,7 @@ describe('kernel: the debugger', function () {
       "const bold = { [Symbol.for('Jupyter.display')]: () => ({ 'text/html': '<b>b</b>' }) };",
     );
     const { data } = await debug('richInspectVariables', { variableName: 'bold' });
-    assert.equal((data as Body)['text/html'], '<b>b</b>');
+    assert.equal((data as unknown as Body)['text/html'], '<b>b</b>');
   });
 
   it('stops where an error is thrown, if that is wanted', async () => {

@@ -222,7 +222,7 @@ export function sharedRuns(objects: Objects): SharedRuns {
       check(found.kind === 'whole', () => `Run ${hash} has no whole result in ${folder}; ask for it again`);
       const prefix = `${runPrefix(hash)}${session}/done/`;
       const names = (await filesIn(folder)).filter((each) => !notOfTheRun.test(each));
-      const inTurn = limiter(4);
+      const inTurn = pLimit(4);
       // What there is beside them is asked for at the same time: states, which nobody needs once the run is done.
       const [result, states, ...files] = await Promise.all([
         readFile(path, 'utf8').then((text) => JSON.parse(text) as ResultFile),

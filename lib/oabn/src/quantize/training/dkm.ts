@@ -89,7 +89,7 @@ export function dkmTraining(bits: number, options: DkmOptions = {}): WeightTrain
   const { temperature, iterations } = { ...dkmDefaults, ...options };
   return {
     begin: (kernel) => ({
-      centroids: { shape: [2 ** bits], data: layerCentroids(kernel.data, bits, 'quantile') },
+      centroids: { shape: [2 ** bits], data: layerCentroids(kernel.data, bits) },
       temperature: { shape: [], data: Float32Array.of(temperature * deviation(kernel)) },
     }),
     isTrained: false,
