@@ -79,8 +79,8 @@ async function write(lab: PaperLab, from: string, to: string) {
   const measure = async (path: string) => {
     const read = await loadAnyNetwork(path);
     const merged = read.form === 'merged' ? read.stateDict : mergeNetwork(read.arch, read.stateDict);
-    const measured = { arch: read.arch, stateDict: merged, ...(quantization && { quantization }) };
-    return await measureAccuracy(lab, measured, { testImages: null });
+    const network = { arch: read.arch, stateDict: merged, ...(quantization && { quantization }) };
+    return await measureAccuracy(lab, { network, testImages: null });
   };
   const exact = await measure(from);
   await save(true);

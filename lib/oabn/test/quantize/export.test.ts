@@ -123,7 +123,7 @@ describe('quantize/export', () => {
         { min: -1 / (i + 1), max: 1 / (i + 1) },
       ]);
       const scheme: QuantizationScheme = { bits, weights: 'uniform' };
-      const network = quantizeNetwork({ arch, merged, activations: Object.fromEntries(ranges), scheme });
+      const network = quantizeNetwork({ arch, merged, ranges: Object.fromEntries(ranges), scheme });
       const { stateDict, activations } = network;
       const x = tf.tensor4d(images, [4, 9, 9, 3]);
       const expected = forwardQuantized(network, toVariables(stateDict).params, activations, x).dataSync();

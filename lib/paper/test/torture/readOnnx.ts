@@ -24,7 +24,7 @@ const schemes: readonly QuantizationScheme[] = [
 const originals = [
   exportOnnx({ arch, stateDict: merged }),
   ...schemes.map((scheme) => {
-    const { stateDict } = quantizeNetwork(arch, merged, activations, scheme);
+    const { stateDict } = quantizeNetwork({ arch, merged, ranges: activations, scheme });
     return exportOnnx({ arch, stateDict, quantization: { scheme, activations } });
   }),
 ];
