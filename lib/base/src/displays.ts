@@ -45,5 +45,6 @@ export function shownBy(value: unknown): Shown | undefined {
   return display?.show(value as never);
 }
 
+/** Whether what is shown is a summary, with a title and rows. */
 export const isSummary = (shown: Shown): shown is Summary =>
   typeof (shown as Partial<Summary>).title === 'string';

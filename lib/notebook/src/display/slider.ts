@@ -7,6 +7,7 @@
 import { check } from 'oabn-base';
 import { widget, type Widget } from './widget.js';
 
+/** The range of a slider, and where it begins. */
 export interface SliderOptions {
   readonly label?: string;
   readonly min: number;
@@ -17,6 +18,7 @@ export interface SliderOptions {
   readonly value?: number;
 }
 
+/** What a slider and its page share. */
 export type SliderState = { readonly label: string; readonly min: number; readonly max: number; readonly step: number; readonly value: number }; // prettier-ignore
 
 /** Runs in the page. */

@@ -6,6 +6,7 @@
 import { UserError } from 'oabn-base';
 import { type Bundle, kernelComms } from './kernel.js';
 
+/** A widget on a page, and its state, which both sides can change. */
 export interface Widget<State extends Bundle> {
   readonly state: Readonly<State>;
   /** Changes the state here and on the page. */
@@ -16,6 +17,7 @@ export interface Widget<State extends Bundle> {
   close(): void;
 }
 
+/** What a widget is: its script for the page, and its first state. */
 export interface WidgetOptions<State extends Bundle> {
   /** An ES module that exports `{ render({ model, el }) }` as anywidget has it. */
   readonly esm: string;

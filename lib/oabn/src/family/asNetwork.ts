@@ -18,6 +18,7 @@ import type { ConvolutionStep, Layout, LayoutStep } from './layout.js';
 import { mergedName, mergeFound, type MergeOptions } from './merge.js';
 import { type FoundBlock, naturally, type Recognition } from './recognize.js';
 
+/** A network of another family, merged, as this library computes it. */
 export interface AsNetwork {
   readonly arch: Architecture;
   /** Merged, under the names of the operations. */
@@ -26,6 +27,7 @@ export interface AsNetwork {
   readonly assumptions: readonly string[];
 }
 
+/** How the network is merged, and what its tensors do not say. */
 export interface NetworkOptions extends MergeOptions {
   /** Of the stages, in place of the family's usual ones. */
   readonly strides?: readonly number[] | undefined;
@@ -87,7 +89,12 @@ class Assembly {
     };
     const root = roots.find(isThere) ?? '';
     const operations = this.#steps(this.layout.steps, root);
-    const { weight, bias, tensors } = classifierOf(this.stateDict, this.layout.classifier, root, this.#channels);
+    const { weight, bias, tensors } = classifierOf(
+      this.stateDict,
+      this.layout.classifier,
+      root,
+      this.#channels,
+    );
     tensors.forEach((name) => this.#used.add(name));
     const left = Object.keys(this.stateDict).find((name) => !this.#used.has(name));
     check(left === undefined, `${left} has no place in the layout of ${this.recognition.family.name}`);

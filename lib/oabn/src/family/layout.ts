@@ -12,6 +12,7 @@
 import { schema } from 'oabn-base';
 import { activations, type Activation, type Gate, gates } from '../model/index.js';
 
+/** A convolution of a layout, with what follows it. */
 export interface ConvolutionStep {
   readonly conv: string;
   /** Default 1. `stage`: that of the stage, in its first block; 1 in the others. An identity branch overrules both. */
@@ -27,6 +28,7 @@ export interface ConvolutionStep {
   readonly activation?: Activation;
 }
 
+/** A step of a layout, from an image to the next. */
 export type LayoutStep =
   | ConvolutionStep
   /** x + steps(x) */
@@ -41,6 +43,7 @@ export type LayoutStep =
 /** One matrix, or several whose logits are averaged, each perhaps behind a BN. */
 export type Classifier = string | readonly { readonly linear: string; readonly bn?: string }[];
 
+/** How the blocks of a family follow one another, as JSON. */
 export interface Layout {
   readonly steps: readonly LayoutStep[];
   /** The possible ones; the first that the file has is taken. */
@@ -76,7 +79,8 @@ function stepsWithin(depth: number): schema.Rule {
       const inner = (): schema.Rule => stepsWithin(depth - 1);
       if (depth > 0 && has('each')) object({ each: text, steps: inner() })(value, name);
       else if (depth > 0 && has('residual')) object({ residual: inner() })(value, name);
-      else if (has('squeeze') && !has('conv')) object({ squeeze: text }, { gate: oneOf(...gates) })(value, name);
+      else if (has('squeeze') && !has('conv'))
+        object({ squeeze: text }, { gate: oneOf(...gates) })(value, name);
       else if (has('average')) object({ average: oneOf(true) })(value, name);
       else convolutionRule(value, name);
     },
@@ -87,7 +91,10 @@ function stepsWithin(depth: number): schema.Rule {
 
 const matrices = listOf(object({ linear: text }, { bn: text }), 1, 16);
 
-/** @throws UserError naming the member of a layout, its value and what it must be */
+/**
+ * What a layout in JSON may look like.
+ * @throws UserError naming the member of a layout, its value and what it must be
+ */
 export const layoutRule: schema.Rule = object(
   {
     steps: stepsWithin(deepest),

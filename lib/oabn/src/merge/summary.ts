@@ -12,6 +12,7 @@ import {
 } from '../model/index.js';
 import { analyzeOutliers } from './outliers.js';
 
+/** The outliers of a network in a few numbers. */
 export interface OutlierSummary {
   /** Of max|w|/σ over the quantized layers, merged: the mean, and the largest. */
   readonly meanPeakToSigma: number;

@@ -287,7 +287,11 @@ export function quantizedBlocks(arch: Architecture): Block[] {
     .filter(({ inSqueeze }) => !inSqueeze);
 }
 
-/** @throws UserError naming `task` where the network is not RepVGG's chain of 3×3 convolutions, each behind a ReLU */
+/**
+ * Refuses a network of another family.
+ * @throws UserError naming `task` where the network is not RepVGG's chain of 3×3 convolutions, each behind a
+ * ReLU
+ */
 export function checkChain({ operations }: Architecture, task: string): void {
   check(
     !operations,

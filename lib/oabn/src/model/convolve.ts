@@ -9,6 +9,7 @@ import { check } from 'oabn-base';
 import { tf } from 'tfjs-native';
 import type { Activation, Gate } from './operations.js';
 
+/** The stride and the groups of a convolution; both default to 1. */
 export interface ConvolveOptions {
   readonly stride?: number;
   readonly groups?: number;

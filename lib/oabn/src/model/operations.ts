@@ -8,13 +8,17 @@
  */
 import { check, schema } from 'oabn-base';
 
+/** The activation functions that a merged network may have. */
 export const activations = ['relu', 'relu6', 'gelu', 'silu', 'hardSwish'] as const;
+/** The name of an activation function. */
 export type Activation = (typeof activations)[number];
 
 /** What turns the output of squeeze-and-excitation into factors in [0, 1]. */
 export const gates = ['sigmoid', 'hardSigmoid'] as const;
+/** The function that squeeze-and-excitation gates its channels with. */
 export type Gate = (typeof gates)[number];
 
+/** A convolution with bias. */
 export interface ConvolutionOperation {
   readonly op: 'convolution';
   /** The module that its tensors are named after: `….rbr_reparam.weight` and `.bias`. */
@@ -27,6 +31,7 @@ export interface ConvolutionOperation {
   readonly groups?: number;
 }
 
+/** An operation of a merged network, on images [N,H,W,C]. */
 export type Operation =
   | ConvolutionOperation
   | { readonly op: 'activation'; readonly of: Activation }
@@ -79,6 +84,7 @@ function operationsWithin(depth: number): schema.Rule {
   );
 }
 
+/** What a list of operations in JSON may look like. */
 export const operationsRule: schema.Rule = operationsWithin(deepest);
 
 /** A convolution in its place. */

@@ -43,6 +43,7 @@ function flatRow(row: object): Row {
   return flat;
 }
 
+/** Which columns become lines, heads and cells. */
 export interface PivotOptions {
   /** The columns that stay, and tell the lines apart. */
   readonly index: readonly string[];

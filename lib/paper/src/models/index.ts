@@ -32,6 +32,7 @@ export interface ShippedModel {
   readonly bits?: number;
 }
 
+/** A network that ships with the project, with its card. */
 export interface OpenedModel extends Network, ShippedModel {
   /** Of a network that is quantized. */
   readonly quantization?: Quantization;
@@ -60,7 +61,7 @@ export async function openModel(name: string): Promise<OpenedModel> {
   const model = models.find((one) => one.name === name);
   if (!model) {
     throw new UserError(
-      `No network «${name}» ships with the project; known are ${models.map((one) => one.name).join(', ')}`,
+      `No network «${name}» ships with the project; expected one of ${models.map((one) => one.name).join(', ')}`,
     );
   }
   const network = await loadAnyNetwork(modelFile(model));

@@ -8,6 +8,7 @@ import { storedConfig } from 'oabn/experiment';
 import type { PaperLab } from '../profiles/index.js';
 import type { ReportRun } from './runs.js';
 
+/** What the description of a report is made from. */
 export interface CrateParts {
   /** Of a lab, what tells its data and scale. */
   readonly labs: Readonly<Record<'cifar' | 'imagenet', Pick<PaperLab, 'profile' | 'train'>>>;
@@ -22,7 +23,9 @@ export interface CrateParts {
   readonly versions: Readonly<Record<string, string>>;
 }
 
+/** The name that RO-Crate gives to its description. */
 export const crateFile = 'ro-crate-metadata.json';
+/** The file that holds how the report was made. */
 export const workflowFile = 'workflow.json';
 
 type Entity = Readonly<Record<string, unknown>>;

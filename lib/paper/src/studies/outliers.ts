@@ -19,6 +19,7 @@ export const decayTitles: Readonly<Record<DecayPolicy, string>> = {
   repvggCustom: 'custom L2 (RepVGG)',
 };
 
+/** A network and how it was trained, quantized to so many bits. */
 export interface OutlierCell {
   readonly decay: DecayPolicy;
   readonly epochs: number;
@@ -29,11 +30,13 @@ export interface OutlierCell {
   readonly bits: number;
 }
 
+/** The accuracy of such a network, and its outliers as they grew. */
 export interface OutlierPoint extends OutlierCell, QuantizedPoint {
   /** After each epoch. */
   readonly trace: readonly ObservedEpoch<OutlierSummary>[];
 }
 
+/** Which networks and bits. */
 export interface OutlierGrid {
   readonly decays?: readonly DecayPolicy[];
   /** Default the profile's, as those below. */
@@ -44,6 +47,7 @@ export interface OutlierGrid {
   readonly bits?: readonly number[];
 }
 
+/** How outliers grow while a network is trained, by weight decay, epochs, width and s. */
 export function outlierStudy({
   decays = Object.keys(decayTitles) as DecayPolicy[],
   ...grid

@@ -71,6 +71,7 @@ export const quantizationRivals: Readonly<Record<string, QuantizationRival>> = {
   ClusterQAT: { source: '2402.07200', weights: 'cluster', changes: {} },
 };
 
+/** A way to pretrain with a way to quantize. */
 export interface RivalCell {
   /** Of `pretrainingRivals`, and of `quantizationRivals`. */
   readonly pretraining: string;
@@ -81,11 +82,13 @@ export interface RivalCell {
   readonly bits: number;
 }
 
+/** The accuracy and the size that a cell gives. */
 export interface RivalPoint extends RivalCell, QuantizedPoint {
   /** Of the quantized weights, packed: b bits each, and for each layer a scale, or a codebook of 2^b values, of 4 bytes. */
   readonly bytes: number;
 }
 
+/** Which rounds of the comparison, on which networks and bits. */
 export interface RivalGrid {
   /** The rounds of the comparison; default both: ways to pretrain × a few quantizers, and ways to fine-tune × BN and OABN. */
   readonly rounds?: readonly ('pretraining' | 'fine-tuning')[];
@@ -101,6 +104,7 @@ const judges = ['uniform PTQ', 'uniform QAT', 'ClusterQAT'];
 /** The networks that ways to fine-tune are judged on. */
 const grounds = ["BN, and of the identity's γ", 'OABN'];
 
+/** OABN and ClusterQAT beside their rivals: ways to pretrain, and ways to quantize. */
 export function rivalStudy({ rounds = ['pretraining', 'fine-tuning'], ...grid }: RivalGrid = {}): Study<
   RivalCell,
   RivalPoint

@@ -19,6 +19,7 @@ import {
 } from '../profiles/index.js';
 import { rowOf, seedsText, type Study, type StudyResult } from './study.js';
 
+/** Which results are looked for, and where. */
 export interface ShippedOptions {
   /** Default CIFAR-10's. */
   readonly side?: 'cifar' | 'imagenet';
@@ -28,6 +29,7 @@ export interface ShippedOptions {
   readonly folder?: string;
 }
 
+/** The rows of a study that ship with the project, and the profile that they are of. */
 export interface ShippedResult<Row> extends StudyResult<Row> {
   readonly profile: Profile;
   /** How many rows there are, of all that the study has in the profile. */

@@ -36,6 +36,6 @@ describe('models', () => {
   });
 
   it('are listed where a name is unknown', async () => {
-    await assert.rejects(openModel('nope'), /No network «nope» ships with the project; known are/);
+    await assert.rejects(openModel('nope'), /No network «nope» ships with the project; expected one of/);
   });
 });

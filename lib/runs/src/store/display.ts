@@ -2,6 +2,7 @@
 import { formatDuration, registerDisplay, type Row, type Summary } from 'oabn-base';
 import type { StoredRun } from './store.js';
 
+/** Whether a value is a finished run of a store. */
 export const isStoredRun = (value: object): value is StoredRun => {
   const { hash, config, provenance, from } = value as Partial<StoredRun>;
   return (

@@ -23,6 +23,7 @@ import { leastStep } from '../fakeQuantize.js';
 import { nearestInRows } from '../rows.js';
 import type { WeightTraining } from './weightTraining.js';
 
+/** How the scale α is trained. */
 export interface ApotOptions {
   /** Times the learning rate, of α; default 1. */
   readonly rate?: number;

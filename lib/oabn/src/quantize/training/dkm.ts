@@ -16,6 +16,7 @@ import { quantizeToCentroids } from '../kmeans/index.js';
 import { layerCentroids } from '../quantizedNetwork.js';
 import type { WeightTraining } from './weightTraining.js';
 
+/** How soft the clusters are, and how often they are updated in a step. */
 export interface DkmOptions {
   /** τ in standard deviations of the layer's weights; default 0.02. The smaller, the closer to hard clusters. */
   readonly temperature?: number;
@@ -28,6 +29,7 @@ export interface DkmQuantizer extends DkmOptions {
   readonly method: 'dkm';
 }
 
+/** What DKM uses where options say nothing else. */
 export const dkmDefaults = { temperature: 0.02, iterations: 2 } as const satisfies DkmOptions;
 
 /** A value that `finetune` takes in place of k-means. @throws UserError naming what is out of range */
