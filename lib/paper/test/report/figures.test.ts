@@ -138,7 +138,7 @@ describe('report/figures', () => {
           [4, 2].flatMap((bits) =>
             (['uniform', 'cluster'] as const).flatMap((weights) =>
               [0.001, 0.01].map((learningRate) => ({
-                ...{ threshold, bits, weights, learningRate, images: 100 },
+                ...{ threshold, seed: 100, bits, weights, learningRate, images: 100 },
                 accuracy: 40 * learningRate + 0.1 * bits,
               })),
             ),
