@@ -1,11 +1,11 @@
 import assert from 'node:assert/strict';
-import { random } from 'oabn-base';
+import { canonicalJson, random } from 'oabn-base';
 import { keptAccuracy, keptAt, law } from 'oabn/doctor';
 import { openStore } from 'provable-runs';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { readConfig, type PretrainResult, type QuantizedResult, hashOf } from 'oabn/experiment';
+import type { PretrainResult, QuantizedResult } from 'oabn/experiment';
 import { lawFigure } from '../../src/figures/index.js';
 import { shippedFolder } from '../../src/profiles/index.js';
 import {
@@ -77,27 +77,42 @@ describe('studies/law', () => {
   });
 });
 
-/** The points of `lawStudy` of whatever networks of CIFAR-10 ship, by its own `row`. */
+/** A run as the file that ships says it, by names of now and of before. */
+interface ShippedRun {
+  readonly kind: string;
+  readonly method?: string;
+  readonly scheme?: { readonly bits: number; readonly granularity?: string };
+  readonly source?: ShippedRun;
+  readonly data?: { readonly name: string; readonly firstTestImage?: number };
+  readonly arch?: { readonly block?: string; readonly branches?: unknown; readonly oabn?: { threshold?: number } };
+  readonly training?: { readonly seed: number };
+}
+
+/** The points of `lawStudy` of whatever RepVGGs of CIFAR-10 ship, by its own `row`. */
 async function shippedPoints(): Promise<LawPoint[]> {
   const folder = await mkdtemp(join(tmpdir(), 'oabn-law-'));
   try {
     const entries = await openStore(folder, { shipped: shippedFolder(), notice: () => {} }).list();
-    const runs = entries.map(({ config, result }) => ({ config: readConfig(config), result }));
-    const networks = new Map(runs.map(({ config, result }) => [hashOf(config), result as PretrainResult]));
-    return runs.flatMap(({ config, result }): LawPoint[] => {
-      if (config.kind !== 'ptq' || (config.method ?? 'minMax') !== 'minMax') return [];
-      const { source, scheme } = config;
-      const { granularity = 'perTensor', weights, bits } = scheme;
-      if (source.kind !== 'pretrain' || source.data.name !== 'cifar10' || source.data.firstTestImage)
-        return [];
-      const { arch, training } = source;
-      const { threshold = Infinity, ...others } = arch.oabn ?? {};
-      const network = networks.get(hashOf(source));
-      const isPlain =
-        arch.block === 'repvgg' && arch.branches.length === 3 && Object.keys(others).length === 0;
-      if (granularity !== 'perTensor' || weights !== 'uniform' || !network || !isPlain || bits < 3) return [];
-      const cell = { network: 'RepVGG', threshold, seed: training.seed, bits } as const;
-      return [lawStudy().row(cell, result as QuantizedResult, network)];
+    const runs = entries.map(({ config, result }) => ({ config: config as ShippedRun, result }));
+    const networks = new Map(
+      runs.map(({ config, result }) => [canonicalJson(config), result as PretrainResult]),
+    );
+    return runs.flatMap(({ config: { kind, method = 'minMax', scheme, source }, result }): LawPoint[] => {
+      if (kind !== 'ptq' || method !== 'minMax' || !scheme || !source) return [];
+      const { data, arch, training } = source;
+      const network = networks.get(canonicalJson(source));
+      if (!data || !arch || !training || !network) return [];
+      const { threshold = Infinity, ...others } = arch.oabn ?? { threshold: Infinity };
+      const isPlain = !arch.block && !arch.branches && Object.keys(others).length === 0;
+      const isPerLayer = (scheme.granularity ?? 'perTensor') === 'perTensor';
+      const isReported = data.name === 'cifar10' && data.firstTestImage === undefined;
+      if (!isPlain || !isPerLayer || !isReported || scheme.bits < 3) return [];
+      const cell = { network: 'RepVGG', threshold, seed: training.seed, bits: scheme.bits } as const;
+      const outliers = network.outliers.map((row) => ({
+        ...row,
+        peakToSigma: row.peakToSigma ?? (row as unknown as { reach: number }).reach,
+      }));
+      return [lawStudy().row(cell, result as QuantizedResult, { ...network, outliers })];
     });
   } finally {
     await rm(folder, { recursive: true });

@@ -54,5 +54,7 @@ describe('studies', () => {
       cells.map(({ network, granularity }) => `${network} ${granularity}`),
       ['RepVGG perTensor', 'QARepVGG perTensor', 'RepVGG perChannel', 'QARepVGG perChannel'],
     );
+    const [learned] = ptqStudy({ methods: ['adaRound'], bits: [3] }).cells(profiles.quick);
+    assert.equal(learned!.iterations, profiles.quick.tableIterations, 'its steps stand in the table');
   });
 });

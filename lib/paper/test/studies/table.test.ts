@@ -49,7 +49,7 @@ describe('studies/table', () => {
       granularity: PtqPoint['granularity'],
       stateSize: number,
     ) => ({
-      ...{ network, granularity, stateSize, method: 'min–max', bits: 8, seed: 1 },
+      ...{ network, granularity, stateSize, method: 'min–max', bits: 8, seed: 1, source: 'figure 5' },
       ...{ threshold: Infinity, accuracy: 0.5, fp32: 0.6, images: 100 },
     });
     const rows: PtqPoint[] = [
@@ -61,13 +61,15 @@ describe('studies/table', () => {
     assert.deepEqual(Object.keys(table[0]!), [
       'method',
       'one quantizer per',
+      'steps a unit',
+      'source',
       'RepVGG',
       'QARepVGG',
       'state size',
     ]);
     assert.deepEqual(table.map(Object.values), [
-      ['min–max', 'layer', '50.0%', '50.0%', 102],
-      ['min–max', 'channel', '50.0%', '–', 9000],
+      ['min–max', 'layer', '–', 'figure 5', '50.0%', '50.0%', 102],
+      ['min–max', 'channel', '–', 'figure 5', '50.0%', '–', 9000],
     ]);
   });
 });
