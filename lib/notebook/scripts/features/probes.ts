@@ -34,11 +34,11 @@ export interface Tried {
   readonly heard: readonly Message[];
 }
 
-const limit = 60_000;
+const limit = 40_000;
 /** tslab turns away what follows a failed cell at once. */
 const afterError = 400;
 
-/** Resolves to what `promise` does, or rejects after a minute: a kernel that never answers has not the feature. */
+/** Resolves to what `promise` does, or rejects after a while: a kernel that never answers has not the feature. */
 export const within = <T>(promise: Promise<T>, milliseconds = limit): Promise<T> =>
   Promise.race([
     promise,

@@ -4,7 +4,7 @@
  * functions of that number, so that a killed run and an uninterrupted one end with the same bits.
  */
 import { tf } from 'tfjs-native';
-import { type Progress, silent, UserError } from 'oabn-base';
+import { cellSignal, type Progress, silent, UserError } from 'oabn-base';
 import type { Batch } from '../data/index.js';
 import { learningRateAt, type Schedule } from './schedule.js';
 import { disposeState } from './state.js';
@@ -61,6 +61,7 @@ export interface LoopOptions {
   readonly onCheckpoint?: (position: Position, state: TrainState) => Promise<void>;
   readonly checkpointSeconds?: number;
   readonly progress?: Progress;
+  /** Ends it between two steps, after a checkpoint; default in a notebook: the stop button. */
   readonly signal?: AbortSignal;
 }
 
@@ -86,7 +87,7 @@ export async function train(
   options: LoopOptions,
   position: Position = { step: 0, lossSum: 0, correctSum: 0 },
 ): Promise<TrainState> {
-  const { schedule, stepsPerEpoch, batchSize, progress = silent, signal } = options;
+  const { schedule, stepsPerEpoch, batchSize, progress = silent, signal = cellSignal() } = options;
   const prepared = new Map<TrainStep, RunStep>();
   const pending: { step: number; learningRate: number; metrics: StepResult['metrics'] }[] = [];
   let { step, lossSum, correctSum } = position;

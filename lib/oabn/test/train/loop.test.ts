@@ -172,6 +172,24 @@ describe('train/loop', () => {
     assert.deepEqual(saved, [3]);
   });
 
+  it('ends by the stop button of the notebook cell that runs it', async () => {
+    const controller = new AbortController();
+    const saved: number[] = [];
+    const globals = globalThis as { [key: symbol]: unknown };
+    const key = Symbol.for('Jupyter.kernel');
+    globals[key] = { currentCell: () => ({ signal: controller.signal }) };
+    try {
+      const stopped = loop({
+        progress: ({ done }) => void (done === 2 && controller.abort()),
+        onCheckpoint: async ({ step }) => void saved.push(await Promise.resolve(step)),
+      });
+      await assert.rejects(train(freshState(), stopped), { name: 'AbortError' });
+    } finally {
+      delete globals[key];
+    }
+    assert.deepEqual(saved, [2]);
+  });
+
   it('frees what it does not return', async () => {
     const state = freshState();
     const before = tf.memory().numTensors;
