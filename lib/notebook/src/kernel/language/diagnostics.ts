@@ -1,19 +1,7 @@
-/** Type errors as a cell shows them: where, what, and the line with the fault underlined. */
+/** From TypeScript's diagnostics to the problems of a cell. */
 import ts from 'typescript';
 import { withoutCellPaths } from './cells.js';
-
-export interface Problem {
-  /** The file's name beside the notebook; undefined for the cell itself. */
-  readonly file?: string;
-  /** From 1. */
-  readonly line: number;
-  readonly column: number;
-  /** Such as `TS2322`. */
-  readonly code: string;
-  readonly message: string;
-  /** The line, and below it a line of `~` under the fault. */
-  readonly excerpt: readonly [line: string, mark: string];
-}
+import type { Problem } from './problem.js';
 
 /** What is wrong at `diagnostic`, with lines counted from `start`, an offset at the beginning of a line. */
 export function problemOf(diagnostic: ts.Diagnostic, start: number, end: number, file?: string): Problem {
@@ -34,14 +22,4 @@ export function problemOf(diagnostic: ts.Diagnostic, start: number, end: number,
     message: withoutCellPaths(ts.flattenDiagnosticMessageText(diagnostic.messageText, '\n')),
     excerpt: [line, mark],
   };
-}
-
-/** `Cell [3], line 1, column 7 - TS2322: …` with the line underlined. */
-export function formatProblem({ file, line, column, code, message, excerpt }: Problem, cell: string): string {
-  const number = String(line).padStart(6);
-  return [
-    `${file ?? cell}, line ${line}, column ${column} - ${code}: ${message}`,
-    `${number} | ${excerpt[0]}`,
-    `${' '.repeat(number.length)} | ${excerpt[1]}`,
-  ].join('\n');
 }

@@ -10,11 +10,12 @@ import { cellTransformer } from './cellTransform.js';
 import { cellCompilerOptions } from './compilerOptions.js';
 import { completionsAt, type Completions } from './completion.js';
 import { type DeclaredNames, declaredNames } from './declaredNames.js';
-import { problemOf, type Problem } from './diagnostics.js';
+import { problemOf } from './diagnostics.js';
 import { globalsFile, globalsText } from './globals.js';
 import { type Inspection, inspectAt } from './inspection.js';
 import { createLanguageHost } from './languageHost.js';
 import { type LocalModule, localModules, withoutMapComment } from './localModules.js';
+import type { Problem } from './problem.js';
 
 /** Whether type errors stop a cell, are only shown, or not looked for. */
 export type Typecheck = 'error' | 'warn' | 'off';

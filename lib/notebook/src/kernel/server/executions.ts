@@ -4,7 +4,7 @@
  */
 import type { Header, Message } from '../../protocol/message.js';
 import type { Request } from '../../protocol/serverSockets.js';
-import { formatProblem, type Problem } from '../language/diagnostics.js';
+import { formatProblem, type Problem } from '../language/problem.js';
 import type { CompiledCell, Typecheck } from '../language/language.js';
 import type { Language } from './languageClient.js';
 import type { History } from './history.js';
