@@ -29,18 +29,18 @@ describe('cli: oabn notebook run', function () {
     const { write } = process.stdout;
     process.stdout.write = ((text: string) => printed.push(text)) as never;
     try {
-      await program.parseAsync(['notebook', 'run', ...files, '-p', 's=2', '--html', page, '--output', outputs, '--json'], { from: 'user' }); // prettier-ignore
+      await program.parseAsync(['notebook', 'run', ...files, '--html', page, '--output', outputs, '--json'], { from: 'user' }); // prettier-ignore
     } finally {
       process.stdout.write = write;
     }
     const results = JSON.parse(printed.join('')) as { ok: boolean; html: string; codeCells: number }[];
     assert.deepEqual(
       results.map(({ ok, html, codeCells }) => [ok, html, codeCells]),
-      [[true, page, 3], [true, page, 0]], // prettier-ignore
+      [[true, page, 2], [true, page, 0]], // prettier-ignore
     );
     const html = await readFile(page, 'utf8');
     assert.match(html, /<h1[^>]*>.*The first[^]*<h1[^>]*>.*The second/);
-    assert.match(html, />84</);
+    assert.match(html, />42</);
     assert.deepEqual((await readdir(folder)).sort(), ['all.html', 'executed', 'first.ipynb', 'second.ipynb']);
     assert.deepEqual(await readdir(outputs), ['first.ipynb', 'second.ipynb']);
   });
