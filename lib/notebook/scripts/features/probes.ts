@@ -360,14 +360,6 @@ export const probes: readonly Probe[] = [
     },
   },
   {
-    feature: 'rows of records are a table',
-    async has(kernel) {
-      const rows = '[{ s: 0.5, accuracy: 0.9 }, { s: 1, accuracy: 0.8 }]';
-      const python = "[{'s': 0.5, 'accuracy': 0.9}, {'s': 1, 'accuracy': 0.8}]";
-      return /<table/.test(String(resultOf(await run(kernel, by(kernel, rows, python)))?.['text/html']));
-    },
-  },
-  {
     feature: 'subshells (JEP 91)',
     async has(kernel) {
       const { supported_features: features } = await ask(kernel, 'kernel_info_request');

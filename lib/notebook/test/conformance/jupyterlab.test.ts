@@ -170,27 +170,6 @@ describe('kernel: in JupyterLab', function () {
     await picture('6-restarted');
   });
 
-  it('stops at a breakpoint, shows frames and variables, and goes on', async () => {
-    await open(
-      'debug.ipynb',
-      'function half(x: number): number {\n  const y = x / 2;\n  return y;\n}\nhalf(84)',
-    );
-    await page.locator('.jp-DebuggerBugButton').first().click();
-    await page.locator('.jp-DebuggerBugButton[aria-pressed=true], .jp-DebuggerBugButton .jp-mod-on, [data-jp-debugger=true]').first().waitFor({ timeout: 20_000 }); // prettier-ignore
-    await cell(0).locator('.cm-content').click();
-    await cell(0).locator('.cm-breakpoint-gutter .cm-gutterElement').nth(3).click();
-    await cell(0).locator('.cm-breakpoint-icon').first().waitFor();
-    await cell(0).locator('.cm-content').click();
-    await page.keyboard.press('Control+Enter');
-    const frames = page.locator('.jp-DebuggerCallstack-body li');
-    await frames.first().waitFor();
-    assert.match(await frames.first().innerText(), /half/);
-    await page.locator('.jp-DebuggerVariables', { hasText: '42' }).first().waitFor();
-    await picture('7-breakpoint');
-    await page.keyboard.press('F9');
-    await shows(0, '42');
-  });
-
   it('redraws what a slider moves', async function () {
     const found =
       'from jupyter_core.paths import jupyter_path; import os, sys; sys.exit(not any(os.path.isdir(os.path.join(p, "anywidget")) for p in jupyter_path("labextensions")))';
