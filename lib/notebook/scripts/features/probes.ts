@@ -335,31 +335,6 @@ export const probes: readonly Probe[] = [
     },
   },
   {
-    feature: 'a debugger: stops at a breakpoint in a cell',
-    async has(kernel) {
-      let seq = 0;
-      const debug = async (command: string, args: object = {}): Promise<Record<string, unknown>> => {
-        const request = { seq: ++seq, type: 'request', command, arguments: args };
-        const { success, body } = await ask(kernel, 'debug_request', request, 'control');
-        if (success !== true) throw new Error(`${command} is refused`);
-        return (body ?? {}) as Record<string, unknown>;
-      };
-      const code = by(kernel, 'let a = 1;\na += 1;', 'a = 1\na += 1');
-      await debug('initialize', { clientID: 'probe', adapterID: '', linesStartAt1: true });
-      await debug('attach');
-      const { sourcePath } = await debug('dumpCell', { code });
-      await debug('setBreakpoints', { source: { path: sourcePath }, breakpoints: [{ line: 2 }], lines: [2] });
-      await debug('configurationDone');
-      const ended = kernel.session.execute(code);
-      const stopped = (): boolean =>
-        kernel.heard.some(({ header, content }) => header.msg_type === 'debug_event' && content.event === 'stopped'); // prettier-ignore
-      for (const end = Date.now() + 20_000; !stopped() && Date.now() < end;) await sleep(100);
-      if (!stopped()) return false;
-      await debug('continue', { threadId: 1 });
-      return (await within(ended)).status === 'ok';
-    },
-  },
-  {
     feature: 'subshells (JEP 91)',
     async has(kernel) {
       const { supported_features: features } = await ask(kernel, 'kernel_info_request');

@@ -35,7 +35,7 @@ class Nbclient(unittest.TestCase):
         client = NotebookClient(
             nb,
             kernel_name=KERNEL,
-            timeout_func=lambda cell: 3 if "while" in cell.source else 60,
+            timeout_func=lambda cell: 3 if "while" in cell.source else 300,
             interrupt_on_timeout=True,
         )
         with self.assertRaisesRegex(CellExecutionError, "SyntaxError"):
