@@ -9,6 +9,7 @@ import {
   finetuneConfig,
   type Job,
   type Lab,
+  openLab,
   pretrainConfig,
   ptqConfig,
   run,
@@ -16,7 +17,6 @@ import {
 } from 'oabn/experiment';
 import { custom } from 'oabn/custom';
 import type { LimitFunction } from 'oabn/model';
-import { openStore } from 'provable-runs';
 import { openObjects, sharedRuns } from 'provable-runs/remote';
 import { connectQueue, enqueue, runWorker, type WorkerOptions, type WorkerReport } from 'provable-runs/queue';
 import { needs, redisProgram, type Server, startRedis } from '../../../runs/test/queue/servers.js';
@@ -122,8 +122,12 @@ describe('a sweep on workers', function () {
     assert.deepEqual([first.computed, second.computed], [jobs.length - 1, 1]);
     assert.match(lines.join('\n'), /\[6\/6\] .* so far\n6 runs were computed on the workers of redis:\/\//);
     // All of it is here now; what this machine computes by itself is the same.
+    const alone = new Map<Lab, Lab>();
     for (const { lab: there, config } of jobs) {
-      const here = { ...there, store: openStore(join(folder, 'alone'), { notice: () => undefined }) };
+      const here =
+        alone.get(there) ??
+        (await openLab({ ...there.opening, runs: join(folder, 'alone'), notice: () => undefined }));
+      alone.set(there, here);
       const [theirs, ours] = [await run(there, config), await run(here, config)];
       assert.deepEqual([theirs.from, ours.from], ['store', 'computed']);
       assert.deepEqual(theirs.result, ours.result);
@@ -197,11 +201,7 @@ describe('a sweep on workers', function () {
       const csv = await said('runs', 'list', ...place, '--csv');
       assert.match(csv, /^hash,title,status,.*result\.accuracy/);
       assert.equal(csv.trim().split('\r\n').length, 1 + jobs.length);
-      const all = JSON.parse(await said('runs', 'list', ...place, '--json')) as {
-        hash: string;
-        kind: string;
-      }[];
-      const [first, second] = all.filter(({ kind }) => kind === 'pretrain');
+      const [, first, , , second] = queueJobs(jobs);
       const shown = JSON.parse(await said('runs', 'show', first!.hash.slice(0, 8), ...place, '--json'));
       assert.equal(shown.status, 'done');
       assert.ok(shown.metrics.length > 0);

@@ -4,7 +4,7 @@ import { execFileSync } from 'node:child_process';
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { enqueue, type QueueJob, queueStatus } from '../../src/queue/index.js';
+import { enqueue, type QueueJob, queueStatus, type WorkerPresence } from '../../src/queue/index.js';
 import { needs, redisProgram, type Server, startRedis } from './servers.js';
 import { toyJob, toySweep } from './support.js';
 import type { QueueToyConfig } from './toyExecutor.js';
@@ -33,7 +33,12 @@ describe('faults of a sweep', function () {
     const [first, second] = [site.begin(), site.begin()];
     const result = site.compute([job]);
     await site.reaches(job, 8);
-    const running = (await queueStatus(site.connection)).workers.find(({ runs }) => runs.length > 0);
+    // Workers say what they are at every other second.
+    let running: WorkerPresence | undefined;
+    await until('a worker says that it is at it', async () => {
+      running = (await queueStatus(site.connection)).workers.find(({ runs }) => runs.length > 0);
+      return running !== undefined;
+    });
     const [stopped, other] = first.process.pid === running?.pid ? [first, second] : [second, first];
     stopped.process.kill('SIGTERM');
     const { report } = (await stopped.end)!;
