@@ -53,7 +53,7 @@ const readers: Readonly<Record<string, (path: string, folder: string) => Promise
   },
   notebooks: async (path) => {
     const notebook = parseNotebook(await readFile(path, 'utf8'), path);
-    return formatNotebook(notebook) + exportHtml(notebook);
+    return formatNotebook(notebook) + (await exportHtml(notebook));
   },
 };
 

@@ -61,10 +61,10 @@ const notebooks: Scenario = {
       stream.uniform() < 0.2
         ? Buffer.from(mutateBytes(Buffer.from(text), stream)).toString()
         : (JSON.stringify(mutateJson(JSON.parse(text), stream)) ?? '');
-    return await orRefused(() => {
+    return await orRefused(async () => {
       const notebook = parseNotebook(changed);
       formatNotebook(notebook);
-      exportHtml(notebook);
+      await exportHtml(notebook);
     });
   },
 };
