@@ -1,7 +1,7 @@
 /**
  * The engines that the benchmarks compare, each a process of its own that takes steps when asked: `engine.ts` for the
- * three ways to run a step here, `peer.py` for PyTorch. A fresh process for each network, so that its peak memory is that
- * network's.
+ * three ways to run a step here, `peer.py` for PyTorch, `peer-jax.py` for JAX. A fresh process for each network, so that
+ * its peak memory is that network's.
  */
 import { spawn } from 'node:child_process';
 import { createInterface } from 'node:readline';
@@ -28,7 +28,7 @@ export interface Times {
   readonly peakMiB: number;
 }
 
-type Answer = Partial<Times> & { readonly version?: string };
+type Answer = Partial<Times> & { readonly version?: string; readonly unavailable?: string };
 
 export interface Engine {
   readonly name: string;
@@ -39,18 +39,40 @@ export interface Engine {
 
 export const python = process.env.PYTHON ?? 'python3';
 
-/** Starts an engine's process; undefined if it does not answer (no Python, no torch). */
-export async function startEngine(name: string): Promise<Engine | undefined> {
+/** The interpreter of each peer, and its script with arguments. */
+const peerCommands = {
+  'torch-eager': [python, 'peer.py', 'eager', 'float32'],
+  'torch-compiled': [python, 'peer.py', 'compiled', 'float32'],
+  'torch-eager-bf16': [python, 'peer.py', 'eager', 'bfloat16'],
+  'torch-compiled-bf16': [python, 'peer.py', 'compiled', 'bfloat16'],
+  jax: [process.env.JAX_PYTHON ?? python, 'peer-jax.py'],
+} as const satisfies Record<string, readonly [string, string, ...string[]]>;
+
+export const peers = Object.keys(peerCommands) as readonly Peer[];
+export type Peer = keyof typeof peerCommands;
+
+export const isPeer = (name: string): name is Peer => name in peerCommands;
+
+/** Why an engine cannot run here. */
+export interface Missing {
+  readonly name: string;
+  readonly missing: string;
+}
+
+/** Starts an engine's process, or says why it cannot run. */
+export async function startEngine(name: string): Promise<Engine | Missing> {
   const here = (file: string): string => fileURLToPath(new URL(file, import.meta.url));
-  const [command, args] =
-    name === 'pytorch'
-      ? [python, [here('peer.py')]]
-      : [process.execPath, ['--conditions=oabn-source', '--import', 'tsx', here('engine.ts'), name]];
-  // Waiting threads that spin slow PyTorch down several times when anything else wants a core.
-  const env = { OMP_WAIT_POLICY: 'passive', ...process.env };
-  const child = spawn(command, args, {
+  const node = [process.execPath, '--conditions=oabn-source', '--import', 'tsx'] as const;
+  const [command, script, ...rest] = isPeer(name)
+    ? peerCommands[name]
+    : [...node.slice(0, 1), 'engine.ts', name];
+  const args = [...(isPeer(name) ? [] : node.slice(1)), here(script!), ...rest];
+  // Memory that glibc gives back after each step costs a page fault for each of its pages: kept, PyTorch is faster.
+  const kept = isPeer(name) ? { MALLOC_TRIM_THRESHOLD_: String(2 ** 34), MALLOC_MMAP_MAX_: '0' } : {};
+  const env = { ...kept, ...process.env };
+  const child = spawn(command!, args, {
     env,
-    stdio: ['pipe', 'pipe', name === 'pytorch' ? 'ignore' : 'inherit'],
+    stdio: ['pipe', 'pipe', isPeer(name) ? 'ignore' : 'inherit'],
   });
   child.on('error', () => undefined);
   child.stdin.on('error', () => undefined);
@@ -63,7 +85,7 @@ export async function startEngine(name: string): Promise<Engine | undefined> {
     }
   };
   const hello = await answer();
-  if (!hello) return undefined;
+  if (!hello?.version) return { name, missing: hello?.unavailable ?? `${command} does not answer` };
   return {
     name,
     version: hello.version ?? '',
@@ -77,16 +99,18 @@ export async function startEngine(name: string): Promise<Engine | undefined> {
   };
 }
 
-/** Starts those that there are, runs `use`, and stops them. */
+/** Starts those that there are, runs `use`, and stops them; `tell` hears which are missing, and why. */
 export async function withEngines<T>(
   names: readonly string[],
   use: (engines: readonly Engine[]) => Promise<T>,
+  tell: (missing: Missing) => void = () => undefined,
 ): Promise<T> {
   const engines: Engine[] = [];
   try {
     for (const name of names) {
       const engine = await startEngine(name);
-      if (engine) engines.push(engine);
+      if ('missing' in engine) tell(engine);
+      else engines.push(engine);
     }
     return await use(engines);
   } finally {

@@ -3,7 +3,7 @@
  * RepVGG-A0 on 32×32 images, in float32, in half precision and with matrix units, where the device has them. A figure
  * is the median of the samples, by the device's clock where it has one.
  *
- *     node --import tsx bench/gpu-kernels.ts [--batch 128,512] [--width 1] [--ways f32,f16,matrix] [--layers 8×8]
+ *     node --conditions=oabn-source --import tsx lib/oabn/bench/gpu-kernels.ts [--batch 128,512] [--width 1] [--ways f32,f16,matrix] [--layers 8×8]
  *                                            [--kernels forward,input,filter] [--sweep] [--samples 9] [--out FILE]
  *
  * --layers takes those whose name contains the text, --sweep tries every tile and shows the best beside the one that

@@ -1,8 +1,12 @@
 """The steps of bench/step.ts in PyTorch: the same networks, losses and updates, channels-last.
 
-Reads lines of JSON {"width", "kind": "pretrain" | "qat", "batch", "threads", "steps"} from standard input and answers
-each with a line {"milliseconds": [...], "cpu": [...], "peakMiB": …}: wall and processor time of each step, and the
-largest resident memory of the process so far. A network stays between lines that ask for the same one.
+    python3 lib/oabn/bench/peer.py [eager|compiled] [float32|bfloat16]
+
+`compiled` is torch.compile (Inductor) of the loss with its backward pass; `bfloat16` is autocast. The optimizer's step is
+the fused one. The first line out says what runs, or why it cannot. Each line of JSON {"width", "kind": "pretrain" | "qat",
+"batch", "threads", "steps"} in is answered with {"milliseconds": [...], "cpu": [...], "peakMiB": …}: wall and processor
+time of each step, and the largest resident memory of the process so far. A network stays between lines that ask for
+the same one; its first steps, and what they compile, are not counted.
 """
 import json
 import math
@@ -10,9 +14,15 @@ import resource
 import sys
 import time
 
-import torch
-from torch import nn
-import torch.nn.functional as F
+try:
+    import torch
+    from torch import nn
+    import torch.nn.functional as F
+except ImportError as error:
+    if __name__ != "__main__":
+        raise
+    print(json.dumps({"unavailable": f"{sys.executable}: {error}"}))
+    sys.exit()
 
 THRESHOLD = 2.0
 
@@ -57,7 +67,7 @@ class Round(torch.autograd.Function):
 
 def class_sums(index, values):
     """How many values each of 16 classes has, and their sum, by what is fastest on the device."""
-    if not values.is_cuda:
+    if not values.is_cuda and not torch.compiler.is_compiling():
         return torch.bincount(index, minlength=16), torch.bincount(index, values, minlength=16)
     # bincount waits for the GPU to learn its size, and breaks a compiled graph in two.
     member = index == torch.arange(16, device=values.device)[:, None]
@@ -110,28 +120,66 @@ def network(kind, width):
     return nn.Sequential(*layers, nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(cin, 10))
 
 
-def make_step(kind, width, batch):
+def unavailable(mode, dtype):
+    if mode == "compiled" and not hasattr(torch, "compile"):
+        return f"torch {torch.__version__} has no torch.compile"
+    if dtype == "bfloat16" and not has_bfloat16():
+        return "this processor has no instructions for bfloat16"
+    return None
+
+
+def has_bfloat16():
+    """Whether the processor multiplies bfloat16 itself; elsewhere autocast only adds conversions."""
+    cpu = getattr(torch, "cpu", None)
+    names = ("_is_avx512_bf16_supported", "_is_amx_tile_supported")
+    return any(getattr(cpu, name)() for name in names if hasattr(cpu, name))
+
+
+def fused_sgd(params, weight_decay, rate=0.05):
+    """Nesterov's SGD in one pass over each parameter, where this torch has it for the CPU (2.4 on)."""
+    options = {"momentum": 0.9, "weight_decay": weight_decay, "nesterov": True}
+    params = list(params)
+    try:
+        return torch.optim.SGD(params, rate, fused=True, **options)
+    except (RuntimeError, TypeError):
+        return torch.optim.SGD(params, rate, **options)
+
+
+def make_step(kind, width, batch, mode, dtype):
     torch.manual_seed(1)
     net = network(kind, width).to(memory_format=torch.channels_last)
-    optimizer = torch.optim.SGD(net.parameters(), 0.05, 0.9, weight_decay=1e-4, nesterov=True)
+    optimizer = fused_sgd(net.parameters(), 1e-4)
     images = torch.randn(batch, 3, 32, 32).to(memory_format=torch.channels_last)
     labels = torch.arange(batch) % 10
 
+    def loss_of(images, labels):
+        with torch.autocast("cpu", torch.bfloat16, enabled=dtype == "bfloat16"):
+            return F.cross_entropy(net(images), labels, label_smoothing=0.1)
+
+    loss = torch.compile(loss_of) if mode == "compiled" else loss_of
+
     def step():
-        optimizer.zero_grad()
-        F.cross_entropy(net(images), labels, label_smoothing=0.1).backward()
+        optimizer.zero_grad(set_to_none=True)
+        loss(images, labels).backward()
         optimizer.step()
 
-    step()
+    for _ in range(3 if mode == "compiled" else 1):
+        step()
     return step
 
 
 def main():
+    mode = sys.argv[1] if len(sys.argv) > 1 else "eager"
+    dtype = sys.argv[2] if len(sys.argv) > 2 else "float32"
+    reason = unavailable(mode, dtype)
+    if reason:
+        print(json.dumps({"unavailable": reason}))
+        return
     print(json.dumps({"version": torch.__version__}), flush=True)
     made = {}
     for line in sys.stdin:
         want = json.loads(line)
-        key = (want["kind"], want["width"], want["batch"])
+        key = (want["kind"], want["width"], want["batch"], mode, dtype)
         torch.set_num_threads(want["threads"])
         if key not in made:
             made = {key: make_step(*key)}

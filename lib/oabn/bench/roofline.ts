@@ -1,6 +1,7 @@
 /**
- * What bounds a step: the machine's peak of arithmetic (a large product of matrices) and of memory (a sum of large
- * vectors), both measured in the step's own engine, and where a step's time goes by the engine's own profile. Peaks and
+ * What bounds a step: the machine's peak of arithmetic (a large product of matrices), of memory and of its cache (sums of
+ * large vectors and of smaller ones), all measured in the step's own engine, and where a step's time goes by the engine's
+ * own profile. Peaks and
  * whole steps are taken from processor time, which other processes hardly change; the profile knows wall time only.
  */
 import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
@@ -27,35 +28,78 @@ interface Options {
 /** Steps that are profiled; of each node the fastest counts, which leaves out what else the machine does. */
 const profiled = 8;
 
-export async function printRoofline({ kinds, widths, batch, threads }: Options): Promise<void> {
+interface Peaks {
+  /** Of a product of matrices, 1,024³. */
+  readonly gflops: number;
+  /** GB/s of sums of two vectors: of 64 MiB each, and of 4 MiB, which stay in the cache as a step's activations do. */
+  readonly memory: number;
+  readonly cache: number;
+}
+
+interface Share {
+  readonly group: Group;
+  readonly milliseconds: number;
+  /** Of all nodes, in [0, 1]. */
+  readonly share: number;
+  /** GFLOP/s of convolutions, GB/s read and written by others; and that as a share of the peak, of the cache's for GB/s. */
+  readonly rate: number;
+  readonly ofPeak: number;
+}
+
+/** Where one step's time goes. */
+interface StepProfile {
+  readonly kind: Kind;
+  readonly width: number;
+  /** Of all threads together, by processor time. */
+  readonly milliseconds: number;
+  readonly gflops: number;
+  readonly nodes: number;
+  readonly shares: readonly Share[];
+}
+
+export interface Roofline extends Peaks {
+  readonly threads: number;
+  readonly batch: number;
+  readonly steps: readonly StepProfile[];
+}
+
+/** Measures, and prints what it finds as it goes. */
+export async function roofline({ kinds, widths, batch, threads }: Options): Promise<Roofline> {
   await useBackend('wasm');
   const state = await loadRuntime();
   if (state.kind === 'missing') throw new Error(state.reason);
   const { runtime, block } = state;
-  const gflops = await peakArithmetic(runtime, threads);
-  const gigabytes = await peakMemory(runtime, threads);
+  const peaks: Peaks = {
+    gflops: await peakArithmetic(runtime, threads),
+    memory: await peakMemory(runtime, threads, 1 << 24),
+    cache: await peakMemory(runtime, threads, 1 << 20),
+  };
   console.log(
-    `Peaks of the engine, ${threads} × what a second of processor time gives, best of several: ${gflops.toFixed(0)} GFLOP/s (product of matrices, ` +
-      `1,024³), ${gigabytes.toFixed(1)} GB/s (sum of two vectors of 64 MiB: two read, one written)`,
+    `Peaks of the engine, ${threads} × what a second of processor time gives, best of several: ${peaks.gflops.toFixed(0)} GFLOP/s (product of ` +
+      `matrices, 1,024³), ${peaks.memory.toFixed(1)} GB/s from memory, ${peaks.cache.toFixed(1)} GB/s from the cache (sums of two vectors)`,
   );
   if (loadavg()[0]! > threads) {
     console.log(
       `Load ${loadavg()[0]!.toFixed(1)}: other processes wait for these cores; do not trust the shares of time`,
     );
   }
+  const steps: StepProfile[] = [];
   for (const kind of kinds) {
     for (const width of widths) {
       const { nodes, milliseconds } = await profile(runtime, block, kind, width, batch, threads);
       const macs = costOf(repvgg('A0', { width }), 32, kind === 'qat' ? 'merged' : 'training').macs;
       const flops = 6 * macs * batch;
-      const rate = flops / milliseconds / 1e6;
+      const gflops = flops / milliseconds / 1e6;
       console.log(
         `${kind}, width ${width}, batch ${batch}: ${milliseconds.toFixed(0)} ms of ${threads} threads, ` +
-          `${rate.toFixed(0)} GFLOP/s, ${((100 * rate) / gflops).toFixed(0)}% of the peak`,
+          `${gflops.toFixed(0)} GFLOP/s, ${((100 * gflops) / peaks.gflops).toFixed(0)}% of the peak`,
       );
-      printShares(nodes, flops, gflops, gigabytes);
+      const shares = sharesOf(nodes, flops, peaks);
+      printShares(shares, nodes.length);
+      steps.push({ kind, width, milliseconds, gflops, nodes: nodes.length, shares });
     }
   }
+  return { ...peaks, threads, batch, steps };
 }
 
 /** GFLOP/s */
@@ -68,8 +112,7 @@ async function peakArithmetic(runtime: Runtime, threads: number): Promise<number
 }
 
 /** GB/s */
-async function peakMemory(runtime: Runtime, threads: number): Promise<number> {
-  const n = 1 << 24;
+async function peakMemory(runtime: Runtime, threads: number, n: number): Promise<number> {
   const b = createBuilder();
   const [x, y] = ['x', 'y'].map((name) => b.input(name, 'float32', [n]));
   b.emit('Add', [x!, y!], { shape: [n] });
@@ -112,10 +155,12 @@ const groups = ['convolution', 'element by element', 'layout', 'reduction', 'oth
 type Group = (typeof groups)[number];
 
 const layoutOps = new Set(
-  'Transpose ReorderInput ReorderOutput Pad Concat Slice Reshape Expand Split Tile Identity'.split(' '),
+  'Transpose Gather ReorderInput ReorderOutput Pad Concat Slice Reshape Expand Split Tile Identity'.split(
+    ' ',
+  ),
 );
 const otherOps = new Set(
-  'Gather ScatterElements ScatterND TopK CumSum ArgMax ArgMin Gemm MatMul Softmax LogSoftmax'.split(' '),
+  'ScatterElements ScatterND TopK CumSum ArgMax ArgMin Gemm MatMul Softmax LogSoftmax'.split(' '),
 );
 
 /** An event of ONNX Runtime's profile, as far as it is read here. */
@@ -187,22 +232,27 @@ function nodesOf(events: readonly ProfileEvent[]): ProfiledNode[] {
   return [...nodes.values()];
 }
 
-function printShares(nodes: readonly ProfiledNode[], flops: number, gflops: number, gigabytes: number): void {
+function sharesOf(nodes: readonly ProfiledNode[], flops: number, { gflops, cache }: Peaks): Share[] {
   const sum = (of: readonly ProfiledNode[], value: (node: ProfiledNode) => number): number =>
     of.reduce((total, node) => total + value(node), 0);
   const total = sum(nodes, (node) => node.milliseconds);
-  console.log(`  by the profile, ${nodes.length} nodes, the fastest of ${profiled} times each:`);
-  for (const group of groups) {
+  return groups.map((group) => {
     const own = nodes.filter((node) => node.group === group);
     const milliseconds = sum(own, (node) => node.milliseconds);
-    const bandwidth = sum(own, (node) => node.bytes) / milliseconds / 1e6;
-    const arithmetic = flops / milliseconds / 1e6;
-    const against =
-      group === 'convolution'
-        ? `${arithmetic.toFixed(0)} GFLOP/s, ${((100 * arithmetic) / gflops).toFixed(0)}% of the peak`
-        : `${bandwidth.toFixed(1)} GB/s, ${((100 * bandwidth) / gigabytes).toFixed(0)}% of the peak`;
+    const work = group === 'convolution' ? flops : sum(own, (node) => node.bytes);
+    const rate = work / milliseconds / 1e6;
+    const ofPeak = rate / (group === 'convolution' ? gflops : cache);
+    return { group, milliseconds, share: milliseconds / total, rate, ofPeak };
+  });
+}
+
+function printShares(shares: readonly Share[], nodes: number): void {
+  console.log(`  by the profile, ${nodes} nodes, the fastest of ${profiled} times each:`);
+  for (const { group, milliseconds, share, rate, ofPeak } of shares) {
+    const unit = group === 'convolution' ? 'GFLOP/s' : 'GB/s';
     console.log(
-      `  ${group.padEnd(19)} ${milliseconds.toFixed(1).padStart(8)} ms ${((100 * milliseconds) / total).toFixed(0).padStart(3)}%  ${against}`,
+      `  ${group.padEnd(19)} ${milliseconds.toFixed(1).padStart(8)} ms ${(100 * share).toFixed(0).padStart(3)}%  ` +
+        `${rate.toFixed(0)} ${unit}, ${(100 * ofPeak).toFixed(0)}% of the peak`,
     );
   }
 }

@@ -3,13 +3,12 @@
  * pictures: data/results/bench-cpu-batch and bench-cpu-threads, SVG and PNG, with the numbers beside them as JSON.
  */
 import { availableParallelism, cpus } from 'node:os';
-import { writeFileAtomic, writeJsonAtomic } from 'oabn-base';
+import { writeJsonAtomic } from 'oabn-base';
 import { beginProvenance } from '../../runs/src/store/provenance.js';
 import { softwareVersions } from '../src/experiment/provenance.js';
-import { type Figure } from 'tslab-kernel/display';
-import { figurePng, figureSvg } from 'tslab-kernel/picture';
 import { lineFigure } from 'oabn-paper/figures';
 import { type Kind, median, withEngines } from './engines.js';
+import { savePicture } from './savePicture.js';
 
 const batches = [32, 64, 128, 256, 512] as const;
 const stepsPerRound = 2;
@@ -31,7 +30,13 @@ export interface Point {
   readonly milliseconds: readonly number[];
 }
 
-const nameOf = { compiled: 'oabn', pytorch: 'PyTorch', pretrain: 'pretraining', qat: 'QAT, 4 bits' } as const;
+const nameOf = {
+  compiled: 'oabn',
+  'torch-eager': 'PyTorch',
+  'torch-compiled': 'PyTorch compiled',
+  pretrain: 'pretraining',
+  qat: 'QAT, 4 bits',
+} as const;
 
 export async function scaling({ kinds, width, rounds, engines }: Options): Promise<void> {
   const provenance = await beginProvenance(
@@ -40,7 +45,7 @@ export async function scaling({ kinds, width, rounds, engines }: Options): Promi
     undefined,
   );
   const cores = availableParallelism();
-  const names = engines.filter((name) => name === 'compiled' || name === 'pytorch');
+  const names = engines.filter((name) => name in nameOf);
   const threadCounts = [1, 2, 4, 8, 16, 32, 64].filter((n) => n < cores).concat(cores);
   const points: Point[] = [];
   for (const kind of kinds) {
@@ -85,7 +90,12 @@ export async function drawScaling(
             .sort((a, b) => a[x] - b[x]);
           return {
             name: `${nameOf[engine as 'compiled']}, ${nameOf[kind]}`,
-            dash: engine === 'compiled' ? ('solid' as const) : ('dash' as const),
+            dash:
+              engine === 'compiled'
+                ? ('solid' as const)
+                : engine === 'torch-eager'
+                  ? ('dot' as const)
+                  : ('dash' as const),
             x: own.map((point) => String(point[x])),
             y: own.map((point) => point.imagesPerSecond),
           };
@@ -134,11 +144,4 @@ async function measure(
       return { kind, engine, batch, threads, imagesPerSecond, milliseconds };
     });
   });
-}
-
-async function savePicture(path: string, figure: Figure): Promise<void> {
-  await writeFileAtomic(`${path}.svg`, figureSvg(figure));
-  const png = await figurePng(figure);
-  if (png) await writeFileAtomic(`${path}.png`, png);
-  console.log(`Written to ${path}.svg${png ? ' and .png' : ' (no font for a PNG)'}`);
 }

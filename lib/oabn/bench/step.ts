@@ -1,14 +1,15 @@
 /**
- * One training step, engine against engine, in turn in the same run: stock tfjs on wasm, the library's own wasm
- * kernels, the compiled step, and PyTorch where Python has it. RepVGG-A0 on 32×32 images: pretraining (three
- * branches, OABN) and QAT (merged, 4-bit ClusterQAT).
+ * One training step, engine against engine, in turn in the same run: stock tfjs on wasm, the library's own wasm kernels, the
+ * compiled step, and its peers: PyTorch eager and compiled, in float32 and, where the processor has it, bfloat16; JAX.
+ * RepVGG-A0 on 32×32 images: pretraining (three branches, OABN) and QAT (merged, 4-bit ClusterQAT).
  *
  *     npm run bench -- [--widths 0.25,1] [--kinds pretrain,qat] [--batch 128] [--threads 2] [--rounds 5]
- *                      [--engines stock,eager,compiled,pytorch] [--out data/results/bench-cpu.json]
+ *                      [--engines stock,eager,compiled,torch-eager,torch-compiled,…,jax] [--out file.json]
  *     npm run bench -- --scaling    over batch sizes and threads, as pictures (scaling.ts)
  *     npm run bench -- --roofline   what the machine can do, and what bounds a step (roofline.ts)
  *
- * PYTHON names the interpreter to ask for PyTorch (default python3).
+ * PYTHON names the interpreter to ask for PyTorch (default python3), JAX_PYTHON that for JAX (default PYTHON). Whole
+ * trainings are timed by accuracy.ts, several at a time by sweep.ts.
  */
 import { availableParallelism, loadavg } from 'node:os';
 import { parseArgs } from 'node:util';
@@ -18,16 +19,18 @@ import { softwareVersions } from '../src/experiment/provenance.js';
 import { costOf, repvgg } from '../src/model/index.js';
 import {
   type Engine,
+  isPeer,
   type Kind,
   kinds,
   median,
-  python,
-  quantile,
+  type Missing,
+  peers,
   type Times,
   withEngines,
 } from './engines.js';
-import { printRoofline } from './roofline.js';
+import { roofline } from './roofline.js';
 import { scaling } from './scaling.js';
+import { type Row, tableOf } from './stepTable.js';
 
 const { values: flags } = parseArgs({
   options: {
@@ -36,7 +39,7 @@ const { values: flags } = parseArgs({
     batch: { type: 'string', default: '128' },
     threads: { type: 'string', default: String(availableParallelism()) },
     rounds: { type: 'string', default: '5' },
-    engines: { type: 'string', default: 'stock,eager,compiled,pytorch' },
+    engines: { type: 'string', default: ['stock', 'eager', 'compiled', ...peers].join() },
     out: { type: 'string' },
     scaling: { type: 'boolean', default: false },
     roofline: { type: 'boolean', default: false },
@@ -48,33 +51,31 @@ const widths = flags.widths.split(',').map(Number);
 const wanted = flags.kinds.split(',') as Kind[];
 
 const how =
-  'Whole steps (forward, backward, update), engines in turn; of compiled and pytorch the first is not counted.\n' +
-  'ms: median of all steps [first and third quartile]. GFLOP/s: 6 × multiply–accumulates of one forward pass.\n' +
-  'stock: tfjs-backend-wasm (one thread) with a kernel gradient made of its own operations; eager: the library’s\n' +
-  'wasm kernels; pytorch: channels-last, float32, OMP_WAIT_POLICY=passive unless set. CPU: processor time of a step,\n' +
-  'and PyTorch’s as a multiple of it; with one thread it is what a quiet machine would take, whatever else this one\n' +
-  'does. Memory: the largest resident memory of a process that only takes these steps.';
+  'Whole steps (forward, backward, update), engines in turn; what an engine compiles, and the steps before that, are not ' +
+  'counted. ms: median of all steps [first and third quartile]. GFLOP/s: 6 × multiply–accumulates of one forward pass. ' +
+  'stock: tfjs-backend-wasm (one thread) with a kernel gradient made of its own operations; eager: the library’s wasm ' +
+  'kernels; torch-…: channels-last, the fused optimizer, memory kept by the allocator between steps; ' +
+  'compiled ones by torch.compile; jax: one jitted step. Ratios are to the fastest ' +
+  'peer. CPU: processor time of a step, which other processes hardly change. Memory: the largest resident memory of a ' +
+  'process that only takes these steps.';
 
-interface Row extends Times {
-  readonly kind: Kind;
-  readonly width: number;
-  readonly engine: string;
-  readonly version: string;
-  readonly imagesPerSecond: number;
-  readonly gflops: number;
-}
+/** Engines this many times slower than the fastest take one step a round and two rounds at most. */
+const slowness = 8;
 
-/** All engines in turn, `rounds` times; slow ones take one step a round and at most two rounds. */
+/** All engines in turn, `rounds` times: one step in the first round, three in the others. */
 async function measure(engines: readonly Engine[], kind: Kind, width: number): Promise<Row[]> {
   const times = new Map(
     engines.map((engine): [Engine, Times] => [engine, { milliseconds: [], cpu: [], peakMiB: 0 }]),
   );
   for (let round = 0; round < rounds; round++) {
+    const known = [...times.values()].filter(({ milliseconds }) => milliseconds.length > 0);
+    const fastest = Math.min(...known.map(({ milliseconds }) => median(milliseconds)));
     for (const engine of engines) {
-      const slow = engine.name === 'stock' || engine.name === 'eager';
-      if (slow && round >= 2) continue;
-      const found = await engine.ask({ kind, width, batch, threads, steps: slow ? 1 : 3 });
       const { milliseconds, cpu } = times.get(engine)!;
+      const slow = round > 0 && median(milliseconds) > slowness * fastest;
+      if (slow && round >= 2) continue;
+      const steps = slow || round === 0 ? 1 : 3;
+      const found = await engine.ask({ kind, width, batch, threads, steps });
       milliseconds.push(...found.milliseconds);
       cpu.push(...found.cpu);
       times.set(engine, { milliseconds, cpu, peakMiB: found.peakMiB });
@@ -96,48 +97,20 @@ async function measure(engines: readonly Engine[], kind: Kind, width: number): P
   });
 }
 
-function printTable(rows: readonly Row[]): void {
-  const of = (engine: string, value: (row: Row) => number): number | undefined => {
-    const row = rows.find((each) => each.engine === engine);
-    return row && value(row);
-  };
-  const ratio = (theirs: number | undefined, ours: number): string =>
-    theirs === undefined ? '–' : `${(theirs / ours).toFixed(2)}×`;
-  for (const row of rows) {
-    const time = median(row.milliseconds);
-    const quartiles = [0.25, 0.75].map((share) => quantile(row.milliseconds, share).toFixed(0));
-    const cpu = median(row.cpu);
-    const cells = [
-      row.kind.padEnd(9),
-      `width ${row.width}`.padEnd(11),
-      row.engine.padEnd(9),
-      `${time.toFixed(0)} ms [${quartiles.join(', ')}]`.padStart(20),
-      `${row.imagesPerSecond.toFixed(0)} img/s`.padStart(11),
-      `${row.gflops.toFixed(0)} GFLOP/s`.padStart(12),
-      `vs stock ${ratio(
-        of('stock', (each) => median(each.milliseconds)),
-        time,
-      )}`.padStart(17),
-      `vs PyTorch ${ratio(
-        of('pytorch', (each) => median(each.milliseconds)),
-        time,
-      )}`.padStart(18),
-      `CPU ${cpu.toFixed(0)} ms, ${ratio(
-        of('pytorch', (each) => median(each.cpu)),
-        cpu,
-      )}`.padStart(20),
-      `${row.peakMiB.toFixed(0)} MiB, ${(row.peakMiB / (of('pytorch', (each) => each.peakMiB) ?? NaN)).toFixed(2)} of PyTorch’s`,
-    ];
-    console.log(cells.join(' '));
-  }
+const provenanceNow = () =>
+  beginProvenance({ backend: 'onnxruntime-node on one CPU' }, softwareVersions(), undefined);
+
+async function measureRoofline(): Promise<void> {
+  const [provenance, before] = [await provenanceNow(), loadavg()[0]!];
+  const found = await roofline({ kinds: wanted, widths, batch, threads });
+  if (!flags.out) return;
+  const load = { before, after: loadavg()[0]! };
+  await writeJsonAtomic(flags.out, { ...provenance, finishedAt: new Date().toISOString(), load, ...found });
+  console.log(`Written to ${flags.out}`);
 }
 
 async function compareSteps(): Promise<void> {
-  const provenance = await beginProvenance(
-    { backend: 'onnxruntime-node on one CPU' },
-    softwareVersions(),
-    undefined,
-  );
+  const provenance = await provenanceNow();
   const loadBefore = loadavg()[0]!;
   const { cpu, cores } = provenance.machine;
   console.log(
@@ -145,16 +118,22 @@ async function compareSteps(): Promise<void> {
       `load ${loadBefore.toFixed(1)}`,
   );
   console.log(how);
+  const missing = new Map<string, Missing>();
   const results: Row[] = [];
   for (const kind of wanted) {
     for (const width of widths) {
-      const rows = await withEngines(names, (engines) => measure(engines, kind, width));
-      printTable(rows);
+      const rows = await withEngines(
+        names,
+        (engines) => measure(engines, kind, width),
+        (each) => missing.set(each.name, each),
+      );
+      console.log(tableOf(rows));
       results.push(...rows);
     }
   }
-  if (names.includes('pytorch') && !results.some(({ engine }) => engine === 'pytorch')) {
-    console.log(`PyTorch: not measured, ${python} does not import torch (name another with PYTHON=…)`);
+  for (const { name, missing: why } of missing.values()) console.log(`${name}: not measured, ${why}`);
+  if (!results.some(({ engine }) => isPeer(engine))) {
+    console.log('No peer was measured: name an interpreter that has one with PYTHON=… or JAX_PYTHON=…');
   }
   if (flags.out) {
     const finishedAt = new Date().toISOString();
@@ -163,7 +142,8 @@ async function compareSteps(): Promise<void> {
       ...provenance,
       finishedAt,
       load,
-      how: how.replaceAll('\n', ' '),
+      how,
+      missing: [...missing.values()],
       batch,
       threads,
       results: results.map((row) => ({
@@ -176,6 +156,6 @@ async function compareSteps(): Promise<void> {
   }
 }
 
-if (flags.roofline) await printRoofline({ kinds: wanted, widths, batch, threads });
+if (flags.roofline) await measureRoofline();
 else if (flags.scaling) await scaling({ kinds: wanted, width: widths[0]!, rounds, engines: names });
 else await compareSteps();

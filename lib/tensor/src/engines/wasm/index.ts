@@ -1,6 +1,6 @@
 /**
  * The wasm backend, completed: tfjs-backend-wasm plus the kernels it lacks and faster ones for those that are slow
- * loops there. `bench/wasm-kernels.ts` measures them.
+ * loops there. `lib/tensor/bench/wasm-kernels.ts` measures them.
  */
 import { tf } from '../tf.js';
 import { broadcastOperations } from './broadcast.js';
