@@ -5,7 +5,6 @@
  */
 import { chmod, mkdtemp, readFile, rename, rm } from 'node:fs/promises';
 import { basename, join } from 'node:path';
-import { extract } from 'tar';
 import { check, errorMessage, makeFolder, UserError, type Progress } from 'oabn-base';
 import { pixelDataset } from './batches.js';
 import { checksumOf, decodeAll, readDecoded, writeDecoded, type DecodedImages } from './cache.js';
@@ -117,6 +116,7 @@ export async function unpackCifar10(archive: string, folder: string, source: Cif
   const temporary = await mkdtemp(join(folder, '.unpack-'));
   const wanted = new Set([...binaryFiles('train'), ...binaryFiles('test'), 'batches.meta.txt']);
   try {
+    const { extract } = await import('tar');
     await extract({
       file: archive,
       cwd: temporary,

@@ -4,12 +4,18 @@
  * ignored, as torchvision ignores them.
  */
 import { availableParallelism } from 'node:os';
-import sharp from 'sharp';
 import { errorMessage, UserError } from 'oabn-base';
 import type { Box, Pixels } from './augment.js';
 
-// One thread per image: many images are in work at the same time, and threads within each would only get in the way.
-sharp.concurrency(1);
+let library: Promise<typeof import('sharp')> | undefined;
+
+/** libvips, loaded with the first image: processes that read decoded images begin without it. */
+const loadSharp = (): Promise<typeof import('sharp')> =>
+  (library ??= import('sharp').then(({ default: sharp }) => {
+    // One thread per image: many images are in work at the same time, and threads within each would only get in the way.
+    sharp.concurrency(1);
+    return sharp;
+  }));
 
 /** How many images to have in work: sharp decodes on the threads of libuv's pool (`UV_THREADPOOL_SIZE`, default 4). */
 export const decodersAtOnce = Math.max(
@@ -41,6 +47,7 @@ export async function decodeImage(
 ): Promise<Pixels> {
   if (bytes.length === 0) throw unreadable(where, 'it has no bytes');
   try {
+    const sharp = await loadSharp();
     const image = sharp(bytes, { failOn: 'error' });
     if (place) {
       const { width, height } = await image.metadata();
@@ -67,6 +74,7 @@ export async function imageSize(
   where: string,
 ): Promise<{ width: number; height: number }> {
   try {
+    const sharp = await loadSharp();
     const { width, height } = await sharp(bytes).metadata();
     return { width, height };
   } catch (error) {

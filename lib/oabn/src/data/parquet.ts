@@ -12,7 +12,6 @@ import {
   parquetReadObjects,
   parquetSchema,
 } from 'hyparquet';
-import { compressors } from 'hyparquet-compressors';
 import { check, errorMessage, UserError } from 'oabn-base';
 import { WINDOW } from './order.js';
 
@@ -222,6 +221,7 @@ function blocksOf(tables: readonly Table[]): Block[] {
 async function readColumn({ table, firstInFile, rows }: Block, column: string): Promise<unknown[]> {
   const { file, metadata, path } = table;
   try {
+    const { compressors } = await import('hyparquet-compressors');
     const objects = await parquetReadObjects({
       file,
       metadata,
