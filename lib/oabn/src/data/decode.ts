@@ -7,10 +7,12 @@ import { availableParallelism } from 'node:os';
 import { errorMessage, UserError } from 'oabn-base';
 import type { Box, Pixels } from './augment.js';
 
-let library: Promise<typeof import('sharp')> | undefined;
+type Sharp = (typeof import('sharp'))['default'];
+
+let library: Promise<Sharp> | undefined;
 
 /** libvips, loaded with the first image: processes that read decoded images begin without it. */
-const loadSharp = (): Promise<typeof import('sharp')> =>
+const loadSharp = (): Promise<Sharp> =>
   (library ??= import('sharp').then(({ default: sharp }) => {
     // One thread per image: many images are in work at the same time, and threads within each would only get in the way.
     sharp.concurrency(1);
