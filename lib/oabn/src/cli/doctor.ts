@@ -19,6 +19,8 @@ import {
   type CommonOptions,
   dataOption,
   jsonOption,
+  profileOption,
+  runsOption,
   stridesOption,
   thresholdOption,
 } from './options.js';
@@ -37,13 +39,21 @@ export function addDoctor(program: Command): void {
     .addOption(dataOption)
     .option('--images <n>', 'test images to try remedies on', '1000')
     .option('--calibration <n>', 'training images to calibrate on', '256')
+    .option(
+      '--anneal <minutes>',
+      'with --data, minutes of fine-tuning with OABN as one of the remedies; 0 for none',
+      '3',
+    )
+    .option('--anneal-to <s>', 'the s that it ends with', '0.5')
+    .addOption(runsOption)
+    .addOption(profileOption)
     .option('--html <file>', 'write the report as a page with pictures')
     .addOption(jsonOption)
     .addHelpText(
       'after',
       `
 Without a checkpoint: exits with 4 where no engine computes correctly. With one, of any family: with --data the remedies are
-tried on the spot if the network is a RepVGG; without it, they are judged by the weights.
+tried on the spot where the network can be computed here (oabn inspect says so); without, they are judged by the weights.
 
 Examples:
   $ OABN_BACKEND=wasm oabn doctor

@@ -1,4 +1,5 @@
 /** `oabn doctor <checkpoint>`: why this network will lose when it is quantized, how much, and what helps. */
+import { join } from 'node:path';
 import { check, consoleProgress, tableText, writeFileAtomic } from 'oabn-base';
 import { takeCalibration } from '../data/index.js';
 import {
@@ -12,10 +13,25 @@ import {
   type Patient,
   tryRemedies,
 } from '../doctor/index.js';
-import { type MeasuredNetwork, measureAccuracy } from '../experiment/index.js';
+import {
+  annealConfig,
+  estimateRuns,
+  type Lab,
+  measureAccuracy,
+  type MeasuredNetwork,
+  openCheckpoint,
+  run,
+  type TimeEstimate,
+} from '../experiment/index.js';
 import { mergeWithoutDead, type Recognition, recognize, repVGGOf } from '../family/index.js';
 import { mergeNetwork } from '../merge/index.js';
-import { type Network, readStateDict, type StateDict, type StateDictFile } from '../model/index.js';
+import {
+  loadNetwork,
+  type Network,
+  readStateDict,
+  type StateDict,
+  type StateDictFile,
+} from '../model/index.js';
 import { checkClasses } from './evaluate.js';
 import { familyOf } from './familyOptions.js';
 import { type CommonOptions, labOf, loadOptions, threshold, wholeNumber } from './options.js';
@@ -26,12 +42,15 @@ export interface DoctorOptions extends CommonOptions {
   readonly html?: string;
   readonly images: string;
   readonly calibration: string;
+  /** Minutes of fine-tuning with OABN; 0 for none. */
+  readonly anneal: string;
+  readonly annealTo: string;
 }
 
 /** Examines a checkpoint of any family and, with `--data` and where it can be computed, tries the remedies. */
 export async function examineCheckpoint(checkpoint: string, options: DoctorOptions): Promise<void> {
   const file = await readStateDict(checkpoint);
-  const recognition = recognize(file.stateDict, familyOf(options.family));
+  const recognition = recognize(file.stateDict, familyOf(options.family, file.metadata));
   check(
     recognition,
     `No known family's blocks are in ${checkpoint}; describe them in a JSON file and name that with --family (oabn inspect --help)`,
@@ -70,7 +89,7 @@ async function tryOn(
   checkpoint: string,
   file: StateDictFile,
   options: DoctorOptions,
-): Promise<Pick<DoctorPage, 'trials' | 'measured'>> {
+): Promise<Pick<DoctorPage, 'trials' | 'refused' | 'measured'>> {
   const network = repVGGOf(checkpoint, file, loadOptions(options));
   const lab = await labOf(options);
   checkClasses(network.arch.classes, lab.test.classes.length, lab.test.name);
@@ -80,25 +99,67 @@ async function tryOn(
   const measure = async (measured: MeasuredNetwork): Promise<number> =>
     (await measureAccuracy(lab, { network: measured, testImages })).accuracy;
   const folded = foldedOf(network, merged);
+  const annealed = await anneal(lab, checkpoint, network, options);
   const patient: Patient = {
     arch: network.arch,
     merged,
     ...(folded && { folded }),
+    ...(annealed && { annealed }),
     calibration: await takeCalibration(lab.train, wholeNumber('--calibration', options.calibration), 0),
     imageShape: lab.train.imageShape,
   };
-  const trials = await tryRemedies(patient, {
+  const { trials, refused } = await tryRemedies(patient, {
     measure: (quantized) => measure({ ...quantized, quantization: quantized }),
     bits: diagnosedBits,
     progress: consoleProgress(),
   });
   const fp32 = await measure({ arch: network.arch, stateDict: merged });
-  return { trials, measured: { fp32, images: testImages, dataset: lab.test.provenance.dataset } };
+  return { trials, refused, measured: { fp32, images: testImages, dataset: lab.test.provenance.dataset } };
+}
+
+/** The epochs of fine-tuning with OABN, of which s falls in all but the last. */
+const annealEpochs = 3;
+
+/**
+ * The network with OABN, fine-tuned for as many images as --anneal has minutes for; undefined where it has OABN already, or no identity
+ * branches to limit. The run is stored, so asked again it is there.
+ */
+async function anneal(
+  lab: Lab,
+  checkpoint: string,
+  network: Network,
+  options: DoctorOptions,
+): Promise<Patient['annealed']> {
+  const minutes = Number(options.anneal);
+  check(minutes >= 0, `--anneal must be minutes ≥ 0, got ${options.anneal}`);
+  const s = threshold(options.annealTo);
+  const { arch, form } = network;
+  const hasIdentity = (arch.branches ?? ['identity']).includes('identity');
+  if (minutes === 0 || form === 'merged' || arch.block === 'qarepvgg' || arch.oabn || !hasIdentity)
+    return undefined;
+  const source = await openCheckpoint(lab, checkpoint, loadOptions(options));
+  const usual = annealConfig(lab, { source, threshold: s });
+  const [{ secondsPerStep }] = (await estimateRuns([{ lab, config: usual }])) as [TimeEstimate];
+  const { batchSize } = usual.training;
+  const affordable = Math.floor((60 * minutes) / secondsPerStep / annealEpochs);
+  // A power of two, so that a machine that is a little slower today asks for the run that it did yesterday.
+  const images = batchSize * 2 ** Math.floor(Math.log2(Math.max(1, affordable)));
+  // Without a step to take, the usual run is in the store already.
+  const training = secondsPerStep > 0 ? { images: Math.min(lab.train.size, images) } : {};
+  const config = annealConfig(lab, { source, threshold: s, training });
+  const stored = await run(lab, config, { files: true });
+  const annealed = await loadNetwork(join(stored.folder, stored.result.network));
+  return {
+    arch: annealed.arch,
+    merged: mergeNetwork(annealed.arch, annealed.stateDict),
+    title: `OABN, s annealed to ${s}: ${annealEpochs} × ${config.training.images ?? lab.train.size} images (FP32 ${percent(stored.result.accuracy)})`,
+  };
 }
 
 /** The merge without dead channels; undefined where there are none or nobody knows. */
 function foldedOf({ arch, form, stateDict }: Network, merged: StateDict): StateDict | undefined {
-  if (form === 'merged' || arch.block === 'qarepvgg') return undefined;
+  const isPlain = !arch.oabn?.learned && (arch.oabn?.branches ?? ['identity']).join() === 'identity';
+  if (form === 'merged' || arch.block === 'qarepvgg' || !isPlain) return undefined;
   const folded = mergeWithoutDead(arch, stateDict);
   const differs = Object.entries(folded).some(([name, { data }]) =>
     data.some((w, i) => w !== merged[name]!.data[i]),
@@ -107,7 +168,7 @@ function foldedOf({ arch, form, stateDict }: Network, merged: StateDict): StateD
 }
 
 function formatPage(
-  { layers, predictions, trials, measured, advice }: DoctorPage,
+  { layers, predictions, trials, refused = [], measured, advice }: DoctorPage,
   html: string | undefined,
 ): string {
   const layerRows = layers.map(({ layer, peakToSigma, spacing, cause, deadChannels }) => ({
@@ -142,6 +203,7 @@ function formatPage(
           '',
           `Measured, FP32 ${percent(measured.fp32)} of ${measured.images} images (${measured.dataset}):`,
           tableText(measuredRows),
+          ...refused.map(({ title, reason }) => `Not tried: ${title}. ${reason}`),
         ]
       : []),
     ...(html === undefined ? [] : ['', `Page: ${html}`]),

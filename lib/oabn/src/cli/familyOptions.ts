@@ -9,9 +9,15 @@ export const familyOption = new Option(
   `the family: ${families.map(({ name }) => name).join(', ')}; or a JSON file that describes one; by default the names decide`,
 );
 
-/** The family that `--family` names; undefined where it is not given. @throws UserError with the known ones */
-export function familyOf(text: string | undefined): Family | undefined {
-  if (text === undefined) return undefined;
+/**
+ * The family that `--family` names, or what a file that we merged says of itself; undefined where neither does.
+ * @throws UserError with the known ones
+ */
+export function familyOf(
+  text: string | undefined,
+  metadata: Readonly<Record<string, string>> = {},
+): Family | undefined {
+  if (text === undefined) return families.find(({ name }) => name === metadata.family);
   const known = families.find(({ name }) => name === text);
   if (known) return known;
   check(

@@ -30,7 +30,7 @@ Examples:
     )
     .action(async (checkpoint: string, options: CommonOptions & { family?: string }) => {
       const { stateDict, metadata } = await readStateDict(checkpoint);
-      const recognition = recognize(stateDict, familyOf(options.family));
+      const recognition = recognize(stateDict, familyOf(options.family, metadata));
       check(
         recognition,
         () =>

@@ -13,6 +13,7 @@ import { addDoctor } from './doctor.js';
 import { addEval, addQuantize } from './evaluate.js';
 import { addExport } from './export.js';
 import { addInspect } from './inspect.js';
+import { addLatency } from './latency.js';
 import { addMerge } from './merge.js';
 import { addedCommands, type AddCommands } from './extensions.js';
 import { interruptionCode, tolerateClosedPipes } from './interruption.js';
@@ -49,6 +50,7 @@ Examples:
     addFinetune,
     addEval,
     addExport,
+    addLatency,
     ...more,
     addCompletion,
   ]) {

@@ -18,7 +18,7 @@ const remedyOf: Partial<Record<Cause, string>> = {
 };
 
 /** Sentences, the most important first. */
-export function advise({ layers, predictions, deadChannels }: Examination): string[] {
+export function advise({ layers, predictions, deadChannels, threshold }: Examination): string[] {
   const plain = predictions.filter(({ remedy }) => remedy === 'perTensor');
   const lost = plain.filter(({ least }) => least < enough);
   const expected = plain.map((p) => `${p.bits} bits keep ${keptText(p)}`).join(', ');
@@ -32,7 +32,7 @@ export function advise({ layers, predictions, deadChannels }: Examination): stri
     );
   } else {
     const [cause, count] = most;
-    const remedy = remedyOf[cause];
+    const remedy = cause === 'identity' && threshold !== undefined ? limited(threshold) : remedyOf[cause];
     sentences.push(
       `${count} of ${layers.length} layers have outliers of one cause: ${causes[cause]}${remedy ? `; ${remedy}` : ''}.`,
     );
@@ -50,6 +50,11 @@ export function advise({ layers, predictions, deadChannels }: Examination): stri
       );
   }
   return sentences;
+}
+
+/** What to say of outliers in identity branches that OABN limits already. */
+function limited(threshold: number): string {
+  return `OABN limits them to s = ${threshold} already, so a smaller s, one scale a channel or ClusterQAT is what is left`;
 }
 
 function bestOf(predictions: readonly Prediction[]): Prediction | undefined {

@@ -6,7 +6,7 @@ import { check } from 'oabn-base';
 import { deadTolerance, type MergeOptions, type Recognition } from '../family/index.js';
 import type { StateDict } from '../model/index.js';
 import { type Diagnosis, diagnose, diagnosedBits, meanSpacing } from './diagnose.js';
-import { keptAccuracy, law } from './law.js';
+import { keptAccuracy, law, laws } from './law.js';
 import { type Layer, layersOf } from './layers.js';
 import {
   effectiveSpacing,
@@ -41,6 +41,8 @@ export interface Examination {
   /** Output channels with a dead identity, in all layers. */
   readonly deadChannels: number;
   readonly law: string;
+  /** OABN's s, where the network was trained with it. */
+  readonly threshold?: number;
 }
 
 /** How the network is merged, and which bits are asked about. */
@@ -70,7 +72,10 @@ export function examine(
   const others = weightRemedyNames
     .filter((name) => name !== 'perTensor')
     .flatMap((name) => bits.map((b) => predictRemedy(layers, name, b)));
-  return { layers: rows, predictions: [...uniform, ...folded, ...others], deadChannels, law: law.source };
+  const predictions = [...uniform, ...folded, ...others];
+  const { threshold } = options;
+  const hasOabn = threshold !== undefined && threshold < Infinity;
+  return { layers: rows, predictions, deadChannels, law: law.source, ...(hasOabn && { threshold }) };
 }
 
 function predictPlain(rows: readonly Diagnosis[], layers: readonly Layer[], bits: number): Prediction {
@@ -95,7 +100,8 @@ function prediction(
   bits: number,
   spacing: number,
 ): Prediction {
-  const { storedBits } = weightRemedies[remedy === 'foldDead' ? 'perTensor' : remedy];
+  const name = remedy === 'foldDead' ? 'perTensor' : remedy;
+  const { storedBits } = weightRemedies[name];
   const stored = layers.reduce((sum, { kernel }) => sum + storedBits(kernel, bits), 0);
-  return { remedy, title, bits, spacing, ...keptAccuracy(spacing), storedBits: stored };
+  return { remedy, title, bits, spacing, ...keptAccuracy(spacing, laws[name]), storedBits: stored };
 }

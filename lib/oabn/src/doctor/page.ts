@@ -5,7 +5,7 @@ import type { Examination, Prediction } from './examine.js';
 import { spacingThatKeeps } from './law.js';
 import { onFront } from './pareto.js';
 import { legendHtml, barsSvg, escapeText, planeSvg } from './svg.js';
-import type { Trial } from './tryRemedies.js';
+import type { Trial, Trials } from './tryRemedies.js';
 
 /** What the doctor's page shows. */
 export interface DoctorPage extends Examination {
@@ -14,6 +14,8 @@ export interface DoctorPage extends Examination {
   readonly family: string;
   /** Measured on images, where there were any. */
   readonly trials?: readonly Trial[];
+  /** Remedies that have no form for this network. */
+  readonly refused?: Trials['refused'];
   /** FP32 accuracy, chance, and what it was measured on. */
   readonly measured?: { readonly fp32: number; readonly images: number; readonly dataset: string };
   /** Sentences: what to do. */
@@ -50,7 +52,7 @@ svg text{fill:currentColor;font:13px system-ui,sans-serif}svg .small{font-size:1
 <h1>What quantization will cost ${name}</h1>
 <p>${escapeText(family)}; ${layers.length} layers beside the first.${measured ? ` FP32: ${percent(measured.fp32)} of ${measured.images} images (${escapeText(measured.dataset)}).` : ''}</p>
 <ul>${advice.map((sentence) => `<li>${escapeText(sentence)}</li>`).join('')}</ul>
-${measured && trials ? measuredSection(trials, measured) : ''}
+${measured && trials ? measuredSection(trials, measured, page.refused) : ''}
 ${predictedSection(predictions)}
 <h2>Where the outliers are</h2>
 <p>Bars: max|w|/σ of each layer${layers.length > 40 ? ', the 40 largest' : ''}. Left of a dashed line, that many bits keep almost everything (${100 * almostEverything}%).</p>
@@ -62,7 +64,11 @@ ${layerTable(layers)}
 `;
 }
 
-function measuredSection(trials: readonly Trial[], { fp32 }: NonNullable<DoctorPage['measured']>): string {
+function measuredSection(
+  trials: readonly Trial[],
+  { fp32 }: NonNullable<DoctorPage['measured']>,
+  refused: Trials['refused'] = [],
+): string {
   const front = onFront(
     trials,
     ({ storedBits }) => storedBits,
@@ -78,7 +84,8 @@ function measuredSection(trials: readonly Trial[], { fp32 }: NonNullable<DoctorP
 <p>Weights and activations quantized. Filled: on the Pareto front, nothing smaller is as accurate.</p>
 ${planeSvg({ points, xTitle: 'quantized weights, KiB (logarithmic)', yTitle: 'accuracy', reference: { y: fp32, label: 'FP32' } })}
 ${legendHtml(points)}
-${table(['remedy', 'bits', 'accuracy', 'KiB', 'front'], rows)}`;
+${table(['remedy', 'bits', 'accuracy', 'KiB', 'front'], rows)}
+${refused.map(({ title, reason }) => `<p>Not tried: ${escapeText(`${title}. ${reason}`)}</p>`).join('')}`;
 }
 
 function predictedSection(predictions: readonly Prediction[]): string {
@@ -94,7 +101,7 @@ function predictedSection(predictions: readonly Prediction[]): string {
   ]);
   return `<h2>Remedies, predicted from the weights</h2>
 <p>What is kept of the accuracy above chance, from the mean level spacing in σ; the law was found on uniform quantization
-with one scale a layer, and for the other remedies it is taken at the spacing that their error is worth.</p>
+with one scale a layer; for the other remedies it is taken, with less promised, at the spacing that their error is worth.</p>
 ${planeSvg({ points, xTitle: 'quantized weights, KiB (logarithmic)', yTitle: 'accuracy kept' })}
 ${legendHtml(points)}
 ${table(['remedy', 'bits', 'spacing', 'keeps', 'KiB', 'front'], rows)}`;

@@ -2,7 +2,7 @@
  * Each remedy tried on the spot on a network that can be computed: quantized, measured, and its bits counted. The caller
  * measures, so that the doctor knows no data.
  */
-import { type Progress, silent } from 'oabn-base';
+import { type Progress, silent, UserError } from 'oabn-base';
 import { quantizedBlocks, type Architecture, type StateDict } from '../model/index.js';
 import {
   type CalibrationImages,
@@ -25,6 +25,12 @@ export interface Patient {
   readonly calibration: CalibrationImages;
   /** [H, W, 3] */
   readonly imageShape: readonly [number, number, number];
+  /** The network after fine-tuning with OABN, merged, and how it was made in a few words. */
+  readonly annealed?: {
+    readonly arch: Architecture;
+    readonly merged: StateDict;
+    readonly title: string;
+  };
 }
 
 /** A remedy as it was measured: its accuracy on test images, and what its weights take in storage. */
@@ -63,34 +69,54 @@ export interface TrialOptions {
   readonly progress?: Progress;
 }
 
-/** All treatments at all bits; progress is reported before each. */
+/** What was measured, and what could not be, with the reason. */
+export interface Trials {
+  readonly trials: readonly Trial[];
+  readonly refused: readonly { readonly title: string; readonly reason: string }[];
+}
+
+/** A treatment of one form of the network. */
+interface Course extends Treatment {
+  readonly arch: Architecture;
+  readonly merged: StateDict;
+}
+
+/**
+ * All treatments at all bits; each as it is done goes to `progress`. A method that has no form for the network, such as
+ * equalization where there is no plain chain, is left out and said.
+ */
 export async function tryRemedies(
   patient: Patient,
   { measure, bits, progress = silent }: TrialOptions,
-): Promise<Trial[]> {
-  const { arch, merged, folded, calibration, imageShape } = patient;
+): Promise<Trials> {
+  const { calibration, imageShape } = patient;
   const trials: Trial[] = [];
-  const possible = treatments.filter((treatment) => !treatment.folded || folded !== undefined);
-  for (const { title, method, granularity, weights = 'uniform', folded: useFolded } of possible) {
+  const refused: { title: string; reason: string }[] = [];
+  const courses = coursesOf(patient);
+  for (const { title, method, granularity, weights = 'uniform', arch, merged } of courses) {
     for (const b of bits) {
-      progress({ task: `${title}, ${b} bits`, done: trials.length, total: possible.length * bits.length });
-      const network = await ptqMethods[method].quantize({
-        arch,
-        merged: useFolded ? folded! : merged,
-        scheme: { bits: b, weights, granularity },
-        calibration,
-        imageShape,
-        seed: 0,
-      });
-      trials.push({
-        title,
-        bits: b,
-        accuracy: await measure(network),
-        storedBits: storedBits(network) + decoding(network),
-      });
+      progress({ task: `${title}, ${b} bits`, done: trials.length, total: courses.length * bits.length });
+      const scheme = { bits: b, weights, granularity };
+      try {
+        const problem = { arch, merged, scheme, calibration, imageShape, seed: 0 };
+        const network = await ptqMethods[method].quantize(problem);
+        const stored = storedBits(network) + decoding(network);
+        trials.push({ title, bits: b, accuracy: await measure(network), storedBits: stored });
+      } catch (error) {
+        if (!(error instanceof UserError)) throw error;
+        refused.push({ title, reason: error.message });
+        break;
+      }
     }
   }
-  return trials;
+  return { trials, refused };
+}
+
+function coursesOf({ arch, merged, folded, annealed }: Patient): Course[] {
+  const own = treatments
+    .filter((treatment) => !treatment.folded || folded !== undefined)
+    .map((treatment) => ({ ...treatment, arch, merged: treatment.folded ? folded! : merged }));
+  return annealed ? [...own, { ...treatments[0]!, ...annealed }] : own;
 }
 
 /** Bits of scales and codebooks: 32 for each of them. */

@@ -12,6 +12,7 @@ export * from './estimate.js';
 export * from './job.js';
 export * from './kinds/index.js';
 export * from './lab.js';
+export * from './latency.js';
 export * from './measure.js';
 export * from './measureBranches.js';
 export * from './measureOnnx.js';

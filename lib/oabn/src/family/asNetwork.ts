@@ -80,8 +80,6 @@ class Assembly {
   }
 
   network(): AsNetwork {
-    const [broken] = Object.entries(this.recognition.incomplete);
-    check(!broken, () => `the block ${broken![0]} is incomplete: ${broken![1]}`);
     const { roots = ['', 'backbone.'] } = this.layout;
     const isThere = (root: string): boolean => {
       const [first] = this.layout.steps;
@@ -134,7 +132,8 @@ class Assembly {
     const name = join(prefix, step.conv);
     const found = this.#find(name);
     if (!found && step.optional) return [];
-    check(found, `there is no convolution ${name}`);
+    const broken = this.recognition.incomplete[name];
+    check(found, `there is no convolution ${name}${broken === undefined ? '' : `: ${broken}`}`);
     const { shape, kernel, bias } = this.#scaled(found.convolution(), step.scale && join(prefix, step.scale));
     found.tensors.forEach((tensor) => this.#used.add(tensor));
     const stride = found.hasIdentity ? 1 : this.#strideOf(step);
@@ -237,6 +236,9 @@ class Assembly {
   #plain(module: string): Found {
     const [weight, bias] = [get(this.stateDict, `${module}.weight`), this.stateDict[`${module}.bias`]];
     const shape = weight.shape as unknown as Convolution['shape'];
+    const keys = this.recognition.family.blocks.flatMap((table) => table.keys);
+    const isHalf = !bias && keys.some((key) => `${module}.weight`.endsWith(key));
+    check(!isHalf, `${module} has neither its BN nor the bias that merging leaves`);
     return {
       tensors: [`${module}.weight`, ...(bias ? [`${module}.bias`] : [])],
       hasIdentity: false,

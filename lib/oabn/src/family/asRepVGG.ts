@@ -95,6 +95,8 @@ function trainingUnit({ name, table, branches }: FoundBlock): Unit | string {
   const isKnown = labels.every((label) => label in places) && new Set(labels).size === labels.length;
   const dense = branches.find(({ label }) => label === '3×3');
   if (!isKnown || !dense) return `${name} has the branches ${labels.join(', ')}, not RepVGG's`;
+  if (table.terms.some(({ scale }) => scale !== undefined))
+    return `${name} multiplies its branches by scales`;
   const kind: BlockKind = table.bn === undefined ? 'repvgg' : 'qarepvgg';
   const own = (tensor: string): string => tensor.slice(name === '' ? 0 : name.length + 1);
   const names = branches.flatMap(({ label, tensors }) =>

@@ -19,13 +19,17 @@ export function classifierOf(
   features: number,
 ): FoundClassifier {
   const candidates = ['', root].flatMap((prefix) =>
-    possible.map((one) => (typeof one === 'string' ? [{ linear: one }] : one).map((matrix) => ({ ...matrix, prefix }))),
+    possible.map((one) =>
+      (typeof one === 'string' ? [{ linear: one }] : one).map((matrix) => ({ ...matrix, prefix })),
+    ),
   );
   const found = candidates.find((matrices) =>
     matrices.every(({ linear, prefix }) => stateDict[`${prefix}${linear}.weight`]?.shape.length === 2),
   );
   check(found, () => `there is no classifier ${possible.map((one) => JSON.stringify(one)).join(' or ')}`);
-  const folded = found.map(({ linear, bn, prefix }) => foldedMatrix(stateDict, prefix + linear, bn && prefix + bn));
+  const folded = found.map(({ linear, bn, prefix }) =>
+    foldedMatrix(stateDict, prefix + linear, bn && prefix + bn),
+  );
   const [{ weight, bias }] = folded as [FoundClassifier];
   check(
     weight.shape[1] === features,

@@ -171,7 +171,8 @@ export const families: readonly Family[] = [
     name: 'fastvit',
     title: 'FastViT, its convolutional parts',
     source: 'arXiv 2303.14189; names of the official code',
-    recognisedBy: '(^|\\.)(network\\.\\d+\\.\\d+\\.token_mixer\\.(norm|mixer|reparam_conv)|.*lkb_(origin|reparam))\\.',
+    recognisedBy:
+      '(^|\\.)(network\\.\\d+\\.\\d+\\.token_mixer\\.(norm|mixer|reparam_conv)|.*lkb_(origin|reparam))\\.',
     blocks: [
       repMixer(
         [

@@ -10,9 +10,10 @@ const conv = (
 
 /** A stem and stages of blocks, each with a ReLU and perhaps squeeze-and-excitation before it: RepVGG, MobileOne. */
 function chain(stem: string, blocks: string, squeeze: string, classifier: readonly string[]): Layout {
-  const block = (name: string): ConvolutionStep => conv(name, 'relu', { stride: 'stage', squeeze });
+  const block = (name: string, at: string): ConvolutionStep =>
+    conv(name, 'relu', { stride: 'stage', squeeze: at });
   return {
-    steps: [block(stem), { each: blocks, steps: [block('')] }],
+    steps: [block(stem, `${stem}.${squeeze}`), { each: blocks, steps: [block('', squeeze)] }],
     classifier,
     strides: [2, 2, 2, 2, 2],
   };

@@ -13,7 +13,8 @@ import {
 } from '../model/index.js';
 import { asNetwork, type AsNetwork } from './asNetwork.js';
 import { asRepVGG } from './asRepVGG.js';
-import { type Recognition, recognize } from './recognize.js';
+import { families } from './families.js';
+import { type Recognition, recognitions } from './recognize.js';
 import type { Family } from './table.js';
 
 /** What a reader knows of a file that the file does not say. */
@@ -51,11 +52,7 @@ export function repVGGOf(path: string, file: StateDictFile, options: LoadOptions
   return network;
 }
 
-function underAnyNames(
-  path: string,
-  file: StateDictFile,
-  options: LoadOptions,
-): Network {
+function underAnyNames(path: string, file: StateDictFile, options: LoadOptions): Network {
   const { arch, notice = () => {} } = options;
   const isOurs =
     'linear.weight' in file.stateDict &&
@@ -66,10 +63,17 @@ function underAnyNames(
     return networkOf(path, file, arch && own && !arch.oabn ? { ...arch, oabn: own } : arch);
   }
   if (arch && isOurs && !options.family) return networkOf(path, file, arch);
-  const recognition = recognize(file.stateDict, options.family);
+  // What we merged says its family: merged names alone do not tell all families apart.
+  const family = options.family ?? families.find(({ name }) => name === file.metadata.family);
+  const possible = recognitions(file.stateDict, family);
   // A file that nothing is known of gets the message that asks for --arch.
-  if (!recognition) return networkOf(path, file, arch);
-  const network = computed(file.stateDict, recognition, options);
+  if (possible.length === 0) return networkOf(path, file, arch);
+  const networks = possible.map((each) => computed(file.stateDict, each, options));
+  const index = Math.max(
+    0,
+    networks.findIndex((each) => 'arch' in each),
+  );
+  const [network, recognition] = [networks[index]!, possible[index]!];
   check(
     !('reason' in network),
     () =>

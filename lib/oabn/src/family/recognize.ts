@@ -35,7 +35,12 @@ export interface Recognition {
 
 /** The family of `stateDict`, or what the given one makes of it; undefined where no table finds a block. */
 export function recognize(stateDict: StateDict, family?: Family): Recognition | undefined {
-  if (family) return recognizeAs(stateDict, family);
+  return recognitions(stateDict, family)[0];
+}
+
+/** All families that explain as much as the best: the names of merged blocks do not always tell them apart. */
+export function recognitions(stateDict: StateDict, family?: Family): Recognition[] {
+  if (family) return [recognizeAs(stateDict, family)];
   const names = Object.keys(stateDict);
   const possible = families
     .filter(
@@ -47,7 +52,8 @@ export function recognize(stateDict: StateDict, family?: Family): Recognition | 
   const telling = possible.filter(
     ({ blocks, merged }) => merged.length > 0 || blocks.some(({ table }) => !table.ordinary),
   );
-  return telling.length === 0 ? undefined : telling.reduce((a, b) => (explained(b) > explained(a) ? b : a));
+  const most = Math.max(...telling.map(explained));
+  return telling.filter((recognition) => explained(recognition) === most);
 }
 
 function recognizeAs(stateDict: StateDict, family: Family): Recognition {

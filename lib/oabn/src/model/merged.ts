@@ -63,11 +63,7 @@ function convolution(params: Tensors, quantized: ReadonlySet<string>, hooks: Mer
   };
 }
 
-function runOperations(
-  operations: readonly Operation[],
-  x: tf.Tensor4D,
-  convolved: Convolve,
-): tf.Tensor4D {
+function runOperations(operations: readonly Operation[], x: tf.Tensor4D, convolved: Convolve): tf.Tensor4D {
   return operations.reduce((features: tf.Tensor4D, operation): tf.Tensor4D => {
     switch (operation.op) {
       case 'convolution':

@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { readSafetensors, writeSafetensors } from 'oabn-base';
 import { goldenPath, goldenTensors } from '../golden/index.js';
 import { assertClose } from '../golden/index.js';
+import { numbersOf } from '../golden/numbers.js';
 import { oabn } from './run.js';
 
 describe('cli for other families', () => {
@@ -31,7 +32,7 @@ describe('cli for other families', () => {
     assert.equal(code, 0);
     assert.match(stdout, /: MobileOne \(arXiv 2206\.04040/);
     assert.match(stdout, /stage1\.0 +MobileOne block +4×1×3×3 +3×3 \+ 3×3 \+ 3×3 \+ 1×1 \+ identity/);
-    assert.match(stdout, /No RepVGG .*its blocks are merged and analysed/);
+    assert.match(stdout, /Not computed here \(there is no classifier .*its blocks are merged and analysed/);
     const json = JSON.parse((await oabn(['inspect', path, '--json'])).stdout);
     assert.deepEqual([json.family, json.blocks.length, json.rest], ['mobileone', 3, []]);
   });
@@ -82,6 +83,49 @@ describe('cli for other families', () => {
     assert.match(await readFile(html, 'utf8'), /<svg .*<\/html>/s);
   });
 
+  it('computes a network whose layout is known: inspect, eval, quantize, export and eval of the file agree', async function () {
+    this.timeout(120_000);
+    const { shapes } = JSON.parse(await readFile(goldenPath('networks.json'), 'utf8'))['mobileone-timm'];
+    const path = join(folder, 'network.safetensors');
+    await writeSafetensors(
+      path,
+      Object.fromEntries(
+        Object.entries(shapes as Record<string, number[]>).map(([name, shape]) => [
+          name,
+          { shape, data: numbersOf(name, shape) },
+        ]),
+      ),
+    );
+    const json = async (...args: string[]) => {
+      const { code, stdout, stderr } = await oabn([...args, '--json']);
+      assert.equal(code, 0, stderr);
+      return JSON.parse(stdout);
+    };
+    const { arch } = await json('inspect', path);
+    assert.equal(arch.classes, 10);
+    const [quantized, onnx] = [join(folder, '8bit.safetensors'), join(folder, '8bit.onnx')];
+    const made = ['--data', 'made', '--images', '200'];
+    const { accuracy } = await json(
+      'quantize',
+      path,
+      '--bits',
+      '8',
+      '-o',
+      quantized,
+      '--calibration',
+      '64',
+      ...made,
+    );
+    await json('export', quantized, '-o', onnx);
+    const rows = await json('eval', path, quantized, onnx, ...made);
+    assert.deepEqual(
+      rows.map(({ form }: { form: string }) => form),
+      ['merged', 'quantized', 'onnx'],
+    );
+    assert.equal(rows[1].accuracy, accuracy);
+    assert.ok(Math.abs(rows[2].accuracy - accuracy) <= 0.01);
+  });
+
   it('says what it does not know', async () => {
     const path = join(folder, 'other.safetensors');
     await writeSafetensors(path, { 'attention.q': { shape: [2], data: Float32Array.of(1, 2) } });
@@ -110,7 +154,7 @@ describe('cli for other families', () => {
     );
     await wrong(
       ['eval', await checkpointOf('mobileone'), '--data', 'made'],
-      /is of the family mobileone, and .*only RepVGG/,
+      /is of the family mobileone, and there is no classifier .*cannot be computed/,
     );
   });
 });

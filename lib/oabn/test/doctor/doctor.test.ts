@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { useBackend } from 'tfjs-native';
 import {
   advise,
   bellReach,
@@ -10,15 +11,17 @@ import {
   law,
   spacingThatKeeps,
   keptText,
+  laws,
   type Layer,
   layersOf,
   levelSpacing,
   onFront,
+  tryRemedies,
   weightRemedies,
 } from '../../src/doctor/index.js';
 import { recognize } from '../../src/family/index.js';
 import { mergeNetwork } from '../../src/merge/index.js';
-import type { StateDict } from '../../src/model/index.js';
+import { ofOperations, type StateDict } from '../../src/model/index.js';
 import { goldenNetwork } from '../golden/index.js';
 
 /** n numbers that look normal, σ = 1: sums of twelve from a small generator. */
@@ -55,6 +58,12 @@ describe('doctor/law', () => {
     assert.ok(Math.abs(keptAccuracy(spacingThatKeeps(0.95)).expected - 0.95) < 1e-12);
     // By hand: 1.32 · (1/19)^(1/4.84)
     assert.ok(Math.abs(spacingThatKeeps(0.95) - 0.7184) < 1e-4);
+  });
+
+  it('promises less for remedies that it was not fitted on', () => {
+    const [fitted, other] = [keptAccuracy(1), keptAccuracy(1, laws.clipped)];
+    assert.equal(other.expected, fitted.expected);
+    assert.ok(other.least < fitted.least && other.most > fitted.most);
   });
 
   it('counts spacings in σ, and says shares as text', () => {
@@ -140,6 +149,59 @@ describe('doctor', () => {
     assert.equal(html.match(/<svg /g)?.length, 3);
     assert.match(html, /&lt;x&gt;\.safetensors/);
     assert.doesNotMatch(html, /<x>|NaN|undefined|Infinity/);
+  });
+
+  it('advises no OABN to a network that has it', async () => {
+    const { stateDict } = await goldenNetwork();
+    const recognition = recognize(stateDict)!;
+    const [layer] = examine(stateDict, recognition).layers;
+    const of = (threshold?: number): string =>
+      advise({
+        layers: [{ ...layer!, cause: 'identity' }],
+        ...{ predictions: [], deadChannels: 0, law: '' },
+        ...(threshold !== undefined && { threshold }),
+      }).join();
+    assert.match(of(), /trained with OABN/);
+    assert.match(of(0.5), /OABN limits them to s = 0\.5 already/);
+    assert.doesNotMatch(of(0.5), /trained with OABN/);
+    assert.equal(examine(stateDict, recognition, { threshold: 0.5 }).threshold, 0.5);
+    assert.ok(!('threshold' in examine(stateDict, recognition, { threshold: Infinity })));
+  });
+
+  it('leaves out remedies that have no form for the network, and says why', async () => {
+    await useBackend('wasm');
+    const { arch, stateDict } = await goldenNetwork();
+    const patient = { arch, merged: mergeNetwork(arch, stateDict), imageShape: [8, 8, 3] as const };
+    const operations = ofOperations(
+      [
+        { op: 'convolution', name: 'a', kernel: [4, 3, 3, 3] },
+        { op: 'convolution', name: 'b', kernel: [4, 4, 3, 3] },
+      ],
+      5,
+    );
+    const calibration = { images: new Float32Array(8 * 8 * 3).fill(0.5), size: 1 };
+    const kernel = (inChannels: number) => ({
+      shape: [4, inChannels, 3, 3],
+      data: Float32Array.from({ length: 36 * inChannels }, (_, i) => Math.sin(i)),
+    });
+    const merged = {
+      'a.rbr_reparam.weight': kernel(3),
+      'b.rbr_reparam.weight': kernel(4),
+      'a.rbr_reparam.bias': { shape: [4], data: new Float32Array(4) },
+      'b.rbr_reparam.bias': { shape: [4], data: new Float32Array(4) },
+      'linear.weight': { shape: [5, 4], data: new Float32Array(20) },
+      'linear.bias': { shape: [5], data: new Float32Array(5) },
+    };
+    const { trials, refused } = await tryRemedies(
+      { ...patient, arch: operations, merged, calibration },
+      { measure: () => Promise.resolve(0.5), bits: [8, 4] },
+    );
+    assert.deepEqual(
+      refused.map(({ title }) => title),
+      ['clipped at the least squared error', 'equalized, biases corrected (DFQ)', 'centre taps apart (CFWS)'],
+    );
+    assert.equal(trials.length, 3 * 2);
+    assert.match(refused[0]!.reason, /Values below 0 enter b/);
   });
 
   it('marks what nothing smaller beats', () => {

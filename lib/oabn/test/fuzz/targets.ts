@@ -1,8 +1,24 @@
 /** The readers of files that come from elsewhere, each with whole files to begin from. */
 import { readFile } from 'node:fs/promises';
-import { decodeSafetensors, decodeTorchFile, encodeSafetensors, type HostTensor } from 'oabn-base';
+import {
+  check,
+  decodeSafetensors,
+  decodeTorchFile,
+  encodeSafetensors,
+  type HostTensor,
+  schema,
+  sizeOf,
+  UserError,
+} from 'oabn-base';
 import { examine } from '../../src/doctor/index.js';
-import { families, mergeRecognized, parseFamily, recognize } from '../../src/family/index.js';
+import {
+  computed,
+  families,
+  mergeRecognized,
+  parseFamily,
+  recognitions,
+  recognize,
+} from '../../src/family/index.js';
 import { parseArchitecture, type StateDict } from '../../src/model/index.js';
 import { goldenPath } from '../golden/index.js';
 
@@ -48,6 +64,20 @@ export async function fuzzTargets(): Promise<Target[]> {
       },
     },
     {
+      name: 'networks: what stands between blocks',
+      originals: Object.values(
+        JSON.parse(await readFile(goldenPath('networks.json'), 'utf8')) as Record<string, { shapes: object }>,
+      ).map(({ shapes }) => Buffer.from(JSON.stringify(shapes))),
+      read: (bytes) => {
+        const stateDict = ofShapes(Buffer.from(bytes).toString());
+        for (const recognition of recognitions(stateDict)) {
+          const network = computed(stateDict, recognition);
+          if ('arch' in network) return sizeOfTensors(network.stateDict);
+        }
+        return 0;
+      },
+    },
+    {
       name: 'descriptions of families',
       originals: families.map((family) => Buffer.from(JSON.stringify(family))),
       read: (bytes) => parseFamily(Buffer.from(bytes).toString(), 'x').blocks.length,
@@ -62,6 +92,25 @@ export async function fuzzTargets(): Promise<Target[]> {
       read: (bytes) => parseArchitecture(Buffer.from(bytes).toString()).widths.length,
     },
   ];
+}
+
+/** Tensors of zeros, of the names and shapes that a JSON text says. */
+function ofShapes(text: string): StateDict {
+  let shapes: unknown;
+  try {
+    shapes = JSON.parse(text);
+  } catch {
+    throw new UserError('no JSON');
+  }
+  const { listOf, record, whole } = schema;
+  record(listOf(whole(0, 512)))(shapes, 'shapes');
+  const sizes = Object.entries(shapes as Record<string, number[]>).map(
+    ([name, shape]) => [name, shape, sizeOf(shape)] as const,
+  );
+  check(sizes.reduce((sum, [, , size]) => sum + size, 0) < 1e6, 'too large to try');
+  return Object.fromEntries(
+    sizes.map(([name, shape, size]) => [name, { shape, data: new Float32Array(size) }]),
+  );
 }
 
 /** One file for each family of the golden ones. */

@@ -4,6 +4,7 @@
  * @module oabn-paper/studies
  */
 export * from './ablations.js';
+export * from './annealing.js';
 export * from './claimsBoard.js';
 export * from './law.js';
 export * from './learningRates.js';

@@ -1,7 +1,14 @@
 import assert from 'node:assert/strict';
 import { hashOf } from 'oabn/experiment';
 import { type PaperLab, profiles } from '../../src/profiles/index.js';
-import { ablationGroups, ablationStudy, lowBitStudy, ptqStudy, studyJobs } from '../../src/studies/index.js';
+import {
+  ablationGroups,
+  ablationStudy,
+  annealingTable,
+  lowBitStudy,
+  ptqStudy,
+  studyJobs,
+} from '../../src/studies/index.js';
 
 const lab = {
   ...{ profile: profiles.quick, defaults: profiles.quick },
@@ -56,5 +63,14 @@ describe('studies', () => {
     );
     const [learned] = ptqStudy({ methods: ['adaRound'], bits: [3] }).cells(profiles.quick);
     assert.equal(learned!.iterations, profiles.quick.tableIterations, 'its steps stand in the table');
+  });
+});
+
+describe('studies/annealing', () => {
+  it('means the seeds of each way, bits side by side', () => {
+    const point = (seed: number, bits: number, accuracy: number) =>
+      ({ way: 'OABN annealed', seed, bits, fp32: 0.5, accuracy }) as const;
+    const rows = annealingTable([point(1, 8, 0.4), point(2, 8, 0.5), point(1, 4, 0.25)]);
+    assert.deepEqual(rows, [{ way: 'OABN annealed', FP32: '50.0', '8 bits': '45.0', '4 bits': '25.0' }]);
   });
 });

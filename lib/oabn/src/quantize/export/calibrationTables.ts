@@ -11,7 +11,14 @@
  * samples of NVIDIA/TensorRT that read and write caches; Tencent/ncnn, `tools/quantize`.
  */
 import { check } from 'oabn-base';
-import { type Architecture, blocksOf, checkChain, get, quantizedBlocks, type StateDict } from '../../model/index.js';
+import {
+  type Architecture,
+  blocksOf,
+  checkChain,
+  get,
+  quantizedBlocks,
+  type StateDict,
+} from '../../model/index.js';
 import type { ActivationRanges } from '../calibrate.js';
 import { groupsOf } from '../granularity.js';
 

@@ -219,7 +219,11 @@ function exportOperations(
           `${reduce.name}.output`,
         );
         const expanded = exportConvolution(draft, network, expand, reduced);
-        return draft.node('Mul', [x, gateNode(draft, gate, expanded, `${expand.name}.gate`)], `squeeze${here}`);
+        return draft.node(
+          'Mul',
+          [x, gateNode(draft, gate, expanded, `${expand.name}.gate`)],
+          `squeeze${here}`,
+        );
       }
       case 'average':
         return draft.node('GlobalAveragePool', [x], `average${here}`);
@@ -277,7 +281,10 @@ function activationNode(draft: Draft, of: Activation, x: string, output: string)
 function gateNode(draft: Draft, gate: Gate, x: string, output: string): string {
   return gate === 'sigmoid'
     ? draft.node('Sigmoid', [x], output)
-    : draft.node('HardSigmoid', [x], output, { alpha: { kind: 'float', value: 1 / 6 }, beta: { kind: 'float', value: 0.5 } });
+    : draft.node('HardSigmoid', [x], output, {
+        alpha: { kind: 'float', value: 1 / 6 },
+        beta: { kind: 'float', value: 0.5 },
+      });
 }
 
 /**

@@ -15,7 +15,12 @@
  */
 import type { HostTensor } from 'oabn-base';
 import { mapGroups } from '../granularity.js';
-import { mapKernels, quantizeKernel, type QuantizedNetwork, type StoredWeights } from '../quantizedNetwork.js';
+import {
+  mapKernels,
+  quantizeKernel,
+  type QuantizedNetwork,
+  type StoredWeights,
+} from '../quantizedNetwork.js';
 import { type Granularity, weightBitsOf } from '../scheme.js';
 import { quantizeValues, weightQuantizer } from '../uniform.js';
 import { checkUniform } from './checkUniform.js';

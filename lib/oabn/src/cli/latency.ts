@@ -1,0 +1,101 @@
+/** `oabn latency`: how long ONNX Runtime takes for files beside one another, checkpoints exported first. */
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { basename, join } from 'node:path';
+import type { Command } from 'commander';
+import { check, tableText } from 'oabn-base';
+import { type Latency, measureLatency } from '../experiment/index.js';
+import { mergeNetwork } from '../merge/index.js';
+import { loadAnyNetwork, saveOnnx } from '../quantize/index.js';
+import { familyOption } from './familyOptions.js';
+import {
+  archOption,
+  type CommonOptions,
+  jsonOption,
+  loadOptions,
+  stridesOption,
+  thresholdOption,
+  wholeNumber,
+} from './options.js';
+import { print } from './output.js';
+
+interface LatencyOptions extends CommonOptions {
+  readonly side: string;
+  readonly batch: string;
+  readonly calls: string;
+}
+
+export function addLatency(program: Command): void {
+  program
+    .command('latency <files...>')
+    .description('time checkpoints and .onnx files beside one another in ONNX Runtime, on the CPU')
+    .option('--side <pixels>', 'of the images', '32')
+    .option('--batch <n>', 'images in a call', '1')
+    .option('--calls <n>', 'timed calls of each file', '50')
+    .addOption(archOption)
+    .addOption(familyOption)
+    .addOption(stridesOption)
+    .addOption(thresholdOption)
+    .addOption(jsonOption)
+    .addHelpText(
+      'after',
+      `
+The first file is what the others are compared with. Quantized checkpoints are timed as what \`oabn export\` writes.
+
+Example:
+  $ oabn latency merged.safetensors 8bit.safetensors 3bit.onnx --side 224`,
+    )
+    .action(async (files: string[], options: LatencyOptions) => {
+      const [side, batch, calls] = [
+        wholeNumber('--side', options.side),
+        wholeNumber('--batch', options.batch),
+        wholeNumber('--calls', options.calls),
+      ];
+      check(side > 0 && batch > 0 && calls > 0, '--side, --batch and --calls must be > 0');
+      const folder = await mkdtemp(join(tmpdir(), 'oabn-latency-'));
+      try {
+        const paths: string[] = [];
+        for (const [i, file] of files.entries())
+          paths.push(await onnxOf(file, join(folder, `${i}.onnx`), options));
+        const times = await measureLatency(paths, { shape: [batch, 3, side, side], calls });
+        const rows = files.map((file, i) => ({
+          file,
+          ...times[i]!,
+          relative: times[i]!.median / times[0]!.median,
+        }));
+        print(
+          rows,
+          `${tableText(rows.map(formatRow))}\n${batch} × 3 × ${side} × ${side}, ${calls} calls each`,
+          options.json,
+        );
+      } finally {
+        await rm(folder, { recursive: true, force: true });
+      }
+    });
+}
+
+/** The file itself, or the checkpoint exported to `path`. */
+async function onnxOf(file: string, path: string, options: LatencyOptions): Promise<string> {
+  if (file.endsWith('.onnx')) return file;
+  const { arch, form, stateDict, quantization } = await loadAnyNetwork(file, loadOptions(options));
+  const merged = form === 'merged' ? stateDict : mergeNetwork(arch, stateDict);
+  await saveOnnx(path, { arch, stateDict: merged, ...(quantization && { quantization }) });
+  return path;
+}
+
+function formatRow({
+  file,
+  median,
+  low,
+  high,
+  relative,
+}: Latency & { file: string; relative: number }): Record<string, string> {
+  const ms = (value: number): string => value.toFixed(3);
+  return {
+    file: basename(file),
+    'median ms': ms(median),
+    '10% ms': ms(low),
+    '90% ms': ms(high),
+    'of the first': relative.toFixed(2),
+  };
+}

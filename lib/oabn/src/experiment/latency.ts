@@ -1,0 +1,55 @@
+/**
+ * How long ONNX Runtime takes for a batch, file beside file: the runs of all files are interleaved, so that whatever else the
+ * machine does meets all of them alike, and the median counts.
+ */
+import { openOnnxModel, type OnnxModel } from 'tfjs-native/onnx';
+
+/** Milliseconds of one call. */
+export interface Latency {
+  readonly median: number;
+  /** The tenth and the ninetieth percentile. */
+  readonly low: number;
+  readonly high: number;
+}
+
+export interface LatencyOptions {
+  /** [N, 3, H, W] */
+  readonly shape: readonly [number, number, number, number];
+  /** Timed calls of each file. */
+  readonly calls: number;
+}
+
+/** Calls before the clock counts: engines plan and allocate in the first ones. */
+const warmUp = 3;
+
+/** The latency of each ONNX file, in their order. */
+export async function measureLatency(
+  paths: readonly string[],
+  { shape, calls }: LatencyOptions,
+): Promise<Latency[]> {
+  const size = shape.reduce((product, side) => product * side, 1);
+  // Values as normalised pixels have them; what they are changes no time.
+  const images = Float32Array.from({ length: size }, (_, i) => Math.sin(i));
+  const models: OnnxModel[] = [];
+  try {
+    for (const path of paths) models.push(await openOnnxModel(path));
+    const times = models.map((): number[] => []);
+    for (let call = -warmUp; call < calls; call++) {
+      for (const [i, model] of models.entries()) {
+        const start = performance.now();
+        await model.run(images, shape);
+        if (call >= 0) times[i]!.push(performance.now() - start);
+      }
+    }
+    return times.map(latencyOf);
+  } finally {
+    for (const model of models) await model.release();
+  }
+}
+
+/** Of at least one time. */
+export function latencyOf(times: readonly number[]): Latency {
+  const sorted = [...times].sort((a, b) => a - b);
+  const at = (share: number): number => sorted[Math.round(share * (sorted.length - 1))]!;
+  return { median: at(0.5), low: at(0.1), high: at(0.9) };
+}

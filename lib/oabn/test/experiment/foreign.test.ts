@@ -1,0 +1,69 @@
+import assert from 'node:assert/strict';
+import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { writeSafetensors } from 'oabn-base';
+import {
+  annealConfig,
+  finetuneConfig,
+  type Lab,
+  openCheckpoint,
+  pretrainConfig,
+  run,
+  trainedNetwork,
+} from '../../src/experiment/index.js';
+import { goldenPath } from '../golden/index.js';
+import { numbersOf } from '../golden/numbers.js';
+import { smallLab } from './smallLab.js';
+
+describe('experiment with checkpoints of other families', () => {
+  let folder: string;
+  let lab: Lab;
+  before(async () => {
+    folder = await mkdtemp(join(tmpdir(), 'oabn-foreign-'));
+    lab = await smallLab({ runs: join(folder, 'runs') });
+  });
+  after(() => rm(folder, { recursive: true }));
+
+  it('anneals s on a RepVGG of timm’s names', async function () {
+    this.timeout(180_000);
+    const { stateDict } = await trainedNetwork(lab, pretrainConfig(lab, { threshold: Infinity, seed: 1 }));
+    const timmNames = (name: string): string =>
+      name
+        .replace(/^stage0\./, 'stem.')
+        .replace(/^stage(\d)\./, (_, stage) => `stages.${Number(stage) - 1}.`)
+        .replace('rbr_dense', 'conv_kxk')
+        .replace('rbr_1x1', 'conv_1x1')
+        .replace('rbr_identity', 'identity')
+        .replace('linear', 'head.fc');
+    const path = join(folder, 'timm.safetensors');
+    await writeSafetensors(
+      path,
+      Object.fromEntries(Object.entries(stateDict).map(([name, tensor]) => [timmNames(name), tensor])),
+    );
+    const source = await openCheckpoint(lab, path, { strides: lab.defaults.arch.strides });
+    const training = { ...annealConfig(lab, { source, threshold: 0.3 }).training, images: 96 };
+    const { result } = await run(lab, annealConfig(lab, { source, threshold: 0.3, training }));
+    for (const { identity } of result.outliers) assert.ok((identity?.maxRatio ?? 0) <= 0.3 + 1e-6);
+  });
+
+  it('fine-tunes grouped and depthwise convolutions at few bits on the compiled path', async function () {
+    this.timeout(180_000);
+    const golden = JSON.parse(await readFile(goldenPath('networks.json'), 'utf8'));
+    for (const name of ['repvgg', 'mobileone']) {
+      const { shapes } = golden[name] as { shapes: Record<string, number[]> };
+      const path = join(folder, `${name}.safetensors`);
+      const tensors = Object.entries(shapes).map(
+        ([key, shape]) => [key, { shape, data: numbersOf(key, shape) }] as const,
+      );
+      await writeSafetensors(path, Object.fromEntries(tensors));
+      const source = await openCheckpoint(lab, path);
+      const config = finetuneConfig(lab, {
+        ...{ source, bits: 4, weights: 'cluster' },
+        training: { images: 96, schedule: { learningRate: 1e-4, warmupEpochs: 0, epochs: 1 } },
+      });
+      const { result } = await run(lab, config);
+      assert.ok(result.stateSize > 0 && Number.isFinite(result.epochs![0]!.trainLoss), name);
+    }
+  });
+});
