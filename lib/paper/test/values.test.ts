@@ -98,7 +98,14 @@ describe('values of a notebook show themselves', () => {
   });
 
   it('a claim, and a board of claims, as cards', async () => {
-    const claim: Claim = { id: 'C1', statement: 'it is so', verdict: 'held', evidence: 'seen' };
+    const claim: Claim = {
+      id: 'C1',
+      statement: 'it is so',
+      rule: 'seen twice',
+      verdict: 'held',
+      effect: 'seen',
+      parts: [],
+    };
     assert.equal(await textOf(claim, 0), 'C1 HELD · it is so\n    seen');
     const board = await bundleOf([claim, { ...claim, id: 'C2', verdict: 'undecided' }]);
     assert.deepEqual(Object.keys(board), ['text/html', 'text/markdown', 'text/plain']);
