@@ -61,12 +61,11 @@ await train(initialState(params, buffers), {
     const example = tf.zeros<tf.Rank.R4>([evaluationBatch, 32, 32, 3]);
     logits ??= await compile(logitsOf, [network, example], { threads });
     example.dispose();
-    const { accuracy } = await evaluate(
-      (x) => logits!(network, x),
-      test.batches({ batchSize: evaluationBatch }),
-      evaluationBatch,
-      test.imageShape,
-    );
+    const { accuracy } = await evaluate((x) => logits!(network, x), {
+      batches: test.batches({ batchSize: evaluationBatch }),
+      batchSize: evaluationBatch,
+      imageShape: test.imageShape,
+    });
     const peakMiB = process.resourceUsage().maxRSS / 1024;
     console.log(JSON.stringify({ epoch, ...minus(stopped, begun), accuracy, peakMiB }));
     begun = minus(begun, minus(stopped, read()));
