@@ -88,10 +88,8 @@ export {
 // Quantization after training
 export { ptqMethodNames, type PtqMethod, ptqMethods, type QuantizeWeights } from './quantize/index.js';
 
-// Fine-tuning of quantized weights: uniform QAT, ClusterQAT and its rivals
+// Fine-tuning of quantized weights: uniform QAT and ClusterQAT
 export {
-  apot,
-  dkm,
   fakeQuantizeActivation,
   fakeQuantizeCluster,
   fakeQuantizeWeights,

@@ -11,6 +11,9 @@ export * from 'tfjs-native';
 export * from 'tslab-kernel';
 export { consoleProgress, type Progress, type ProgressEvent, random, UserError } from 'oabn-base';
 
+// Rivals of ClusterQAT
+export { apot, dkm } from 'oabn/quantize';
+
 // The paper's experiments at several scales
 export * from './profiles/index.js';
 export * from './studies/index.js';

@@ -37,7 +37,7 @@ export interface QuantizationRival {
 /** Ways to pretrain, by name. */
 export const pretrainingRivals: Readonly<Record<string, PretrainingRival>> = {
   'BN, decay of kernels': { source: '2101.03697', training: { decay: 'kernels' } },
-  "BN, and of the identity's γ": { source: "RepVGG's code" },
+  "BN, and of the identity's γ": { source: "RepVGG's code", training: { decay: 'kernelsAndIdentity' } },
   OABN: { source: '2402.07200', threshold: 'profile' },
   'OABN, straight through': {
     source: 'ours',
