@@ -12,6 +12,7 @@ export interface Latency {
   readonly high: number;
 }
 
+/** What files are timed on, and how often. */
 export interface LatencyOptions {
   /** [N, 3, H, W] */
   readonly shape: readonly [number, number, number, number];

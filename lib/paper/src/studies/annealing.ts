@@ -17,6 +17,7 @@ import {
 } from 'oabn/experiment';
 import type { PaperLab } from '../profiles/index.js';
 
+/** The ways that are compared to a network that stands few bits. */
 export const annealingWays = [
   'plain BN',
   'OABN from the start',
@@ -24,8 +25,10 @@ export const annealingWays = [
   'equalization (DFQ)',
   'through the merge (RepQ)',
 ] as const;
+/** The name of a way. */
 export type AnnealingWay = (typeof annealingWays)[number];
 
+/** The accuracy that a way gives. */
 export interface AnnealingPoint {
   readonly way: AnnealingWay;
   readonly seed: number;
@@ -35,6 +38,7 @@ export interface AnnealingPoint {
   readonly accuracy: number;
 }
 
+/** On which networks and bits the ways are compared. */
 export interface AnnealingGrid {
   /** Of OABN; default that of the profile's ablations. */
   readonly threshold?: number;
