@@ -13,7 +13,7 @@ import {
 import 'oabn/experiment';
 import type { StoredRun } from 'provable-runs';
 import { bundleOf } from '../../notebook/src/kernel/runtime/values.js';
-import type { Claim } from '../src/claims/index.js';
+import { type Claim, claimOf } from '../src/claims/index.js';
 import '../src/report/index.js';
 import { lowBitStudy } from '../src/studies/index.js';
 
@@ -63,7 +63,7 @@ describe('values of a notebook show themselves', () => {
     const ranges = Object.fromEntries(
       Object.keys(merged).map((name) => [name.replace(/\.rbr_reparam.*/, ''), { min: 0, max: 2 }]),
     );
-    const network = quantizeNetwork({ arch, merged, ranges, scheme: { bits: 3, weights: 'uniform' } });
+    const network = quantizeNetwork(arch, merged, ranges, { bits: 3, weights: 'uniform' });
     const text = await textOf(network);
     assert.match(text, new RegExp(`; ${stateSize(arch, network.stateDict)} distinct values`));
     assert.match(
@@ -98,15 +98,14 @@ describe('values of a notebook show themselves', () => {
   });
 
   it('a claim, and a board of claims, as cards', async () => {
-    const claim: Claim = {
-      id: 'C1',
-      statement: 'it is so',
-      rule: 'seen twice',
-      verdict: 'held',
-      effect: 'seen',
-      parts: [],
-    };
-    assert.equal(await textOf(claim, 0), 'C1 HELD · it is so\n    seen');
+    const claim: Claim = claimOf({
+      ...{ id: 'C1', statement: 'it is so', rule: 'Held: it was seen.' },
+      parts: [{ name: '4 bits', verdict: 'held', effect: '+1.0 points', evidence: 'Seen.' }],
+    });
+    assert.equal(
+      await textOf(claim, 0),
+      'C1 HELD · it is so · +1.0 points\n    4 bits: held, +1.0 points. Seen.',
+    );
     const board = await bundleOf([claim, { ...claim, id: 'C2', verdict: 'undecided' }]);
     assert.deepEqual(Object.keys(board), ['text/html', 'text/markdown', 'text/plain']);
     assert.equal(String(board['text/html']).split('class="oabn-claim"').length - 1, 2);

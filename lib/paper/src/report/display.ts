@@ -5,8 +5,8 @@ import { studyTable, type StudyResult } from '../studies/index.js';
 import { claimsBoardHtml, claimsMarkdown, claimsText } from './claims.js';
 
 const isClaim = (value: unknown): value is Claim => {
-  const { id, statement, verdict, effect } = (value ?? {}) as Partial<Claim>;
-  return [id, statement, verdict, effect].every((part) => typeof part === 'string');
+  const { id, statement, verdict, effect, parts } = (value ?? {}) as Partial<Claim>;
+  return [id, statement, verdict, effect].every((part) => typeof part === 'string') && Array.isArray(parts);
 };
 const isBoard = (value: object): value is readonly Claim[] =>
   Array.isArray(value) && value.length > 0 && value.every(isClaim);

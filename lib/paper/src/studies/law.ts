@@ -149,7 +149,10 @@ export function fitLaw(points: readonly LawPoint[], source: string): LawFit {
     rmse: rootMeanSquare(fitted, curve),
     ...(others.length > 0 && {
       rmseElsewhere: rootMeanSquare(others, curve),
-      within: [others.filter((point) => isWithin(point, { ...curve, spread })).length, others.length] as const,
+      within: [
+        others.filter((point) => isWithin(point, { ...curve, spread })).length,
+        others.length,
+      ] as const,
     }),
   };
 }

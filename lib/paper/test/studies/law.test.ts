@@ -84,7 +84,11 @@ interface ShippedRun {
   readonly scheme?: { readonly bits: number; readonly granularity?: string };
   readonly source?: ShippedRun;
   readonly data?: { readonly name: string; readonly firstTestImage?: number };
-  readonly arch?: { readonly block?: string; readonly branches?: unknown; readonly oabn?: { threshold?: number } };
+  readonly arch?: {
+    readonly block?: string;
+    readonly branches?: unknown;
+    readonly oabn?: { threshold?: number };
+  };
   readonly training?: { readonly seed: number };
 }
 
