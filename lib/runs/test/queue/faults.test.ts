@@ -11,7 +11,7 @@ import type { QueueToyConfig } from './toyExecutor.js';
 import { openToySite, plan, type ToySite, until } from './toySite.js';
 
 describe('faults of a sweep', function () {
-  this.timeout(60_000);
+  this.timeout(120_000);
   let redis: Server;
   let site: ToySite;
 
