@@ -63,7 +63,7 @@ describe('values of a notebook show themselves', () => {
     const ranges = Object.fromEntries(
       Object.keys(merged).map((name) => [name.replace(/\.rbr_reparam.*/, ''), { min: 0, max: 2 }]),
     );
-    const network = quantizeNetwork(arch, merged, ranges, { bits: 3, weights: 'uniform' });
+    const network = quantizeNetwork({ arch, merged, ranges, scheme: { bits: 3, weights: 'uniform' } });
     const text = await textOf(network);
     assert.match(text, new RegExp(`; ${stateSize(arch, network.stateDict)} distinct values`));
     assert.match(

@@ -32,7 +32,9 @@ describe('the page «From PyTorch»', () => {
     const { stdout } = await run(process.execPath, args, { cwd: folder, env });
     assert.match(stdout, /^wasm on /);
     assert.match(stdout, /\[ 8 \]/);
-    const accuracies = [...stdout.matchAll(/^(?:minMax|best|clustered) ([\d.]+)$/gm)].map(([, a]) => Number(a));
+    const accuracies = [...stdout.matchAll(/^(?:minMax|best|clustered) ([\d.]+)$/gm)].map(([, a]) =>
+      Number(a),
+    );
     assert.ok(accuracies.length === 3 && accuracies.every((a) => a >= 0 && a <= 1), stdout);
     assert.match(stdout, /^\d+ bytes$/m);
   });

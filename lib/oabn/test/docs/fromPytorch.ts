@@ -5,7 +5,8 @@ const { name, device } = await useBackend(); // the GPU where there is one
 console.log(`${name} on ${device}`);
 
 const dataset = madeDataset({ split: 'train', size: 400, difficulty: 0 }); // or await openDataset({ name: 'cifar10' })
-const epoch = (n: number) => dataset.batches({ batchSize: 50, shuffle: true, dropLast: true, seed: 1, epoch: n });
+const epoch = (n: number) =>
+  dataset.batches({ batchSize: 50, shuffle: true, dropLast: true, seed: 1, epoch: n });
 
 import { initialize, loadNetwork, normalizeArchitecture, saveNetwork, toVariables } from 'oabn';
 

@@ -89,7 +89,7 @@ describe('networks of other families against PyTorch', () => {
       assertClose(logitsOf(load(name, stateDict)), logits, 2e-5, name);
       const merged = mergeRecognized(stateDict, recognition);
       // RepViT's merged names are those of any convolutions, so `oabn merge` writes the family down.
-      const metadata = name === 'repvit' ? { family: name } : {};
+      const metadata: Record<string, string> = name === 'repvit' ? { family: name } : {};
       assertClose(logitsOf(load(name, merged, metadata)), logits, 2e-5, `${name}, merged`);
     });
   }

@@ -65,7 +65,7 @@ describe('model/convolve', () => {
         const weights = wave(y.shape);
         const loss = (a: tf.Tensor4D, b: tf.Tensor4D): tf.Scalar =>
           tf.sum(tf.mul(convolve(a, b, { stride, groups }), weights));
-        const [dx, dw] = tf.grads(loss)([x, w]) as [tf.Tensor4D, tf.Tensor4D];
+        const [dx, dw] = tf.grads(loss as (...args: tf.Tensor[]) => tf.Tensor)([x, w]) as [tf.Tensor4D, tf.Tensor4D]; // prettier-ignore
         for (const [at, of] of [
           [3, dx],
           [middle(dw), dw],

@@ -138,7 +138,16 @@ describe('report/figures', () => {
           [4, 2].flatMap((bits) =>
             (['uniform', 'cluster'] as const).flatMap((weights) =>
               [0.001, 0.01].map((learningRate) => ({
-                ...{ threshold, seed: 100, bits, weights, learningRate, images: 100 },
+                ...{
+                  threshold,
+                  seed: 100,
+                  bits,
+                  weights,
+                  learningRate,
+                  images: 100,
+                  fp32: 0.9,
+                  stateSize: 16,
+                },
                 accuracy: 40 * learningRate + 0.1 * bits,
               })),
             ),
