@@ -1,7 +1,8 @@
 /**
- * Profiles: the same experiments at another scale. `smoke` takes seconds and shows only that all of it runs; `quick` tells
- * the story in minutes on two CPU cores; `desk` has networks worth quantizing, in hours of two cores; `paper` has the
- * article's networks, sized for hours of one GPU; `full` is ImageNet-1k and training as long as RepVGG's own, for days. A
+ * Profiles: the same experiments at another scale.
+ * `smoke` takes seconds and shows only that all of it runs; `quick` tells the story in minutes on two CPU
+ * cores; `desk` has networks worth quantizing, in hours of two cores; `paper` has the article's networks,
+ * sized for hours of one GPU; `full` is ImageNet-1k and training as long as RepVGG's own, for days. A
  * notebook names its profile and changes single values of it for an ablation.
  */
 import { check } from 'oabn-base';
@@ -11,7 +12,10 @@ import { type Architecture, imagenetStrides, normalizeArchitecture, repvgg } fro
 /** What runs have by default, and the grids of the paper's experiments. */
 export interface Profile extends RunDefaults {
   readonly name: string;
-  /** The grid of the main job: the paper's s (Infinity is plain BN), seeds, and bits with and without training. */
+  /**
+   * The grid of the main job: the paper's s (Infinity is plain BN), seeds, and bits with and without
+   * training.
+   */
   readonly thresholds: readonly number[];
   /** Those of the low-bit table, where every cell is a fine-tuning run. */
   readonly lowBitThresholds: readonly number[];
@@ -25,9 +29,9 @@ export interface Profile extends RunDefaults {
   /** Steps of its methods that learn, for each unit. */
   readonly tableIterations: number;
   /**
-   * What the search for the learning rates of fine-tuning tries, with which seeds (default one of its own), and what it is
-   * scored on: so many of the last training images, on which its networks do not train, or test images that no result of
-   * the profile uses.
+   * What the search for the learning rates of fine-tuning tries, with which seeds (default one of its own),
+   * and what it is scored on: so many of the last training images, on which its networks do not train, or
+   * test images that no result of the profile uses.
    */
   readonly search: {
     readonly rates: readonly number[];
@@ -46,8 +50,8 @@ export interface Profile extends RunDefaults {
     readonly seeds: readonly number[];
   };
   /**
-   * The notebooks that tell the story, by how their names begin. With it, `reproduce` computes what these need, figures 2,
-   * 4, 7a and 8 and table 5, and executes these; without, all of the article.
+   * The notebooks that tell the story, by how their names begin. With it, `reproduce` computes what these
+   * need, figures 2, 4, 7a and 8 and table 5, and executes these; without, all of the article.
    */
   readonly story?: readonly string[];
   /** What differs on ImageNet's side of the article (figure 7b, tables 3 and 6); see `onImagenet`. */
@@ -64,8 +68,8 @@ const forTwiceTheSide = ({ strides: [first = 1, ...rest], ...arch }: Architectur
 });
 
 /**
- * What the search for a recipe found best on a CPU (data/results/recipes): short training that ends at a rate of zero, and
- * the official decay, of kernels and of the identity's γ.
+ * What the search for a recipe found best on a CPU (data/results/recipes): short training that ends at a rate
+ * of zero, and the official decay, of kernels and of the identity's γ.
  */
 function deskRecipe({
   epochs,
@@ -204,7 +208,8 @@ export const profiles = {
       bits: [4, 3],
     },
   },
-  // Hours of two CPU cores: networks of more than 85 % on all of CIFAR-10, and of more than 50 % on ImageNet's stand-in.
+  // Hours of two CPU cores: networks of more than 85 % on all of CIFAR-10, and of more than 50 % on
+  // ImageNet's stand-in.
   desk: {
     name: 'desk',
     data: { name: 'cifar10', testImages: null },
@@ -230,7 +235,8 @@ export const profiles = {
       rates: [3e-4, 1e-3, 3e-3, 1e-2],
       thresholds: [0.5, Infinity],
       bits: [4],
-      heldOut: { first: 8_000, images: 2_000 },
+      heldOut: 5_000,
+      seeds: [100, 101],
     },
     ablation: { threshold: 0.5, bits: 3, seeds: [1] },
     outliers: { epochs: [5, 16], widths: [0.5, 1], thresholds: [0.5, Infinity], seeds: [1] },
@@ -289,7 +295,10 @@ export type ProfileName = keyof typeof profiles;
 /** ImageNet's side of a profile is the profile `<name>-imagenet`. */
 const imagenetSuffix = '-imagenet';
 
-/** A profile by name, such as `quick`, or ImageNet's side of it: `quick-imagenet`. @throws UserError with the known names. */
+/**
+ * A profile by name, such as `quick`, or ImageNet's side of it: `quick-imagenet`. @throws UserError with the
+ * known names.
+ */
 export function profileNamed(name: string): Profile {
   const base = name.replace(new RegExp(`${imagenetSuffix}$`), '');
   const profile = (profiles as Record<string, Profile>)[base];
@@ -302,9 +311,9 @@ export function profileNamed(name: string): Profile {
 }
 
 /**
- * ImageNet's side of a profile, as a profile of its own: all sweeps run on it. A profile that does not say otherwise
- * takes the stand-in for ImageNet, 50 classes at 64×64, with strides that make its network cost there what it costs on
- * 32×32.
+ * ImageNet's side of a profile, as a profile of its own: all sweeps run on it. A profile that does not say
+ * otherwise takes the stand-in for ImageNet, 50 classes at 64×64, with strides that make its network cost
+ * there what it costs on 32×32.
  */
 export function onImagenet({ imagenet, ...profile }: Profile): Profile {
   return {
