@@ -1,4 +1,7 @@
-/** Programs that the scripts start: found or missed by name, their output shown as it comes, their failure explained. */
+/**
+ * Programs that the scripts start: found or missed by name, their output shown as it comes, their failure
+ * explained.
+ */
 import { execFile, spawn } from 'node:child_process';
 import { errorMessage, UserError } from '../src/index.js';
 
@@ -35,7 +38,10 @@ export function outputOf(command: string, args: readonly string[]): Promise<stri
   });
 }
 
-/** Ends the process as the command line does: 2 for what the user can mend, with its message; 1 and a trace else. */
+/**
+ * Ends the process as the command line does: 2 for what the user can mend, with its message; 1 and a trace
+ * else.
+ */
 export async function asCommand(name: string, work: () => Promise<void>): Promise<void> {
   try {
     await work();

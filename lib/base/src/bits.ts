@@ -1,6 +1,7 @@
 /**
- * Many yes-or-no answers as a short text: one bit each, the first in the lowest bit of the first byte, as base64.
- * Python reads it with `numpy.unpackbits(numpy.frombuffer(base64.b64decode(text), 'uint8'), bitorder='little')`.
+ * Many yes-or-no answers as a short text: one bit each, the first in the lowest bit of the first byte, as
+ * base64. Python reads it with `numpy.unpackbits(numpy.frombuffer(base64.b64decode(text), 'uint8'),
+ * bitorder='little')`.
  */
 import { check } from './errors.js';
 

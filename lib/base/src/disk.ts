@@ -26,7 +26,9 @@ const advice: Readonly<Record<string, string>> = {
   EIO: 'the disk reports an input/output error; check it, or choose another place',
 };
 
-/** Runs `work` on `path`, and turns what a disk refuses into a `UserError` that names the path and what to do. */
+/**
+ * Runs `work` on `path`, and turns what a disk refuses into a `UserError` that names the path and what to do.
+ */
 export async function onDisk<Value>(path: string, work: () => Promise<Value>, hint?: string): Promise<Value> {
   try {
     return await work();

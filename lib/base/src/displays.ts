@@ -1,8 +1,9 @@
 /**
- * How plain data shows itself in a notebook. A class says so by a method `Symbol.for('Jupyter.display')`; a record of
- * tensors or a configuration is data and has no methods, and a method would not survive a spread or a file. So a
- * package tells once what its data looks like, and a kernel that knows this convention asks: the list stands on the
- * global object under `Symbol.for('Jupyter.displays')`, where every copy of this package finds the same one.
+ * How plain data shows itself in a notebook. A class says so by a method `Symbol.for('Jupyter.display')`; a
+ * record of tensors or a configuration is data and has no methods, and a method would not survive a spread or
+ * a file. So a package tells once what its data looks like, and a kernel that knows this convention asks: the
+ * list stands on the global object under `Symbol.for('Jupyter.displays')`, where every copy of this package
+ * finds the same one.
  */
 import type { Row } from './table.js';
 
@@ -26,8 +27,8 @@ const registry = (): Map<string, Display> => {
 };
 
 /**
- * Tells how the values look that `is` knows. What is told later is asked earlier, so that a package can say more of
- * what one below it shows in general.
+ * Tells how the values look that `is` knows. What is told later is asked earlier, so that a package can say
+ * more of what one below it shows in general.
  * @param name of the kind of value; telling it again replaces what was told
  */
 export function registerDisplay<T extends object>(

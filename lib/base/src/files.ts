@@ -42,8 +42,8 @@ export async function copyFileAtomic(from: string, to: string): Promise<void> {
 }
 
 /**
- * Tries whether a file of `bytes` bytes can be written to `path`, and leaves nothing there: for asking before an hour of
- * work whose result goes there. @throws UserError when it cannot
+ * Tries whether a file of `bytes` bytes can be written to `path`, and leaves nothing there: for asking before
+ * an hour of work whose result goes there. @throws UserError when it cannot
  */
 export async function checkWritable(path: string, bytes = 0): Promise<void> {
   await onDisk(path, async () => {
@@ -114,8 +114,9 @@ async function replaceFile(
 }
 
 /**
- * Where what is written to `path` must go. A file is replaced by renaming another over it, but neither a symbolic link
- * (the file that it leads to is replaced) nor what is no file at all, such as /dev/null or a pipe, which is written to.
+ * Where what is written to `path` must go. A file is replaced by renaming another over it, but neither a
+ * symbolic link (the file that it leads to is replaced) nor what is no file at all, such as /dev/null or a
+ * pipe, which is written to.
  */
 async function targetOf(
   path: string,

@@ -1,4 +1,7 @@
-/** Half-precision numbers as single-precision ones, exactly: IEEE's binary16, and bfloat16, the upper half of a float32. */
+/**
+ * Half-precision numbers as single-precision ones, exactly: IEEE's binary16, and bfloat16, the upper half of
+ * a float32.
+ */
 
 /** The values of binary16 bit patterns. */
 export function fromFloat16(bits: Uint16Array): Float32Array {
@@ -19,8 +22,8 @@ export function fromBfloat16(bits: Uint16Array): Float32Array {
 const word = new DataView(new ArrayBuffer(4));
 
 /**
- * The binary16 bit patterns nearest to `values`, ties to even. Numbers beyond ±65,504 become infinite, and those below
- * 2^-25 zero: whoever writes a file with them has to look.
+ * The binary16 bit patterns nearest to `values`, ties to even. Numbers beyond ±65,504 become infinite, and
+ * those below 2^-25 zero: whoever writes a file with them has to look.
  */
 export function toFloat16(values: Float32Array): Uint16Array {
   return Uint16Array.from(values, (value) => {

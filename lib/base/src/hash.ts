@@ -1,4 +1,6 @@
-/** Canonical JSON (RFC 8785's order of keys) and hashes: the same configuration has the same name everywhere. */
+/**
+ * Canonical JSON (RFC 8785's order of keys) and hashes: the same configuration has the same name everywhere.
+ */
 import { createHash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
 import { pipeline } from 'node:stream/promises';

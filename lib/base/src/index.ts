@@ -1,5 +1,6 @@
 /**
- * What the other packages share: errors, whole files, hashes, random numbers, progress, tables as text, safetensors.
+ * What the other packages share: errors, whole files, hashes, random numbers, progress, tables as text,
+ * safetensors.
  *
  * @module oabn-base
  */

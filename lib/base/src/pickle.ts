@@ -1,7 +1,7 @@
 /**
- * Python's pickle format as far as `torch.save` uses it, read without executing anything: what a pickle would call is
- * recorded as a value, `{ call, args, state }`, and whoever reads the result decides which of these it knows.
- * Source: the opcodes' descriptions in CPython's `pickletools.py`, protocols 2 to 4.
+ * Python's pickle format as far as `torch.save` uses it, read without executing anything: what a pickle would
+ * call is recorded as a value, `{ call, args, state }`, and whoever reads the result decides which of these
+ * it knows. Source: the opcodes' descriptions in CPython's `pickletools.py`, protocols 2 to 4.
  */
 import { UserError } from './errors.js';
 
@@ -42,7 +42,9 @@ export type PickledValue =
 const mark = Symbol('mark');
 type Stacked = PickledValue | typeof mark;
 
-/** The value of a pickle. @throws UserError naming `source` where it is cut off or uses what we do not read */
+/**
+ * The value of a pickle. @throws UserError naming `source` where it is cut off or uses what we do not read
+ */
 export function unpickle(bytes: Uint8Array, source: string): PickledValue {
   const view = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   const stack: Stacked[] = [];

@@ -1,7 +1,7 @@
 /**
- * Random numbers that are a pure function of a seed and a path, such as ('augment', epoch, image). There is no
- * hidden state to save: a resumed run asks for the same path and gets the same numbers. The generator is sfc32
- * (Doty-Humphrey's PractRand), seeded by MurmurHash3 of the path.
+ * Random numbers that are a pure function of a seed and a path, such as ('augment', epoch, image). There is
+ * no hidden state to save: a resumed run asks for the same path and gets the same numbers. The generator is
+ * sfc32 (Doty-Humphrey's PractRand), seeded by MurmurHash3 of the path.
  */
 export interface Random {
   /** A float in [0, 1) with 32 random bits. */

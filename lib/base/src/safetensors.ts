@@ -1,7 +1,7 @@
 /**
- * The safetensors file format: an 8-byte little-endian header length, a JSON header (name → dtype, shape, byte
- * range; `__metadata__` holds strings), then the bytes of all tensors without gaps.
- * Source: the format's description in huggingface/safetensors.
+ * The safetensors file format: an 8-byte little-endian header length, a JSON header (name → dtype, shape,
+ * byte range; `__metadata__` holds strings), then the bytes of all tensors without gaps. Source: the format's
+ * description in huggingface/safetensors.
  */
 import { readFile } from 'node:fs/promises';
 import { check, UserError } from './errors.js';
@@ -58,13 +58,16 @@ export const sizeOf = (shape: readonly number[]): number => shape.reduce((produc
 
 /** How the numbers are written. */
 export interface SafetensorsOptions {
-  /** Write 32-bit floats as 16-bit ones (F16), in half the bytes and with 11 bits of precision. Default false. */
+  /**
+   * Write 32-bit floats as 16-bit ones (F16), in half the bytes and with 11 bits of precision. Default false.
+   */
   readonly float16?: boolean;
 }
 
 /**
  * The bytes of a safetensors file that holds `tensors` in the order of their names.
- * @throws UserError for a shape that does not fit its elements, a forbidden name, or a number that no 16-bit float holds
+ * @throws UserError for a shape that does not fit its elements, a forbidden name, or a number that no 16-bit
+ * float holds
  */
 export function encodeSafetensors(
   { tensors, metadata }: Safetensors,
@@ -107,9 +110,10 @@ function halfOf(name: string, data: Float32Array): Uint16Array {
 }
 
 /**
- * The tensors of a safetensors file's bytes. As strict as the format's own reader (`safetensors` in Rust): every byte
- * belongs to the header or to exactly one tensor, and nothing is said twice.
- * @throws UserError naming `source` when the file is not whole, is not safetensors, or holds a dtype that is not read.
+ * The tensors of a safetensors file's bytes. As strict as the format's own reader (`safetensors` in Rust):
+ * every byte belongs to the header or to exactly one tensor, and nothing is said twice.
+ * @throws UserError naming `source` when the file is not whole, is not safetensors, or holds a dtype that is
+ * not read.
  */
 export function decodeSafetensors(file: Uint8Array, source = 'the file'): Safetensors {
   const bad = (why: string): UserError =>

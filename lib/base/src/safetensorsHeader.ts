@@ -1,8 +1,8 @@
 /**
- * The header of a safetensors file: an 8-byte little-endian length, then JSON that names each tensor once, with its
- * dtype, its shape and the bytes that it takes. Read as strictly as the format's own reader does it (the crate
- * `safetensors` of huggingface/safetensors), because the header of a file from elsewhere decides how much memory is
- * taken and which bytes become which weights.
+ * The header of a safetensors file: an 8-byte little-endian length, then JSON that names each tensor once,
+ * with its dtype, its shape and the bytes that it takes. Read as strictly as the format's own reader does it
+ * (the crate `safetensors` of huggingface/safetensors), because the header of a file from elsewhere decides
+ * how much memory is taken and which bytes become which weights.
  */
 import { parseStrictJson, type StrictJson } from './strictJson.js';
 

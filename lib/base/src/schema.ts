@@ -1,7 +1,8 @@
 /**
- * What a value from outside (a configuration, a file's metadata) may look like, declared once: a `Rule` is a function that
- * throws a `UserError` naming the member, its value and what it must be. Rules are put together from smaller ones, and
- * look only at own members, so that no value, however it is made, gets further than the rule that it breaks.
+ * What a value from outside (a configuration, a file's metadata) may look like, declared once: a
+ * `Rule` is a function that throws a `UserError` naming the member, its value and what it must be. Rules are
+ * put together from smaller ones, and look only at own members, so that no value, however it is made, gets
+ * further than the rule that it breaks.
  *
  *     const scheme = object({ bits: whole(2, 8), weights: oneOf('uniform', 'kmeans') }, { layerBits: record(whole(2, 8)) });
  *     scheme(JSON.parse(text), 'scheme'); // «scheme.bits must be a whole number from 2 to 8, got "4"»
@@ -105,7 +106,10 @@ export const record =
     for (const [key, member] of Object.entries(value)) rule(member, `${name}.${key}`);
   };
 
-/** An object with the `required` members, perhaps with the `optional` ones (`undefined` counts as left out), and no others. */
+/**
+ * An object with the `required` members, perhaps with the `optional` ones (`undefined` counts as left out),
+ * and no others.
+ */
 export const object =
   (required: Readonly<Record<string, Rule>>, optional: Readonly<Record<string, Rule>> = {}): Rule =>
   (value, name) => {

@@ -1,7 +1,7 @@
 /**
- * JSON read more strictly than `JSON.parse` does it, for files whose every number counts: no name twice in one object
- * (`JSON.parse` keeps the last), no unpaired surrogates, no deep nesting, and whole numbers only if they are
- * written as such and exact. Objects become Maps, in which every name is only a name.
+ * JSON read more strictly than `JSON.parse` does it, for files whose every number counts: no name twice in
+ * one object (`JSON.parse` keeps the last), no unpaired surrogates, no deep nesting, and whole numbers only
+ * if they are written as such and exact. Objects become Maps, in which every name is only a name.
  */
 
 /** Numbers that are not whole, not ≥ 0, not exact, or written otherwise than in digits alone are NaN. */

@@ -1,10 +1,12 @@
 /**
- * Tables of plain records as text: columns padded to their widths, columns of numbers aligned right, also where they are
- * written «97.1%», «0.52 ± 0.01» or «∞ (BN)».
+ * Tables of plain records as text: columns padded to their widths, columns of numbers aligned right, also
+ * where they are written «97.1%», «0.52 ± 0.01» or «∞ (BN)».
  */
 import { formatNumber } from './progress.js';
 
-/** A row: column → cell. Rows of a table have the same columns in the same order; what is missing stays empty. */
+/**
+ * A row: column → cell. Rows of a table have the same columns in the same order; what is missing stays empty.
+ */
 export type Row = Readonly<Record<string, unknown>>;
 
 /** What we read of a danfo DataFrame. */

@@ -1,7 +1,8 @@
 /**
- * PyTorch's own files (`.pt`, `.pth`, `.bin`): a zip archive with a pickle, which names tensors, and one entry for each
- * storage. Tensors are taken out of whatever they are wrapped in (`{"state_dict": …}`, a pickled module); nothing that the
- * pickle asks Python to call is called. Files from before PyTorch 1.6, which are no zip archives, are not read.
+ * PyTorch's own files (`.pt`, `.pth`, `.bin`): a zip archive with a pickle, which names tensors, and one
+ * entry for each storage. Tensors are taken out of whatever they are wrapped in (`{"state_dict": …}`, a
+ * pickled module); nothing that the pickle asks Python to call is called. Files from before PyTorch 1.6,
+ * which are no zip archives, are not read.
  */
 import { UserError } from './errors.js';
 import { fromBfloat16, fromFloat16 } from './half.js';
@@ -51,14 +52,17 @@ const conversion =
 
 /** Whether bytes are a PyTorch file, of any age. */
 export function isTorchFile(file: Uint8Array): boolean {
-  // Before 1.6, torch.save wrote a pickle, which begins with its protocol. So does a safetensors file whose header has, say,
-  // 0x380 bytes, but there follow the six other bytes of that length and a brace.
+  // Before 1.6, torch.save wrote a pickle, which begins with its protocol. So does a safetensors file whose
+  // header has, say, 0x380 bytes, but there follow the six other bytes of that length and a brace.
   const isPickle = file.length > 2 && file[0] === 0x80 && file[1]! >= 2 && file[1]! <= 5;
   const isHeader = file.subarray(2, 8).every((byte) => byte === 0) && file[8] === 0x7b;
   return isZip(file) || (isPickle && !isHeader);
 }
 
-/** The tensors of a PyTorch file's bytes. @throws UserError naming `source` where it cannot be read, with what to do */
+/**
+ * The tensors of a PyTorch file's bytes. @throws UserError naming `source` where it cannot be read, with what
+ * to do
+ */
 export function decodeTorchFile(file: Uint8Array, source: string): Record<string, HostTensor> {
   if (!isZip(file)) {
     throw new UserError(

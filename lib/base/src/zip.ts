@@ -1,6 +1,7 @@
 /**
- * The entries of a zip archive without compression, as `torch.save` writes it. Sizes come from the central directory at
- * the file's end, in its 64-bit form too. Source: PKWARE's APPNOTE.TXT, sections 4.3.12 to 4.3.16.
+ * The entries of a zip archive without compression, as `torch.save` writes it. Sizes come from the central
+ * directory at the file's end, in its 64-bit form too. Source: PKWARE's APPNOTE.TXT, sections 4.3.12 to
+ * 4.3.16.
  */
 import { UserError } from './errors.js';
 
@@ -15,7 +16,9 @@ const [all32, all16] = [0xffffffff, 0xffff];
 export const isZip = (file: Uint8Array): boolean =>
   file.length > 4 && file[0] === 0x50 && file[1] === 0x4b && file[2] === 3 && file[3] === 4;
 
-/** Name → bytes (views of `file`). @throws UserError naming `source` where the archive is broken or compressed */
+/**
+ * Name → bytes (views of `file`). @throws UserError naming `source` where the archive is broken or compressed
+ */
 export function zipEntries(file: Uint8Array, source: string): Map<string, Uint8Array> {
   const view = Buffer.from(file.buffer, file.byteOffset, file.byteLength);
   const broken = (why: string): UserError =>
@@ -71,7 +74,10 @@ function centralDirectory(
   throw broken('its directory is missing');
 }
 
-/** Size as stored, size, and offset of an entry: each in the header or, in the same order, in the 64-bit extra field. */
+/**
+ * Size as stored, size, and offset of an entry: each in the header or, in the same order, in the 64-bit extra
+ * field.
+ */
 function sizesOf(header: Buffer, extra: Buffer): number[] {
   const fields = [header.readUInt32LE(24), header.readUInt32LE(20), header.readUInt32LE(42)];
   let wide = Buffer.alloc(0);

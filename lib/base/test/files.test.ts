@@ -17,7 +17,10 @@ import { checkWritable, copyFileAtomic, UserError, writeFileAtomic } from '../sr
 
 const newFolder = (): Promise<string> => mkdtemp(join(tmpdir(), 'oabn-files-'));
 
-/** What `program` prints, as JSON, where `folder` is a disk with these options; undefined where there can be none. */
+/**
+ * What `program` prints, as JSON, where `folder` is a disk with these options; undefined where there can be
+ * none.
+ */
 function onDiskOf(options: string, folder: string, program: string): unknown {
   const mount = `mount -t tmpfs -o ${options} tmpfs ${folder}`;
   const alone = (script: string, ...command: string[]): string[] => [

@@ -1,7 +1,7 @@
 /**
- * Inputs as damage and malice make them, from inputs that are right: bytes flipped, cut, doubled and moved; JSON with a
- * member of another kind, of another size, missing, or twice. All of it a pure function of the random numbers given, so
- * that an input that broke something can be made again.
+ * Inputs as damage and malice make them, from inputs that are right: bytes flipped, cut, doubled and moved;
+ * JSON with a member of another kind, of another size, missing, or twice. All of it a pure function of the
+ * random numbers given, so that an input that broke something can be made again.
  */
 import type { Random } from '../src/index.js';
 

@@ -160,8 +160,8 @@ describe('base/safetensors', () => {
         counts.accepted++;
       } catch (error) {
         if (!(error instanceof UserError)) throw error;
-        // Where we refuse what they read: the format forbids names that stand twice, and they keep the last; shapes with a 0
-        // may have sides beyond 2^53 there; and their metadata may be null.
+        // Where we refuse what they read: the format forbids names that stand twice, and they keep the last;
+        // shapes with a 0 may have sides beyond 2^53 there; and their metadata may be null.
         if (theirs !== undefined)
           assert.match(error.message, /stands twice|has no shape|__metadata__ is not/);
         counts[theirs === undefined ? 'refused' : 'stricter']++;

@@ -1,6 +1,7 @@
 /**
- * Damaged safetensors files, always the same ones: the corpus on which our reader is compared with the format's own.
- * As a script it writes them to standard output, each after its length, for `golden/tensorfiles.py`.
+ * Damaged safetensors files, always the same ones: the corpus on which our reader is compared with the
+ * format's own. As a script it writes them to standard output, each after its length, for
+ * `golden/tensorfiles.py`.
  */
 import { pathToFileURL } from 'node:url';
 import { encodeSafetensors, random } from '../src/index.js';

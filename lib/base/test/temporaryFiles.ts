@@ -1,7 +1,8 @@
 /**
- * One folder for all that a run of the tests writes for the time being: mocha requires this file first (`.mocharc.json`), so
- * that `tmpdir()` here and in every process that a test starts is a folder of its own, which goes when mocha ends. Of what
- * a killed kernel, a server or a failed test would leave in /tmp, nothing is left.
+ * One folder for all that a run of the tests writes for the time being: mocha requires this file first
+ * (`.mocharc.json`), so that `tmpdir()` here and in every process that a test starts is a folder of its own,
+ * which goes when mocha ends. Of what a killed kernel, a server or a failed test would leave in /tmp, nothing
+ * is left.
  */
 import { mkdirSync, mkdtempSync, rmSync, symlinkSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -9,7 +10,8 @@ import { join } from 'node:path';
 
 const outer = tmpdir();
 const folder = mkdtempSync(join(outer, 'oabn-tests-'));
-// tsx keeps what it has compiled in a folder of that name: the processes of all runs share it, and start twice as fast.
+// tsx keeps what it has compiled in a folder of that name: the processes of all runs share it, and start
+// twice as fast.
 const compiled = `tsx-${process.getuid?.() ?? 'all'}`;
 mkdirSync(join(outer, compiled), { recursive: true });
 symlinkSync(join(outer, compiled), join(folder, compiled), 'junction');

@@ -1,7 +1,7 @@
 /**
- * Notebooks: the kernel for Jupyter, running notebooks from Node alone, pages from them, and what cells show. Everything
- * else is in the rooms: `tslab-kernel/display`, `tslab-kernel/picture`, `tslab-kernel/html`, `tslab-kernel/run`,
- * `tslab-kernel/kernel`, `tslab-kernel/protocol`.
+ * Notebooks: the kernel for Jupyter, running notebooks from Node alone, pages from them, and what cells show.
+ * Everything else is in the rooms: `tslab-kernel/display`, `tslab-kernel/picture`,
+ * `tslab-kernel/html`, `tslab-kernel/run`, `tslab-kernel/kernel`, `tslab-kernel/protocol`.
  *
  * @module tslab-kernel
  */

@@ -154,7 +154,8 @@ describe('notebook/display', () => {
       sentAt.push(time);
       time += 100;
     }
-    // The third waits for the first to leave the window, the fourth for the second; what is too large goes alone.
+    // The third waits for the first to leave the window, the fourth for the second; what is too large goes
+    // alone.
     assert.deepEqual(sentAt, [0, 100, 3000, 3100, 6100]);
   });
 

@@ -1,4 +1,7 @@
-/** A notebook from elsewhere must be safe to look at: what its cells and outputs bring must not run, load or navigate. */
+/**
+ * A notebook from elsewhere must be safe to look at: what its cells and outputs bring must not run, load or
+ * navigate.
+ */
 import assert from 'node:assert/strict';
 import { existsSync } from 'node:fs';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';

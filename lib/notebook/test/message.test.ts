@@ -4,7 +4,8 @@ import { createRequest, decodeMessage, encodeMessage, sign } from '../src/protoc
 
 describe('notebook/protocol/message', () => {
   it('signs with HMAC-SHA256 over the frames', () => {
-    // Computed with Python: hmac.new(b'key', b'The quick brown fox jumps over the lazy dog', sha256).hexdigest()
+    // Computed with Python: hmac.new(b'key', b'The quick brown fox jumps over the lazy dog',
+    // sha256).hexdigest()
     const expected = 'f7bc83f430538424b13298e6aa6fb143ef4d59a14946175997479dbc2d1a3cd8';
     assert.equal(sign('key', ['The quick brown fox ', 'jumps over the lazy dog']), expected);
     assert.equal(sign('', ['anything']), '');

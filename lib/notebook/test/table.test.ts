@@ -8,7 +8,10 @@ const rows: Row[] = [
   { s: '∞ (BN)', 'top-1': '–', size: 0.123456, layer: '<b>3x3</b> & "more"' },
 ];
 
-/** The sorting script of a table, run over stand-ins for its rows; returns the texts of a column after `clicks`. */
+/**
+ * The sorting script of a table, run over stand-ins for its rows; returns the texts of a column after
+ * `clicks`.
+ */
 function sortedBy(
   html: string,
   cells: readonly (readonly string[])[],

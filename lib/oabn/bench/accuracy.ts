@@ -1,15 +1,16 @@
 /**
- * Time to accuracy: a whole training on CIFAR-10, images and augmentation included, in the compiled step and in PyTorch
- * (peer-accuracy.py: the same network, recipe and images). The network and the recipe are those of the search's «C»
- * (lib/paper/scripts/recipes/cifar10.json): RepVGG blocks of 32, 32, 64 and 128 channels, the learning rate falling in a
- * line to 0.
+ * Time to accuracy: a whole training on CIFAR-10, images and augmentation included, in the compiled step and
+ * in PyTorch (peer-accuracy.py: the same network, recipe and images). The network and the recipe are those of
+ * the search's «C» (lib/paper/scripts/recipes/cifar10.json): RepVGG blocks of 32, 32, 64 and 128 channels,
+ * the learning rate falling in a line to 0.
  *
  *     OABN_DATA_DIR=… PYTHON=… npm run bench:accuracy -- [--epochs 6]
  *       [--engines compiled,torch-eager,torch-compiled] [--target 0.8] [--images 50000] [--threads 2] [--out folder]
  *
- * The clock begins when the images are in memory and stands still while accuracy is measured, on all test images after
- * each epoch; what an engine compiles counts. With --out, the numbers go to bench-cpu-accuracy.json in that folder, and a
- * picture of them beside it; engines that are not asked for keep the numbers that the file has.
+ * The clock begins when the images are in memory and stands still while accuracy is measured, on all test
+ * images after each epoch; what an engine compiles counts. With --out, the numbers go to
+ * bench-cpu-accuracy.json in that folder, and a picture of them beside it; engines that are not asked for
+ * keep the numbers that the file has.
  */
 import { spawn } from 'node:child_process';
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';

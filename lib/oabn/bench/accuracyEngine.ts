@@ -1,4 +1,7 @@
-/** The training of accuracy.ts in the compiled step, as a process of its own that answers as peer-accuracy.py does. */
+/**
+ * The training of accuracy.ts in the compiled step, as a process of its own that answers as peer-accuracy.py
+ * does.
+ */
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { compile, tf, useBackend } from 'tfjs-native';

@@ -27,7 +27,10 @@ export interface AccuracyTask extends Recipe {
 export interface EpochTime {
   /** From 1. */
   readonly epoch: number;
-  /** Since the training began, without the time in which accuracy was measured: on the clock, and of all processors. */
+  /**
+   * Since the training began, without the time in which accuracy was measured: on the clock, and of all
+   * processors.
+   */
   readonly seconds: number;
   readonly cpu: number;
   /** Share of the test images. */

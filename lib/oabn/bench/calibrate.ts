@@ -1,5 +1,6 @@
 /**
- * Calibration of RepVGG-A0 on 32×32 images, operation by operation and compiled: time, and how far the ranges differ.
+ * Calibration of RepVGG-A0 on 32×32 images, operation by operation and compiled: time, and how far the ranges
+ * differ.
  *
  *     node --conditions=oabn-source --import tsx lib/oabn/bench/calibrate.ts [--width 1] [--images 1024]
  */

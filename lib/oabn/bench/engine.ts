@@ -1,7 +1,7 @@
 /**
- * One engine of `bench/step.ts`, as a process of its own: `stock` (tfjs-backend-wasm as it is, with the one kernel
- * that it lacks made of its own slices and matrix products), `eager` (the library's wasm backend) or `compiled`.
- * It answers lines of JSON as `peer.py` does.
+ * One engine of `bench/step.ts`, as a process of its own: `stock` (tfjs-backend-wasm as it is, with the one
+ * kernel that it lacks made of its own slices and matrix products),
+ * `eager` (the library's wasm backend) or `compiled`. It answers lines of JSON as `peer.py` does.
  */
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
@@ -38,7 +38,10 @@ async function makeRunner(engine: string, request: Request): Promise<() => Promi
   return once;
 }
 
-/** Stock tfjs-backend-wasm cannot train a convolution: it has no gradient of the kernel. This is the plain way. */
+/**
+ * Stock tfjs-backend-wasm cannot train a convolution: it has no gradient of the kernel. This is the plain
+ * way.
+ */
 function registerFilterGradient(): void {
   tf.registerKernel({
     kernelName: tf.Conv2DBackpropFilter,

@@ -1,7 +1,7 @@
 /**
- * The engines that the benchmarks compare, each a process of its own that takes steps when asked: `engine.ts` for the
- * three ways to run a step here, `peer.py` for PyTorch, `peer-jax.py` for JAX. A fresh process for each network, so that
- * its peak memory is that network's.
+ * The engines that the benchmarks compare, each a process of its own that takes steps when asked:
+ * `engine.ts` for the three ways to run a step here, `peer.py` for PyTorch, `peer-jax.py` for JAX. A fresh
+ * process for each network, so that its peak memory is that network's.
  */
 import { spawn } from 'node:child_process';
 import { createInterface } from 'node:readline';
@@ -67,7 +67,8 @@ export async function startEngine(name: string): Promise<Engine | Missing> {
     ? peerCommands[name]
     : [...node.slice(0, 1), 'engine.ts', name];
   const args = [...(isPeer(name) ? [] : node.slice(1)), here(script!), ...rest];
-  // Memory that glibc gives back after each step costs a page fault for each of its pages: kept, PyTorch is faster.
+  // Memory that glibc gives back after each step costs a page fault for each of its pages: kept, PyTorch is
+  // faster.
   const kept = isPeer(name) ? { MALLOC_TRIM_THRESHOLD_: String(2 ** 34), MALLOC_MMAP_MAX_: '0' } : {};
   const env = { ...kept, ...process.env };
   const child = spawn(command!, args, {

@@ -1,7 +1,8 @@
 /**
- * One engine of `bench/gpu-step.ts`, as a process of its own that answers lines of JSON as `peer-gpu.py` does:
- * `compiled` and `compiled-f16` (the library's steps compiled for WebGPU), `stock` (tfjs-backend-webgpu, operation by
- * operation, with its own kernels) or `tensorflow` (libtensorflow through the library, operation by operation).
+ * One engine of `bench/gpu-step.ts`, as a process of its own that answers lines of JSON as `peer-gpu.py`
+ * does: `compiled` and `compiled-f16` (the library's steps compiled for WebGPU), `stock`
+ * (tfjs-backend-webgpu, operation by operation, with its own kernels) or `tensorflow` (libtensorflow through
+ * the library, operation by operation).
  */
 import { createInterface } from 'node:readline';
 import { compile, type CompileOptions, tf, useBackend } from 'tfjs-native';
@@ -21,7 +22,10 @@ type Request = StepRequest | { readonly gemm: number };
 
 export type EngineName = 'compiled' | 'compiled-f16' | 'stock' | 'tensorflow';
 
-/** A step that goes on from the state that the last one left; resolves to the loss when `read`, else to nothing. */
+/**
+ * A step that goes on from the state that the last one left; resolves to the loss when `read`, else to
+ * nothing.
+ */
 type Once = (read: boolean) => Promise<number | undefined>;
 
 async function makeStep(engine: EngineName, request: StepRequest): Promise<Once> {
@@ -82,7 +86,10 @@ async function gemm(engine: EngineName, side: number): Promise<object> {
 
 const compiles = (engine: EngineName): boolean => engine === 'compiled' || engine === 'compiled-f16';
 
-/** @throws an Error where the step would run eagerly or in another precision: under this name that would be a lie */
+/**
+ * @throws an Error where the step would run eagerly or in another precision: under this name that would be a
+ * lie
+ */
 async function compileForGpu<Args extends readonly unknown[], Result>(
   engine: EngineName,
   step: (...args: Args) => Result,
@@ -99,8 +106,8 @@ async function compileForGpu<Args extends readonly unknown[], Result>(
 }
 
 /**
- * The library puts kernels of tfjs-backend-webgpu and gradients right or replaces them; for `stock`, what tfjs came with
- * is put back, but for the one kernel whose shader does not compile for a vector of weights.
+ * The library puts kernels of tfjs-backend-webgpu and gradients right or replaces them; for `stock`, what
+ * tfjs came with is put back, but for the one kernel whose shader does not compile for a vector of weights.
  */
 async function startStock(): Promise<ReturnType<typeof useBackend>> {
   await import('@tensorflow/tfjs-backend-webgpu');

@@ -1,14 +1,14 @@
 /**
- * The GPU kernels of a training step, in TFLOP/s: forward, input gradient and filter gradient of every convolution of
- * RepVGG-A0 on 32×32 images, in float32, in half precision and with matrix units, where the device has them. A figure
- * is the median of the samples, by the device's clock where it has one.
+ * The GPU kernels of a training step, in TFLOP/s: forward, input gradient and filter gradient of every
+ * convolution of RepVGG-A0 on 32×32 images, in float32, in half precision and with matrix units, where the
+ * device has them. A figure is the median of the samples, by the device's clock where it has one.
  *
  *     node --conditions=oabn-source --import tsx lib/oabn/bench/gpu-kernels.ts [--batch 128,512] [--width 1] [--ways f32,f16,matrix] [--layers 8×8]
  *                                            [--kernels forward,input,filter] [--sweep] [--samples 9] [--out FILE]
  *
- * --layers takes those whose name contains the text, --sweep tries every tile and shows the best beside the one that
- * the rule chooses, --out writes all figures as JSON. On an emulated GPU (OABN_WEBGPU_SOFTWARE=1) the figures say
- * nothing about a real one.
+ * --layers takes those whose name contains the text, --sweep tries every tile and shows the best beside the
+ * one that the rule chooses, --out writes all figures as JSON. On an emulated GPU (OABN_WEBGPU_SOFTWARE=1)
+ * the figures say nothing about a real one.
  */
 import { parseArgs } from 'node:util';
 import { currentBackend, useBackend } from 'tfjs-native';
@@ -103,7 +103,10 @@ const ways = gpu.waysOf(features).filter(({ name }) => flags.ways.split(',').inc
 const notice = software ? ' – emulated on the processor: the figures say nothing about a real GPU' : '';
 console.log(`${adapter}${notice}\n${JSON.stringify(features)}`);
 
-/** A buffer for each tensor of the layer. The input gradient overwrites x and the filter gradient w with its like. */
+/**
+ * A buffer for each tensor of the layer. The input gradient overwrites x and the filter gradient w with its
+ * like.
+ */
 function buffersOf({ geometry }: Layer): Record<string, GPUBuffer> {
   const { normal } = random(3, 'bench');
   // Enough numbers that a cache cannot know them, few enough that making them takes no time.

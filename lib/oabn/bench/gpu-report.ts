@@ -1,4 +1,7 @@
-/** What `bench/gpu-step.ts` makes of its measurements: medians with their spread, shares of the peak, provenance. */
+/**
+ * What `bench/gpu-step.ts` makes of its measurements: medians with their spread, shares of the peak,
+ * provenance.
+ */
 import { execFile } from 'node:child_process';
 import { cpus, release, totalmem } from 'node:os';
 import { promisify } from 'node:util';
@@ -25,7 +28,9 @@ export interface Measurement {
   readonly engine: string;
   /** A step's milliseconds in each round; none when it failed. */
   readonly rounds: readonly number[];
-  /** Of the third step; null when it is no finite number. Our engines begin at the same weights and images. */
+  /**
+   * Of the third step; null when it is no finite number. Our engines begin at the same weights and images.
+   */
   readonly thirdLoss?: number | null;
   readonly error?: string;
   readonly imagesPerSecond?: number;
@@ -74,7 +79,10 @@ export function rates(
   };
 }
 
-/** What is wrong with the losses: one that is no number, or one of ours far from the others after the same steps. */
+/**
+ * What is wrong with the losses: one that is no number, or one of ours far from the others after the same
+ * steps.
+ */
 export function wrongLosses(measurements: readonly Measurement[]): string[] {
   const known = measurements.filter(({ thirdLoss }) => thirdLoss !== undefined);
   const ours = known.filter(({ engine }) => !engine.startsWith('pytorch'));
@@ -94,7 +102,9 @@ export function wrongLosses(measurements: readonly Measurement[]): string[] {
 /** Three steps of half precision, or in another order of sums, move a loss less than this. */
 const lossTolerance = 0.05;
 
-/** Lines for a terminal: a row for each measurement, each engine's speed as a multiple of that of `against`. */
+/**
+ * Lines for a terminal: a row for each measurement, each engine's speed as a multiple of that of `against`.
+ */
 export function tableOf(measurements: readonly Measurement[], against: string): string[] {
   const lines = [
     `${'step'.padEnd(9)}${'width'.padStart(6)}${'batch'.padStart(7)}  ${'engine'.padEnd(16)}${'img/s'.padStart(10)}` +

@@ -1,16 +1,17 @@
 /**
- * One training step on a GPU, engine against engine, in turn on the same card in the same run: our steps compiled for
- * WebGPU in float32 and with float16 products, tfjs-backend-webgpu as it comes, libtensorflow, and PyTorch (float32;
- * TensorFloat-32; channels-last float16 autocast with torch.compile). RepVGG-A0 on 32×32 images: pretraining (three
- * branches, OABN) and QAT (merged, 4-bit ClusterQAT).
+ * One training step on a GPU, engine against engine, in turn on the same card in the same run: our steps
+ * compiled for WebGPU in float32 and with float16 products, tfjs-backend-webgpu as it comes, libtensorflow,
+ * and PyTorch (float32; TensorFloat-32; channels-last float16 autocast with torch.compile). RepVGG-A0 on
+ * 32×32 images: pretraining (three branches, OABN) and QAT (merged, 4-bit ClusterQAT).
  *
  *     npm run bench:gpu -- [--batches 128,512,2048] [--widths 1] [--kinds pretrain,qat] [--image 32] [--rounds 5]
  *                          [--seconds 1] [--gemm 8192] [--limit 180] [--engines compiled,compiled-f16,stock,…]
  *                          [--device cuda|cpu] [--out file.json]
  *
- * What cannot run here is named with the reason and not measured. PYTHON names the interpreter to ask for PyTorch;
- * `--device cpu` tries the peer's script where there is no CUDA. The result goes to data/results/bench-gpu-<device>.json,
- * unless anything ran emulated or on the CPU: then it is written nowhere but to `--out`, and says so.
+ * What cannot run here is named with the reason and not measured. PYTHON names the interpreter to ask for
+ * PyTorch; `--device cpu` tries the peer's script where there is no CUDA. The result goes to
+ * data/results/bench-gpu-<device>.json, unless anything ran emulated or on the CPU: then it is written
+ * nowhere but to `--out`, and says so.
  */
 import { spawn } from 'node:child_process';
 import { createInterface } from 'node:readline';
@@ -125,7 +126,9 @@ async function start(name: string): Promise<Engine> {
   };
 }
 
-/** What each engine is and how fast it multiplies large matrices; one at a time, for it wants the whole card. */
+/**
+ * What each engine is and how fast it multiplies large matrices; one at a time, for it wants the whole card.
+ */
 async function introduce(name: string): Promise<EngineReport> {
   const engine = await start(name);
   const common = { name, precision: precisionOf[name]!, ...engine.hello };

@@ -1,7 +1,7 @@
 /**
- * What half precision keeps of the gradients that convolutions get, without and with the loss scale: RepVGG-A0 with
- * OABN at the given width in pretraining, on the first images of CIFAR-10 (or of made data), at the first step and at
- * the last. A number is whole above 2⁻¹⁴, loses bits below, and is gone below 2⁻²⁵.
+ * What half precision keeps of the gradients that convolutions get, without and with the loss scale:
+ * RepVGG-A0 with OABN at the given width in pretraining, on the first images of CIFAR-10 (or of made data),
+ * at the first step and at the last. A number is whole above 2⁻¹⁴, loses bits below, and is gone below 2⁻²⁵.
  *
  *     OABN_DATA_DIR=… node --conditions=oabn-source --import tsx lib/oabn/bench/half-gradients.ts [--width 0.25] [--batch 128] [--steps 40]
  */

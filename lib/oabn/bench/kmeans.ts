@@ -1,11 +1,12 @@
 /**
- * 1-D k-means against scikit-learn: 8 million weights (a bell with outliers, as merged RepVGG-A0 has), K = 16, from the
- * same start on the same values: a whole fit until no cluster changes (ours with its sort), one Lloyd step on the
- * sorted sample, and one on unsorted weights, as training needs it.
+ * 1-D k-means against scikit-learn: 8 million weights (a bell with outliers, as merged RepVGG-A0 has), K =
+ * 16, from the same start on the same values: a whole fit until no cluster changes (ours with its sort), one
+ * Lloyd step on the sorted sample, and one on unsorted weights, as training needs it.
  *
  *     node --conditions=oabn-source --import tsx lib/oabn/bench/kmeans.ts [--json]
  *
- * PYTHON names the interpreter to ask for scikit-learn (default python3); without it, only our times are shown.
+ * PYTHON names the interpreter to ask for scikit-learn (default python3); without it, only our times are
+ * shown.
  */
 import { execFile } from 'node:child_process';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
@@ -18,7 +19,9 @@ import { kmeans1d, lloydStep, sortedSample } from '../src/quantize/kmeans/index.
 const [n, k, repeats] = [8_000_000, 16, 7];
 const python = process.env.PYTHON ?? 'python3';
 
-/** Lloyd's algorithm of scikit-learn: 1 and 11 steps, whose difference holds no preparation, and a whole fit. */
+/**
+ * Lloyd's algorithm of scikit-learn: 1 and 11 steps, whose difference holds no preparation, and a whole fit.
+ */
 const peer = `
 import json, sys, time
 import numpy as np, sklearn, warnings

@@ -1,4 +1,7 @@
-/** The steps that benchmarks time: RepVGG-A0 with three branches and OABN (s = 2), or merged with 4-bit ClusterQAT. */
+/**
+ * The steps that benchmarks time: RepVGG-A0 with three branches and OABN (s = 2), or merged with 4-bit
+ * ClusterQAT.
+ */
 import { tf } from 'tfjs-native';
 import { mergeNetwork } from '../src/merge/index.js';
 import { initialize, quantizedBlocks, repvgg, toVariables } from '../src/model/index.js';

@@ -1,8 +1,8 @@
 /**
- * What bounds a step: the machine's peak of arithmetic (a large product of matrices), of memory and of its cache (sums of
- * large vectors and of smaller ones), all measured in the step's own engine, and where a step's time goes by the engine's
- * own profile. Peaks and
- * whole steps are taken from processor time, which other processes hardly change; the profile knows wall time only.
+ * What bounds a step: the machine's peak of arithmetic (a large product of matrices), of memory and of its
+ * cache (sums of large vectors and of smaller ones), all measured in the step's own engine, and where a
+ * step's time goes by the engine's own profile. Peaks and whole steps are taken from processor time, which
+ * other processes hardly change; the profile knows wall time only.
  */
 import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
 import { loadavg, tmpdir } from 'node:os';
@@ -31,7 +31,10 @@ const profiled = 8;
 interface Peaks {
   /** Of a product of matrices, 1,024³. */
   readonly gflops: number;
-  /** GB/s of sums of two vectors: of 64 MiB each, and of 4 MiB, which stay in the cache as a step's activations do. */
+  /**
+   * GB/s of sums of two vectors: of 64 MiB each, and of 4 MiB, which stay in the cache as a step's
+   * activations do.
+   */
   readonly memory: number;
   readonly cache: number;
 }
@@ -41,7 +44,10 @@ interface Share {
   readonly milliseconds: number;
   /** Of all nodes, in [0, 1]. */
   readonly share: number;
-  /** GFLOP/s of convolutions, GB/s read and written by others; and that as a share of the peak, of the cache's for GB/s. */
+  /**
+   * GFLOP/s of convolutions, GB/s read and written by others; and that as a share of the peak, of the cache's
+   * for GB/s.
+   */
   readonly rate: number;
   readonly ofPeak: number;
 }

@@ -1,6 +1,7 @@
 /**
- * How fast a step is over batch sizes (on all cores) and over threads (at batch 128), compiled and in PyTorch, as two
- * pictures: data/results/bench-cpu-batch and bench-cpu-threads, SVG and PNG, with the numbers beside them as JSON.
+ * How fast a step is over batch sizes (on all cores) and over threads (at batch 128), compiled and in
+ * PyTorch, as two pictures: data/results/bench-cpu-batch and bench-cpu-threads, SVG and PNG, with the numbers
+ * beside them as JSON.
  */
 import { availableParallelism, cpus } from 'node:os';
 import { writeJsonAtomic } from 'oabn-base';

@@ -1,15 +1,16 @@
 /**
- * One training step, engine against engine, in turn in the same run: stock tfjs on wasm, the library's own wasm kernels, the
- * compiled step, and its peers: PyTorch eager and compiled, in float32 and, where the processor has it, bfloat16; JAX.
- * RepVGG-A0 on 32×32 images: pretraining (three branches, OABN) and QAT (merged, 4-bit ClusterQAT).
+ * One training step, engine against engine, in turn in the same run: stock tfjs on wasm, the library's own
+ * wasm kernels, the compiled step, and its peers: PyTorch eager and compiled, in float32 and, where the
+ * processor has it, bfloat16; JAX. RepVGG-A0 on 32×32 images: pretraining (three branches, OABN) and QAT
+ * (merged, 4-bit ClusterQAT).
  *
  *     npm run bench -- [--widths 0.25,1] [--kinds pretrain,qat] [--batch 128] [--threads 2] [--rounds 5]
  *                      [--engines stock,eager,compiled,torch-eager,torch-compiled,…,jax] [--out file.json]
  *     npm run bench -- --scaling    over batch sizes and threads, as pictures (scaling.ts)
  *     npm run bench -- --roofline   what the machine can do, and what bounds a step (roofline.ts)
  *
- * PYTHON names the interpreter to ask for PyTorch (default python3), JAX_PYTHON that for JAX (default PYTHON). Whole
- * trainings are timed by accuracy.ts, several at a time by sweep.ts.
+ * PYTHON names the interpreter to ask for PyTorch (default python3), JAX_PYTHON that for JAX (default
+ * PYTHON). Whole trainings are timed by accuracy.ts, several at a time by sweep.ts.
  */
 import { availableParallelism, loadavg } from 'node:os';
 import { parseArgs } from 'node:util';

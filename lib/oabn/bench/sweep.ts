@@ -1,7 +1,7 @@
 /**
- * How much a machine computes when it has many runs to do, which is what a sweep feels: one process on all cores, or a
- * process for each core, in the compiled step and in its peers. Runs per hour are of one training on CIFAR-10's 50,000
- * images for `--epochs`, steps alone.
+ * How much a machine computes when it has many runs to do, which is what a sweep feels: one process on all
+ * cores, or a process for each core, in the compiled step and in its peers. Runs per hour are of one training
+ * on CIFAR-10's 50,000 images for `--epochs`, steps alone.
  *
  *     npm run bench:sweep -- [--widths 0.25] [--kinds pretrain,qat] [--batch 128] [--rounds 5] [--epochs 10]
  *       [--engines compiled,torch-eager,torch-compiled] [--out file.json]

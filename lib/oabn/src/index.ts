@@ -1,7 +1,8 @@
 /**
- * The method for one's own networks: what it takes to train a network with OABN, merge it, quantize it, fine-tune it,
- * measure it and export it. Everything else is in the rooms: `oabn/data`, `oabn/model`, `oabn/merge`, `oabn/family`,
- * `oabn/quantize`, `oabn/doctor`, `oabn/train`, `oabn/experiment`, `oabn/custom`.
+ * The method for one's own networks: what it takes to train a network with OABN, merge it, quantize it,
+ * fine-tune it, measure it and export it. Everything else is in the rooms: `oabn/data`, `oabn/model`,
+ * `oabn/merge`, `oabn/family`, `oabn/quantize`, `oabn/doctor`, `oabn/train`, `oabn/experiment`,
+ * `oabn/custom`.
  *
  * @module oabn
  */

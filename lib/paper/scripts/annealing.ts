@@ -1,5 +1,6 @@
 /**
- * Annealing s beside training from scratch, RepQ and equalization, as a table: what the store has answers at once.
+ * Annealing s beside training from scratch, RepQ and equalization, as a table: what the store has answers at
+ * once.
  *
  *     node --conditions=oabn-source --import tsx lib/paper/scripts/annealing.ts [--profile desk] [--runs runs] [--bits 8,6,5,4]
  *       [--seeds 1,2] [--threshold 0.5] [--out rows.json]

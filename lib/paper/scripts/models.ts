@@ -1,7 +1,7 @@
 /**
- * Writes the networks that ship (data/models), with their cards, from finished runs of a store; what is not finished is
- * left out and said. Each is written with 16-bit floats where that changes the accuracy by at most 0.05 points, and its
- * accuracy is that of the written file.
+ * Writes the networks that ship (data/models), with their cards, from finished runs of a store; what is not
+ * finished is left out and said. Each is written with 16-bit floats where that changes the accuracy by at
+ * most 0.05 points, and its accuracy is that of the written file.
  *
  *     OABN_DATA_DIR=… node --conditions=oabn-source --import tsx lib/paper/scripts/models.ts --runs runs [--profile desk]
  */
@@ -39,7 +39,9 @@ interface Candidate {
   readonly config: RunConfig;
 }
 
-/** The networks of seed 1: those whose weights the notebooks look at, and two low-bit networks to take home. */
+/**
+ * The networks of seed 1: those whose weights the notebooks look at, and two low-bit networks to take home.
+ */
 function candidates(lab: PaperLab): Candidate[] {
   const { arch } = lab.defaults;
   const network = (threshold: number, changes = {}) =>

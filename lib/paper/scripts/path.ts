@@ -1,7 +1,7 @@
 /**
- * Which files must a reader open to follow the method? Trains a network with OABN, merges it, and fine-tunes it with
- * ClusterQAT, a step of each, and lists the files in which functions ran meanwhile: of the method's package and of what it
- * shares with others, the engine left out.
+ * Which files must a reader open to follow the method? Trains a network with OABN, merges it, and fine-tunes
+ * it with ClusterQAT, a step of each, and lists the files in which functions ran meanwhile: of the method's
+ * package and of what it shares with others, the engine left out.
  *
  *     node --conditions=oabn-source --import tsx lib/paper/scripts/path.ts
  */

@@ -1,6 +1,6 @@
 /**
- * The search for a profile's recipe from the command line: recipes from a file, run several at a time, as a table and as
- * JSON rows. Stopped, it goes on where it was; asked again, it prints what is there.
+ * The search for a profile's recipe from the command line: recipes from a file, run several at a time, as a
+ * table and as JSON rows. Stopped, it goes on where it was; asked again, it prints what is there.
  *
  *     node --conditions=oabn-source --import tsx lib/paper/scripts/recipes.ts recipes.json --out rows.json
  *       [--runs runs] [--workers 2] [--no-run]

@@ -1,7 +1,7 @@
 /**
- * `npm run torture -- [--seconds 3600] [--seed n]`: an hour of what can go wrong, and what came of it. A play that breaks the
- * invariant ends it with exit code 1, keeps its folder, and says its seed, name and number, with which it is played again:
- * `-- --seed 7 --only «part of the name» --number 12`.
+ * `npm run torture -- [--seconds 3600] [--seed n]`: an hour of what can go wrong, and what came of it. A play
+ * that breaks the invariant ends it with exit code 1, keeps its folder, and says its seed, name and number,
+ * with which it is played again: `-- --seed 7 --only «part of the name» --number 12`.
  */
 import { parseArgs } from 'node:util';
 import '../../base/test/temporaryFiles.js';

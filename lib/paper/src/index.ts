@@ -1,6 +1,6 @@
 /**
- * The reproduction, and with it everything that a notebook needs: the method, the engine, what cells show, and this paper's
- * labs, studies, figures and claims.
+ * The reproduction, and with it everything that a notebook needs: the method, the engine, what cells show,
+ * and this paper's labs, studies, figures and claims.
  *
  * @module oabn-paper
  */

@@ -1,6 +1,6 @@
 /**
- * What a user learns is a list, and it is kept: the names that the packages export at their roots, as `interface.json` has
- * them. Whoever adds or removes one says why in CHANGELOG.md and writes the list anew:
+ * What a user learns is a list, and it is kept: the names that the packages export at their roots, as
+ * `interface.json` has them. Whoever adds or removes one says why in CHANGELOG.md and writes the list anew:
  *
  *     OABN_UPDATE=1 npx mocha lib/paper/test/interface.test.ts
  */
@@ -26,7 +26,9 @@ interface Exported {
   readonly isType: boolean;
 }
 
-/** The names after `export` in a package's index. @throws AssertionError for `export *`, which names nothing */
+/**
+ * The names after `export` in a package's index. @throws AssertionError for `export *`, which names nothing
+ */
 function exportsOf(name: Package): Exported[] {
   const text = readFileSync(new URL(`${packages[name]}src/index.ts`, import.meta.url), 'utf8');
   const { statements } = ts.createSourceFile('index.ts', text, ts.ScriptTarget.Latest);

@@ -31,7 +31,9 @@ interface Import {
   readonly specifier: string;
 }
 
-/** The modules that a file names: at the end of a statement that imports or exports, or in a dynamic import. */
+/**
+ * The modules that a file names: at the end of a statement that imports or exports, or in a dynamic import.
+ */
 const importing = /(?:^(?:import|export)\b[^;]*?from |^import |\bimport\()'([^']+)'/gm;
 
 function importsOf(folder: Folder): Import[] {
@@ -66,7 +68,9 @@ function betweenRooms(folder: Folder) {
     .filter(({ from, to }) => from !== to && known.includes(from) && known.includes(to));
 }
 
-/** Files of a package that import one another in a circle, each circle from its first file in the alphabet on. */
+/**
+ * Files of a package that import one another in a circle, each circle from its first file in the alphabet on.
+ */
 function circles(folder: Folder): string[] {
   const source = join(lib, folder, 'src');
   const targets = new Map<string, string[]>();

@@ -1,4 +1,6 @@
-/** The results that ship with the project stay those of the configurations that this code names and hashes. */
+/**
+ * The results that ship with the project stay those of the configurations that this code names and hashes.
+ */
 import assert from 'node:assert/strict';
 import { mkdtemp, readdir } from 'node:fs/promises';
 import { tmpdir } from 'node:os';

@@ -1,4 +1,6 @@
-/** What a cell shows that ends with a value of ours: each kind has a line that says what it is, and its table. */
+/**
+ * What a cell shows that ends with a value of ours: each kind has a line that says what it is, and its table.
+ */
 import assert from 'node:assert/strict';
 import { table } from 'oabn-paper/figures';
 import {

@@ -1,4 +1,6 @@
-/** What it costs that the bucket is away for a minute while all workers compute and want to leave checkpoints. */
+/**
+ * What it costs that the bucket is away for a minute while all workers compute and want to leave checkpoints.
+ */
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Site } from './site.js';
 import { sleepers } from './sleepers.js';
@@ -16,7 +18,10 @@ const awaySeconds = 60;
 /** Each run sleeps for so many seconds, and leaves a checkpoint after each. */
 const naps = 20;
 
-/** A run for each of `workers` workers; the bucket dies when they have begun, and comes back too late for all of them. */
+/**
+ * A run for each of `workers` workers; the bucket dies when they have begun, and comes back too late for all
+ * of them.
+ */
 export async function bucketAway(site: Site, workers: number): Promise<Absence[]> {
   const sweep = await site.openSweep(workers, 'bucket');
   const computed = sweep.compute(sleepers('away', workers, 1000, naps));

@@ -1,4 +1,7 @@
-/** How much of the time of several workers is work: each has the same number of runs that sleep for the same time. */
+/**
+ * How much of the time of several workers is work: each has the same number of runs that sleep for the same
+ * time.
+ */
 import type { Site } from './site.js';
 import { sleepers } from './sleepers.js';
 

@@ -1,4 +1,7 @@
-/** A plan of very many tiny runs from end to end, and the memory of all who take part at each tenth of the way. */
+/**
+ * A plan of very many tiny runs from end to end, and the memory of all who take part at each tenth of the
+ * way.
+ */
 import { execFileSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import type { QueueConnection } from '../src/queue/index.js';

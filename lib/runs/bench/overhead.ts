@@ -12,14 +12,19 @@ export interface Overhead {
   readonly where: 'local pool' | `queue, ${Place}`;
   readonly workers: number;
   readonly runs: number;
-  /** Of a worker's time for a run, from the end of one run to the end of the next: the median of ten blocks. */
+  /**
+   * Of a worker's time for a run, from the end of one run to the end of the next: the median of ten blocks.
+   */
   readonly millisecondsPerRun: number;
 }
 
 /** Runs in a block; the median of all blocks counts: this machine does other things now and then. */
 const block = 30;
 
-/** Times at which runs ended → milliseconds of a worker for each; those before the first are for getting started. */
+/**
+ * Times at which runs ended → milliseconds of a worker for each; those before the first are for getting
+ * started.
+ */
 function perRun(ends: readonly number[], workers: number): number {
   const blocks = [];
   for (let i = workers - 1; i + block < ends.length; i += block) {

@@ -1,7 +1,7 @@
 /**
- * What the queue costs, with runs that sleep instead of compute, on a real Redis and a real bucket, over hosts that are
- * network namespaces. Needs root, `ip`, Redis and SeaweedFS. Everything is kept below TMPDIR; with it in memory, the disk
- * is not measured:
+ * What the queue costs, with runs that sleep instead of compute, on a real Redis and a real bucket, over
+ * hosts that are network namespaces. Needs root, `ip`, Redis and SeaweedFS. Everything is kept below TMPDIR;
+ * with it in memory, the disk is not measured:
  *
  *     node --conditions=oabn-source --import tsx lib/runs/bench/queue.ts [--only overhead,killed] [--out file.json]
  *

@@ -1,7 +1,7 @@
 /**
- * Where the queue is measured: a Redis with its append-only file and a SeaweedFS on one host, a worker on each of the
- * others, and who plans on the first. Hosts are network namespaces on a bridge, so everything goes through a network
- * stack, but all of them share the processors of this machine.
+ * Where the queue is measured: a Redis with its append-only file and a SeaweedFS on one host, a worker on
+ * each of the others, and who plans on the first. Hosts are network namespaces on a bridge, so everything
+ * goes through a network stack, but all of them share the processors of this machine.
  */
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -25,7 +25,10 @@ import { sleepers } from './sleepers.js';
 
 export type Place = 'folder' | 'bucket';
 
-/** A queue and a store of their own, with workers that are warm: each has its process and has computed something. */
+/**
+ * A queue and a store of their own, with workers that are warm: each has its process and has computed
+ * something.
+ */
 export interface Sweep {
   readonly connection: QueueConnection;
   readonly workers: readonly TestWorker[];

@@ -1,6 +1,7 @@
 /**
- * An experiment is its configuration: a store that caches, resumes and proves what was run. Many runs at a time are in
- * `provable-runs/local`, a store that many machines reach in `provable-runs/remote`, a queue in `provable-runs/queue`.
+ * An experiment is its configuration: a store that caches, resumes and proves what was run. Many runs at a
+ * time are in `provable-runs/local`, a store that many machines reach in `provable-runs/remote`, a queue in
+ * `provable-runs/queue`.
  *
  * @module provable-runs
  */

@@ -1,6 +1,7 @@
 /**
- * The wasm kernels of a convolution's training step, in GFLOP/s: forward (XNNPACK in tfjs-backend-wasm), input
- * gradient and filter gradient (ours). One thread; the three take turns, and each figure is the median of the repeats.
+ * The wasm kernels of a convolution's training step, in GFLOP/s: forward (XNNPACK in tfjs-backend-wasm),
+ * input gradient and filter gradient (ours). One thread; the three take turns, and each figure is the median
+ * of the repeats.
  *
  *   node --conditions=oabn-source --import tsx lib/tensor/bench/wasm-kernels.ts [--repeats 9] [--json]
  */
@@ -25,7 +26,10 @@ const layer = (
   images = 128,
 ): Layer => ({ images, side, channels, filters, kernel, stride });
 
-/** Layers of a convolutional network for 32×32 images, a narrow and a wide one, batch 128 (the widest layer: 32). */
+/**
+ * Layers of a convolutional network for 32×32 images, a narrow and a wide one, batch 128 (the widest layer:
+ * 32).
+ */
 const layers = [
   ...[layer(32, 3, 16, 3, 1), layer(32, 16, 16, 3, 1), layer(32, 16, 16, 1, 1)],
   ...[layer(32, 16, 24, 3, 2), layer(32, 16, 24, 1, 2), layer(16, 24, 24, 3, 1), layer(16, 24, 24, 1, 1)],

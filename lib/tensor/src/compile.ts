@@ -4,10 +4,10 @@
  *     const step = await compile(trainStep, [state, batch]);
  *     const { state: next, loss } = await step(state, batch);
  *
- * The way there: `trace` writes down the kernels of one call, `optimize` makes the graph smaller, and an engine takes
- * it from there. On a CPU it becomes an ONNX graph that ONNX Runtime runs on all cores; on a GPU it becomes a list of
- * WGSL kernels that WebGPU replays. What a step returns lives where the engine computes, and goes into the next call
- * without a copy.
+ * The way there: `trace` writes down the kernels of one call, `optimize` makes the graph smaller, and an
+ * engine takes it from there. On a CPU it becomes an ONNX graph that ONNX Runtime runs on all cores; on a GPU
+ * it becomes a list of WGSL kernels that WebGPU replays. What a step returns lives where the engine computes,
+ * and goes into the next call without a copy.
  */
 import { UserError } from 'oabn-base';
 import { eagerByDefault, type Precision, precisionByDefault, tf } from './engines/index.js';
@@ -36,11 +36,15 @@ export interface CompileOptions {
   /** Of the CPU; default: all cores. */
   readonly threads?: number;
   /**
-   * `float16`: products and convolutions round what they multiply to half precision, and add in single precision; all
-   * tensors stay float32. On a GPU that can; others say so and use float32. Default `OABN_PRECISION`, or float32.
+   * `float16`: products and convolutions round what they multiply to half precision, and add in single
+   * precision; all tensors stay float32. On a GPU that can; others say so and use float32. Default
+   * `OABN_PRECISION`, or float32.
    */
   readonly precision?: Precision;
-  /** Told, once per reason, when a step is not compiled, or not with the precision asked for; default `console.warn`. */
+  /**
+   * Told, once per reason, when a step is not compiled, or not with the precision asked for; default
+   * `console.warn`.
+   */
   readonly warn?: (message: string) => void;
 }
 
@@ -74,16 +78,16 @@ export interface Compiled<Args extends readonly unknown[], Result> {
   /** What the engine runs, one dispatch a line on a GPU; empty on other engines. */
   readonly printProgram: () => string;
   /**
-   * Runs the step once without keeping its results: milliseconds by what is dispatched. Undefined where the engine has no
-   * clock of its own.
+   * Runs the step once without keeping its results: milliseconds by what is dispatched. Undefined where the
+   * engine has no clock of its own.
    */
   readonly profile: (...args: Args) => Promise<Readonly<Record<string, number>> | undefined>;
   readonly stats: CompileStats;
 }
 
 /**
- * The engine for the active backend: native for `wasm`, `cpu` and `webgpu`, eager where it cannot load and elsewhere.
- * Only a GPU has another precision than float32.
+ * The engine for the active backend: native for `wasm`, `cpu` and `webgpu`, eager where it cannot load and
+ * elsewhere. Only a GPU has another precision than float32.
  */
 export async function compileEngine(asked: Precision = precisionByDefault()): Promise<CompileEngine> {
   const backend = tf.getBackend();
@@ -105,8 +109,8 @@ export async function compileEngine(asked: Precision = precisionByDefault()): Pr
 }
 
 /**
- * Compiles `step` for arguments like `exampleArgs`: trees (records and arrays) of tensors; numbers and strings in
- * them are constants. The step must be pure: no reading of values, no assignment to variables.
+ * Compiles `step` for arguments like `exampleArgs`: trees (records and arrays) of tensors; numbers and
+ * strings in them are constants. The step must be pure: no reading of values, no assignment to variables.
  * @throws UserError if the step reads values, or runs a kernel that the compiler does not know.
  */
 export async function compile<Args extends readonly unknown[], Result>(
@@ -165,7 +169,10 @@ export async function compile<Args extends readonly unknown[], Result>(
   });
 }
 
-/** Loaded when it is needed: a third of the package's files, which a process that computes on a CPU has no use for. */
+/**
+ * Loaded when it is needed: a third of the package's files, which a process that computes on a CPU has no use
+ * for.
+ */
 const loadGpu = () => import('./webgpu/index.js');
 
 async function createStep(

@@ -1,8 +1,10 @@
 /**
- * TensorFlow.js at native speed in Node: `useBackend` chooses the engine, `tf` is the one instance of TensorFlow.js that
- * runs on it, and `compile` takes a pure tfjs function, traces it once, and runs it natively many times.
+ * TensorFlow.js at native speed in Node: `useBackend` chooses the engine, `tf` is the one instance of
+ * TensorFlow.js that runs on it, and `compile` takes a pure tfjs function, traces it once, and runs it
+ * natively many times.
  *
- * Beside this: `tfjs-native/onnx` writes and runs ONNX files, `tfjs-native/webgpu` has the GPU's kernels one by one.
+ * Beside this: `tfjs-native/onnx` writes and runs ONNX files, `tfjs-native/webgpu` has the GPU's kernels one
+ * by one.
  *
  * @module tfjs-native
  */

@@ -1,5 +1,6 @@
 /**
- * `tfjs-native/onnx`: model files. A graph of ONNX nodes as bytes, and a model file run as any other program would run it.
+ * `tfjs-native/onnx`: model files. A graph of ONNX nodes as bytes, and a model file run as any other program
+ * would run it.
  *
  * @module tfjs-native/onnx
  */

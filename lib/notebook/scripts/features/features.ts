@@ -4,7 +4,8 @@
  *     node --conditions=oabn-source --import tsx lib/notebook/scripts/features/features.ts \
  *       --deno <deno> --python <python with ipykernel> --tslab <tslab> [--only <word>] [--latency]
  *
- * Kernels that are not named are left out. With `--latency` it measures start, first completion and a trivial cell too.
+ * Kernels that are not named are left out. With `--latency` it measures start, first completion and a trivial
+ * cell too.
  */
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -59,7 +60,10 @@ async function startKernel(subject: Subject): Promise<{ kernel: Tried; end(): Pr
   };
 }
 
-/** The signs of all features for one kernel: a process serves probes until one of them fails or leaves it busy. */
+/**
+ * The signs of all features for one kernel: a process serves probes until one of them fails or leaves it
+ * busy.
+ */
 async function signsOf(subject: Subject, wanted: readonly Probe[]): Promise<string[]> {
   const signs: string[] = [];
   let running: Awaited<ReturnType<typeof startKernel>> | undefined;

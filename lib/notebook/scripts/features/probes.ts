@@ -1,6 +1,6 @@
 /**
- * The features by which kernels are compared, each with what finds out whether a kernel has it: a probe runs cells in
- * a fresh kernel and looks at what comes back, so that the table in the README says what was seen.
+ * The features by which kernels are compared, each with what finds out whether a kernel has it: a probe runs
+ * cells in a fresh kernel and looks at what comes back, so that the table in the README says what was seen.
  */
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -38,7 +38,9 @@ const limit = 40_000;
 /** tslab turns away what follows a failed cell at once. */
 const afterError = 400;
 
-/** Resolves to what `promise` does, or rejects after a while: a kernel that never answers has not the feature. */
+/**
+ * Resolves to what `promise` does, or rejects after a while: a kernel that never answers has not the feature.
+ */
 export const within = <T>(promise: Promise<T>, milliseconds = limit): Promise<T> =>
   Promise.race([
     promise,

@@ -1,9 +1,10 @@
 /**
  * A figure for every viewer in one bundle; each takes the richest type that it can show:
  * - `application/vnd.plotly.v1+json`: VS Code and JupyterLab with a Plotly renderer;
- * - `text/html`: JupyterLab, classic notebook and exported pages draw it with the page's Plotly; where scripts do not
- *   run (an untrusted notebook, a code host) the same HTML is a still picture;
- * - `image/png` (`image/svg+xml` from a machine without fonts): viewers of pictures only, and paper; `text/plain`: a terminal.
+ * - `text/html`: JupyterLab, classic notebook and exported pages draw it with the page's Plotly; where
+ *   scripts do not run (an untrusted notebook, a code host) the same HTML is a still picture;
+ * - `image/png` (`image/svg+xml` from a machine without fonts): viewers of pictures only, and paper;
+ *   `text/plain`: a terminal.
  */
 import { randomUUID } from 'node:crypto';
 import { escapeHtml } from './html.js';
@@ -31,7 +32,10 @@ export async function figureBundle(figure: Figure): Promise<Bundle> {
 
 const config = { displaylogo: false, responsive: false };
 
-/** The figure as a block of a page: the picture at `source`, and a script that replaces it when the page has Plotly. */
+/**
+ * The figure as a block of a page: the picture at `source`, and a script that replaces it when the page has
+ * Plotly.
+ */
 export function figureHtml(figure: Figure, source: string): string {
   const id = `oabn-${randomUUID()}`;
   const { width = 820 } = figure.layout;

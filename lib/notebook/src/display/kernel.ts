@@ -1,6 +1,6 @@
 /**
- * From a package to the cell that runs: how output leaves the kernel. The kernel says which cell that is under a
- * symbol that every package of the process can look up; where nothing is, this is not a kernel.
+ * From a package to the cell that runs: how output leaves the kernel. The kernel says which cell that is
+ * under a symbol that every package of the process can look up; where nothing is, this is not a kernel.
  */
 
 /** MIME type → content: text, base64 for pictures, an object for types that end in «json». */
@@ -39,7 +39,10 @@ interface RunningKernel {
 const kernel = (): RunningKernel | undefined =>
   (globalThis as { [key: symbol]: RunningKernel | undefined })[Symbol.for('Jupyter.kernel')];
 
-/** The output of the cell that runs, or undefined outside a kernel. The same function as long as the cell is the same. */
+/**
+ * The output of the cell that runs, or undefined outside a kernel. The same function as long as the cell is
+ * the same.
+ */
 export const currentCell = (): Publish | undefined => kernel()?.currentCell()?.publish;
 
 /** What opens channels to the page, or undefined outside a kernel. */

@@ -1,11 +1,14 @@
 /**
- * Jupyter's server drops a kernel's output beyond 1 MB a second, measured over three seconds, and shows a warning in
- * its place. Plotly alone is most of that, so figures that follow it at once wait until there is room.
+ * Jupyter's server drops a kernel's output beyond 1 MB a second, measured over three seconds, and shows a
+ * warning in its place. Plotly alone is most of that, so figures that follow it at once wait until there is
+ * room.
  */
 import { setTimeout as sleep } from 'node:timers/promises';
 
 export interface PaceOptions {
-  /** Bytes that may leave in `window` milliseconds: the server's limit, less what streams and updates need. */
+  /**
+   * Bytes that may leave in `window` milliseconds: the server's limit, less what streams and updates need.
+   */
   readonly most?: number;
   readonly window?: number;
   readonly now?: () => number;

@@ -1,7 +1,7 @@
 /**
- * Progress below a cell: one display, updated in place. Every task that works has a bar, every finished one a line
- * with its last figures; the numbered parts of one task, such as epochs, share a line. The stop button ends what
- * reports here, at its next report.
+ * Progress below a cell: one display, updated in place. Every task that works has a bar, every finished one a
+ * line with its last figures; the numbered parts of one task, such as epochs, share a line. The stop button
+ * ends what reports here, at its next report.
  */
 import { randomUUID } from 'node:crypto';
 import {
@@ -27,7 +27,10 @@ export interface NotebookProgressOptions {
   readonly otherwise?: Progress;
 }
 
-/** The member of a display's metadata that marks progress, and holds the latest event for whoever runs the notebook. */
+/**
+ * The member of a display's metadata that marks progress, and holds the latest event for whoever runs the
+ * notebook.
+ */
 export const progressMark = 'oabn-progress';
 
 /** Milliseconds between two updates, as a page has to draw each of them; less at the end of a task, which may be the
@@ -37,7 +40,9 @@ const interval = { working: 200, finished: 50 } as const;
 /** Lines that a display may have. */
 const maxLines = 6;
 
-/** A progress for notebook cells: an updating bar below the cell that runs, and lines in a terminal otherwise. */
+/**
+ * A progress for notebook cells: an updating bar below the cell that runs, and lines in a terminal otherwise.
+ */
 export function notebookProgress(options: NotebookProgressOptions = {}): Progress {
   const { cell = currentCell, now = () => performance.now(), otherwise = consoleProgress() } = options;
   let current: { publish: Publish; display: Progress } | undefined;
@@ -95,7 +100,10 @@ function progressDisplay(publish: Publish, now: () => number): Progress {
   };
 }
 
-/** The tasks of a cell as lines: finished ones with a tick, the others with a bar; the last ones if there are many. */
+/**
+ * The tasks of a cell as lines: finished ones with a tick, the others with a bar; the last ones if there are
+ * many.
+ */
 function progressBundle(tasks: readonly TaskState[], seconds: number): Bundle {
   const finished = tasks.filter(isFinished);
   const hidden = Math.max(0, tasks.length - maxLines);

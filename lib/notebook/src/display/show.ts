@@ -10,7 +10,9 @@ import { plotlyScript } from './plotly.js';
 let plotlyShown = false;
 const room = pace();
 
-/** Shows a figure below the running cell; outside a notebook it prints the title and what the figure holds. */
+/**
+ * Shows a figure below the running cell; outside a notebook it prints the title and what the figure holds.
+ */
 export async function show(figure: Figure): Promise<void> {
   const publish = currentCell();
   if (!publish) {
@@ -33,7 +35,10 @@ function pictureSize({ layout }: Figure): { width: unknown; height: unknown } {
   return { width, height };
 }
 
-/** Shows rows, or a danfo DataFrame, as a table that sorts by a click on a column's head; outside a notebook as text. */
+/**
+ * Shows rows, or a danfo DataFrame, as a table that sorts by a click on a column's head; outside a notebook
+ * as text.
+ */
 export async function showTable(rows: readonly Row[] | DataFrameLike): Promise<void> {
   const publish = currentCell();
   if (publish) publish({ 'text/html': tableHtml(rows), 'text/plain': tableText(rows) });

@@ -1,6 +1,6 @@
 /**
- * The house style of all figures: Plotly's JSON, white cards with dark text (so that they read on a dark page too),
- * the Okabe–Ito palette, which colour-blind readers tell apart, and a title on every axis.
+ * The house style of all figures: Plotly's JSON, white cards with dark text (so that they read on a dark page
+ * too), the Okabe–Ito palette, which colour-blind readers tell apart, and a title on every axis.
  */
 
 /** A figure as Plotly takes it; plain JSON. */
@@ -44,8 +44,8 @@ export const symbols = [
 ] as const;
 
 /**
- * The house style's colours on a dark page; what is not here stays. They are a closed list, so a figure's JSON or SVG is
- * recoloured by replacing them.
+ * The house style's colours on a dark page; what is not here stays. They are a closed list, so a figure's
+ * JSON or SVG is recoloured by replacing them.
  */
 export const darkColors: Readonly<Record<string, string>> = {
   '#ffffff': '#14171b',

@@ -54,7 +54,10 @@ ${body.join('\n')}
 const headBorder = '; border-bottom: 1px solid rgba(128, 128, 128, 0.6)';
 const tableStyle = 'border-collapse: collapse; font-variant-numeric: tabular-nums; margin: 0.5em 0';
 
-/** Runs in the page. Numbers sort by value, ∞ last, texts by the alphabet; a second click turns the order round. */
+/**
+ * Runs in the page. Numbers sort by value, ∞ last, texts by the alphabet; a second click turns the order
+ * round.
+ */
 const sortOnClick = `(table) => {
   const heads = [...table.querySelectorAll('th')];
   const value = (row, column) => {

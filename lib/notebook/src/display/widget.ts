@@ -1,7 +1,7 @@
 /**
- * Widgets: a state that the kernel and the page share, and a few lines of JavaScript that draw it there. It is the
- * protocol of anywidget (MIT; anywidget.dev), whose extension JupyterLab, VS Code and others have, over Jupyter's comms:
- * the page tells what the reader changed, the kernel what a cell changed.
+ * Widgets: a state that the kernel and the page share, and a few lines of JavaScript that draw it there. It
+ * is the protocol of anywidget (MIT; anywidget.dev), whose extension JupyterLab, VS Code and others have,
+ * over Jupyter's comms: the page tells what the reader changed, the kernel what a cell changed.
  */
 import { UserError } from 'oabn-base';
 import { type Bundle, kernelComms } from './kernel.js';
@@ -11,7 +11,9 @@ export interface Widget<State extends Bundle> {
   readonly state: Readonly<State>;
   /** Changes the state here and on the page. */
   set(change: Partial<State>): void;
-  /** Called after the reader changed the state; what it prints and throws is shown below the widget's cell. */
+  /**
+   * Called after the reader changed the state; what it prints and throws is shown below the widget's cell.
+   */
   onChange?: (state: Readonly<State>) => unknown;
   /** Takes the widget off the page. */
   close(): void;

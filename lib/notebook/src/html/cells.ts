@@ -105,9 +105,10 @@ function picture(data: MimeBundle): string | undefined {
 const scriptJson = (value: unknown): string => JSON.stringify(value).replaceAll('<', '\\u003c');
 
 /**
- * A figure: first its still picture, which the page's script replaces by Plotly's when it comes into view. Its title
- * stands above it as text, which, unlike Plotly's, breaks into lines on a narrow screen and can be selected and searched.
- * `made` is the picture that its notebook has; it serves for figures that our own still picture cannot show.
+ * A figure: first its still picture, which the page's script replaces by Plotly's when it comes into view.
+ * Its title stands above it as text, which, unlike Plotly's, breaks into lines on a narrow screen and can be
+ * selected and searched. `made` is the picture that its notebook has; it serves for figures that our own
+ * still picture cannot show.
  */
 export function figureHtml(figure: Figure, made?: string): string {
   const { title } = (figure.layout ?? {}) as {

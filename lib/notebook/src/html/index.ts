@@ -1,6 +1,7 @@
 /**
- * `exportHtml`: notebooks as one page that needs nothing but itself: no network (its content security policy allows
- * none), no fonts, the Plotly bundle once. Its parts are here for whoever puts together a page of another kind.
+ * `exportHtml`: notebooks as one page that needs nothing but itself: no network (its content security policy
+ * allows none), no fonts, the Plotly bundle once. Its parts are here for whoever puts together a page of
+ * another kind.
  *
  * @module tslab-kernel/html
  */

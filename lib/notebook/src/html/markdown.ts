@@ -1,7 +1,7 @@
 /**
  * Markdown cells as HTML. Formulas between `$…$` and `$$…$$` become MathML, which every current browser draws
- * without fonts or scripts from elsewhere. Headings get ids for the list of contents. HTML in the Markdown is foreign and
- * sanitized; formulas are ours, so they take their places after that.
+ * without fonts or scripts from elsewhere. Headings get ids for the list of contents. HTML in the Markdown is
+ * foreign and sanitized; formulas are ours, so they take their places after that.
  */
 import type { MimeBundle } from '../run/outputs.js';
 import { randomBytes } from 'node:crypto';

@@ -1,4 +1,7 @@
-/** A whole page around a body: contents at the side, the buttons, the style, Plotly once where there are figures. */
+/**
+ * A whole page around a body: contents at the side, the buttons, the style, Plotly once where there are
+ * figures.
+ */
 import { createHash } from 'node:crypto';
 import { escapeHtml, plotlyScript, plotlySource } from '../display/index.js';
 import type { Heading } from './markdown.js';
@@ -23,8 +26,8 @@ export interface PageAdditions {
 }
 
 /**
- * A page that needs nothing but itself. Its content security policy allows no network, no forms, and no scripts but those
- * whose hashes it names: the page's own, and Plotly.
+ * A page that needs nothing but itself. Its content security policy allows no network, no forms, and no
+ * scripts but those whose hashes it names: the page's own, and Plotly.
  */
 export function pageHtml({ title, contents, body, folded, additions = {} }: PageParts): string {
   const plotly = body.includes('<figure class="plot"') ? plotlyScript() : '';

@@ -1,7 +1,7 @@
 /**
- * The exported page's own script. It draws a figure that comes into view with the bundle that is on the page, in
- * the colours of the theme, wide or narrow; switches the theme; and folds all code. It is written here as a function, so that it is type-checked, and
- * goes onto the page as its text.
+ * The exported page's own script. It draws a figure that comes into view with the bundle that is on the page,
+ * in the colours of the theme, wide or narrow; switches the theme; and folds all code. It is written here as
+ * a function, so that it is type-checked, and goes onto the page as its text.
  */
 
 import { bareMargin } from '../picture/index.js';
@@ -54,7 +54,9 @@ function page(window: PageWindow, darkColors: Record<string, string>, bareMargin
   const prefersDark = window.matchMedia('(prefers-color-scheme: dark)');
   const isDark = (): boolean => (root.dataset.theme ? root.dataset.theme === 'dark' : prefersDark.matches);
 
-  /** Names of categories in lines where they fit, else turned and, if long, cut, with more height for them. */
+  /**
+   * Names of categories in lines where they fit, else turned and, if long, cut, with more height for them.
+   */
   const fitNames = (data: readonly Trace[], layout: PlotLayout, width: number): void => {
     const axis = layout.xaxis;
     if (axis?.type !== 'category') return;
@@ -179,6 +181,8 @@ function page(window: PageWindow, darkColors: Record<string, string>, bareMargin
   if (narrow) for (const contents of document.querySelectorAll('nav details')) contents.open = false;
 }
 
-/** The script's text. Where this library runs from its sources, tsx wraps functions in a helper of that name. */
+/**
+ * The script's text. Where this library runs from its sources, tsx wraps functions in a helper of that name.
+ */
 export const pageScript = `{ const __name = (f) => f; (${page.toString()})(window, ${JSON.stringify(darkColors)}, ${bareMargin}); }
 ${sortAllTables}`;

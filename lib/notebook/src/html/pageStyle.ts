@@ -1,4 +1,6 @@
-/** The exported page's style sheet: readable text, light and dark, from a phone's width to a wide screen's. */
+/**
+ * The exported page's style sheet: readable text, light and dark, from a phone's width to a wide screen's.
+ */
 export const pageStyle = `
 :root { color-scheme: light; --paper: #ffffff; --ink: #1b1b1b; --soft: #5a6270; --line: #dfe3e8; --panel: #f6f7f9;
   --accent: #0065a3; --bad: #b3261e; --bad-paper: #fdecea; --comment: #5f6872; --string: #0a6640; --number: #8a3ffc; --keyword: #b0307a;

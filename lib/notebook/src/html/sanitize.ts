@@ -1,11 +1,13 @@
 /**
- * Foreign HTML made safe to look at. Whoever opens an exported page has not decided to run what is in the notebook: what
- * Markdown cells and outputs bring may show text, tables and pictures, and nothing that runs, loads or navigates by
- * itself. The page's content security policy is a second wall behind this one.
+ * Foreign HTML made safe to look at. Whoever opens an exported page has not decided to run what is in the
+ * notebook: what Markdown cells and outputs bring may show text, tables and pictures, and nothing that runs,
+ * loads or navigates by itself. The page's content security policy is a second wall behind this one.
  */
 import sanitizeHtml from 'sanitize-html';
 
-/** Values of styles: colours, lengths and words, but no functions other than colours, so nothing is loaded. */
+/**
+ * Values of styles: colours, lengths and words, but no functions other than colours, so nothing is loaded.
+ */
 const styleValue = /^(?:[\w\s.,#%+-]|rgba?\([\d\s.,%/]*\)|hsla?\([\w\s.,%/]*\))*$/i;
 const styles = [
   ...[

@@ -1,4 +1,6 @@
-/** Text to HTML by the libraries that are known for it: TypeScript by highlight.js, terminal text by ansi_up. */
+/**
+ * Text to HTML by the libraries that are known for it: TypeScript by highlight.js, terminal text by ansi_up.
+ */
 import { AnsiUp } from 'ansi_up';
 import hljs from 'highlight.js/lib/core';
 import typescript from 'highlight.js/lib/languages/typescript';
@@ -10,7 +12,9 @@ export function highlight(code: string): string {
   return hljs.highlight(code, { language: 'typescript', ignoreIllegals: true }).value;
 }
 
-/** Terminal text as HTML: SGR colours as classes, other escape sequences dropped, `\r` starting its line over. */
+/**
+ * Terminal text as HTML: SGR colours as classes, other escape sequences dropped, `\r` starting its line over.
+ */
 export function ansiToHtml(text: string): string {
   const terminal = new AnsiUp();
   terminal.use_classes = true;

@@ -1,4 +1,7 @@
-/** The scripts that run a compiled cell or a local module: how they are wrapped, and the names that V8 knows them by. */
+/**
+ * The scripts that run a compiled cell or a local module: how they are wrapped, and the names that V8 knows
+ * them by.
+ */
 
 /** What stands before the cell's statements, on their first line. */
 const lead = "(async (__scope, __cell, require, __filename, __dirname) => { 'use strict'; ";
@@ -18,7 +21,10 @@ export const cellScript = (js: string): string => `${lead}${js}\n})`;
 /** The script's name in V8. */
 export const cellFileName = (number: number): string => `cell:${number}`;
 
-/** Where the user's text stands in the script and in the source map's source: columns before the first line, lines. */
+/**
+ * Where the user's text stands in the script and in the source map's source: columns before the first line,
+ * lines.
+ */
 export const cellOffset = { indent: lead.length, lead: 1 } as const;
 
 const moduleLead = '(function (exports, require, module, __filename, __dirname, __meta) { ';

@@ -1,7 +1,8 @@
 /**
- * The kernelspec: the folder that tells every Jupyter of this user how to start our kernel. It is written without
- * Python, into the per-user data folder, where JupyterLab, the classic notebook, VS Code and nbconvert of any Python
- * environment look. Source: jupyter-client's documentation, «Making kernels for Jupyter, kernel specs».
+ * The kernelspec: the folder that tells every Jupyter of this user how to start our kernel. It is written
+ * without Python, into the per-user data folder, where JupyterLab, the classic notebook, VS Code and
+ * nbconvert of any Python environment look. Source: jupyter-client's documentation, «Making kernels for
+ * Jupyter, kernel specs».
  */
 import { mkdir, readFile, rm } from 'node:fs/promises';
 import { existsSync } from 'node:fs';

@@ -1,6 +1,6 @@
 /**
- * The kernel process: `node main.js <connection file>`, as the kernelspec and our own runner start it. This thread
- * starts the two others (threads.ts) and then runs the cells.
+ * The kernel process: `node main.js <connection file>`, as the kernelspec and our own runner start it. This
+ * thread starts the two others (threads.ts) and then runs the cells.
  */
 import { createRequire } from 'node:module';
 import { availableParallelism } from 'node:os';
@@ -18,7 +18,8 @@ if (connectionFile === undefined) {
   process.exit(2);
 }
 
-// Images are decoded on the threads of libuv's pool, which has 4 unless this says otherwise before its first use.
+// Images are decoded on the threads of libuv's pool, which has 4 unless this says otherwise before its first
+// use.
 process.env.UV_THREADPOOL_SIZE ??= String(Math.max(4, availableParallelism()));
 
 const folder = process.cwd();

@@ -5,7 +5,8 @@
  * - the server thread speaks Jupyter's protocol (server/), so that it answers whatever a cell is doing;
  * - the language thread is TypeScript (language/), so that completion and documentation work meanwhile.
  *
- * The server stands in the middle: it has each cell compiled by the one, run by the other, and publishes what comes.
+ * The server stands in the middle: it has each cell compiled by the one, run by the other, and publishes what
+ * comes.
  */
 import { MessageChannel, type MessagePort } from 'node:worker_threads';
 import type { CompiledCell } from './language/language.js';

@@ -15,7 +15,9 @@ export interface Box {
 export const axisColor = '#444444';
 const gridColor = '#e6e6e6';
 
-/** The box that the margins leave, with `left` for labels and title of the y axis and `right` for the legend. */
+/**
+ * The box that the margins leave, with `left` for labels and title of the y axis and `right` for the legend.
+ */
 export function boxOf(
   { margin }: LayoutSpec,
   width: number,

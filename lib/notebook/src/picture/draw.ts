@@ -1,7 +1,7 @@
 /**
- * A Plotly figure as SVG, drawn here: no browser, no canvas, the same picture on every machine. It knows what our own
- * figures use (scatter, bar and heatmap traces; linear, log and category axes) and says on the picture what it leaves
- * out.
+ * A Plotly figure as SVG, drawn here: no browser, no canvas, the same picture on every machine. It knows what
+ * our own figures use (scatter, bar and heatmap traces; linear, log and category axes) and says on the
+ * picture what it leaves out.
  */
 import { darkColors, type Figure } from '../display/style.js';
 import { escapeHtml } from '../display/html.js';

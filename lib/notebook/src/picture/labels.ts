@@ -1,6 +1,6 @@
 /**
- * The names under a category axis, set so that none runs into its neighbour: in one line where they fit, else broken
- * into lines, else turned, and only where even turned ones would touch, left out in between.
+ * The names under a category axis, set so that none runs into its neighbour: in one line where they fit, else
+ * broken into lines, else turned, and only where even turned ones would touch, left out in between.
  */
 import type { Tick } from './scale.js';
 import { text, textWidth, wrapText } from './svg.js';

@@ -1,4 +1,7 @@
-/** The still picture as PNG. Text needs a font on the machine; where there is none, we do not make a picture without text. */
+/**
+ * The still picture as PNG. Text needs a font on the machine; where there is none, we do not make a picture
+ * without text.
+ */
 import sharp from 'sharp';
 import type { Figure } from '../display/style.js';
 import { figureSvg } from './draw.js';

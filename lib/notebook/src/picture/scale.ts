@@ -1,6 +1,7 @@
 /**
- * Axes: from values to places along a line, with the values that get a tick. The scales are d3's; the range of an axis, and
- * the ticks of a logarithmic one (decades, and 1, 2, 5 where there are few), are as Plotly has them.
+ * Axes: from values to places along a line, with the values that get a tick. The scales are d3's; the range
+ * of an axis, and the ticks of a logarithmic one (decades, and 1, 2, 5 where there are few), are as Plotly
+ * has them.
  */
 import { scaleLinear, scaleLog, scalePoint } from 'd3-scale';
 import type { AxisSpec } from './spec.js';
@@ -30,7 +31,9 @@ export function axisKind({ type }: AxisSpec, { values }: Extent): 'linear' | 'lo
   return type ?? (values.some((value) => typeof value === 'string') ? 'category' : 'linear');
 }
 
-/** The scale of an axis drawn from pixel `from` to pixel `to`; `count` is about how many ticks it should have. */
+/**
+ * The scale of an axis drawn from pixel `from` to pixel `to`; `count` is about how many ticks it should have.
+ */
 export function scaleOf(spec: AxisSpec, extent: Extent, from: number, to: number, count: number): Scale {
   switch (axisKind(spec, extent)) {
     case 'category':

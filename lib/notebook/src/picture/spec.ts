@@ -66,8 +66,8 @@ export interface LayoutSpec {
 const drawnTypes = ['scatter', 'bar', 'heatmap'];
 
 /**
- * The traces of a figure that a still picture can show, and the types of those that it cannot. A reader's own figure
- * may leave out what ours always have: x counts from 0 then, and a title may be a bare text.
+ * The traces of a figure that a still picture can show, and the types of those that it cannot. A reader's own
+ * figure may leave out what ours always have: x counts from 0 then, and a title may be a bare text.
  */
 export function readFigure({ data, layout }: Figure): {
   traces: TraceSpec[];

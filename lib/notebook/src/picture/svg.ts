@@ -35,7 +35,9 @@ export function text(x: number, y: number, content: string, options: TextOptions
   );
 }
 
-/** A text in lines no wider than `width` pixels, broken between words; a longer word has a line of its own. */
+/**
+ * A text in lines no wider than `width` pixels, broken between words; a longer word has a line of its own.
+ */
 export function wrapText(content: string, width: number, size = 14): string[] {
   const lines: string[] = [];
   for (const word of content.split(' ')) {
@@ -47,8 +49,8 @@ export function wrapText(content: string, width: number, size = 14): string[] {
 }
 
 /**
- * About the width of a text in a sans-serif font. No font is measured, as none is known: by the widths of Helvetica,
- * rounded up to three classes of letters.
+ * About the width of a text in a sans-serif font. No font is measured, as none is known: by the widths of
+ * Helvetica, rounded up to three classes of letters.
  */
 export function textWidth(content: string, size = 14): number {
   const widths = [...content].map((letter) =>

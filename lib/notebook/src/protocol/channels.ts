@@ -1,7 +1,7 @@
 /**
- * The ZeroMQ sockets of a Jupyter client: shell (requests that wait their turn), control (requests that do not), iopub
- * (what cells print and show) and stdin (what cells ask). The heartbeat is left out: a dead kernel is seen at once
- * by the end of its process.
+ * The ZeroMQ sockets of a Jupyter client: shell (requests that wait their turn), control (requests that do
+ * not), iopub (what cells print and show) and stdin (what cells ask). The heartbeat is left out: a dead
+ * kernel is seen at once by the end of its process.
  */
 import { randomUUID } from 'node:crypto';
 import { createRequest, decodeMessage, encodeMessage, type Message } from './message.js';

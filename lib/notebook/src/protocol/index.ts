@@ -1,5 +1,6 @@
 /**
- * Jupyter's messages, version 5.4: signed frames on ZeroMQ sockets, from the side of a client and from that of a kernel.
+ * Jupyter's messages, version 5.4: signed frames on ZeroMQ sockets, from the side of a client and from that
+ * of a kernel.
  *
  * @module tslab-kernel/protocol
  */

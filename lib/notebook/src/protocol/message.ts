@@ -34,7 +34,9 @@ export interface Message {
 
 const delimiter = '<IDS|MSG>';
 
-/** The signature of the four JSON frames: HMAC-SHA256 with the connection's key, in hex; empty without a key. */
+/**
+ * The signature of the four JSON frames: HMAC-SHA256 with the connection's key, in hex; empty without a key.
+ */
 export function sign(key: string, frames: readonly (string | Uint8Array)[]): string {
   if (key === '') return '';
   const hmac = createHmac('sha256', key);

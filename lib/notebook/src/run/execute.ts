@@ -1,7 +1,7 @@
 /**
- * A notebook executed from top to bottom: its code cells run in one kernel, one after the other, until one fails. The
- * result is a new notebook with the outputs in it; the cells after a failed one have none, as stale outputs below a
- * fresh error would lie.
+ * A notebook executed from top to bottom: its code cells run in one kernel, one after the other, until one
+ * fails. The result is a new notebook with the outputs in it; the cells after a failed one have none, as
+ * stale outputs below a fresh error would lie.
  */
 import { stripVTControlCharacters } from 'node:util';
 import { type Progress, type ProgressEvent, silent } from 'oabn-base';
@@ -64,8 +64,8 @@ const isError = (output: Output): output is ErrorOutput => output.output_type ==
 const isCode = (cell: Cell): cell is CodeCell => cell.cell_type === 'code';
 
 /**
- * Executes the code cells of `notebook` in a new kernel. A cell tagged `raises-exception` may fail, and one tagged
- * `skip-execution` is left as it is.
+ * Executes the code cells of `notebook` in a new kernel. A cell tagged `raises-exception` may fail, and one
+ * tagged `skip-execution` is left as it is.
  * @throws UserError when the kernel does not start; a failing cell is not thrown but reported.
  */
 export async function executeNotebook(

@@ -1,6 +1,7 @@
 /**
- * The kernel's process: started with a connection file, watched, and ended for certain. It gets a process group of
- * its own, so that Ctrl-C in a terminal reaches only the runner, which then decides what to interrupt.
+ * The kernel's process: started with a connection file, watched, and ended for certain. It gets a process
+ * group of its own, so that Ctrl-C in a terminal reaches only the runner, which then decides what to
+ * interrupt.
  */
 import { spawn } from 'node:child_process';
 import { existsSync } from 'node:fs';
@@ -13,7 +14,8 @@ const kernelScript = fileURLToPath(new URL('../../dist/kernel/main.js', import.m
 const nodeOptions = [
   // Packages are loaded by `require`, ES modules too, which Node 20 and 22 still call experimental.
   '--disable-warning=ExperimentalWarning',
-  // A loop in a timer's callback can be terminated: its record of nested calls is then wrong, which is no harm.
+  // A loop in a timer's callback can be terminated: its record of nested calls is then wrong, which is no
+  // harm.
   '--no-force-async-hooks-checks',
 ];
 

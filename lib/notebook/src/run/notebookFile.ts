@@ -1,7 +1,8 @@
 /**
- * Notebook files: nbformat 4, read from any minor version and written as 4.5 in the very form in which Jupyter
- * writes them (sorted keys, an indent of one, text as a list of lines), so that a notebook saved by either gives small
- * differences. What changes without meaning, such as times in the metadata, is not written.
+ * Notebook files: nbformat 4, read from any minor version and written as 4.5 in the very form in which
+ * Jupyter writes them (sorted keys, an indent of one, text as a list of lines), so that a notebook saved by
+ * either gives small differences. What changes without meaning, such as times in the metadata, is not
+ * written.
  */
 import { readFile } from 'node:fs/promises';
 import { check, parseJson, schema, sha256, UserError, writeFileAtomic } from 'oabn-base';

@@ -1,7 +1,7 @@
 /**
- * From the kernel's messages to a cell's outputs as a notebook stores them: stream texts that follow each other are
- * one output; a display that is updated later changes where it stands, in whichever cell; clear_output empties
- * the cell, at once or when the next output comes.
+ * From the kernel's messages to a cell's outputs as a notebook stores them: stream texts that follow each
+ * other are one output; a display that is updated later changes where it stands, in whichever cell;
+ * clear_output empties the cell, at once or when the next output comes.
  */
 import type { Message } from '../protocol/message.js';
 

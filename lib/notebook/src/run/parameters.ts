@@ -1,6 +1,6 @@
 /**
- * Parameters of a notebook, as papermill has them: a cell tagged `parameters` holds the defaults, and a run may put a
- * cell with other values right after it. A cell that an earlier run put there is replaced.
+ * Parameters of a notebook, as papermill has them: a cell tagged `parameters` holds the defaults, and a run
+ * may put a cell with other values right after it. A cell that an earlier run put there is replaced.
  */
 import { check, sha256 } from 'oabn-base';
 import type { Cell, CodeCell, Notebook } from './notebookFile.js';
@@ -17,7 +17,8 @@ export const hasTag = (cell: Cell, tag: string): boolean => tagsOf(cell).include
 const injected = 'injected-parameters';
 
 /**
- * `notebook` with a cell that sets `parameters` after the one tagged `parameters`, or before all if there is none.
+ * `notebook` with a cell that sets `parameters` after the one tagged `parameters`, or before all if there is
+ * none.
  * @throws UserError for a name that is no identifier, or a value that is not JSON.
  */
 export function withParameters(notebook: Notebook, parameters: Parameters = {}): Notebook {

@@ -1,6 +1,7 @@
 /**
- * `runNotebook`: an .ipynb file executed through the kernel, from Node alone. The outputs are written back into the
- * file and, if wanted, into an HTML page. A failing cell ends the run; what was computed before it is kept.
+ * `runNotebook`: an .ipynb file executed through the kernel, from Node alone. The outputs are written back
+ * into the file and, if wanted, into an HTML page. A failing cell ends the run; what was computed before it
+ * is kept.
  */
 import { basename, dirname, join, resolve } from 'node:path';
 import { checkWritable, formatDuration, type Progress, writeFileAtomic } from 'oabn-base';
@@ -109,7 +110,9 @@ function summarize(path: string, { failure, cellsDone, codeCells, seconds }: Exe
 
 const endingSignals = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
 
-/** A signal that aborts on the first Ctrl-C or the like; the second ends the process, and its kernels with it. */
+/**
+ * A signal that aborts on the first Ctrl-C or the like; the second ends the process, and its kernels with it.
+ */
 function interruptSignal(): { signal: AbortSignal; dispose(): void } {
   const controller = new AbortController();
   const onInterrupt = (): void => {

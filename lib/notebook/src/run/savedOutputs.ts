@@ -1,8 +1,9 @@
 /**
- * What of a cell's outputs a saved notebook keeps. A notebook on disk is read by code hosts and editors that run no
- * script, so the Plotly bundle and progress bars go, and a figure keeps its Plotly JSON (VS Code and Jupyter extensions draw it) and
- * its picture (all others show it), but not the page script made from the same JSON, which hosts such as GitHub would
- * prefer to the picture, strip of its script, and show as nothing.
+ * What of a cell's outputs a saved notebook keeps. A notebook on disk is read by code hosts and editors that
+ * run no script, so the Plotly bundle and progress bars go, and a figure keeps its Plotly JSON (VS Code and
+ * Jupyter extensions draw it) and its picture (all others show it), but not the page script made from the
+ * same JSON, which hosts such as GitHub would prefer to the picture, strip of its script, and show as
+ * nothing.
  */
 import { isPlotlyBundle, progressMark } from '../display/index.js';
 import { omit, type Output } from './outputs.js';

@@ -1,6 +1,7 @@
 /**
- * A running kernel as a function from code to outputs: `startKernelSession()` starts it the way Jupyter does and
- * speaks Jupyter's protocol with it. Cells run one after the other and share their variables, as in a notebook.
+ * A running kernel as a function from code to outputs: `startKernelSession()` starts it the way Jupyter does
+ * and speaks Jupyter's protocol with it. Cells run one after the other and share their variables, as in a
+ * notebook.
  */
 import { networkInterfaces } from 'node:os';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -61,7 +62,10 @@ export interface SessionOptions extends Partial<KernelProcessOptions> {
   readonly startTimeout?: number;
 }
 
-/** Seconds after the first interrupt: when it is repeated, which the kernel takes more seriously, and the kernel is killed. */
+/**
+ * Seconds after the first interrupt: when it is repeated, which the kernel takes more seriously, and the
+ * kernel is killed.
+ */
 const patience = { again: 11, kill: 20 } as const;
 
 /**
@@ -107,7 +111,9 @@ async function tryStart(options: SessionOptions): Promise<KernelSession | { fail
   return createSession(kernel, channels, (await ready).content);
 }
 
-/** Why nobody can reach the kernel, if this machine explains it: a network namespace begins without loopback. */
+/**
+ * Why nobody can reach the kernel, if this machine explains it: a network namespace begins without loopback.
+ */
 function unreachable({ ip }: Connection): string {
   const addresses = Object.values(networkInterfaces()).flatMap((each) => each ?? []);
   return addresses.some(({ address }) => address === ip)
@@ -116,8 +122,8 @@ function unreachable({ ip }: Connection): string {
 }
 
 /**
- * Resolves to the reply to a kernel_info_request once iopub is connected too. A subscriber that connects late misses
- * what was published before, so we ask until we have also heard a status message.
+ * Resolves to the reply to a kernel_info_request once iopub is connected too. A subscriber that connects late
+ * misses what was published before, so we ask until we have also heard a status message.
  */
 async function waitUntilReady(channels: Channels): Promise<Message> {
   let heard = false;

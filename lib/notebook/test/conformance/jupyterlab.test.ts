@@ -1,7 +1,8 @@
 /**
- * JupyterLab in a browser, driven as a person would: run all, complete with Tab, documentation with Shift-Tab, stop,
- * answer a question, restart. It needs a Python with JupyterLab (`JUPYTER_PYTHON`) and a Chromium (`CHROMIUM`);
- * `JUPYTERLAB_PICTURES` names a folder for what it looked like.
+ * JupyterLab in a browser, driven as a person would: run all, complete with Tab, documentation with
+ * Shift-Tab, stop, answer a question, restart. It needs a Python with JupyterLab
+ * (`JUPYTER_PYTHON`) and a Chromium (`CHROMIUM`); `JUPYTERLAB_PICTURES` names a folder for what it looked
+ * like.
  */
 import assert from 'node:assert/strict';
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
@@ -94,7 +95,10 @@ describe('kernel: in JupyterLab', function () {
   const shows = (index: number, text: string): Promise<void> =>
     cell(index).locator('.jp-OutputArea', { hasText: text }).first().waitFor();
 
-  /** Presses Tab until `name` is offered: JupyterLab waits a second for completions, which a busy machine may exceed. */
+  /**
+   * Presses Tab until `name` is offered: JupyterLab waits a second for completions, which a busy machine may
+   * exceed.
+   */
   const completes = async (name: string): Promise<void> => {
     const item = page.locator('.jp-Completer-item', { hasText: name }).first();
     for (let tries = 0; tries < 10 && !(await item.isVisible()); tries++) {

@@ -1,6 +1,6 @@
 /**
- * Jupyter's own conformance suite, and its client for running notebooks, where a Python with jupyter_kernel_test and
- * nbclient is: `JUPYTER_PYTHON` names it, or the PATH does.
+ * Jupyter's own conformance suite, and its client for running notebooks, where a Python with
+ * jupyter_kernel_test and nbclient is: `JUPYTER_PYTHON` names it, or the PATH does.
  */
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';

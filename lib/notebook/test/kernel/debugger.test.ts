@@ -1,4 +1,6 @@
-/** The debugger as JupyterLab speaks to it: breakpoints in cells, frames, scopes, steps, the variables panel. */
+/**
+ * The debugger as JupyterLab speaks to it: breakpoints in cells, frames, scopes, steps, the variables panel.
+ */
 import assert from 'node:assert/strict';
 import { mkdtemp, realpath, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';

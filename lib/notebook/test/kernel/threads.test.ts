@@ -1,4 +1,7 @@
-/** What each thread of the kernel loads: TypeScript takes half a second, which only the language thread spends. */
+/**
+ * What each thread of the kernel loads: TypeScript takes half a second, which only the language thread
+ * spends.
+ */
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';

@@ -59,7 +59,10 @@ function nodesOf(command: Command, path: readonly string[] = []): Node[] {
 const wordsOf = ({ commands, options }: Node): string =>
   [...commands.map(({ name }) => name), ...options.map(({ flag }) => flag)].join(' ');
 
-/** Cases of `path` → words, and of `path --option` → its choices; for bash and, through its bash functions, for zsh. */
+/**
+ * Cases of `path` → words, and of `path --option` → its choices; for bash and, through its bash functions,
+ * for zsh.
+ */
 function bashScript(nodes: readonly Node[]): string {
   const words = nodes.map((node) => `    '${node.path}') words='${wordsOf(node)}' ;;`);
   const choices = nodes.flatMap(({ path, options }) =>

@@ -1,4 +1,7 @@
-/** `--minutes`: a job that ends between two steps when its time is over, says what is left, and goes on when asked again. */
+/**
+ * `--minutes`: a job that ends between two steps when its time is over, says what is left, and goes on when
+ * asked again.
+ */
 import { Option } from 'commander';
 import { check, formatDuration } from 'oabn-base';
 import { type Job, progressOf } from '../experiment/index.js';
@@ -26,7 +29,10 @@ export const timeIsOver = (): DOMException => new DOMException('The time is over
 /** True for what is thrown when a deadline ends a run. */
 const isDeadline = (error: unknown): boolean => error instanceof Error && error.name === 'TimeoutError';
 
-/** What `work` gives; undefined when the deadline ends it, and then says what of `plan` is left and how to go on. */
+/**
+ * What `work` gives; undefined when the deadline ends it, and then says what of `plan` is left and how to go
+ * on.
+ */
 export async function untilDeadline<T>(
   work: () => Promise<T>,
   plan: readonly Job[],

@@ -1,6 +1,6 @@
 /**
- * `oabn doctor`: of this machine, which engines there are, which was chosen and why, and how to get a faster one; of a
- * checkpoint, see `doctorCheckpoint.ts`.
+ * `oabn doctor`: of this machine, which engines there are, which was chosen and why, and how to get a faster
+ * one; of a checkpoint, see `doctorCheckpoint.ts`.
  */
 import type { Command } from 'commander';
 import { doctor, type DoctorReport, formatDoctor, formatSelfTest, type SelfTest } from 'tfjs-native';

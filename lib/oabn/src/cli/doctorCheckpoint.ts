@@ -47,7 +47,9 @@ export interface DoctorOptions extends CommonOptions {
   readonly annealTo: string;
 }
 
-/** Examines a checkpoint of any family and, with `--data` and where it can be computed, tries the remedies. */
+/**
+ * Examines a checkpoint of any family and, with `--data` and where it can be computed, tries the remedies.
+ */
 export async function examineCheckpoint(checkpoint: string, options: DoctorOptions): Promise<void> {
   const file = await readStateDict(checkpoint);
   const recognition = recognize(file.stateDict, familyOf(options.family, file.metadata));
@@ -121,8 +123,8 @@ async function tryOn(
 const annealEpochs = 3;
 
 /**
- * The network with OABN, fine-tuned for as many images as --anneal has minutes for; undefined where it has OABN already, or no identity
- * branches to limit. The run is stored, so asked again it is there.
+ * The network with OABN, fine-tuned for as many images as --anneal has minutes for; undefined where it has
+ * OABN already, or no identity branches to limit. The run is stored, so asked again it is there.
  */
 async function anneal(
   lab: Lab,

@@ -1,4 +1,7 @@
-/** `oabn eval` and `oabn quantize`: the accuracy of a checkpoint, as it is or after post-training quantization. */
+/**
+ * `oabn eval` and `oabn quantize`: the accuracy of a checkpoint, as it is or after post-training
+ * quantization.
+ */
 import { existsSync } from 'node:fs';
 import { stat } from 'node:fs/promises';
 import type { Command } from 'commander';
@@ -220,7 +223,9 @@ Example:
 /** What `finetune` calls its own: the paper's uniform quantizer. */
 const aliases: Readonly<Record<string, string>> = { uniform: 'minMax' };
 
-/** What the options ask for. @throws UserError for an unknown name, and for what the method has no form for */
+/**
+ * What the options ask for. @throws UserError for an unknown name, and for what the method has no form for
+ */
 function schemeOf(options: QuantizeOptions): { method: PtqMethodName; scheme: QuantizationScheme } {
   const name = aliases[options.method] ?? options.method;
   const title = ptqMethodTitle(name);

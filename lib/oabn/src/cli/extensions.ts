@@ -1,6 +1,6 @@
 /**
- * Packages that build on this one: where such a package is installed, its commands are part of `oabn`, and its profiles
- * are what `--profile` names.
+ * Packages that build on this one: where such a package is installed, its commands are part of
+ * `oabn`, and its profiles are what `--profile` names.
  */
 import type { Command } from 'commander';
 import { check } from 'oabn-base';
@@ -19,12 +19,18 @@ export interface Extension {
 /** Modules that are extensions. */
 const extensions = ['oabn-paper/cli'];
 
-/** The commands that installed packages add, in their order. @throws whatever a package that is there throws when it is loaded */
+/**
+ * The commands that installed packages add, in their order. @throws whatever a package that is there throws
+ * when it is loaded
+ */
 export async function addedCommands(): Promise<AddCommands[]> {
   return (await installed()).flatMap(({ commands }) => commands);
 }
 
-/** The settings of the profile `name`. @throws UserError when no package that has profiles is installed, or it knows no such */
+/**
+ * The settings of the profile `name`. @throws UserError when no package that has profiles is installed, or it
+ * knows no such
+ */
 export async function namedDefaults(name: string): Promise<RunDefaults> {
   const [first] = await installed();
   check(

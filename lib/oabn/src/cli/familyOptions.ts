@@ -10,7 +10,8 @@ export const familyOption = new Option(
 );
 
 /**
- * The family that `--family` names, or what a file that we merged says of itself; undefined where neither does.
+ * The family that `--family` names, or what a file that we merged says of itself; undefined where neither
+ * does.
  * @throws UserError with the known ones
  */
 export function familyOf(

@@ -1,6 +1,6 @@
 /**
- * Ending from outside: Ctrl-C, SIGTERM (a job that is preempted) and SIGHUP (a terminal that closes) end a run between two
- * steps, with a checkpoint. A second signal ends the process at once.
+ * Ending from outside: Ctrl-C, SIGTERM (a job that is preempted) and SIGHUP (a terminal that closes) end a
+ * run between two steps, with a checkpoint. A second signal ends the process at once.
  */
 import { constants } from 'node:os';
 import { diskError, errorMessage } from 'oabn-base';
@@ -18,7 +18,8 @@ class Interruption extends DOMException {
 
 /** Aborts at the first signal or the deadline. */
 export function interruption(minutes?: string): AbortSignal {
-  // One controller: of signals that are put together by AbortSignal.any, Node 20 forgets a timeout that nobody else holds.
+  // One controller: of signals that are put together by AbortSignal.any, Node 20 forgets a timeout that
+  // nobody else holds.
   const controller = new AbortController();
   const end = (signal: EndingSignal): void => {
     for (const name of signals) process.removeListener(name, end);
@@ -32,15 +33,18 @@ export function interruption(minutes?: string): AbortSignal {
   return controller.signal;
 }
 
-/** The exit code that a shell expects of what was thrown, if that was an interruption: 128 and the signal's number. */
+/**
+ * The exit code that a shell expects of what was thrown, if that was an interruption: 128 and the signal's
+ * number.
+ */
 export function interruptionCode(error: unknown): number | undefined {
   if (!(error instanceof Error) || error.name !== 'AbortError') return undefined;
   return 128 + constants.signals[error instanceof Interruption ? error.signal : 'SIGINT'];
 }
 
 /**
- * Lets the work go on when nobody reads what it prints any more (`oabn … | head -0`); where printing fails otherwise, as
- * on a full disk, ends the process with a message and exit code 2.
+ * Lets the work go on when nobody reads what it prints any more (`oabn … | head -0`); where printing fails
+ * otherwise, as on a full disk, ends the process with a message and exit code 2.
  */
 export function tolerateClosedPipes(): void {
   for (const stream of [process.stdout, process.stderr]) {

@@ -89,9 +89,9 @@ export function loadOptions(options: CommonOptions): LoadOptions {
 }
 
 /**
- * A lab as the options say. `--data` is a dataset's name, looked for in `OABN_DATA_DIR`, or a folder. The made set
- * stands in for CIFAR-10 only where the command allows it and nobody named CIFAR-10: a number on other images than
- * those that were asked for is worse than none.
+ * A lab as the options say. `--data` is a dataset's name, looked for in `OABN_DATA_DIR`, or a folder. The
+ * made set stands in for CIFAR-10 only where the command allows it and nobody named CIFAR-10: a number on
+ * other images than those that were asked for is worse than none.
  */
 export async function labOf(options: CommonOptions, { standIn = false } = {}): Promise<Lab> {
   const { data } = options;

@@ -1,6 +1,8 @@
 /** What commands print: text for people, or one JSON document on standard output with `--json`. */
 
-/** Prints `result` as JSON when asked to, else `text`. Progress and notes go to standard error, never here. */
+/**
+ * Prints `result` as JSON when asked to, else `text`. Progress and notes go to standard error, never here.
+ */
 export function print(result: unknown, text: string, json = false): void {
   process.stdout.write(json ? `${JSON.stringify(result, jsonNumber)}\n` : `${text}\n`);
 }

@@ -1,9 +1,10 @@
 /**
- * `--set key=value`: any member of a run's configuration from the command line. (`-o` is every command's output file.)
+ * `--set key=value`: any member of a run's configuration from the command line. (`-o` is every command's
+ * output file.)
  *
- * A key is a path, or the parts of one that tell it: `epochs`, `training.epochs` and `training.schedule.epochs` are the
- * same. A value is JSON where it reads as such, else text; a list, `1,2,4`, makes one run for each, and several lists all
- * their combinations.
+ * A key is a path, or the parts of one that tell it: `epochs`, `training.epochs` and
+ * `training.schedule.epochs` are the same. A value is JSON where it reads as such, else text; a list,
+ * `1,2,4`, makes one run for each, and several lists all their combinations.
  */
 import { Option } from 'commander';
 import { check } from 'oabn-base';
@@ -19,8 +20,8 @@ export const setOption = new Option(
 type Json = null | boolean | number | string | readonly Json[] | { readonly [member: string]: Json };
 
 /**
- * Members that a configuration leaves out where they are usual, and what they may be: a list of words, or a value of the
- * same type. The configuration itself checks the rest.
+ * Members that a configuration leaves out where they are usual, and what they may be: a list of words, or a
+ * value of the same type. The configuration itself checks the rest.
  */
 const optional: Readonly<Record<string, Json>> = {
   'arch.oabn.threshold': 1,
@@ -46,7 +47,10 @@ const optional: Readonly<Record<string, Json>> = {
 /** Members of no effect on what is computed, or that say what kind of run it is. */
 const fixed = ['kind', 'data.name', 'data.checksum', 'source.kind', 'source.sha256'];
 
-/** The configurations that `settings` make of one: itself without any. @throws UserError naming what is wrong and what is near */
+/**
+ * The configurations that `settings` make of one: itself without any. @throws UserError naming what is wrong
+ * and what is near
+ */
 export function withOverrides<C extends object>(config: C, settings: readonly string[]): C[] {
   let configs: C[] = [config];
   for (const setting of settings) {

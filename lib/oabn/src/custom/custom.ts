@@ -1,10 +1,11 @@
 /**
- * Functions of a reader's own as part of a configuration: a limit for OABN, a weight quantizer, a PTQ method, a
- * regularizer. A run is named by its configuration, so what the function does has to be in it: its source text is.
+ * Functions of a reader's own as part of a configuration: a limit for OABN, a weight quantizer, a PTQ method,
+ * a regularizer. A run is named by its configuration, so what the function does has to be in it: its source
+ * text is.
  *
- * What is hashed is what runs. The function is made anew from its text, with nothing in scope but the language, so that it
- * cannot depend on a variable of a cell that somebody changes later: it gets `tf` as its first argument, then what it
- * works on, and nothing else.
+ * What is hashed is what runs. The function is made anew from its text, with nothing in scope but the
+ * language, so that it cannot depend on a variable of a cell that somebody changes later: it gets `tf` as its
+ * first argument, then what it works on, and nothing else.
  */
 import { check, errorMessage, sha256, UserError } from 'oabn-base';
 import { tf } from 'tfjs-native';
@@ -38,8 +39,8 @@ export function custom<F extends AnyFunction>(name: string, fn: F): Custom<F> {
 }
 
 /**
- * The function behind a value. One that was not made in this process by `custom` comes from elsewhere, a file or a queue,
- * and runs only with trust.
+ * The function behind a value. One that was not made in this process by `custom` comes from elsewhere, a file
+ * or a queue, and runs only with trust.
  * @throws UserError when it is not trusted, or its source is not that of a function
  */
 export function functionOf<F extends AnyFunction>({ name, source }: Custom<F>): F {

@@ -2,8 +2,8 @@
 import { tf } from 'tfjs-native';
 
 /**
- * The values of the tensor that `compute` returns, at once. WebGPU cannot be read at once, so the function runs on the plain
- * JavaScript backend there.
+ * The values of the tensor that `compute` returns, at once. WebGPU cannot be read at once, so the function
+ * runs on the plain JavaScript backend there.
  */
 export function valuesOnHost(compute: () => tf.Tensor): Float32Array {
   const before = tf.getBackend();

@@ -1,8 +1,8 @@
 /**
- * From 8-bit pixels to the network's input in one pass: crop, flip and normalise. Normalising is a table lookup
- * (256 values a channel), and padding is never built: a row or column outside the image is the table's entry of
- * black, as when torchvision pads before it normalises. What happens to an image is drawn from (seed, epoch, row),
- * so no other image, batch or thread influences it.
+ * From 8-bit pixels to the network's input in one pass: crop, flip and normalise. Normalising is a table
+ * lookup (256 values a channel), and padding is never built: a row or column outside the image is the table's
+ * entry of black, as when torchvision pads before it normalises. What happens to an image is drawn from
+ * (seed, epoch, row), so no other image, batch or thread influences it.
  */
 import { random, type Random } from 'oabn-base';
 import type { AugmentOptions } from './dataset.js';
@@ -46,8 +46,8 @@ export function normalize({ data }: Pixels, table: NormalizationTable, out: Floa
 }
 
 /**
- * Whether an image is mirrored in `epoch` where mirroring alternates: in every other epoch, from the first or the second
- * on, as a hash of (seed, row) decides. Source: Jordan, arXiv 2404.00498, section 3.6.
+ * Whether an image is mirrored in `epoch` where mirroring alternates: in every other epoch, from the first or
+ * the second on, as a hash of (seed, row) decides. Source: Jordan, arXiv 2404.00498, section 3.6.
  */
 export function alternatingFlip(seed: number, epoch: number, row: number): boolean {
   return (random(seed, 'flip', row).integer(2) + epoch) % 2 === 1;
@@ -60,8 +60,9 @@ export interface PadCropOptions extends Pick<AugmentOptions, 'translate' | 'padd
 }
 
 /**
- * The usual CIFAR augmentation: the image, moved by up to an eighth of its side each way with black coming in, and
- * mirrored in half the cases; normalised into `out`. Source: He et al. 2016, section 4.2 (pad 4, crop 32, flip).
+ * The usual CIFAR augmentation: the image, moved by up to an eighth of its side each way with black coming
+ * in, and mirrored in half the cases; normalised into `out`. Source: He et al. 2016, section 4.2 (pad 4, crop
+ * 32, flip).
  */
 export function padCrop(
   image: Pixels,
@@ -103,7 +104,10 @@ export function padCrop(
 const nowhere = (position: number, size: number): number =>
   position >= 0 && position < size ? position : -1;
 
-/** A position mirrored at the first and the last one, which are not repeated: PyTorch's padding mode `reflect`. */
+/**
+ * A position mirrored at the first and the last one, which are not repeated: PyTorch's padding mode
+ * `reflect`.
+ */
 function mirrored(position: number, size: number): number {
   const period = Math.max(1, 2 * (size - 1));
   const folded = Math.abs(position) % period;
@@ -111,8 +115,9 @@ function mirrored(position: number, size: number): number {
 }
 
 /**
- * The part of an image that the usual ImageNet augmentation keeps: 8 to 100% of the area, ratio of width to height
- * log-uniform in 3/4 … 4/3; after ten misses the centre. Source: Szegedy et al. 2015; torchvision RandomResizedCrop.
+ * The part of an image that the usual ImageNet augmentation keeps: 8 to 100% of the area, ratio of width to
+ * height log-uniform in 3/4 … 4/3; after ten misses the centre. Source: Szegedy et al. 2015; torchvision
+ * RandomResizedCrop.
  */
 export function resizedCropBox(width: number, height: number, draw: Random): Box {
   for (let attempt = 0; attempt < 10; attempt++) {
@@ -130,8 +135,9 @@ export function resizedCropBox(width: number, height: number, draw: Random): Box
 }
 
 /**
- * A box of a small image, enlarged back to the image's size by bilinear interpolation (pixel centres, edges held),
- * mirrored if `flip`, normalised into `out`. For boxes no larger than the image, so that nothing is minified.
+ * A box of a small image, enlarged back to the image's size by bilinear interpolation (pixel centres, edges
+ * held), mirrored if `flip`, normalised into `out`. For boxes no larger than the image, so that nothing is
+ * minified.
  */
 export function enlargeBox(
   { data, height, width }: Pixels,
@@ -165,7 +171,10 @@ export function enlargeBox(
   }
 }
 
-/** For each of `size` output positions: the two source positions it lies between, and the weight of the second. */
+/**
+ * For each of `size` output positions: the two source positions it lies between, and the weight of the
+ * second.
+ */
 function interpolation(start: number, length: number, size: number) {
   const first = new Int32Array(size);
   const second = new Int32Array(size);

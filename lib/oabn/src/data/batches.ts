@@ -1,6 +1,6 @@
 /**
- * The one way from a description and a renderer to a `Dataset`. A renderer turns rows into normalised images; this
- * file decides which rows, checks options, and makes batches ahead of the consumer.
+ * The one way from a description and a renderer to a `Dataset`. A renderer turns rows into normalised images;
+ * this file decides which rows, checks options, and makes batches ahead of the consumer.
  */
 import { check } from 'oabn-base';
 import {

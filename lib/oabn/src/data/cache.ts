@@ -1,7 +1,8 @@
 /**
- * Small images, decoded once. Decoding 60,000 JPEGs takes half a minute, reading their pixels back a fraction of a
- * second, so the pixels of a Parquet split are kept as one safetensors file, named after the checksum of what they
- * were made from. The file carries a checksum of its own; when that does not match, the file is made again.
+ * Small images, decoded once. Decoding 60,000 JPEGs takes half a minute, reading their pixels back a fraction
+ * of a second, so the pixels of a Parquet split are kept as one safetensors file, named after the checksum of
+ * what they were made from. The file carries a checksum of its own; when that does not match, the file is
+ * made again.
  */
 import { existsSync } from 'node:fs';
 import { readdir, rm, stat } from 'node:fs/promises';
@@ -35,8 +36,8 @@ export interface DecodedImages {
 export const largestCache = 1.5e9;
 
 /**
- * The folder for what can be made again: `OABN_CACHE_DIR`, or `.cache/oabn` beside the nearest package.json above
- * the working folder (so notebooks and the command line share it).
+ * The folder for what can be made again: `OABN_CACHE_DIR`, or `.cache/oabn` beside the nearest package.json
+ * above the working folder (so notebooks and the command line share it).
  */
 export function cacheFolder(
   environment: Readonly<Record<string, string | undefined>> = process.env,
@@ -60,7 +61,10 @@ export async function listingChecksum(paths: readonly string[]): Promise<string>
   return `listing-sha256:${sha256(lines.join(''))}`;
 }
 
-/** The decoded images at `path` if they are there, whole, and made from `source`; a damaged file is said to `warn`. */
+/**
+ * The decoded images at `path` if they are there, whole, and made from `source`; a damaged file is said to
+ * `warn`.
+ */
 export async function readDecoded(
   path: string,
   source: string,
@@ -87,7 +91,10 @@ export async function readDecoded(
   }
 }
 
-/** Writes decoded images so that `readDecoded` finds them. @throws UserError when the folder cannot be written. */
+/**
+ * Writes decoded images so that `readDecoded` finds them. @throws UserError when the folder cannot be
+ * written.
+ */
 export async function writeDecoded(path: string, source: string, decoded: DecodedImages): Promise<void> {
   const { pixels, labels, side, jpeg, classes } = decoded;
   try {

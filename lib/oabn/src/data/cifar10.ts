@@ -1,7 +1,7 @@
 /**
- * CIFAR-10 (Krizhevsky 2009): 50,000 training and 10,000 test images of 32×32 in ten classes. The original binary
- * version is six files of 10,000 records of 3,073 bytes: a label, then 1,024 red, green and blue values each.
- * From Parquet the images are decoded once and cached.
+ * CIFAR-10 (Krizhevsky 2009): 50,000 training and 10,000 test images of 32×32 in ten classes. The original
+ * binary version is six files of 10,000 records of 3,073 bytes: a label, then 1,024 red, green and blue
+ * values each. From Parquet the images are decoded once and cached.
  */
 import { chmod, mkdtemp, readFile, rename, rm } from 'node:fs/promises';
 import { basename, join } from 'node:path';
@@ -53,8 +53,8 @@ export const binaryFiles = (split: Split): string[] =>
 
 /**
  * CIFAR-10 from a folder of the binary version.
- * @throws UserError with the file, what was expected and what was found, for a missing file, a size or a label that
- * does not fit
+ * @throws UserError with the file, what was expected and what was found, for a missing file, a size or a
+ * label that does not fit
  */
 export async function openCifar10Binary(
   folder: string,
@@ -150,7 +150,8 @@ export interface CacheOptions {
 
 /**
  * CIFAR-10 from Parquet files as on Hugging Face (`img` or `image`, `label`).
- * @throws UserError for files that are not whole, a count or a label that does not fit, or an unreadable image
+ * @throws UserError for files that are not whole, a count or a label that does not fit, or an unreadable
+ * image
  */
 export async function openCifar10Parquet(
   paths: readonly string[],

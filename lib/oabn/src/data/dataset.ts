@@ -1,25 +1,29 @@
 /**
- * What a dataset is to the rest of the library: a plain record that describes labelled images and hands them out
- * in batches, ready for a network. A dataset holds no position and no random state: `batches` is a function of its
- * options alone, so the same (seed, epoch, startBatch) gives the same bits today, tomorrow and after a crash.
+ * What a dataset is to the rest of the library: a plain record that describes labelled images and hands them
+ * out in batches, ready for a network. A dataset holds no position and no random state: `batches` is a
+ * function of its options alone, so the same (seed, epoch, startBatch) gives the same bits today, tomorrow
+ * and after a crash.
  */
 
-/** The training images, or those that accuracy is measured on (ImageNet's validation split is `test` here). */
+/**
+ * The training images, or those that accuracy is measured on (ImageNet's validation split is `test` here).
+ */
 export type Split = 'train' | 'test';
 
 /**
- * How a training image is varied. `padCrop`: pad by an eighth of the side, cut the original size out at random,
- * flip at random (the usual CIFAR recipe: pad 4 on 32×32). `resizedCrop`: a random part of 8 to 100% of the area
- * with a side ratio of 3/4 to 4/3, resized, and a random flip (the usual ImageNet recipe). `none`: the plain image,
- * or for photographs resize and centre crop.
+ * How a training image is varied. `padCrop`: pad by an eighth of the side, cut the original size out at
+ * random, flip at random (the usual CIFAR recipe: pad 4 on 32×32). `resizedCrop`: a random part of 8 to 100%
+ * of the area with a side ratio of 3/4 to 4/3, resized, and a random flip (the usual ImageNet recipe).
+ * `none`: the plain image, or for photographs resize and centre crop.
  */
 export type Augmentation = 'none' | 'padCrop' | 'resizedCrop';
 
 /** How training images are varied, where it is to differ from the dataset's usual way. */
 export interface AugmentOptions {
   /**
-   * `random` (default): an image is mirrored in half of the epochs, at random. `alternating`: in every other one, so that
-   * two epochs show both sides; the image itself decides which comes first (Jordan, arXiv 2404.00498, section 3.6).
+   * `random` (default): an image is mirrored in half of the epochs, at random. `alternating`: in every other
+   * one, so that two epochs show both sides; the image itself decides which comes first (Jordan, arXiv
+   * 2404.00498, section 3.6).
    */
   readonly flip?: 'random' | 'alternating';
   /** Of `padCrop`: by how many pixels an image is moved at most, each way; default an eighth of its side. */
@@ -34,7 +38,10 @@ export interface Provenance {
   readonly dataset: string;
   /** The file or folder inside the data folder, or the rule that made the images. */
   readonly source: string;
-  /** `sha256:` of the source's bytes, or `listing-sha256:` of its names and sizes where hashing all would be slow. */
+  /**
+   * `sha256:` of the source's bytes, or `listing-sha256:` of its names and sizes where hashing all would be
+   * slow.
+   */
   readonly checksum: string;
   /** What a reader of a figure must know, such as «JPEG-recompressed»; empty when there is nothing. */
   readonly note: string;
@@ -102,7 +109,10 @@ export interface DatasetHead {
 
 /** One split of a set of images: what describes it, and its images in batches, normalized, [N,H,W,3]. */
 export interface Dataset extends DatasetHead {
-  /** One epoch, or its rest from `startBatch`. @throws UserError for options out of range, or an unreadable image. */
+  /**
+   * One epoch, or its rest from `startBatch`. @throws UserError for options out of range, or an unreadable
+   * image.
+   */
   batches(options?: BatchOptions): AsyncIterable<Batch>;
   /** These images as one batch, not augmented, in this order. */
   take(rows: ArrayLike<number>): Promise<Batch>;

@@ -1,7 +1,7 @@
 /**
- * JPEG, PNG and WebP bytes to 8-bit sRGB pixels, by sharp (libvips), outside the JavaScript thread. Embedded colour
- * profiles are applied, greyscale gets three channels, CMYK becomes RGB, transparency and EXIF orientation are
- * ignored, as torchvision ignores them.
+ * JPEG, PNG and WebP bytes to 8-bit sRGB pixels, by sharp (libvips), outside the JavaScript thread. Embedded
+ * colour profiles are applied, greyscale gets three channels, CMYK becomes RGB, transparency and EXIF
+ * orientation are ignored, as torchvision ignores them.
  */
 import { availableParallelism } from 'node:os';
 import { errorMessage, UserError } from 'oabn-base';
@@ -14,12 +14,16 @@ let library: Promise<Sharp> | undefined;
 /** libvips, loaded with the first image: processes that read decoded images begin without it. */
 const loadSharp = (): Promise<Sharp> =>
   (library ??= import('sharp').then(({ default: sharp }) => {
-    // One thread per image: many images are in work at the same time, and threads within each would only get in the way.
+    // One thread per image: many images are in work at the same time, and threads within each would only get
+    // in the way.
     sharp.concurrency(1);
     return sharp;
   }));
 
-/** How many images to have in work: sharp decodes on the threads of libuv's pool (`UV_THREADPOOL_SIZE`, default 4). */
+/**
+ * How many images to have in work: sharp decodes on the threads of libuv's pool (`UV_THREADPOOL_SIZE`,
+ * default 4).
+ */
 export const decodersAtOnce = Math.max(
   Number(process.env['UV_THREADPOOL_SIZE'] ?? 4) || 4,
   availableParallelism(),
@@ -89,8 +93,8 @@ export const isJpeg = (bytes: Uint8Array): boolean =>
   bytes[0] === 0xff && bytes[1] === 0xd8 && bytes[2] === 0xff;
 
 /**
- * The usual evaluation view: the shorter side resized to 256/224 of `size`, and the middle `size`×`size` cut out.
- * An image that has this size already stays as it is.
+ * The usual evaluation view: the shorter side resized to 256/224 of `size`, and the middle `size`×`size` cut
+ * out. An image that has this size already stays as it is.
  */
 export function centerPlacement(size: number): (width: number, height: number) => Placement {
   return (width, height) => {
@@ -104,7 +108,10 @@ export function centerPlacement(size: number): (width: number, height: number) =
   };
 }
 
-/** libvips keeps its reasons in one place for all threads, so that of one image can be lost to another's beginning. */
+/**
+ * libvips keeps its reasons in one place for all threads, so that of one image can be lost to another's
+ * beginning.
+ */
 function decodingError(error: unknown): string {
   const message = errorMessage(error);
   return message === 'Unknown error' ? 'its data are damaged or a premature end cuts them short' : message;

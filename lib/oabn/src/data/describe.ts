@@ -1,6 +1,7 @@
 /**
- * What data a folder holds, for `oabn data`: each dataset with its format, images per split, classes, checksum, size
- * on disk, and what is wrong with it. Images are not decoded; labels, counts and file sizes are checked.
+ * What data a folder holds, for `oabn data`: each dataset with its format, images per split, classes,
+ * checksum, size on disk, and what is wrong with it. Images are not decoded; labels, counts and file sizes
+ * are checked.
  */
 import { existsSync } from 'node:fs';
 import { stat } from 'node:fs/promises';
@@ -37,7 +38,10 @@ export interface DataDescription {
   readonly problems: readonly string[];
 }
 
-/** Describes the data in `folder` and in the folders directly within it. @throws UserError when it does not exist. */
+/**
+ * Describes the data in `folder` and in the folders directly within it. @throws UserError when it does not
+ * exist.
+ */
 export async function describeData(
   folder: string,
   source: Cifar10Source = cifar10Source,

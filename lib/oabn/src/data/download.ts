@@ -1,6 +1,7 @@
 /**
- * Downloads that can be interrupted: what has arrived stays in `<file>.part`, the next attempt asks only for the rest
- * (HTTP Range), and the file gets its name when its MD5 matches. Without a network this fails within seconds.
+ * Downloads that can be interrupted: what has arrived stays in `<file>.part`, the next attempt asks only for
+ * the rest (HTTP Range), and the file gets its name when its MD5 matches. Without a network this fails within
+ * seconds.
  */
 import { existsSync } from 'node:fs';
 import { open, rename, rm, stat } from 'node:fs/promises';
@@ -29,7 +30,8 @@ export class DownloadError extends UserError {
 /**
  * Fetches `url` to `path` unless `path` is there already.
  * @param md5 of the whole file, in hex
- * @throws DownloadError when the server does not answer or breaks off `attempts` times; UserError for another MD5
+ * @throws DownloadError when the server does not answer or breaks off `attempts` times; UserError for another
+ * MD5
  */
 export async function downloadFile(
   url: string,
@@ -58,7 +60,10 @@ export async function downloadFile(
   });
 }
 
-/** @throws UserError with the file, the MD5 expected and the one found; the file is removed if it is a partial one. */
+/**
+ * @throws UserError with the file, the MD5 expected and the one found; the file is removed if it is a partial
+ * one.
+ */
 export async function checkMd5(path: string, md5: string, source: string): Promise<void> {
   const found = await fileDigest(path, 'md5');
   if (found === md5) return;
@@ -91,7 +96,8 @@ async function fetchRest(
     onAnswer();
     const start = response.status === 206 ? have : 0;
     const total = start + Number(response.headers.get('content-length') ?? 0);
-    // Written at positions, so that two processes that fetch the same file write the same bytes to the same places.
+    // Written at positions, so that two processes that fetch the same file write the same bytes to the same
+    // places.
     const file = await open(part, start > 0 ? 'r+' : 'w');
     try {
       let done = start;

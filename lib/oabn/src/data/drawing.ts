@@ -1,6 +1,7 @@
 /**
- * Shapes and textures on a small canvas, drawn pixel by pixel from distance functions. Only + − × ÷ √ are used, which
- * IEEE 754 defines to the last bit, so a picture is the same on every machine and its checksum can be published.
+ * Shapes and textures on a small canvas, drawn pixel by pixel from distance functions. Only + − × ÷ √ are
+ * used, which IEEE 754 defines to the last bit, so a picture is the same on every machine and its checksum
+ * can be published.
  */
 import type { Random } from 'oabn-base';
 
@@ -65,14 +66,20 @@ export function randomRotation(draw: Random): readonly [number, number] {
   }
 }
 
-/** A rotation by a random angle whose half has a tangent of at most `reach` either way (0.1 is 11°, 0.3 is 33°). */
+/**
+ * A rotation by a random angle whose half has a tangent of at most `reach` either way (0.1 is 11°, 0.3 is
+ * 33°).
+ */
 export function randomTilt(draw: Random, reach: number): readonly [number, number] {
   const tangent = (2 * draw.uniform() - 1) * reach;
   const square = tangent * tangent;
   return [(1 - square) / (1 + square), (2 * tangent) / (1 + square)];
 }
 
-/** Fills the canvas with two colours that run into each other, and blotches of the size of a quarter of the canvas. */
+/**
+ * Fills the canvas with two colours that run into each other, and blotches of the size of a quarter of the
+ * canvas.
+ */
 export function paintBackground(
   { side, values }: Canvas,
   from: Color,
@@ -148,7 +155,10 @@ export function paintShape(
   }
 }
 
-/** The canvas as bytes in `out` (`[side, side, 3]`), with independent noise of standard deviation `noise` per value. */
+/**
+ * The canvas as bytes in `out` (`[side, side, 3]`), with independent noise of standard deviation `noise` per
+ * value.
+ */
 export function develop({ values }: Canvas, noise: number, draw: Random, out: Uint8Array): void {
   // The sum of two uniform numbers has variance 1/6; one 32-bit number gives two of 16 bits.
   const scale = noise * Math.sqrt(6);

@@ -45,7 +45,9 @@ export async function openFolders(
   };
 }
 
-/** Folder names in the order of the labels: `wnids.txt` beside the splits, or the sorted names of all splits. */
+/**
+ * Folder names in the order of the labels: `wnids.txt` beside the splits, or the sorted names of all splits.
+ */
 export async function classFolders(splits: Partial<Record<Split, string>>): Promise<string[]> {
   const folders = Object.values(splits);
   const listed = await readWnids(dirname(folders[0]!));
@@ -60,7 +62,10 @@ export async function readWnids(folder: string): Promise<string[] | undefined> {
   return text?.split(/\s+/).filter(Boolean);
 }
 
-/** Readable names of WordNet ids, from words.tsv, words.txt or LOC_synset_mapping.txt; an id without one stays. */
+/**
+ * Readable names of WordNet ids, from words.tsv, words.txt or LOC_synset_mapping.txt; an id without one
+ * stays.
+ */
 export async function classNamesOf(wnids: readonly string[], folder: string): Promise<string[]> {
   const names = ['words.tsv', 'words.txt', 'LOC_synset_mapping.txt'];
   const text = await readFirst(

@@ -1,6 +1,7 @@
 /**
- * ImageNet and its subsets, from class folders or Parquet. Photographs are streamed: decoded when a batch needs them.
- * Small images (ImageNet 64×64, Tiny-ImageNet) are decoded once, cached, and then served from memory like CIFAR.
+ * ImageNet and its subsets, from class folders or Parquet. Photographs are streamed: decoded when a batch
+ * needs them. Small images (ImageNet 64×64, Tiny-ImageNet) are decoded once, cached, and then served from
+ * memory like CIFAR.
  */
 import { stat } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -34,7 +35,10 @@ export interface ImagenetOptions extends CacheOptions {
   readonly size?: number;
 }
 
-/** ImageNet as it was found in a folder. @throws UserError when the split is missing or its files are not whole. */
+/**
+ * ImageNet as it was found in a folder. @throws UserError when the split is missing or its files are not
+ * whole.
+ */
 export async function openImagenet(
   found: Extract<Found, { format: 'parquet' | 'folders' }>,
   options: ImagenetOptions,

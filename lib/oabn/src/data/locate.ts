@@ -1,6 +1,6 @@
 /**
- * What image data lies in a folder, by names alone: CIFAR-10's binary files or archive, Parquet files as Hugging Face
- * names them, or folders of classes. Nothing is opened here.
+ * What image data lies in a folder, by names alone: CIFAR-10's binary files or archive, Parquet files as
+ * Hugging Face names them, or folders of classes. Nothing is opened here.
  */
 import { existsSync } from 'node:fs';
 import { readdir } from 'node:fs/promises';

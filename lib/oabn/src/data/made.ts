@@ -1,8 +1,9 @@
 /**
- * A made set of 10 classes of 32×32 images for when there is no CIFAR-10, and for tests: five shapes, each with
- * lying stripes («barred») or upright ones («striped»). Colours, place, size, rotation, light, noise and distracting things around (other shapes, plain or with a
- * weak texture of their own) are random, so neither colour nor a single spot gives the class away: a network must
- * see the outline and the texture. One number, `difficulty`, makes all of it harder.
+ * A made set of 10 classes of 32×32 images for when there is no CIFAR-10, and for tests: five shapes, each
+ * with lying stripes («barred») or upright ones («striped»). Colours, place, size, rotation, light, noise and
+ * distracting things around (other shapes, plain or with a weak texture of their own) are random, so neither
+ * colour nor a single spot gives the class away: a network must see the outline and the texture. One number,
+ * `difficulty`, makes all of it harder.
  */
 import { check, random, sha256, type Random } from 'oabn-base';
 import { pixelDataset } from './batches.js';
@@ -36,7 +37,10 @@ export interface MadeOptions {
   readonly difficulty?: number;
 }
 
-/** The difficulty at which RepVGG-A0 at width 0.25 is right on about nine test images of ten, after 6 epochs of 10,000. */
+/**
+ * The difficulty at which RepVGG-A0 at width 0.25 is right on about nine test images of ten, after 6 epochs
+ * of 10,000.
+ */
 export const madeDifficulty = 0.75;
 
 const SIDE = 32;
@@ -48,7 +52,10 @@ export const madeClasses: readonly string[] = shapeNames.flatMap((shape) =>
   textureNames.map((texture) => `${texture} ${shape}`),
 );
 
-/** The made set, in memory; about 5,000 images a second. Image i of a split depends on (seed, difficulty, i) alone. */
+/**
+ * The made set, in memory; about 5,000 images a second. Image i of a split depends on (seed, difficulty, i)
+ * alone.
+ */
 export function madeDataset(options: MadeOptions = {}): Dataset {
   const { split = 'train', seed = 0, difficulty = madeDifficulty } = options;
   const { size = split === 'train' ? 10_000 : 2_000 } = options;

@@ -1,7 +1,7 @@
 /**
- * From a name to a dataset. A folder that the user names is taken at its word: what is asked for is in it, or that is
- * an error. With no folder named, CIFAR-10 is fetched once into the cache folder; where that is impossible, the made
- * set stands in for it, and says so.
+ * From a name to a dataset. A folder that the user names is taken at its word: what is asked for is in it, or
+ * that is an error. With no folder named, CIFAR-10 is fetched once into the cache folder; where that is
+ * impossible, the made set stands in for it, and says so.
  */
 import { existsSync } from 'node:fs';
 import { access, constants } from 'node:fs/promises';
@@ -32,11 +32,16 @@ export interface OpenOptions {
   readonly name?: DatasetName;
   /** Default `train`. */
   readonly split?: Split;
-  /** The data folder, or one that holds `cifar10/`, `imagenet/` …; default the environment's `OABN_DATA_DIR`. */
+  /**
+   * The data folder, or one that holds `cifar10/`, `imagenet/` …; default the environment's `OABN_DATA_DIR`.
+   */
   readonly data?: string;
   /** May the made set stand in for ImageNet where it is not there? Default false. */
   readonly standIn?: boolean;
-  /** May CIFAR-10 be downloaded? Default: only when no folder is named. `true` downloads into the named folder. */
+  /**
+   * May CIFAR-10 be downloaded? Default: only when no folder is named. `true` downloads into the named
+   * folder.
+   */
   readonly download?: boolean;
   /** Side of ImageNet's images, default 224, or their own when they are small. */
   readonly size?: number;
@@ -105,13 +110,19 @@ export async function openDatasets(
   return { train, test };
 }
 
-/** The files that a dataset is read from, by their paths below a folder that can be named as the data folder elsewhere. */
+/**
+ * The files that a dataset is read from, by their paths below a folder that can be named as the data folder
+ * elsewhere.
+ */
 export interface DatasetFiles {
   readonly folder: string;
   readonly files: readonly string[];
 }
 
-/** The files of a dataset that is on this machine; undefined where it is not, and for the made set, which has none. */
+/**
+ * The files of a dataset that is on this machine; undefined where it is not, and for the made set, which has
+ * none.
+ */
 export async function datasetFiles(
   options: Pick<OpenOptions, 'name' | 'data' | 'cache' | 'environment'>,
 ): Promise<DatasetFiles | undefined> {

@@ -1,19 +1,23 @@
 /**
- * Which images, in which order: pure functions of sizes and seeds. An epoch's order is a permutation drawn from
- * (seed, epoch); a batch is a slice of it; so resuming is arithmetic, not replay.
+ * Which images, in which order: pure functions of sizes and seeds. An epoch's order is a permutation drawn
+ * from (seed, epoch); a batch is a slice of it; so resuming is arithmetic, not replay.
  */
 import { check, random } from 'oabn-base';
 import type { Batch, BatchOptions, Dataset } from './dataset.js';
 
-/** Seed of the order that `limit` cuts: a constant, so that runs that differ in their seed see the same images. */
+/**
+ * Seed of the order that `limit` cuts: a constant, so that runs that differ in their seed see the same
+ * images.
+ */
 const SUBSET_SEED = 0;
 
 /** Images that are shuffled together when they lie in blocks: enough to mix, few enough to hold in memory. */
 export const WINDOW = 2048;
 
 /**
- * The first `n` rows of a class-balanced order: a round takes one random image of every class, then the next round,
- * so classes differ by at most one while all still have images, and a smaller subset is part of every larger one.
+ * The first `n` rows of a class-balanced order: a round takes one random image of every class, then the next
+ * round, so classes differ by at most one while all still have images, and a smaller subset is part of every
+ * larger one.
  * @throws UserError when `n` is not a whole number between 1 and the number of labels.
  */
 export function balancedSubset(labels: Int32Array, n: number, seed: number): Uint32Array {
@@ -38,8 +42,8 @@ export function balancedSubset(labels: Int32Array, n: number, seed: number): Uin
 
 /**
  * The rows of one epoch in the order in which they are read.
- * @param blocks where reading is fast only within a block (a Parquet row group): the first row of each block. Then
- * whole blocks are shuffled, and rows within windows of blocks of about 2,048 images.
+ * @param blocks where reading is fast only within a block (a Parquet row group): the first row of each block.
+ * Then whole blocks are shuffled, and rows within windows of blocks of about 2,048 images.
  */
 export function epochOrder(
   labels: Int32Array,

@@ -1,7 +1,7 @@
 /**
- * Image tables in Parquet files as Hugging Face writes them: a struct column `img` or `image` of {bytes, path} and a
- * whole-number column `label`, in one or several files. Bytes are compressed per row group, so a row group is read as
- * a whole and a few are kept; `epochOrder` shuffles with that in mind.
+ * Image tables in Parquet files as Hugging Face writes them: a struct column `img` or `image` of {bytes,
+ * path} and a whole-number column `label`, in one or several files. Bytes are compressed per row group, so a
+ * row group is read as a whole and a few are kept; `epochOrder` shuffles with that in mind.
  */
 import { open, stat } from 'node:fs/promises';
 import { basename } from 'node:path';
@@ -47,8 +47,8 @@ interface Block {
 
 /**
  * Opens the files as one set of images, in their order.
- * @throws UserError for a file that is not whole Parquet, lacks the columns, or has a label that is not a whole
- * number of 0 or more
+ * @throws UserError for a file that is not whole Parquet, lacks the columns, or has a label that is not a
+ * whole number of 0 or more
  */
 export async function openParquet(paths: readonly string[]): Promise<EncodedImages> {
   const tables = await Promise.all(paths.map(openTable));
@@ -113,8 +113,8 @@ async function openTable(path: string): Promise<Table> {
 }
 
 /**
- * The file's bytes for hyparquet, which asks for ranges ahead and looks at some of the answers only when all went well: a
- * range that cannot be read must not end the process as a rejection that nobody handles.
+ * The file's bytes for hyparquet, which asks for ranges ahead and looks at some of the answers only when all
+ * went well: a range that cannot be read must not end the process as a rejection that nobody handles.
  */
 async function openBuffer(path: string): Promise<AsyncBuffer> {
   const { size } = await stat(path);
@@ -148,8 +148,8 @@ async function openBuffer(path: string): Promise<AsyncBuffer> {
 }
 
 /**
- * Checks what hyparquet takes for granted of row groups and columns: where it finds otherwise in the middle of its work,
- * reads that it has begun fail later with nobody listening, or it never ends.
+ * Checks what hyparquet takes for granted of row groups and columns: where it finds otherwise in the middle
+ * of its work, reads that it has begun fail later with nobody listening, or it never ends.
  */
 function checkMetadata(metadata: FileMetaData, bytes: number): void {
   const isCount = (value: unknown): boolean =>

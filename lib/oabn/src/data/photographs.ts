@@ -1,6 +1,6 @@
 /**
- * Photographs of any size, decoded as they are needed: ImageNet does not fit in memory. Many images are decoded at the
- * same time outside the JavaScript thread; the number in work bounds the memory.
+ * Photographs of any size, decoded as they are needed: ImageNet does not fit in memory. Many images are
+ * decoded at the same time outside the JavaScript thread; the number in work bounds the memory.
  */
 import pLimit from 'p-limit';
 import { normalizationTable, normalize, augmentationOf, resizedCropBox, type Pixels } from './augment.js';
@@ -10,8 +10,8 @@ import { centerPlacement, decodeImage, decodersAtOnce } from './decode.js';
 import type { EncodedImages } from './parquet.js';
 
 /**
- * A `Dataset` of encoded images at `head.imageShape` (square). Training views take a random part (`resizedCrop`); the
- * plain view resizes the shorter side to 256/224 of the side and takes the middle.
+ * A `Dataset` of encoded images at `head.imageShape` (square). Training views take a random part
+ * (`resizedCrop`); the plain view resizes the shorter side to 256/224 of the side and takes the middle.
  */
 export function photographDataset(head: DatasetHead, images: EncodedImages): Dataset {
   const [side] = head.imageShape;

@@ -1,9 +1,13 @@
-/** Work ahead, in order, within bounds: while the engine computes a step outside JavaScript, the next batches are made. */
+/**
+ * Work ahead, in order, within bounds: while the engine computes a step outside JavaScript, the next batches
+ * are made.
+ */
 import { setImmediate } from 'node:timers/promises';
 
 /**
- * `make(start)`, …, `make(end − 1)` in order, with up to `ahead` of them begun before they are asked for. Each begins
- * in an event-loop turn of its own, so that a batch that is ready reaches its consumer before the next is made.
+ * `make(start)`, …, `make(end − 1)` in order, with up to `ahead` of them begun before they are asked for.
+ * Each begins in an event-loop turn of its own, so that a batch that is ready reaches its consumer before the
+ * next is made.
  */
 export async function* prefetched<T>(
   start: number,

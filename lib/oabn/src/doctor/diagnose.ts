@@ -1,4 +1,7 @@
-/** Which layers will not stand few bits, and why: where their largest weight sits and which branch put it there. */
+/**
+ * Which layers will not stand few bits, and why: where their largest weight sits and which branch put it
+ * there.
+ */
 import { embed, identityIndex, type KernelShape } from '../family/index.js';
 import { describeKernel } from '../merge/index.js';
 import type { Layer } from './layers.js';

@@ -1,16 +1,16 @@
 /**
- * What uniform quantization leaves of a network's accuracy, from its weights alone. A layer's level spacing in units of its
- * own standard deviation is
+ * What uniform quantization leaves of a network's accuracy, from its weights alone. A layer's level spacing
+ * in units of its own standard deviation is
  *
  *     spacing(b) = (max|w| / σ_w) / (2^(b−1) − 1)
  *
- * and the share of the accuracy above chance that is kept follows the mean of it over the quantized layers, over all
- * thresholds s and bits that were run: a logistic curve in the logarithm of the spacing,
+ * and the share of the accuracy above chance that is kept follows the mean of it over the quantized layers,
+ * over all thresholds s and bits that were run: a logistic curve in the logarithm of the spacing,
  *
  *     kept = 1 / (1 + (spacing / midpoint)^steepness).
  *
- * Networks differ in where their curve lies; `spread` says by how much. The numbers are data: `fitLaw` of oabn-paper
- * (notebook 19) fits them again, and a test there holds them to the runs that ship.
+ * Networks differ in where their curve lies; `spread` says by how much. The numbers are data: `fitLaw` of
+ * oabn-paper (notebook 19) fits them again, and a test there holds them to the runs that ship.
  */
 import { symmetricLevels } from '../quantize/index.js';
 
@@ -36,9 +36,10 @@ export const law: Law = {
 };
 
 /**
- * The law for errors of another kind than those that it was fitted on. Clipping makes few large errors where the outliers are, a
- * scale for each channel many in the channels that have one: networks lost more by them than the law allows for the same mean error.
- * The curve stays, as no other has been fitted; it is said to be twice as uncertain.
+ * The law for errors of another kind than those that it was fitted on. Clipping makes few large errors where
+ * the outliers are, a scale for each channel many in the channels that have one: networks lost more by them
+ * than the law allows for the same mean error. The curve stays, as no other has been fitted; it is said to be
+ * twice as uncertain.
  */
 const cautious: Law = { ...law, spread: 2 * law.spread };
 
@@ -68,8 +69,8 @@ export function keptAt(
 const allowance = 2;
 
 /**
- * What a mean spacing is expected to leave of the accuracy above chance, and the least and the most that networks like
- * those of the fit keep (95% of them), each in [0, 1].
+ * What a mean spacing is expected to leave of the accuracy above chance, and the least and the most that
+ * networks like those of the fit keep (95% of them), each in [0, 1].
  */
 export function keptAccuracy(
   spacing: number,

@@ -1,6 +1,7 @@
 /**
- * The quantizable layers of a network of any family, merged, with what each branch gave to them. A RepVGG leaves its first
- * convolution in FP32 (paper, figure 6), and so does the doctor with any network: its first block is not among them.
+ * The quantizable layers of a network of any family, merged, with what each branch gave to them. A RepVGG
+ * leaves its first convolution in FP32 (paper, figure 6), and so does the doctor with any network: its first
+ * block is not among them.
  */
 import type { HostTensor } from 'oabn-base';
 import {
@@ -20,7 +21,9 @@ export interface Layer {
   readonly name: string;
   /** [out, in per group, kh, kw] */
   readonly kernel: HostTensor<Float32Array>;
-  /** Each branch's part of the kernel, for a block that was merged here; of another's merge nothing is known. */
+  /**
+   * Each branch's part of the kernel, for a block that was merged here; of another's merge nothing is known.
+   */
   readonly shares?: readonly { readonly label: string; readonly convolution: Convolution }[];
   /** Output channels whose identity BN divides by almost nothing. */
   readonly dead: readonly number[];

@@ -1,6 +1,9 @@
 /** The Pareto front: what is not beaten in both cost and value. */
 
-/** Whether each of `items` is on the front: nothing costs no more and is worth more, or costs less and is worth as much. */
+/**
+ * Whether each of `items` is on the front: nothing costs no more and is worth more, or costs less and is
+ * worth as much.
+ */
 export function onFront<T>(
   items: readonly T[],
   cost: (item: T) => number,

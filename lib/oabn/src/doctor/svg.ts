@@ -1,4 +1,7 @@
-/** Two pictures as SVG text: points on a plane with a front, and bars with marks. Few lines, so that a page needs nothing else. */
+/**
+ * Two pictures as SVG text: points on a plane with a front, and bars with marks. Few lines, so that a page
+ * needs nothing else.
+ */
 
 /** Okabe and Ito's colours, told apart by all eyes. */
 export const palette = ['#0072B2', '#D55E00', '#009E73', '#CC79A7', '#E69F00', '#56B4E9', '#8C6D1F'] as const;

@@ -1,6 +1,6 @@
 /**
- * Each remedy tried on the spot on a network that can be computed: quantized, measured, and its bits counted. The caller
- * measures, so that the doctor knows no data.
+ * Each remedy tried on the spot on a network that can be computed: quantized, measured, and its bits counted.
+ * The caller measures, so that the doctor knows no data.
  */
 import { type Progress, silent, UserError } from 'oabn-base';
 import { quantizedBlocks, type Architecture, type StateDict } from '../model/index.js';
@@ -82,8 +82,8 @@ interface Course extends Treatment {
 }
 
 /**
- * All treatments at all bits; each as it is done goes to `progress`. A method that has no form for the network, such as
- * equalization where there is no plain chain, is left out and said.
+ * All treatments at all bits; each as it is done goes to `progress`. A method that has no form for the
+ * network, such as equalization where there is no plain chain, is left out and said.
  */
 export async function tryRemedies(
   patient: Patient,

@@ -1,7 +1,8 @@
 /**
- * What helps, judged by the weights alone, for networks of any family: each remedy as the error that it makes in a layer's
- * weights. A uniform quantizer of step S that clips nothing has the error S/√12, so √12·(rms error)/σ_w is the spacing
- * that a remedy is worth, in the units of the law; it stays below √12 ≈ 3.5, where all weights are rounded to zero.
+ * What helps, judged by the weights alone, for networks of any family: each remedy as the error that it makes
+ * in a layer's weights. A uniform quantizer of step S that clips nothing has the error S/√12, so √12·(rms
+ * error)/σ_w is the spacing that a remedy is worth, in the units of the law; it stays below √12 ≈ 3.5, where
+ * all weights are rounded to zero.
  */
 import type { HostTensor } from 'oabn-base';
 import {
@@ -80,7 +81,10 @@ export function effectiveSpacing(weights: Float32Array, quantized: Float32Array)
   return variance === 0 ? 0 : Math.sqrt((12 * error) / variance);
 }
 
-/** Centre taps with a scale of their own; what that leaves of them, and all other taps, with another (arXiv 2312.10588). */
+/**
+ * Centre taps with a scale of their own; what that leaves of them, and all other taps, with another (arXiv
+ * 2312.10588).
+ */
 function splitKernel({ shape, data }: HostTensor<Float32Array>, bits: number): Float32Array {
   const [height, width] = [shape[2]!, shape[3]!];
   const taps = height * width;

@@ -1,6 +1,6 @@
 /**
- * Compiled functions by key. Runs of a grid differ in their numbers more than in their steps, so what one run compiled
- * serves the next; the least recently used functions are disposed of, as each holds native memory.
+ * Compiled functions by key. Runs of a grid differ in their numbers more than in their steps, so what one run
+ * compiled serves the next; the least recently used functions are disposed of, as each holds native memory.
  */
 import { compile, type Compiled, type CompileOptions } from 'tfjs-native';
 

@@ -61,7 +61,9 @@ export function ptqConfig(
   return { kind: 'ptq', source, scheme: { bits, weights, ...scheme }, calibrationImages, ...method };
 }
 
-/** What an ablation changes of a fine-tuning run: single training settings, members of the scheme, quantizers. */
+/**
+ * What an ablation changes of a fine-tuning run: single training settings, members of the scheme, quantizers.
+ */
 export interface FinetuneChanges extends FinetuneQuantizers {
   readonly training?: Partial<TrainingConfig>;
   readonly scheme?: SchemeChanges;
@@ -102,7 +104,10 @@ export interface AnnealOf {
   readonly annealEpochs?: number;
 }
 
-/** s annealed to `threshold` on a three-branch network: three epochs at a tenth of pretraining's rate, two of them falling. */
+/**
+ * s annealed to `threshold` on a three-branch network: three epochs at a tenth of pretraining's rate, two of
+ * them falling.
+ */
 export function annealConfig(
   { defaults: { pretraining } }: ConfigLab,
   { source, threshold, training, annealEpochs }: AnnealOf,

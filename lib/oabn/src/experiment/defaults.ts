@@ -33,7 +33,10 @@ export interface RecipeOptions extends Partial<Omit<PretrainRecipe, 'schedule'>>
   readonly learningRate: number;
 }
 
-/** `images` × `epochs` in batches, with an eighth of the epochs, at most one, of warm-up; the rest as usual for CIFAR. */
+/**
+ * `images` × `epochs` in batches, with an eighth of the epochs, at most one, of warm-up; the rest as usual
+ * for CIFAR.
+ */
 export function trainingRecipe({ epochs, learningRate, ...changes }: RecipeOptions): PretrainRecipe {
   return {
     schedule: { learningRate, warmupEpochs: Math.min(1, epochs / 8), epochs },
@@ -45,7 +48,9 @@ export function trainingRecipe({ epochs, learningRate, ...changes }: RecipeOptio
   };
 }
 
-/** The same for both kinds of weights, at the rate that the search of table 4's notebook found best for both. */
+/**
+ * The same for both kinds of weights, at the rate that the search of table 4's notebook found best for both.
+ */
 export function finetuningRecipes(options: Omit<RecipeOptions, 'learningRate'>): RunDefaults['finetuning'] {
   const recipe = trainingRecipe({ ...options, learningRate: 3e-3, weightDecay: 0 });
   return { uniform: recipe, cluster: recipe };

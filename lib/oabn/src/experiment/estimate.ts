@@ -1,6 +1,7 @@
 /**
- * How long a list of runs will take here, before they start: a few steps of each kind are taken as a run takes them,
- * with its data and its compiled step, and multiplied. What the store holds already costs nothing.
+ * How long a list of runs will take here, before they start: a few steps of each kind are taken as a run
+ * takes them, with its data and its compiled step, and multiplied. What the store holds already costs
+ * nothing.
  */
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -32,7 +33,10 @@ export interface TimeEstimate {
 /** Images of an evaluation that is timed: two batches. */
 const evaluated = 400;
 
-/** The estimate by kind of run, in the order of `plan`. Takes seconds to minutes; writes nothing into the store. */
+/**
+ * The estimate by kind of run, in the order of `plan`. Takes seconds to minutes; writes nothing into the
+ * store.
+ */
 export async function estimateRuns(plan: readonly Job[]): Promise<TimeEstimate[]> {
   const groups = new Map<string, Job[]>();
   for (const { lab, config } of plan) {
@@ -119,7 +123,10 @@ async function stateOf({ lab, config }: Job): Promise<{ done: boolean; step: num
   return { done: entry?.status === 'done', step: entry?.step ?? 0 };
 }
 
-/** Seconds of a step, of what comes before the first one, and of what follows the last, with all of its evaluation. */
+/**
+ * Seconds of a step, of what comes before the first one, and of what follows the last, with all of its
+ * evaluation.
+ */
 async function probe({ lab, config }: Job): Promise<{ perStep: number; setUp: number; evaluation: number }> {
   const kind = kindOf(config);
   const { arch, data } = kind.network(config);

@@ -1,6 +1,6 @@
 /**
- * A lab is where runs happen: data, the store of runs, the engine, and the functions compiled so far. It is opened once in
- * a notebook or a command and handed to everything that runs.
+ * A lab is where runs happen: data, the store of runs, the engine, and the functions compiled so far. It is
+ * opened once in a notebook or a command and handed to everything that runs.
  */
 import { join } from 'node:path';
 import { cellSignal, configHash, projectFolder, type Progress, sayNotice, silent } from 'oabn-base';
@@ -31,8 +31,8 @@ export interface LabOptions {
   /** The folder of the runs; default `runsFolder()`. */
   readonly runs?: string;
   /**
-   * A folder of results that answer for runs whose networks are not needed; default none. They are of the same
-   * configuration and the same images, or they are not used.
+   * A folder of results that answer for runs whose networks are not needed; default none. They are of the
+   * same configuration and the same images, or they are not used.
    */
   readonly shipped?: string;
   /** Where progress goes; default nowhere. */
@@ -40,17 +40,21 @@ export interface LabOptions {
   /** Run operation by operation in tfjs instead of compiling; default: if `OABN_EAGER` is 1. */
   readonly eager?: boolean;
   /**
-   * How exact products and convolutions are, on a GPU that has a choice; default `OABN_PRECISION`, or float32.
+   * How exact products and convolutions are, on a GPU that has a choice; default `OABN_PRECISION`, or
+   * float32.
    *
-   * It is part of a run's provenance and not of its configuration, as the backend is. A configuration says what is to be
-   * learned, not on what: its hash is the same on every machine, so that a run that was made on another one answers.
-   * Precision, like another engine's order of sums, changes how products round and nothing that the experiment is about
-   * (products of half precision with sums of single precision: arXiv 1710.03740, section 3.3); the provenance tells the
-   * two apart where the difference is the question.
+   * It is part of a run's provenance and not of its configuration, as the backend is. A configuration says
+   * what is to be learned, not on what: its hash is the same on every machine, so that a run that was made on
+   * another one answers. Precision, like another engine's order of sums, changes how products round and
+   * nothing that the experiment is about (products of half precision with sums of single precision: arXiv
+   * 1710.03740, section 3.3); the provenance tells the two apart where the difference is the question.
    */
   readonly precision?: Precision;
   readonly signal?: AbortSignal;
-  /** Called with what a reader must know, such as that made data are used; by default it is printed to standard error. */
+  /**
+   * Called with what a reader must know, such as that made data are used; by default it is printed to
+   * standard error.
+   */
   readonly notice?: (message: string) => void;
 }
 
@@ -65,8 +69,8 @@ export interface Lab {
   /** SHA-256 → reading again the checkpoints from elsewhere that were opened here. */
   readonly checkpoints: Map<string, () => Promise<Network>>;
   /**
-   * The run of a configuration in its canonical form: from the store, or executed. `files`: its files are needed, so a
-   * shipped result will not do.
+   * The run of a configuration in its canonical form: from the store, or executed. `files`: its files are
+   * needed, so a shipped result will not do.
    */
   request<R>(
     config: object,
@@ -84,7 +88,10 @@ export interface Lab {
   readonly signal?: AbortSignal;
 }
 
-/** What ends the work that begins now in a lab: the lab's own signal, and in a notebook the stop button of this cell. */
+/**
+ * What ends the work that begins now in a lab: the lab's own signal, and in a notebook the stop button of
+ * this cell.
+ */
 export function stopSignal({ signal }: Pick<Lab, 'signal'>): AbortSignal | undefined {
   const cell = cellSignal();
   return signal && cell ? AbortSignal.any([signal, cell]) : (signal ?? cell);
@@ -93,7 +100,10 @@ export function stopSignal({ signal }: Pick<Lab, 'signal'>): AbortSignal | undef
 /** How a lab was opened, without what belongs to one process. */
 export type LabOpening = Omit<LabOptions, 'progress' | 'signal' | 'notice'>;
 
-/** Opens the data and the store. @throws UserError when the data is broken; says so when it falls back to made data. */
+/**
+ * Opens the data and the store. @throws UserError when the data is broken; says so when it falls back to made
+ * data.
+ */
 export async function openLab(options: LabOptions = {}): Promise<Lab> {
   const { progress = silent, signal, notice = sayNotice, ...opening } = options;
   const { defaults = runDefaults, eager = eagerByDefault(), precision = precisionByDefault() } = options;
@@ -158,7 +168,10 @@ export async function openLab(options: LabOptions = {}): Promise<Lab> {
   };
 }
 
-/** `OABN_RUNS_DIR`, or `runs` in the project's folder: the same for a command and for a notebook in a folder below. */
+/**
+ * `OABN_RUNS_DIR`, or `runs` in the project's folder: the same for a command and for a notebook in a folder
+ * below.
+ */
 export function runsFolder(): string {
   return process.env.OABN_RUNS_DIR || join(projectFolder(), 'runs');
 }

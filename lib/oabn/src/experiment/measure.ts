@@ -64,14 +64,17 @@ export interface Measurement extends Pick<DataConfig, 'testImages' | 'firstTestI
   readonly network: MeasuredNetwork;
 }
 
-/** Images in one evaluation batch: fewer where they are large, so that their activations take about as much memory. */
+/**
+ * Images in one evaluation batch: fewer where they are large, so that their activations take about as much
+ * memory.
+ */
 export function evaluationBatch(side: number): number {
   return side <= 64 ? 200 : Math.max(1, Math.floor((200 * 64 ** 2) / side ** 2));
 }
 
 /**
- * Accuracy over `testImages` test images of the fixed class-balanced order, from `firstTestImage` on, or over `heldOut`
- * training images.
+ * Accuracy over `testImages` test images of the fixed class-balanced order, from `firstTestImage` on, or over
+ * `heldOut` training images.
  */
 export async function measureAccuracy(
   lab: TestBench,
@@ -114,7 +117,9 @@ function judgedImages(
 const keptBytes = 128 * 2 ** 20;
 const kept = new WeakMap<Dataset, Map<string, readonly Batch[]>>();
 
-/** The images in batches. Every run asks for the same ones: where they are few, they are made once and kept. */
+/**
+ * The images in batches. Every run asks for the same ones: where they are few, they are made once and kept.
+ */
 async function keptBatches(
   dataset: Dataset,
   options: { readonly batchSize: number; readonly limit: number; readonly skip: number },
@@ -153,7 +158,10 @@ function cacheKey({ arch, quantization }: MeasuredNetwork): string {
   return canonicalJson({ kind: 'logits', widths, depths, strides, classes, operations, bits });
 }
 
-/** Of the activations that are quantized: a range of one that stays in FP32 is no input of the compiled function. */
+/**
+ * Of the activations that are quantized: a range of one that stays in FP32 is no input of the compiled
+ * function.
+ */
 function rangeTensors(quantization: MeasuredNetwork['quantization']): EngineRanges {
   if (!quantization) return {};
   const { activations, scheme } = quantization;

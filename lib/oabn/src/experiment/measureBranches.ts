@@ -1,4 +1,6 @@
-/** The accuracy of a three-branch network as it is, before any merging: what its merged form must give again. */
+/**
+ * The accuracy of a three-branch network as it is, before any merging: what its merged form must give again.
+ */
 import { tf } from 'tfjs-native';
 import { canonicalJson } from 'oabn-base';
 import { forward, type Network, type Tensors, toVariables } from '../model/index.js';

@@ -1,11 +1,17 @@
-/** The accuracy of an exported file, computed by ONNX Runtime as another program would: nothing of the library is in it. */
+/**
+ * The accuracy of an exported file, computed by ONNX Runtime as another program would: nothing of the library
+ * is in it.
+ */
 import { tf } from 'tfjs-native';
 import { openOnnxModel } from 'tfjs-native/onnx';
 import { check } from 'oabn-base';
 import { type Accuracy, evaluate } from '../train/index.js';
 import { evaluationBatch, type TestBench } from './measure.js';
 
-/** Accuracy of the ONNX file at `path` over the first `limit` test images of the fixed order; `null` is all of them. */
+/**
+ * Accuracy of the ONNX file at `path` over the first `limit` test images of the fixed order; `null` is all of
+ * them.
+ */
 export async function measureOnnxFile(
   { test }: Pick<TestBench, 'test'>,
   path: string,

@@ -17,8 +17,8 @@ export function softwareVersions(): Record<string, string> {
 }
 
 /**
- * What runs the steps, for their provenance: the tfjs backend, or the native engine that they are compiled for with the
- * precision that it computes in where that is not float32, as in «webgpu, compiled, float16».
+ * What runs the steps, for their provenance: the tfjs backend, or the native engine that they are compiled
+ * for with the precision that it computes in where that is not float32, as in «webgpu, compiled, float16».
  */
 export function engineName(backend: string, engine: CompileEngine): string {
   switch (engine.kind) {

@@ -1,4 +1,7 @@
-/** Requests for runs: answered from the store if done, resumed if begun, else executed. And the networks that runs make. */
+/**
+ * Requests for runs: answered from the store if done, resumed if begun, else executed. And the networks that
+ * runs make.
+ */
 import { join } from 'node:path';
 import { check, fileDigest } from 'oabn-base';
 import type { RunContext, StoredRun } from 'provable-runs';
@@ -22,8 +25,8 @@ import type { Lab } from './lab.js';
 import { trainingImages } from './settings.js';
 
 /**
- * The result of `config` with its provenance. The same configuration gives the same result from the store, or from those
- * that ship with the project, unless `files` says that the run's files are needed.
+ * The result of `config` with its provenance. The same configuration gives the same result from the store, or
+ * from those that ship with the project, unless `files` says that the run's files are needed.
  */
 export async function run<C extends RunConfig>(
   lab: Lab,
@@ -82,8 +85,9 @@ export async function mergedSource(lab: Lab, source: NetworkSource): Promise<Sta
 }
 
 /**
- * A checkpoint from elsewhere as the source of quantization runs in `lab`: ours, or of a family that is computed here.
- * `options` say what the file does not say of itself, or the architecture alone.
+ * A checkpoint from elsewhere as the source of quantization runs in
+ * `lab`: ours, or of a family that is computed here. `options` say what the file does not say of itself, or
+ * the architecture alone.
  */
 export async function openCheckpoint(
   lab: Lab,

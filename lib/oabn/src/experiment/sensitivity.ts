@@ -1,4 +1,7 @@
-/** Bits by layer for a run of the lab: what each block loses by few bits, measured on the run's own calibration images. */
+/**
+ * Bits by layer for a run of the lab: what each block loses by few bits, measured on the run's own
+ * calibration images.
+ */
 import { takeCalibration } from '../data/index.js';
 import { sensitivities, type Sensitivity } from '../quantize/index.js';
 import type { FinetuneConfig, PtqConfig } from './kinds/index.js';
@@ -6,8 +9,8 @@ import type { Lab } from './lab.js';
 import { mergedSource } from './run.js';
 
 /**
- * The sensitivities of the blocks of `config`'s network, quantized as its scheme says. `allocateBits` makes the scheme's
- * `layerBits` of them, for the same run of mixed bits.
+ * The sensitivities of the blocks of `config`'s network, quantized as its scheme says. `allocateBits` makes
+ * the scheme's `layerBits` of them, for the same run of mixed bits.
  */
 export async function blockSensitivities(
   lab: Lab,

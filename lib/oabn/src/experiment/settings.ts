@@ -1,4 +1,7 @@
-/** What configurations of every kind contain: which data a run sees, and how it trains; checked, and in one form. */
+/**
+ * What configurations of every kind contain: which data a run sees, and how it trains; checked, and in one
+ * form.
+ */
 import { check, schema } from 'oabn-base';
 import type { AugmentOptions } from '../data/index.js';
 import { annealings, type PretrainStepOptions, type Schedule, type StepOptions } from '../train/index.js';
@@ -70,7 +73,10 @@ const trainingMembers = {
 export const trainingRule = (more: Readonly<Record<string, schema.Rule>> = {}): schema.Rule =>
   object(trainingMembers, more);
 
-/** With held-out images, which test images there are makes no difference. @throws UserError naming what is out of range */
+/**
+ * With held-out images, which test images there are makes no difference. @throws UserError naming what is out
+ * of range
+ */
 export function normalizeData(data: DataConfig): DataConfig {
   dataRule(data, 'data');
   const { name, checksum, heldOut } = data;

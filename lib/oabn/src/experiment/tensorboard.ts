@@ -1,6 +1,7 @@
 /**
- * A run's curves as an event file for TensorBoard: records of a length, its checksum, a protobuf message `Event` and its
- * checksum. Source: TensorFlow's `event.proto`, `summary.proto` and `lib/io/record_writer`; CRC-32C is RFC 3720, appendix B.4.
+ * A run's curves as an event file for TensorBoard: records of a length, its checksum, a protobuf message
+ * `Event` and its checksum. Source: TensorFlow's `event.proto`, `summary.proto` and `lib/io/record_writer`;
+ * CRC-32C is RFC 3720, appendix B.4.
  */
 import { join } from 'node:path';
 import { writeFileAtomic } from 'oabn-base';
@@ -21,7 +22,10 @@ export function eventFile(events: readonly ScalarEvent[]): Uint8Array {
   return Buffer.concat([version, ...events.map(encodeEvent)].flatMap(record));
 }
 
-/** Of each epoch its loss, training accuracy and learning rate, and at the end the accuracy on the test images. */
+/**
+ * Of each epoch its loss, training accuracy and learning rate, and at the end the accuracy on the test
+ * images.
+ */
 export function eventsOf(
   epochs: readonly EpochMetrics[],
   accuracy: number,
@@ -35,7 +39,9 @@ export function eventsOf(
   return [...training, { step: epochs.at(-1)?.step ?? 0, time, scalars: { 'test/accuracy': accuracy } }];
 }
 
-/** Writes a run's event file into `folder/name`, where it replaces the one of the same run. Returns its path. */
+/**
+ * Writes a run's event file into `folder/name`, where it replaces the one of the same run. Returns its path.
+ */
 export async function writeEvents(
   folder: string,
   name: string,

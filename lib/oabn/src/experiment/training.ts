@@ -1,4 +1,7 @@
-/** Runs the training loop inside a run of the store: batches from the lab's data, checkpoints and metrics into the run. */
+/**
+ * Runs the training loop inside a run of the store: batches from the lab's data, checkpoints and metrics into
+ * the run.
+ */
 import { canonicalJson, check } from 'oabn-base';
 import type { RunContext } from 'provable-runs';
 import type { Architecture, StateDict } from '../model/index.js';
@@ -23,7 +26,10 @@ export function stepKey(arch: Architecture, step: PretrainStepOptions, more: obj
   return canonicalJson({ kind: 'step', arch, ...of, ...more });
 }
 
-/** What the precision that the lab's steps compute in adds to the options of one: no part of what a run is named by. */
+/**
+ * What the precision that the lab's steps compute in adds to the options of one: no part of what a run is
+ * named by.
+ */
 export function precisionOptions(
   { engine }: Pick<Lab, 'engine'>,
   batchSize: number,
@@ -32,7 +38,10 @@ export function precisionOptions(
   return half ? { lossScale: halfPrecisionLossScale(batchSize) } : {};
 }
 
-/** The steps of a run by their index, and what tells them from those of other runs: equal keys, equal functions. */
+/**
+ * The steps of a run by their index, and what tells them from those of other runs: equal keys, equal
+ * functions.
+ */
 export interface Steps {
   readonly at: (index: number) => TrainStep;
   readonly keyAt: (index: number) => string;
@@ -58,7 +67,10 @@ export type Observed = Readonly<Record<string, number>>;
 /** The metrics of an epoch, with what was observed after it; results from before have nothing observed. */
 export type ObservedEpoch<O extends object> = EpochMetrics & Partial<O>;
 
-/** Trains from the run's last checkpoint, or from `fresh()`; returns the final state and the metrics of all epochs. */
+/**
+ * Trains from the run's last checkpoint, or from `fresh()`; returns the final state and the metrics of all
+ * epochs.
+ */
 export async function trainRun({
   task,
   training,

@@ -1,6 +1,7 @@
 /**
- * A file of a family whose layout is known as a network that the library computes with: its blocks merged, and the operations
- * between them. Nothing may be left over: a tensor that has no place in the layout would mean another network.
+ * A file of a family whose layout is known as a network that the library computes with: its blocks merged,
+ * and the operations between them. Nothing may be left over: a tensor that has no place in the layout would
+ * mean another network.
  */
 import { check, type HostTensor, UserError } from 'oabn-base';
 import {
@@ -75,7 +76,8 @@ class Assembly {
   ) {
     this.#strides = options.strides ?? layout.strides;
     for (const block of recognition.blocks) this.#blocks.set(block.name, block);
-    // The merged name tells blocks apart that share a prefix (`conv_dw`, `conv_pw`), so it comes last and wins.
+    // The merged name tells blocks apart that share a prefix (`conv_dw`, `conv_pw`), so it comes last and
+    // wins.
     for (const block of recognition.blocks) this.#blocks.set(mergedName(block), block);
   }
 
@@ -251,7 +253,10 @@ class Assembly {
   }
 }
 
-/** The two convolutions of squeeze-and-excitation by the names of timm, of the official codes and of mmpretrain. */
+/**
+ * The two convolutions of squeeze-and-excitation by the names of timm, of the official codes and of
+ * mmpretrain.
+ */
 const squeezeNames = [
   ['fc1', 'fc2'],
   ['reduce', 'expand'],

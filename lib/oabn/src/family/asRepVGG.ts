@@ -1,6 +1,7 @@
 /**
- * RepVGG and QARepVGG under other names (timm's, mmpretrain's, inside a detector's backbone) as the network that the rest of
- * the library computes with: official names, and an architecture read from the tensors' shapes.
+ * RepVGG and QARepVGG under other names (timm's, mmpretrain's, inside a detector's backbone) as the network
+ * that the rest of the library computes with: official names, and an architecture read from the tensors'
+ * shapes.
  */
 import type { HostTensor } from 'oabn-base';
 import {
@@ -22,12 +23,15 @@ export interface AsRepVGG {
   readonly assumptions: readonly string[];
 }
 
-/** Networks with at least so many classes are taken to be ImageNet's, whose stages all begin with a stride of 2. */
+/**
+ * Networks with at least so many classes are taken to be ImageNet's, whose stages all begin with a stride of
+ * 2.
+ */
 const imagenetClasses = 200;
 
 /**
- * The network as RepVGG. `strides` of the stages' first blocks, where they are known; shapes do not tell them, except that
- * a block with an identity branch has none.
+ * The network as RepVGG. `strides` of the stages' first blocks, where they are known; shapes do not tell
+ * them, except that a block with an identity branch has none.
  * @returns the reason where it is not RepVGG
  */
 export function asRepVGG(

@@ -1,6 +1,7 @@
 /**
- * A block's table compared with a state dict: which of its terms are there, under which names, and what convolution each
- * of them is. Nothing is computed before it is needed, so a file of any size is recognised at once.
+ * A block's table compared with a state dict: which of its terms are there, under which names, and what
+ * convolution each of them is. Nothing is computed before it is needed, so a file of any size is recognised
+ * at once.
  */
 import { check, type HostTensor } from 'oabn-base';
 import { get, type StateDict } from '../model/index.js';
@@ -22,7 +23,10 @@ export interface FoundBranch {
   readonly shape: KernelShape;
   /** The names of its tensors. */
   readonly tensors: readonly string[];
-  /** The convolution that it is, its BN and its scale with it; an OABN threshold limits the ratios of an identity's BN. */
+  /**
+   * The convolution that it is, its BN and its scale with it; an OABN threshold limits the ratios of an
+   * identity's BN.
+   */
   readonly convolution: (threshold?: number) => Convolution;
   /** For an identity with BN: the running statistics of the block's input, [channels]. */
   readonly input?: { readonly mean: Float32Array; readonly variance: Float32Array };
@@ -45,7 +49,10 @@ export interface Place {
   readonly epsilon: number;
 }
 
-/** The branches of the block at a place. @throws UserError where a tensor is missing that must be with those that are there */
+/**
+ * The branches of the block at a place. @throws UserError where a tensor is missing that must be with those
+ * that are there
+ */
 export function branchesOf(place: Place, table: BlockTable): FoundBranch[] {
   const frame = frameOf(place, table.terms);
   const branches = table.terms.flatMap((term) => branchesOfTerm(place, term, frame));
@@ -75,7 +82,10 @@ function expand({ stateDict, prefix }: Place, term: Term): Term[] {
   return terms;
 }
 
-/** What a term is with its BN, before its scale; several branches for a sum, none where its tensors are not there. */
+/**
+ * What a term is with its BN, before its scale; several branches for a sum, none where its tensors are not
+ * there.
+ */
 function plainBranches(place: Place, term: Term, frame: Frame): FoundBranch[] {
   const kind = termKind(term);
   const normalized = (branches: FoundBranch[]): FoundBranch[] =>
@@ -223,7 +233,10 @@ const statistics = [
 const hasBn = ({ stateDict, prefix }: Place, bn: string): boolean =>
   statistics.some(([, variance]) => `${prefix}${bn}.${variance}` in stateDict);
 
-/** The BN of this name; γ = 1 and β = 0 where it has none (`affine=False`). @throws UserError where it is not there */
+/**
+ * The BN of this name; γ = 1 and β = 0 where it has none (`affine=False`). @throws UserError where it is not
+ * there
+ */
 function batchNormAt({ stateDict, prefix, epsilon }: Place, bn: string): BatchNorm {
   const at = (member: string): string => `${prefix}${bn}.${member}`;
   const names = statistics.find(([, variance]) => at(variance) in stateDict) ?? statistics[0];
@@ -264,7 +277,10 @@ function identityIsThere(
     : hasBn({ stateDict, prefix, ...place }, term.bn);
 }
 
-/** The frame that a block's convolutions give; without any, that of a depthwise block whose channels a BN tells. */
+/**
+ * The frame that a block's convolutions give; without any, that of a depthwise block whose channels a BN
+ * tells.
+ */
 function frameOf(place: Place, terms: readonly Term[]): Frame {
   const shapes = terms.flatMap((term) => shapesOf(place, term));
   const [first] = shapes;

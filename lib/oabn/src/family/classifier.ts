@@ -1,4 +1,6 @@
-/** The matrix at the end of a network: found by its names, a BN before it folded in, several of them averaged. */
+/**
+ * The matrix at the end of a network: found by its names, a BN before it folded in, several of them averaged.
+ */
 import { check, type HostTensor } from 'oabn-base';
 import { get, type StateDict } from '../model/index.js';
 import type { Classifier } from './layout.js';

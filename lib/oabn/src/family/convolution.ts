@@ -1,10 +1,11 @@
 /**
- * The algebra behind every merge. A branch without an activation is a linear map of an image that commutes with
- * shifts, so it is a convolution: a k×k kernel, a 1×1 one, the identity (a kernel of one 1), an average (k² equal weights).
- * Sums, per-channel factors and 1×1 convolutions before a k×k one stay convolutions; so whole blocks become one.
+ * The algebra behind every merge. A branch without an activation is a linear map of an image that commutes
+ * with shifts, so it is a convolution: a k×k kernel, a 1×1 one, the identity (a kernel of one 1), an average
+ * (k² equal weights). Sums, per-channel factors and 1×1 convolutions before a k×k one stay convolutions; so
+ * whole blocks become one.
  *
- * All in double precision; rounded once, by whoever stores the result. Kernels are OIHW, centred: every branch is
- * padded by (k−1)/2, as all networks in `families.ts` are.
+ * All in double precision; rounded once, by whoever stores the result. Kernels are OIHW, centred: every
+ * branch is padded by (k−1)/2, as all networks in `families.ts` are.
  */
 import { check } from 'oabn-base';
 
@@ -23,7 +24,9 @@ export type KernelShape = readonly [out: number, inPerGroup: number, height: num
 const sizeOfShape = ([out, inPerGroup, height, width]: KernelShape): number =>
   out * inPerGroup * height * width;
 
-/** The flat index of the weight that the identity has in output channel `out`: its own channel, at the centre. */
+/**
+ * The flat index of the weight that the identity has in output channel `out`: its own channel, at the centre.
+ */
 export function identityIndex([, inPerGroup, height, width]: KernelShape, out: number): number {
   const centre = Math.floor(height / 2) * width + Math.floor(width / 2);
   // With as many inputs as outputs, the channel's place in its group is the same on both sides.
@@ -49,7 +52,9 @@ export function averageConvolution(out: number, inPerGroup: number, size: number
   return { shape, kernel, bias: new Float64Array(out) };
 }
 
-/** y ↦ ratio·y + shift, channel by channel: a batch normalization with running statistics, or a learned scale. */
+/**
+ * y ↦ ratio·y + shift, channel by channel: a batch normalization with running statistics, or a learned scale.
+ */
 export function affine(
   { shape, kernel, bias }: Convolution,
   ratio: ArrayLike<number>,
@@ -63,7 +68,10 @@ export function affine(
   };
 }
 
-/** The same map with a larger kernel, zeros around the old one. @throws UserError where the centres cannot agree */
+/**
+ * The same map with a larger kernel, zeros around the old one. @throws UserError where the centres cannot
+ * agree
+ */
 export function embed(convolution: Convolution, height: number, width: number): Convolution {
   const { shape, kernel, bias } = convolution;
   const [out, inPerGroup, h, w] = shape;
@@ -104,8 +112,9 @@ export function sumOf(convolutions: readonly Convolution[]): Convolution {
 }
 
 /**
- * `second` after a 1×1 `first`, as one convolution. Exact at the borders too where what `second` pads with is what
- * `first` gives for zeros, its bias (Diverse Branch Block pads so: arXiv 2103.13425, section 3.3).
+ * `second` after a 1×1 `first`, as one convolution. Exact at the borders too where what
+ * `second` pads with is what `first` gives for zeros, its bias (Diverse Branch Block pads so: arXiv
+ * 2103.13425, section 3.3).
  * @throws UserError where `first` is larger than 1×1 or its channels are not those that `second` takes
  */
 export function inSequence(first: Convolution, second: Convolution): Convolution {

@@ -1,13 +1,14 @@
 /**
- * Dead channels: where a block's input channel hardly varies, σ ≪ √ε, the identity's BN divides by almost nothing, and its
- * ratio r = γ/√(σ²+ε) goes up to γ/√ε: an outlier of the merged kernel that carries no information. With x = μ the
- * branch gives r·(x − μ) + β = β, so its weight r can go and r·μ joins the bias:
+ * Dead channels: where a block's input channel hardly varies, σ ≪ √ε, the identity's BN divides by almost
+ * nothing, and its ratio r = γ/√(σ²+ε) goes up to γ/√ε: an outlier of the merged kernel that carries no
+ * information. With x = μ the branch gives r·(x − μ) + β = β, so its weight r can go and r·μ joins the bias:
  *
  *     r·x + b   →   0·x + (b + r·μ)
  *
- * On the running statistics the mean of the output stays exactly, whatever σ is, and what is lost has the standard
- * deviation |r|·σ = |γ|·σ/√(σ²+ε): nothing where σ = 0, and at most `tolerance`·|γ| for the channels taken here. The
- * identity's weight is at the kernel's centre, which padding never touches, so borders lose no more.
+ * On the running statistics the mean of the output stays exactly, whatever σ is, and what is lost has the
+ * standard deviation |r|·σ = |γ|·σ/√(σ²+ε): nothing where σ = 0, and at most `tolerance`·|γ| for the channels
+ * taken here. The identity's weight is at the kernel's centre, which padding never touches, so borders lose
+ * no more.
  */
 import type { FoundBranch } from './branches.js';
 import { type Convolution, identityIndex } from './convolution.js';
@@ -15,7 +16,9 @@ import { type Convolution, identityIndex } from './convolution.js';
 /** Channels whose identity passes at most so many of its γ's standard deviations count as dead. */
 export const deadTolerance = 0.01;
 
-/** The channels of an identity branch with BN whose σ/√(σ²+ε) is at most `tolerance`; none for other branches. */
+/**
+ * The channels of an identity branch with BN whose σ/√(σ²+ε) is at most `tolerance`; none for other branches.
+ */
 export function deadChannels(
   { input }: Pick<FoundBranch, 'input'>,
   epsilon: number,
@@ -28,7 +31,9 @@ export function deadChannels(
   });
 }
 
-/** An identity branch, as it is with its BN, without the weights of `channels`, which are in its bias instead. */
+/**
+ * An identity branch, as it is with its BN, without the weights of `channels`, which are in its bias instead.
+ */
 export function foldDead(
   { shape, kernel, bias }: Convolution,
   { mean }: NonNullable<FoundBranch['input']>,

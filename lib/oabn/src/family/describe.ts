@@ -1,4 +1,7 @@
-/** What a file is, in rows for people: blocks that were recognised, those already merged, and tensors that belong to none. */
+/**
+ * What a file is, in rows for people: blocks that were recognised, those already merged, and tensors that
+ * belong to none.
+ */
 import type { Architecture, StateDict } from '../model/index.js';
 import { computed } from './load.js';
 import type { FoundBlock, Recognition } from './recognize.js';
@@ -18,7 +21,9 @@ export interface FamilyReport {
   /** Tensors that belong to no block, as many as there are of each kind. */
   readonly rest: readonly string[];
   readonly assumptions: readonly string[];
-  /** Where it is RepVGG, or what stands between its blocks is known: it can be evaluated and quantized here. */
+  /**
+   * Where it is RepVGG, or what stands between its blocks is known: it can be evaluated and quantized here.
+   */
   readonly arch?: Architecture;
   /** Why it cannot. */
   readonly notComputed?: string;

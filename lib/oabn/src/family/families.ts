@@ -1,6 +1,7 @@
 /**
- * The families that we know, as tables. Block structures are from the papers named; names of tensors are those of the
- * code that published the checkpoints. Order matters only between equals: the first that explains as much wins.
+ * The families that we know, as tables. Block structures are from the papers named; names of tensors are
+ * those of the code that published the checkpoints. Order matters only between equals: the first that
+ * explains as much wins.
  */
 import {
   fastvitLayout,
@@ -47,7 +48,10 @@ const qarepvggBlock: BlockTable = {
   merged: 'rbr_reparam',
 };
 
-/** MobileOne's block in two vocabularies: several convolutions of one size, a 1×1 one, an identity, each with its BN. */
+/**
+ * MobileOne's block in two vocabularies: several convolutions of one size, a 1×1 one, an identity, each with
+ * its BN.
+ */
 const mobileOneBlock: BlockTable = {
   title: 'MobileOne block',
   keys: ['rbr_conv.0.conv.weight', 'rbr_scale.conv.weight', 'rbr_skip.weight'],

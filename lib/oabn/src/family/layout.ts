@@ -1,13 +1,14 @@
 /**
- * How a family's blocks make a network: what follows what, with which stride and activation. Tables of blocks and names suffice
- * to merge; to compute logits one must know what stands between the blocks, and no tensor says that. It is JSON as the rest of
- * a family is, so a description of one's own can have it, too:
+ * How a family's blocks make a network: what follows what, with which stride and activation. Tables of blocks
+ * and names suffice to merge; to compute logits one must know what stands between the blocks, and no tensor
+ * says that. It is JSON as the rest of a family is, so a description of one's own can have it, too:
  *
  *     "layout": { "strides": [1, 2, 2], "classifier": ["fc"], "steps": [
  *       { "conv": "stem", "stride": "stage", "activation": "relu" },
  *       { "each": "stage*.*", "steps": [{ "conv": "", "stride": "stage", "squeeze": "se", "activation": "relu" }] } ] }
  *
- * Names are those of blocks, or of plain convolutions, below the module that `each` has found; empty is that module itself.
+ * Names are those of blocks, or of plain convolutions, below the module that `each` has found; empty is that
+ * module itself.
  */
 import { schema } from 'oabn-base';
 import { activations, type Activation, type Gate, gates } from '../model/index.js';
@@ -15,7 +16,10 @@ import { activations, type Activation, type Gate, gates } from '../model/index.j
 /** A convolution of a layout, with what follows it. */
 export interface ConvolutionStep {
   readonly conv: string;
-  /** Default 1. `stage`: that of the stage, in its first block; 1 in the others. An identity branch overrules both. */
+  /**
+   * Default 1. `stage`: that of the stage, in its first block; 1 in the others. An identity branch overrules
+   * both.
+   */
   readonly stride?: number | 'stage';
   /** Left out, with all that this step says, where the file has no such convolution. */
   readonly optional?: boolean;
@@ -37,7 +41,10 @@ export type LayoutStep =
   | { readonly squeeze: string; readonly gate?: Gate }
   /** The mean over the image. */
   | { readonly average: true }
-  /** The steps for each module of a pattern, whose `*` are numbers, in their order. Each first number is a stage. */
+  /**
+   * The steps for each module of a pattern, whose `*` are numbers, in their order. Each first number is a
+   * stage.
+   */
   | { readonly each: string; readonly steps: readonly LayoutStep[] };
 
 /** One matrix, or several whose logits are averaged, each perhaps behind a BN. */

@@ -1,4 +1,7 @@
-/** What stands between the blocks of the families that we know, as their papers and their published code have it. */
+/**
+ * What stands between the blocks of the families that we know, as their papers and their published code have
+ * it.
+ */
 import type { Activation } from '../model/index.js';
 import type { ConvolutionStep, Layout, LayoutStep } from './layout.js';
 
@@ -8,7 +11,10 @@ const conv = (
   more: Omit<ConvolutionStep, 'conv' | 'activation'> = {},
 ): ConvolutionStep => ({ conv: name, ...(activation && { activation }), ...more });
 
-/** A stem and stages of blocks, each with a ReLU and perhaps squeeze-and-excitation before it: RepVGG, MobileOne. */
+/**
+ * A stem and stages of blocks, each with a ReLU and perhaps squeeze-and-excitation before it: RepVGG,
+ * MobileOne.
+ */
 function chain(stem: string, blocks: string, squeeze: string, classifier: readonly string[]): Layout {
   const block = (name: string, at: string): ConvolutionStep =>
     conv(name, 'relu', { stride: 'stage', squeeze: at });
@@ -29,7 +35,10 @@ const expansion = (first: string, second: string): LayoutStep => ({
   residual: [conv(first, 'gelu'), conv(second)],
 });
 
-/** FastViT (arXiv 2303.14189, figure 2): the RepMixer with its own skip, then a residual with a large depthwise kernel. */
+/**
+ * FastViT (arXiv 2303.14189, figure 2): the RepMixer with its own skip, then a residual with a large
+ * depthwise kernel.
+ */
 const fastvitMlp = (mlp: string, scale: string): LayoutStep => ({
   residual: [conv(`${mlp}.conv`), conv(`${mlp}.fc1`, 'gelu'), conv(`${mlp}.fc2`, undefined, { scale })],
 });
@@ -76,7 +85,10 @@ export const fastvitLayout: Layout = {
   strides: [1],
 };
 
-/** RepViT (arXiv 2307.09283, figures 2 and 3): the depthwise token mixer, squeeze in every other block, then the channel mixer. */
+/**
+ * RepViT (arXiv 2307.09283, figures 2 and 3): the depthwise token mixer, squeeze in every other block, then
+ * the channel mixer.
+ */
 const repvitBlock = (squeeze?: string): LayoutStep[] => [
   conv('token_mixer', undefined, squeeze === undefined ? {} : { squeeze }),
   expansion('channel_mixer.conv1', 'channel_mixer.conv2'),
@@ -111,7 +123,10 @@ export const repvitLayout: Layout = {
   strides: [1],
 };
 
-/** PP-LCNet (arXiv 2109.15099, figure 2): depthwise and pointwise convolutions, H-Swish, squeeze in the last stage. */
+/**
+ * PP-LCNet (arXiv 2109.15099, figure 2): depthwise and pointwise convolutions, H-Swish, squeeze in the last
+ * stage.
+ */
 export const pplcnetTimmLayout: Layout = {
   steps: [
     conv('conv_stem', 'hardSwish', { stride: 'stage' }),

@@ -1,4 +1,7 @@
-/** Networks from files of any family that the library can compute with: ours, RepVGG under other names, families with a layout. */
+/**
+ * Networks from files of any family that the library can compute with: ours, RepVGG under other names,
+ * families with a layout.
+ */
 import { check } from 'oabn-base';
 import { describeTrace, findThresholdTrace } from '../merge/index.js';
 import {
@@ -27,11 +30,17 @@ export interface LoadOptions {
   readonly family?: Family | undefined;
   /** OABN's s of a three-branch network that does not say it. */
   readonly threshold?: number | undefined;
-  /** Called with what was assumed, and when a network that is described as plain BN looks as if trained with OABN. */
+  /**
+   * Called with what was assumed, and when a network that is described as plain BN looks as if trained with
+   * OABN.
+   */
   readonly notice?: (message: string) => void;
 }
 
-/** Reads a network. @throws UserError as `loadNetwork`, and where the file is of a family that is only merged and analysed */
+/**
+ * Reads a network. @throws UserError as `loadNetwork`, and where the file is of a family that is only merged
+ * and analysed
+ */
 export async function loadRepVGG(path: string, options: LoadOptions = {}): Promise<Network> {
   return repVGGOf(path, await readStateDict(path), options);
 }
@@ -86,8 +95,8 @@ function underAnyNames(path: string, file: StateDictFile, options: LoadOptions):
 }
 
 /**
- * What was recognised as a network to compute with: RepVGG in the form that the file has, else the family's own operations with
- * its blocks merged. @returns the reason where it is neither
+ * What was recognised as a network to compute with: RepVGG in the form that the file has, else the family's
+ * own operations with its blocks merged. @returns the reason where it is neither
  */
 export function computed(
   stateDict: StateDict,

@@ -1,6 +1,7 @@
 /**
- * Merging blocks of any family: every branch as a convolution, their sum, rounded once. The merged file has the names that
- * the family's own code gives to merged blocks, so that its own network loads it; all other tensors stay as they were.
+ * Merging blocks of any family: every branch as a convolution, their sum, rounded once. The merged file has
+ * the names that the family's own code gives to merged blocks, so that its own network loads it; all other
+ * tensors stay as they were.
  */
 import { check, type HostTensor } from 'oabn-base';
 import { type Architecture, checkFinite, type StateDict } from '../model/index.js';
@@ -18,11 +19,14 @@ export interface Share {
 export interface MergeOptions {
   /** OABN's s, for a network trained with it: limits |γ/σ| of the identity branches' BNs. */
   readonly threshold?: number;
-  /** Folds identity branches of dead channels into the bias, as `deadChannels.ts` says; the tolerance, or none. */
+  /**
+   * Folds identity branches of dead channels into the bias, as `deadChannels.ts` says; the tolerance, or
+   * none.
+   */
   readonly deadTolerance?: number;
   /**
-   * Folds the BNs of ordinary convolutions as well; default false, for the families' own merged networks keep them. Families
-   * that are nothing but convolutions with BN are folded always.
+   * Folds the BNs of ordinary convolutions as well; default false, for the families' own merged networks keep
+   * them. Families that are nothing but convolutions with BN are folded always.
    */
   readonly foldOrdinary?: boolean;
 }
@@ -52,8 +56,8 @@ export function mergedName({ name, table: { merged } }: FoundBlock): string {
 }
 
 /**
- * The whole file merged. @throws UserError where a block is incomplete, or a merged block would take the name of a tensor
- * that stays, or where it is not finite
+ * The whole file merged. @throws UserError where a block is incomplete, or a merged block would take the name
+ * of a tensor that stays, or where it is not finite
  */
 export function mergeRecognized(
   stateDict: StateDict,

@@ -1,6 +1,6 @@
 /**
- * Which family a state dict is of, and which of its tensors are which: every table of every family is matched against the
- * names, larger blocks before smaller ones, and the family that explains most tensors is taken.
+ * Which family a state dict is of, and which of its tensors are which: every table of every family is matched
+ * against the names, larger blocks before smaller ones, and the family that explains most tensors is taken.
  */
 import { errorMessage } from 'oabn-base';
 import type { StateDict } from '../model/index.js';
@@ -38,7 +38,9 @@ export function recognize(stateDict: StateDict, family?: Family): Recognition | 
   return recognitions(stateDict, family)[0];
 }
 
-/** All families that explain as much as the best: the names of merged blocks do not always tell them apart. */
+/**
+ * All families that explain as much as the best: the names of merged blocks do not always tell them apart.
+ */
 export function recognitions(stateDict: StateDict, family?: Family): Recognition[] {
   if (family) return [recognizeAs(stateDict, family)];
   const names = Object.keys(stateDict);
@@ -105,7 +107,10 @@ function placesOf(names: readonly string[], { keys, unless }: BlockTable): { pre
     .filter(({ prefix }) => unless === undefined || !known.has(prefix + unless));
 }
 
-/** Modules that bear the name of a merged block, such as `stage1.0.rbr_reparam`; plain names such as `conv` say nothing. */
+/**
+ * Modules that bear the name of a merged block, such as `stage1.0.rbr_reparam`; plain names such as `conv`
+ * say nothing.
+ */
 function mergedNames(names: readonly string[], { blocks }: Family): string[] {
   const telling = blocks.map(({ merged }) => merged).filter((merged) => merged.includes('_'));
   const endings = [...new Set(telling)].map((merged) => `${merged}.weight`);

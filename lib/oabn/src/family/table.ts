@@ -1,33 +1,41 @@
 /**
- * A family of networks as a table: which branches its blocks have and what their tensors are called. A JSON value, so a
- * network that is unknown here is described in a file, not in code:
+ * A family of networks as a table: which branches its blocks have and what their tensors are called. A JSON
+ * value, so a network that is unknown here is described in a file, not in code:
  *
  *     { "name": "mine", "blocks": [{ "keys": ["dense.conv.weight"], "merged": "merged", "terms": [
  *       { "conv": "dense.conv", "bn": "dense.bn" },
  *       { "conv": "point.conv", "bn": "point.bn" },
  *       { "identity": "named", "bn": "skip" } ] }] }
  *
- * A block computes BN(Σ terms), then whatever follows (an activation, squeeze-and-excitation), which merging leaves alone.
- * Names stand below the block's own prefix. A term whose tensors are not in the file is not in the block.
+ * A block computes BN(Σ terms), then whatever follows (an activation, squeeze-and-excitation), which merging
+ * leaves alone. Names stand below the block's own prefix. A term whose tensors are not in the file is not in
+ * the block.
  */
 import { check, UserError } from 'oabn-base';
 import { type Layout, layoutRule } from './layout.js';
 
-/** One summand of a block: one of `conv`, `identity`, `averagePool`, `chain`, `sum`, then `bn`, `scale`, `subtract`. */
+/**
+ * One summand of a block: one of `conv`, `identity`, `averagePool`, `chain`, `sum`, then `bn`,
+ * `scale`, `subtract`.
+ */
 export interface Term {
   /**
-   * The module of a convolution: `….weight` [out, in/groups, kh, kw] and, where it is there, `….bias`. With a `*` for a
-   * number (`rbr_conv.*.conv`), in `bn` too, the sum of all that the file has.
+   * The module of a convolution: `….weight` [out, in/groups, kh, kw] and, where it is there, `….bias`. With a
+   * `*` for a number (`rbr_conv.*.conv`), in `bn` too, the sum of all that the file has.
    */
   readonly conv?: string;
   /** The convolution's kernel is its tensor plus the identity (Diverse Branch Block). */
   readonly plusIdentity?: boolean;
   /**
-   * `named`: there where its BN, or else its scale, is in the file. `always`. `sameShape`: no tensor shows it; taken to be
-   * there where input and output channels are as many, which is wrong only for a block that keeps them and has a stride.
+   * `named`: there where its BN, or else its scale, is in the file. `always`. `sameShape`: no tensor shows
+   * it; taken to be there where input and output channels are as many, which is wrong only for a block that
+   * keeps them and has a stride.
    */
   readonly identity?: 'named' | 'always' | 'sameShape';
-  /** The mean of k×k pixels; `kernel`: as large as the block's largest kernel. There where its BN is, if it has one. */
+  /**
+   * The mean of k×k pixels; `kernel`: as large as the block's largest kernel. There where its BN is, if it
+   * has one.
+   */
   readonly averagePool?: number | 'kernel';
   /** One after the other: 1×1 convolutions and a last one of any size, no activation between. */
   readonly chain?: readonly Term[];
@@ -66,10 +74,15 @@ export interface Family {
   readonly source?: string;
   /** Added to the variance by its BNs; default 1e-5. */
   readonly epsilon?: number;
-  /** A regular expression that some tensor's name must match, where names alone do not tell families apart. */
+  /**
+   * A regular expression that some tensor's name must match, where names alone do not tell families apart.
+   */
   readonly recognisedBy?: string;
   readonly blocks: readonly BlockTable[];
-  /** What stands between the blocks, so that the network can be computed; without it they are merged and analysed only. */
+  /**
+   * What stands between the blocks, so that the network can be computed; without it they are merged and
+   * analysed only.
+   */
   readonly layout?: Layout;
 }
 

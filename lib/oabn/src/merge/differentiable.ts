@@ -1,6 +1,7 @@
 /**
- * Merging on the engine: the merged kernel and bias as differentiable functions of the branches' parameters, for
- * training through the merge (RepQ, arXiv 2311.05317). The same formulas as in `merge.ts`, in single precision.
+ * Merging on the engine: the merged kernel and bias as differentiable functions of the branches' parameters,
+ * for training through the merge (RepQ, arXiv 2311.05317). The same formulas as in `merge.ts`, in single
+ * precision.
  */
 import { tf } from 'tfjs-native';
 import {

@@ -1,12 +1,12 @@
 /**
- * Merging: the three branches of a training-time block become one 3×3 convolution with bias (paper, section 2 and
- * figure 3). Per output channel i, input channel j and tap (ky, kx), with r = γ/√(σ²+ε), limited by OABN:
+ * Merging: the three branches of a training-time block become one 3×3 convolution with bias (paper, section 2
+ * and figure 3). Per output channel i, input channel j and tap (ky, kx), with r = γ/√(σ²+ε), limited by OABN:
  *
  *     W[i,j,ky,kx] = r3_i·W3[i,j,ky,kx] + [ky=kx=1]·r1_i·W1[i,j] + [ky=kx=1][i=j]·r0_i
  *     b_i = Σ over branches (β_i − r_i·μ_i)
  *
- * QARepVGG's block (arXiv 2212.01593, section 4) normalizes after the sum, with ratio r and μ, β there, and has no BN
- * in the 1×1 and the identity branch, so r1_i = r0_i = r_i:
+ * QARepVGG's block (arXiv 2212.01593, section 4) normalizes after the sum, with ratio r and μ, β there, and
+ * has no BN in the 1×1 and the identity branch, so r1_i = r0_i = r_i:
  *
  *     r3_i = r_i·γ3/√(σ3²+ε)      b_i = β_i + r_i·(β3_i − γ3/√(σ3²+ε)·μ3_i − μ_i)
  *
@@ -73,7 +73,8 @@ export function mergeBlock(
 
 /**
  * A whole network in its merged form, under the names `….rbr_reparam.weight` and `….rbr_reparam.bias`.
- * @throws UserError naming tensor and element where a variance is negative or the merged network is not finite
+ * @throws UserError naming tensor and element where a variance is negative or the merged network is not
+ * finite
  */
 export function mergeNetwork(arch: Architecture, stateDict: StateDict): StateDict {
   check(

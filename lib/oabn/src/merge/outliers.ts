@@ -1,6 +1,6 @@
 /**
- * The outlier report of a network: how far its merged weights reach beyond their bulk, and which branch does it
- * (paper, section 2; claims C1 and C2).
+ * The outlier report of a network: how far its merged weights reach beyond their bulk, and which branch does
+ * it (paper, section 2; claims C1 and C2).
  */
 import { type HostTensor } from 'oabn-base';
 import { type Architecture, quantizedBlocks, get, type StateDict } from '../model/index.js';
@@ -23,7 +23,10 @@ export interface OutlierRow {
   /** In blocks with an identity branch of known BN: r0 against the class-A weights. */
   readonly identity?: {
     readonly maxRatio: number;
-    /** Correlation of |r0| and |W_A| over the channels; null where every |r0| is the same, as OABN can make it. */
+    /**
+     * Correlation of |r0| and |W_A| over the channels; null where every |r0| is the same, as OABN can make
+     * it.
+     */
     readonly correlation: number | null;
     /** Mean |W_A − r0| / mean |W_A|: what the other two branches add. */
     readonly otherShare: number;

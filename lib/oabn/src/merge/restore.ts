@@ -1,12 +1,13 @@
 /**
- * Batch normalization put back into a merged network, so that fine-tuning has it again: the recipe for quantization-aware
- * training that RepVGG's own repository gives (its folder `quantization/`: measure each convolution's output, and insert a
- * BN that changes nothing). On images, z = W∗x of a block has the mean μ and the variance σ² per channel, and with
+ * Batch normalization put back into a merged network, so that fine-tuning has it again: the recipe for
+ * quantization-aware training that RepVGG's own repository gives (its folder `quantization/`: measure each
+ * convolution's output, and insert a BN that changes nothing). On images, z = W∗x of a block has the mean μ
+ * and the variance σ² per channel, and with
  *
  *     γ = √(σ²+ε)      β = b + μ
  *
- * BN(z) = γ·(z − μ)/√(σ²+ε) + β = W∗x + b. The result is the training-time form of a network whose blocks have the 3×3
- * branch alone; merging it gives the merged network back.
+ * BN(z) = γ·(z − μ)/√(σ²+ε) + β = W∗x + b. The result is the training-time form of a network whose blocks
+ * have the 3×3 branch alone; merging it gives the merged network back.
  */
 import { check, type HostTensor } from 'oabn-base';
 import { tf } from 'tfjs-native';

@@ -1,10 +1,12 @@
 /**
- * Was this network trained with OABN? No tensor says so, and merged as plain BN it would lose its accuracy silently.
- * Yet training leaves a trace: where a ratio γ/σ is clipped, γ has no gradient. Channels that were clipped all the time keep
- * exactly the number that they began with (or, with weight decay, the same smaller one), which learned γ never share.
- * A clipped channel's |γ/σ| is at least s, so the smallest of them bounds s from above.
+ * Was this network trained with OABN? No tensor says so, and merged as plain BN it would lose its accuracy
+ * silently. Yet training leaves a trace: where a ratio γ/σ is clipped, γ has no gradient. Channels that were
+ * clipped all the time keep exactly the number that they began with (or, with weight decay, the same smaller
+ * one), which learned γ never share. A clipped channel's |γ/σ| is at least s, so the smallest of them bounds
+ * s from above.
  *
- * A clip whose gradient passes straight through leaves no trace; such a network can only be recognised by its accuracy.
+ * A clip whose gradient passes straight through leaves no trace; such a network can only be recognised by its
+ * accuracy.
  */
 import {
   type Architecture,
@@ -24,12 +26,17 @@ export interface ThresholdTrace {
   readonly atMost: number;
 }
 
-/** A frozen value must be shared by so many channels of a BN: chance does not make even three learned numbers equal. */
+/**
+ * A frozen value must be shared by so many channels of a BN: chance does not make even three learned numbers
+ * equal.
+ */
 const leastEqual = 4;
 /** A trace is spoken of from this share of the channels on. */
 const leastShare = 0.05;
 
-/** The trace of OABN in a three-branch network that is described as plain BN; undefined where there is none. */
+/**
+ * The trace of OABN in a three-branch network that is described as plain BN; undefined where there is none.
+ */
 export function findThresholdTrace(arch: Architecture, stateDict: StateDict): ThresholdTrace | undefined {
   if (isLimited(arch, 'identity')) return undefined;
   let [channels, frozen, atMost] = [0, 0, Infinity];
@@ -39,7 +46,8 @@ export function findThresholdTrace(arch: Architecture, stateDict: StateDict): Th
       (member) => stateDict[`${prefix}.${member}`]?.data,
     );
     if (!gamma || !variance) continue;
-    // A dead channel's γ has no gradient either, whatever the normalization; a variance of 1 was never measured.
+    // A dead channel's γ has no gradient either, whatever the normalization; a variance of 1 was never
+    // measured.
     const living = [...gamma.keys()].filter(
       (channel) => variance[channel]! > 100 * bnEpsilon && variance[channel] !== 1,
     );

@@ -1,10 +1,11 @@
 /**
- * What a network looks like, as plain JSON: it is part of a run's configuration and of a checkpoint's metadata.
+ * What a network looks like, as plain JSON: it is part of a run's configuration and of a checkpoint's
+ * metadata.
  *
  * RepVGG (Ding et al., arXiv 2101.03697) is a stem block `stage0` and four stages of blocks. A training-time
- * block sums up to three branches, `ReLU(BN(conv3×3(x)) + BN(conv1×1(x)) + BN(x))`; the identity branch exists
- * where the stride is 1 and the channels stay the same. With `branches: ['3x3']` the same description is an
- * ordinary VGG with batch normalization.
+ * block sums up to three branches, `ReLU(BN(conv3×3(x)) + BN(conv1×1(x)) + BN(x))`; the identity branch
+ * exists where the stride is 1 and the channels stay the same. With `branches: ['3x3']` the same description
+ * is an ordinary VGG with batch normalization.
  *
  * QARepVGG (Chu et al., arXiv 2212.01593, section 4) has the same branches and other normalizations,
  * `ReLU(BN(BN(conv3×3(x)) + conv1×1(x) + x))`: none on the 1×1 and identity branches, one after the sum.
@@ -26,13 +27,19 @@ export type BlockKind = (typeof blockKinds)[number];
 
 /** How a learned s decays, so that it does not simply grow until nothing is limited. */
 export interface ThresholdDecay {
-  /** λ·s²/2 (`l2`, default, as PACT does it: arXiv 1805.06085, section 3.2) or λ·|s| (`l1`) in the loss of each s. */
+  /**
+   * λ·s²/2 (`l2`, default, as PACT does it: arXiv 1805.06085, section 3.2) or λ·|s| (`l1`) in the loss of
+   * each s.
+   */
   readonly regularizer?: 'l2' | 'l1';
   /** λ ≥ 0; default 5e-3. */
   readonly coefficient?: number;
 }
 
-/** The default λ of a learned s: ten times the usual weight decay, for one s stands against a whole layer's loss. */
+/**
+ * The default λ of a learned s: ten times the usual weight decay, for one s stands against a whole layer's
+ * loss.
+ */
 export const thresholdDecay = { regularizer: 'l2', coefficient: 5e-3 } as const satisfies ThresholdDecay;
 
 /** The ratio that normalizes, out of γ/σ: both [C]. s is a number, or a scalar tensor where it is learned. */
@@ -42,18 +49,21 @@ export type LimitFunction = (engine: typeof tf, ratio: tf.Tensor, s: number | tf
 export interface Oabn {
   /** The paper's s, > 0. `Infinity` is plain BN. */
   readonly threshold: number;
-  /** What the gradient does where the ratio is clipped: `clip` (default) is zero there, `straightThrough` passes. */
+  /**
+   * What the gradient does where the ratio is clipped: `clip` (default) is zero there, `straightThrough`
+   * passes.
+   */
   readonly gradient?: 'clip' | 'straightThrough';
   /**
-   * In place of the clip, a limit of one's own: r̂ [C] from r = γ/√(σ²+ε) [C] and s. Its gradient is what tfjs derives, also
-   * to σ² of the batch. What it gives is what is merged.
+   * In place of the clip, a limit of one's own: r̂ [C] from r = γ/√(σ²+ε) [C] and s. Its gradient is what
+   * tfjs derives, also to σ² of the batch. What it gives is what is merged.
    */
   readonly limit?: Custom<LimitFunction>;
   /** The branches with OABN; default the identity alone, as in the paper. */
   readonly branches?: readonly Branch[];
   /**
-   * Each limited BN learns its own s, a parameter `….threshold` that begins at `threshold`; default false: one fixed s
-   * for all. An ablation of ours, with the gradient of PACT.
+   * Each limited BN learns its own s, a parameter `….threshold` that begins at `threshold`; default false:
+   * one fixed s for all. An ablation of ours, with the gradient of PACT.
    */
   readonly learned?: boolean | ThresholdDecay;
 }
@@ -77,13 +87,17 @@ export interface Architecture {
   /** Absent: plain BN everywhere. */
   readonly oabn?: Oabn;
   /**
-   * A merged network of another family: what it consists of, in place of RepVGG's chain of blocks. Of `widths`, `depths` and
-   * `strides` it has only the channels that enter the classifier: [features], [1], [1].
+   * A merged network of another family: what it consists of, in place of RepVGG's chain of blocks. Of
+   * `widths`, `depths` and `strides` it has only the channels that enter the classifier: [features], [1],
+   * [1].
    */
   readonly operations?: readonly Operation[];
 }
 
-/** One block: its name in the state dict and its shape. Merged, it is one convolution, of 3×3 unless it says otherwise. */
+/**
+ * One block: its name in the state dict and its shape. Merged, it is one convolution, of 3×3 unless it says
+ * otherwise.
+ */
 export interface Block {
   /** `stage0`, `stage1.0`, `stage1.1`, … */
   readonly name: string;
@@ -92,7 +106,10 @@ export interface Block {
   readonly stride: number;
   readonly kind: BlockKind;
   readonly branches: readonly Branch[];
-  /** Of a merged network of another family: [out, in per group, height, width], and what else its operations say. */
+  /**
+   * Of a merged network of another family: [out, in per group, height, width], and what else its operations
+   * say.
+   */
   readonly kernel?: readonly number[];
   readonly inSqueeze?: boolean;
   /** Absent: as in RepVGG, where a ReLU stands before all blocks but the first. */
@@ -106,7 +123,10 @@ export function mergedShape({ kernel, outChannels, inChannels }: Block): readonl
 
 const depthsOf = { A: [1, 2, 4, 14, 1], B: [1, 4, 6, 16, 1] } as const;
 
-/** Depths and width factors (stages 1–3, stage 4) of the published networks without groups (arXiv 2101.03697, table 2). */
+/**
+ * Depths and width factors (stages 1–3, stage 4) of the published networks without groups (arXiv 2101.03697,
+ * table 2).
+ */
 const published: Readonly<Record<string, { depths: readonly number[]; a: number; b: number }>> = {
   A0: { depths: depthsOf.A, a: 0.75, b: 2.5 },
   A1: { depths: depthsOf.A, a: 1, b: 2.5 },
@@ -135,8 +155,8 @@ export interface RepVGGOptions {
 }
 
 /**
- * A published network by name, for 10 classes of 32×32 images unless told otherwise: `A0` or `RepVGG-A0`, …, and with
- * QARepVGG's blocks `QA-A0` or `QARepVGG-A0`, ….
+ * A published network by name, for 10 classes of 32×32 images unless told otherwise: `A0` or `RepVGG-A0`, …,
+ * and with QARepVGG's blocks `QA-A0` or `QARepVGG-A0`, ….
  * @throws UserError for an unknown name, listing the known ones.
  */
 export function repvgg(name: string, options: RepVGGOptions = {}): Architecture {
@@ -159,8 +179,9 @@ export function repvgg(name: string, options: RepVGGOptions = {}): Architecture 
 }
 
 /**
- * The network that `text` describes: a published name, optionally with a width factor (`A0@0.25`), or JSON with
- * widths, depths, strides and, as members like these, `block`, `branches` and `oabn`. `classes` holds where the text names none.
+ * The network that `text` describes: a published name, optionally with a width factor (`A0@0.25`), or JSON
+ * with widths, depths, strides and, as members like these, `block`, `branches` and `oabn`. `classes` holds
+ * where the text names none.
  */
 export function parseArchitecture(text: string, classes = 10): Architecture {
   if (!text.trimStart().startsWith('{')) {
@@ -210,7 +231,8 @@ export const architectureRule = object(
 );
 
 /**
- * The one way to write an architecture: defaults left out, s = ∞ as plain BN, so that equal networks have equal JSON.
+ * The one way to write an architecture: defaults left out, s = ∞ as plain BN, so that equal networks have
+ * equal JSON.
  * @throws UserError that names the member, its value and what it must be.
  */
 export function normalizeArchitecture(arch: Architecture): Architecture {
@@ -278,8 +300,8 @@ function blocksOfOperations(operations: readonly Operation[]): Block[] {
 }
 
 /**
- * The blocks whose merged kernels and inputs are quantized: all but the first convolution (paper, figure 6), and but those of
- * squeeze-and-excitation.
+ * The blocks whose merged kernels and inputs are quantized: all but the first convolution (paper, figure 6),
+ * and but those of squeeze-and-excitation.
  */
 export function quantizedBlocks(arch: Architecture): Block[] {
   return blocksOf(arch)

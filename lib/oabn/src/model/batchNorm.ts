@@ -3,16 +3,16 @@
  *
  *     r = γ/√(σ²+ε)      r̂ = clip(r, −s, +s)      y = r̂·(x − μ) + β
  *
- * μ and σ² are the batch's in training and the running ones in inference. s = ∞ is plain BN. Its gradient, with
- * x̂ = (x − μ)/√(σ²+ε), ⟨·⟩ the mean over N,H,W, and m = 0 where r is clipped (else 1; always 1 for
+ * μ and σ² are the batch's in training and the running ones in inference. s = ∞ is plain BN. Its gradient,
+ * with x̂ = (x − μ)/√(σ²+ε), ⟨·⟩ the mean over N,H,W, and m = 0 where r is clipped (else 1; always 1 for
  * `straightThrough`):
  *
  *     ∂x = r̂·(∂y − ⟨∂y⟩) − m·r·x̂·⟨∂y·x̂⟩      ∂γ = m·Σ∂y·x̂      ∂β = Σ∂y
  *
  * A limit of one's own, r̂ = limit(r, s), has the gradient that tfjs derives from its operations and these.
  *
- * A learned s, one for all channels, has the gradient of PACT's clipping level (arXiv 1805.06085, section 3.1), here
- * on both sides: ∂s = Σ over the channels with |r| > s of sign(r)·Σ∂y·(x − μ).
+ * A learned s, one for all channels, has the gradient of PACT's clipping level (arXiv 1805.06085, section
+ * 3.1), here on both sides: ∂s = Σ over the channels with |r| > s of sign(r)·Σ∂y·(x − μ).
  */
 import { tf } from 'tfjs-native';
 import { functionOf } from '../custom/index.js';
@@ -39,7 +39,10 @@ export interface Limit extends Pick<Oabn, 'gradient' | 'limit'> {
 /** A learned s counts as at least this, wherever its gradient has taken it. */
 export const leastThreshold = 1e-3;
 
-/** γ/√(σ²+ε), limited to [−s, s] when `limit` is given, with the limit's gradient to γ, σ² and a learned s. All [C]. */
+/**
+ * γ/√(σ²+ε), limited to [−s, s] when `limit` is given, with the limit's gradient to γ, σ² and a learned s.
+ * All [C].
+ */
 export function normalizationRatio(gamma: tf.Tensor, variance: tf.Tensor, limit?: Limit): tf.Tensor {
   const ratio = tf.mul(gamma, tf.rsqrt(tf.add(variance, bnEpsilon)));
   if (!limit) return ratio;
@@ -125,7 +128,9 @@ export function batchNormTraining(
   return { y: normalize(x, gamma, beta, ...learned) as tf.Tensor4D, mean, variance };
 }
 
-/** As `batchNormTraining`, differentiated operation by operation, for limits whose gradient nobody wrote down. */
+/**
+ * As `batchNormTraining`, differentiated operation by operation, for limits whose gradient nobody wrote down.
+ */
 function normalizedBy(x: tf.Tensor4D, gamma: tf.Tensor, beta: tf.Tensor, limit: Limit): BatchNormResult {
   const axes = [0, 1, 2];
   const mean = tf.mean(x, axes) as tf.Tensor1D;
@@ -163,7 +168,10 @@ function batchNormGradient(
   return [inputGradient, gammaGradient, betaGradient, ...(side ? [tf.sum(tf.mul(ofRatio, side))] : [])];
 }
 
-/** The running statistics after a batch of `count` values per channel; the variance as PyTorch counts it (unbiased). */
+/**
+ * The running statistics after a batch of `count` values per channel; the variance as PyTorch counts it
+ * (unbiased).
+ */
 export function updateRunning(running: tf.Tensor, batch: tf.Tensor, unbias = 1): tf.Tensor {
   return tf.add(tf.mul(running, 1 - bnMomentum), tf.mul(batch, bnMomentum * unbias));
 }

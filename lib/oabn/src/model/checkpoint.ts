@@ -1,6 +1,7 @@
 /**
- * Networks as files: safetensors with the official RepVGG names, so that checkpoints travel to and from PyTorch.
- * The architecture travels in the file's metadata when we wrote it; for files from elsewhere the caller gives it.
+ * Networks as files: safetensors with the official RepVGG names, so that checkpoints travel to and from
+ * PyTorch. The architecture travels in the file's metadata when we wrote it; for files from elsewhere the
+ * caller gives it.
  */
 import { check, naming, parseJson, type SafetensorsOptions, writeSafetensors } from 'oabn-base';
 import { type Architecture, normalizeArchitecture } from './architecture.js';
@@ -37,8 +38,8 @@ export async function saveNetwork(
 }
 
 /**
- * Reads a network. `arch` overrules the file's own description and is needed for files from elsewhere; the number
- * of classes is always the file's.
+ * Reads a network. `arch` overrules the file's own description and is needed for files from elsewhere; the
+ * number of classes is always the file's.
  * @throws UserError when tensors are missing, of other shapes, or not finite, naming the first of them.
  */
 export async function loadNetwork(path: string, arch?: Architecture): Promise<Network> {

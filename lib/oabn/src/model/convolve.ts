@@ -1,9 +1,10 @@
 /**
- * Convolutions in groups and the activations of other families, of operations that every engine compiles, gradients included.
+ * Convolutions in groups and the activations of other families, of operations that every engine compiles,
+ * gradients included.
  *
  * - Few groups: each group's channels by themselves, side by side again at the end.
- * - Depthwise, one channel a group: Σ over the taps of the shifted image times that tap's weights. With a stride, only the
- *   pixels that count are looked at.
+ * - Depthwise, one channel a group: Σ over the taps of the shifted image times that tap's weights. With a
+ *   stride, only the pixels that count are looked at.
  */
 import { check } from 'oabn-base';
 import { tf } from 'tfjs-native';
@@ -15,7 +16,10 @@ export interface ConvolveOptions {
   readonly groups?: number;
 }
 
-/** x [N,H,W,C] with a kernel [h,w,C/groups,out], padded with (side − 1)/2 zeros → [N,⌈H/stride⌉,⌈W/stride⌉,out]. */
+/**
+ * x [N,H,W,C] with a kernel [h,w,C/groups,out], padded with (side − 1)/2 zeros →
+ * [N,⌈H/stride⌉,⌈W/stride⌉,out].
+ */
 export function convolve(
   x: tf.Tensor4D,
   kernel: tf.Tensor4D,
@@ -32,7 +36,10 @@ export function convolve(
   );
 }
 
-/** The same on both sides; of each axis where the kernel is no square, which tfjs's type of `conv2d` does not know. @throws UserError for kernels of an even side, which have no centre */
+/**
+ * The same on both sides; of each axis where the kernel is no square, which tfjs's type of `conv2d` does not
+ * know. @throws UserError for kernels of an even side, which have no centre
+ */
 function paddingOf(height: number, width: number): number | tf.backend_util.ExplicitPadding {
   const [rows, columns] = [(height - 1) / 2, (width - 1) / 2];
   check(

@@ -1,4 +1,6 @@
-/** What a network costs: parameters, multiply–accumulates and activations, counted from its description alone. */
+/**
+ * What a network costs: parameters, multiply–accumulates and activations, counted from its description alone.
+ */
 import { sizeOf } from 'oabn-base';
 import { type Architecture, blocksOf, mergedShape } from './architecture.js';
 import { outputSides } from './operations.js';

@@ -1,6 +1,6 @@
 /**
- * NaN and infinity are refused where they arise: once in the weights they spread to every logit, and the largest of
- * logits that are all NaN is class 0, so that a broken network looks like one that guesses.
+ * NaN and infinity are refused where they arise: once in the weights they spread to every logit, and the
+ * largest of logits that are all NaN is class 0, so that a broken network looks like one that guesses.
  */
 import { check, sizeOf } from 'oabn-base';
 import type { StateDict } from './stateDict.js';

@@ -1,7 +1,7 @@
 /**
  * A network before training, as PyTorch makes it: convolutions and the classifier from
- * `kaiming_uniform_(a=√5)`, which is U(−1/√fanIn, 1/√fanIn), and BN with γ = 1, β = 0. A learned s begins at the
- * architecture's threshold.
+ * `kaiming_uniform_(a=√5)`, which is U(−1/√fanIn, 1/√fanIn), and BN with γ = 1, β = 0. A learned s begins at
+ * the architecture's threshold.
  */
 import { random, sizeOf } from 'oabn-base';
 import type { Architecture } from './architecture.js';

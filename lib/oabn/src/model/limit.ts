@@ -1,4 +1,7 @@
-/** Which s limits a BN: none, the architecture's fixed one, or the BN's own learned one; on the engine and on the host. */
+/**
+ * Which s limits a BN: none, the architecture's fixed one, or the BN's own learned one; on the engine and on
+ * the host.
+ */
 import { tf } from 'tfjs-native';
 import { functionOf, valuesOnHost } from '../custom/index.js';
 import type { Architecture, Block } from './architecture.js';
@@ -31,7 +34,10 @@ function hostThreshold(
   return Math.max(leastThreshold, get(stateDict, thresholdName(block, place)).data[0]!);
 }
 
-/** γ/σ of the BN at `place` of `block` as OABN limits it, on the host: [C] in, [C] out, rounded once where s clips. */
+/**
+ * γ/σ of the BN at `place` of `block` as OABN limits it, on the host: [C] in, [C] out, rounded once where s
+ * clips.
+ */
 export function limitedOnHost(
   arch: Architecture,
   stateDict: StateDict,

@@ -1,8 +1,9 @@
 /**
- * A merged network that is no plain chain of 3×3 blocks, as the list of operations that it consists of: MobileOne's
- * depthwise and pointwise convolutions, a grouped RepVGG, FastViT's residual blocks, squeeze-and-excitation. It is plain JSON
- * like the rest of an architecture, and says enough to run, quantize, fine-tune and export the network. What the families'
- * own tables say of it, `family/layout.ts` turns into this.
+ * A merged network that is no plain chain of 3×3 blocks, as the list of operations that it consists of:
+ * MobileOne's depthwise and pointwise convolutions, a grouped RepVGG, FastViT's residual blocks,
+ * squeeze-and-excitation. It is plain JSON like the rest of an architecture, and says enough to run,
+ * quantize, fine-tune and export the network. What the families' own tables say of it, `family/layout.ts`
+ * turns into this.
  *
  * The classifier is not among them: every network ends in the mean over the image and a matrix.
  */
@@ -102,7 +103,10 @@ interface Flow {
   readonly nonNegative: boolean;
 }
 
-/** All convolutions in the order in which they run. @throws UserError where one does not fit what comes before it */
+/**
+ * All convolutions in the order in which they run. @throws UserError where one does not fit what comes before
+ * it
+ */
 export function placedConvolutions(operations: readonly Operation[], channels = 3): PlacedConvolution[] {
   const placed: PlacedConvolution[] = [];
   follow(operations, { channels, nonNegative: false }, placed, false);

@@ -1,7 +1,8 @@
 /**
- * The names and shapes of a network's tensors, as the official state dicts have them (OIHW, [out, in]): RepVGG's, and
- * for QARepVGG's blocks those of the code that came with it in YOLOv6, where the 1×1 convolution stands alone and the
- * normalization after the sum is the block's own: `rbr_1x1.weight`, `bn.weight`, ….
+ * The names and shapes of a network's tensors, as the official state dicts have them (OIHW, [out, in]):
+ * RepVGG's, and for QARepVGG's blocks those of the code that came with it in YOLOv6, where the 1×1
+ * convolution stands alone and the normalization after the sum is the block's own:
+ * `rbr_1x1.weight`, `bn.weight`, ….
  */
 import {
   type Architecture,

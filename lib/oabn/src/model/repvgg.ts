@@ -1,6 +1,6 @@
 /**
- * RepVGG and QARepVGG in their training-time form: three branches a block, normalized one by one or as a sum. A pure
- * function of named tensors, with the running statistics going in and coming out.
+ * RepVGG and QARepVGG in their training-time form: three branches a block, normalized one by one or as a sum.
+ * A pure function of named tensors, with the running statistics going in and coming out.
  */
 import { tf } from 'tfjs-native';
 import { type Architecture, type Block, blocksOf, type Branch } from './architecture.js';
@@ -17,7 +17,9 @@ export interface ForwardResult {
   readonly buffers: Tensors;
 }
 
-/** The network on images x [N,H,W,3], with the batch's statistics in training and the running ones otherwise. */
+/**
+ * The network on images x [N,H,W,3], with the batch's statistics in training and the running ones otherwise.
+ */
 export function forward(
   arch: Architecture,
   variables: Variables,

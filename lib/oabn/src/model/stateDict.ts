@@ -1,9 +1,10 @@
 /**
  * The two forms of a network's numbers and the conversions between them.
  *
- * - `StateDict`: host memory, PyTorch's names and layouts (conv OIHW, linear [out, in]). Checkpoints, merging,
- *   analysis and k-means work on it.
- * - `Tensors`: on the engine, the same names, but the layouts that tfjs computes with (conv HWIO, linear [in, out]).
+ * - `StateDict`: host memory, PyTorch's names and layouts (conv OIHW, linear [out, in]). Checkpoints,
+ *   merging, analysis and k-means work on it.
+ * - `Tensors`: on the engine, the same names, but the layouts that tfjs computes with (conv HWIO, linear [in,
+ *   out]).
  */
 import { tf } from 'tfjs-native';
 import { check, type HostTensor, sizeOf } from 'oabn-base';

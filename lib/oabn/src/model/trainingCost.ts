@@ -2,19 +2,20 @@
  * What one training step costs (paper, table 7), counted from a network's description by these rules.
  *
  * Floating-point operations, of a batch of N images:
- * - A convolution or the classifier: 2 per multiply–accumulate forward, as many for the gradient of its weights, and as
- *   many for that of its input, which the first convolutions do not need.
- * - BN, for each value that it normalizes: 6 forward (mean 1, variance 3, scale and shift 2) and 8 backward (x − μ 1, its
- *   sums 3, the gradient 4), as the formulas of `batchNorm.ts` have them; for each channel 11 forward (ratio 3, shift 2,
- *   running statistics 6) and 8 backward. OABN adds 4 for each channel: two limits, a comparison and a mask.
- * - Elementwise: a sum of k branches k − 1 forward, and as many backward where k branches' gradients meet at their input;
- *   ReLU 1 forward and 1 backward; average pooling 1 and 1.
+ * - A convolution or the classifier: 2 per multiply–accumulate forward, as many for the gradient of its
+ *   weights, and as many for that of its input, which the first convolutions do not need.
+ * - BN, for each value that it normalizes: 6 forward (mean 1, variance 3, scale and shift 2) and 8 backward
+ *   (x − μ 1, its sums 3, the gradient 4), as the formulas of `batchNorm.ts` have them; for each channel 11
+ *   forward (ratio 3, shift 2, running statistics 6) and 8 backward. OABN adds 4 for each channel: two
+ *   limits, a comparison and a mask.
+ * - Elementwise: a sum of k branches k − 1 forward, and as many backward where k branches' gradients meet at
+ *   their input; ReLU 1 forward and 1 backward; average pooling 1 and 1.
  * - The optimizer (`sgd.ts`): 6 for each parameter, and 2 more where weight decay acts.
  *
- * Activation memory: the values, 4 bytes each, that the backward pass reads again. A block's branches share their input,
- * which its 3×3 and 1×1 convolutions and the identity's BN read and from which the ReLU before knows its sign; each BN
- * elsewhere keeps its input, which is the output of a convolution or, in QARepVGG, the sum. A convolution's output that no
- * BN reads is not kept, nor are sums before a ReLU.
+ * Activation memory: the values, 4 bytes each, that the backward pass reads again. A block's branches share
+ * their input, which its 3×3 and 1×1 convolutions and the identity's BN read and from which the ReLU before
+ * knows its sign; each BN elsewhere keeps its input, which is the output of a convolution or, in QARepVGG,
+ * the sum. A convolution's output that no BN reads is not kept, nor are sums before a ReLU.
  */
 import { sizeOf } from 'oabn-base';
 import { type Architecture, blocksOf } from './architecture.js';

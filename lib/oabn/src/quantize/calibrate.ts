@@ -1,6 +1,6 @@
 /**
- * Calibration: the range of the activation that enters each quantized block, over some images. The images go through the
- * merged network in passes of equal size, compiled where the engine compiles.
+ * Calibration: the range of the activation that enters each quantized block, over some images. The images go
+ * through the merged network in passes of equal size, compiled where the engine compiles.
  */
 import { compile, type Compiled, tf } from 'tfjs-native';
 import { check, concatenate } from 'oabn-base';
@@ -21,7 +21,9 @@ import type { ActivationRange } from './uniform.js';
 /** Block name → range of its input. */
 export type ActivationRanges = Readonly<Record<string, ActivationRange>>;
 
-/** The minimum [blocks] and maximum [blocks] of the activations entering the quantized blocks, for one batch. */
+/**
+ * The minimum [blocks] and maximum [blocks] of the activations entering the quantized blocks, for one batch.
+ */
 export function observeRanges(
   arch: Architecture,
   params: Readonly<Record<string, tf.Tensor>>,
@@ -38,7 +40,10 @@ export function observeRanges(
   return [tf.stack(minima) as tf.Tensor1D, tf.stack(maxima) as tf.Tensor1D];
 }
 
-/** Images without labels: [size, H, W, 3], normalized, one after the other; H = W where their shape is not told. */
+/**
+ * Images without labels: [size, H, W, 3], normalized, one after the other; H = W where their shape is not
+ * told.
+ */
 export interface CalibrationImages {
   readonly images: Float32Array;
   readonly size: number;
@@ -73,8 +78,8 @@ export async function calibrate(
 const sampledValues = 1 << 17;
 
 /**
- * Ranges [0, S·(2^b−1)] of least squared error on one batch of images, for activations that have been through ReLU.
- * Blocks whose activation stays in FP32 have no range.
+ * Ranges [0, S·(2^b−1)] of least squared error on one batch of images, for activations that have been through
+ * ReLU. Blocks whose activation stays in FP32 have no range.
  */
 export async function calibrateMse(
   arch: Architecture,
@@ -133,8 +138,8 @@ type Pass = (
 ) => Promise<Float32Array[]>;
 
 /**
- * Lends `use` passes with the parameters of a network. A pass is compiled for each number of images; `look` must be the same
- * function of its arguments each time.
+ * Lends `use` passes with the parameters of a network. A pass is compiled for each number of images; `look`
+ * must be the same function of its arguments each time.
  */
 async function throughNetwork(merged: StateDict, use: (pass: Pass) => Promise<void>): Promise<void> {
   const { params } = toVariables(merged);

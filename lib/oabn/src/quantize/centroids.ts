@@ -1,14 +1,14 @@
 /**
- * The centroids of ClusterQAT while it trains (paper, algorithm 2; reconstructed): one Lloyd step on the engine,
- * each centroid to the mean of its members. An empty cluster is never lost: it is put into the cluster of the
- * largest inertia, e/E of a standard deviation above its mean for the e-th of E empty ones.
+ * The centroids of ClusterQAT while it trains (paper, algorithm 2; reconstructed): one Lloyd step on the
+ * engine, each centroid to the mean of its members. An empty cluster is never lost: it is put into the
+ * cluster of the largest inertia, e/E of a standard deviation above its mean for the e-th of E empty ones.
  */
 import { tf } from 'tfjs-native';
 import { centroidsFromRows, nearestInRows, toRows } from './rows.js';
 
 /**
- * How centroids move. `lloyd`: to the mean of their members. `ema`: a share of the way. `gradient`: they are parameters,
- * trained with the sum of their members' gradients (`fakeQuantizeTrainedCluster`).
+ * How centroids move. `lloyd`: to the mean of their members. `ema`: a share of the way. `gradient`: they are
+ * parameters, trained with the sum of their members' gradients (`fakeQuantizeTrainedCluster`).
  */
 export const centroidUpdates = ['lloyd', 'ema', 'gradient'] as const;
 /** How the centroids of ClusterQAT move. */
@@ -18,8 +18,8 @@ export type CentroidUpdate = (typeof centroidUpdates)[number];
 export const emaShare = 0.1;
 
 /**
- * The ascending centroids after one step on `weights`: [k] for weights of any shape, or [k,out], for each output channel
- * of weights […,out].
+ * The ascending centroids after one step on `weights`: [k] for weights of any shape, or [k,out], for each
+ * output channel of weights […,out].
  */
 export function updateCentroids<T extends tf.Tensor>(
   weights: tf.Tensor,

@@ -9,7 +9,9 @@ const isQuantizedNetwork = (value: object): value is QuantizedNetwork => {
   return [arch, scheme, stateDict, activations].every((part) => typeof part === 'object' && part !== null);
 };
 
-/** A line for each quantized layer: bits and distinct values of its weights, bits and range of what enters it. */
+/**
+ * A line for each quantized layer: bits and distinct values of its weights, bits and range of what enters it.
+ */
 function layerRows({ arch, scheme, stateDict, activations, stored }: QuantizedNetwork): Row[] {
   return quantizedBlocks(arch).map(({ name }) => {
     const weights = get(stateDict, `${name}.rbr_reparam.weight`).data;

@@ -1,6 +1,7 @@
 /**
  * Fake quantization for training: the forward pass uses the quantized value, the backward pass goes straight
- * through to the full-precision one (straight-through estimator, Bengio et al., arXiv 1308.3432; paper, section 3).
+ * through to the full-precision one (straight-through estimator, Bengio et al., arXiv 1308.3432; paper,
+ * section 3).
  */
 import { tf } from 'tfjs-native';
 import { centroidsFromRows, fromRows, nearestInRows, offsetRows, toRows, weightRows } from './rows.js';
@@ -12,8 +13,8 @@ const sharedAxes = (granularity: Granularity): number[] | undefined =>
   granularity === 'perChannel' ? [0, 1, 2] : undefined;
 
 /**
- * Symmetric weights as `weightQuantizer`, with the scale taken from `weights` at every call: one scale, or for
- * `perChannel` one for each output channel of a kernel [3,3,in,out].
+ * Symmetric weights as `weightQuantizer`, with the scale taken from `weights` at every call: one scale, or
+ * for `perChannel` one for each output channel of a kernel [3,3,in,out].
  */
 export function fakeQuantizeWeights<T extends tf.Tensor>(
   weights: T,
@@ -27,8 +28,8 @@ export function fakeQuantizeWeights<T extends tf.Tensor>(
 }
 
 /**
- * Weights as their nearest centroids: ascending ones [k], or [k,out] for each output channel of weights […,out]. Of two
- * equally near ones the lower is taken.
+ * Weights as their nearest centroids: ascending ones [k], or [k,out] for each output channel of weights
+ * […,out]. Of two equally near ones the lower is taken.
  */
 export function fakeQuantizeCluster<T extends tf.Tensor>(weights: T, centroids: tf.Tensor): T {
   const rows = toRows(weights, centroids);
@@ -40,9 +41,9 @@ export function fakeQuantizeCluster<T extends tf.Tensor>(weights: T, centroids: 
 }
 
 /**
- * As `fakeQuantizeCluster`, with a gradient to the centroids as well: the sum of their members' (arXiv 1510.00149,
- * section 3.3). There the weights rest; here they go on moving straight through, so that they may change cluster.
- * The centroids need not ascend.
+ * As `fakeQuantizeCluster`, with a gradient to the centroids as well: the sum of their members' (arXiv
+ * 1510.00149, section 3.3). There the weights rest; here they go on moving straight through, so that they may
+ * change cluster. The centroids need not ascend.
  */
 export function fakeQuantizeTrainedCluster<T extends tf.Tensor>(weights: T, centroids: tf.Tensor): T {
   const given = toRows(weights, centroids);
@@ -87,9 +88,10 @@ export interface StepLevels {
 export const leastStep = 1e-8;
 
 /**
- * Uniform levels of a given step: round(clamp(x/S, quantMin, quantMax))·S, the step a scalar or, for each channel, of x's
- * last axis. The gradient of x passes inside the levels and is zero where it is clamped; that of the step is LSQ's
- * (arXiv 1902.08153, equation 3): round(x/S) − x/S inside, quantMin or quantMax outside, times `gradientScale`.
+ * Uniform levels of a given step: round(clamp(x/S, quantMin, quantMax))·S, the step a scalar or, for each
+ * channel, of x's last axis. The gradient of x passes inside the levels and is zero where it is clamped; that
+ * of the step is LSQ's (arXiv 1902.08153, equation 3): round(x/S) − x/S inside, quantMin or quantMax outside,
+ * times `gradientScale`.
  */
 export function fakeQuantizeStep<T extends tf.Tensor>(x: T, step: tf.Tensor, levels: StepLevels): T {
   const { quantMin, quantMax, gradientScale } = levels;
@@ -113,7 +115,10 @@ export function fakeQuantizeStep<T extends tf.Tensor>(x: T, step: tf.Tensor, lev
   return replace(x, step) as T;
 }
 
-/** The step that fits `weights` best at the levels that `step` gives them: ⟨w,q⟩/⟨q,q⟩, what Lloyd's step is to clusters. */
+/**
+ * The step that fits `weights` best at the levels that `step` gives them: ⟨w,q⟩/⟨q,q⟩, what Lloyd's step is
+ * to clusters.
+ */
 export function fittedStep(weights: tf.Tensor, step: tf.Tensor, quantMax: number): tf.Tensor {
   const level = tf.round(tf.clipByValue(tf.div(weights, tf.maximum(step, leastStep)), -quantMax, quantMax));
   const shared = weights.shape.map((_, axis) => axis).slice(0, weights.rank - step.rank);
@@ -123,8 +128,8 @@ export function fittedStep(weights: tf.Tensor, step: tf.Tensor, quantMax: number
 }
 
 /**
- * Asymmetric per-layer activations, as `activationQuantizer`, for a range given as numbers or scalars. The gradient passes
- * inside the range and is zero where the value is clamped.
+ * Asymmetric per-layer activations, as `activationQuantizer`, for a range given as numbers or scalars. The
+ * gradient passes inside the range and is zero where the value is clamped.
  */
 export function fakeQuantizeActivation<T extends tf.Tensor>(
   x: T,

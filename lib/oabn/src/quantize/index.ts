@@ -1,5 +1,6 @@
 /**
- * From full precision to few values: quantizers, calibration, k-means, quantized networks and their state size.
+ * From full precision to few values: quantizers, calibration, k-means, quantized networks and their state
+ * size.
  *
  * @module oabn/quantize
  */

@@ -1,17 +1,20 @@
 /**
- * Clipping that costs least: the step S of uniform levels S·quantMin … S·quantMax with the least squared error. A larger
- * step clips less and rounds more. The values are sorted once, after which the error of a step is found in
- * O(levels · log n) by the prefix sums of 1-D k-means.
+ * Clipping that costs least: the step S of uniform levels S·quantMin … S·quantMax with the least squared
+ * error. A larger step clips less and rounds more. The values are sorted once, after which the error of a
+ * step is found in O(levels · log n) by the prefix sums of 1-D k-means.
  */
 import { nearestTo } from './kmeans/lloyd.js';
 import { type SortedSample, sortedSample } from './kmeans/sample.js';
 
-/** Steps tried: this many between 0 and that which clips nothing, then as many between the best one's neighbours. */
+/**
+ * Steps tried: this many between 0 and that which clips nothing, then as many between the best one's
+ * neighbours.
+ */
 const candidates = 64;
 
 /**
- * The step of least squared error over `values` [n ≥ 1], to about 1/2000 of the step that clips nothing, or 1 where all
- * values are 0.
+ * The step of least squared error over `values` [n ≥ 1], to about 1/2000 of the step that clips nothing, or 1
+ * where all values are 0.
  * @param levels whole numbers: `quantMin` ≤ 0 < `quantMax`
  */
 export function mseStep(

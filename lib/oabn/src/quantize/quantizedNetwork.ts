@@ -141,18 +141,19 @@ export function forwardQuantized(
 }
 
 /**
- * The state size (paper, section 4.2.2): the number of distinct weight values, summed over the quantized layers.
- * Uniform per-layer quantization gives at most 2^b − 1 a layer, k-means at most 2^b; per-channel quantization as many
- * for each channel, less what channels share, such as 0. It is counted on the kernels as they compute, so it is the
- * size of the codebooks only where each weight is one code: `storedStates` counts what is stored.
+ * The state size (paper, section 4.2.2): the number of distinct weight values, summed over the quantized
+ * layers. Uniform per-layer quantization gives at most 2^b − 1 a layer, k-means at most 2^b; per-channel
+ * quantization as many for each channel, less what channels share, such as 0. It is counted on the kernels as
+ * they compute, so it is the size of the codebooks only where each weight is one code: `storedStates` counts
+ * what is stored.
  */
 export function stateSize(arch: Architecture, stateDict: StateDict): number {
   return quantizedBlocks(arch).reduce((total, { name }) => total + statesOf(stateDict, name), 0);
 }
 
 /**
- * The state size of what a network stores: as `stateSize`, but a block whose kernel is the sum of several stored parts
- * counts the values of its parts, for the sums are never stored.
+ * The state size of what a network stores: as `stateSize`, but a block whose kernel is the sum of several
+ * stored parts counts the values of its parts, for the sums are never stored.
  */
 export function storedStates({ arch, stateDict, stored }: QuantizedNetwork): number {
   return quantizedBlocks(arch).reduce(
@@ -161,7 +162,10 @@ export function storedStates({ arch, stateDict, stored }: QuantizedNetwork): num
   );
 }
 
-/** Bits of the codes of all quantized weights: b a weight, unless a block stores them otherwise. Scales not counted. */
+/**
+ * Bits of the codes of all quantized weights: b a weight, unless a block stores them otherwise. Scales not
+ * counted.
+ */
 export function storedBits({ arch, scheme, stateDict, stored }: QuantizedNetwork): number {
   const codes = (block: string): number =>
     weightBitsOf(scheme, block) * get(stateDict, `${block}.rbr_reparam.weight`).data.length;
@@ -172,7 +176,9 @@ function statesOf(stateDict: StateDict, block: string): number {
   return new Set(get(stateDict, `${block}.rbr_reparam.weight`).data).size;
 }
 
-/** Writes a quantized network: merged tensors, with scheme, ranges and storage in the header's `quantization`. */
+/**
+ * Writes a quantized network: merged tensors, with scheme, ranges and storage in the header's `quantization`.
+ */
 export async function saveQuantizedNetwork(
   path: string,
   network: QuantizedNetwork,
@@ -190,8 +196,8 @@ export async function saveQuantizedNetwork(
 }
 
 /**
- * Reads a network of any kind: three-branch, merged, or quantized (then with its `quantization`), under the official names
- * or those of another code for RepVGG.
+ * Reads a network of any kind: three-branch, merged, or quantized (then with its `quantization`), under the
+ * official names or those of another code for RepVGG.
  */
 export async function loadAnyNetwork(
   path: string,
@@ -229,7 +235,10 @@ function parseQuantization(text: string, arch: Architecture, path: string): Quan
   return quantization;
 }
 
-/** Metadata as `storedScheme` wrote it, with the scheme as the library has it; anything else as it is, to be refused. */
+/**
+ * Metadata as `storedScheme` wrote it, with the scheme as the library has it; anything else as it is, to be
+ * refused.
+ */
 function withSchemeRead(metadata: unknown): unknown {
   const { scheme } = (metadata ?? {}) as { readonly scheme?: unknown };
   const isRecord = typeof scheme === 'object' && scheme !== null;

@@ -1,7 +1,8 @@
 /**
- * Clusters on the engine: weights that share centroids are a row. A kernel is one row, or one for each output channel,
- * as its centroids say: [k] are those of the whole kernel, [k,out] those of each channel (the engine's layout of a state
- * dict's [out,k]). All rows are searched and counted at once, whatever their number.
+ * Clusters on the engine: weights that share centroids are a row. A kernel is one row, or one for each output
+ * channel, as its centroids say: [k] are those of the whole kernel, [k,out] those of each channel (the
+ * engine's layout of a state dict's [out,k]). All rows are searched and counted at once, whatever their
+ * number.
  */
 import { tf } from 'tfjs-native';
 
@@ -37,8 +38,8 @@ export function centroidsFromRows(rows: tf.Tensor2D, like: tf.Tensor): tf.Tensor
 }
 
 /**
- * [R·N] int32: where among the R·k centroids, row after row, the nearest of each weight's row stands. Each row's
- * centroids ascend; of two equally near ones the lower is taken.
+ * [R·N] int32: where among the R·k centroids, row after row, the nearest of each weight's row stands. Each
+ * row's centroids ascend; of two equally near ones the lower is taken.
  */
 export function nearestInRows({ weights, centroids }: ClusterRows): tf.Tensor1D {
   const [rows, k] = centroids.shape;

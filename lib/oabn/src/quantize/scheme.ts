@@ -1,4 +1,7 @@
-/** How a merged network is quantized, as plain JSON: part of a run's configuration and of a checkpoint's metadata. */
+/**
+ * How a merged network is quantized, as plain JSON: part of a run's configuration and of a checkpoint's
+ * metadata.
+ */
 import { schema } from 'oabn-base';
 import { maxBits, minBits } from './uniform.js';
 
@@ -44,7 +47,10 @@ export function checkScheme(scheme: QuantizationScheme): QuantizationScheme {
   return scheme;
 }
 
-/** The one way to write a scheme: defaults left out, so that equal schemes have equal JSON. @throws as `checkScheme` */
+/**
+ * The one way to write a scheme: defaults left out, so that equal schemes have equal JSON. @throws as
+ * `checkScheme`
+ */
 export function normalizeScheme(scheme: QuantizationScheme): QuantizationScheme {
   const { bits, weights, granularity, activationBits, layerBits = {} } = checkScheme(scheme);
   return {
@@ -57,8 +63,8 @@ export function normalizeScheme(scheme: QuantizationScheme): QuantizationScheme 
 }
 
 /**
- * A scheme in files and in the configurations of stored runs. Clustered weights are `kmeans` there, for so they were
- * called when the first runs were stored, and a run is named by the hash of its configuration.
+ * A scheme in files and in the configurations of stored runs. Clustered weights are `kmeans` there, for so
+ * they were called when the first runs were stored, and a run is named by the hash of its configuration.
  */
 export interface StoredScheme extends Omit<QuantizationScheme, 'weights'> {
   readonly weights: Exclude<WeightMethod, 'cluster'> | 'kmeans';

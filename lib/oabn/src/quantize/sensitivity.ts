@@ -1,9 +1,11 @@
 /**
- * How much each block suffers from few bits: every block quantized alone, weights and the activation that enters it, all
- * others in FP32, at each number of bits, and the error that this makes in the logits of calibration images. No labels are
- * needed, and an error of the logits is finer than an accuracy. `allocateBits` spends bits where they count by it.
+ * How much each block suffers from few bits: every block quantized alone, weights and the activation that
+ * enters it, all others in FP32, at each number of bits, and the error that this makes in the logits of
+ * calibration images. No labels are needed, and an error of the logits is finer than an accuracy.
+ * `allocateBits` spends bits where they count by it.
  *
- * One function is traced for all of it: what differs are kernels, levels and a switch for each block, which are tensors.
+ * One function is traced for all of it: what differs are kernels, levels and a switch for each block, which
+ * are tensors.
  */
 import { compile, tf } from 'tfjs-native';
 import { check, type Progress, silent } from 'oabn-base';
@@ -151,9 +153,9 @@ interface Plan {
 }
 
 /**
- * The bits of each block, for `scheme.layerBits`, of least total error with at most `averageBits` a weight on average.
- * Exact, by dynamic programming over the plans that no other plan beats in both cost and error, if errors add up: the
- * assumption of every such method, true for small independent errors.
+ * The bits of each block, for `scheme.layerBits`, of least total error with at most `averageBits` a weight on
+ * average. Exact, by dynamic programming over the plans that no other plan beats in both cost and error, if
+ * errors add up: the assumption of every such method, true for small independent errors.
  * @throws UserError when even the fewest bits exceed the average
  */
 export function allocateBits(

@@ -1,13 +1,15 @@
 /**
- * What weight decay acts on, which decides how far the identity branch's γ, and so the merged kernel's outliers, grow:
+ * What weight decay acts on, which decides how far the identity branch's γ, and so the merged kernel's
+ * outliers, grow:
  *
  * - `kernels`: the convolutions and the classifier's matrix.
- * - `kernelsAndIdentity`: the identity branch's γ as well, as in RepVGG's own training code (`train/optimizer.py`, where
- *   `identity.weight` has decay and all other one-dimensional parameters have none).
+ * - `kernelsAndIdentity`: the identity branch's γ as well, as in RepVGG's own training code
+ *   (`train/optimizer.py`, where `identity.weight` has decay and all other one-dimensional parameters have
+ *   none).
  * - `all`: every parameter, as PyTorch's optimizers do unless told otherwise.
- * - `repvggCustom`: RepVGG's «custom L2» (`get_custom_L2` of the same code). It decays the kernel that a block will merge
- *   to, rather than the branches, and γ of the identity by itself. With tb = γb/√(σb²+ε) of branch b, held constant, the
- *   loss has λ/2 times, for each block,
+ * - `repvggCustom`: RepVGG's «custom L2» (`get_custom_L2` of the same code). It decays the kernel that a
+ *   block will merge to, rather than the branches, and γ of the identity by itself. With tb = γb/√(σb²+ε) of
+ *   branch b, held constant, the loss has λ/2 times, for each block,
  *
  *       Σ over the taps off the centre of K3²  +  Σ E²/(t3² + t1²),  E = t3·K3[centre] + t1·K1.
  */

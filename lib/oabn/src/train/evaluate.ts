@@ -9,8 +9,9 @@ export interface Accuracy {
   readonly accuracy: number;
   readonly images: number;
   /**
-   * Which of the images were right, in their order: base64 of a bitmap, read by `unpackBits`. Two networks measured on the
-   * same images can then be compared image by image. Missing in results from before it was kept.
+   * Which of the images were right, in their order: base64 of a bitmap, read by `unpackBits`. Two networks
+   * measured on the same images can then be compared image by image. Missing in results from before it was
+   * kept.
    */
   readonly right?: string;
 }
@@ -26,8 +27,8 @@ export interface EvaluationOptions {
 }
 
 /**
- * The accuracy of `logitsOf` over `batches`. All batches are brought to `batchSize` images (the last one is padded
- * with zeros that do not count), so that one compiled function serves.
+ * The accuracy of `logitsOf` over `batches`. All batches are brought to `batchSize` images (the last one is
+ * padded with zeros that do not count), so that one compiled function serves.
  * @throws UserError naming the image and the class at the first logit that is not finite
  */
 export async function evaluate(

@@ -1,10 +1,11 @@
 /**
- * Fine-tuning with quantized merged weights and quantized activations in the forward pass (paper, section 3): uniform
- * QAT, or ClusterQAT, whose centroids move while it trains (algorithm 2). The parameters are the merged weights, or
- * those of the branches, through the merge.
+ * Fine-tuning with quantized merged weights and quantized activations in the forward pass (paper, section 3):
+ * uniform QAT, or ClusterQAT, whose centroids move while it trains (algorithm 2). The parameters are the
+ * merged weights, or those of the branches, through the merge.
  *
- * The quantizers' state travels with the network's under the block's name: `<block>.activation.min` and `.max`,
- * `<block>.centroids`, `<block>.step`: in the parameters where it is trained by gradients, else in the buffers.
+ * The quantizers' state travels with the network's under the block's name:
+ * `<block>.activation.min` and `.max`, `<block>.centroids`, `<block>.step`: in the parameters where it is
+ * trained by gradients, else in the buffers.
  */
 import type { tf } from 'tfjs-native';
 import type { HostTensor } from 'oabn-base';
@@ -52,7 +53,10 @@ import { forwardThroughMerge, type MergeStatistics } from './throughMerge.js';
 
 /** What is trained, and how the quantizers follow. */
 export interface QuantizerOptions {
-  /** The parameters: the `merged` weights, as in the paper (default), or those of the `branches`, through the merge. */
+  /**
+   * The parameters: the `merged` weights, as in the paper (default), or those of the `branches`, through the
+   * merge.
+   */
   readonly through?: 'merged' | 'branches';
   /** Of the branches' BN in the merge; default `running`. */
   readonly statistics?: MergeStatistics;
@@ -105,8 +109,8 @@ export interface FinetuneStart extends FinetunedTo, QuantizerOptions {
 }
 
 /**
- * The state before the first step: the parameters, and quantizers that begin at calibrated ranges and at the merged
- * weights. @throws UserError for a scheme or quantizers that cannot be
+ * The state before the first step: the parameters, and quantizers that begin at calibrated ranges and at the
+ * merged weights. @throws UserError for a scheme or quantizers that cannot be
  */
 export function finetuneState({ network, ranges, scheme, arch, ...options }: FinetuneStart): TrainState {
   checkScheme(scheme);

@@ -1,5 +1,6 @@
 /**
- * Training: the optimizer, the schedule, the steps of pretraining and fine-tuning, and the loop that runs them.
+ * Training: the optimizer, the schedule, the steps of pretraining and fine-tuning, and the loop that runs
+ * them.
  *
  * @module oabn/train
  */

@@ -1,7 +1,8 @@
 /**
- * The training loop: batches in, metrics and checkpoints out. It knows nothing of the network; a `TrainStep` is all
- * it runs. What it resumes from is the step's number and state: batches, augmentation and learning rate are pure
- * functions of that number, so that a killed run and an uninterrupted one end with the same bits.
+ * The training loop: batches in, metrics and checkpoints out. It knows nothing of the network; a `TrainStep`
+ * is all it runs. What it resumes from is the step's number and state: batches, augmentation and learning
+ * rate are pure functions of that number, so that a killed run and an uninterrupted one end with the same
+ * bits.
  */
 import { tf } from 'tfjs-native';
 import { cellSignal, type Progress, silent, UserError } from 'oabn-base';
@@ -79,7 +80,8 @@ export const eagerly = (step: TrainStep): RunStep => {
 };
 
 /**
- * Trains from `state` (which is consumed) at `position` to the end of the schedule, and returns the final state.
+ * Trains from `state` (which is consumed) at `position` to the end of the schedule, and returns the final
+ * state.
  * @throws NonFiniteLossError at the first loss that is not finite; the signal's reason when aborted.
  */
 export async function train(
@@ -94,7 +96,8 @@ export async function train(
   let savedAt = performance.now();
   let clock = { at: performance.now(), step };
 
-  // Reading a metric waits for the engine, so it is read a few steps late, and always before anything is saved.
+  // Reading a metric waits for the engine, so it is read a few steps late, and always before anything is
+  // saved.
   const drain = async (leave: number): Promise<void> => {
     while (pending.length > leave) {
       const { metrics, step: at, learningRate } = pending.shift()!;
@@ -125,7 +128,8 @@ export async function train(
     for (let epoch = Math.floor(step / stepsPerEpoch); epoch < schedule.epochs; epoch++) {
       for await (const batch of options.batches(epoch, step % stepsPerEpoch)) {
         if (signal?.aborted) {
-          // The steps since the last checkpoint are kept, unless it is the run's lock that was lost: then this fails too.
+          // The steps since the last checkpoint are kept, unless it is the run's lock that was lost: then
+          // this fails too.
           await save().catch(() => undefined);
           signal.throwIfAborted();
         }

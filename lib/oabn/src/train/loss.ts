@@ -1,7 +1,13 @@
-/** Cross entropy with label smoothing (Szegedy et al., arXiv 1512.00567), averaged over the batch, as in PyTorch. */
+/**
+ * Cross entropy with label smoothing (Szegedy et al., arXiv 1512.00567), averaged over the batch, as in
+ * PyTorch.
+ */
 import { tf } from 'tfjs-native';
 
-/** Scalar loss of logits [N, classes] for labels [N] (int32); `smoothing` in [0, 1) is spread over all classes. */
+/**
+ * Scalar loss of logits [N, classes] for labels [N] (int32); `smoothing` in [0, 1) is spread over all
+ * classes.
+ */
 export function crossEntropy(logits: tf.Tensor2D, labels: tf.Tensor1D, smoothing: number): tf.Scalar {
   const classes = logits.shape[1];
   const logProbabilities = tf.logSoftmax(logits);

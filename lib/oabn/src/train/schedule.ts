@@ -1,4 +1,7 @@
-/** The learning rate over a run: a linear warm-up, then half a cosine (arXiv 1608.03983) or a straight line to zero. */
+/**
+ * The learning rate over a run: a linear warm-up, then half a cosine (arXiv 1608.03983) or a straight line to
+ * zero.
+ */
 import { check } from 'oabn-base';
 
 /** How the learning rate goes: up during the warm-up, then down to zero. */

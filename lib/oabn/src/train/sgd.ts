@@ -3,8 +3,8 @@
  *
  *     g ← g + λ·p      v ← m·v + g      p ← p − lr·(g + m·v)
  *
- * Weight decay λ acts on kernels and the classifier's matrix, not on BN, biases or quantizers, unless a parameter has a
- * rule of its own.
+ * Weight decay λ acts on kernels and the classifier's matrix, not on BN, biases or quantizers, unless a
+ * parameter has a rule of its own.
  */
 import { tf } from 'tfjs-native';
 import type { Tensors } from '../model/index.js';

@@ -1,6 +1,6 @@
 /**
- * Training states as files: downloaded with the prefixes `params.`, `buffers.`, `momentum.` and, where weights are
- * averaged, `average.`, and uploaded again.
+ * Training states as files: downloaded with the prefixes `params.`, `buffers.`,
+ * `momentum.` and, where weights are averaged, `average.`, and uploaded again.
  */
 import type { tf } from 'tfjs-native';
 import type { HostTensor } from 'oabn-base';

@@ -1,6 +1,7 @@
 /**
- * One training step as a pure function: a state and a batch in, the next state and metrics out. Pretraining and
- * fine-tuning differ in their step and share everything else (the loop, checkpoints, resuming, compilation).
+ * One training step as a pure function: a state and a batch in, the next state and metrics out. Pretraining
+ * and fine-tuning differ in their step and share everything else (the loop, checkpoints, resuming,
+ * compilation).
  */
 import { tf } from 'tfjs-native';
 import { type Architecture, forward, isThreshold, thresholdDecayOf, type Tensors } from '../model/index.js';

@@ -1,12 +1,13 @@
 /**
- * Fine-tuning through the merge (RepQ, arXiv 2311.05317): the branches' W3, W1, γ and β stay the parameters, the merged
- * kernel is a differentiable function of them, and that kernel is what is quantized and convolved with, once a block.
+ * Fine-tuning through the merge (RepQ, arXiv 2311.05317): the branches' W3, W1, γ and β stay the parameters,
+ * the merged kernel is a differentiable function of them, and that kernel is what is quantized and convolved
+ * with, once a block.
  *
  * The statistics by which a branch's BN is merged are a choice:
- * - `running`: those of pretraining, frozen. Training sees exactly the network that it ends with, at the cost of one
- *   convolution a block.
- * - `batch`: those of the batch, as in pretraining, with the running ones following for the end. This needs the branches'
- *   own convolutions too, in FP32, for their mean and variance.
+ * - `running`: those of pretraining, frozen. Training sees exactly the network that it ends with, at the cost
+ *   of one convolution a block.
+ * - `batch`: those of the batch, as in pretraining, with the running ones following for the end. This needs
+ *   the branches' own convolutions too, in FP32, for their mean and variance.
  */
 import { tf } from 'tfjs-native';
 import { type BnStatistics, type MergedBlock, mergeTensors, type StatisticsOf } from '../merge/index.js';
@@ -30,7 +31,10 @@ export const mergeStatistics = ['running', 'batch'] as const;
 /** `running` statistics, as in the merged network, or those of the `batch`. */
 export type MergeStatistics = (typeof mergeStatistics)[number];
 
-/** As `forwardMerged`, on the parameters of the branches; `buffers` are the running statistics after the batch. */
+/**
+ * As `forwardMerged`, on the parameters of the branches; `buffers` are the running statistics after the
+ * batch.
+ */
 export function forwardThroughMerge(
   arch: Architecture,
   { params, buffers }: Variables,

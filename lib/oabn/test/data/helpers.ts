@@ -54,7 +54,9 @@ export async function writeBinary(folder: string): Promise<string> {
   return target;
 }
 
-/** Packs the small CIFAR-10 into `cifar-10-binary.tar.gz` in `folder`; returns its bytes and its description. */
+/**
+ * Packs the small CIFAR-10 into `cifar-10-binary.tar.gz` in `folder`; returns its bytes and its description.
+ */
 export async function writeArchive(folder: string): Promise<{ bytes: Buffer; source: Cifar10Source }> {
   return inFolder(async (scratch) => {
     await writeBinary(scratch);

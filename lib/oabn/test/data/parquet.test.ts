@@ -12,7 +12,10 @@ const names = [
   'small/train-00000-of-00001.parquet',
   'photographs/data/validation-00000-of-00001.parquet',
 ];
-/** Files of which some once ended the process: a rejection out of the reader that nobody handled, a little later. */
+/**
+ * Files of which some once ended the process: a rejection out of the reader that nobody handled, a little
+ * later.
+ */
 const corpus = [586, 611, 856, 2324, 3348, 3565, 3576, 3724, 3851, 4286, 4951].flatMap((last) => [
   last - 2,
   last - 1,

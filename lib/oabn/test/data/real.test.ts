@@ -1,4 +1,7 @@
-/** Real data, when `OABN_DATA_DIR` names a folder that holds it; each test says what it lacks when it is skipped. */
+/**
+ * Real data, when `OABN_DATA_DIR` names a folder that holds it; each test says what it lacks when it is
+ * skipped.
+ */
 import assert from 'node:assert/strict';
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';

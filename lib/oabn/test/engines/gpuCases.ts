@@ -1,4 +1,7 @@
-/** What of this library only the GPU engine does in a way of its own: updates of few numbers, quantizers, whole steps. */
+/**
+ * What of this library only the GPU engine does in a way of its own: updates of few numbers, quantizers,
+ * whole steps.
+ */
 import { tf } from 'tfjs-native';
 import { sample } from '../../../tensor/test/compile/support.js';
 import type { Checked } from '../../../tensor/test/compile/webgpu/agree.js';
@@ -25,8 +28,8 @@ export const gpuCases: readonly (Checked & { readonly name: string })[] = [
 ];
 
 /**
- * Few blocks: an emulated GPU takes long to build the kernels of each, and four times as long where channels go four at
- * a time, which one of the steps is for.
+ * Few blocks: an emulated GPU takes long to build the kernels of each, and four times as long where channels
+ * go four at a time, which one of the steps is for.
  */
 const network = (width: number): Architecture =>
   normalizeArchitecture({

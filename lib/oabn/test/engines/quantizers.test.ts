@@ -5,7 +5,10 @@ import { assertClose, sample } from '../../../tensor/test/compile/support.js';
 
 type Step = (x: tf.Tensor4D, w: tf.Tensor4D, low: tf.Scalar, high: tf.Scalar) => tf.Tensor[];
 
-/** Values and gradients of a convolution of the fake-quantized result of another, with or without ReLU between. */
+/**
+ * Values and gradients of a convolution of the fake-quantized result of another, with or without ReLU
+ * between.
+ */
 function layers(bits: number, relu: boolean): Step {
   return (x, w, low, high) => {
     const loss = (...[input, kernel]: tf.Tensor[]): tf.Tensor => {

@@ -11,7 +11,9 @@ import {
 } from '../../src/experiment/index.js';
 import { smallDefaults } from './smallLab.js';
 
-/** A fine-tuning run as the profiles make it, with every number written out: its name must stay what it is. */
+/**
+ * A fine-tuning run as the profiles make it, with every number written out: its name must stay what it is.
+ */
 const config = (weights: 'uniform' | 'cluster'): FinetuneConfig => ({
   kind: 'finetune',
   source: {

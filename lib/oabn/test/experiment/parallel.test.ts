@@ -12,7 +12,10 @@ import {
 import { schedule } from 'provable-runs/local';
 import { smallLab } from './smallLab.js';
 
-/** The processes that `parent` began. Others may be among them that are not this test's, such as tsx's compiler. */
+/**
+ * The processes that `parent` began. Others may be among them that are not this test's, such as tsx's
+ * compiler.
+ */
 function childrenOf(parent: number): number[] {
   const { stdout } = spawnSync('ps', ['-A', '-o', 'pid=,ppid=,args='], { encoding: 'utf8' });
   const rows = stdout.split('\n').map((line) => line.trim().split(/\s+/, 3));

@@ -1,4 +1,7 @@
-/** The smallest lab in which every kind of run runs: made images, a network of three quantized blocks, seconds. */
+/**
+ * The smallest lab in which every kind of run runs: made images, a network of three quantized blocks,
+ * seconds.
+ */
 import { mkdtemp } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';

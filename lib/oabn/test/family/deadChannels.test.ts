@@ -39,7 +39,8 @@ describe('family/deadChannels', () => {
     const most = (kernel: Float64Array): number => kernel.reduce((a, w) => Math.max(a, Math.abs(w)), 0);
     assert.ok(most(plain.kernel) > 280, 'γ/√ε');
     assert.ok(most(folded.kernel) < 36, 'γ/√(1e-3+ε) of a channel that lives');
-    // One output pixel away from any border, of inputs that are the mean in dead channels and anything in living ones.
+    // One output pixel away from any border, of inputs that are the mean in dead channels and anything in
+    // living ones.
     const pixel = ({ kernel, bias }: typeof plain, out: number): number => {
       let sum = bias[out]!;
       for (let i = 0; i < 4; i++) {

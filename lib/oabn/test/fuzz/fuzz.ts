@@ -1,4 +1,7 @@
-/** Mutated files against a reader: a `UserError` or a result, soon, and of a size that the file can account for. */
+/**
+ * Mutated files against a reader: a `UserError` or a result, soon, and of a size that the file can account
+ * for.
+ */
 import { UserError } from 'oabn-base';
 import { mutate, randomNumbers } from './mutate.js';
 import type { Target } from './targets.js';
@@ -13,7 +16,9 @@ export interface FuzzResult {
 
 /** Milliseconds that one file of these sizes may take on a busy machine. */
 const patience = 20_000;
-/** Bytes of result for each byte of file, beside what any file may take: float64 kernels and shared storage. */
+/**
+ * Bytes of result for each byte of file, beside what any file may take: float64 kernels and shared storage.
+ */
 const [growth, allowance] = [64, 1 << 20];
 const mostFailures = 5;
 

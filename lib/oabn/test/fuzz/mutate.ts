@@ -1,4 +1,7 @@
-/** Files as accidents and enemies make them: bits flipped, parts cut, repeated, moved, numbers made huge; from a seed, so that a failure comes again. */
+/**
+ * Files as accidents and enemies make them: bits flipped, parts cut, repeated, moved, numbers made huge; from
+ * a seed, so that a failure comes again.
+ */
 
 /** Whole numbers 0 … n − 1, the same for the same seed (xorshift, Marsaglia 2003). */
 export function randomNumbers(seed: number): (n: number) => number {

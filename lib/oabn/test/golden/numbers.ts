@@ -1,4 +1,7 @@
-/** The numbers that `networks.py` gives to weights and images: a hash of name and index, so that no file holds them. */
+/**
+ * The numbers that `networks.py` gives to weights and images: a hash of name and index, so that no file holds
+ * them.
+ */
 import { permute } from '../../src/model/index.js';
 import { sizeOf } from 'oabn-base';
 import { tf } from 'tfjs-native';

@@ -1,4 +1,7 @@
-/** `scripts/longRun.ts` for a few thousand steps; `OABN_LONG_STEPS=50000` for as long as the figures in the bench's README. */
+/**
+ * `scripts/longRun.ts` for a few thousand steps; `OABN_LONG_STEPS=50000` for as long as the figures in the
+ * bench's README.
+ */
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
@@ -9,7 +12,10 @@ import type { Held } from './longRun.js';
 const script = new URL('../../scripts/longRun.ts', import.meta.url);
 const wanted = Number(process.env.OABN_LONG_STEPS ?? 0);
 
-/** Between the second of the marks, when all is warm, and the last; resident memory goes up and down by `breath` MiB. */
+/**
+ * Between the second of the marks, when all is warm, and the last; resident memory goes up and down by
+ * `breath` MiB.
+ */
 function assertFlat(marks: readonly Held[], steps: number, breath: number): void {
   assert.deepEqual(
     marks.map(({ step }) => step),

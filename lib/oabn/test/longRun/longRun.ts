@@ -1,6 +1,7 @@
 /**
- * Thousands of steps of the training loop, compiled, on whatever backend is chosen: what the process holds is written down at
- * equal distances. A leak of a hundred bytes a step shows as megabytes, one of a handle as thousands.
+ * Thousands of steps of the training loop, compiled, on whatever backend is chosen: what the process holds is
+ * written down at equal distances. A leak of a hundred bytes a step shows as megabytes, one of a handle as
+ * thousands.
  */
 import { readdirSync } from 'node:fs';
 import { compile, nativeMemory, tf } from 'tfjs-native';
@@ -51,7 +52,10 @@ const arch = normalizeArchitecture({
   oabn: { threshold: 0.5 },
 });
 
-/** Trains a tiny network on images of 8×8 from seed 1 for `steps` steps, and says every `every` steps what is held. */
+/**
+ * Trains a tiny network on images of 8×8 from seed 1 for `steps` steps, and says every `every` steps what is
+ * held.
+ */
 export async function longRun(steps: number, every: number, say: (held: Held) => void): Promise<void> {
   const data = smallDataset(batchSize * stepsPerEpoch, arch.classes, side);
   const { params, buffers } = toVariables(initialize(arch, 1));

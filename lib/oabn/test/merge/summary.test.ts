@@ -10,7 +10,8 @@ describe('merge: outliers in six numbers', () => {
     const stateDict = Object.fromEntries(
       Object.entries(initialize(arch, 1)).map(([name, { shape: dims, data }]) => {
         if (!name.includes('rbr_identity')) return [name, { shape: dims, data }];
-        // σ² = 1, 0.01, 0.0004, 1 and γ = 1: ratios of about 1, 10, 50 and 1, of which OABN clips two, and one is dead.
+        // σ² = 1, 0.01, 0.0004, 1 and γ = 1: ratios of about 1, 10, 50 and 1, of which OABN clips two, and
+        // one is dead.
         const values = name.endsWith('running_var') ? [1, 0.01, 0.0004, 1] : data;
         return [name, { shape: dims, data: Float32Array.from(values) }];
       }),

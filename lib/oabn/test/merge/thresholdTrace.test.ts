@@ -3,7 +3,10 @@ import { describeTrace, findThresholdTrace } from '../../src/merge/index.js';
 import type { Architecture, StateDict } from '../../src/model/index.js';
 import { goldenNetwork } from '../golden/index.js';
 
-/** The golden network with the γ of its identity BNs where OABN's clip leaves them: not moved in the channels given. */
+/**
+ * The golden network with the γ of its identity BNs where OABN's clip leaves them: not moved in the channels
+ * given.
+ */
 async function trained(frozen: readonly number[]): Promise<{ arch: Architecture; stateDict: StateDict }> {
   const { arch, stateDict } = await goldenNetwork();
   const set = Object.entries(stateDict).map(([name, tensor]) => {

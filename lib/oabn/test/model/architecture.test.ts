@@ -15,7 +15,8 @@ describe('model/architecture', () => {
     const a0 = repvgg('RepVGG-A0', { classes: 1000, strides: imagenetStrides });
     assert.deepEqual(a0.widths, [48, 48, 96, 192, 1280]);
     assert.equal(blocksOf(a0).length, 22);
-    // arXiv 2101.03697, table 4: A0 has 8.30 M parameters and 1.4 G multiply–accumulates (merged), B0 14.33 M and 3.1 G.
+    // arXiv 2101.03697, table 4: A0 has 8.30 M parameters and 1.4 G multiply–accumulates (merged), B0 14.33 M
+    // and 3.1 G.
     assert.equal((costOf(a0, 224, 'merged').params / 1e6).toFixed(2), '8.31');
     assert.equal((costOf(a0, 224, 'merged').macs / 1e9).toFixed(1), '1.4');
     const outputs = 48 * 112 ** 2 + 2 * 48 * 56 ** 2 + 4 * 96 * 28 ** 2 + 14 * 192 * 14 ** 2 + 1280 * 7 ** 2;

@@ -2,7 +2,8 @@ import assert from 'node:assert/strict';
 import { costOf, normalizeArchitecture, repvgg, trainingCostOf } from '../../src/model/index.js';
 
 describe('model/trainingCost', () => {
-  // Two blocks of 2 channels on 4×4 images, the second with an identity branch; small enough to count by hand.
+  // Two blocks of 2 channels on 4×4 images, the second with an identity branch; small enough to count by
+  // hand.
   const arch = normalizeArchitecture({ widths: [2, 2], depths: [1, 1], strides: [1, 1], classes: 3 });
   const qa = normalizeArchitecture({ ...arch, block: 'qarepvgg' });
   const values = 16 * 2;

@@ -50,7 +50,10 @@ function inertiaByHand(values: Float32Array, centroids: Float32Array): number {
   );
 }
 
-/** What float64 prefix sums cannot tell apart, and what the squares of values near the smallest float32 make of it. */
+/**
+ * What float64 prefix sums cannot tell apart, and what the squares of values near the smallest float32 make
+ * of it.
+ */
 const noise = (values: Float32Array): number =>
   values.reduce((sum, value) => sum + 1e-14 * value * value + smallest ** 2, 0);
 

@@ -35,7 +35,8 @@ describe('quantize: differentiable k-means', () => {
   before(() => useBackend());
 
   it('attends, moves and mixes as by hand', async () => {
-    // τ = 1/ln 2, so that each unit of distance halves: of 0 to the centroids 0 and 1, 2/3 and 1/3; of 3, 1/5 and 4/5.
+    // τ = 1/ln 2, so that each unit of distance halves: of 0 to the centroids 0 and 1, 2/3 and 1/3; of 3, 1/5
+    // and 4/5.
     const [w, c, tau] = [tf.tensor1d([0, 3]), tf.tensor1d([0, 2]), tf.scalar(1 / Math.LN2)];
     // 2^0 : 2^−2 = 4/5 : 1/5;  2^−3 : 2^−1 = 1/5 : 4/5.
     assertClose(await attention(w, c, tau).data(), [0.8, 0.2, 0.2, 0.8], 1e-6, 'attention');
@@ -88,7 +89,8 @@ describe('quantize: additive powers of two', () => {
   before(() => useBackend());
 
   it('has the levels of the paper', () => {
-    // 2 bits: ±1 and 0. 3 bits: {0, 1, 1/2, 1/4}. 4 bits, by the authors' code: {0, 1/2, 1/4, 1/16} + {0, 1/8}, over 5/8.
+    // 2 bits: ±1 and 0. 3 bits: {0, 1, 1/2, 1/4}. 4 bits, by the authors' code: {0, 1/2, 1/4, 1/16} + {0,
+    // 1/8}, over 5/8.
     assert.deepEqual([...apotLevels(2)], [-1, 0, 1]);
     assert.deepEqual([...apotLevels(3)], [-1, -0.5, -0.25, 0, 0.25, 0.5, 1]);
     const positive = [0, 0.1, 0.2, 0.3, 0.4, 0.6, 0.8, 1];

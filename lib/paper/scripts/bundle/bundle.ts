@@ -1,11 +1,13 @@
 /**
- * One archive for a GPU server without a network: unpacked anywhere, `./oabn doctor` and `./oabn reproduce` run there.
+ * One archive for a GPU server without a network: unpacked anywhere, `./oabn doctor` and `./oabn reproduce`
+ * run there.
  *
  *     npm run bundle [-- --out oabn-linux-x64.tar.xz] [--data folder]… [--without onnxruntime,notebooks]
  *
- * For the system, processor and Node that it runs on. `--out` ends in .tar.xz (smallest), .tar.gz (where the server has
- * no xz), or is a folder. manifest.json inside says what is in it and what was left out; `sha256sum -c SHA256SUMS`
- * checks it. Without onnxruntime, steps on a CPU run operation by operation; a GPU does not need it.
+ * For the system, processor and Node that it runs on. `--out` ends in .tar.xz (smallest), .tar.gz (where the
+ * server has no xz), or is a folder. manifest.json inside says what is in it and what was left out;
+ * `sha256sum -c SHA256SUMS` checks it. Without onnxruntime, steps on a CPU run operation by operation; a GPU
+ * does not need it.
  */
 import { existsSync } from 'node:fs';
 import { mkdtemp, readdir, rename, rm, stat, writeFile } from 'node:fs/promises';

@@ -1,9 +1,14 @@
-/** The command `oabn` of a bundle: Node, the library and, where the system lacks them, the libraries beside it. */
+/**
+ * The command `oabn` of a bundle: Node, the library and, where the system lacks them, the libraries beside
+ * it.
+ */
 
 /** Shared libraries that a bundle carries: the Vulkan loader and the C++ run-time. */
 export const packedLibraries: readonly string[] = ['libvulkan.so.1', 'libstdc++.so.6', 'libgcc_s.so.1'];
 
-/** The folder of a packed library in the bundle: each has its own, so that one can be used without the others. */
+/**
+ * The folder of a packed library in the bundle: each has its own, so that one can be used without the others.
+ */
 export const libraryFolder = (name: string): string => `lib/${name.replace(/\.so.*/, '')}`;
 
 /** The launcher, a shell script, for a bundle that may carry these libraries. */

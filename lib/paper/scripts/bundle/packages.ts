@@ -1,4 +1,7 @@
-/** The packages that the library needs when it runs: its dependencies and theirs, found where Node would find them. */
+/**
+ * The packages that the library needs when it runs: its dependencies and theirs, found where Node would find
+ * them.
+ */
 import { existsSync, readFileSync } from 'node:fs';
 import { dirname, join, relative, sep } from 'node:path';
 import { UserError } from 'oabn-base';

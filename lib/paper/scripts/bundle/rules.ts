@@ -1,6 +1,6 @@
 /**
- * What of `node_modules` a bundle leaves out: whatever no program reads when it runs on this one platform. Each rule
- * says why; what no rule names stays. A new package is therefore whole until someone looks at it.
+ * What of `node_modules` a bundle leaves out: whatever no program reads when it runs on this one platform.
+ * Each rule says why; what no rule names stays. A new package is therefore whole until someone looks at it.
  */
 
 /** A system and processor as Node names them. */
@@ -84,7 +84,9 @@ const rules: readonly Rule[] = [
   },
 ];
 
-/** Why `path` (below node_modules, with `/`) is left out of a bundle for `platform`; undefined if it stays. */
+/**
+ * Why `path` (below node_modules, with `/`) is left out of a bundle for `platform`; undefined if it stays.
+ */
 export function droppedBecause(path: string, platform: Platform): string | undefined {
   return rules.find(({ drops }) => drops(path, platform))?.reason;
 }

@@ -1,4 +1,6 @@
-/** Writes a bundle's folder: Node, the library, its packages without what no program reads, notebooks, data. */
+/**
+ * Writes a bundle's folder: Node, the library, its packages without what no program reads, notebooks, data.
+ */
 import { createHash } from 'node:crypto';
 import { createReadStream, existsSync } from 'node:fs';
 import { chmod, copyFile, cp, mkdir, readdir, realpath, stat, writeFile } from 'node:fs/promises';

@@ -1,7 +1,7 @@
 /**
- * A claim of the paper, tested on our own runs: a verdict with the effect and the interval that it rests on. The claims are
- * numbered as the project's description of the paper numbers them (README). Margins and error rates were fixed before the
- * runs were made; what a verdict means is said in each claim's `rule`.
+ * A claim of the paper, tested on our own runs: a verdict with the effect and the interval that it rests on.
+ * The claims are numbered as the project's description of the paper numbers them (README). Margins and error
+ * rates were fixed before the runs were made; what a verdict means is said in each claim's `rule`.
  */
 import { check } from 'oabn-base';
 import {
@@ -44,8 +44,9 @@ export interface Claim {
 }
 
 /**
- * A claim from its parts: the verdict is that of the first whose precondition is met. Parts are in the order of the
- * article, its own number of bits first, then fewer, so which part speaks is not chosen by what it says.
+ * A claim from its parts: the verdict is that of the first whose precondition is met. Parts are in the order
+ * of the article, its own number of bits first, then fewer, so which part speaks is not chosen by what it
+ * says.
  */
 export function claimOf(claim: Pick<Claim, 'id' | 'statement' | 'rule' | 'parts'>): Claim {
   const { parts } = claim;
@@ -64,7 +65,9 @@ export interface Measured {
   readonly images: number;
 }
 
-/** The accuracy of a network that was quantized, beside that of the same network in FP32, on the same images. */
+/**
+ * The accuracy of a network that was quantized, beside that of the same network in FP32, on the same images.
+ */
 export interface QuantizedPoint extends Measured {
   readonly bits: number;
   /** In [0, 1], as is `fp32`. */
@@ -72,7 +75,10 @@ export interface QuantizedPoint extends Measured {
   readonly fp32: number;
   /** Distinct weight values, summed over the quantized layers. */
   readonly stateSize: number;
-  /** Which images each of the two was right on: bitmaps, read by `unpackBits`; results from before they were kept have none. */
+  /**
+   * Which images each of the two was right on: bitmaps, read by `unpackBits`; results from before they were
+   * kept have none.
+   */
   readonly right?: string;
   readonly fp32Right?: string;
 }
@@ -147,7 +153,9 @@ export const quantizedOf = (networks: readonly Judged[]): MeanEstimate =>
 /** From this loss of accuracy on, a plain-BN network counts as hurt by quantization. */
 export const hurtFrom = 0.02;
 
-/** Whether the networks with plain BN are hurt, which C3, C6 and C9 speak of, and what to say if they are not. */
+/**
+ * Whether the networks with plain BN are hurt, which C3, C6 and C9 speak of, and what to say if they are not.
+ */
 export function hurtBy(plain: readonly Judged[]): { met: boolean; loss: MeanEstimate; text: string } {
   const loss = effectOn(plain, gap);
   const text = `plain BN loses ${pointsOf(loss).replace('+', '')} to uniform PTQ; ${100 * hurtFrom} points are needed`;

@@ -67,9 +67,9 @@ const beyond = (networks: readonly Judged[], share: number, sign = 1): MeanEstim
   ]);
 
 /**
- * C9: after ClusterQAT, a network pretrained with plain BN has lost more than half of its FP32 accuracy, and the best one
- * pretrained with OABN has not. `rates`: ClusterQAT at several learning rates of fine-tuning, for a rate that is too high
- * can make plain BN fail where a lower one does not.
+ * C9: after ClusterQAT, a network pretrained with plain BN has lost more than half of its FP32 accuracy, and
+ * the best one pretrained with OABN has not. `rates`: ClusterQAT at several learning rates of fine-tuning,
+ * for a rate that is too high can make plain BN fail where a lower one does not.
  */
 export function claimC9(
   points: readonly LowBitPoint[],
@@ -125,8 +125,8 @@ function helping(cluster: readonly QuantizedPoint[], name: string, untrained?: r
 const good = 0.9;
 
 /**
- * C10: ClusterQAT beats uniform QAT at each of `bits`, each at its best s (chosen on other seeds and images); and at 3
- * bits, if among them, it keeps nine tenths of FP32.
+ * C10: ClusterQAT beats uniform QAT at each of `bits`, each at its best s (chosen on other seeds and images);
+ * and at 3 bits, if among them, it keeps nine tenths of FP32.
  */
 export function claimC10(points: readonly LowBitPoint[], bits: readonly number[]): Claim {
   const parts = bits.map((b) => {

@@ -47,7 +47,10 @@ export function claimC1(reports: readonly (readonly OutlierRow[])[]): Claim {
   });
 }
 
-/** The largest share that the other branches may add for the identity's ratio to nearly equal a class-A weight. */
+/**
+ * The largest share that the other branches may add for the identity's ratio to nearly equal a class-A
+ * weight.
+ */
 export const nearlyEqual = 0.2;
 
 /** C2 on networks trained with plain BN: outlier reports, one for each seed. */

@@ -69,9 +69,9 @@ const limited = (points: readonly PtqPoint[]): PtqPoint[] =>
   points.filter((point) => point.threshold < Infinity);
 
 /**
- * C6: every method gains from OABN, at the s that suits it best among those tried (chosen on other seeds and images). What
- * is compared is what quantization takes from each network, so that a difference of the FP32 networks, which all methods
- * share, is not counted once for each of them; it is said beside.
+ * C6: every method gains from OABN, at the s that suits it best among those tried (chosen on other seeds and
+ * images). What is compared is what quantization takes from each network, so that a difference of the FP32
+ * networks, which all methods share, is not counted once for each of them; it is said beside.
  */
 export function claimC6(all: readonly PtqPoint[], bits: readonly number[]): Claim {
   return claimOf({
@@ -175,8 +175,8 @@ function largest(points: readonly PtqPoint[], bits: number): ClaimPart {
 const well = 0.9;
 
 /**
- * C8: per channel, QARepVGG loses little (under a tenth of its FP32 accuracy); per layer, RepVGG with OABN beats it. Each
- * with its best method (and s), chosen on seeds and images that it is not judged by.
+ * C8: per channel, QARepVGG loses little (under a tenth of its FP32 accuracy); per layer, RepVGG with OABN
+ * beats it. Each with its best method (and s), chosen on seeds and images that it is not judged by.
  */
 export function claimC8(all: readonly PtqPoint[], bits: readonly number[]): Claim {
   return claimOf({

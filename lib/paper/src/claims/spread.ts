@@ -1,4 +1,6 @@
-/** A mean and its spread over seeds, as tables and figures show them; verdicts have intervals (`statistics`). */
+/**
+ * A mean and its spread over seeds, as tables and figures show them; verdicts have intervals (`statistics`).
+ */
 
 /** A mean over seeds. */
 export interface Estimate {

@@ -65,8 +65,8 @@ function closing(points: readonly ThresholdPoint[], bits: number): ClaimPart {
 }
 
 /**
- * C4: the smallest s of the grid costs accuracy in FP32 and quantized alike, against the best larger s (∞ among them),
- * which is chosen on seeds and images that it is not judged by (`bestOf`).
+ * C4: the smallest s of the grid costs accuracy in FP32 and quantized alike, against the best larger s (∞
+ * among them), which is chosen on seeds and images that it is not judged by (`bestOf`).
  */
 export function claimC4(all: readonly ThresholdPoint[], bits: readonly number[]): Claim {
   const least = thresholdsOf(all)[0]!;
@@ -103,9 +103,10 @@ function costing(points: readonly ThresholdPoint[], bits: number, least: number)
 }
 
 /**
- * C5: the curves over s have the same shape on two datasets. One dataset's curve, less its mean, weighs the points of the
- * other: the sum over s of the two is above 0 where they rise and fall together. The weights are independent of what they
- * weigh, so the test keeps its error rate; it is done both ways, in FP32 and quantized.
+ * C5: the curves over s have the same shape on two datasets. One dataset's curve, less its mean, weighs the
+ * points of the other: the sum over s of the two is above 0 where they rise and fall together. The weights
+ * are independent of what they weigh, so the test keeps its error rate; it is done both ways, in FP32 and
+ * quantized.
  */
 export function claimC5(
   ofCifar: readonly ThresholdPoint[],
@@ -164,7 +165,10 @@ function slope(
   );
 }
 
-/** Spearman's ρ of two lists of the same length, equal values sharing their mean rank; 0 where a list is constant. */
+/**
+ * Spearman's ρ of two lists of the same length, equal values sharing their mean rank; 0 where a list is
+ * constant.
+ */
 export function rankCorrelation(x: readonly number[], y: readonly number[]): number {
   const ranks = (values: readonly number[]): number[] =>
     values.map((value) => {

@@ -1,4 +1,7 @@
-/** `oabn notebook run` and `oabn kernel`: notebooks through the TypeScript kernel, and that kernel for every Jupyter. */
+/**
+ * `oabn notebook run` and `oabn kernel`: notebooks through the TypeScript kernel, and that kernel for every
+ * Jupyter.
+ */
 import { basename, join, resolve } from 'node:path';
 import type { Command } from 'commander';
 import { check, checkWritable, consoleProgress, makeFolder, writeFileAtomic } from 'oabn-base';

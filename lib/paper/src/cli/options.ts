@@ -2,7 +2,10 @@
 import { type CommonOptions, dataLocation, labOptions } from 'oabn/cli';
 import { type Labs, openLabs } from '../profiles/index.js';
 
-/** The labs of both sides; `--data` is a folder that holds the data of both. Nothing that ships is taken for a run. */
+/**
+ * The labs of both sides; `--data` is a folder that holds the data of both. Nothing that ships is taken for a
+ * run.
+ */
 export async function labsOf(options: CommonOptions): Promise<Labs> {
   const { data } = dataLocation(options.data);
   const { profile } = options;

@@ -221,7 +221,10 @@ function sayBesideBar(line: string): void {
   process.stderr.write(`${process.stderr.isTTY ? '\r\u001b[K' : ''}${line}\n`);
 }
 
-/** Writes each figure as SVG and, on a machine with fonts, as PNG. Returns the paths of the PNGs by their names. */
+/**
+ * Writes each figure as SVG and, on a machine with fonts, as PNG. Returns the paths of the PNGs by their
+ * names.
+ */
 async function writeFigures(figures: readonly ReportFigure[], folder: string): Promise<Map<string, string>> {
   const pictures = new Map<string, string>();
   for (const { name, figure } of figures) {
@@ -257,8 +260,8 @@ async function writeCrate(
 const shippedFigures = /^(fig(?:1|2|4|5|7a|7b|8))-(?!.*-\d+$)/;
 
 /**
- * Puts the small results and the verdicts of both labs where they ship with the project, in place of those of the same
- * runs, and the first figure of each notebook named above as `data/results/<fig>-<profile>.png`.
+ * Puts the small results and the verdicts of both labs where they ship with the project, in place of those of
+ * the same runs, and the first figure of each notebook named above as `data/results/<fig>-<profile>.png`.
  */
 async function shipResults(labs: Labs, figures: ReadonlyMap<string, string>): Promise<void> {
   for (const [name, path] of figures) {

@@ -1,8 +1,8 @@
 /**
- * Tables to compute on: rows of plain records as a danfo DataFrame, which filters, sorts, groups and joins as pandas
- * does; the runs of a study as one; and the pivot that danfo lacks. Danfo belongs to the project that holds the notebooks,
- * not to this package: as published, it asks for a file from outside the npm registry, which only a project's own
- * `overrides` can replace.
+ * Tables to compute on: rows of plain records as a danfo DataFrame, which filters, sorts, groups and joins as
+ * pandas does; the runs of a study as one; and the pivot that danfo lacks. Danfo belongs to the project that
+ * holds the notebooks, not to this package: as published, it asks for a file from outside the npm registry,
+ * which only a project's own `overrides` can replace.
  */
 import type { DataFrame } from 'danfojs-node';
 import { check, errorMessage, type Row, UserError } from 'oabn-base';
@@ -26,8 +26,8 @@ export async function table(rows: readonly Row[]): Promise<DataFrame> {
 const packed = new Set(['right', 'fp32Right']);
 
 /**
- * The runs of a study as a DataFrame, a row each: what was varied, and what came out as numbers. Accuracies are in
- * percent; `s` is the threshold as text, for heads of columns.
+ * The runs of a study as a DataFrame, a row each: what was varied, and what came out as numbers. Accuracies
+ * are in percent; `s` is the threshold as text, for heads of columns.
  */
 export async function runTable<Row>({ rows }: Pick<StudyResult<Row>, 'rows'>): Promise<DataFrame> {
   return await table(rows.map((row) => flatRow(row as object)));
@@ -56,8 +56,8 @@ export interface PivotOptions {
 }
 
 /**
- * A DataFrame with a line for each value of `index` and a column for each value of `columns`, in the order in which they
- * come. What is not there is `–`.
+ * A DataFrame with a line for each value of `index` and a column for each value of `columns`, in the order in
+ * which they come. What is not there is `–`.
  * @throws UserError for a column that is not there, and for two rows that belong into one cell
  */
 export async function pivot(

@@ -1,4 +1,7 @@
-/** Convolution kernels side by side as one heat map: each output channel is a row of 3×3 tiles, each input channel a column. */
+/**
+ * Convolution kernels side by side as one heat map: each output channel is a row of 3×3 tiles, each input
+ * channel a column.
+ */
 import { axis, type Figure, layoutOf, type Titles } from 'tslab-kernel/display';
 
 /** What a grid of kernels shows. */

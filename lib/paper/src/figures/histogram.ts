@@ -1,4 +1,7 @@
-/** Histograms as step lines, one for each series, so that they can be drawn over one another. Binned here, not by Plotly. */
+/**
+ * Histograms as step lines, one for each series, so that they can be drawn over one another. Binned here, not
+ * by Plotly.
+ */
 import { axis, colorAt, type Figure, layoutOf, type Titles } from 'tslab-kernel/display';
 
 /** The values of one curve. */
@@ -15,7 +18,10 @@ export interface HistogramOptions extends Titles {
   readonly logCounts?: boolean;
 }
 
-/** Half a weight: where the steps of a log axis stand, so that a bin of one weight is seen, alone or beside others. */
+/**
+ * Half a weight: where the steps of a log axis stand, so that a bin of one weight is seen, alone or beside
+ * others.
+ */
 const logFloor = 0.5;
 
 /** Histograms with the same bins as stepped curves, one over the other, as Plotly JSON. */

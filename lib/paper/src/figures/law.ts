@@ -1,4 +1,7 @@
-/** Kept accuracy against level spacing: every network, s and number of bits in one plot, with the fitted curve. */
+/**
+ * Kept accuracy against level spacing: every network, s and number of bits in one plot, with the fitted
+ * curve.
+ */
 import { keptAccuracy, type Law } from 'oabn/doctor';
 import type { LawPoint } from '../studies/index.js';
 import { lineFigure, type LineSeries } from './lines.js';

@@ -26,7 +26,10 @@ export function transferFigure(
   return lineFigure({ ...titles, series: [...series, identity] });
 }
 
-/** Figure 6: the layers of the merged network by their number of weights; which are quantized and which stay in FP32. */
+/**
+ * Figure 6: the layers of the merged network by their number of weights; which are quantized and which stay
+ * in FP32.
+ */
 export function layersFigure(arch: Architecture, { subtitle }: { readonly subtitle: string }): Figure {
   const quantized = new Set(quantizedBlocks(arch).map(({ name }) => name));
   const layers = [

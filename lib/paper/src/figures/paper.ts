@@ -1,4 +1,6 @@
-/** The paper's figures from our measurements: which numbers go where. Each says where its numbers come from. */
+/**
+ * The paper's figures from our measurements: which numbers go where. Each says where its numbers come from.
+ */
 import { check, concatenate } from 'oabn-base';
 import type { SourcedNetwork } from 'oabn/experiment';
 import { mergeNetwork, mergeParts, splitByClass } from 'oabn/merge';
@@ -20,8 +22,8 @@ export const captionOf = ({ name, source }: Pick<FigureNetwork, 'name' | 'source
   [name, source].filter(Boolean).join(' · ');
 
 /**
- * Figure 2: merged weights with their outliers, each layer in units of its own standard deviation, for networks by their
- * names.
+ * Figure 2: merged weights with their outliers, each layer in units of its own standard deviation, for
+ * networks by their names.
  * @param options `layer`: that quantized layer alone, from 0; default all of them
  */
 export function weightDistributionFigure(

@@ -1,4 +1,7 @@
-/** The three pictures of the report's first screen: where outliers sit, what quantization costs, what ClusterQAT recovers. */
+/**
+ * The three pictures of the report's first screen: where outliers sit, what quantization costs, what
+ * ClusterQAT recovers.
+ */
 import { estimate, formatThreshold, type LowBitMethod, type LowBitPoint } from '../claims/index.js';
 import { methodTitles, type NetworkRow, type StudyResult } from '../studies/index.js';
 import { barFigure } from './bars.js';

@@ -179,7 +179,9 @@ const traced = {
   dead: 'dead channels (%)',
 } as const;
 
-/** What makes the outliers: a value of the trace over the epochs, a line for each network; means over seeds. */
+/**
+ * What makes the outliers: a value of the trace over the epochs, a line for each network; means over seeds.
+ */
 export function outlierFigure(
   { rows, source: subtitle }: StudyResult<OutlierPoint>,
   { value }: { readonly value: keyof typeof traced },

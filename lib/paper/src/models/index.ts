@@ -1,6 +1,7 @@
 /**
- * The trained networks that ship with the project, in `data/models`: so that what a notebook says of weights, merging and
- * export needs neither data nor training. Each has a card, which `lib/paper/scripts/models.ts` writes with the file.
+ * The trained networks that ship with the project, in `data/models`: so that what a notebook says of weights,
+ * merging and export needs neither data nor training. Each has a card, which `lib/paper/scripts/models.ts`
+ * writes with the file.
  */
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -69,8 +70,8 @@ export async function openModel(name: string): Promise<OpenedModel> {
 }
 
 /**
- * The three-branch network that ships under this name, or where none does, that of a run in the lab, which is made if it is
- * not there. Its `source` says which.
+ * The three-branch network that ships under this name, or where none does, that of a run in the lab, which is
+ * made if it is not there. Its `source` says which.
  */
 export async function bestNetwork(
   lab: PaperLab,

@@ -16,13 +16,15 @@ export interface PaperLabOptions extends Omit<LabOptions, 'defaults' | 'shipped'
   /** A profile or its name; default `OABN_PROFILE` or `quick`. */
   readonly profile?: Profile | string;
   /**
-   * Whether results that ship with the project answer for runs whose networks are not needed; default true, unless
-   * `OABN_SHIPPED=0`. They are of the same configuration and the same images, or they are not used.
+   * Whether results that ship with the project answer for runs whose networks are not needed; default true,
+   * unless `OABN_SHIPPED=0`. They are of the same configuration and the same images, or they are not used.
    */
   readonly shipped?: boolean;
 }
 
-/** Opens the lab of a profile. @throws UserError as `openLab`, and for an unknown profile with the known names */
+/**
+ * Opens the lab of a profile. @throws UserError as `openLab`, and for an unknown profile with the known names
+ */
 export async function openPaperLab({
   profile: named,
   shipped = process.env.OABN_SHIPPED !== '0',
@@ -43,7 +45,10 @@ export interface Labs {
   readonly imagenet: PaperLab;
 }
 
-/** A profile's lab and that of its ImageNet side, where made images stand in for what is not there, and say so. */
+/**
+ * A profile's lab and that of its ImageNet side, where made images stand in for what is not there, and say
+ * so.
+ */
 export async function openLabs(options: Omit<PaperLabOptions, 'dataset'> = {}): Promise<Labs> {
   const cifar = await openPaperLab(options);
   return { cifar, imagenet: await openImagenetLab(options) };
@@ -64,7 +69,10 @@ export function shippedFolder(): string {
   return join(projectFolder(), 'data', 'results', 'runs');
 }
 
-/** What figures and tables say of the runs behind them: profile, data and scale, and that data are made when they are. */
+/**
+ * What figures and tables say of the runs behind them: profile, data and scale, and that data are made when
+ * they are.
+ */
 export function describeScale({ profile, train }: Pick<PaperLab, 'profile' | 'train'>): string {
   const images = Math.min(train.size, profile.pretraining.images ?? train.size);
   const { epochs } = profile.pretraining.schedule;

@@ -1,6 +1,7 @@
 /**
- * The claims board for readers: one line for each claim of the paper with its verdict in words, symbol and colour, the
- * effect and its interval; what held means, the other numbers of bits and the details fold out below it.
+ * The claims board for readers: one line for each claim of the paper with its verdict in words, symbol and
+ * colour, the effect and its interval; what held means, the other numbers of bits and the details fold out
+ * below it.
  */
 import type { Claim, ClaimPart } from '../claims/index.js';
 import type { Verdict } from '../statistics/index.js';
@@ -28,7 +29,10 @@ export const verdictText = (verdict: Verdict): string => `${verdicts[verdict].sy
 
 const width = /^(\d+) bits$/;
 
-/** «held at 5, 4; precondition not met at 8, 6 bits»: the verdict at each number of bits, that of the claim first. */
+/**
+ * «held at 5, 4; precondition not met at 8, 6 bits»: the verdict at each number of bits, that of the claim
+ * first.
+ */
 export function verdictByBits({ verdict, at, parts }: Claim): string {
   const widths = parts.filter(({ name }) => width.test(name));
   if (widths.length < 2) return verdict;
@@ -45,7 +49,8 @@ let boards = 0;
 
 /**
  * The board as HTML; its buttons choose a verdict where scripts run.
- * @param alone whether it brings its style and script, as an output must; a page may have `claimsAdditions` for all
+ * @param alone whether it brings its style and script, as an output must; a page may have `claimsAdditions`
+ * for all
  */
 export function claimsBoardHtml(claims: readonly Claim[], alone = true): string {
   const lines = inOrder(claims).map(lineHtml).join('\n');
@@ -152,7 +157,9 @@ export function claimsMarkdown(claims: readonly Claim[]): string {
 /** Marks of the board in a README: `<!-- claims of quick -->`, the table, `<!-- end of claims -->`. */
 const marked = /(<!-- claims of (\w+) -->\n\n)([^]*?)\n?<!-- end of claims -->/;
 
-/** The board in a README: of which profile, and its text. @throws UserError where there is none between marks */
+/**
+ * The board in a README: of which profile, and its text. @throws UserError where there is none between marks
+ */
 export function readmeBoard(readme: string): { readonly profile: string; readonly text: string } {
   const found = marked.exec(readme);
   check(found, 'The README has no <!-- claims of PROFILE --> … <!-- end of claims --> for the board');

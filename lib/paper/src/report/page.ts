@@ -1,7 +1,7 @@
 /**
- * The report of a reproduction as one page: the story in five sentences and three pictures, the claims board, what was
- * reproduced, the notebooks of the figures and tables in the paper's order, the environment, and every run behind the
- * numbers. From data to text, without effects.
+ * The report of a reproduction as one page: the story in five sentences and three pictures, the claims board,
+ * what was reproduced, the notebooks of the figures and tables in the paper's order, the environment, and
+ * every run behind the numbers. From data to text, without effects.
  */
 import { describeLab, type PaperLab } from '../profiles/index.js';
 import { claimsAdditions, claimsBoardHtml } from './claims.js';
@@ -113,7 +113,10 @@ function datasets({ cifar, imagenet }: ReportParts['labs']): string {
   return `<dl class="facts">\n${[...new Set(items)].join('\n')}\n</dl>`;
 }
 
-/** By the numbers that their names begin with; without, figures, then tables, each by number, then the rest by name. */
+/**
+ * By the numbers that their names begin with; without, figures, then tables, each by number, then the rest by
+ * name.
+ */
 export function paperOrder<N extends { readonly name: string }>(notebooks: readonly N[]): N[] {
   const kind = (name: string): number => (/^fig/.test(name) ? 0 : /^tab/.test(name) ? 1 : 2);
   return [...notebooks].sort(
@@ -121,7 +124,9 @@ export function paperOrder<N extends { readonly name: string }>(notebooks: reado
   );
 }
 
-/** A notebook as a section; its headings go one level down, and its links to other notebooks stay on the page. */
+/**
+ * A notebook as a section; its headings go one level down, and its links to other notebooks stay on the page.
+ */
 async function notebookSection(
   { name, notebook }: ReportNotebook,
   names: readonly string[],
@@ -151,7 +156,9 @@ const plainHtml = (html: string): string => escapeHtml(plainText(html));
 
 /** A figure of an executed notebook. */
 export interface ReportFigure {
-  /** A file's name without extension: the notebook's without its number, with one from its second figure on. */
+  /**
+   * A file's name without extension: the notebook's without its number, with one from its second figure on.
+   */
   readonly name: string;
   readonly title: string;
   readonly figure: Figure;

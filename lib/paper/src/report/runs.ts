@@ -1,6 +1,6 @@
 /**
- * Where the numbers come from: a table of all runs behind a report, each with its hash, result, seed, time and whole
- * configuration, and the environments in which they were computed.
+ * Where the numbers come from: a table of all runs behind a report, each with its hash, result, seed, time
+ * and whole configuration, and the environments in which they were computed.
  */
 import { canonicalJson } from 'oabn-base';
 import {

@@ -1,6 +1,6 @@
 /**
- * Comparisons of accuracies image by image. Two networks that were tested on the same images differ in few of them, so
- * the difference of their accuracies is known far better than either accuracy.
+ * Comparisons of accuracies image by image. Two networks that were tested on the same images differ in few of
+ * them, so the difference of their accuracies is known far better than either accuracy.
  */
 import { unpackBits } from 'oabn-base';
 import { crossedMean, type MeanEstimate } from './crossed.js';
@@ -12,9 +12,9 @@ export type Rights = Uint8Array;
 export type WeightedRights = readonly [weight: number, rights: Rights];
 
 /**
- * The mean over seeds and images of Σ weight·right: the difference of two accuracies, a difference of differences (of two
- * gaps), or an accuracy against a share of another. `constant` is added to each. One list of terms for each seed, whose
- * networks stand for one another in the other lists.
+ * The mean over seeds and images of Σ weight·right: the difference of two accuracies, a difference of
+ * differences (of two gaps), or an accuracy against a share of another. `constant` is added to each. One list
+ * of terms for each seed, whose networks stand for one another in the other lists.
  * @throws RangeError for fewer than two seeds, or networks that were tested on different numbers of images
  */
 export function contrast(seeds: readonly (readonly WeightedRights[])[], constant = 0): MeanEstimate {

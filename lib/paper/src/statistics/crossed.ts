@@ -1,14 +1,14 @@
 /**
- * The mean of a quantity that was measured for every pair of a training seed and a test image, with an error that has
- * both in it. Seeds and images are crossed random effects: all seeds are judged on the same images, so an error of
- * sampling the images does not shrink with the number of seeds.
+ * The mean of a quantity that was measured for every pair of a training seed and a test image, with an error
+ * that has both in it. Seeds and images are crossed random effects: all seeds are judged on the same images,
+ * so an error of sampling the images does not shrink with the number of seeds.
  *
  *     d[k,i] = δ + a[k] + b[i] + e[k,i]      k = 1…S seeds, i = 1…n images
  *     Var(d̄) = σa²/S + σb²/n + σe²/(S·n) = (MSseeds + MSimages − MSrest) / (S·n)
  *
- * with the mean squares of the two-way analysis of variance, and Satterthwaite's degrees of freedom for their sum
- * (Biometrics Bulletin 2, 1946). This is the analysis of multi-reader multi-case studies, with networks as readers
- * (Gallas et al., Academic Radiology 16, 2009).
+ * with the mean squares of the two-way analysis of variance, and Satterthwaite's degrees of freedom for their
+ * sum (Biometrics Bulletin 2, 1946). This is the analysis of multi-reader multi-case studies, with networks
+ * as readers (Gallas et al., Academic Radiology 16, 2009).
  */
 
 /** A mean with the variance of its error, and the degrees of freedom of that variance. */
@@ -20,9 +20,11 @@ export interface MeanEstimate {
 }
 
 /**
- * The mean of `table`, whose rows are seeds and whose columns are images; rows of the same length, at least two of each.
+ * The mean of `table`, whose rows are seeds and whose columns are images; rows of the same length, at least
+ * two of each.
  *
- * Of one seed nothing can be said about seeds; two seeds have one degree of freedom, and hence wide intervals.
+ * Of one seed nothing can be said about seeds; two seeds have one degree of freedom, and hence wide
+ * intervals.
  * @throws RangeError for fewer than two rows or columns, or rows of different lengths
  */
 export function crossedMean(table: readonly ArrayLike<number>[]): MeanEstimate {
@@ -52,7 +54,8 @@ export function crossedMean(table: readonly ArrayLike<number>[]): MeanEstimate {
 }
 
 /**
- * The mean of one value for each seed, for quantities without images, such as a ratio of weights: Student's t.
+ * The mean of one value for each seed, for quantities without images, such as a ratio of weights: Student's
+ * t.
  * @throws RangeError for fewer than two values
  */
 export function seedMean(values: readonly number[]): MeanEstimate {

@@ -1,5 +1,6 @@
 /**
- * How runs become verdicts: comparisons image by image, intervals over seeds and images, tests with a known error.
+ * How runs become verdicts: comparisons image by image, intervals over seeds and images, tests with a known
+ * error.
  *
  * @module oabn-paper/statistics
  */

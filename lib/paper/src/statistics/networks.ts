@@ -1,6 +1,7 @@
 /**
- * Effects on networks that were quantized: each network's answers on the test images, before and after, one network for
- * each seed; and the best of several kinds of network, chosen without looking at what it is judged by.
+ * Effects on networks that were quantized: each network's answers on the test images, before and after, one
+ * network for each seed; and the best of several kinds of network, chosen without looking at what it is
+ * judged by.
  */
 import { check } from 'oabn-base';
 import { contrast, type Rights, unpackRights } from './contrast.js';
@@ -48,9 +49,9 @@ export type WeightedAnswers = readonly [weight: number, answers: Answers];
  * The mean over seeds and images of Σ weight·accuracy + `constant`; a list of terms for each seed.
  *
  * - Where the runs stored which images they had right: image by image (`contrast`).
- * - Where they did not: the spread over seeds, and beside it the whole sampling error of the accuracies as if each had
- *   been measured on images of its own. Networks agree on most images, so this errs on the wide side. It is not divided by
- *   the number of seeds, which all see the same images.
+ * - Where they did not: the spread over seeds, and beside it the whole sampling error of the accuracies as if
+ *   each had been measured on images of its own. Networks agree on most images, so this errs on the wide
+ *   side. It is not divided by the number of seeds, which all see the same images.
  * - Of one seed nothing is known about seeds: the variance is Infinity, and every verdict undecided.
  *
  * @throws UserError without a seed
@@ -80,9 +81,9 @@ export interface Candidate<Name> {
 }
 
 /**
- * The kind with the best quantized accuracy, cross-fitted: which kind stands for a seed on one half of the images was
- * chosen on the *other* seeds and the *other* half (without stored images, on the other seeds), so that no kind is judged
- * by what it was chosen by, and luck in the choice is not counted as an effect.
+ * The kind with the best quantized accuracy, cross-fitted: which kind stands for a seed on one half of the
+ * images was chosen on the *other* seeds and the *other* half (without stored images, on the other seeds), so
+ * that no kind is judged by what it was chosen by, and luck in the choice is not counted as an effect.
  *
  * @returns a network for each seed, put together from halves, and the kinds chosen, each once
  */

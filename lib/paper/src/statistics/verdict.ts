@@ -1,13 +1,15 @@
 /**
- * From an estimate to a verdict, by rules that were chosen before the data were seen. Each errs in at most 5% of the
- * experiments in which there is no effect (tested by simulation):
+ * From an estimate to a verdict, by rules that were chosen before the data were seen. Each errs in at most 5%
+ * of the experiments in which there is no effect (tested by simulation):
  *
- * - `isGreater`: the two-sided 95% interval of the effect lies above 0 (held), below it (not held), or has 0 in it;
- * - `isLittle`: two one-sided tests (TOST: Schuirmann 1987): the 90% interval lies within ±margin (held), the 95% interval
- *   outside of it (not held), or neither;
- * - `holm`: for many methods at once, p-values that keep the chance of a single wrong verdict under 5% (Holm 1979);
- * - `allOf`: a claim of several parts. It is held when each part is, which needs no correction (an intersection–union
- *   test: Berger 1982), and not held when one part is refuted, after Holm's correction.
+ * - `isGreater`: the two-sided 95% interval of the effect lies above 0 (held), below it (not held), or has 0
+ *   in it;
+ * - `isLittle`: two one-sided tests (TOST: Schuirmann 1987): the 90% interval lies within ±margin (held), the
+ *   95% interval outside of it (not held), or neither;
+ * - `holm`: for many methods at once, p-values that keep the chance of a single wrong verdict under 5% (Holm
+ *   1979);
+ * - `allOf`: a claim of several parts. It is held when each part is, which needs no correction (an
+ *   intersection–union test: Berger 1982), and not held when one part is refuted, after Holm's correction.
  */
 import type { MeanEstimate } from './crossed.js';
 import { tQuantile, tTail } from './distributions.js';
@@ -76,7 +78,9 @@ export function pValue({ mean, variance, df }: MeanEstimate): number {
   return Math.min(1, 2 * tTail(Math.abs(mean) / Math.sqrt(variance), df));
 }
 
-/** Holm's adjusted p-values, in the order given: those below 0.05 are effects, whatever the number of tests. */
+/**
+ * Holm's adjusted p-values, in the order given: those below 0.05 are effects, whatever the number of tests.
+ */
 export function holm(values: readonly number[]): number[] {
   const order = values.map((_, i) => i).sort((a, b) => values[a]! - values[b]!);
   const adjusted = new Array<number>(values.length);
@@ -96,7 +100,9 @@ export function areGreater(estimates: readonly MeanEstimate[]): Verdict[] {
   );
 }
 
-/** The verdict on a claim with several parts: held when all are, not held when one is refuted among so many. */
+/**
+ * The verdict on a claim with several parts: held when all are, not held when one is refuted among so many.
+ */
 export function allOf(tests: readonly Test[]): Verdict {
   if (tests.some(({ verdict }) => verdict === 'precondition not met')) return 'precondition not met';
   if (tests.every(({ verdict }) => verdict === 'held')) return 'held';

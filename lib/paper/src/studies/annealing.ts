@@ -1,8 +1,9 @@
 /**
- * Four ways to few bits for a RepVGG that has been trained with plain BN: OABN given to it afterwards (s annealed from its own largest
- * ratio, `oabn anneal`), fine-tuning through the merge (RepQ, arXiv 2311.05317), equalization with corrected biases (DFQ, arXiv
- * 1906.04721), and nothing; beside a network that had OABN from the start. No study, for the annealed network is a checkpoint that must
- * be there before the runs on it have a name.
+ * Four ways to few bits for a RepVGG that has been trained with plain BN: OABN given to it afterwards (s
+ * annealed from its own largest ratio, `oabn anneal`), fine-tuning through the merge (RepQ, arXiv
+ * 2311.05317), equalization with corrected biases (DFQ, arXiv 1906.04721), and nothing; beside a network that
+ * had OABN from the start. No study, for the annealed network is a checkpoint that must be there before the
+ * runs on it have a name.
  */
 import { join } from 'node:path';
 import {
@@ -48,7 +49,10 @@ export interface AnnealingGrid {
   readonly epochs?: number;
 }
 
-/** The rows, by running what the lab's store does not have. Uniform quantization with one scale a layer throughout. */
+/**
+ * The rows, by running what the lab's store does not have. Uniform quantization with one scale a layer
+ * throughout.
+ */
 export async function compareAnnealing(lab: PaperLab, grid: AnnealingGrid = {}): Promise<AnnealingPoint[]> {
   const { threshold, seeds } = { ...lab.profile.ablation, ...grid };
   const { bits = [8, 6, 5, 4], epochs = 3 } = grid;

@@ -1,6 +1,7 @@
 /**
- * The claims board: every claim of the paper on the runs of both labs. A claim is judged at the bits that the article names
- * and, where a small network shows the same effect only at fewer bits, at those as well, in this order.
+ * The claims board: every claim of the paper on the runs of both labs. A claim is judged at the bits that the
+ * article names and, where a small network shows the same effect only at fewer bits, at those as well, in
+ * this order.
  */
 import {
   type Claim,
@@ -28,8 +29,8 @@ import { thresholdStudy } from './threshold.js';
 import { costPointOf, measureTrainingCost } from './trainingCost.js';
 
 /**
- * All claims, but C5 to C8 where the profile tells the story alone: C1 to C11 by running what the stores do not have, C12 by
- * measuring a few training steps here and now.
+ * All claims, but C5 to C8 where the profile tells the story alone: C1 to C11 by running what the stores do
+ * not have, C12 by measuring a few training steps here and now.
  */
 export async function claimsBoard({ cifar, imagenet }: Labs): Promise<Claim[]> {
   const reports = (await runStudy(cifar, plainNetworkStudy)).rows.map(({ outliers }) => outliers);

@@ -1,5 +1,6 @@
 /**
- * The studies behind the paper's figures and tables, what can be done with any of them, and the main job they make up.
+ * The studies behind the paper's figures and tables, what can be done with any of them, and the main job they
+ * make up.
  *
  * @module oabn-paper/studies
  */

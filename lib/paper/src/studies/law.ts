@@ -1,7 +1,8 @@
 /**
- * The law behind claims C3, C4 and C11: what uniform quantization leaves of a network's accuracy follows the level spacing
- * of its weights (`oabn/doctor`, law.ts), whatever made them so: s, bits, width or kind of network. Here it is measured on the
- * runs of a profile, fitted with its error, and tried on networks that it was not fitted on.
+ * The law behind claims C3, C4 and C11: what uniform quantization leaves of a network's accuracy follows the
+ * level spacing of its weights (`oabn/doctor`, law.ts), whatever made them so: s, bits, width or kind of
+ * network. Here it is measured on the runs of a profile, fitted with its error, and tried on networks that it
+ * was not fitted on.
  */
 import { pretrainConfig, ptqConfig } from 'oabn/experiment';
 import { keptAccuracy, keptAt, type Law, levelSpacing } from 'oabn/doctor';
@@ -49,8 +50,8 @@ const branches: Partial<Record<LawNetwork, object>> = {
 };
 
 /**
- * Uniform per-layer PTQ of RepVGG over s and bits, of figure 2's VGG, and, if asked, of table 3's QARepVGG, which is
- * trained on ImageNet's side only.
+ * Uniform per-layer PTQ of RepVGG over s and bits, of figure 2's VGG, and, if asked, of table 3's QARepVGG,
+ * which is trained on ImageNet's side only.
  */
 export function lawStudy({ networks = ['RepVGG', 'VGG'], classes = 10 }: LawGrid = {}): Study<
   LawCell,
@@ -112,7 +113,10 @@ export interface LawFit extends Law {
   /** Root mean square of kept − predicted, on the points of the fit and on the others. */
   readonly rmse: number;
   readonly rmseElsewhere?: number;
-  /** Of the points that were not fitted, how many lie between the least and the most that the law allows for, of how many. */
+  /**
+   * Of the points that were not fitted, how many lie between the least and the most that the law allows for,
+   * of how many.
+   */
   readonly within?: readonly [number, number];
   /** How many points were fitted. */
   readonly points: number;

@@ -1,8 +1,8 @@
 /**
- * The search for the learning rates of fine-tuning: for each method, the profile's few rates on two networks, plain BN and
- * the best s of the low-bit tables, at the bits where methods differ. The search has seeds of its own and is scored on
- * images that no other result uses, so that what is reported later was not chosen by its own noise. Its ClusterQAT side
- * is also what C9 is asked at each rate.
+ * The search for the learning rates of fine-tuning: for each method, the profile's few rates on two networks,
+ * plain BN and the best s of the low-bit tables, at the bits where methods differ. The search has seeds of
+ * its own and is scored on images that no other result uses, so that what is reported later was not chosen by
+ * its own noise. Its ClusterQAT side is also what C9 is asked at each rate.
  */
 import { type DataConfig, finetuneConfig, pretrainConfig } from 'oabn/experiment';
 import type { WeightMethod } from 'oabn/quantize';
@@ -50,7 +50,9 @@ export const learningRateStudy: Study<RateCell, RatePoint> = {
   row: (cell, result, network) => ({ ...cell, ...measured(result, network) }),
 };
 
-/** The images that the search is scored on: the last training images, or test images that results leave to it. */
+/**
+ * The images that the search is scored on: the last training images, or test images that results leave to it.
+ */
 function searchData({ profile, data, train, test }: PaperLab): DataConfig {
   const { heldOut } = profile.search;
   if (typeof heldOut === 'number') {

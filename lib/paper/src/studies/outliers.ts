@@ -1,6 +1,7 @@
 /**
- * What makes the outliers: the same network under several rules of weight decay, lengths of training and widths, and after
- * every epoch how far its merged weights reach, how large the identity's ratio is, and what enters the identity branch.
+ * What makes the outliers: the same network under several rules of weight decay, lengths of training and
+ * widths, and after every epoch how far its merged weights reach, how large the identity's ratio is, and what
+ * enters the identity branch.
  */
 import { type ObservedEpoch, pretrainConfig, type PtqConfig, ptqConfig } from 'oabn/experiment';
 import type { OutlierSummary } from 'oabn/merge';

@@ -1,4 +1,7 @@
-/** Table 3: published PTQ methods on RepVGG, RepVGG with OABN at several s, and QARepVGG: accuracy and state size. */
+/**
+ * Table 3: published PTQ methods on RepVGG, RepVGG with OABN at several s, and QARepVGG: accuracy and state
+ * size.
+ */
 import { pretrainConfig } from 'oabn/experiment';
 import {
   type Granularity,

@@ -1,7 +1,8 @@
 /**
- * The search for a profile's recipe: which network, trained how, is worth its processor time? Each recipe is judged on
- * training images that it did not train on, so that nothing is chosen by test images, and by what the paper is about:
- * how far its merged weights reach, and what post-training quantization leaves of its accuracy.
+ * The search for a profile's recipe: which network, trained how, is worth its processor time? Each recipe is
+ * judged on training images that it did not train on, so that nothing is chosen by test images, and by what
+ * the paper is about: how far its merged weights reach, and what post-training quantization leaves of its
+ * accuracy.
  */
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';

@@ -1,7 +1,7 @@
 /**
- * Rivals of OABN and of ClusterQAT, each from its own paper, on the same networks: what is done in pretraining so that the
- * merged weights are easy to quantize, and what is done in fine-tuning with the weights that there are. A rival of one's own
- * is a cell.
+ * Rivals of OABN and of ClusterQAT, each from its own paper, on the same networks: what is done in
+ * pretraining so that the merged weights are easy to quantize, and what is done in fine-tuning with the
+ * weights that there are. A rival of one's own is a cell.
  */
 import {
   type FinetuneChanges,
@@ -84,13 +84,19 @@ export interface RivalCell {
 
 /** The accuracy and the size that a cell gives. */
 export interface RivalPoint extends RivalCell, QuantizedPoint {
-  /** Of the quantized weights, packed: b bits each, and for each layer a scale, or a codebook of 2^b values, of 4 bytes. */
+  /**
+   * Of the quantized weights, packed: b bits each, and for each layer a scale, or a codebook of 2^b values,
+   * of 4 bytes.
+   */
   readonly bytes: number;
 }
 
 /** Which rounds of the comparison, on which networks and bits. */
 export interface RivalGrid {
-  /** The rounds of the comparison; default both: ways to pretrain × a few quantizers, and ways to fine-tune × BN and OABN. */
+  /**
+   * The rounds of the comparison; default both: ways to pretrain × a few quantizers, and ways to fine-tune ×
+   * BN and OABN.
+   */
   readonly rounds?: readonly ('pretraining' | 'fine-tuning')[];
   /** Default those of the profile up to 4, as those below. */
   readonly bits?: readonly number[];

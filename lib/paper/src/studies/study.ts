@@ -1,7 +1,7 @@
 /**
- * A study is a value: its cells in a profile, the run behind a cell, and the row that the run's result makes. Everything
- * else follows from that value and is written here once: running it, listing its runs, and saying where its rows come
- * from. A study with other cells is another value:
+ * A study is a value: its cells in a profile, the run behind a cell, and the row that the run's result makes.
+ * Everything else follows from that value and is written here once: running it, listing its runs, and saying
+ * where its rows come from. A study with other cells is another value:
  *
  *     const study = lowBitStudy({ bits: [3] });
  *     const mine = { ...study, cells: () => [{ threshold: 0.7, seed: 1, bits: 3, method: 'clusterQat' }] };
@@ -32,7 +32,9 @@ export interface Study<Cell, Row, Config extends RunConfig = QuantizedConfig> {
   /** In the order of the rows. Cells whose runs compile the same functions stand together. */
   cells(profile: Profile): readonly Cell[];
   config(cell: Cell, lab: PaperLab): Config;
-  /** The row of a cell. `network` is the result of the pretraining run behind it, which may be the run itself. */
+  /**
+   * The row of a cell. `network` is the result of the pretraining run behind it, which may be the run itself.
+   */
   row(cell: Cell, result: ResultOf<Config>, network: PretrainResult): Row;
   /** What a row puts into the study's table; absent where there is none. */
   entries?(row: Row): readonly Entry[];

@@ -1,6 +1,7 @@
 /**
- * Tables of studies: each row of a study puts its values into lines and columns, where the values of several seeds become a
- * mean and a standard deviation. Lines and columns are in the order in which rows name them first.
+ * Tables of studies: each row of a study puts its values into lines and columns, where the values of several
+ * seeds become a mean and a standard deviation. Lines and columns are in the order in which rows name them
+ * first.
  */
 import type { Row as TableRow } from 'oabn-base';
 import { type Estimate, estimate, formatPercent } from '../claims/index.js';

@@ -1,7 +1,7 @@
 /**
- * What training costs (paper, table 7; claim C12): RepVGG with BN, with OABN, and QARepVGG side by side, counted from
- * their descriptions and measured on this machine. The three take turns step by step, so that whatever else the machine
- * does affects all of them alike; times are medians.
+ * What training costs (paper, table 7; claim C12): RepVGG with BN, with OABN, and QARepVGG side by side,
+ * counted from their descriptions and measured on this machine. The three take turns step by step, so that
+ * whatever else the machine does affects all of them alike; times are medians.
  */
 import { describeScale, type PaperLab } from '../profiles/index.js';
 import { currentBackend, memoryUse, tf } from 'tfjs-native';
@@ -34,7 +34,10 @@ export interface TrainingCostRow {
   readonly secondsSpread: number;
   /** Of each round; the networks take turns, so the rounds of two networks pair up. */
   readonly roundSeconds: readonly number[];
-  /** Measured: by how much the process, or the GPU's memory where it is known, grew from before the first step on. */
+  /**
+   * Measured: by how much the process, or the GPU's memory where it is known, grew from before the first step
+   * on.
+   */
   readonly memoryBytes: number;
   /** Counted: multiply–accumulates of the merged network for one image, the same for all three. */
   readonly mergedMacs: number;

@@ -1,7 +1,8 @@
 /**
- * Verdicts, stored once: `oabn reproduce` judges the claims, and the README's board, the notebooks and the report show
- * what it stored. They lie beside the runs that they were judged on (`<runs>/verdicts/<profile>.json`), and, of profiles
- * whose results ship, in `data/results/<profile>/claims.json`.
+ * Verdicts, stored once: `oabn reproduce` judges the claims, and the README's board, the notebooks and the
+ * report show what it stored. They lie beside the runs that they were judged on
+ * (`<runs>/verdicts/<profile>.json`), and, of profiles whose results ship, in
+ * `data/results/<profile>/claims.json`.
  */
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -63,8 +64,8 @@ export async function storeVerdicts(
 export const verdictsFile = ({ cifar }: Labs): string => localVerdicts(cifar, cifar.profile.name);
 
 /**
- * The stored verdicts on a lab's runs, of the claims named by `ids` (default all); undefined where none are stored that rest
- * on exactly these runs. On ImageNet's side its own, where it has them.
+ * The stored verdicts on a lab's runs, of the claims named by `ids` (default all); undefined where none are
+ * stored that rest on exactly these runs. On ImageNet's side its own, where it has them.
  */
 export function storedClaims(lab: PaperLab, ids?: readonly string[]): Claim[] | undefined {
   const profile = lab.profile.name.replace(/-imagenet$/, '');

@@ -1,4 +1,7 @@
-/** The stop button during a training, through the kernel: it ends between two steps, and goes on to the same bits. */
+/**
+ * The stop button during a training, through the kernel: it ends between two steps, and goes on to the same
+ * bits.
+ */
 import assert from 'node:assert/strict';
 import { mkdtemp, realpath, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -7,7 +10,8 @@ import { type Execution, type KernelSession, startKernelSession } from 'tslab-ke
 
 const open = (runs: string): string => `openLab({ defaults, data: '', runs: ${JSON.stringify(runs)}, progress: notebookProgress() })`; // prettier-ignore
 
-// By require, which brings no types: reading those of a whole library takes longer than all that is looked at here.
+// By require, which brings no types: reading those of a whole library takes longer than all that is looked at
+// here.
 const setUp = (folder: string): string => `
 const { createHash } = require('node:crypto');
 const { readFileSync } = require('node:fs');

@@ -1,7 +1,7 @@
 /**
- * An empty folder on a machine that knows nothing of this repository: no settings of npm but the registry and the
- * cache, no overrides, no flags. `npm run` hands all of this project's settings on to what it starts, so they are
- * taken out of the environment.
+ * An empty folder on a machine that knows nothing of this repository: no settings of npm but the registry and
+ * the cache, no overrides, no flags. `npm run` hands all of this project's settings on to what it starts, so
+ * they are taken out of the environment.
  */
 import { execFile, execFileSync } from 'node:child_process';
 import { mkdir, mkdtemp, rm } from 'node:fs/promises';

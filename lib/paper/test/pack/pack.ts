@@ -1,7 +1,7 @@
 /**
- * Every package as a stranger gets it: packed, installed into an empty folder from the npm registry alone, without
- * overrides or flags, once with install scripts and once without; then compiled against and run. `npm run test:pack`
- * does this; it is not part of `npm test`, as it installs a gigabyte several times over.
+ * Every package as a stranger gets it: packed, installed into an empty folder from the npm registry alone,
+ * without overrides or flags, once with install scripts and once without; then compiled against and run.
+ * `npm run test:pack` does this; it is not part of `npm test`, as it installs a gigabyte several times over.
  */
 import assert from 'node:assert/strict';
 import { existsSync } from 'node:fs';

@@ -1,4 +1,6 @@
-/** The packages of this repository as npm would publish them: built, packed, and the list of what is inside. */
+/**
+ * The packages of this repository as npm would publish them: built, packed, and the list of what is inside.
+ */
 import { execFileSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';

@@ -1,4 +1,7 @@
-/** What we depend on is looked at as onnxruntime was, which reported its use: does it connect, look up names, leave files? */
+/**
+ * What we depend on is looked at as onnxruntime was, which reported its use: does it connect, look up names,
+ * leave files?
+ */
 import assert from 'node:assert/strict';
 import { execFile, spawnSync } from 'node:child_process';
 import { cp, mkdir, mkdtemp, readdir, readFile, writeFile } from 'node:fs/promises';
@@ -26,8 +29,9 @@ async function dependencies(): Promise<string[]> {
 }
 
 /**
- * A network of its own that leads nowhere: whatever is sent beyond loopback, through which kernels speak, finds no route, and the
- * system counts that. Name servers are such that they would have to be asked. The last things printed are those counts.
+ * A network of its own that leads nowhere: whatever is sent beyond loopback, through which kernels speak,
+ * finds no route, and the system counts that. Name servers are such that they would have to be asked. The
+ * last things printed are those counts.
  */
 const alone = [
   'ip link set lo up',
@@ -43,7 +47,10 @@ const inNamespace = (servers: string, command: readonly string[]): string[] => [
   ...command,
 ];
 
-/** The packets that found no route, of `/proc/net/snmp` (names, then values) and `/proc/net/snmp6` (a name and its value a line). */
+/**
+ * The packets that found no route, of `/proc/net/snmp` (names, then values) and `/proc/net/snmp6` (a name and
+ * its value a line).
+ */
 function withoutRoute(counts: string): number {
   const lines = counts.split('\n').map((line) => line.split(/\s+/));
   const [names, values] = lines.filter(([name]) => name === 'Ip:');

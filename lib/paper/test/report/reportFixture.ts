@@ -1,4 +1,7 @@
-/** A small report from numbers made up here: every kind of figure, table, verdict and output, without training. */
+/**
+ * A small report from numbers made up here: every kind of figure, table, verdict and output, without
+ * training.
+ */
 import { figureBundle } from 'tslab-kernel/display';
 import { type Cell, type Notebook, type Output, readNotebook } from 'tslab-kernel/run';
 import { claimsBoardHtml, type ReportParts, type ReportRun } from '../../src/report/index.js';

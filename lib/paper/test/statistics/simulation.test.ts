@@ -1,7 +1,8 @@
 /**
- * Made-up experiments in which a claim is neither right nor wrong (there is no effect, or it is just at the margin): the
- * whole verdict on each claim, choices and corrections included, is wrong in at most 5% of them. Networks differ by seed,
- * images by how hard they are, kinds of network by which images they like, and answers by chance.
+ * Made-up experiments in which a claim is neither right nor wrong (there is no effect, or it is just at the
+ * margin): the whole verdict on each claim, choices and corrections included, is wrong in at most 5% of them.
+ * Networks differ by seed, images by how hard they are, kinds of network by which images they like, and
+ * answers by chance.
  */
 import assert from 'node:assert/strict';
 import { packBits, random } from 'oabn-base';
@@ -29,7 +30,10 @@ const seeds = [1, 2, 3];
 const thresholds = [0.1, 0.5, 1, Infinity];
 const low = [4, 3];
 
-/** Points of one made-up experiment; its networks are right on `fp32` and `quantized` of the images, on average. */
+/**
+ * Points of one made-up experiment; its networks are right on `fp32` and `quantized` of the images, on
+ * average.
+ */
 function experiment(index: number, name: string) {
   const draw = random(index, name);
   const hardness = Array.from({ length: images }, () => draw.uniform());

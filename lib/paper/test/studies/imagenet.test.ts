@@ -1,4 +1,7 @@
-/** ImageNet end to end: photographs on disk → decoded, augmented, in batches → a forward pass and a training step. */
+/**
+ * ImageNet end to end: photographs on disk → decoded, augmented, in batches → a forward pass and a training
+ * step.
+ */
 import assert from 'node:assert/strict';
 import { existsSync } from 'node:fs';
 import { mkdir, symlink, writeFile } from 'node:fs/promises';

@@ -30,7 +30,8 @@ describe('experiment, profile smoke', () => {
     const labs = await openLabs(options);
     const jobs = mainJob(labs);
     await runAll(jobs);
-    // Networks are made on the way by the first run that needs them, so only those asked for later are in the store.
+    // Networks are made on the way by the first run that needs them, so only those asked for later are in the
+    // store.
     assert.equal((await labs.cifar.store.list()).length, jobs.length);
 
     const again = await openLabs(options);

@@ -1,4 +1,7 @@
-/** Scenarios of whole commands: killed at their writes and at any moment, several at once, on damaged stores and small disks. */
+/**
+ * Scenarios of whole commands: killed at their writes and at any moment, several at once, on damaged stores
+ * and small disks.
+ */
 import assert from 'node:assert/strict';
 import { type ChildProcess, spawn } from 'node:child_process';
 import { cp, mkdir, mkdtemp, readdir, readFile, writeFile } from 'node:fs/promises';
@@ -105,7 +108,9 @@ async function sameStore(runs: string, expected: ReadonlyMap<string, string>): P
 interface Stored {
   readonly name: string;
   readonly args: (runs: string) => Promise<string[]>;
-  /** What an undisturbed one leaves, how many changes to files it makes, and the milliseconds that it takes. */
+  /**
+   * What an undisturbed one leaves, how many changes to files it makes, and the milliseconds that it takes.
+   */
   readonly undisturbed: () => Promise<{
     readonly contents: ReadonlyMap<string, string>;
     readonly changes: number;

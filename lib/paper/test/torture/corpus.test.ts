@@ -1,6 +1,7 @@
 /**
- * Inputs that broke something once: a reader that hung, crashed, took what it must refuse, or ended the process. Each lies in
- * `corpus/<reader>/` under a name that begins with what must become of it. Whoever finds another one puts it there.
+ * Inputs that broke something once: a reader that hung, crashed, took what it must refuse, or ended the
+ * process. Each lies in `corpus/<reader>/` under a name that begins with what must become of it. Whoever
+ * finds another one puts it there.
  */
 import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';

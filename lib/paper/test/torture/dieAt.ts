@@ -1,7 +1,7 @@
 /**
- * Preloaded into a command (`NODE_OPTIONS=--import …`): it dies at its n-th change to a file in a folder, half-way through it
- * where it is a write. TORTURE_FOLDER names the folder, TORTURE_DEATH n; with TORTURE_COUNT, a file, it lives and writes there
- * how many there were.
+ * Preloaded into a command (`NODE_OPTIONS=--import …`): it dies at its n-th change to a file in a folder,
+ * half-way through it where it is a write. TORTURE_FOLDER names the folder, TORTURE_DEATH n; with
+ * TORTURE_COUNT, a file, it lives and writes there how many there were.
  */
 import { writeFileSync } from 'node:fs';
 import { watchFileOperations } from '../../../runs/test/store/fileOperations.js';

@@ -20,7 +20,9 @@ const mayMount = only(() => {
   return Promise.resolve(mounts);
 });
 
-/** Runs `work` in a folder that is a disk of its own; `set` changes its options, such as `size=1m` or `ro`. */
+/**
+ * Runs `work` in a folder that is a disk of its own; `set` changes its options, such as `size=1m` or `ro`.
+ */
 export async function onOwnDisk<T>(
   folder: string,
   options: string,

@@ -1,6 +1,6 @@
 /**
- * Reads changed ONNX files in a process of its own, for ONNX Runtime is native code and could end it: `readOnnx.ts seed first
- * count`. Prints a line before each file, then what became of it.
+ * Reads changed ONNX files in a process of its own, for ONNX Runtime is native code and could end it:
+ * `readOnnx.ts seed first count`. Prints a line before each file, then what became of it.
  */
 import { mkdtemp, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';

@@ -10,7 +10,9 @@ export type Outcome = 'same' | 'refused';
 
 export interface Scenario {
   readonly name: string;
-  /** Whether it starts whole commands, and takes many seconds: those are left to suites of minutes and hours. */
+  /**
+   * Whether it starts whole commands, and takes many seconds: those are left to suites of minutes and hours.
+   */
   readonly heavy?: boolean;
   /** Why it cannot be played on this machine. */
   readonly leftOut?: () => Promise<string | undefined>;
@@ -51,7 +53,9 @@ async function processesIn(folder: string): Promise<number[]> {
   return ids.filter((_, i) => found[i]).map(Number);
 }
 
-/** Waits until the processes of `folder` have ended. @throws after half a minute, which they should not need */
+/**
+ * Waits until the processes of `folder` have ended. @throws after half a minute, which they should not need
+ */
 export async function allEnded(folder: string): Promise<void> {
   for (const end = Date.now() + 30_000; ; await sleep(100)) {
     const left = await processesIn(folder);

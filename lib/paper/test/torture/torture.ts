@@ -1,10 +1,12 @@
 /**
- * Torture: what can happen to files, disks, clocks and processes happens, drawn from a seed, and one sentence must hold:
+ * Torture: what can happen to files, disks, clocks and processes happens, drawn from a seed, and one sentence
+ * must hold:
  *
  *     the same bits as an undisturbed run, or a clear error; never a wrong number, a hang, a leftover.
  *
- * A scenario answers which of the two it was, and throws where it was neither. Each has an equal share of the time. The
- * n-th play of a scenario is a pure function of seed, name and n, but for the moments at which processes are killed.
+ * A scenario answers which of the two it was, and throws where it was neither. Each has an equal share of the
+ * time. The n-th play of a scenario is a pure function of seed, name and n, but for the moments at which
+ * processes are killed.
  */
 import assert from 'node:assert/strict';
 import { cp, mkdtemp, rm } from 'node:fs/promises';

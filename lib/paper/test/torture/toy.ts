@@ -65,7 +65,9 @@ export interface ToyProcess {
   kill(): void;
 }
 
-/** A process that asks for the toy; `by` is the command that starts the program after it, with other rights. */
+/**
+ * A process that asks for the toy; `by` is the command that starts the program after it, with other rights.
+ */
 export async function startToy(
   options: Omit<ChildOptions, 'config'>,
   by: readonly string[] = [],

@@ -38,9 +38,10 @@ export type WorkAnswer<Result> = Exclude<Answer<Result>, { kind: 'failed' | 'not
 const toStandardError = (message: string): void => void process.stderr.write(`${message}\n`);
 
 /**
- * Begins the workers of a crew, and passes on to `hear` what they answer, until it says that all is done. Each worker is
- * `ready` first. Ends all of them, whatever happens, between two steps.
- * @throws UserError what a worker reports, or that it was killed; the reason of a signal of the crew when that fires
+ * Begins the workers of a crew, and passes on to `hear` what they answer, until it says that all is done.
+ * Each worker is `ready` first. Ends all of them, whatever happens, between two steps.
+ * @throws UserError what a worker reports, or that it was killed; the reason of a signal of the crew when
+ * that fires
  */
 export async function withWorkers<Setup, Task, Result>(
   { module, setup, environment = () => ({}), signals = [] }: Crew<Setup>,

@@ -1,6 +1,6 @@
 /**
- * Many jobs, several at a time, in processes of their own. What the store has is not computed again; the results are
- * what one process would compute, in the order of the plan.
+ * Many jobs, several at a time, in processes of their own. What the store has is not computed again; the
+ * results are what one process would compute, in the order of the plan.
  */
 import { check, type Progress, type ProgressEvent, silent } from 'oabn-base';
 import type { Store, StoredRun } from '../store/index.js';
@@ -14,7 +14,10 @@ export interface PoolOptions<J extends PoolJob, Run extends StoredRun> {
   readonly storeOf: (job: J) => Store;
   /** The job's result: from the store, or computed in this process. */
   readonly request: (job: J) => Promise<Run>;
-  /** Computes in workers; one carries out a job's task by requesting its run, and answers where that was `from`. */
+  /**
+   * Computes in workers; one carries out a job's task by requesting its run, and answers where that was
+   * `from`.
+   */
   readonly crew: Crew;
   /** Processes. 1 computes in this one. */
   readonly workers: number;
@@ -26,8 +29,8 @@ export interface PoolOptions<J extends PoolJob, Run extends StoredRun> {
 
 /**
  * The results of `jobs`, in their order, computing what the stores do not have.
- * @throws UserError when a job fails as `request` does, or a worker is killed; the reason of a signal of the crew when
- * that fires, which ends every process between two steps. What is done stays.
+ * @throws UserError when a job fails as `request` does, or a worker is killed; the reason of a signal of the
+ * crew when that fires, which ends every process between two steps. What is done stays.
  */
 export async function runJobs<J extends PoolJob, Run extends StoredRun>(
   jobs: readonly J[],

@@ -4,8 +4,9 @@ import type { PoolJob } from './job.js';
 /** Which job which worker does next. */
 export interface Schedule {
   /**
-   * The index of the next job for `worker`: none that starts from a result that is not made yet, and one whose key the
-   * worker had last, if there is one; else one whose key no other worker had last. Undefined: there is none at the moment.
+   * The index of the next job for `worker`: none that starts from a result that is not made yet, and one
+   * whose key the worker had last, if there is one; else one whose key no other worker had last. Undefined:
+   * there is none at the moment.
    */
   next(worker: number): number | undefined;
   /** The job is done; what starts from its result can begin. */

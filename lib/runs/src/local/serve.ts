@@ -1,6 +1,6 @@
 /**
- * What a worker's module calls: opens what it works in, then carries out tasks, one after the other. Told to stop, or
- * left alone, the process ends between two steps with a checkpoint.
+ * What a worker's module calls: opens what it works in, then carries out tasks, one after the other. Told to
+ * stop, or left alone, the process ends between two steps with a checkpoint.
  */
 import { errorMessage, type Progress, UserError } from 'oabn-base';
 import type { Answer, Order } from './messages.js';
@@ -50,7 +50,8 @@ export function serve<Setup, Bench, Task, Result>({
   });
   // Ctrl-C reaches every process of a terminal; the one that hands out the tasks says what is to be done.
   process.on('SIGINT', () => undefined);
-  // A preempted job's processes are all told to end: with a checkpoint, as the one that hands out the tasks does it.
+  // A preempted job's processes are all told to end: with a checkpoint, as the one that hands out the tasks
+  // does it.
   for (const name of ['SIGTERM', 'SIGHUP'] as const) {
     process.on(name, () =>
       stopping.abort(

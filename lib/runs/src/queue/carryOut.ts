@@ -1,7 +1,7 @@
 /**
- * One job from beginning to end on one machine: fetch what it needs, compute it in a child process, leave checkpoints
- * in the store as they come, and the result when it is done. What is in the store by then is never lost again; what
- * happens to the job in the queue is up to the caller.
+ * One job from beginning to end on one machine: fetch what it needs, compute it in a child process, leave
+ * checkpoints in the store as they come, and the result when it is done. What is in the store by then is
+ * never lost again; what happens to the job in the queue is up to the caller.
  */
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';

@@ -1,6 +1,7 @@
 /**
- * The process that computes. It is told which module to load and which runs to compute; left alone, it stops with a
- * checkpoint and ends. Signals that reach all processes of a terminal or of a Slurm step are the worker's to answer.
+ * The process that computes. It is told which module to load and which runs to compute; left alone, it stops
+ * with a checkpoint and ends. Signals that reach all processes of a terminal or of a Slurm step are the
+ * worker's to answer.
  */
 import { errorMessage, UserError } from 'oabn-base';
 import type { CreateExecutor, Executor } from './executor.js';

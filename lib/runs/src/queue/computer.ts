@@ -25,7 +25,10 @@ export interface ComputerOptions {
 }
 
 export interface Computer {
-  /** Computes `job`; stops with a checkpoint when `stop` aborts, and is killed if it has not `graceSeconds` later. */
+  /**
+   * Computes `job`; stops with a checkpoint when `stop` aborts, and is killed if it has not `graceSeconds`
+   * later.
+   */
   run(
     job: QueueJob,
     data: string | undefined,

@@ -1,6 +1,6 @@
 /**
- * The queue: BullMQ's queues in a Redis (or Valkey), one for each class of jobs, and beside them a few keys for what
- * BullMQ has no word for:
+ * The queue: BullMQ's queues in a Redis (or Valkey), one for each class of jobs, and beside them a few keys
+ * for what BullMQ has no word for:
  *
  *     {name}:classes            id → class, of every queue there is
  *     {name}:at                 hash → class, of every run in the queue
@@ -49,8 +49,9 @@ export interface ConnectOptions {
 
 /**
  * Connects to `redis://host:port/database?name=sweep`, or `rediss://` for TLS. User and password come from
- * REDIS_USERNAME and REDIS_PASSWORD (or redis-cli's REDISCLI_AUTH); in the address they work as well, and are never
- * shown. A certificate of one's own is trusted by NODE_EXTRA_CA_CERTS. Two sweeps on one server have different names; default `runs`.
+ * REDIS_USERNAME and REDIS_PASSWORD (or redis-cli's REDISCLI_AUTH); in the address they work as well, and are
+ * never shown. A certificate of one's own is trusted by NODE_EXTRA_CA_CERTS. Two sweeps on one server have
+ * different names; default `runs`.
  * @throws UserError when the address is wrong, or nothing answers there
  */
 export async function connectQueue(address: string, options: ConnectOptions = {}): Promise<QueueConnection> {

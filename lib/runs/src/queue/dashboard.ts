@@ -1,6 +1,6 @@
 /**
- * BullMQ's ready-made dashboard, which can pause queues and delete jobs: so it is served on this machine alone. Whoever
- * wants it installs it; nothing else needs it.
+ * BullMQ's ready-made dashboard, which can pause queues and delete jobs: so it is served on this machine
+ * alone. Whoever wants it installs it; nothing else needs it.
  */
 import { createServer } from 'node:http';
 import { once } from 'node:events';

@@ -1,4 +1,7 @@
-/** Putting a plan into the queue: what is done is left out, what is there already stays, what failed is tried again. */
+/**
+ * Putting a plan into the queue: what is done is left out, what is there already stays, what failed is tried
+ * again.
+ */
 import { check } from 'oabn-base';
 import type { SharedRuns } from '../remote/index.js';
 import type { QueueConnection } from './connection.js';
@@ -21,8 +24,8 @@ export interface Enqueued {
 }
 
 /**
- * Puts those of `jobs` that are not done into the queue. The same plan may be put in as often as one likes, by several
- * machines at a time.
+ * Puts those of `jobs` that are not done into the queue. The same plan may be put in as often as one likes,
+ * by several machines at a time.
  * @throws UserError when a job needs a run that is neither done nor among `jobs`
  */
 export async function enqueue(

@@ -1,6 +1,6 @@
 /**
- * What computes. A worker names a module; each of the worker's child processes loads it once and hands it one job after
- * the other, so what it compiled and loaded for one is there for the next.
+ * What computes. A worker names a module; each of the worker's child processes loads it once and hands it one
+ * job after the other, so what it compiled and loaded for one is there for the next.
  *
  *     // executor.ts
  *     export const createExecutor = storeExecutor(async (context) => train(context.config, context));
@@ -11,7 +11,10 @@ import type { QueueJob } from './job.js';
 
 /** What an executor is created with. */
 export interface ExecutorOptions {
-  /** The folder of the local store, in which the runs that a job needs are, and into which its own result goes. */
+  /**
+   * The folder of the local store, in which the runs that a job needs are, and into which its own result
+   * goes.
+   */
   readonly runs: string;
   /** Hears what a person should know. */
   readonly notice: (message: string) => void;

@@ -1,4 +1,7 @@
-/** Whose fault an error is: the run's, which fails everywhere, or the machine's, so that another one can go on. */
+/**
+ * Whose fault an error is: the run's, which fails everywhere, or the machine's, so that another one can go
+ * on.
+ */
 const machineCodes = new Set([
   'ENOSPC',
   'EDQUOT',

@@ -1,6 +1,7 @@
 /**
- * Watching a plan until it is done, from anywhere: one progress for all of it, each run collected as it comes. Who
- * watches may die and begin again on another machine; the plan is in the queue, and what is done is in the store.
+ * Watching a plan until it is done, from anywhere: one progress for all of it, each run collected as it
+ * comes. Who watches may die and begin again on another machine; the plan is in the queue, and what is done
+ * is in the store.
  */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type Progress, silent } from 'oabn-base';
@@ -196,8 +197,8 @@ async function failureOf(
 }
 
 /**
- * Asks after runs of which nothing was heard: those that ended, and puts those in again that the queue does not know
- * any more, though they are not done (a server that lost its memory).
+ * Asks after runs of which nothing was heard: those that ended, and puts those in again that the queue does
+ * not know any more, though they are not done (a server that lost its memory).
  */
 async function lookAfter(
   connection: QueueConnection,

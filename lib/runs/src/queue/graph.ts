@@ -1,12 +1,14 @@
 /**
- * Runs that wait for others. A run that is not ready is in its queue as a delayed job; when the last run that it needs
- * is done, whoever finished that one brings it forward. Every step may be repeated, and is, by whoever takes over from
- * a worker that died between two of them.
+ * Runs that wait for others. A run that is not ready is in its queue as a delayed job; when the last run that
+ * it needs is done, whoever finished that one brings it forward. Every step may be repeated, and is, by
+ * whoever takes over from a worker that died between two of them.
  */
 import type { QueueConnection } from './connection.js';
 import { jobId } from './job.js';
 
-/** «Not before somebody says so»: five years. BullMQ packs time and order into one number, which ends in 2039. */
+/**
+ * «Not before somebody says so»: five years. BullMQ packs time and order into one number, which ends in 2039.
+ */
 export const heldMilliseconds = 5 * 365 * 86_400_000;
 
 /** Notes what `hash` waits for. To be called before it is put into its queue. */
@@ -22,7 +24,9 @@ export async function noteNeeds(
   await executed(commands);
 }
 
-/** Brings forward what waited for nothing but `hash`, which is done, or has failed and will let them fail too. */
+/**
+ * Brings forward what waited for nothing but `hash`, which is done, or has failed and will let them fail too.
+ */
 export async function release(connection: QueueConnection, hash: string): Promise<void> {
   const { redis, key } = connection;
   const waiting = await redis.smembers(key('dependants', hash));

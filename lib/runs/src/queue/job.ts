@@ -1,6 +1,6 @@
 /**
- * What the queue knows of a run: its hash, which is the job's name, its configuration, the runs that must be done
- * before, and what a machine needs to compute it. No tensors: those are in the store.
+ * What the queue knows of a run: its hash, which is the job's name, its configuration, the runs that must be
+ * done before, and what a machine needs to compute it. No tensors: those are in the store.
  */
 import { canonicalJson, check, configHash, sha256 } from 'oabn-base';
 
@@ -16,7 +16,9 @@ export interface QueueJob<Config = unknown> {
   /** Hashes of the runs that this one starts from. */
   readonly needs: readonly string[];
   readonly requirements: Requirements;
-  /** Names of what is worth keeping from one run to the next, such as a compiled function, the dearest first. */
+  /**
+   * Names of what is worth keeping from one run to the next, such as a compiled function, the dearest first.
+   */
   readonly affinity: readonly string[];
 }
 
@@ -47,8 +49,8 @@ export interface Capabilities {
 }
 
 /**
- * Jobs of one class can be done by the same workers; each class is a queue of its own, so that no worker ever takes
- * what it must put back.
+ * Jobs of one class can be done by the same workers; each class is a queue of its own, so that no worker ever
+ * takes what it must put back.
  */
 export interface JobClass {
   /** Of the program that planned the jobs: a worker of another version might compute something else. */

@@ -1,7 +1,8 @@
 /**
- * The right to work on a job, which a worker must renew. BullMQ's known weakness is a processor that computes without
- * pause: the timer that should renew its lock does not come to run, and the job is given to a second worker (its issues
- * 2857, 3056, 3078). Here the process that renews never computes; runs are computed by its children.
+ * The right to work on a job, which a worker must renew. BullMQ's known weakness is a processor that computes
+ * without pause: the timer that should renew its lock does not come to run, and the job is given to a second
+ * worker (its issues 2857, 3056, 3078). Here the process that renews never computes; runs are computed by its
+ * children.
  */
 import type { Job, QueueConnection } from './connection.js';
 import type { QueueJob } from './job.js';
@@ -13,8 +14,8 @@ export interface Lease {
 }
 
 /**
- * Takes the lock of a job again that ran out while the server was away or the machine slept, if nobody was given the
- * job since: then nothing has happened. LPOS says whether it is still among the active ones.
+ * Takes the lock of a job again that ran out while the server was away or the machine slept, if nobody was
+ * given the job since: then nothing has happened. LPOS says whether it is still among the active ones.
  */
 const takeAgain = `
 if redis.call('EXISTS', KEYS[1]) == 1 then return 0 end

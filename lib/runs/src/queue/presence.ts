@@ -1,4 +1,7 @@
-/** Workers tell where they are and what they are at, every few seconds; who is silent for half a minute is gone. */
+/**
+ * Workers tell where they are and what they are at, every few seconds; who is silent for half a minute is
+ * gone.
+ */
 import { hostname } from 'node:os';
 import { executed } from './graph.js';
 import type { QueueConnection } from './connection.js';

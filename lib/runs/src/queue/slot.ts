@@ -1,4 +1,7 @@
-/** One of the runs that a worker computes at a time: takes a job, attends to it until it has ended, takes the next. */
+/**
+ * One of the runs that a worker computes at a time: takes a job, attends to it until it has ended, takes the
+ * next.
+ */
 import { formatDuration, formatFields } from 'oabn-base';
 import type { SharedRuns } from '../remote/index.js';
 import { carryOut, type Ending } from './carryOut.js';

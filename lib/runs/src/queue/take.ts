@@ -19,7 +19,10 @@ export interface Serving extends Capabilities {
 }
 
 export interface OpenQueues {
-  /** A job that is ready, one that likes to follow what had `affinity` if there is one; undefined if there is none. */
+  /**
+   * A job that is ready, one that likes to follow what had `affinity` if there is one; undefined if there is
+   * none.
+   */
   next(token: string, affinity: readonly string[]): Promise<Taken | undefined>;
   /** Jobs of these queues that are not finished. */
   left(): Promise<number>;
@@ -31,7 +34,9 @@ export interface OpenQueues {
   close(): Promise<void>;
 }
 
-/** How often a job may be found without its worker: kill -9, power, network. Each costs a lease, no result. */
+/**
+ * How often a job may be found without its worker: kill -9, power, network. Each costs a lease, no result.
+ */
 const mostStalls = 25;
 const millisecondsClassesLast = 1000;
 
@@ -42,7 +47,8 @@ export function openQueues(connection: QueueConnection, serving: Serving): OpenQ
   let lookedAt = -Infinity;
 
   const begin = async (id: string): Promise<Worker<QueueJob>> => {
-    // Without a processor: this file takes, and the lease is renewed elsewhere. It still looks for stalled jobs.
+    // Without a processor: this file takes, and the lease is renewed elsewhere. It still looks for stalled
+    // jobs.
     const worker = new bullmq.Worker<QueueJob>(id, null, {
       connection: redis,
       prefix,

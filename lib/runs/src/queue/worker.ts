@@ -1,9 +1,10 @@
 /**
- * A worker: takes jobs that its machine can do, a few at a time, carries them out, and says how they ended. It only
- * holds, fetches and sends; computing is done by its children, so its leases are renewed whatever they are at.
+ * A worker: takes jobs that its machine can do, a few at a time, carries them out, and says how they ended.
+ * It only holds, fetches and sends; computing is done by its children, so its leases are renewed whatever
+ * they are at.
  *
- * It may be killed at any moment: its leases run out, the jobs are given to others, and those go on from the last
- * checkpoints in the store.
+ * It may be killed at any moment: its leases run out, the jobs are given to others, and those go on from the
+ * last checkpoints in the store.
  */
 import { randomBytes } from 'node:crypto';
 import { hostname, totalmem } from 'node:os';
@@ -29,7 +30,10 @@ export interface WorkerOptions {
   readonly executor: string | URL;
   /** For the executor, as JSON. */
   readonly executorOptions?: unknown;
-  /** The folder for what is being computed and for local copies of runs and data; workers of a machine may share it. */
+  /**
+   * The folder for what is being computed and for local copies of runs and data; workers of a machine may
+   * share it.
+   */
   readonly cache: string;
   /** Bound of the local copies of runs; default 20. */
   readonly cacheGiB?: number;
@@ -61,7 +65,10 @@ export interface WorkerReport {
   readonly computed: number;
   readonly failed: number;
   readonly givenBack: number;
-  /** Runs in the queue that are not finished and that a worker like this one could do; unknown where it did not answer. */
+  /**
+   * Runs in the queue that are not finished and that a worker like this one could do; unknown where it did
+   * not answer.
+   */
   readonly left: number | undefined;
 }
 
@@ -202,7 +209,10 @@ async function work(options: Settled, connection: QueueConnection, objects: Obje
   }
 }
 
-/** `work`'s value; undefined if it has none some seconds after `stop`: commands wait for a server that is away. */
+/**
+ * `work`'s value; undefined if it has none some seconds after `stop`: commands wait for a server that is
+ * away.
+ */
 async function unlessAway<T>(work: Promise<T>, stop: AbortSignal): Promise<T | undefined> {
   const over = new AbortController();
   const given = new Promise<undefined>((resolve) => {
@@ -216,7 +226,10 @@ async function unlessAway<T>(work: Promise<T>, stop: AbortSignal): Promise<T | u
   return await Promise.race([work, given]).finally(() => over.abort());
 }
 
-/** `work`, at the first call and then so rarely that it takes a twentieth of the time at most: it looks at all runs. */
+/**
+ * `work`, at the first call and then so rarely that it takes a twentieth of the time at most: it looks at all
+ * runs.
+ */
 function nowAndThen(work: () => Promise<unknown>): () => Promise<void> {
   let next = -Infinity;
   return async () => {

@@ -1,4 +1,6 @@
-/** Keeps the local copies of runs that are safe in the store within bounds: those that were used last stay. */
+/**
+ * Keeps the local copies of runs that are safe in the store within bounds: those that were used last stay.
+ */
 import { stat, utimes } from 'node:fs/promises';
 import { join } from 'node:path';
 import { namesIn } from '../store/durable.js';
@@ -15,7 +17,10 @@ export async function touchRun(runs: string, hash: string): Promise<void> {
   await utimes(join(runs, hash, fileNames.result), now, now).catch(() => undefined);
 }
 
-/** Deletes finished runs of the local store at `runs`, those used longest ago first, until `bytes` hold the rest. */
+/**
+ * Deletes finished runs of the local store at `runs`, those used longest ago first, until `bytes` hold the
+ * rest.
+ */
 export async function boundCache(runs: string, bytes: number, now = Date.now()): Promise<string[]> {
   const found: { hash: string; bytes: number; used: number }[] = [];
   for (const hash of (await namesIn(runs)).filter((name) => /^[0-9a-f]{16}$/.test(name))) {

@@ -1,6 +1,6 @@
 /**
- * Data sets in the store: the files of a folder, named by the data set's checksum, put there once by whoever has them
- * and fetched once by each machine that does not.
+ * Data sets in the store: the files of a folder, named by the data set's checksum, put there once by whoever
+ * has them and fetched once by each machine that does not.
  */
 import { join } from 'node:path';
 import { check, type Progress, silent } from 'oabn-base';
@@ -28,7 +28,10 @@ export async function hasData(objects: Objects, name: string): Promise<boolean> 
   return (await getJson(objects, listKey(name))) !== undefined;
 }
 
-/** Puts the files `names` of `folder` into the store as the data set `name`, unless it is there. Says whether it did. */
+/**
+ * Puts the files `names` of `folder` into the store as the data set `name`, unless it is there. Says whether
+ * it did.
+ */
 export async function putData(
   objects: Objects,
   name: string,
@@ -48,8 +51,8 @@ export async function putData(
 }
 
 /**
- * The folder below `cache` that holds the data set `name`, fetched if it is not there; undefined if the store does not
- * have it.
+ * The folder below `cache` that holds the data set `name`, fetched if it is not there; undefined if the store
+ * does not have it.
  * @throws UserError when a file comes back damaged
  */
 export async function fetchData(

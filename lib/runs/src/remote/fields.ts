@@ -1,4 +1,7 @@
-/** Runs by their fields: a nested configuration as flat names and values, conditions on them, and tables as CSV. */
+/**
+ * Runs by their fields: a nested configuration as flat names and values, conditions on them, and tables as
+ * CSV.
+ */
 import { check } from 'oabn-base';
 
 /** Path, with dots → a value that is no object. */
@@ -22,9 +25,9 @@ export interface Condition {
 }
 
 /**
- * A condition such as `training.seed=1`, `kind!=ptq`, `arch.oabn.threshold<=0.5` or `title~QAT` (contains). Where no
- * field has that very name, it may be the end of a path (`seed=1`); then it holds if it holds for one of those. A field that is not
- * there is not equal to anything.
+ * A condition such as `training.seed=1`, `kind!=ptq`, `arch.oabn.threshold<=0.5` or `title~QAT` (contains).
+ * Where no field has that very name, it may be the end of a path (`seed=1`); then it holds if it holds for
+ * one of those. A field that is not there is not equal to anything.
  * @throws UserError when it is none
  */
 export function parseCondition(text: string): Condition {
@@ -66,7 +69,10 @@ export function parseCondition(text: string): Condition {
   };
 }
 
-/** Rows as CSV (RFC 4180), with a column for every name that any row has, in the order in which they first occur. */
+/**
+ * Rows as CSV (RFC 4180), with a column for every name that any row has, in the order in which they first
+ * occur.
+ */
 export function csvText(rows: readonly Fields[]): string {
   const names = [...new Set(rows.flatMap((row) => Object.keys(row)))];
   const cell = (value: unknown): string => {

@@ -1,4 +1,6 @@
-/** A shared folder as a place for objects: a key is a path in it. Works on NFS, whose links are atomic, too. */
+/**
+ * A shared folder as a place for objects: a key is a path in it. Works on NFS, whose links are atomic, too.
+ */
 import { access, copyFile, link, mkdir, open, readdir, readFile, rename, rm, rmdir } from 'node:fs/promises';
 import { dirname, join, relative, sep } from 'node:path';
 import { ignoreMissing, temporaryName, UserError } from 'oabn-base';

@@ -1,9 +1,10 @@
 /**
- * Named bytes that every machine of a sweep can reach: a shared folder, or a bucket that speaks S3. This is all that
- * the rest of the room asks of a place; whoever has another kind of place writes these six functions.
+ * Named bytes that every machine of a sweep can reach: a shared folder, or a bucket that speaks S3. This is
+ * all that the rest of the room asks of a place; whoever has another kind of place writes these six
+ * functions.
  *
- * An object is whole or not there. Once written it is not changed, but for what says so: names hold what makes them
- * unique, so nothing here depends on how fast one machine sees another's overwriting.
+ * An object is whole or not there. Once written it is not changed, but for what says so: names hold what
+ * makes them unique, so nothing here depends on how fast one machine sees another's overwriting.
  */
 export interface Objects {
   /** As a user writes it, without secrets. */
@@ -12,7 +13,10 @@ export interface Objects {
   get(key: string): Promise<Uint8Array | undefined>;
   /** Writes `bytes`; with `ifAbsent` only where nothing is yet, and says whether it did. */
   put(key: string, bytes: Uint8Array, options?: { readonly ifAbsent?: boolean }): Promise<boolean>;
-  /** `get` into a file, which is whole or not there; false if there is no such object. Needs no memory for the whole. */
+  /**
+   * `get` into a file, which is whole or not there; false if there is no such object. Needs no memory for the
+   * whole.
+   */
   getFile(key: string, path: string): Promise<boolean>;
   /** `put` of a file's bytes. */
   putFile(key: string, path: string): Promise<void>;

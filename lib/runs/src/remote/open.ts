@@ -7,9 +7,10 @@ import { patient, type Patience } from './patience.js';
 import { s3Objects } from './s3.js';
 
 /**
- * Opens `s3://bucket/prefix`, or a folder. Requests that fail for a reason that may pass are repeated for as long as
- * `patience` says.
- * @throws UserError when the place cannot be used: no credentials, no such bucket, a folder that cannot be made
+ * Opens `s3://bucket/prefix`, or a folder. Requests that fail for a reason that may pass are repeated for as
+ * long as `patience` says.
+ * @throws UserError when the place cannot be used: no credentials, no such bucket, a folder that cannot be
+ * made
  */
 export async function openObjects(address: string, patience: Patience = {}): Promise<Objects> {
   check(address !== '', 'The store’s address is empty; name a folder or s3://bucket/prefix');

@@ -1,4 +1,6 @@
-/** Packages that only those install who want what needs them: one machine needs neither a queue nor a bucket. */
+/**
+ * Packages that only those install who want what needs them: one machine needs neither a queue nor a bucket.
+ */
 import { errorMessage, UserError } from 'oabn-base';
 
 interface Packages {
@@ -7,7 +9,10 @@ interface Packages {
   readonly ioredis: typeof import('ioredis');
 }
 
-/** The module `name`, loaded when it is first needed. @throws UserError saying what to install when it is missing */
+/**
+ * The module `name`, loaded when it is first needed. @throws UserError saying what to install when it is
+ * missing
+ */
 export async function optional<Name extends keyof Packages>(
   name: Name,
   purpose: string,

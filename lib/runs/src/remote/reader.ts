@@ -1,4 +1,7 @@
-/** The runs of a shared store with the same functions as those of a local one: listed, found, read, deleted, exported. */
+/**
+ * The runs of a shared store with the same functions as those of a local one: listed, found, read, deleted,
+ * exported.
+ */
 import { join } from 'node:path';
 import { check } from 'oabn-base';
 import pLimit from 'p-limit';

@@ -1,8 +1,8 @@
 /**
- * A bucket as a place for objects: five requests of S3's REST interface, signed by `aws4fetch`, which is small, has no
- * dependencies, and is installed only by those who want it. Credentials come from the usual variables
- * (AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, AWS_SESSION_TOKEN), the region from AWS_REGION, and a server that is not
- * Amazon's from AWS_ENDPOINT_URL_S3 or AWS_ENDPOINT_URL; they are never written anywhere.
+ * A bucket as a place for objects: five requests of S3's REST interface, signed by `aws4fetch`, which is
+ * small, has no dependencies, and is installed only by those who want it. Credentials come from the usual
+ * variables (AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, AWS_SESSION_TOKEN), the region from AWS_REGION, and a
+ * server that is not Amazon's from AWS_ENDPOINT_URL_S3 or AWS_ENDPOINT_URL; they are never written anywhere.
  */
 import { randomBytes } from 'node:crypto';
 import { createWriteStream, openAsBlob } from 'node:fs';
@@ -74,7 +74,10 @@ export async function s3Objects(address: string, environment = process.env): Pro
       );
     });
   };
-  /** The answer if its status is one of `expected`. What a server refuses may pass: keys are renewed, limits lifted. */
+  /**
+   * The answer if its status is one of `expected`. What a server refuses may pass: keys are renewed, limits
+   * lifted.
+   */
   const ask = async (wanted: Wanted, expected: readonly number[]): Promise<Response> => {
     const response = await send(wanted);
     if (expected.includes(response.status)) return response;
@@ -115,7 +118,10 @@ export async function s3Objects(address: string, environment = process.env): Pro
     if (status === 409) throw new PassingError(`${address}: another request is writing the same object`);
     return status === 200;
   };
-  /** Whether the server refuses to write over what is there. Tried once, for some servers leave the condition out. */
+  /**
+   * Whether the server refuses to write over what is there. Tried once, for some servers leave the condition
+   * out.
+   */
   const knowsCondition = async (): Promise<boolean> => {
     const key = `.condition-${randomBytes(8).toString('hex')}`;
     const something = new Uint8Array([1]);

@@ -1,14 +1,14 @@
 /**
- * Runs in a place that all machines reach, beside the local store of each. The local store is where a run is computed;
- * this is what it leaves for the others:
+ * Runs in a place that all machines reach, beside the local store of each. The local store is where a run is
+ * computed; this is what it leaves for the others:
  *
  *     done/<hash>.json                                 the result and the list of its files; with it the run is done
  *     runs/<hash>/<session>/done/…                     those files
  *     runs/<hash>/<session>/<step>/snapshot.json, …    a state to go on from: checkpoint, metrics, provenance
  *
- * A session is one machine's work on a run. Two may be at the same run when one of them was cut off and taken for
- * dead. So neither ever writes where the other writes, a state is whole in itself, and the first `done` wins: whoever
- * comes second finds it and drops its own. All that begins from the run begins from that one.
+ * A session is one machine's work on a run. Two may be at the same run when one of them was cut off and taken
+ * for dead. So neither ever writes where the other writes, a state is whole in itself, and the first `done`
+ * wins: whoever comes second finds it and drops its own. All that begins from the run begins from that one.
  */
 import { randomBytes } from 'node:crypto';
 import { readFile, rm } from 'node:fs/promises';
@@ -65,9 +65,14 @@ export interface SharedRuns {
   fetchRun(hash: string, runs: string): Promise<boolean>;
   /** Puts the latest state of a run into the local store at `runs`, unless what is there is further. */
   fetchSnapshot(hash: string, runs: string): Promise<number | undefined>;
-  /** Leaves the last checkpoint in `folder` for others, with what belongs to it. Its step; undefined if there is none. */
+  /**
+   * Leaves the last checkpoint in `folder` for others, with what belongs to it. Its step; undefined if there
+   * is none.
+   */
   putSnapshot(hash: string, session: string, folder: string): Promise<number | undefined>;
-  /** Leaves a finished run for others. The run that counts: this one, or what another session had left before. */
+  /**
+   * Leaves a finished run for others. The run that counts: this one, or what another session had left before.
+   */
   commit(hash: string, session: string, folder: string): Promise<DoneRun>;
   /** Deletes a run and all states of it. False if there is nothing of it. */
   remove(hash: string): Promise<boolean>;
@@ -80,7 +85,10 @@ const doneKey = (hash: string): string => `done/${hash}.json`;
 const runPrefix = (hash: string): string => `runs/${hash}/`;
 const snapshotName = 'snapshot.json';
 
-/** In a finished run's folder, what is not the run's: the locks, what is shown, what it could have gone on from. */
+/**
+ * In a finished run's folder, what is not the run's: the locks, what is shown, what it could have gone on
+ * from.
+ */
 const notOfTheRun =
   /^(lock(\..*)?|progress\.json|error\.json|result\.json|checkpoint-\d+\.safetensors(\.damaged)?)$/;
 
@@ -223,7 +231,8 @@ export function sharedRuns(objects: Objects): SharedRuns {
       const prefix = `${runPrefix(hash)}${session}/done/`;
       const names = (await filesIn(folder)).filter((each) => !notOfTheRun.test(each));
       const inTurn = pLimit(4);
-      // What there is beside them is asked for at the same time: states, which nobody needs once the run is done.
+      // What there is beside them is asked for at the same time: states, which nobody needs once the run is
+      // done.
       const [result, states, ...files] = await Promise.all([
         readFile(path, 'utf8').then((text) => JSON.parse(text) as ResultFile),
         objects.list(runPrefix(hash)),

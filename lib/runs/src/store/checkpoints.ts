@@ -1,7 +1,7 @@
 /**
- * Checkpoints of a run: `checkpoint-<step>.safetensors`, whose metadata holds a checksum of everything else in it. A
- * checkpoint that does not agree with its checksum is set aside, and the one before is used; so the last two are kept,
- * and an older one is deleted only when the newer lasts.
+ * Checkpoints of a run: `checkpoint-<step>.safetensors`, whose metadata holds a checksum of everything else
+ * in it. A checkpoint that does not agree with its checksum is set aside, and the one before is used; so the
+ * last two are kept, and an older one is deleted only when the newer lasts.
  */
 import { createHash } from 'node:crypto';
 import { readFile, rename, rm } from 'node:fs/promises';
@@ -113,8 +113,8 @@ export async function readCheckpoint(folder: string, step: number): Promise<Chec
 }
 
 /**
- * The last whole checkpoint in `folder`, if any, that stands on whole metrics too. Says which do not, and renames them
- * to `….damaged`.
+ * The last whole checkpoint in `folder`, if any, that stands on whole metrics too. Says which do not, and
+ * renames them to `….damaged`.
  * @param rows all rows of the run's metrics
  */
 export async function lastCheckpoint(

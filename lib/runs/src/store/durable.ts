@@ -1,7 +1,7 @@
 /**
- * Writing that survives: a file is whole or not there after a kill at any moment (written to a temporary name,
- * synchronised, renamed), and stays there after a power cut (its folder is synchronised too). What a disk refuses is
- * said as an error that a user can act on.
+ * Writing that survives: a file is whole or not there after a kill at any moment (written to a temporary
+ * name, synchronised, renamed), and stays there after a power cut (its folder is synchronised too). What a
+ * disk refuses is said as an error that a user can act on.
  */
 import { open, readdir, readFile, rm, stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
@@ -47,7 +47,9 @@ export async function syncFolder(folder: string): Promise<void> {
   }
 }
 
-/** The text of a file, or undefined if it is not there. @throws UserError when it is there but cannot be read */
+/**
+ * The text of a file, or undefined if it is not there. @throws UserError when it is there but cannot be read
+ */
 export async function readIfThere(path: string): Promise<string | undefined> {
   return onDisk(path, () => readFile(path, 'utf8').catch(ignoreMissing));
 }
@@ -70,8 +72,8 @@ export async function namesIn(folder: string): Promise<string[]> {
 }
 
 /**
- * Deletes the temporary files in `folder` that killed processes left; for the one process that may write there.
- * Those of locks are any process's, and go only when they are a minute old.
+ * Deletes the temporary files in `folder` that killed processes left; for the one process that may write
+ * there. Those of locks are any process's, and go only when they are a minute old.
  */
 export async function removeLeftovers(folder: string): Promise<void> {
   for (const name of await namesIn(folder)) {
@@ -82,7 +84,9 @@ export async function removeLeftovers(folder: string): Promise<void> {
   }
 }
 
-/** Runs `work` on `path`, and turns what a disk refuses into a `UserError` that names the path and what to do. */
+/**
+ * Runs `work` on `path`, and turns what a disk refuses into a `UserError` that names the path and what to do.
+ */
 export const onDisk = <Value>(path: string, work: () => Promise<Value>): Promise<Value> =>
   onAnyDisk(path, work, hint);
 

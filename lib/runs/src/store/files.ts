@@ -1,4 +1,6 @@
-/** The files of a run's folder by name, and checksums of those that the run itself made, such as its network. */
+/**
+ * The files of a run's folder by name, and checksums of those that the run itself made, such as its network.
+ */
 import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileDigest, ignoreMissing } from 'oabn-base';
@@ -14,7 +16,10 @@ export const fileNames = {
   lock: 'lock',
 } as const;
 
-/** The store's own files, which have checksums in them or change after the result; temporary files; what was set aside. */
+/**
+ * The store's own files, which have checksums in them or change after the result; temporary files; what was
+ * set aside.
+ */
 function isOwn(name: string): boolean {
   const own: readonly string[] = Object.values(fileNames).filter((each) => each !== fileNames.metrics);
   return own.includes(name) || /^(\.|lock\.|checkpoint-)|\.damaged$/.test(name);
@@ -30,7 +35,8 @@ export async function digestFiles(folder: string): Promise<Record<string, string
 }
 
 /**
- * Why the file `name` of a run cannot be used, or undefined if it can: it is not there, or not as the run left it.
+ * Why the file `name` of a run cannot be used, or undefined if it can: it is not there, or not as the run
+ * left it.
  * @param expected its SHA-256; undefined where the run did not note it, as earlier versions
  */
 export async function damageOf(

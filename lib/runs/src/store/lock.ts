@@ -1,12 +1,13 @@
 /**
- * A lock file: at most one process computes a run. It is made whole under another name and *linked* into place, which
- * fails if it is there, so that nobody ever sees a lock without its owner.
+ * A lock file: at most one process computes a run. It is made whole under another name and *linked* into
+ * place, which fails if it is there, so that nobody ever sees a lock without its owner.
  *
- * A lock is stale when its owner is known to be gone (same host: the process ended, or its id belongs to another
- * process now), or, where that cannot be known, when its heartbeat stood still for minutes while we watched. A stale
- * lock is replaced by renaming a new one over it. Only who holds the *guard*, a lock named after the stale lock's
- * nonce, may do so, and looks again first: two processes that saw the same stale lock cannot both replace it. A guard
- * whose owner died is a stale lock like any other, so this needs no further rule.
+ * A lock is stale when its owner is known to be gone (same host: the process ended, or its id belongs to
+ * another process now), or, where that cannot be known, when its heartbeat stood still for minutes while we
+ * watched. A stale lock is replaced by renaming a new one over it. Only who holds the *guard*, a lock named
+ * after the stale lock's nonce, may do so, and looks again first: two processes that saw the same stale lock
+ * cannot both replace it. A guard whose owner died is a stale lock like any other, so this needs no further
+ * rule.
  */
 import { link, open, readFile, rename, rm, stat, utimes } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
@@ -30,7 +31,9 @@ const secondsBetweenBeats = 5;
 /** How long a heartbeat may stand still before an owner of whom nothing else is known counts as dead. */
 const patienceSeconds = 120;
 
-/** Remembers since when each lock's heartbeat stands still, by this process's own clock: hosts' clocks differ. */
+/**
+ * Remembers since when each lock's heartbeat stands still, by this process's own clock: hosts' clocks differ.
+ */
 export interface Watch {
   secondsStill(nonce: string, beat: number): number;
 }
@@ -151,7 +154,8 @@ async function heldLock(path: string, owner: Owner): Promise<Lock> {
     if (!(await isHeld())) lose();
     else await utimes(path, new Date(), new Date()).catch(ignoreMissing);
   };
-  // Stops while the event loop is blocked, which is why on one host the process itself is asked after, not its beat.
+  // Stops while the event loop is blocked, which is why on one host the process itself is asked after, not
+  // its beat.
   const timer = setInterval(() => void beat().catch(() => undefined), 1000 * secondsBetweenBeats);
   timer.unref();
   await removeGuards(path, owner.nonce);
@@ -168,7 +172,10 @@ async function heldLock(path: string, owner: Owner): Promise<Lock> {
   };
 }
 
-/** Deletes the guards of earlier locks at `path` whose owners died: those locks are gone, so nobody needs them. */
+/**
+ * Deletes the guards of earlier locks at `path` whose owners died: those locks are gone, so nobody needs
+ * them.
+ */
 async function removeGuards(path: string, nonce: string): Promise<void> {
   const prefix = `${basename(path)}.`;
   for (const name of await namesIn(dirname(path))) {

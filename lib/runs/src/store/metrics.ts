@@ -1,6 +1,7 @@
 /**
- * Metrics as JSON lines: a row is one line, appended while the run goes. A kill can cut the last line short; reading
- * drops it. Before a checkpoint is written the rows are synchronised, so that a checkpoint never knows more than they.
+ * Metrics as JSON lines: a row is one line, appended while the run goes. A kill can cut the last line short;
+ * reading drops it. Before a checkpoint is written the rows are synchronised, so that a checkpoint never
+ * knows more than they.
  */
 import { closeSync, fsyncSync, openSync, writeSync } from 'node:fs';
 import { check, sha256 } from 'oabn-base';
@@ -13,9 +14,15 @@ export interface MetricsRow {
 }
 
 export interface MetricsLog {
-  /** Appends a row at once. NaN and ±Infinity, which JSON lacks, become strings. @throws UserError when the disk refuses */
+  /**
+   * Appends a row at once. NaN and ±Infinity, which JSON lacks, become strings. @throws UserError when the
+   * disk refuses
+   */
   append(row: MetricsRow): void;
-  /** Of the file's rows up to `step`, those from earlier sessions with them: what a checkpoint of that step stands on. */
+  /**
+   * Of the file's rows up to `step`, those from earlier sessions with them: what a checkpoint of that step
+   * stands on.
+   */
   digestUpTo(step: number): string;
   /** Makes all rows last. */
   sync(): void;
@@ -36,7 +43,9 @@ export function parseMetrics(text: string): MetricsRow[] {
     .flatMap((line) => rowIn(line) ?? []);
 }
 
-/** Rewrites a metrics file without the rows after `step`, and without what is cut short; returns what is left. */
+/**
+ * Rewrites a metrics file without the rows after `step`, and without what is cut short; returns what is left.
+ */
 export async function keepMetricsUpTo(path: string, step: number): Promise<MetricsRow[]> {
   const rows = (await readMetrics(path)).filter((row) => row.step <= step);
   await writeDurable(path, rows.map(lineOf).join(''));

@@ -1,6 +1,7 @@
 /**
- * Who holds a lock, told apart from everyone else who ever did: a process id alone is used again after a while, so
- * its start time goes with it, and the host with its boot and process namespace, in which that id means something.
+ * Who holds a lock, told apart from everyone else who ever did: a process id alone is used again after a
+ * while, so its start time goes with it, and the host with its boot and process namespace, in which that id
+ * means something.
  */
 import { execFile } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
@@ -51,7 +52,10 @@ export function parseOwner(text: string): Owner | undefined {
   return isWhole ? (read as Owner) : undefined;
 }
 
-/** `gone` or `alive` when that can be known from here, else `unknown`: another host, or a system that cannot tell. */
+/**
+ * `gone` or `alive` when that can be known from here, else `unknown`: another host, or a system that cannot
+ * tell.
+ */
 export async function stateOf(owner: Owner): Promise<'alive' | 'gone' | 'unknown'> {
   if (owner.host !== (await thisHost())) return 'unknown';
   const start = await processStart(owner.pid);
@@ -78,7 +82,8 @@ async function processStart(pid: number): Promise<string | null | undefined> {
   if (process.platform === 'linux') {
     const stat = await readFile(`/proc/${pid}/stat`, 'utf8').catch(() => undefined);
     if (stat !== undefined) {
-      // The command's name, in parentheses, may hold anything; after it come the state (3rd) … start time (22nd).
+      // The command's name, in parentheses, may hold anything; after it come the state (3rd) … start time
+      // (22nd).
       const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
       const dead = fields[0] === 'Z' || fields[0] === 'X';
       return dead ? undefined : fields[19]!;

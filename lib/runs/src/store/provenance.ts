@@ -1,6 +1,6 @@
 /**
- * Where a result comes from: enough to judge it and to make it again. Paths are written relative to the working
- * directory, so that a stored result can be published.
+ * Where a result comes from: enough to judge it and to make it again. Paths are written relative to the
+ * working directory, so that a stored result can be published.
  */
 import { execFile } from 'node:child_process';
 import { createRequire } from 'node:module';
@@ -34,7 +34,9 @@ export interface Provenance extends RunFacts {
   readonly finishedAt?: string;
   /** Seconds of work that are in the result: what a kill undid is not counted. */
   readonly wallSeconds?: number;
-  /** Processor seconds of the process over the same work, in which another load of the machine does not show. */
+  /**
+   * Processor seconds of the process over the same work, in which another load of the machine does not show.
+   */
   readonly cpuSeconds?: number;
 }
 
@@ -46,7 +48,10 @@ export interface Machine {
   readonly system: string;
 }
 
-/** The provenance of a session that begins now, with the `versions` of what computes; `earlier` is that of the same run's last session, if any. */
+/**
+ * The provenance of a session that begins now, with the `versions` of what computes; `earlier` is that of the
+ * same run's last session, if any.
+ */
 export async function beginProvenance(
   facts: RunFacts,
   versions: Readonly<Record<string, string>>,
@@ -67,7 +72,10 @@ export async function beginProvenance(
 /** False for what a damaged file may have there instead. */
 const isTime = (text: unknown): text is string => typeof text === 'string' && !Number.isNaN(Date.parse(text));
 
-/** This process's program and arguments, with paths relative to the working directory and without passwords in addresses. */
+/**
+ * This process's program and arguments, with paths relative to the working directory and without passwords in
+ * addresses.
+ */
 export function command(argv: readonly string[] = process.argv): string {
   const [, program = 'node', ...rest] = argv;
   return [basename(program), ...rest.map(shownArgument)].join(' ');
@@ -84,10 +92,11 @@ const withoutPassword = (text: string): string =>
   text.replace(/(\b[a-z][a-z0-9+.-]*:\/\/)[^\s/?#]*@/gi, '$1');
 
 /**
- * The versions of installed packages, read from their own descriptions without loading them; of those that are not
- * installed, none.
+ * The versions of installed packages, read from their own descriptions without loading them; of those that
+ * are not installed, none.
  * @param packages what a provenance calls a package → its name on npm
- * @param from the module that would import them: `import.meta.url`, or what `import.meta.resolve` says of a package
+ * @param from the module that would import them: `import.meta.url`, or what `import.meta.resolve` says of a
+ * package
  */
 export function packageVersions(
   packages: Readonly<Record<string, string>>,

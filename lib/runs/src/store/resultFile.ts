@@ -1,6 +1,6 @@
 /**
- * `result.json`, with which a run is done: configuration, result and provenance in one file, with a checksum. The
- * same file, named after the run's hash, is how small results ship with the project.
+ * `result.json`, with which a run is done: configuration, result and provenance in one file, with a checksum.
+ * The same file, named after the run's hash, is how small results ship with the project.
  */
 import { canonicalJson, configHash, sha256 } from 'oabn-base';
 import { readIfThere, writeJsonDurable } from './durable.js';
@@ -13,7 +13,10 @@ export interface ResultFile {
   readonly config: unknown;
   readonly result: unknown;
   readonly provenance: Provenance;
-  /** Name → SHA-256 of the files that the run made; absent in results of earlier versions and in those that ship. */
+  /**
+   * Name → SHA-256 of the files that the run made; absent in results of earlier versions and in those that
+   * ship.
+   */
   readonly files?: Readonly<Record<string, string>>;
 }
 
@@ -33,7 +36,9 @@ export type FoundResult =
   | { readonly kind: 'whole'; readonly content: ResultFile }
   | { readonly kind: 'damaged'; readonly why: string };
 
-/** Reads a result file and compares it with its checksum and its hash. @throws UserError when the disk refuses */
+/**
+ * Reads a result file and compares it with its checksum and its hash. @throws UserError when the disk refuses
+ */
 export async function readResultFile(path: string): Promise<FoundResult> {
   const text = await readIfThere(path);
   if (text === undefined) return { kind: 'missing' };

@@ -1,6 +1,7 @@
 /**
- * One session of a run: from taking the lock to the result, an error, or a kill. Begins from the last whole checkpoint
- * and the metrics up to it, so that a deterministic run ends with the same bytes however often it was killed.
+ * One session of a run: from taking the lock to the result, an error, or a kill. Begins from the last whole
+ * checkpoint and the metrics up to it, so that a deterministic run ends with the same bytes however often it
+ * was killed.
  */
 import { readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { rm } from 'node:fs/promises';
@@ -30,8 +31,9 @@ export interface RunContext<Config = unknown> {
   /** Where to go on, if the run was begun before. */
   readonly resumed?: Checkpoint & { readonly metrics: readonly MetricsRow[] };
   /**
-   * Writes a checkpoint after `step` steps, whole and lasting; keeps the one before. Tensors are copied at the call.
-   * Log the metrics of these steps before: a resumed run has the rows up to its checkpoint's step, and no others.
+   * Writes a checkpoint after `step` steps, whole and lasting; keeps the one before. Tensors are copied at
+   * the call. Log the metrics of these steps before: a resumed run has the rows up to its checkpoint's step,
+   * and no others.
    */
   saveCheckpoint(
     step: number,
@@ -74,7 +76,9 @@ export interface RunError {
   readonly lastCheckpoint: string | null;
 }
 
-/** Executes a run, whose lock the caller holds, to its result. @throws what `execute` throws, after noting it */
+/**
+ * Executes a run, whose lock the caller holds, to its result. @throws what `execute` throws, after noting it
+ */
 export async function runSession<Config, Result>(
   options: SessionOptions<Config, Result>,
 ): Promise<ResultFile> {
@@ -174,7 +178,9 @@ export interface PublishedProgress {
   readonly event: ProgressEvent;
 }
 
-/** A progress that also writes its events to a file, about one a second, for processes that wait for the run. */
+/**
+ * A progress that also writes its events to a file, about one a second, for processes that wait for the run.
+ */
 function publishedProgress(
   path: string,
   owner: string,

@@ -1,6 +1,6 @@
 /**
- * The store of runs. A run is its configuration: the hash of the configuration's canonical JSON names the folder that
- * holds all of it,
+ * The store of runs. A run is its configuration: the hash of the configuration's canonical JSON names the
+ * folder that holds all of it,
  *
  *     runs/<hash>/config.json               what was asked for
  *                 metrics.jsonl             a row per logged step
@@ -10,8 +10,8 @@
  *                 error.json                only when it failed: why, and what it can go on from
  *                 lock, progress.json       only while a process works on it
  *
- * Asking for a run returns it if it is done, waits for it if another process is at it, resumes it if it was begun, and
- * else starts it. A kill at any moment loses the work since the last checkpoint and nothing else.
+ * Asking for a run returns it if it is done, waits for it if another process is at it, resumes it if it was
+ * begun, and else starts it. A kill at any moment loses the work since the last checkpoint and nothing else.
  */
 import { randomBytes } from 'node:crypto';
 import { rename, rm } from 'node:fs/promises';
@@ -38,9 +38,14 @@ import { lockRun } from './wait.js';
 
 /** What a store knows beside its folder. */
 export interface StoreOptions {
-  /** A folder of results that ship with the project, `<hash>.json` each, looked up when a run is not in the store. */
+  /**
+   * A folder of results that ship with the project, `<hash>.json` each, looked up when a run is not in the
+   * store.
+   */
   readonly shipped?: string;
-  /** Versions of what computes, by name, as each provenance lists them beside node's; see `packageVersions`. */
+  /**
+   * Versions of what computes, by name, as each provenance lists them beside node's; see `packageVersions`.
+   */
   readonly versions?: Readonly<Record<string, string>>;
   /** Where to say what a reader should know, such as a damaged checkpoint; default: standard error. */
   readonly notice?: (message: string) => void;
@@ -51,8 +56,9 @@ export interface RequestOptions<Result = unknown> {
   /** Throw a `UserError` if another process is computing the run, instead of waiting for it. */
   readonly noWait?: boolean;
   /**
-   * The names of the files (networks) of a run with this result that the caller needs; default none. With it a shipped
-   * result will not do, and a run whose file is missing or damaged is made again from its last checkpoint.
+   * The names of the files (networks) of a run with this result that the caller needs; default none. With it
+   * a shipped result will not do, and a run whose file is missing or damaged is made again from its last
+   * checkpoint.
    */
   readonly needs?: (result: Result) => readonly string[];
   /** Seed, dataset, backend and device, for the provenance. The seed defaults to the configuration's. */
@@ -91,7 +97,10 @@ export interface RunEntry {
 /** A folder of runs, safe against kills and against several processes at once. */
 export interface Store {
   readonly folder: string;
-  /** The run of `config`: from the store, shipped, awaited, resumed or computed by `execute`, whose value is JSON. */
+  /**
+   * The run of `config`: from the store, shipped, awaited, resumed or computed by `execute`, whose value is
+   * JSON.
+   */
   request<Result, Config = unknown>(
     config: Config,
     execute: (context: RunContext<Config>) => Promise<Result>,
@@ -296,7 +305,10 @@ export function openStore(folder = process.env.OABN_RUNS_DIR ?? 'runs', options:
   return store;
 }
 
-/** Removes what a process left that was killed after the result was there. A store that may only be read keeps it. */
+/**
+ * Removes what a process left that was killed after the result was there. A store that may only be read keeps
+ * it.
+ */
 async function clearUp(folder: string): Promise<void> {
   const path = join(folder, 'lock');
   try {

@@ -47,7 +47,10 @@ export async function lockRun(
   }
 }
 
-/** Passes on what the owner last published, if it is new, else the last row of its metrics; returns what is shown. */
+/**
+ * Passes on what the owner last published, if it is new, else the last row of its metrics; returns what is
+ * shown.
+ */
 async function showProgress(
   folder: string,
   owner: Owner,

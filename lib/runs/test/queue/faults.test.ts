@@ -1,4 +1,7 @@
-/** What can happen to those who compute, plan and keep the queue, with real processes: nothing is lost, nothing is done twice. */
+/**
+ * What can happen to those who compute, plan and keep the queue, with real processes: nothing is lost,
+ * nothing is done twice.
+ */
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
 import { mkdir } from 'node:fs/promises';

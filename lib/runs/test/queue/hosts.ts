@@ -1,6 +1,6 @@
 /**
- * Several machines on one: network namespaces on a bridge, each with an address of its own and a cable that can be
- * pulled. Needs root and `ip`.
+ * Several machines on one: network namespaces on a bridge, each with an address of its own and a cable that
+ * can be pulled. Needs root and `ip`.
  */
 import { execFileSync } from 'node:child_process';
 import { existsSync } from 'node:fs';

@@ -1,7 +1,7 @@
 /**
- * The whole of it: a Redis and a bucket on one machine, three workers on others, one of which is killed and one of
- * which loses its network, while the bucket is away for a while; every result compared byte for byte with those of the
- * local store. Machines are network namespaces.
+ * The whole of it: a Redis and a bucket on one machine, three workers on others, one of which is killed and
+ * one of which loses its network, while the bucket is away for a while; every result compared byte for byte
+ * with those of the local store. Machines are network namespaces.
  */
 import assert from 'node:assert/strict';
 import { mkdtemp, readFile, rm } from 'node:fs/promises';
@@ -110,7 +110,8 @@ describe('a sweep over several machines', function () {
     assert.equal(new Set(done).size, jobs.length);
     staying.process.kill('SIGTERM');
     await staying.end;
-    // It is of use once more. While it computes, the bucket goes away, and it waits with what it has until it is back.
+    // It is of use once more. While it computes, the bucket goes away, and it waits with what it has until it
+    // is back.
     const later = toyJob({ toy: 'later', steps: 100, size: 4, every: 5, milliseconds: 40, log });
     const more = computeInQueue(connection, shared, [later], plan, { collect });
     while (((await shared.snapshot(later.hash))?.step ?? 0) < 5) await sleep(50);

@@ -1,4 +1,7 @@
-/** TLS with a certificate that only NODE_EXTRA_CA_CERTS vouches for, and passwords that stay where they were put. */
+/**
+ * TLS with a certificate that only NODE_EXTRA_CA_CERTS vouches for, and passwords that stay where they were
+ * put.
+ */
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
@@ -66,7 +69,10 @@ describe('what is secret in the queue', function () {
     );
   });
 
-  /** Computes a sweep whose worker reaches everything as `queue` and `store` say; all that is written on the way. */
+  /**
+   * Computes a sweep whose worker reaches everything as `queue` and `store` say; all that is written on the
+   * way.
+   */
   const swept = async (queue: string, store: string, environment: Readonly<Record<string, string>>) => {
     const name = `sweep${Math.random()}`;
     const connection = await connectQueue(`${redis.url}?name=${name}`, {

@@ -1,4 +1,7 @@
-/** Real servers for the tests: a Redis that keeps what it is told, a bucket that speaks S3; skipped where not installed. */
+/**
+ * Real servers for the tests: a Redis that keeps what it is told, a bucket that speaks S3; skipped where not
+ * installed.
+ */
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync } from 'node:fs';

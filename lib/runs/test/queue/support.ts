@@ -106,7 +106,9 @@ export async function bytesOf(runs: string, hash: string): Promise<string> {
   return JSON.stringify([config, result, await read('metrics.jsonl'), await read(networkName)]);
 }
 
-/** Computes `jobs` in this process, in the local store at `runs`, and compares what is in `collected` with it. */
+/**
+ * Computes `jobs` in this process, in the local store at `runs`, and compares what is in `collected` with it.
+ */
 export async function assertSameAsLocal(
   jobs: readonly QueueJob<QueueToyConfig>[],
   collected: string,

@@ -1,6 +1,7 @@
 /**
- * What the workers of the tests compute: the store's toy, in which a single lost or repeated step changes everything
- * after, once as it is and once as it depends on other runs; one that blocks its process; and some that go wrong.
+ * What the workers of the tests compute: the store's toy, in which a single lost or repeated step changes
+ * everything after, once as it is and once as it depends on other runs; one that blocks its process; and some
+ * that go wrong.
  */
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -23,7 +24,10 @@ export interface QueueToyConfig extends ToyConfig {
 
 export const networkName = 'network.bin';
 
-/** Computes a toy in the local store at `runs`, as a queue's worker and as the local pool do, without its pauses if told so. */
+/**
+ * Computes a toy in the local store at `runs`, as a queue's worker and as the local pool do, without its
+ * pauses if told so.
+ */
 export async function computeToy(
   runs: string,
   config: QueueToyConfig,

@@ -1,4 +1,7 @@
-/** A worker in a process of its own, for the tests: options as JSON, SIGTERM gives back, the last line is its report. */
+/**
+ * A worker in a process of its own, for the tests: options as JSON, SIGTERM gives back, the last line is its
+ * report.
+ */
 import { runWorker, type WorkerOptions } from '../../src/queue/index.js';
 
 const options = JSON.parse(process.argv[2]!) as Omit<WorkerOptions, 'executor' | 'version'> & {

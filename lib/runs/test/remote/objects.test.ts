@@ -1,4 +1,6 @@
-/** A shared folder and a bucket keep the same promises. The bucket is a SeaweedFS, where that is installed. */
+/**
+ * A shared folder and a bucket keep the same promises. The bucket is a SeaweedFS, where that is installed.
+ */
 import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';

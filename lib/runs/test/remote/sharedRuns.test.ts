@@ -1,4 +1,6 @@
-/** Runs that machines leave for each other, in a folder: what is whole, what counts, what others go on from. */
+/**
+ * Runs that machines leave for each other, in a folder: what is whole, what counts, what others go on from.
+ */
 import assert from 'node:assert/strict';
 import { cp, mkdtemp, readdir, readFile, rm, utimes, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';

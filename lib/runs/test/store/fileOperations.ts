@@ -1,9 +1,14 @@
-/** Sees what a process does to files, in order, before it is done: for dying at a given moment, half-way through a write included. */
+/**
+ * Sees what a process does to files, in order, before it is done: for dying at a given moment, half-way
+ * through a write included.
+ */
 import fsSync from 'node:fs';
 import fs, { type FileHandle } from 'node:fs/promises';
 import { syncBuiltinESMExports } from 'node:module';
 
-/** Hears of an operation on `path` ('' where it is not known); `half` does half of it, where it is a write. */
+/**
+ * Hears of an operation on `path` ('' where it is not known); `half` does half of it, where it is a write.
+ */
 export type Witness = (operation: string, path: string, half?: () => void) => void;
 
 type Operation = (...args: unknown[]) => unknown;

@@ -1,7 +1,7 @@
 /**
- * A toy run in a process of its own, for the tests that kill it: a deterministic computation whose state, metrics and
- * checkpoints go through the store. It can kill itself with SIGKILL at its n-th file operation, half-way through a
- * write included, which no timing from outside would hit.
+ * A toy run in a process of its own, for the tests that kill it: a deterministic computation whose state,
+ * metrics and checkpoints go through the store. It can kill itself with SIGKILL at its n-th file operation,
+ * half-way through a write included, which no timing from outside would hit.
  *
  *     node --import tsx lib/runs/test/store/storeChild.ts '{"folder": …, "config": {…}, "crashAt": 17}'
  */

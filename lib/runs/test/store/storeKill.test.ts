@@ -1,7 +1,8 @@
 /**
- * The store's promise, put to the test: processes that work on a run are killed with SIGKILL, at random moments from
- * outside and at chosen file operations from inside; what is in the store must always be whole, and the run must end
- * with the bytes of an uninterrupted one. OABN_STORE_KILLS makes it longer (default 10 random moments).
+ * The store's promise, put to the test: processes that work on a run are killed with SIGKILL, at random
+ * moments from outside and at chosen file operations from inside; what is in the store must always be whole,
+ * and the run must end with the bytes of an uninterrupted one. OABN_STORE_KILLS makes it longer (default 10
+ * random moments).
  */
 import assert from 'node:assert/strict';
 import { type ChildProcess, spawn } from 'node:child_process';
@@ -86,7 +87,10 @@ describe(`the run store under kill -9 (OABN_STORE_SEED=${seed})`, function () {
   });
   afterEach(() => rm(folder, { recursive: true, force: true }));
 
-  /** What an uninterrupted run leaves: result, metrics and checkpoint, byte for byte, but for the time it took. */
+  /**
+   * What an uninterrupted run leaves: result, metrics and checkpoint, byte for byte, but for the time it
+   * took.
+   */
   async function remains(root: string, config: ToyConfig): Promise<unknown> {
     const store = openStore(root, { notice: (message) => assert.fail(message) });
     const hash = configHash(config);
@@ -109,7 +113,10 @@ describe(`the run store under kill -9 (OABN_STORE_SEED=${seed})`, function () {
     return remains(root, config);
   }
 
-  /** That nothing in the store is damaged, and nothing that once lasted is lost; returns the last checkpoint's step. */
+  /**
+   * That nothing in the store is damaged, and nothing that once lasted is lost; returns the last checkpoint's
+   * step.
+   */
   async function soundStep(root: string, config: ToyConfig, atLeast: number): Promise<number> {
     const store = openStore(root, { notice: (message) => assert.fail(message) });
     const hash = configHash(config);

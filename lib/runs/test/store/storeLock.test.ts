@@ -159,7 +159,8 @@ describe('the owner of a lock', () => {
 
   it('is gone when killed, even before its parent takes notice', async function () {
     if (process.platform !== 'linux') this.skip();
-    // The child of the shell ends and stays a zombie: exec has replaced the shell, which would have waited for it.
+    // The child of the shell ends and stays a zombie: exec has replaced the shell, which would have waited
+    // for it.
     const child = spawn('bash', ['-c', 'sleep 0.2 & echo $!; exec sleep 5'], {
       stdio: ['ignore', 'pipe', 'ignore'],
     });

@@ -1,4 +1,7 @@
-/** The toy computation of the store's tests: chaotic, so that a single lost or repeated step changes everything after. */
+/**
+ * The toy computation of the store's tests: chaotic, so that a single lost or repeated step changes
+ * everything after.
+ */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { sha256 } from 'oabn-base';
 import type { RunContext } from '../../src/store/index.js';

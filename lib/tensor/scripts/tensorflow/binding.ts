@@ -1,6 +1,6 @@
 /**
- * The N-API binding of @tensorflow/tfjs-node-gpu, compiled from the sources that its npm package ships against the
- * TensorFlow that is there, which it finds through its rpath.
+ * The N-API binding of @tensorflow/tfjs-node-gpu, compiled from the sources that its npm package ships
+ * against the TensorFlow that is there, which it finds through its rpath.
  */
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { mkdir, realpath, rename } from 'node:fs/promises';
@@ -39,7 +39,9 @@ export async function buildBinding(
   return target;
 }
 
-/** Puts the binding where the package looks for it: the folder of the newest N-API that it and this Node know. */
+/**
+ * Puts the binding where the package looks for it: the folder of the newest N-API that it and this Node know.
+ */
 export async function placeBinding(binding: string, npmPackage: string): Promise<string> {
   const { binary } = JSON.parse(readFileSync(join(npmPackage, 'package.json'), 'utf8')) as {
     binary: { module_path: string; napi_versions: number[] };

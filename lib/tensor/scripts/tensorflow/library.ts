@@ -1,6 +1,6 @@
 /**
- * libtensorflow and its headers, from the PyPI package `tensorflow`: the wheel holds the same C library that the
- * binding was written for, built for today's CUDA, whose own libraries are packages beside it.
+ * libtensorflow and its headers, from the PyPI package `tensorflow`: the wheel holds the same C library that
+ * the binding was written for, built for today's CUDA, whose own libraries are packages beside it.
  */
 import { existsSync, readdirSync } from 'node:fs';
 import { mkdir, rename, rm } from 'node:fs/promises';
@@ -56,7 +56,9 @@ export async function libraryOfWheel(wheel: string, cache: string): Promise<Tens
   return libraryIn(folder);
 }
 
-/** Installs `tensorflow` with pip into a virtual environment of its own, with the CUDA libraries for a GPU. */
+/**
+ * Installs `tensorflow` with pip into a virtual environment of its own, with the CUDA libraries for a GPU.
+ */
 export async function libraryOfPip(version: string, gpu: boolean, cache: string): Promise<TensorflowLibrary> {
   const environment = join(cache, `python-${version}-${gpu ? 'cuda' : 'cpu'}`);
   // pip writes the record of a package when its files are there.

@@ -1,6 +1,6 @@
 /**
- * The JavaScript of @tensorflow/tfjs-node-gpu. npm leaves an optional dependency out when its install script fails, so
- * it is installed again from the lock file, without running scripts.
+ * The JavaScript of @tensorflow/tfjs-node-gpu. npm leaves an optional dependency out when its install script
+ * fails, so it is installed again from the lock file, without running scripts.
  */
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';

@@ -1,5 +1,6 @@
 /**
- * Backend `tensorflow` on today's CUDA, without storage.googleapis.com: TensorFlow from PyPI, the binding built here.
+ * Backend `tensorflow` on today's CUDA, without storage.googleapis.com: TensorFlow from PyPI, the binding
+ * built here.
  *
  *     npm run setup:tensorflow                                  # with CUDA where there is an NVIDIA GPU
  *     npm run setup:tensorflow -- --cpu | --gpu                 # say which yourself

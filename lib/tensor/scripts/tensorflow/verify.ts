@@ -1,4 +1,7 @@
-/** Run as a process of its own after the build: the library takes the binding and multiplies two matrices with it. */
+/**
+ * Run as a process of its own after the build: the library takes the binding and multiplies two matrices with
+ * it.
+ */
 import assert from 'node:assert/strict';
 import { tf, useBackend } from '../../src/engines/index.js';
 

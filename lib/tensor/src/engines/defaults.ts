@@ -1,4 +1,7 @@
-/** How steps run where nobody says: OABN_EAGER, OABN_PRECISION, OABN_THREADS, so that a notebook fits any machine as it is. */
+/**
+ * How steps run where nobody says: OABN_EAGER, OABN_PRECISION, OABN_THREADS, so that a notebook fits any
+ * machine as it is.
+ */
 import { check } from 'oabn-base';
 
 /** How exact products and convolutions are. */
@@ -17,7 +20,10 @@ export function precisionByDefault(): Precision {
   return found;
 }
 
-/** Threads of a step on the CPU: `OABN_THREADS`, if it is set. @throws UserError when it is no number of threads */
+/**
+ * Threads of a step on the CPU: `OABN_THREADS`, if it is set. @throws UserError when it is no number of
+ * threads
+ */
 export function threadsAsked(): number | undefined {
   const asked = process.env.OABN_THREADS;
   if (!asked) return undefined;

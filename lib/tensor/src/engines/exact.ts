@@ -1,12 +1,15 @@
-/** What self-tests compare with: single elements of a matrix product, and of a convolution with its gradients, in float64. */
+/**
+ * What self-tests compare with: single elements of a matrix product, and of a convolution with its gradients,
+ * in float64.
+ */
 import { random } from 'oabn-base';
 
 /** The terms whose sum is an element of a result. */
 export type Terms = (element: number) => Iterable<number>;
 
 /**
- * The largest |value − Σ terms| / √Σ terms² of `places` random elements: the terms are random, so their sum is of this size.
- * NaN where a value is no number.
+ * The largest |value − Σ terms| / √Σ terms² of `places` random elements: the terms are random, so their sum
+ * is of this size. NaN where a value is no number.
  */
 export function relativeError(
   values: Float32Array,
@@ -35,7 +38,10 @@ export function productTerms(a: Float32Array, b: Float32Array, n: number): Terms
   };
 }
 
-/** Images `x` [N,side,side,channels], a kernel `w` [3,3,channels,channels], and a gradient `dy` of the images' shape. */
+/**
+ * Images `x` [N,side,side,channels], a kernel `w` [3,3,channels,channels], and a gradient `dy` of the images'
+ * shape.
+ */
 export interface SquareConvolution {
   readonly side: number;
   readonly channels: number;

@@ -1,6 +1,6 @@
 /**
- * Which engine runs tensors: `useBackend` chooses it, `tf` is the one instance of TensorFlow.js that runs on it, and
- * `doctor` says what this machine has.
+ * Which engine runs tensors: `useBackend` chooses it, `tf` is the one instance of TensorFlow.js that runs on
+ * it, and `doctor` says what this machine has.
  */
 export { type BackendInfo, type BackendName, backendNames, type Rejection } from './backendInfo.js';
 export { eagerByDefault, type Precision, precisionByDefault, threadsAsked } from './defaults.js';

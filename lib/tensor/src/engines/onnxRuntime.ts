@@ -1,7 +1,7 @@
 /**
- * The one place where onnxruntime-node is loaded. Since version 1.30 it sends usage events to its vendor and leaves a
- * device id in the user's cache folder unless ORT_DISABLE_TELEMETRY is set when it is loaded. Nobody who trains a network
- * has asked for that, so it is set.
+ * The one place where onnxruntime-node is loaded. Since version 1.30 it sends usage events to its vendor and
+ * leaves a device id in the user's cache folder unless ORT_DISABLE_TELEMETRY is set when it is loaded. Nobody
+ * who trains a network has asked for that, so it is set.
  */
 import { isMainThread } from 'node:worker_threads';
 import { UserError } from 'oabn-base';

@@ -1,6 +1,6 @@
 /**
- * Does the backend compute rightly, and how fast? A matrix product and a convolution with its two gradients, each
- * held against float64 at some places of the result and timed.
+ * Does the backend compute rightly, and how fast? A matrix product and a convolution with its two gradients,
+ * each held against float64 at some places of the result and timed.
  */
 import { random } from 'oabn-base';
 import { convolutionTerms, productTerms, relativeError, type Terms } from './exact.js';
@@ -84,7 +84,10 @@ function matrixProduct(n: number): { subject: Subject; tensors: tf.Tensor[] } {
   return { subject: { name, gflop: (2 * n ** 3) / 1e9, compute, terms }, tensors: [...tensors] };
 }
 
-/** A 3×3 convolution of 16×16 images with padding 1, 24 channels to 24: a common layer of networks for small images. */
+/**
+ * A 3×3 convolution of 16×16 images with padding 1, 24 channels to 24: a common layer of networks for small
+ * images.
+ */
 function convolution(): { subjects: Subject[]; tensors: tf.Tensor[] } {
   const [images, side, channels] = [32, 16, 24];
   const pixels = images * side * side;

@@ -1,6 +1,7 @@
 /**
- * Choosing the engine: `tensorflow` (CUDA) where its binding loads, else `webgpu` where a real GPU answers, else
- * `wasm`. OABN_BACKEND or an argument forces one; a forced backend that is missing is an error, never a fallback.
+ * Choosing the engine: `tensorflow` (CUDA) where its binding loads, else `webgpu` where a real GPU answers,
+ * else `wasm`. OABN_BACKEND or an argument forces one; a forced backend that is missing is an error, never a
+ * fallback.
  */
 import { cpus } from 'node:os';
 import { check, errorMessage, UserError } from 'oabn-base';
@@ -81,7 +82,10 @@ async function forced(name: BackendName): Promise<BackendInfo> {
   }
 }
 
-/** Without a GPU, libtensorflow runs each operation by itself on the CPU, where the library's steps are compiled. */
+/**
+ * Without a GPU, libtensorflow runs each operation by itself on the CPU, where the library's steps are
+ * compiled.
+ */
 const noGpu = 'libtensorflow found no GPU, and on a CPU compiled steps are faster';
 
 async function best(): Promise<BackendInfo> {
@@ -116,7 +120,9 @@ export function startBackend(name: BackendName): Promise<StartedBackend> {
   }
 }
 
-/** At its first use in Node, tfjs's cpu backend prints an advertisement, which would land in users' output. */
+/**
+ * At its first use in Node, tfjs's cpu backend prints an advertisement, which would land in users' output.
+ */
 function silenceAdvertisement(): void {
   Object.assign(tf.findBackend('cpu') ?? {}, { firstUse: false });
 }
@@ -137,7 +143,9 @@ function infoOf(
   return { name, ...started, versions, reason, tried };
 }
 
-/** What to tell a user whose work does not run on a GPU though nobody asked for that; `undefined` if it does. */
+/**
+ * What to tell a user whose work does not run on a GPU though nobody asked for that; `undefined` if it does.
+ */
 export function fallbackMessage({ name, device, tried }: BackendInfo): string | undefined {
   if (tried.length === 0 || name !== 'wasm') return undefined;
   const reasons = tried.map((rejection) => `${rejection.name}: ${rejection.reason}`).join('; ');

@@ -1,6 +1,7 @@
 /**
  * Builds an ONNX graph node by node. Each value has a name, an element type and a static shape; the same node
- * asked for twice is made once, so that callers ask for conversions and small vectors wherever they need them.
+ * asked for twice is made once, so that callers ask for conversions and small vectors wherever they need
+ * them.
  */
 import { sizeOf, type Shape } from '../ops/index.js';
 import {

@@ -1,10 +1,12 @@
 /**
- * Convolutions and the gradients of their inputs as blocked convolutions of ONNX Runtime, which reach most of the machine's
- * peak without unfolding the input into a matrix.
+ * Convolutions and the gradients of their inputs as blocked convolutions of ONNX Runtime, which reach most of
+ * the machine's peak without unfolding the input into a matrix.
  *
- * - Forward: the kernel goes from [H,W,in,out] to the blocks that the engine wants, [out/B, in/B, H, W, B, B].
- * - Gradient of the input: for stride 1 a convolution with the kernel turned by 180° and its channels exchanged.
- *   For stride s every s-th row and column of the gradient sees the same taps: s² small convolutions, interleaved.
+ * - Forward: the kernel goes from [H,W,in,out] to the blocks that the engine wants, [out/B, in/B, H, W, B,
+ *   B].
+ * - Gradient of the input: for stride 1 a convolution with the kernel turned by 180° and its channels
+ *   exchanged. For stride s every s-th row and column of the gradient sees the same taps: s² small
+ *   convolutions, interleaved.
  */
 import type { Geometry, Shape } from '../ops/index.js';
 import type { Builder } from './builder.js';
@@ -85,8 +87,8 @@ interface Phase {
 }
 
 /**
- * Along one axis: row s·i + p of the gradient is the sum over taps k ≡ p + pad (mod s) of dy at i + (p + pad − k)/s.
- * Undefined if the rows do not divide into equal phases, or a phase starts inside dy.
+ * Along one axis: row s·i + p of the gradient is the sum over taps k ≡ p + pad (mod s) of dy at i + (p + pad
+ * − k)/s. Undefined if the rows do not divide into equal phases, or a phase starts inside dy.
  */
 function phasesOf(
   size: number,

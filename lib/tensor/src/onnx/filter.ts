@@ -3,7 +3,10 @@ import type { Builder } from './builder.js';
 import { type ConvOptions, paddedChannels, padTo, sliceTo } from './layout.js';
 import { transposeRows } from './transposeRows.js';
 
-/** [H,W,in,out] → the engine's blocks, declared [out, in, H, W] with both padded; `wholeInput` for few channels in plain order. */
+/**
+ * [H,W,in,out] → the engine's blocks, declared [out, in, H, W] with both padded; `wholeInput` for few
+ * channels in plain order.
+ */
 export function blockedKernel(b: Builder, kernel: string, block: number, wholeInput = false): string {
   const [h, w, cin, cout] = b.shapeOf(kernel) as [number, number, number, number];
   const out = paddedChannels(cout, block);

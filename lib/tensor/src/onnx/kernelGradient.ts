@@ -1,12 +1,13 @@
 /**
- * The gradient of a convolution's kernel is a convolution too, in which images play the channels and dy is a kernel as
- * large as an image:
+ * The gradient of a convolution's kernel is a convolution too, in which images play the channels and dy is a
+ * kernel as large as an image:
  *
  *     ∂w[i, j, c, o] = Σ over images n and positions (p, q) of x[n, s·p + d·i, s·q + d·j, c] · dy[n, p, q, o]
  *
- * With the images of x side by side, as [N/B, H, W·C, B], a step of one column is C positions, so a kernel [H', W'] that
- * is dilated by s·C columns finds all taps and channels as its rows [kh, kw·C]: long rows, which the engine computes at
- * its full rate, and no tap needs a copy of x of its own. A stride becomes a dilation, a dilation a stride.
+ * With the images of x side by side, as [N/B, H, W·C, B], a step of one column is C positions, so a kernel
+ * [H', W'] that is dilated by s·C columns finds all taps and channels as its rows [kh, kw·C]: long rows,
+ * which the engine computes at its full rate, and no tap needs a copy of x of its own. A stride becomes a
+ * dilation, a dilation a stride.
  */
 import { type Geometry, type Shape, sizeOf } from '../ops/index.js';
 import { type Builder, nchwc } from './builder.js';
@@ -23,7 +24,8 @@ export function kernelGradient(b: Builder, x: string, dy: string, geometry: Geom
   if (pointwise && (oh * ow) % block === 0 && b.shapeOf(x)[1]! >= block) {
     return pointwiseGradient(b, x, dy, geometry, block);
   }
-  // Rows beyond the image are skipped by the engine; columns are written out, exactly as many as the taps see.
+  // Rows beyond the image are skipped by the engine; columns are written out, exactly as many as the taps
+  // see.
   const extent = (taps: number, out: number, axis: 0 | 1): number =>
     strides[axis] * (out - 1) + dilations[axis] * (taps - 1) + 1;
   const bottom = Math.max(0, extent(kh, oh, 0) - pads[0] - h);
@@ -60,8 +62,9 @@ export function kernelGradient(b: Builder, x: string, dy: string, geometry: Geom
 const fewestPieces = 16;
 
 /**
- * In how many groups of images the sum is computed. The engine divides a convolution by rows of its result and by four
- * blocks of channels, which are few here; the number of threads has no say, so that it does not change the sums.
+ * In how many groups of images the sum is computed. The engine divides a convolution by rows of its result
+ * and by four blocks of channels, which are few here; the number of threads has no say, so that it does not
+ * change the sums.
  */
 function groupsOf(blocks: number, pieces: number): number {
   const divisors = Array.from({ length: blocks }, (_, i) => i + 1).filter((n) => blocks % n === 0);
@@ -83,8 +86,8 @@ function everyNthColumn(b: Builder, x: string, n: number): string {
 }
 
 /**
- * x → [N/B, H, W, C, B], images side by side, with columns of zeros before and after each row; a negative number takes
- * columns away.
+ * x → [N/B, H, W, C, B], images side by side, with columns of zeros before and after each row; a negative
+ * number takes columns away.
  */
 function imagesInnermost(b: Builder, x: string, block: number, before: number, after: number): string {
   const padded = padImages(b, x, block);
@@ -107,8 +110,8 @@ function imagesInnermost(b: Builder, x: string, block: number, before: number, a
 }
 
 /**
- * Columns of zeros around one block of channels [N,B,H,W]; a negative number takes columns away. A convolution with ones
- * pads as it goes, on all threads, where the engine's Pad is the work of one.
+ * Columns of zeros around one block of channels [N,B,H,W]; a negative number takes columns away. A
+ * convolution with ones pads as it goes, on all threads, where the engine's Pad is the work of one.
  */
 function padColumns(b: Builder, x: string, before: number, after: number): string {
   if (before === 0 && after === 0) return x;
@@ -140,8 +143,8 @@ function padImages(b: Builder, x: string, block: number): string {
 }
 
 /**
- * A 1×1 kernel's gradient is a product of matrices, xᵀ·dy, and a 1×1 convolution computes it fastest: positions
- * play the channels, the channels of x the positions.
+ * A 1×1 kernel's gradient is a product of matrices, xᵀ·dy, and a 1×1 convolution computes it fastest:
+ * positions play the channels, the channels of x the positions.
  */
 function pointwiseGradient(b: Builder, x: string, dy: string, geometry: Geometry, block: number): string {
   const { output, kernel, strides } = geometry;

@@ -2,15 +2,15 @@
  * Where the values of a graph live while it is lowered. A value has one of three forms:
  *
  * - **plain**: as tfjs has it, row-major; activations are [N,H,W,C].
- * - **blocked**: activations as ONNX Runtime's fastest convolutions want them, [N, C/B, H, W, B] with B channels
- *   side by side (B = 16 with AVX-512); C is padded to a multiple of B. Declared as [N,C,H,W].
+ * - **blocked**: activations as ONNX Runtime's fastest convolutions want them, [N, C/B, H, W, B] with B
+ *   channels side by side (B = 16 with AVX-512); C is padded to a multiple of B. Declared as [N,C,H,W].
  * - **affine**: not computed yet. A sum of blocked tensors and convolutions, each scaled per channel, plus an
  *   offset per channel:  y = Σ scaleᵢ ⊙ xᵢ + Σ scaleⱼ ⊙ conv(xⱼ, wⱼ) + offset.
  *
  * The affine form is what makes normalization cheap. Additions, subtractions and products with a number per
- * channel only change its small vectors; when the sum is needed, each term is one pass over memory: a depthwise
- * 1×1 convolution that adds to the sum before it (the `Sum` input of the blocked convolution) and, at the end,
- * applies ReLU. Scales of a convolution go into its kernel and cost nothing.
+ * channel only change its small vectors; when the sum is needed, each term is one pass over memory: a
+ * depthwise 1×1 convolution that adds to the sum before it (the `Sum` input of the blocked convolution) and,
+ * at the end, applies ReLU. Scales of a convolution go into its kernel and cost nothing.
  */
 import { type Shape, sizeOf, type TensorType, type ValueId } from '../ops/index.js';
 import { type Builder, nchwc } from './builder.js';

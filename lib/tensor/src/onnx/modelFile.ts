@@ -4,7 +4,9 @@ import { importOnnxRuntime } from '../engines/index.js';
 
 /** An opened model file. */
 export interface OnnxModel {
-  /** Images [N,3,H,W] → logits, flat [N·classes]. @throws UserError when the model does not take such images. */
+  /**
+   * Images [N,3,H,W] → logits, flat [N·classes]. @throws UserError when the model does not take such images.
+   */
   readonly run: (
     images: Float32Array,
     shape: readonly [batch: number, channels: number, height: number, width: number],
@@ -12,7 +14,10 @@ export interface OnnxModel {
   readonly release: () => Promise<void>;
 }
 
-/** Opens a model with one input and one output. @throws UserError when it cannot be read, or there is no engine. */
+/**
+ * Opens a model with one input and one output. @throws UserError when it cannot be read, or there is no
+ * engine.
+ */
 export async function openOnnxModel(path: string): Promise<OnnxModel> {
   const runtime = await importOnnxRuntime().catch((error: unknown) => {
     throw new UserError(

@@ -1,7 +1,7 @@
 /**
- * Where the results of compiled steps live: a tfjs backend without kernels, whose tensors are typed arrays that
- * the engine writes and reads in place. The next call of a step gets them back without a copy. Anything else
- * works as usual: `data()` reads a copy, and an eager operation moves the tensor to the active backend.
+ * Where the results of compiled steps live: a tfjs backend without kernels, whose tensors are typed arrays
+ * that the engine writes and reads in place. The next call of a step gets them back without a copy. Anything
+ * else works as usual: `data()` reads a copy, and an eager operation moves the tensor to the active backend.
  *
  * Arrays of disposed tensors are used again for later results of the same size, so a training loop that
  * disposes its old state runs in constant memory.

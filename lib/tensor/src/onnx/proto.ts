@@ -1,8 +1,8 @@
 /**
- * The part of ONNX's file format that a compiled step needs, written by hand: protocol buffers are a few lines
- * when one only writes them. A message is a list of fields; a field is its number, its wire type (0: variable
- * length integer, 2: bytes with their length, 5: four bytes) and its content. The numbers are those of
- * `onnx.proto` (https://github.com/onnx/onnx/blob/main/onnx/onnx.proto), named beside each.
+ * The part of ONNX's file format that a compiled step needs, written by hand: protocol buffers are a few
+ * lines when one only writes them. A message is a list of fields; a field is its number, its wire type (0:
+ * variable length integer, 2: bytes with their length, 5: four bytes) and its content. The numbers are those
+ * of `onnx.proto` (https://github.com/onnx/onnx/blob/main/onnx/onnx.proto), named beside each.
  */
 
 /** Element types, as `TensorProto.DataType` numbers them. */

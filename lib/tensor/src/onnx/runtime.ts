@@ -1,6 +1,6 @@
 /**
- * ONNX Runtime as it comes in the npm package `onnxruntime-node`: loading it, asking what it can do, and running
- * one graph. Feeds and results are typed arrays; the engine reads and writes them in place.
+ * ONNX Runtime as it comes in the npm package `onnxruntime-node`: loading it, asking what it can do, and
+ * running one graph. Feeds and results are typed arrays; the engine reads and writes them in place.
  */
 import { availableParallelism } from 'node:os';
 import type { InferenceSession, Tensor } from 'onnxruntime-node';
@@ -37,7 +37,10 @@ async function load(): Promise<RuntimeState> {
   }
 }
 
-/** npm leaves the package out where its install script fails, as it does where it cannot download what it wants. */
+/**
+ * npm leaves the package out where its install script fails, as it does where it cannot download what it
+ * wants.
+ */
 function whyMissing(error: unknown): string {
   const [message] = errorMessage(error).split('\n');
   return /^Cannot find (package|module) '?onnxruntime-node/.test(message!)
@@ -46,8 +49,9 @@ function whyMissing(error: unknown): string {
 }
 
 /**
- * How many channels lie side by side in this processor's blocked layout. Reordering 16 channels of 2 positions,
- * numbered in their order, shows it: in blocks of B, element B is the second position of channel 0.
+ * How many channels lie side by side in this processor's blocked layout. Reordering 16 channels of 2
+ * positions, numbered in their order, shows it: in blocks of B, element B is the second position of channel
+ * 0.
  */
 async function blockSize(runtime: Runtime): Promise<number | undefined> {
   const value = (name: string): OnnxValueInfo => ({ name, type: 'float32', shape: [1, 16, 1, 2] });
@@ -78,11 +82,11 @@ export async function createSession(
     intraOpNumThreads: threads,
     graphOptimizationLevel: 'all',
     logSeverityLevel: 3,
-    // A memory pattern is one more block as large as the peak, beside the arena that the first run filled: 1.6 times the
-    // memory of a step, and no time gained.
+    // A memory pattern is one more block as large as the peak, beside the arena that the first run filled:
+    // 1.6 times the memory of a step, and no time gained.
     enableMemPattern: false,
-    // Threads that wait spin for 50 µs only: the next operator comes sooner than that, and on a busy machine longer
-    // spinning takes the core from the thread that is waited for (a step took twice the time).
+    // Threads that wait spin for 50 µs only: the next operator comes sooner than that, and on a busy machine
+    // longer spinning takes the core from the thread that is waited for (a step took twice the time).
     extra: { session: { intra_op: { spin_duration_us: '50' } } },
     ...options,
   });

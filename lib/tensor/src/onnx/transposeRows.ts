@@ -1,7 +1,7 @@
 /**
- * Transposing on all threads. ONNX Runtime's Transpose is the work of one thread, and there are several in every
- * convolution's gradient; its Gather gives each thread a part of the rows. So a transposition that leaves the last axes
- * where they are is written as a Gather of rows, by an order that is known beforehand.
+ * Transposing on all threads. ONNX Runtime's Transpose is the work of one thread, and there are several in
+ * every convolution's gradient; its Gather gives each thread a part of the rows. So a transposition that
+ * leaves the last axes where they are is written as a Gather of rows, by an order that is known beforehand.
  */
 import { type Shape, sizeOf } from '../ops/index.js';
 import type { Builder } from './builder.js';
@@ -29,7 +29,10 @@ export function transposeRows(b: Builder, name: string, permutation: readonly nu
   return b.reshape(picked, [...order.map((axis) => leading[axis]!), ...rest]);
 }
 
-/** The name of the constant that says which row of `shape` each row of the transposed tensor is; one for all that ask. */
+/**
+ * The name of the constant that says which row of `shape` each row of the transposed tensor is; one for all
+ * that ask.
+ */
 function rowOrder(b: Builder, shape: Shape, permutation: readonly number[]): string {
   const known = orders.get(b) ?? new Map<string, string>();
   orders.set(b, known);

@@ -1,14 +1,15 @@
 /**
- * 3×3 convolutions with a third less arithmetic (Winograd's F(2,3), along the rows). Two rows of the result need
- * four rows of the input, d₀ … d₃, and with the kernel's rows g₀, g₁, g₂
+ * 3×3 convolutions with a third less arithmetic (Winograd's F(2,3), along the rows). Two rows of the result
+ * need four rows of the input, d₀ … d₃, and with the kernel's rows g₀, g₁, g₂
  *
  *     y₀ = (d₀−d₂)·g₀ + m₁ + m₂      m₁ = (d₁+d₂)·(g₀+g₂+g₁)/2
  *     y₁ = (d₃−d₁)·g₂ + m₁ − m₂      m₂ = (d₂−d₁)·(g₀+g₂−g₁)/2
  *
- * where · is a convolution along the columns: four of them with one row of taps, on half as many rows, instead of
- * one with three. The differences of rows are depthwise convolutions with stride 2 and cost a pass each, so it
- * pays only where there is much arithmetic per element. Measured on one core of an EPYC 9004 at batch 128: with
- * 192 channels at 8×8 54 → 43 ms, with 96 at 16×16 52 → 45 ms, with 48 at either size no gain.
+ * where · is a convolution along the columns: four of them with one row of taps, on half as many rows,
+ * instead of one with three. The differences of rows are depthwise convolutions with stride 2 and cost a pass
+ * each, so it pays only where there is much arithmetic per element. Measured on one core of an EPYC 9004 at
+ * batch 128: with 192 channels at 8×8 54 → 43 ms, with 96 at 16×16 52 → 45 ms, with 48 at either size no
+ * gain.
  */
 import type { Shape } from '../ops/index.js';
 import { type Builder, nchwc } from './builder.js';
@@ -37,7 +38,9 @@ export function suitsWinograd(
   return kh === 3 && rows && even && unit && cin! >= fewestChannels && cout! >= fewestChannels;
 }
 
-/** As a convolution with stride 1 and one row of zeros above and below; `options.scale` must be in the kernel. */
+/**
+ * As a convolution with stride 1 and one row of zeros above and below; `options.scale` must be in the kernel.
+ */
 export function winogradConvolution(
   b: Builder,
   x: string,

@@ -71,7 +71,9 @@ export function rangeOf({ start, stop, step }: Attributes['Range']): number[] {
   return Array.from({ length: Math.max(0, Math.ceil((Number(stop) - from) / by)) }, (_, i) => from + i * by);
 }
 
-/** Where a slice begins in a tensor of `shape`, and its size. @throws an Error of tfjs when it is not inside */
+/**
+ * Where a slice begins in a tensor of `shape`, and its size. @throws an Error of tfjs when it is not inside
+ */
 export function sliceBounds(
   shape: Shape,
   { begin, size }: Attributes['Slice'],

@@ -1,9 +1,10 @@
 /**
- * The kernels that a graph can contain, and the attributes of each. Names and attributes are tfjs's own; three kernels are
- * ours: `QuantizedLevels` and `InsideRange`, which the optimizer finds (quantize.ts), and `Copy`.
+ * The kernels that a graph can contain, and the attributes of each. Names and attributes are tfjs's own;
+ * three kernels are ours: `QuantizedLevels` and `InsideRange`, which the optimizer finds (quantize.ts), and
+ * `Copy`.
  *
- * `Attributes` is the one list of kernels: a name that is added to it is asked for by every table that is typed by it
- * (shapes in ops/, the CPU's lowering in onnx/lower/, the GPU's in webgpu/lower/kinds.ts).
+ * `Attributes` is the one list of kernels: a name that is added to it is asked for by every table that is
+ * typed by it (shapes in ops/, the CPU's lowering in onnx/lower/, the GPU's in webgpu/lower/kinds.ts).
  */
 import type { tf } from '../engines/index.js';
 import type { DType } from './types.js';

@@ -1,14 +1,15 @@
 /**
  * The intermediate form: what one call of a step computed, as a list of tfjs kernels in an order that can be
- * executed. Shapes are static. A value is written once, by the node that produces it, and named by its number.
+ * executed. Shapes are static. A value is written once, by the node that produces it, and named by its
+ * number.
  *
  *     %0 = input "0.images" float32[128,32,32,3]
  *     %1 = constant float32[3,3,3,16]
  *     %2 = Conv2D(%0, %1) {"strides":[1,1],"pad":1} float32[128,32,32,16]
  *     return %2
  *
- * Numbers are tfjs's own kernels (`Conv2D`, `Multiply`, …), in tfjs's layouts: activations [N,H,W,C], convolution
- * kernels [H,W,in,out].
+ * Numbers are tfjs's own kernels (`Conv2D`, `Multiply`, …), in tfjs's layouts: activations [N,H,W,C],
+ * convolution kernels [H,W,in,out].
  */
 import type { Attributes, KernelName } from './attributes.js';
 import type { ConstantData, TensorType } from './types.js';

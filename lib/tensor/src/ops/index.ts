@@ -1,6 +1,7 @@
 /**
- * What a graph of kernels *is*, whatever runs it: values and nodes (graph.ts), each kernel's attributes (attributes.ts), the
- * types of its results (kernels.ts and a file for each family), and its results on constants (evaluate.ts).
+ * What a graph of kernels *is*, whatever runs it: values and nodes (graph.ts), each kernel's attributes
+ * (attributes.ts), the types of its results (kernels.ts and a file for each family), and its results on
+ * constants (evaluate.ts).
  */
 export { rangeOf, sliceBounds, stridedSlice } from './arrange.js';
 export type { Attributes, Axes, KernelName } from './attributes.js';

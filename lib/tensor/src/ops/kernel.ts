@@ -4,7 +4,10 @@ import type { Attributes, Axes, KernelName } from './attributes.js';
 import type { Shape, TensorType } from './types.js';
 
 export interface Kernel<K extends KernelName> {
-  /** The names of the tensors it reads, in the order that `infer` and the lowerings see; `list` for any number. */
+  /**
+   * The names of the tensors it reads, in the order that `infer` and the lowerings see; `list` for any
+   * number.
+   */
   readonly inputs: readonly string[] | 'list';
   /** The types of its results. Called while tracing, so it is also where a shape error is found. */
   readonly infer: (inputs: readonly TensorType[], attributes: Attributes[K]) => readonly TensorType[];

@@ -1,4 +1,6 @@
-/** Every kernel that a compiled step can contain: tfjs's, and those that the optimizer puts in their place. */
+/**
+ * Every kernel that a compiled step can contain: tfjs's, and those that the optimizer puts in their place.
+ */
 import { arrangeKernels } from './arrange.js';
 import type { Attributes, KernelName } from './attributes.js';
 import { convolutionKernels } from './convolution.js';

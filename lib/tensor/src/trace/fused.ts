@@ -1,6 +1,6 @@
 /**
- * Kernels of tfjs that say several in one, as its layers use them where no gradient is taken: written down as the kernels
- * that they stand for. The engines fuse in ways of their own.
+ * Kernels of tfjs that say several in one, as its layers use them where no gradient is taken: written down as
+ * the kernels that they stand for. The engines fuse in ways of their own.
  */
 import { UserError } from 'oabn-base';
 import type { tf } from '../engines/index.js';

@@ -1,7 +1,8 @@
 /**
- * Tracing: a step is called once, on a tfjs backend that computes nothing. Each kernel that it runs is written
- * down with the shapes of its results; gradients are kernels like all others. Values do not exist while tracing,
- * so a step that asks for one (`dataSync`, `arraySync`, `if` on a value) cannot be compiled and says so.
+ * Tracing: a step is called once, on a tfjs backend that computes nothing. Each kernel that it runs is
+ * written down with the shapes of its results; gradients are kernels like all others. Values do not exist
+ * while tracing, so a step that asks for one (`dataSync`, `arraySync`, `if` on a value) cannot be compiled
+ * and says so.
  *
  * Tensors that the step did not get as arguments are constants, with the values that they have now. So is
  * randomness that tfjs draws in JavaScript (`tf.randomNormal`): give a step its random tensors as arguments.

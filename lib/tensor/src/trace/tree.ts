@@ -8,7 +8,9 @@ import { UserError } from 'oabn-base';
 export type Leaf = tf.Tensor | number | string | boolean | null | undefined;
 export type Tree = Leaf | readonly Tree[] | { readonly [key: string]: Tree };
 
-/** A tree's tensors with their paths, in a fixed order, and what is needed to build the same tree of others. */
+/**
+ * A tree's tensors with their paths, in a fixed order, and what is needed to build the same tree of others.
+ */
 export interface Flat {
   readonly tensors: tf.Tensor[];
   readonly paths: string[];

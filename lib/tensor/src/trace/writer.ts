@@ -1,6 +1,6 @@
 /**
- * Writes a graph anew, from the inputs on. The same kernel on the same values is written once, and a kernel whose inputs
- * are all constants is computed now.
+ * Writes a graph anew, from the inputs on. The same kernel on the same values is written once, and a kernel
+ * whose inputs are all constants is computed now.
  */
 import {
   callOf,
@@ -18,7 +18,10 @@ import {
 } from '../ops/index.js';
 import type { Writer } from './rule.js';
 
-/** Constants are computed up to this many elements; larger ones are cheaper to compute at each call than to store. */
+/**
+ * Constants are computed up to this many elements; larger ones are cheaper to compute at each call than to
+ * store.
+ */
 const largestFolded = 1 << 20;
 
 export interface GraphWriter extends Writer {

@@ -1,6 +1,7 @@
 /**
  * Does this device compute the kernels rightly? Drivers for matrix units are young and Dawn's extension is an
- * experiment, so they are used only after a small convolution, its gradients and a matrix product have come out right.
+ * experiment, so they are used only after a small convolution, its gradients and a matrix product have come
+ * out right.
  */
 import type { MatrixUnits, Precision } from '../engines/index.js';
 import { random } from 'oabn-base';
@@ -29,7 +30,9 @@ export interface KernelCheck {
 /** Sums of float32; the operands are exact in half precision. */
 const tolerance = 1e-5;
 
-/** Padding, a stride, channels that fill no tile: 3×3/2 on 2×9×7×20 → 12, and a matrix product on its pixels. */
+/**
+ * Padding, a stride, channels that fill no tile: 3×3/2 on 2×9×7×20 → 12, and a matrix product on its pixels.
+ */
 const strided: Geometry = {
   ...{ input: [2, 9, 7, 20], output: [2, 5, 4, 12], kernel: [3, 3, 20, 12] },
   ...{ strides: [2, 2], dilations: [1, 1], pads: [1, 1, 1, 1] },
@@ -39,7 +42,10 @@ const pointwise: Geometry = {
   ...{ strides: [1, 1], dilations: [1, 1], pads: [0, 0, 0, 0] },
 };
 
-/** Forward and both gradients of two small convolutions in `precision`. A kernel that does not run is not correct. */
+/**
+ * Forward and both gradients of two small convolutions in `precision`. A kernel that does not run is not
+ * correct.
+ */
 export async function checkKernels(
   device: GPUDevice,
   features: GpuFeatures,
@@ -80,8 +86,8 @@ export async function checkKernels(
 const trusted = new WeakMap<GPUDevice, Promise<GpuFeatures>>();
 
 /**
- * The features of `device`, without matrix units where they do not compute rightly. Checked once for each device;
- * `matrixUnits` as in `gpuFeatures`.
+ * The features of `device`, without matrix units where they do not compute rightly. Checked once for each
+ * device; `matrixUnits` as in `gpuFeatures`.
  */
 export function trustedFeatures(
   device: GPUDevice,

@@ -1,6 +1,6 @@
 /**
- * What WebGPU reports aside, as errors of the work that was to blame. A refused command and an allocation that fails throw
- * nothing: the commands after them do nothing, and results would be zeros.
+ * What WebGPU reports aside, as errors of the work that was to blame. A refused command and an allocation
+ * that fails throw nothing: the commands after them do nothing, and results would be zeros.
  */
 import { checkDevice } from '../engines/index.js';
 import { UserError } from 'oabn-base';
@@ -8,8 +8,8 @@ import { UserError } from 'oabn-base';
 const filters = ['out-of-memory', 'internal', 'validation'] as const;
 
 /**
- * Does `work`, which hands commands to the device without waiting for them, and throws what WebGPU reports of them.
- * Its messages name the dispatch by its label.
+ * Does `work`, which hands commands to the device without waiting for them, and throws what WebGPU reports of
+ * them. Its messages name the dispatch by its label.
  * @param what what is going on, as in «running a compiled step»
  * @throws UserError when the device is lost, out of memory, or refuses a command
  */

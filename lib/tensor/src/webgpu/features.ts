@@ -2,7 +2,10 @@
 import { webgpuMatrixUnits } from '../engines/index.js';
 import type { GpuFeatures, SubgroupMatrix } from './program.js';
 
-/** The features of `device`. `matrixUnits` are its adapter's, which a device does not tell: default those that WebGPU was started with. */
+/**
+ * The features of `device`. `matrixUnits` are its adapter's, which a device does not tell: default those that
+ * WebGPU was started with.
+ */
 export function gpuFeatures(device: GPUDevice, matrixUnits = webgpuMatrixUnits()): GpuFeatures {
   const { features, limits } = device;
   const matrix = features.has('chromium-experimental-subgroup-matrix' as GPUFeatureName)
@@ -17,7 +20,9 @@ export function gpuFeatures(device: GPUDevice, matrixUnits = webgpuMatrixUnits()
   };
 }
 
-/** Half-precision matrices with float32 sums, the largest; those that kernels know no use for are left out. */
+/**
+ * Half-precision matrices with float32 sums, the largest; those that kernels know no use for are left out.
+ */
 function bestUnits(units: readonly SubgroupMatrix[]): SubgroupMatrix | undefined {
   const volume = ({ m, n, k }: SubgroupMatrix): number => m * n * k;
   return units

@@ -1,6 +1,6 @@
 /**
- * A graph on the GPU: lowered to WGSL kernels of our own, which are built once and replayed for each call. And these kernels
- * by themselves: what a device offers to them, how they are run, timed and checked.
+ * A graph on the GPU: lowered to WGSL kernels of our own, which are built once and replayed for each call.
+ * And these kernels by themselves: what a device offers to them, how they are run, timed and checked.
  */
 export type { MatrixUnits } from '../engines/index.js';
 export type { Shape } from '../ops/index.js';

@@ -1,9 +1,9 @@
 /**
- * From WGSL to pipelines and the buffers that they are bound to, for steps that are replayed (`session.ts`) and for single
- * programs (`run.ts`).
+ * From WGSL to pipelines and the buffers that they are bound to, for steps that are replayed
+ * (`session.ts`) and for single programs (`run.ts`).
  *
- * A layout says what the module declares. One that WebGPU derives itself would leave out what the module does not use, and
- * then refuse the buffer bound there.
+ * A layout says what the module declares. One that WebGPU derives itself would leave out what the module does
+ * not use, and then refuse the buffer bound there.
  */
 import { checkDevice } from '../engines/index.js';
 import { errorMessage, UserError } from 'oabn-base';

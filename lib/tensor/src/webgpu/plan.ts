@@ -1,6 +1,6 @@
 /**
- * Which scratch values share memory. A value lives from the dispatch that writes it first to the one that reads it last;
- * buffers of values that have died are used again, the one that fits best first.
+ * Which scratch values share memory. A value lives from the dispatch that writes it first to the one that
+ * reads it last; buffers of values that have died are used again, the one that fits best first.
  */
 import type { GpuProgram } from './program.js';
 

@@ -2,7 +2,10 @@
 import { planBuffers } from './plan.js';
 import type { GpuProgram } from './program.js';
 
-/** One dispatch a line: label, workgroups, buffers. `@3` after a name is the memory that it shares with others. */
+/**
+ * One dispatch a line: label, workgroups, buffers. `@3` after a name is the memory that it shares with
+ * others.
+ */
 export function printProgram(program: GpuProgram): string {
   const { sizes, bufferOf } = planBuffers(program);
   const total = Object.values(program.scratch).reduce((sum, bytes) => sum + bytes, 0);

@@ -1,7 +1,7 @@
 /**
- * What runs on a GPU: WGSL modules dispatched in order over named buffers. A program is plain data, so that kernels can
- * be written, printed and tested one by one, and a whole step is a list of them that is encoded anew for every call
- * without further thought.
+ * What runs on a GPU: WGSL modules dispatched in order over named buffers. A program is plain data, so that
+ * kernels can be written, printed and tested one by one, and a whole step is a list of them that is encoded
+ * anew for every call without further thought.
  *
  * Buffers hold tensors row-major in tfjs's layouts: activations [N,H,W,C], convolution kernels [H,W,in,out].
  */
@@ -28,7 +28,10 @@ export interface GpuFeatures {
   /** `shader-f16`: half-precision arithmetic and storage. */
   readonly f16: boolean;
   readonly subgroups: boolean;
-  /** Matrix units, as Dawn's `chromium-experimental-subgroup-matrix` exposes them; absent where there are none. */
+  /**
+   * Matrix units, as Dawn's `chromium-experimental-subgroup-matrix` exposes them; absent where there are
+   * none.
+   */
   readonly subgroupMatrix?: SubgroupMatrix;
   readonly maxWorkgroupStorage: number;
   readonly maxInvocations: number;

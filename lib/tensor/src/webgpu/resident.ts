@@ -1,6 +1,6 @@
 /**
- * Tensors of tfjs's WebGPU backend as buffers, and buffers as tensors. An argument is used where it lies; a result is a
- * buffer of ours that tfjs treats as its own, and that comes back when the tensor is disposed of.
+ * Tensors of tfjs's WebGPU backend as buffers, and buffers as tensors. An argument is used where it lies; a
+ * result is a buffer of ours that tfjs treats as its own, and that comes back when the tensor is disposed of.
  */
 import type { WebGPUBackend } from '@tensorflow/tfjs-backend-webgpu';
 import { tf } from '../engines/index.js';

@@ -1,7 +1,7 @@
 /**
- * Our own kernels on this device: are they right, and how fast? A matrix product, and the convolution that networks for
- * small images spend most of their time in, with its two gradients; in float32, half precision and with matrix units,
- * where there are.
+ * Our own kernels on this device: are they right, and how fast? A matrix product, and the convolution that
+ * networks for small images spend most of their time in, with its two gradients; in float32, half precision
+ * and with matrix units, where there are.
  */
 import { random } from 'oabn-base';
 import {

@@ -1,7 +1,7 @@
 /**
- * A lowered program on a device: pipelines, memory and bind groups are made once; a call sets them one after the other in
- * one pass. Each result has buffers of its own, so that a training loop whose state goes round uses the same few bind
- * groups again and again.
+ * A lowered program on a device: pipelines, memory and bind groups are made once; a call sets them one after
+ * the other in one pass. Each result has buffers of its own, so that a training loop whose state goes round
+ * uses the same few bind groups again and again.
  */
 import { checkDevice, type tf } from '../engines/index.js';
 import { withErrors } from './errors.js';

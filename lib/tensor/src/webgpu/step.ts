@@ -9,7 +9,10 @@ import { gpuLacks } from './lower/kinds.js';
 import { printProgram } from './print.js';
 import { createGpuSession } from './session.js';
 
-/** @throws UserError when the engine lacks a kernel of the graph, or the device refuses one or lacks the memory */
+/**
+ * @throws UserError when the engine lacks a kernel of the graph, or the device refuses one or lacks the
+ * memory
+ */
 export async function createGpuStep(graph: Graph, precision: Precision): Promise<EngineStep> {
   refuseLacking(graph, gpuLacks, 'The GPU engine');
   const info = await gpuDeviceInfo(precision);

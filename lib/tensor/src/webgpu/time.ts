@@ -1,6 +1,7 @@
 /**
- * How long a program takes on its device. A sample is one pass that runs the program so often that starting it does not
- * count; the device's own clock measures it where there is one, else the time from submitting to the end.
+ * How long a program takes on its device. A sample is one pass that runs the program so often that starting
+ * it does not count; the device's own clock measures it where there is one, else the time from submitting to
+ * the end.
  */
 import type { GpuProgram } from './program.js';
 import { prepareProgram, runPrepared } from './run.js';

@@ -65,7 +65,8 @@ describe('compile: activations', () => {
           sample([3, 3, channels, channels], 2),
           sample([channels], 3),
         ];
-        // Sums that end where rounding decides (choices, levels) are compared loosely by their neighbours' values.
+        // Sums that end where rounding decides (choices, levels) are compared loosely by their neighbours'
+        // values.
         return checkStep(step, args, 2e-5, name);
       });
     }

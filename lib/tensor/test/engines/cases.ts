@@ -1,6 +1,6 @@
 /**
- * What training, quantization and evaluation ask of a backend: small functions with their inputs, whose results are
- * compared between backends. Every gradient that the library takes occurs here.
+ * What training, quantization and evaluation ask of a backend: small functions with their inputs, whose
+ * results are compared between backends. Every gradient that the library takes occurs here.
  */
 import { random } from 'oabn-base';
 import { tf } from '../../src/engines/index.js';
@@ -173,7 +173,9 @@ export async function resultsOf({ compute, inputs }: Case): Promise<Host[]> {
   return hosts;
 }
 
-/** The largest |actual − expected| / (1 + max|expected|) over all results; Infinity for other shapes or types. */
+/**
+ * The largest |actual − expected| / (1 + max|expected|) over all results; Infinity for other shapes or types.
+ */
 export function difference(actual: readonly Host[], expected: readonly Host[]): number {
   let largest = actual.length === expected.length ? 0 : Infinity;
   expected.forEach((wanted, i) => {

@@ -1,7 +1,7 @@
 /**
- * Runs the whole suite on the backend that OABN_BACKEND names: `OABN_BACKEND=tensorflow npx mocha --require
- * ./test/backend/forced.ts …`, as `npm run test:tensorflow` does. Suites that are about an engine of their own take
- * it; when they end, the named one is back.
+ * Runs the whole suite on the backend that OABN_BACKEND names:
+ * `OABN_BACKEND=tensorflow npx mocha --require ./test/backend/forced.ts …`, as `npm run test:tensorflow`
+ * does. Suites that are about an engine of their own take it; when they end, the named one is back.
  */
 import { useBackend } from '../../src/engines/index.js';
 

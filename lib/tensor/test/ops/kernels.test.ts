@@ -16,8 +16,8 @@ function kernelsIn({ nodes }: Graph): KernelName[] {
 describe('kernels', () => {
   before(() => tf.setBackend('cpu'));
 
-  // A kernel that is new in ops/attributes.ts must be in an engine's table, or in its list of what it lacks: the compiler
-  // sees to that. Here the lists are read out, so that a gap is decided on, not slipped in.
+  // A kernel that is new in ops/attributes.ts must be in an engine's table, or in its list of what it lacks:
+  // the compiler sees to that. Here the lists are read out, so that a gap is decided on, not slipped in.
   it('the CPU engine lacks none', () => assert.deepEqual(onnxLacks, []));
   it('the GPU engine lacks none', () => assert.deepEqual(gpuLacks, []));
 

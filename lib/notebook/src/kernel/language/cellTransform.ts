@@ -1,8 +1,8 @@
 /**
- * From a cell to the script that runs it. Cells share their variables through one object, as tslab's do: what a cell
- * declares at its top level becomes a member of `__scope`, and so does every reference to it, in this cell and in
- * later ones. Hence a function of an early cell sees what a later cell assigns, a `const` can be declared again, and
- * a cell that throws or is interrupted leaves what it had already set.
+ * From a cell to the script that runs it. Cells share their variables through one object, as tslab's do: what
+ * a cell declares at its top level becomes a member of `__scope`, and so does every reference to it, in this
+ * cell and in later ones. Hence a function of an early cell sees what a later cell assigns, a `const` can be
+ * declared again, and a cell that throws or is interrupted leaves what it had already set.
  *
  *     import { range } from './tools';        const __m0 = await __cell.load("./tools");
  *                                             __scope.range = __cell.member(__m0, "range");
@@ -280,7 +280,10 @@ const visitInside =
   (node: ts.Node): ts.Node =>
     node === name ? node : visit(node);
 
-/** The place of the statement whose value the cell shows: the last one that does something, if it is an expression. */
+/**
+ * The place of the statement whose value the cell shows: the last one that does something, if it is an
+ * expression.
+ */
 function resultIndex(statements: readonly ts.Statement[]): number {
   const index = statements.findLastIndex(
     (statement) =>
@@ -309,7 +312,10 @@ function withoutExport(node: ts.Statement): ts.Statement {
     : f.replaceModifiers(node, kept.filter(ts.isModifier));
 }
 
-/** Gives a function or class without a name the one that it is assigned to, as a declaration would: `({ f: () => 1 }).f`. */
+/**
+ * Gives a function or class without a name the one that it is assigned to, as a declaration would:
+ * `({ f: () => 1 }).f`.
+ */
 function namedValue(name: ts.BindingName, initializer: ts.Expression, value: ts.Expression): ts.Expression {
   const core = withoutParentheses(initializer);
   const nameless =

@@ -1,7 +1,8 @@
 /**
  * Cells as files. Each cell that runs becomes a module beside the notebook, in memory, which exports what it
- * declares; the next cell begins with a line that brings in the names it uses of earlier ones. So types flow from cell
- * to cell as they do between files, and a name that is declared again simply comes from another file.
+ * declares; the next cell begins with a line that brings in the names it uses of earlier ones. So types flow
+ * from cell to cell as they do between files, and a name that is declared again simply comes from another
+ * file.
  *
  *     export {}; import { range } from "./__cell_1__"; declare let total: typeof import("./__cell_2__").total;
  *     … the cell …
@@ -50,7 +51,9 @@ export function cellNumber(path: string): number | undefined {
   return found ? Number(found[1]) : undefined;
 }
 
-/** TypeScript's words without the places that only the kernel knows: `import("…/__cell_3__").Point` → `Point`. */
+/**
+ * TypeScript's words without the places that only the kernel knows: `import("…/__cell_3__").Point` → `Point`.
+ */
 export const withoutCellPaths = (text: string): string =>
   text.replace(/import\("[^"]*__cell_\d+__"\)\./g, '');
 

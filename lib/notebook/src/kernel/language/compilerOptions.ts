@@ -1,6 +1,7 @@
 /**
- * How cells are checked: today's TypeScript, modules found as a bundler finds them, and no strictness by default, as a
- * cell is an experiment. A `tsconfig.json` in the notebook's own folder changes what concerns checking.
+ * How cells are checked: today's TypeScript, modules found as a bundler finds them, and no strictness by
+ * default, as a cell is an experiment. A `tsconfig.json` in the notebook's own folder changes what concerns
+ * checking.
  */
 import { join } from 'node:path';
 import ts from 'typescript';

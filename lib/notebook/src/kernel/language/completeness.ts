@@ -1,10 +1,15 @@
-/** Whether a cell can run as it stands: what a console asks after each line, to know if Enter runs or continues it. */
+/**
+ * Whether a cell can run as it stands: what a console asks after each line, to know if Enter runs or
+ * continues it.
+ */
 import ts from 'typescript';
 
 export type Completeness =
   { readonly status: 'complete' | 'invalid' } | { readonly status: 'incomplete'; readonly indent: string };
 
-/** Judges `source` by TypeScript's own parser: an error at the very end asks for more, any other is a fault. */
+/**
+ * Judges `source` by TypeScript's own parser: an error at the very end asks for more, any other is a fault.
+ */
 export function completenessOf(source: string): Completeness {
   const errors = syntaxErrors(source);
   if (errors.length === 0) return { status: 'complete' };
@@ -15,7 +20,10 @@ export function completenessOf(source: string): Completeness {
   return errors.every(atEnd) ? { status: 'incomplete', indent: nextIndent(source) } : { status: 'invalid' };
 }
 
-/** «Unterminated template literal», «an end of comment expected». A string or a regular expression ends with its line. */
+/**
+ * «Unterminated template literal», «an end of comment expected». A string or a regular expression ends with
+ * its line.
+ */
 const unterminated: ReadonlySet<number> = new Set([1160, 1010]);
 
 const unterminatedString = 1002;

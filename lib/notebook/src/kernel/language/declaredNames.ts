@@ -1,6 +1,7 @@
 /**
- * What a cell declares at its top level, read from its syntax alone: the names that later cells will know. A name can
- * stand for a value, a type, or both (a class, an enum, an import whose kind only the type checker knows).
+ * What a cell declares at its top level, read from its syntax alone: the names that later cells will know. A
+ * name can stand for a value, a type, or both (a class, an enum, an import whose kind only the type checker
+ * knows).
  */
 import ts from 'typescript';
 
@@ -18,8 +19,8 @@ export interface DeclaredName {
 export type DeclaredNames = ReadonlyMap<string, DeclaredName>;
 
 /**
- * The names that `file` declares at its top level, `var` inside blocks included; ambient (`declare`) ones are not.
- * Statements that end before `from` do not count.
+ * The names that `file` declares at its top level, `var` inside blocks included; ambient
+ * (`declare`) ones are not. Statements that end before `from` do not count.
  */
 export function declaredNames(file: ts.SourceFile, from = 0): Map<string, DeclaredName> {
   const names = new Map<string, DeclaredName>();
@@ -96,7 +97,9 @@ function addDeclarations(statement: ts.Statement, add: Add): void {
   }
 }
 
-/** The identifiers that a declaration list binds, patterns included. Each one's parent is what declares it. */
+/**
+ * The identifiers that a declaration list binds, patterns included. Each one's parent is what declares it.
+ */
 export function boundNames(list: ts.VariableDeclarationList): ts.Identifier[] {
   const names: ts.Identifier[] = [];
   const visit = (name: ts.BindingName): void => {

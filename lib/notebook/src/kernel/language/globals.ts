@@ -42,7 +42,9 @@ declare namespace Jupyter {
     register(target: string, opened: (comm: Comm, message: CommMessage) => unknown): void;
   }
   interface Kernel {
-    /** Aborts when the running cell is interrupted. A cell that has asked for it gets time to end by itself. */
+    /**
+     * Aborts when the running cell is interrupted. A cell that has asked for it gets time to end by itself.
+     */
     readonly signal: AbortSignal;
     /** Whether type errors stop a cell («error»), are only shown («warn») or not looked for («off»). */
     typecheck: 'error' | 'warn' | 'off';

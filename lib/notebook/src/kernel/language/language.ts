@@ -1,7 +1,7 @@
 /**
- * TypeScript for the cells of one kernel: compiling them, and answering what an editor asks while they run. It holds
- * what the cells have declared so far; running them is somebody else's affair (runtime/), which says afterwards what
- * became of each (`settle`).
+ * TypeScript for the cells of one kernel: compiling them, and answering what an editor asks while they run.
+ * It holds what the cells have declared so far; running them is somebody else's affair (runtime/), which says
+ * afterwards what became of each (`settle`).
  */
 import { dirname } from 'node:path';
 import ts from 'typescript';
@@ -48,7 +48,10 @@ export interface Language {
   inspect(source: string, position: number, detail: number): Inspection | undefined;
 }
 
-/** Starts TypeScript for cells in `folder`; packages come from there or else from where `kernelFile` finds its own. */
+/**
+ * Starts TypeScript for cells in `folder`; packages come from there or else from where `kernelFile` finds its
+ * own.
+ */
 export function createLanguage(folder: string, kernelFile: string): Language {
   const options = cellCompilerOptions(folder);
   const files = new Map<string, { text: string; version: string }>();

@@ -1,7 +1,7 @@
 /**
- * The files that TypeScript sees: cells, which exist only in memory beside the notebook, and what they import. A
- * package is looked for from the notebook's folder first and then from the kernel's own, so that `import … from` of
- * what comes with the kernel works in any folder; the same holds for the types of Node.
+ * The files that TypeScript sees: cells, which exist only in memory beside the notebook, and what they
+ * import. A package is looked for from the notebook's folder first and then from the kernel's own, so that
+ * `import … from` of what comes with the kernel works in any folder; the same holds for the types of Node.
  */
 import { statSync } from 'node:fs';
 import { dirname, join } from 'node:path';
@@ -48,7 +48,8 @@ export function createLanguageHost(options: LanguageHostOptions): ts.LanguageSer
   };
   const kept = keeper<ts.ResolvedModuleWithFailedLookupLocations>();
   const keptTypes = keeper<ts.ResolvedTypeReferenceDirectiveWithFailedLookupLocations>();
-  // TypeScript asks the host for this too, without saying so in its declarations; it saves thousands of look-ups.
+  // TypeScript asks the host for this too, without saying so in its declarations; it saves thousands of
+  // look-ups.
   const host: ts.LanguageServiceHost & { getModuleResolutionCache(): ts.ModuleResolutionCache } = {
     getScriptFileNames: () => options.rootFiles(),
     getScriptVersion(path) {

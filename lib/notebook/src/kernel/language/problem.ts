@@ -1,4 +1,6 @@
-/** Type errors as a cell shows them: where, what, and the line with the fault underlined. Knows no TypeScript. */
+/**
+ * Type errors as a cell shows them: where, what, and the line with the fault underlined. Knows no TypeScript.
+ */
 
 export interface Problem {
   /** The file's name beside the notebook; undefined for the cell itself. */

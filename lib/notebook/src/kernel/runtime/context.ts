@@ -1,8 +1,9 @@
 /**
- * Which cell the code that runs now belongs to, also after an await and in a timer, so that what it prints and the
- * promises that it forgets are shown below the cell that made them. It follows promises by V8's own hooks:
- * AsyncLocalStorage would do the same, but on Node before 24 it keeps a stack that breaks when a loop is terminated.
- * A callback that neither a promise nor a timer brought, of a socket for example, counts for the latest cell.
+ * Which cell the code that runs now belongs to, also after an await and in a timer, so that what it prints
+ * and the promises that it forgets are shown below the cell that made them. It follows promises by V8's own
+ * hooks: AsyncLocalStorage would do the same, but on Node before 24 it keeps a stack that breaks when a loop
+ * is terminated. A callback that neither a promise nor a timer brought, of a socket for example, counts for
+ * the latest cell.
  */
 import { promiseHooks } from 'node:v8';
 

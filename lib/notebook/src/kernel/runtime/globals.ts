@@ -19,7 +19,10 @@ export interface GlobalsOptions {
   readonly typecheck: { get(): Typecheck; set(value: Typecheck): void };
 }
 
-/** Where packages and the debugger find the kernel that runs them: `{ currentCell(), variables, bundleOf(value) }`. */
+/**
+ * Where packages and the debugger find the kernel that runs them:
+ * `{ currentCell(), variables, bundleOf(value) }`.
+ */
 export const kernelKey = Symbol.for('Jupyter.kernel');
 
 interface DisplayOptions {

@@ -1,7 +1,7 @@
 /**
- * The reader's own files beside the notebook. `.ts` comes compiled from the language thread, with a version: a module
- * is evaluated again when its version changed, which it does when it or anything that it imports did. Other files
- * (JSON, JavaScript) are loaded again when they changed on disk.
+ * The reader's own files beside the notebook. `.ts` comes compiled from the language thread, with a version:
+ * a module is evaluated again when its version changed, which it does when it or anything that it imports
+ * did. Other files (JSON, JavaScript) are loaded again when they changed on disk.
  */
 import { existsSync, statSync } from 'node:fs';
 import { createRequire } from 'node:module';
@@ -56,7 +56,9 @@ export function createLocalModules(packages: Packages): LocalModules {
     return module.exports;
   };
 
-  /** The compiled file that `path` means, as TypeScript finds it: with its extension or another's, or none. */
+  /**
+   * The compiled file that `path` means, as TypeScript finds it: with its extension or another's, or none.
+   */
   const compiledFile = (path: string): string | undefined => {
     const bare = path.replace(/\.([cm]?)jsx?$/, '');
     const extension = /\.([cm]?)jsx?$/.exec(path)?.[1] ?? '';

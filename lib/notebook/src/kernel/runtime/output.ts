@@ -1,7 +1,7 @@
 /**
- * From the main thread to the server: what cells print and show. `process.stdout` and `process.stderr` write into the
- * cell, and with them `console` and whatever a package prints. A cell that prints faster than clients take in is
- * slowed down, so that its output cannot fill the memory.
+ * From the main thread to the server: what cells print and show. `process.stdout` and `process.stderr` write
+ * into the cell, and with them `console` and whatever a package prints. A cell that prints faster than
+ * clients take in is slowed down, so that its output cannot fill the memory.
  */
 import type { MessagePort } from 'node:worker_threads';
 import type { Bundle, FromRuntime } from '../threads.js';

@@ -1,6 +1,6 @@
 /**
- * Packages for cells. They are looked for from the notebook's folder first and then among the kernel's own, by
- * `require` (which also loads ES modules) and, where a package only allows `import`, by that.
+ * Packages for cells. They are looked for from the notebook's folder first and then among the kernel's own,
+ * by `require` (which also loads ES modules) and, where a package only allows `import`, by that.
  */
 import { createRequire } from 'node:module';
 import { join } from 'node:path';

@@ -1,4 +1,7 @@
-/** `input` and `prompt`: what a cell asks of its reader, waiting for the answer or with everything standing still. */
+/**
+ * `input` and `prompt`: what a cell asks of its reader, waiting for the answer or with everything standing
+ * still.
+ */
 import { type MessagePort, receiveMessageOnPort } from 'node:worker_threads';
 import type { Output } from './output.js';
 

@@ -1,6 +1,7 @@
 /**
- * The main thread: runs the cells that the server sends, in the process's own global scope, and tells the server what
- * they print, show and throw. It also gives cells what they know without an import (language/globals.ts).
+ * The main thread: runs the cells that the server sends, in the process's own global scope, and tells the
+ * server what they print, show and throw. It also gives cells what they know without an import
+ * (language/globals.ts).
  */
 import { join } from 'node:path';
 import type { MessagePort } from 'node:worker_threads';

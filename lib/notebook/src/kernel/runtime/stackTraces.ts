@@ -1,6 +1,6 @@
 /**
- * Stack traces in the reader's terms: `Error.prepareStackTrace` turns the places of compiled JavaScript into those of
- * the TypeScript that was written, for every error, wherever it is printed.
+ * Stack traces in the reader's terms: `Error.prepareStackTrace` turns the places of compiled JavaScript into
+ * those of the TypeScript that was written, for every error, wherever it is printed.
  */
 import { SourceMap, type SourceMapPayload } from 'node:module';
 

@@ -1,6 +1,6 @@
 /**
- * What a cell shows of an error: name and message, the frames that the reader wrote with their lines, and what caused
- * it. Frames of the kernel are left out. A `UserError` says all in its message.
+ * What a cell shows of an error: name and message, the frames that the reader wrote with their lines, and
+ * what caused it. Frames of the kernel are left out. A `UserError` says all in its message.
  */
 import { inspect } from 'node:util';
 import type { ThrownError } from '../threads.js';
@@ -10,7 +10,10 @@ const red = (text: string): string => `\u001b[31m${text}\u001b[39m`;
 const green = (text: string): string => `\u001b[32m${text}\u001b[39m`;
 const bold = (text: string): string => `\u001b[1m${text}\u001b[22m`;
 
-/** How much of an error is shown: frames, those of them with their lines, causes of causes, errors of an aggregate. */
+/**
+ * How much of an error is shown: frames, those of them with their lines, causes of causes, errors of an
+ * aggregate.
+ */
 const [mostFrames, mostExcerpts, mostCauses, mostErrors] = [12, 4, 5, 10];
 
 export function thrownError(thrown: unknown): ThrownError {

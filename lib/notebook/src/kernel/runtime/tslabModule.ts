@@ -1,4 +1,7 @@
-/** `import * as tslab from 'tslab'` in a cell: what tslab offers its cells, so that its notebooks run here as they are. */
+/**
+ * `import * as tslab from 'tslab'` in a cell: what tslab offers its cells, so that its notebooks run here as
+ * they are.
+ */
 import { randomUUID } from 'node:crypto';
 import type { Bundle } from '../threads.js';
 

@@ -1,8 +1,8 @@
 /**
- * How a value shows itself: by the method `Symbol.for('Jupyter.display')`, which returns a MIME bundle (the convention
- * of Deno's kernel too), an empty one for nothing at all; plain data as its package told (`registerDisplay`); a tensor
- * by its values, rows and DataFrames as tables, a figure of Plotly and the bytes of a picture as pictures; anything
- * else as Node's text for it, without colours.
+ * How a value shows itself: by the method `Symbol.for('Jupyter.display')`, which returns a MIME bundle (the
+ * convention of Deno's kernel too), an empty one for nothing at all; plain data as its package told
+ * (`registerDisplay`); a tensor by its values, rows and DataFrames as tables, a figure of Plotly and the
+ * bytes of a picture as pictures; anything else as Node's text for it, without colours.
  */
 import { inspect } from 'node:util';
 import { isSummary, shownBy } from 'oabn-base';

@@ -1,6 +1,7 @@
 /**
- * The cells that wait, run and end. Each shell has a queue of its own: the kernel's, and that of every subshell, whose
- * cells run between the awaits of the others. After an error the cells that were queued by then are aborted.
+ * The cells that wait, run and end. Each shell has a queue of its own: the kernel's, and that of every
+ * subshell, whose cells run between the awaits of the others. After an error the cells that were queued by
+ * then are aborted.
  */
 import type { Header, Message } from '../../protocol/message.js';
 import type { Request } from '../../protocol/serverSockets.js';

@@ -1,7 +1,7 @@
 /**
- * What was executed, in this session and in earlier ones: one file of JSON lines for each session, named by its
- * number, in Jupyter's data folder. The file is created with the number that is free, which no other kernel can then
- * take, and only when there is something to write.
+ * What was executed, in this session and in earlier ones: one file of JSON lines for each session, named by
+ * its number, in Jupyter's data folder. The file is created with the number that is free, which no other
+ * kernel can then take, and only when there is something to write.
  */
 import { appendFileSync, mkdirSync, openSync, closeSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
@@ -136,7 +136,10 @@ function sessionsIn(folder: string): number[] {
   }
 }
 
-/** Takes the next free number, and forgets sessions of long ago. Without a folder to write in, the number is 1. */
+/**
+ * Takes the next free number, and forgets sessions of long ago. Without a folder to write in, the number is
+ * 1.
+ */
 function claimSession(folder: string): number {
   try {
     mkdirSync(folder, { recursive: true, mode: 0o700 });

@@ -1,8 +1,8 @@
 /**
- * Stopping a cell. The first press asks: `kernel.signal` aborts, and a cell that listens to it gets time to end by
- * itself, as a training that saves its checkpoint does; one that does not is no longer waited for. A main thread that
- * does not answer is in a loop, and its JavaScript is terminated from here through the inspector. A second press
- * does not wait.
+ * Stopping a cell. The first press asks: `kernel.signal` aborts, and a cell that listens to it gets time to
+ * end by itself, as a training that saves its checkpoint does; one that does not is no longer waited for. A
+ * main thread that does not answer is in a loop, and its JavaScript is terminated from here through the
+ * inspector. A second press does not wait.
  */
 import { Session } from 'node:inspector';
 import type { ToRuntime } from '../threads.js';
@@ -18,7 +18,10 @@ export interface Interrupter {
   acknowledged(): void;
 }
 
-/** Milliseconds until a main thread that does not answer is taken to be in a loop: plainly, and if the cell listens. */
+/**
+ * Milliseconds until a main thread that does not answer is taken to be in a loop: plainly, and if the cell
+ * listens.
+ */
 const patience = { plain: 400, listening: 10_000, pressedAgain: 50, afterTermination: 1000 } as const;
 /** Milliseconds that a cell which listens may take to end: a step of a large network, and its checkpoint. */
 const timeToEnd = 10_000;

@@ -1,6 +1,6 @@
 /**
- * The few lines of a cell that are not TypeScript: `%typecheck off` (or `warn`, or `error`) at its top, for this and
- * later cells, and `name?` or `name??` alone, which asks for documentation or source, as in IPython.
+ * The few lines of a cell that are not TypeScript: `%typecheck off` (or `warn`, or `error`) at its top, for
+ * this and later cells, and `name?` or `name??` alone, which asks for documentation or source, as in IPython.
  */
 import type { Typecheck } from '../language/language.js';
 

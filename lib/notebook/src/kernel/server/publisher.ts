@@ -1,6 +1,7 @@
 /**
- * What all clients hear, in the order in which it happened. Text that a cell prints is collected for a moment, since a
- * message for every line would drown a browser: the server between it and us drops what exceeds 1000 messages a second.
+ * What all clients hear, in the order in which it happened. Text that a cell prints is collected for a
+ * moment, since a message for every line would drown a browser: the server between it and us drops what
+ * exceeds 1000 messages a second.
  */
 import { createHeader, type Header, type Message } from '../../protocol/message.js';
 import type { ServerSockets } from '../../protocol/serverSockets.js';

@@ -1,7 +1,7 @@
 /**
- * The kernel as Jupyter sees it: every request of the protocol, and what answers it. Nothing here waits for a cell, so
- * completion, documentation, history, interrupt and shutdown work whatever a cell is doing.
- * Source: jupyter-client's documentation, «Messaging in Jupyter», version 5.4, and JEP 91 (subshells).
+ * The kernel as Jupyter sees it: every request of the protocol, and what answers it. Nothing here waits for a
+ * cell, so completion, documentation, history, interrupt and shutdown work whatever a cell is doing. Source:
+ * jupyter-client's documentation, «Messaging in Jupyter», version 5.4, and JEP 91 (subshells).
  */
 import { randomUUID } from 'node:crypto';
 import { createHeader, type Header, protocolVersion } from '../../protocol/message.js';

@@ -15,7 +15,10 @@ export interface ServerData {
   readonly runtime: MessagePort;
   readonly answers: MessagePort;
   readonly language: MessagePort;
-  /** The characters that the runtime has sent and this thread has not yet taken; then 1 if the sockets are closed. */
+  /**
+   * The characters that the runtime has sent and this thread has not yet taken; then 1 if the sockets are
+   * closed.
+   */
   readonly underway: SharedArrayBuffer;
   /** Set and notified when an answer is there. */
   readonly answered: SharedArrayBuffer;

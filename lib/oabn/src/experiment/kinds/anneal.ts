@@ -1,8 +1,8 @@
 /**
- * OABN as a fine-tune: a pretrained three-branch network, plain BN or OABN of a larger s, gets a smaller s little by
- * little. From its own largest |r0| the threshold falls geometrically, epoch by epoch, to the one that is wanted, and stays
- * there to the end; so no ratio is cut by much at a time, and training repairs what each cut breaks. This is an idea of ours;
- * the paper trains with OABN from scratch.
+ * OABN as a fine-tune: a pretrained three-branch network, plain BN or OABN of a larger s, gets a smaller s
+ * little by little. From its own largest |r0| the threshold falls geometrically, epoch by epoch, to the one
+ * that is wanted, and stays there to the end; so no ratio is cut by much at a time, and training repairs what
+ * each cut breaks. This is an idea of ours; the paper trains with OABN from scratch.
  */
 import { join } from 'node:path';
 import { check } from 'oabn-base';
@@ -68,7 +68,10 @@ export const anneal: Kind<AnnealConfig, AnnealResult> = {
   },
 };
 
-/** s of each of `epochs` epochs: from `from` down to `to` in `annealEpochs` equal factors, then `to`; never above `from`. */
+/**
+ * s of each of `epochs` epochs: from `from` down to `to` in `annealEpochs` equal factors, then
+ * `to`; never above `from`.
+ */
 export function annealedThresholds(from: number, to: number, annealEpochs: number, epochs: number): number[] {
   return Array.from({ length: epochs }, (_, epoch) => {
     const progress = Math.min(1, (epoch + 1) / annealEpochs);

@@ -9,7 +9,10 @@ export interface RunCost<Config> {
   key(config: Config): object;
   /** Training steps where there are `available` training images; 0 where nothing is trained. */
   steps(config: Config, available: number): number;
-  /** Times a part of a run. `few` says which test images to evaluate on, where the run cannot be stopped before that. */
+  /**
+   * Times a part of a run. `few` says which test images to evaluate on, where the run cannot be stopped
+   * before that.
+   */
   probe(work: Work<Config>, few: DataConfig & { readonly testImages: number }): Promise<CostProbe>;
 }
 

@@ -1,4 +1,7 @@
-/** Quantization-aware fine-tuning of a pretrained network: uniform QAT or ClusterQAT, by its scheme (paper, section 3). */
+/**
+ * Quantization-aware fine-tuning of a pretrained network: uniform QAT or ClusterQAT, by its scheme (paper,
+ * section 3).
+ */
 import { canonicalJson, check, schema } from 'oabn-base';
 import { tf } from 'tfjs-native';
 import { takeCalibration } from '../../data/index.js';
@@ -50,8 +53,9 @@ export const trainedParameters = ['merged', 'branches', 'restored'] as const;
 /** What is trained, and how the quantizers follow. */
 export interface FinetuneQuantizers extends Omit<QuantizerOptions, 'through'> {
   /**
-   * The parameters: the `merged` weights, as in the paper (default); those of the `branches`, through the merge; or the merged
-   * weights with a BN put back behind each (`restored`; see `restoreBatchNorm`), which is merged again in the end.
+   * The parameters: the `merged` weights, as in the paper (default); those of the `branches`, through the
+   * merge; or the merged weights with a BN put back behind each (`restored`; see `restoreBatchNorm`), which
+   * is merged again in the end.
    */
   readonly through?: (typeof trainedParameters)[number];
 }
@@ -238,7 +242,10 @@ function quantizersOf({
   };
 }
 
-/** What the step's function depends on: merged, of the architecture the shapes alone; of the clusters not their start. */
+/**
+ * What the step's function depends on: merged, of the architecture the shapes alone; of the clusters not
+ * their start.
+ */
 function finetuneKey(config: FinetuneConfig, moves: boolean): string {
   const { source, scheme, training, through } = config;
   const { widths, depths, strides, classes, operations } = source.arch;
@@ -249,7 +256,10 @@ function finetuneKey(config: FinetuneConfig, moves: boolean): string {
   return stepKey(arch, training, { scheme, quantizers, moves });
 }
 
-/** Where the activations' ranges begin: min–max, or of least squared error where they do not follow the batches. */
+/**
+ * Where the activations' ranges begin: min–max, or of least squared error where they do not follow the
+ * batches.
+ */
 async function rangesOf(
   { source, scheme, calibrationImages, activations }: FinetuneConfig,
   merged: StateDict,

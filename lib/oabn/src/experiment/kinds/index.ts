@@ -1,7 +1,7 @@
 /**
- * The kinds of run, in a table. A run is its configuration: plain JSON that says everything the result depends on. The
- * hash of its canonical form is the run's name, and a configuration that builds on another run holds that run's
- * configuration whole.
+ * The kinds of run, in a table. A run is its configuration: plain JSON that says everything the result
+ * depends on. The hash of its canonical form is the run's name, and a configuration that builds on another
+ * run holds that run's configuration whole.
  */
 import { check, configHash } from 'oabn-base';
 import { anneal, type AnnealConfig, type AnnealResult } from './anneal.js';

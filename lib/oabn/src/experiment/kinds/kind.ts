@@ -1,7 +1,7 @@
 /**
- * A kind of run is a value: what its configurations look like in their one canonical form, what they are called, what
- * they start from, how they are executed and what they cost. Whatever treats runs alike (asking for one, planning many,
- * estimating them) reads it here and knows no kind by name.
+ * A kind of run is a value: what its configurations look like in their one canonical form, what they are
+ * called, what they start from, how they are executed and what they cost. Whatever treats runs alike (asking
+ * for one, planning many, estimating them) reads it here and knows no kind by name.
  */
 import type { Architecture } from '../../model/index.js';
 import type { DataConfig } from '../settings.js';
@@ -12,9 +12,14 @@ export type { Work } from './work.js';
 
 /** A kind of run: what its configuration means, how it executes, and what it costs. */
 export interface Kind<Config, Result> {
-  /** The configuration in its one canonical form, defaults left out. @throws UserError naming what is out of range */
+  /**
+   * The configuration in its one canonical form, defaults left out. @throws UserError naming what is out of
+   * range
+   */
   normalize(config: Config): Config;
-  /** A normalized configuration as it is stored and hashed, where names there are older than the library's. */
+  /**
+   * A normalized configuration as it is stored and hashed, where names there are older than the library's.
+   */
   store?(config: Config): object;
   /** What `store` made. */
   read?(stored: object): Config;
@@ -22,15 +27,27 @@ export interface Kind<Config, Result> {
   readResult?(stored: Result): Result;
   /** A run in a few words, such as «train s=2 seed 1». */
   describe(config: Config): string;
-  /** What it does, without the network, such as «train» or «ClusterQAT»: runs of one label are estimated together. */
+  /**
+   * What it does, without the network, such as «train» or «ClusterQAT»: runs of one label are estimated
+   * together.
+   */
   label(config: Config): string;
-  /** The network that it makes or starts from: its architecture, and the data that it is trained and measured on. */
+  /**
+   * The network that it makes or starts from: its architecture, and the data that it is trained and measured
+   * on.
+   */
   network(config: Config): { readonly arch: Architecture; readonly data: DataConfig };
-  /** Where the network comes from that the run starts from: a configuration of a run, or a file; undefined for none. */
+  /**
+   * Where the network comes from that the run starts from: a configuration of a run, or a file; undefined for
+   * none.
+   */
   source(config: Config): { readonly kind: string } | undefined;
   /** The seed that is drawn from, if one is. */
   seed(config: Config): number | undefined;
-  /** What runs have in common that compile the same function beside that of evaluation, and in most cases no others. */
+  /**
+   * What runs have in common that compile the same function beside that of evaluation, and in most cases no
+   * others.
+   */
   compiledKey(config: Config): string;
   execute(work: Work<Config>): Promise<Result>;
   readonly cost: RunCost<Config>;

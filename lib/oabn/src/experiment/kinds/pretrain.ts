@@ -56,7 +56,9 @@ export interface PretrainConfig {
   readonly training: PretrainTraining;
 }
 
-/** FP32 accuracy of the merged network, and what training made of it: small JSON, stored beside the network. */
+/**
+ * FP32 accuracy of the merged network, and what training made of it: small JSON, stored beside the network.
+ */
 export interface PretrainResult extends Accuracy {
   /** With the outliers after each; in results of before, without. */
   readonly epochs: readonly ObservedEpoch<OutlierSummary>[];
@@ -156,7 +158,9 @@ async function execute({ config, lab, context }: Work<PretrainConfig>): Promise<
   return { ...accuracy, epochs, outliers: analyzeOutliers(arch, stateDict), network: networkFile };
 }
 
-/** Training images by which BN statistics of averaged weights are estimated anew, or as many as an epoch has. */
+/**
+ * Training images by which BN statistics of averaged weights are estimated anew, or as many as an epoch has.
+ */
 const statisticsImages = 5_000;
 
 /** The network that a run ends with: the last weights, or their average with BN statistics of its own. */

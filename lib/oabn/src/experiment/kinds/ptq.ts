@@ -1,4 +1,7 @@
-/** Post-training quantization of a pretrained network, once merged (paper, section 4.2, and the methods of table 3). */
+/**
+ * Post-training quantization of a pretrained network, once merged (paper, section 4.2, and the methods of
+ * table 3).
+ */
 import { canonicalJson, schema } from 'oabn-base';
 import { type Custom, normalizeCustom } from '../../custom/index.js';
 import { takeCalibration } from '../../data/index.js';

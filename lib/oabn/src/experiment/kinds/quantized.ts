@@ -1,4 +1,7 @@
-/** What the kinds of run that quantize a merged network have in common: how they begin, and what they end with. */
+/**
+ * What the kinds of run that quantize a merged network have in common: how they begin, and what they end
+ * with.
+ */
 import { join } from 'node:path';
 import { mergeNetwork } from '../../merge/index.js';
 import type { Network, StateDict } from '../../model/index.js';

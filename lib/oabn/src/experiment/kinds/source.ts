@@ -1,4 +1,7 @@
-/** Where the network comes from that a quantization run starts from: a pretraining run, or a file from elsewhere. */
+/**
+ * Where the network comes from that a quantization run starts from: a pretraining run, or a file from
+ * elsewhere.
+ */
 import { schema } from 'oabn-base';
 import { type Architecture, architectureRule, normalizeArchitecture } from '../../model/index.js';
 import { type DataConfig, dataRule, normalizeData } from '../settings.js';

@@ -1,6 +1,7 @@
 /**
- * Many runs, several at a time. A small network's steps leave cores idle where they wait for each other; as many
- * processes as cores, each with a thread of its own, keep them busy. The results are what one process would compute.
+ * Many runs, several at a time. A small network's steps leave cores idle where they wait for each other; as
+ * many processes as cores, each with a thread of its own, keep them busy. The results are what one process
+ * would compute.
  */
 import { availableParallelism, totalmem } from 'node:os';
 import type { Progress } from 'oabn-base';
@@ -27,8 +28,8 @@ export interface RunAllOptions {
 const bytesOfWorker = 2 * 2 ** 30;
 
 /**
- * As many as cores (or `OABN_THREADS` of them each) where steps run on them, and as memory holds; one where a GPU or a
- * library with threads of its own works.
+ * As many as cores (or `OABN_THREADS` of them each) where steps run on them, and as memory holds; one where a
+ * GPU or a library with threads of its own works.
  */
 export function defaultWorkers(labs: readonly Lab[]): number {
   const onCores = labs.every(({ engine, backend }) => engine.kind === 'onnxruntime' || backend === 'wasm');
@@ -57,7 +58,10 @@ export async function runAll(
   });
 }
 
-/** Jobs as a pool of workers needs to know them: networks before what starts from them, equal functions together. */
+/**
+ * Jobs as a pool of workers needs to know them: networks before what starts from them, equal functions
+ * together.
+ */
 export function poolJobs(jobs: readonly Job[]): (Job & PoolJob<Task>)[] {
   const labs = labsOf(jobs);
   return jobs.map(({ lab, config }) => {

@@ -1,4 +1,7 @@
-/** A process of its own that computes runs, or estimates them, in labs opened as those of the process that began it. */
+/**
+ * A process of its own that computes runs, or estimates them, in labs opened as those of the process that
+ * began it.
+ */
 import { serve } from 'provable-runs/local';
 import { estimateRuns } from '../estimate.js';
 import { type Lab, type LabOpening, openLab } from '../lab.js';

@@ -1,6 +1,6 @@
 /**
- * Whole numbers of b bits in exactly b bits each: bit p of all numbers is one plane, eight numbers a byte, the first in
- * the lowest bit. Words of several numbers would waste bits wherever b does not divide 8.
+ * Whole numbers of b bits in exactly b bits each: bit p of all numbers is one plane, eight numbers a byte,
+ * the first in the lowest bit. Words of several numbers would waste bits wherever b does not divide 8.
  */
 
 /** The planes [bits, ⌈n/8⌉] of `values`, each in 0 … 2^bits − 1. */

@@ -1,14 +1,15 @@
 /**
- * What engines that quantize by themselves want beside a network in FP32: the ranges that we found, as their calibration
- * files. Both know symmetric 8-bit quantization alone, so a range [min, max] becomes ±max(|min|, |max|).
+ * What engines that quantize by themselves want beside a network in FP32: the ranges that we found, as their
+ * calibration files. Both know symmetric 8-bit quantization alone, so a range [min, max] becomes ±max(|min|,
+ * |max|).
  *
- * - TensorRT's calibration cache (a header, then `tensor: scale` a line, the scale max/127 as the hexadecimal digits of a
- *   32-bit float, most significant first), for the tensor names of our FP32 ONNX file.
- * - ncnn's table (`layer_param_0` with 127/max of each output channel's weights, then `layer` with 127/max of its input), for
- *   layers named as pnnx names the convolutions of that file, `conv_0`, `conv_1`, … in order.
+ * - TensorRT's calibration cache (a header, then `tensor: scale` a line, the scale max/127 as the hexadecimal
+ *   digits of a 32-bit float, most significant first), for the tensor names of our FP32 ONNX file.
+ * - ncnn's table (`layer_param_0` with 127/max of each output channel's weights, then `layer` with 127/max of
+ *   its input), for layers named as pnnx names the convolutions of that file, `conv_0`, `conv_1`, … in order.
  *
- * The first convolution and the classifier have no lines: they stay in floating point (paper, figure 6). Sources: the
- * samples of NVIDIA/TensorRT that read and write caches; Tencent/ncnn, `tools/quantize`.
+ * The first convolution and the classifier have no lines: they stay in floating point (paper, figure 6).
+ * Sources: the samples of NVIDIA/TensorRT that read and write caches; Tencent/ncnn, `tools/quantize`.
  */
 import { check } from 'oabn-base';
 import {

@@ -1,16 +1,18 @@
 /**
- * A network as an ONNX file for other programs: images [N,3,H,W], normalised as in training, to logits [N, classes]. Each
- * block is one 3×3 convolution with bias and ReLU (paper, figure 3); networks of other families are their operations.
+ * A network as an ONNX file for other programs: images [N,3,H,W], normalised as in training, to logits [N,
+ * classes]. Each block is one 3×3 convolution with bias and ReLU (paper, figure 3); networks of other
+ * families are their operations.
  *
- * A quantized network keeps its few bits in the file: activations pass QuantizeLinear, DequantizeLinear
- * and a clip to b bits; uniform weights are int8 or int4 behind DequantizeLinear; clustered weights are indices of b bits,
- * which standard operators unpack and look up in the layer's codebook. The first convolution and the classifier are FP32
- * (paper, figure 6). An engine computes what depends on no image once, when it opens the file.
+ * A quantized network keeps its few bits in the file: activations pass QuantizeLinear, DequantizeLinear and a
+ * clip to b bits; uniform weights are int8 or int4 behind DequantizeLinear; clustered weights are indices of
+ * b bits, which standard operators unpack and look up in the layer's codebook. The first convolution and the
+ * classifier are FP32 (paper, figure 6). An engine computes what depends on no image once, when it opens the
+ * file.
  *
- * Its logits are ours to the last bit where sums are exact in single precision. Elsewhere engines add up in other orders, and
- * an activation that lies within such a difference of half-way between two levels may take the other one: of 3,000 small
- * networks with random weights and ranges, five had logits that were more than 0.01% away from ours for that reason, by
- * 0.23% at most.
+ * Its logits are ours to the last bit where sums are exact in single precision. Elsewhere engines add up in
+ * other orders, and an activation that lies within such a difference of half-way between two levels may take
+ * the other one: of 3,000 small networks with random weights and ranges, five had logits that were more than
+ * 0.01% away from ours for that reason, by 0.23% at most.
  */
 import { check, type HostTensor, writeFileAtomic } from 'oabn-base';
 import {
@@ -288,10 +290,11 @@ function gateNode(draft: Draft, gate: Gate, x: string, output: string): string {
 }
 
 /**
- * x̂ of figure 5: q = round(x/S)+Z in 8 bits, back to S·(q−Z), and there the clamp of q to 0 … 2^b−1, as S·(0−Z) …
- * S·(2^b−1−Z). It comes last, and at 8 bits too, for what ONNX Runtime (1.30, from its basic optimizations on) makes of
- * other orders is another network: it drops a clamp between QuantizeLinear and DequantizeLinear, and where
- * DequantizeLinear stands directly before a convolution it rounds that one's FP32 constants to integers.
+ * x̂ of figure 5: q = round(x/S)+Z in 8 bits, back to S·(q−Z), and there the clamp of q to 0 … 2^b−1, as
+ * S·(0−Z) … S·(2^b−1−Z). It comes last, and at 8 bits too, for what ONNX Runtime (1.30, from its basic
+ * optimizations on) makes of other orders is another network: it drops a clamp between QuantizeLinear and
+ * DequantizeLinear, and where DequantizeLinear stands directly before a convolution it rounds that one's FP32
+ * constants to integers.
  */
 function quantizedActivation(
   draft: Draft,
@@ -304,8 +307,9 @@ function quantizedActivation(
   const range = activations[block];
   check(range, () => `No activation range for ${block}; calibrate the network first`);
   const name = `${block}.input`;
-  // In single precision and half to even, as the engine computes it in `fakeQuantizeActivation`: in the range −1 … 1 the
-  // zero point lies half-way between two levels, and a last bit, or half up, would move all of them by one.
+  // In single precision and half to even, as the engine computes it in `fakeQuantizeActivation`: in the range
+  // −1 … 1 the zero point lies half-way between two levels, and a last bit, or half up, would move all of
+  // them by one.
   const low = Math.fround(Math.min(0, range.min));
   const width = Math.fround(Math.fround(Math.max(0, range.max)) - low);
   const scaleValue = Math.max(Math.fround(width / (2 ** bits - 1)), Math.fround(1e-12));

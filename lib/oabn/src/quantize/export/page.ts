@@ -1,6 +1,7 @@
 /**
- * A page that classifies pictures in the browser with an exported network: the ONNX file inside it, run by onnxruntime-web,
- * which the page loads from a given address. A visitor chooses a picture; a script passes pixels to `window.classify`.
+ * A page that classifies pictures in the browser with an exported network: the ONNX file inside it, run by
+ * onnxruntime-web, which the page loads from a given address. A visitor chooses a picture; a script passes
+ * pixels to `window.classify`.
  */
 
 export interface ClassifierPage {
@@ -12,7 +13,10 @@ export interface ClassifierPage {
   readonly mean: readonly number[];
   readonly std: readonly number[];
   readonly classes: readonly string[];
-  /** The address of a folder with onnxruntime-web's `ort.wasm.min.js` and its `.wasm` files, with the final slash. */
+  /**
+   * The address of a folder with onnxruntime-web's `ort.wasm.min.js` and its `.wasm` files, with the final
+   * slash.
+   */
   readonly runtime: string;
 }
 

@@ -1,8 +1,10 @@
 /**
  * How a quantized kernel's values are stored, found from the values alone, whatever method made them:
  *
- * - `levels`: whole multiples of one scale a group, as uniform quantizers make them; int8, or int4 where that suffices.
- * - `codebook`: few values without such a scale, as k-means makes them; each weight is an index into its group's values.
+ * - `levels`: whole multiples of one scale a group, as uniform quantizers make them; int8, or int4 where that
+ *   suffices.
+ * - `codebook`: few values without such a scale, as k-means makes them; each weight is an index into its
+ *   group's values.
  * - `float`: neither is smaller than FP32.
  *
  * All of them give back the same values, `levels` to the last bit or two of single precision.
@@ -60,7 +62,10 @@ function storedLevels(
   return { kind: 'levels', levels, scales, bits };
 }
 
-/** The largest step of which all `values` are whole multiples, at most 127 of them; undefined where there is none. */
+/**
+ * The largest step of which all `values` are whole multiples, at most 127 of them; undefined where there is
+ * none.
+ */
 function commonStep(values: Float32Array): number | undefined {
   const most = values.reduce((largest, value) => Math.max(largest, Math.abs(value)), 0);
   if (most === 0) return 1;

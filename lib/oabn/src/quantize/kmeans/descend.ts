@@ -1,7 +1,8 @@
 /**
- * Lloyd's algorithm to its end: steps until the clusters stay the same, the inertia hardly falls, or the patience is
- * spent. The centroids are float64 on the way and float32 in the result, which is measured once more in a pass over all
- * values, so that counts and inertia belong to the centroids that are returned, free of the prefix sums' cancellation.
+ * Lloyd's algorithm to its end: steps until the clusters stay the same, the inertia hardly falls, or the
+ * patience is spent. The centroids are float64 on the way and float32 in the result, which is measured once
+ * more in a pass over all values, so that counts and inertia belong to the centroids that are returned, free
+ * of the prefix sums' cancellation.
  */
 import { check } from 'oabn-base';
 import { lloydStep, nearestTo } from './lloyd.js';
@@ -24,11 +25,15 @@ export interface Clustering {
 export interface DescendOptions {
   /** Most Lloyd steps; default 1000. */
   readonly maxIterations?: number;
-  /** Stop when a step lowers the inertia by less than this part of it; default 0: until no cluster changes. */
+  /**
+   * Stop when a step lowers the inertia by less than this part of it; default 0: until no cluster changes.
+   */
   readonly tolerance?: number;
 }
 
-/** Lloyd steps from `start` [k] (ascending) on. @throws UserError as `lloydStep`, and for options out of range */
+/**
+ * Lloyd steps from `start` [k] (ascending) on. @throws UserError as `lloydStep`, and for options out of range
+ */
 export function descend(
   data: Data,
   start: Centroids,

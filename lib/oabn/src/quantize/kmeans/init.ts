@@ -1,9 +1,10 @@
 /**
- * Where k-means begins. Lloyd's steps only find a local optimum, so the beginning matters: it is an ablation of
- * ClusterQAT.
+ * Where k-means begins. Lloyd's steps only find a local optimum, so the beginning matters: it is an ablation
+ * of ClusterQAT.
  * - `quantile`: the middles of k equal shares of the values: many centroids where the values are dense.
  * - `uniform`: the middles of k equal parts of the range: the points of a uniform quantizer.
- * - `kmeans++`: drawn one by one with probability ∝ squared distance to those drawn (Arthur & Vassilvitskii 2007).
+ * - `kmeans++`: drawn one by one with probability ∝ squared distance to those drawn (Arthur & Vassilvitskii
+ *   2007).
  * - `optimal`: the optimum by dynamic programming (`optimal.ts`).
  */
 import { random, type Random } from 'oabn-base';
@@ -40,7 +41,10 @@ export function initialCentroids(sample: SortedSample, k: number, init: KmeansIn
   }
 }
 
-/** In 1-D, the next draw needs no pass over the values: prefix sums give the distances of any interval at once. */
+/**
+ * In 1-D, the next draw needs no pass over the values: prefix sums give the distances of any interval at
+ * once.
+ */
 function plusPlus(sample: SortedSample, k: number, rng: Random): Float64Array {
   const { sorted } = sample;
   let centroids = [sorted[rng.integer(sorted.length)]!];

@@ -1,7 +1,7 @@
 /**
- * 1-D k-means of weights on the host: sort once, choose a beginning, descend by Lloyd's steps. This makes the K = 2^b
- * quantization points of ClusterQAT (algorithm 2 of the paper) before training; during training, `lloydStep` on the
- * unsorted weights moves them on.
+ * 1-D k-means of weights on the host: sort once, choose a beginning, descend by Lloyd's steps. This makes the
+ * K = 2^b quantization points of ClusterQAT (algorithm 2 of the paper) before training; during training,
+ * `lloydStep` on the unsorted weights moves them on.
  */
 import { check } from 'oabn-base';
 import { type Clustering, descend, type DescendOptions } from './descend.js';
@@ -19,9 +19,9 @@ export interface KmeansOptions extends DescendOptions {
 }
 
 /**
- * Clusters `values` [n] into `k` clusters. The result depends on the values but not on their order, and is the same on
- * every run. With fewer distinct values than k, each distinct value is a centroid, and the surplus centroids repeat the
- * largest with count 0; otherwise all k centroids are distinct.
+ * Clusters `values` [n] into `k` clusters. The result depends on the values but not on their order, and is
+ * the same on every run. With fewer distinct values than k, each distinct value is a centroid, and the
+ * surplus centroids repeat the largest with count 0; otherwise all k centroids are distinct.
  * @param values [n ≥ 1] finite weights, or a sample sorted before, to be used with several k
  * @param k from 1 to 65536; 2^b for b-bit weights
  * @throws UserError for no or non-finite values, and for options out of range

@@ -1,7 +1,8 @@
 /**
- * One Lloyd step: cut the line at the midpoints of the centroids, move each centroid to the mean of its interval.
- * A cluster that lost all its values is seeded anew, never lost: the cluster of the largest inertia is split at its
- * mean. Empty intervals cost nothing and a split lowers the inertia, so a step never raises it (Lloyd 1982).
+ * One Lloyd step: cut the line at the midpoints of the centroids, move each centroid to the mean of its
+ * interval. A cluster that lost all its values is seeded anew, never lost: the cluster of the largest inertia
+ * is split at its mean. Empty intervals cost nothing and a split lowers the inertia, so a step never raises
+ * it (Lloyd 1982).
  */
 import { type Data, extremesOf, type Segments, segmentsOf } from './segments.js';
 import { type Centroids, checkCentroids, floatBelow, midpoints } from './thresholds.js';
@@ -21,9 +22,10 @@ export interface LloydStep {
 }
 
 /**
- * One step of Lloyd's algorithm. With values in any order: one pass, about 5 ns a value. With a `SortedSample`:
- * O(k log n). Deterministic; does not depend on the order of the values but for the rounding of float64 sums.
- * With fewer distinct values than clusters, the surplus centroids repeat the largest and have count 0.
+ * One step of Lloyd's algorithm. With values in any order: one pass, about 5 ns a value. With a
+ * `SortedSample`: O(k log n). Deterministic; does not depend on the order of the values but for the rounding
+ * of float64 sums. With fewer distinct values than clusters, the surplus centroids repeat the largest and
+ * have count 0.
  * @param data values [n] or a sorted sample
  * @param centroids [k], ascending
  * @throws UserError when values are missing or not finite, or centroids not ascending finite numbers

@@ -1,12 +1,14 @@
 /**
- * The exact optimum of 1-D k-means by dynamic programming. An optimal clustering of numbers consists of intervals, so
+ * The exact optimum of 1-D k-means by dynamic programming. An optimal clustering of numbers consists of
+ * intervals, so
  *     best(q, j) = min over i of best(q−1, i) + inertia(i … j)
- * and the best i does not decrease with j; divide and conquer over j therefore needs O(k m log m) evaluations for m
- * candidate positions (Wang & Song 2011, Ckmeans.1d.dp; the speed-up: Grønlund et al. 2017, arXiv 1701.07204).
+ * and the best i does not decrease with j; divide and conquer over j therefore needs O(k m log m) evaluations
+ * for m candidate positions (Wang & Song 2011, Ckmeans.1d.dp; the speed-up: Grønlund et al. 2017, arXiv
+ * 1701.07204).
  *
- * Exact: every distinct value is a candidate. Above `maxCandidates` distinct values, clusters may begin only at the
- * edges of a histogram, half of them at equal counts (for the bulk) and half at equal widths (for the tails); the
- * inertia within bins still counts, and Lloyd steps on all values then move the ends freely.
+ * Exact: every distinct value is a candidate. Above `maxCandidates` distinct values, clusters may begin only
+ * at the edges of a histogram, half of them at equal counts (for the bulk) and half at equal widths (for the
+ * tails); the inertia within bins still counts, and Lloyd steps on all values then move the ends freely.
  */
 import { check, UserError } from 'oabn-base';
 import { type Clustering, descend } from './descend.js';
@@ -49,7 +51,8 @@ export function optimalKmeans1d(
     const last = Math.min(j, ends.length - 2);
     return meanOf(sample, ends[last]!, ends[last + 1]!);
   });
-  // The optimum over all candidates is a fixed point of Lloyd's steps; that over bin edges is only near to one.
+  // The optimum over all candidates is a fixed point of Lloyd's steps; that over bin edges is only near to
+  // one.
   return { ...descend(sample, means, { maxIterations: exact ? 0 : 1000 }), exact };
 }
 
@@ -73,7 +76,10 @@ function histogramStarts(sorted: Float32Array, distinct: Uint32Array, limit: num
   return Uint32Array.from(chosen).sort();
 }
 
-/** Where the `k` clusters of least inertia begin, if they may begin at `starts` [m ≥ k], of which the first is 0. */
+/**
+ * Where the `k` clusters of least inertia begin, if they may begin at `starts` [m ≥ k], of which the first is
+ * 0.
+ */
 function optimalStarts(sample: SortedSample, starts: Uint32Array, k: number): number[] {
   const m = starts.length;
   const end = (j: number): number => (j + 1 < m ? starts[j + 1]! : sample.sorted.length);

@@ -1,7 +1,8 @@
 /**
- * A sorted sample: what makes 1-D k-means cheap. After one sort, a cluster is an interval of the sorted values, so
- * its count, sum and sum of squares are differences of prefix sums, and its ends are found by binary search: a Lloyd
- * step costs O(k log n), whatever n is. Sums are float64 and taken about the mean, against cancellation.
+ * A sorted sample: what makes 1-D k-means cheap. After one sort, a cluster is an interval of the sorted
+ * values, so its count, sum and sum of squares are differences of prefix sums, and its ends are found by
+ * binary search: a Lloyd step costs O(k log n), whatever n is. Sums are float64 and taken about the mean,
+ * against cancellation.
  */
 import { check } from 'oabn-base';
 

@@ -1,7 +1,7 @@
 /**
- * What is known of each cluster when thresholds cut the values into intervals. Two ways to measure it: from a sorted
- * sample in O(k log n), or in one pass over values in any order, for weights that move a little in every training step
- * and would have to be sorted anew each time.
+ * What is known of each cluster when thresholds cut the values into intervals. Two ways to measure it: from a
+ * sorted sample in O(k log n), or in one pass over values in any order, for weights that move a little in
+ * every training step and would have to be sorted anew each time.
  */
 import { checkValues, inertiaOf, meanOf, type SortedSample, upperBound } from './sample.js';
 import { type Centroids, floatAfter, type Grid, gridOf, intervalOf } from './thresholds.js';
@@ -28,8 +28,8 @@ export interface Extremes {
 export type Data = Float32Array | SortedSample;
 
 /**
- * Measures the intervals into which `thresholds` [k−1] (ascending) cut the values. `centres` [k] are the centroids, or
- * any numbers near to the means; a single pass sums about them, against cancellation.
+ * Measures the intervals into which `thresholds` [k−1] (ascending) cut the values. `centres` [k] are the
+ * centroids, or any numbers near to the means; a single pass sums about them, against cancellation.
  * @throws UserError when a value is not finite
  */
 export function segmentsOf(data: Data, thresholds: Float32Array, centres: Centroids): Segments {
@@ -84,7 +84,8 @@ function within(thresholds: Float32Array, j: number, mean: number): number {
 
 /**
  * The inner loop of training with clusters: about one comparison, one count and two sums per value.
- * @returns [k, 4] count, Σ distance and Σ distance² from the centre, together in memory; the last of four is unused
+ * @returns [k, 4] count, Σ distance and Σ distance² from the centre, together in memory; the last of four is
+ * unused
  */
 function scan(values: Float32Array, grid: Grid, centres: Float64Array): Float64Array {
   const totals = new Float64Array(4 * centres.length);

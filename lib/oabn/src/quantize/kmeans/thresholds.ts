@@ -1,15 +1,19 @@
 /**
  * Nearest centroid by thresholds. On a line, «nearest of k sorted centroids» is «between which two of the k−1
- * midpoints»: value x belongs to cluster j when thresholds[j−1] < x ≤ thresholds[j], so that a tie goes to the lower
- * one, as in `tf.searchSorted(thresholds, x, 'left')`. A midpoint is rounded *down* to float32: then no float32 lies
- * between it and the true midpoint, and the comparison picks the nearest centroid exactly.
+ * midpoints»: value x belongs to cluster j when thresholds[j−1] < x ≤ thresholds[j], so that a tie goes to
+ * the lower one, as in `tf.searchSorted(thresholds, x, 'left')`. A midpoint is rounded *down* to float32:
+ * then no float32 lies between it and the true midpoint, and the comparison picks the nearest centroid
+ * exactly.
  */
 import { check } from 'oabn-base';
 
 /** [k] centroids, ascending. */
 export type Centroids = Float32Array | Float64Array;
 
-/** [k−1] the midpoints of neighbouring `centroids` [k], ascending; each the largest float32 ≤ the true midpoint. */
+/**
+ * [k−1] the midpoints of neighbouring `centroids` [k], ascending; each the largest float32 ≤ the true
+ * midpoint.
+ */
 export function midpoints(centroids: Centroids): Float32Array {
   return Float32Array.from({ length: centroids.length - 1 }, (_, i) =>
     floatBelow((centroids[i]! + centroids[i + 1]!) / 2),
@@ -24,7 +28,8 @@ export function floatBelow(value: number): number {
   if (rounded <= value) return rounded;
   if (rounded === Infinity) return 3.4028234663852886e38;
   bits.setFloat32(0, rounded);
-  // Floats order as their bits do: one less is nearer to 0 for a positive number, one more farther for a negative.
+  // Floats order as their bits do: one less is nearer to 0 for a positive number, one more farther for a
+  // negative.
   bits.setInt32(
     0,
     rounded > 0 ? bits.getInt32(0) - 1 : rounded === 0 ? 0x80000001 | 0 : bits.getInt32(0) + 1,
@@ -75,7 +80,8 @@ export function gridOf(thresholds: Float32Array): Grid {
   const range = (thresholds[n - 1] ?? 0) - origin;
   const scale = range > 0 ? (cells - 1) / range : 0;
   const first = new Uint16Array(cells);
-  // Monotone rounding makes this safe: a value in a higher cell than a threshold's is greater than that threshold.
+  // Monotone rounding makes this safe: a value in a higher cell than a threshold's is greater than that
+  // threshold.
   for (const threshold of thresholds) {
     const cell = Math.min(cells - 1, Math.floor((threshold - origin) * scale));
     if (cell + 1 < cells) first[cell + 1]!++;

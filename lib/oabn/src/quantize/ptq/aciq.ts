@@ -1,21 +1,22 @@
 /**
- * ACIQ (Banner et al., arXiv 1810.05723): clipping without search. An activation is taken for a Laplace or a normal
- * variable cut by the ReLU; the threshold α that minimises clipping error plus rounding noise then depends on the
- * distribution's one parameter and on M bits alone (section 3). For a range [−α, α] of a Laplace variable of scale b,
+ * ACIQ (Banner et al., arXiv 1810.05723): clipping without search. An activation is taken for a Laplace or a
+ * normal variable cut by the ReLU; the threshold α that minimises clipping error plus rounding noise then
+ * depends on the distribution's one parameter and on M bits alone (section 3). For a range [−α, α] of a
+ * Laplace variable of scale b,
  *
  *     MSE(α) = 2b²·e^(−α/b) + α²/(3·4^M),   least where (α/b)·e^(α/b) = 3·4^M,
  *
- * and likewise for a normal one. A ReLU leaves one half and so half the range: the optimum of M + 1 bits. b is the
- * mean and σ² the mean square of the positive values, which the ReLU has not touched. Of the two thresholds the one
- * with less error on the histogram is taken.
+ * and likewise for a normal one. A ReLU leaves one half and so half the range: the optimum of M + 1 bits. b
+ * is the mean and σ² the mean square of the positive values, which the ReLU has not touched. Of the two
+ * thresholds the one with less error on the histogram is taken.
  *
  * Weights are not clipped. What rounding does to their mean and norm is undone (section 5): with q = Q(w),
  *
  *     q becomes E(w) + ξ·(q − E(q)),   ξ = ‖w − E(w)‖ / ‖q − E(q)‖,
  *
- * which restores both, as the authors' code does (equation 13 scales the corrected mean, too). That is a scale and an
- * offset for all that shares a quantizer: each channel as in the paper, or a whole layer, so that the layer keeps its
- * 2^b − 1 values.
+ * which restores both, as the authors' code does (equation 13 scales the corrected mean, too). That is a
+ * scale and an offset for all that shares a quantizer: each channel as in the paper, or a whole layer, so
+ * that the layer keeps its 2^b − 1 values.
  */
 import { check } from 'oabn-base';
 import { quantizedBlocks } from '../../model/index.js';
@@ -33,7 +34,8 @@ export interface AciqOptions {
   /** What activations are taken for; default `best`, whichever clips with less error. */
   readonly prior?: Prior | 'best';
   /**
-   * Gives each output channel bits of its own, b on average (section 4); default false. Needs weights `perChannel`.
+   * Gives each output channel bits of its own, b on average (section 4); default false. Needs weights
+   * `perChannel`.
    */
   readonly bitAllocation?: boolean;
 }
@@ -139,8 +141,8 @@ export function correctMoments(weights: Float32Array, quantized: Float32Array): 
 }
 
 /**
- * Bits of each channel, `bits` on average or a little less (section 4, equation 11): the numbers of levels are as
- * α^(2/3), α a channel's range, in whole bits from 2 to 8.
+ * Bits of each channel, `bits` on average or a little less (section 4, equation 11): the numbers of levels
+ * are as α^(2/3), α a channel's range, in whole bits from 2 to 8.
  */
 export function allocateBits(channels: readonly Float32Array[], bits: number): number[] {
   const shares = channels.map((w) => w.reduce((most, x) => Math.max(most, Math.abs(x)), 0) ** (2 / 3));

@@ -1,17 +1,19 @@
 /**
- * CFWS, coarse and fine weight splitting (Yang et al., arXiv 2312.10588; details as in the authors' published code,
- * NeonHo/Coarse-Fine-Weight-Split): made for re-parameterized networks, whose centre taps reach far beyond the
- * others. The centre taps are quantized with their own, coarse scale. What that leaves of them, less than half a
- * coarse step, joins the other taps in the fine part, which is quantized with a scale of its own:
+ * CFWS, coarse and fine weight splitting (Yang et al., arXiv 2312.10588; details as in the authors' published
+ * code, NeonHo/Coarse-Fine-Weight-Split): made for re-parameterized networks, whose centre taps reach far
+ * beyond the others. The centre taps are quantized with their own, coarse scale. What that leaves of them,
+ * less than half a coarse step, joins the other taps in the fine part, which is quantized with a scale of its
+ * own:
  *
  *     W ≈ S_c·q_c [centre taps] + S_f·q_f [all nine taps]     q_c = round(W/S_c), both codes of b bits
  *
- * A block thus computes two convolutions. It stores ten codes for every nine weights and two sets of values, and
- * that is what its state size counts, though the sums of the two take many more values.
+ * A block thus computes two convolutions. It stores ten codes for every nine weights and two sets of values,
+ * and that is what its state size counts, though the sums of the two take many more values.
  *
- * Activations are clipped by a KL metric that differs from TensorRT's in two places: bins that are empty in either
- * distribution are left out, and mass beyond the threshold is held against it, by + ln(ΣP/ΣQ) where D(P‖Q) of the
- * normalized counts has a minus. This form is the code's; the paper's text we could not compare.
+ * Activations are clipped by a KL metric that differs from TensorRT's in two places: bins that are empty in
+ * either distribution are left out, and mass beyond the threshold is held against it, by + ln(ΣP/ΣQ) where
+ * D(P‖Q) of the normalized counts has a minus. This form is the code's; the paper's text we could not
+ * compare.
  */
 import type { HostTensor } from 'oabn-base';
 import { mapGroups } from '../granularity.js';

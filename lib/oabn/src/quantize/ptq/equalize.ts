@@ -1,13 +1,14 @@
 /**
- * Cross-layer equalization and bias absorption (Nagel et al., arXiv 1906.04721, section 4.1). The merged network is a
- * single chain, convolution → ReLU → convolution → … → pooling → classifier, and all of it between two layers lets a
- * positive factor through: dividing output channel i of a layer by s_i and multiplying input channel i of the next
- * by it changes no output. With r1_i and r2_i the largest |w| of these two channels,
+ * Cross-layer equalization and bias absorption (Nagel et al., arXiv 1906.04721, section 4.1). The merged
+ * network is a single chain, convolution → ReLU → convolution → … → pooling → classifier, and all of it
+ * between two layers lets a positive factor through: dividing output channel i of a layer by s_i and
+ * multiplying input channel i of the next by it changes no output. With r1_i and r2_i the largest |w| of
+ * these two channels,
  *
  *     s_i = √(r1_i·r2_i) / r2_i     makes both ranges √(r1_i·r2_i),
  *
- * repeated along the chain until nothing moves. The first convolution and the classifier take part, too: they stay
- * in FP32, but what they take over need not be quantized.
+ * repeated along the chain until nothing moves. The first convolution and the classifier take part, too: they
+ * stay in FP32, but what they take over need not be quantized.
  */
 import type { HostTensor } from 'oabn-base';
 import { type Architecture, blocksOf, checkChain, get, type StateDict } from '../../model/index.js';
@@ -35,7 +36,9 @@ export interface Equalized {
 const tolerance = 1e-5;
 const maxSweeps = 500;
 
-/** `merged` with the ranges of all neighbouring layers equalized; a channel that is zero on either side stays. */
+/**
+ * `merged` with the ranges of all neighbouring layers equalized; a channel that is zero on either side stays.
+ */
 export function equalize(arch: Architecture, merged: StateDict): Equalized {
   const chain = chainOf(arch);
   const tables = chain.map(({ weight }) => magnitudesOf(get(merged, weight)));
@@ -59,9 +62,9 @@ export function equalize(arch: Architecture, merged: StateDict): Equalized {
 }
 
 /**
- * High biases absorbed: `shifts` [out] of each layer but the last are taken from its bias, and what the next layer
- * makes of them is given to that one's bias. Nothing changes where the layer's output stays above the shift; at the
- * borders the next layer's padding does not see it.
+ * High biases absorbed: `shifts` [out] of each layer but the last are taken from its bias, and what the next
+ * layer makes of them is given to that one's bias. Nothing changes where the layer's output stays above the
+ * shift; at the borders the next layer's padding does not see it.
  */
 export function absorbBiases(
   arch: Architecture,

@@ -1,7 +1,8 @@
 /**
- * Uniform quantization with all 2^b levels: weights from their least to their largest value, with a zero point, as the
- * article's own PTQ quantizes activations. Symmetric weights (min–max) leave one of the codes unused, 2^b − 1 levels; at
- * 2 bits that is 3 against the 4 of clusters, which a comparison of the two should not owe to.
+ * Uniform quantization with all 2^b levels: weights from their least to their largest value, with a zero
+ * point, as the article's own PTQ quantizes activations. Symmetric weights (min–max) leave one of the codes
+ * unused, 2^b − 1 levels; at 2 bits that is 3 against the 4 of clusters, which a comparison of the two should
+ * not owe to.
  */
 import { calibrate } from '../calibrate.js';
 import { mapGroups } from '../granularity.js';

@@ -1,6 +1,7 @@
 /**
  * The histogram of an activation behind a ReLU, from which percentile, MSE, KL and ACIQ each take a clipping
- * threshold. Zeros are counted apart: they are half of all values or more, and every quantizer here holds 0 exactly.
+ * threshold. Zeros are counted apart: they are half of all values or more, and every quantizer here holds 0
+ * exactly.
  */
 import { quantizeValue, type UniformQuantizer } from '../uniform.js';
 
@@ -13,7 +14,10 @@ export interface ActivationHistogram {
   readonly max: number;
   /** [2048] numbers of positive values. */
   readonly counts: Float64Array;
-  /** Over all values: their number, how many are positive, and the sums of the positive ones and of their squares. */
+  /**
+   * Over all values: their number, how many are positive, and the sums of the positive ones and of their
+   * squares.
+   */
   total: number;
   positive: number;
   sum: number;
@@ -24,7 +28,9 @@ export function emptyHistogram(max: number): ActivationHistogram {
   return { max, counts: new Float64Array(histogramBins), total: 0, positive: 0, sum: 0, squares: 0 };
 }
 
-/** Counts `values` [n], each from 0 to the histogram's max, in place: a histogram is made over many batches. */
+/**
+ * Counts `values` [n], each from 0 to the histogram's max, in place: a histogram is made over many batches.
+ */
 export function addToHistogram(histogram: ActivationHistogram, values: Float32Array): void {
   const { max, counts } = histogram;
   const perValue = max > 0 ? histogramBins / max : 0;

@@ -1,6 +1,6 @@
 /**
- * Post-training quantization: a merged network and some training images in, a quantized network out. Every method has
- * this one form, whatever it optimizes, so that a table of methods is a loop.
+ * Post-training quantization: a merged network and some training images in, a quantized network out. Every
+ * method has this one form, whatever it optimizes, so that a table of methods is a loop.
  */
 import type { Progress } from 'oabn-base';
 import type { Architecture, StateDict } from '../../model/index.js';

@@ -1,4 +1,7 @@
-/** Min–max: every range reaches as far as the values were seen to, and nothing is clipped. The paper's own PTQ. */
+/**
+ * Min–max: every range reaches as far as the values were seen to, and nothing is clipped. The paper's own
+ * PTQ.
+ */
 import { calibrate } from '../calibrate.js';
 import { quantizeNetwork } from '../quantizedNetwork.js';
 import type { PtqMethod } from './method.js';

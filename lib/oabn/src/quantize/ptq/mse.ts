@@ -1,7 +1,8 @@
 /**
- * OMSE (Choukroun et al., arXiv 1902.06822, the MMSE problem): the scale that minimises Σ(x − Q(x))², found by search
- * over clipping thresholds from 1% to 100% of the largest |x|. So an outlier is clipped when that costs less than the
- * coarser steps that it asks for. Weights by layer or by channel, exactly; activations over their histogram.
+ * OMSE (Choukroun et al., arXiv 1902.06822, the MMSE problem): the scale that minimises Σ(x − Q(x))², found
+ * by search over clipping thresholds from 1% to 100% of the largest |x|. So an outlier is clipped when that
+ * costs less than the coarser steps that it asks for. Weights by layer or by channel, exactly; activations
+ * over their histogram.
  */
 import { quantizedBlocks } from '../../model/index.js';
 import { upperBound, type SortedSample, sortedSample } from '../kmeans/sample.js';
@@ -53,8 +54,9 @@ export function mseThreshold(histogram: ActivationHistogram, bits: number): numb
 }
 
 /**
- * The fraction in (0, 1] with the least error: hundredths, then thousandths about the best. The error is no convex
- * function, for each step of a scale brings other values onto the grid, so every candidate is looked at.
+ * The fraction in (0, 1] with the least error: hundredths, then thousandths about the best. The error is no
+ * convex function, for each step of a scale brings other values onto the grid, so every candidate is looked
+ * at.
  */
 function bestFraction(errorAt: (fraction: number) => number): number {
   let [best, least] = [1, errorAt(1)];

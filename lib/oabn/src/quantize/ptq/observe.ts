@@ -1,7 +1,8 @@
 /**
- * Observers: what enters each quantized block, over the calibration images. One call is one pass of the merged FP32
- * network, compiled where the engine compiles: a look at every activation on the engine, and the results batch by
- * batch on the host. In RepVGG every such activation is a ReLU's output, hence ≥ 0, and one end of its range is 0.
+ * Observers: what enters each quantized block, over the calibration images. One call is one pass of the
+ * merged FP32 network, compiled where the engine compiles: a look at every activation on the engine, and the
+ * results batch by batch on the host. In RepVGG every such activation is a ReLU's output, hence ≥ 0, and one
+ * end of its range is 0.
  */
 import { compile, tf } from 'tfjs-native';
 import { check } from 'oabn-base';
@@ -24,8 +25,9 @@ export type Observed = Pick<PtqProblem, 'arch' | 'calibration' | 'imageShape' | 
 const batchSize = 64;
 
 /**
- * Runs the calibration images through `merged`. For each batch and each quantized block, by its place among them,
- * `visit` gets the values of the tensors that `look` makes of the activation [N,H,W,C] that enters the block, and N.
+ * Runs the calibration images through `merged`. For each batch and each quantized block, by its place among
+ * them, `visit` gets the values of the tensors that `look` makes of the activation [N,H,W,C] that enters the
+ * block, and N.
  */
 export async function observe(
   { arch, calibration, imageShape, signal }: Observed,

@@ -1,4 +1,7 @@
-/** A PTQ method of one's own: what it makes of a layer's weights; activations are quantized min–max, as in the paper's own PTQ. */
+/**
+ * A PTQ method of one's own: what it makes of a layer's weights; activations are quantized min–max, as in the
+ * paper's own PTQ.
+ */
 import { check } from 'oabn-base';
 import { tf } from 'tfjs-native';
 import { type Custom, functionOf } from '../../custom/index.js';
@@ -8,7 +11,10 @@ import { mapKernels } from '../quantizedNetwork.js';
 import { weightBitsOf } from '../scheme.js';
 import type { PtqMethod } from './method.js';
 
-/** The weights that share a quantizer, flat, and b → their quantized values in the same order, at most 2^b different ones. */
+/**
+ * The weights that share a quantizer, flat, and b → their quantized values in the same order, at most 2^b
+ * different ones.
+ */
 export type QuantizeWeights = (engine: typeof tf, weights: Float32Array, bits: number) => ArrayLike<number>;
 
 /** The method that quantizes weights by a function of one's own. */

@@ -1,18 +1,19 @@
 /**
- * RepAPQ (Zhang et al., arXiv 2402.16121), made for re-parameterized networks, whose activations have outliers in single
- * channels of single images. From the paper's abstract and summaries:
+ * RepAPQ (Zhang et al., arXiv 2402.16121), made for re-parameterized networks, whose activations have
+ * outliers in single channels of single images. From the paper's abstract and summaries:
  *
  * - The mean absolute error in place of the squared one, over which outliers have less power.
- * - Quantization Protecting Reparameterization: the branches merged into one convolution with a channel-wise affine layer
- *   behind it, which learns with the quantizers.
- * - Across-block Calibration: the error of the stage's output is compared beside that of the block, for the gradient of
- *   an absolute error knows no size.
+ * - Quantization Protecting Reparameterization: the branches merged into one convolution with a channel-wise
+ *   affine layer behind it, which learns with the quantizers.
+ * - Across-block Calibration: the error of the stage's output is compared beside that of the block, for the
+ *   gradient of an absolute error knows no size.
  *
- * Reconstructed here, for the paper's formulas were not at hand: the affine layer is y = gain·(Q(W) ∗ x) + shift behind
- * the quantized weights and begins as the merged bias; both errors are summed as they are; the stage's remaining layers run in full precision while a block learns; roundings are learned as in
- * AdaRound, and ranges begin at the least absolute error. With a scale for each channel, gain and shift are the channel's;
- * with one for the layer the gain is one number, since otherwise the layer would have no single scale any more. Both are
- * absorbed exactly in the end: the gain in the scale, the shift in the bias.
+ * Reconstructed here, for the paper's formulas were not at hand: the affine layer is y = gain·(Q(W) ∗ x) +
+ * shift behind the quantized weights and begins as the merged bias; both errors are summed as they are; the
+ * stage's remaining layers run in full precision while a block learns; roundings are learned as in AdaRound,
+ * and ranges begin at the least absolute error. With a scale for each channel, gain and shift are the
+ * channel's; with one for the layer the gain is one number, since otherwise the layer would have no single
+ * scale any more. Both are absorbed exactly in the end: the gain in the scale, the shift in the bias.
  */
 import { blockRecipe } from './brecq.js';
 import type { PtqMethod } from './method.js';

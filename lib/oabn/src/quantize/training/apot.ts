@@ -1,21 +1,23 @@
 /**
- * Weights in training at additive powers of two: APoT (Li, Dong, Wang; arXiv 1909.13144). A product with such a weight is
- * a few shifts and a sum. With b bits, one for the sign and m = b − 1 for the magnitude, the levels are
+ * Weights in training at additive powers of two: APoT (Li, Dong, Wang; arXiv 1909.13144). A product with such
+ * a weight is a few shifts and a sum. With b bits, one for the sign and m = b − 1 for the magnitude, the
+ * levels are
  *
  *     ±α·γ·Σ_i p_i,  p_i ∈ {0, 2^−i, 2^−(i+n), 2^−(i+2n)},  i = 0 … n−1,  n = m/2        (equation 5 with k = 2)
  *
- * where γ makes the largest one α: dense around 0, sparse where few weights are. Where m is odd there are n = (m−1)/2 such
- * terms, whose last power is half as large, and one of a single bit, {0, 2^−2n}; for m = 3 that is the set of the
- * authors' code, and it gives 2^m different sums for every m.
+ * where γ makes the largest one α: dense around 0, sparse where few weights are. Where m is odd there are n =
+ * (m−1)/2 such terms, whose last power is half as large, and one of a single bit, {0, 2^−2n}; for m = 3 that
+ * is the set of the authors' code, and it gives 2^m different sums for every m.
  *
- * As in the paper (sections 2.3 and 2.4), weights are normalized by their mean μ and deviation σ, clipped at a learned α,
- * and the gradient of α knows both what is clipped and what is rounded:
+ * As in the paper (sections 2.3 and 2.4), weights are normalized by their mean μ and deviation σ, clipped at
+ * a learned α, and the gradient of α knows both what is clipped and what is rounded:
  *
  *     ŵ = μ + σ·α·Q(x/α), x = (w − μ)/σ      ∂ŵ/∂α = σ·sign(x) where |x| > α, else σ·(Q(x/α) − x/α)      ∂ŵ/∂w = [|x| ≤ α]
  *
- * with μ and σ held constant. There a BN follows, which takes up the scale; a merged network has none, so here the
- * normalization is undone. α begins where the squared error is least rather than at 3, for fine-tuning is short, and its
- * gradient is scaled by 1/√N, N weights, as that of LSQ's step, for it has the learning rate of the weights.
+ * with μ and σ held constant. There a BN follows, which takes up the scale; a merged network has none, so
+ * here the normalization is undone. α begins where the squared error is least rather than at 3, for
+ * fine-tuning is short, and its gradient is scaled by 1/√N, N weights, as that of LSQ's step, for it has the
+ * learning rate of the weights.
  */
 import { schema } from 'oabn-base';
 import { tf } from 'tfjs-native';

@@ -1,6 +1,6 @@
 /**
- * Clustered weights in training: ClusterQAT (paper, section 3 and algorithm 2). The state `centroids` is [2^b], or
- * [out,2^b] per channel.
+ * Clustered weights in training: ClusterQAT (paper, section 3 and algorithm 2). The state `centroids` is
+ * [2^b], or [out,2^b] per channel.
  */
 import { check, type HostTensor } from 'oabn-base';
 import { type CentroidUpdate, centroidUpdates, updateCentroids } from '../centroids.js';
@@ -19,7 +19,10 @@ export interface ClusterOptions {
   readonly update?: CentroidUpdate;
   /** Steps from one move to the next; default 1. Of no meaning to `gradient`. */
   readonly updateEvery?: number;
-  /** Times the learning rate, of centroids that move by `gradient`; default 1e-3, for a gradient is a sum of thousands. */
+  /**
+   * Times the learning rate, of centroids that move by `gradient`; default 1e-3, for a gradient is a sum of
+   * thousands.
+   */
   readonly rate?: number;
 }
 

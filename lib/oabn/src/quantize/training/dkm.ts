@@ -1,14 +1,15 @@
 /**
- * Clustered weights in training by differentiable k-means: DKM (Cho, Alizadeh-Vahid, Adya, Rastegari; arXiv 2108.12659,
- * section 3.2). Every weight attends to all centroids, and the network sees what it attends to:
+ * Clustered weights in training by differentiable k-means: DKM (Cho, Alizadeh-Vahid, Adya, Rastegari; arXiv
+ * 2108.12659, section 3.2). Every weight attends to all centroids, and the network sees what it attends to:
  *
  *     d_ij = −|w_i − c_j|      a_ij = exp(d_ij/τ) / Σ_k exp(d_ik/τ)      c_j ← Σ_i a_ij·w_i / Σ_i a_ij      w̃_i = Σ_j a_ij·c_j
  *
- * The first three are repeated, from the centroids that the last step ended with, and the gradient is the true one, back
- * through all repetitions: nothing is passed straight through. When training ends, each weight becomes its nearest
- * centroid. Two things differ from the paper: it repeats until the centroids rest, at most five times, and we a fixed
- * number of times, so that a step can be compiled; and its τ is a number for each network, where ours is in units of
- * the standard deviation of the layer's weights, so that one value serves layers of any scale.
+ * The first three are repeated, from the centroids that the last step ended with, and the gradient is the
+ * true one, back through all repetitions: nothing is passed straight through. When training ends, each weight
+ * becomes its nearest centroid. Two things differ from the paper: it repeats until the centroids rest, at
+ * most five times, and we a fixed number of times, so that a step can be compiled; and its τ is a number for
+ * each network, where ours is in units of the standard deviation of the layer's weights, so that one value
+ * serves layers of any scale.
  */
 import { check, type HostTensor, schema } from 'oabn-base';
 import { tf } from 'tfjs-native';
@@ -18,7 +19,9 @@ import type { WeightTraining } from './weightTraining.js';
 
 /** How soft the clusters are, and how often they are updated in a step. */
 export interface DkmOptions {
-  /** τ in standard deviations of the layer's weights; default 0.02. The smaller, the closer to hard clusters. */
+  /**
+   * τ in standard deviations of the layer's weights; default 0.02. The smaller, the closer to hard clusters.
+   */
   readonly temperature?: number;
   /** Repetitions in each step; default 2. */
   readonly iterations?: number;

@@ -1,6 +1,7 @@
 /**
- * A weight quantizer of one's own in training, from three small functions on the points that weights are moved to. The
- * straight-through gradient, the state's way through checkpoints, and the stored codebook are the same as ClusterQAT's.
+ * A weight quantizer of one's own in training, from three small functions on the points that weights are
+ * moved to. The straight-through gradient, the state's way through checkpoints, and the stored codebook are
+ * the same as ClusterQAT's.
  */
 import { check, type HostTensor } from 'oabn-base';
 import { tf } from 'tfjs-native';
@@ -26,8 +27,8 @@ export interface OwnQuantizer {
 }
 
 /**
- * Makes a value of three functions that `finetune` takes in place of k-means. Each gets `tf` first, and uses nothing but its
- * arguments (see `custom`).
+ * Makes a value of three functions that `finetune` takes in place of k-means. Each gets `tf` first, and uses
+ * nothing but its arguments (see `custom`).
  */
 export function ownQuantizer(
   name: string,

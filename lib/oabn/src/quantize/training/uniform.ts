@@ -2,10 +2,11 @@
  * Uniform weights in training, by how the step S between levels is found:
  *
  * - `max`: max|w| / (2^(b−1)−1) at every step, nothing is clipped (paper, figure 5).
- * - `mse`: begins where the squared error is least, and at every step moves to the best fit of the levels in use,
- *   ⟨w,q⟩/⟨q,q⟩: to uniform levels what Lloyd's step is to centroids.
+ * - `mse`: begins where the squared error is least, and at every step moves to the best fit of the levels in
+ *   use, ⟨w,q⟩/⟨q,q⟩: to uniform levels what Lloyd's step is to centroids.
  * - `lsq`: begins there too, and is learned by gradient: LSQ (arXiv 1902.08153), with its gradient scale
- *   1/√(N·(2^(b−1)−1)) for N weights. Levels are symmetric here, and the paper's start is 2⟨|w|⟩/√(2^(b−1)−1).
+ *   1/√(N·(2^(b−1)−1)) for N weights. Levels are symmetric here, and the paper's start is
+ *   2⟨|w|⟩/√(2^(b−1)−1).
  *
  * The state `step` is a scalar, or [out] per channel.
  */

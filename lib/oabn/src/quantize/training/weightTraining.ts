@@ -1,7 +1,7 @@
 /**
- * What a weight quantizer does while a network is fine-tuned: how its state begins on the host, how it quantizes a kernel
- * on the engine and moves on, and what the trained kernel becomes on the host. `uniform.ts` and `cluster.ts` are its two
- * kinds.
+ * What a weight quantizer does while a network is fine-tuned: how its state begins on the host, how it
+ * quantizes a kernel on the engine and moves on, and what the trained kernel becomes on the host.
+ * `uniform.ts` and `cluster.ts` are its two kinds.
  */
 import type { tf } from 'tfjs-native';
 import type { HostTensor } from 'oabn-base';

@@ -30,7 +30,8 @@ function clippingError(density: (x: number) => number, alpha: number): number {
 
 describe('quantize/ptq/aciq', () => {
   it('has the optima of the paper and of a numerical search', () => {
-    // Section 3: 2.83·b, 3.89·b and 5.03·b at 2, 3 and 4 bits; its code has 1.71, 2.15 and 2.55 σ for a normal one.
+    // Section 3: 2.83·b, 3.89·b and 5.03·b at 2, 3 and 4 bits; its code has 1.71, 2.15 and 2.55 σ for a
+    // normal one.
     assertClose([2, 3, 4].map(laplaceClip), [2.83, 3.89, 5.03], 0.002);
     assertClose([2, 3, 4].map(normalClip), [1.71, 2.15, 2.55], 0.005);
     for (const bits of [2, 4]) {

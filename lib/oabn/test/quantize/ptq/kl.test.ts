@@ -22,7 +22,10 @@ function histogramOf(values: Float32Array) {
   return histogram;
 }
 
-/** The threshold of least divergence as the slides say it, value by value and with no sum shared between thresholds. */
+/**
+ * The threshold of least divergence as the slides say it, value by value and with no sum shared between
+ * thresholds.
+ */
 function bruteForce(values: Float32Array, levels: number): number {
   const max = values.reduce((a, b) => Math.max(a, b));
   const positive = values.filter((x) => x > 0);

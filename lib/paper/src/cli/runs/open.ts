@@ -1,4 +1,7 @@
-/** The runs that a command is about: of the local store or of a shared one, all or those that conditions hold for. */
+/**
+ * The runs that a command is about: of the local store or of a shared one, all or those that conditions hold
+ * for.
+ */
 import { resolve } from 'node:path';
 import { Option } from 'commander';
 import { check, errorMessage } from 'oabn-base';

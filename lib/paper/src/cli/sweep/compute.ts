@@ -1,4 +1,7 @@
-/** The runs of a plan by way of the queue: data and finished runs to the store, the plan to the queue, results back. */
+/**
+ * The runs of a plan by way of the queue: data and finished runs to the store, the plan to the queue, results
+ * back.
+ */
 import { join } from 'node:path';
 import { check, consoleProgress, formatDuration } from 'oabn-base';
 import { datasetFiles } from 'oabn/data';
@@ -15,8 +18,8 @@ export interface ComputeOptions extends JobOptions {
 }
 
 /**
- * Computes `jobs` on the workers of a queue, and brings what they made into the labs' store. What is done is not lost by
- * ending this: asked again, here or on another machine, it goes on.
+ * Computes `jobs` on the workers of a queue, and brings what they made into the labs' store. What is done is
+ * not lost by ending this: asked again, here or on another machine, it goes on.
  * @throws UserError naming the runs that failed, once all others are done
  */
 export async function computeOnWorkers(

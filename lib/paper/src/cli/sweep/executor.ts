@@ -1,4 +1,7 @@
-/** What a worker's processes load: computes runs in labs that are opened once and kept for the runs that follow. */
+/**
+ * What a worker's processes load: computes runs in labs that are opened once and kept for the runs that
+ * follow.
+ */
 import { canonicalJson, check, type Progress, silent } from 'oabn-base';
 import { kindOf, type Lab, openLab, readConfig, run } from 'oabn/experiment';
 import type { CreateExecutor } from 'provable-runs/queue';

@@ -102,7 +102,10 @@ function defaultJobs(backend: string): number {
   return Math.max(1, Math.floor(Math.min(cores, totalmem() / bytesOfRun)));
 }
 
-/** Whether a dataset, by its name in a store, is in the data folder of this machine. Opened once, at the first question. */
+/**
+ * Whether a dataset, by its name in a store, is in the data folder of this machine. Opened once, at the first
+ * question.
+ */
 function localData(data: string | undefined): (name: string) => Promise<boolean> {
   const known = new Map<DatasetName, Promise<string | undefined>>();
   const nameHere = async (name: DatasetName): Promise<string | undefined> => {

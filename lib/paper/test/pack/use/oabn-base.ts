@@ -1,4 +1,6 @@
-/** What the other packages share, by itself: an error for users, a whole file, equal hashes of equal values. */
+/**
+ * What the other packages share, by itself: an error for users, a whole file, equal hashes of equal values.
+ */
 import { canonicalJson, random, sha256, UserError } from 'oabn-base';
 
 const [one, other] = [

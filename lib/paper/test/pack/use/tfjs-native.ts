@@ -1,4 +1,6 @@
-/** A pure tfjs function, compiled and run natively. It fails where the engine for the CPU was not installed. */
+/**
+ * A pure tfjs function, compiled and run natively. It fails where the engine for the CPU was not installed.
+ */
 import { compile, tf, useBackend } from 'tfjs-native';
 
 await useBackend('wasm');

@@ -1,7 +1,7 @@
 /**
- * Kernels of tfjs-node that are missing or too narrow, as operations of libtensorflow: convolutions and both their
- * gradients with padding in pixels (tfjs-node takes only 'same' and 'valid', and at stride 2 neither is PyTorch's),
- * the search in sorted values and the count of classes that clustering needs.
+ * Kernels of tfjs-node that are missing or too narrow, as operations of libtensorflow: convolutions and both
+ * their gradients with padding in pixels (tfjs-node takes only 'same' and 'valid', and at stride 2 neither is
+ * PyTorch's), the search in sorted values and the count of classes that clustering needs.
  */
 import { tf } from '../tf.js';
 
@@ -101,7 +101,9 @@ function replace(
   });
 }
 
-/** The attributes that the three convolutions share. Padding in pixels is the operation's «explicit» padding. */
+/**
+ * The attributes that the three convolutions share. Padding in pixels is the operation's «explicit» padding.
+ */
 function convolution(
   { binding }: NodeBackend,
   { strides, pad, dataFormat, dilations = 1, dimRoundingMode }: ConvolutionAttributes,

@@ -1,6 +1,7 @@
 /**
- * libtensorflow through `@tensorflow/tfjs-node-gpu`: CUDA kernels and, without a GPU, its own CPU kernels. The package
- * is an optional dependency; one whose native binding is missing or does not load counts as missing, with the reason.
+ * libtensorflow through `@tensorflow/tfjs-node-gpu`: CUDA kernels and, without a GPU, its own CPU kernels.
+ * The package is an optional dependency; one whose native binding is missing or does not load counts as
+ * missing, with the reason.
  */
 import { readdirSync, readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
@@ -32,7 +33,9 @@ export async function startTensorflow(): Promise<StartedBackend> {
   };
 }
 
-/** Whether the backend, once started, computes on a GPU; without one it uses TensorFlow's kernels for the CPU. */
+/**
+ * Whether the backend, once started, computes on a GPU; without one it uses TensorFlow's kernels for the CPU.
+ */
 export const tensorflowUsesGpu = (): boolean =>
   (tf.findBackend('tensorflow') as NodeBackend | null)?.isUsingGpuDevice === true;
 
@@ -48,7 +51,8 @@ function nvidiaModel(cards = '/proc/driver/nvidia/gpus'): string | undefined {
 
 async function loadBinding(): Promise<void> {
   restoreUtilities();
-  // Unless the user says otherwise: no notes about each card and instruction set, and memory only as it is needed.
+  // Unless the user says otherwise: no notes about each card and instruction set, and memory only as it is
+  // needed.
   process.env.TF_CPP_MIN_LOG_LEVEL ??= '1';
   process.env.TF_FORCE_GPU_ALLOW_GROWTH ??= 'true';
   try {

@@ -1,11 +1,12 @@
 /**
- * A WebAssembly assembler in one page: functions are built from expressions and become a module that shares its
- * memory with another one. Kernels that tfjs-backend-wasm lacks, or has only as slow loops, are written with it,
- * so that they need no compiler, no binary in the repository, and can be generated per tile size and operation.
+ * A WebAssembly assembler in one page: functions are built from expressions and become a module that shares
+ * its memory with another one. Kernels that tfjs-backend-wasm lacks, or has only as slow loops, are written
+ * with it, so that they need no compiler, no binary in the repository, and can be generated per tile size and
+ * operation.
  *
- * An `Expression` is code that leaves one value on the stack, a `Statement` is code that leaves none; both are
- * byte strings, and putting them together is concatenation. Only what the kernels use is here.
- * Source: the WebAssembly 2.0 core specification, chapter «Binary Format».
+ * An `Expression` is code that leaves one value on the stack, a `Statement` is code that leaves none; both
+ * are byte strings, and putting them together is concatenation. Only what the kernels use is here. Source:
+ * the WebAssembly 2.0 core specification, chapter «Binary Format».
  */
 export type ValueType = 'i32' | 'f32' | 'v128';
 export type Statement = readonly number[];
@@ -104,7 +105,8 @@ export function assemble(functions: readonly FunctionSource[]): Uint8Array {
   ]);
 }
 
-// ---- expressions -----------------------------------------------------------------------------------------------
+// ---- expressions
+// -----------------------------------------------------------------------------------------------
 
 const expression = (type: ValueType, ...code: (readonly number[])[]): Expression => ({
   type,
@@ -209,7 +211,8 @@ export const v128 = {
     v128.binary('f32x4.add', sum, v128.binary('f32x4.mul', a, b)),
 };
 
-// ---- statements ------------------------------------------------------------------------------------------------
+// ---- statements
+// ------------------------------------------------------------------------------------------------
 
 /** `pointer += bytes`. */
 export const advance = (pointer: Local, bytes: Expression | number): Statement =>

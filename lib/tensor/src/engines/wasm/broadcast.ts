@@ -1,7 +1,8 @@
 /**
- * Elementwise functions of two tensors that broadcast. tfjs-backend-wasm computes the coordinates of every element
- * (about 100 ns each for comparisons and minima) or calls XNNPACK once per row of C channels. Here two shapes are
- * reduced to the few dimensions in which they differ, and rows run through SIMD: `[N,H,W,C]` with `[C]` is one call.
+ * Elementwise functions of two tensors that broadcast. tfjs-backend-wasm computes the coordinates of every
+ * element (about 100 ns each for comparisons and minima) or calls XNNPACK once per row of C channels. Here
+ * two shapes are reduced to the few dimensions in which they differ, and rows run through SIMD:
+ * `[N,H,W,C]` with `[C]` is one call.
  */
 import {
   advance,

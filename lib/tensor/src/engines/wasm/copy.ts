@@ -1,7 +1,7 @@
 /**
- * Copies between strided layouts: what Slice, Concat, Tile, StridedSlice and the interleaving of convolution phases
- * have in common. The innermost run is contiguous or one repeated number; two loops around it run in WebAssembly and
- * any further ones here.
+ * Copies between strided layouts: what Slice, Concat, Tile, StridedSlice and the interleaving of convolution
+ * phases have in common. The innermost run is contiguous or one repeated number; two loops around it run in
+ * WebAssembly and any further ones here.
  */
 import { advance, defineFunction, i32, repeat, v128 } from './assembler.js';
 import { type BackendWasm, simdModule } from './simd.js';
@@ -60,7 +60,9 @@ function merge(dimensions: readonly CopyDimension[]): CopyDimension[] {
 
 const copies = simdModule(() => [copyFunction('copy'), copyFunction('spread')]);
 
-/** `copy` moves runs of 4·vectors + rest elements; `spread` fills each run with the one element at its source. */
+/**
+ * `copy` moves runs of 4·vectors + rest elements; `spread` fills each run with the one element at its source.
+ */
 function copyFunction(name: 'copy' | 'spread') {
   const parameters = ['from', 'to', 'outer', 'inner', 'vectors', 'rest'];
   const strides = ['fromOuter', 'toOuter', 'fromInner', 'toInner'];

@@ -1,6 +1,6 @@
 /**
- * The wasm backend, completed: tfjs-backend-wasm plus the kernels it lacks and faster ones for those that are slow
- * loops there. `lib/tensor/bench/wasm-kernels.ts` measures them.
+ * The wasm backend, completed: tfjs-backend-wasm plus the kernels it lacks and faster ones for those that are
+ * slow loops there. `lib/tensor/bench/wasm-kernels.ts` measures them.
  */
 import { tf } from '../tf.js';
 import { broadcastOperations } from './broadcast.js';
@@ -49,7 +49,9 @@ const kernels: Record<string, (original: Kernel) => Kernel> = {
 
 let completed = false;
 
-/** Registers our kernels for 'wasm', whose backend must be initialised; false when that has been done before. */
+/**
+ * Registers our kernels for 'wasm', whose backend must be initialised; false when that has been done before.
+ */
 export function completeWasmKernels(): boolean {
   if (completed) return false;
   completed = true;

@@ -1,8 +1,8 @@
 /**
- * Running out of wasm memory as an error that names it. tfjs-backend-wasm does not look at what `malloc` returns, and
- * the limit is 4 GiB, where the 32-bit arithmetic of its allocator wraps around: it then returns addresses beyond the
- * end, and later ones that overlap other tensors. So an allocation that needs more than the memory can grow by is
- * refused before it is tried, and one that went wrong all the same ends the work.
+ * Running out of wasm memory as an error that names it. tfjs-backend-wasm does not look at what `malloc`
+ * returns, and the limit is 4 GiB, where the 32-bit arithmetic of its allocator wraps around: it then returns
+ * addresses beyond the end, and later ones that overlap other tensors. So an allocation that needs more than
+ * the memory can grow by is refused before it is tried, and one that went wrong all the same ends the work.
  */
 import { UserError } from 'oabn-base';
 import { type BackendWasm, memoryOf } from './simd.js';

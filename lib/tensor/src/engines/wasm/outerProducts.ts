@@ -1,12 +1,13 @@
 /**
- * Aᵀ·B over long, strided rows, as a sum of outer products: for every pixel, m numbers of A times n numbers of B
- * are added to an m×n tile of the result that stays in registers. Neither operand is transposed or copied, which
- * makes it the right form for filter gradients (A = input, B = output gradient, one call per filter tap) and for
- * the weight gradient of a linear layer.
+ * Aᵀ·B over long, strided rows, as a sum of outer products: for every pixel, m numbers of A times n numbers
+ * of B are added to an m×n tile of the result that stays in registers. Neither operand is transposed or
+ * copied, which makes it the right form for filter gradients (A = input, B = output gradient, one call per
+ * filter tap) and for the weight gradient of a linear layer.
  *
- * The tile is 4×8: eight accumulators, one broadcast and two loads per pixel leave V8 enough of the sixteen vector
- * registers (larger tiles spill and are slower). Sums run in blocks of about 256 pixels, few enough for the
- * caches, and blocks are added to the result, which also keeps float32 rounding far below one long sum's.
+ * The tile is 4×8: eight accumulators, one broadcast and two loads per pixel leave V8 enough of the sixteen
+ * vector registers (larger tiles spill and are slower). Sums run in blocks of about 256 pixels, few enough
+ * for the caches, and blocks are added to the result, which also keeps float32 rounding far below one long
+ * sum's.
  */
 import { advance, defineFunction, type FunctionSource, type Local, repeat, v128 } from './assembler.js';
 import { type BackendWasm, type SimdFunctions, simdModule } from './simd.js';
@@ -38,8 +39,8 @@ export interface OuterProducts {
 }
 
 /**
- * `out += Σ over pixels of a ⊗ b` for each of `products`. They run side by side, block by block, because the taps
- * of one filter read the same pixels.
+ * `out += Σ over pixels of a ⊗ b` for each of `products`. They run side by side, block by block, because the
+ * taps of one filter read the same pixels.
  */
 export function addOuterProducts(backend: BackendWasm, products: readonly OuterProducts[]): void {
   const simd = tiles(backend);
@@ -55,7 +56,10 @@ export function addOuterProducts(backend: BackendWasm, products: readonly OuterP
   }
 }
 
-/** Adds the pixels of images [image, image + images) and rows [row, row + rows), as far as the product has them. */
+/**
+ * Adds the pixels of images [image, image + images) and rows [row, row + rows), as far as the product has
+ * them.
+ */
 function addBlock(
   simd: SimdFunctions,
   product: OuterProducts,

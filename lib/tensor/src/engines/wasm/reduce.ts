@@ -1,8 +1,8 @@
 /**
- * Sums and extremes along axes. tfjs-backend-wasm transposes the tensor until the reduced axes are last and then adds
- * one number after the other, which is slow and rounds badly: batch statistics are sums of 100,000 numbers. Here a
- * tensor is a few nested dimensions, kept or reduced in turn; columns are reduced in place, sixteen at a time, in
- * blocks of 256 rows whose results are added.
+ * Sums and extremes along axes. tfjs-backend-wasm transposes the tensor until the reduced axes are last and
+ * then adds one number after the other, which is slow and rounds badly: batch statistics are sums of 100,000
+ * numbers. Here a tensor is a few nested dimensions, kept or reduced in turn; columns are reduced in place,
+ * sixteen at a time, in blocks of 256 rows whose results are added.
  */
 import {
   advance,
@@ -52,8 +52,8 @@ function alternating(shape: readonly number[], axes: readonly number[]): Dimensi
 }
 
 /**
- * The reduction of a float32 tensor over `axes` (all ≥ 0), of shape `outShape`; `undefined` for the patterns that are
- * left to tfjs: reduced dimensions that are not neighbours, and many short rows.
+ * The reduction of a float32 tensor over `axes` (all ≥ 0), of shape `outShape`; `undefined` for the patterns
+ * that are left to tfjs: reduced dimensions that are not neighbours, and many short rows.
  */
 export function reduce(
   kind: Reduction,

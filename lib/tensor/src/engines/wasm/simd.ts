@@ -1,9 +1,10 @@
 /**
- * The bridge between tfjs-backend-wasm and our own SIMD functions: they are instantiated over the backend's memory,
- * so that a tensor is a pointer to both, and nothing is copied.
+ * The bridge between tfjs-backend-wasm and our own SIMD functions: they are instantiated over the backend's
+ * memory, so that a tensor is a pointer to both, and nothing is copied.
  *
- * A kernel here is a plain function of its arguments; `replaceKernel` puts it in the place of tfjs's, which stays
- * reachable as `original`, for the cases (int32, bool, rare shapes) that are not worth a second implementation.
+ * A kernel here is a plain function of its arguments; `replaceKernel` puts it in the place of tfjs's, which
+ * stays reachable as `original`, for the cases (int32, bool, rare shapes) that are not worth a second
+ * implementation.
  */
 import type { BackendWasm } from '@tensorflow/tfjs-backend-wasm';
 import { tf } from '../tf.js';
@@ -24,7 +25,10 @@ export type Kernel = (call: KernelCall) => TensorInfo;
 /** Our functions by name; all take pointers and counts and write into memory. */
 export type SimdFunctions = Readonly<Record<string, (...parameters: number[]) => void>>;
 
-/** The part of the standard `WebAssembly` that is used; its types come with the DOM's, which Node code does not load. */
+/**
+ * The part of the standard `WebAssembly` that is used; its types come with the DOM's, which Node code does
+ * not load.
+ */
 interface Memory {
   readonly buffer: ArrayBuffer;
 }
@@ -50,7 +54,9 @@ export function simdModule(functions: () => FunctionSource[]): (backend: Backend
   };
 }
 
-/** The backend's memory. It only ever grows, so views of it (`floats`, …) must not be kept across allocations. */
+/**
+ * The backend's memory. It only ever grows, so views of it (`floats`, …) must not be kept across allocations.
+ */
 export function memoryOf(backend: BackendWasm): Memory {
   return (backend.wasm as unknown as { asm: { memory: Memory } }).asm.memory;
 }
@@ -93,7 +99,8 @@ export function callKernel(
 }
 
 /**
- * Registers `make(original)` as the wasm kernel `name`. `original` is tfjs's own kernel; it throws when tfjs has none.
+ * Registers `make(original)` as the wasm kernel `name`. `original` is tfjs's own kernel; it throws when tfjs
+ * has none.
  */
 export function replaceKernel(name: string, make: (original: Kernel) => Kernel): void {
   const old = (tf.getKernelsForBackend('wasm') ?? []).find((kernel) => kernel.kernelName === name);

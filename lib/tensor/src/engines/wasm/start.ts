@@ -16,8 +16,8 @@ export async function startWasm(): Promise<void> {
 }
 
 /**
- * Emscripten's start-up code makes every uncaught error print its own source, a line of 60,000 characters, in front
- * of the message: it adds listeners that throw the error again. Those that were there before are kept.
+ * Emscripten's start-up code makes every uncaught error print its own source, a line of 60,000 characters, in
+ * front of the message: it adds listeners that throw the error again. Those that were there before are kept.
  */
 async function withoutNewProcessListeners(work: () => Promise<void>): Promise<void> {
   const events = ['uncaughtException', 'unhandledRejection'] as const;

@@ -1,6 +1,7 @@
 /**
- * Which GPU Dawn would give, asked in a child process: without a driver Dawn and the Vulkan loader write warnings to
- * stderr, and a broken driver can end the process that loads it. Neither may happen to the process of a user.
+ * Which GPU Dawn would give, asked in a child process: without a driver Dawn and the Vulkan loader write
+ * warnings to stderr, and a broken driver can end the process that loads it. Neither may happen to the
+ * process of a user.
  */
 import { execFile } from 'node:child_process';
 import { readdir } from 'node:fs/promises';
@@ -21,15 +22,17 @@ export interface Adapter {
 }
 
 /**
- * What Dawn is started with. Matrix units count as an unsafe API because the extension is still experimental; times
- * are rounded to 0.1 ms unless told otherwise, longer than many kernels take.
+ * What Dawn is started with. Matrix units count as an unsafe API because the extension is still experimental;
+ * times are rounded to 0.1 ms unless told otherwise, longer than many kernels take.
  */
 export const dawnOptions = [
   'enable-dawn-features=allow_unsafe_apis',
   'disable-dawn-features=timestamp_quantization',
 ] as const;
 
-/** A shape of matrices that a subgroup multiplies at once, [m,k]·[k,n], and the types of operands and sums. */
+/**
+ * A shape of matrices that a subgroup multiplies at once, [m,k]·[k,n], and the types of operands and sums.
+ */
 export interface MatrixUnits {
   readonly m: number;
   readonly n: number;
@@ -40,7 +43,10 @@ export interface MatrixUnits {
   readonly subgroupSize: number;
 }
 
-/** The floating-point shapes that an adapter offers. Empty where subgroups vary in size, which kernels cannot plan for. */
+/**
+ * The floating-point shapes that an adapter offers. Empty where subgroups vary in size, which kernels cannot
+ * plan for.
+ */
 export function matrixUnitsOf(info: GPUAdapterInfo): MatrixUnits[] {
   const { subgroupMatrixConfigs, subgroupMinSize, subgroupMaxSize } = info as GPUAdapterInfo & DawnInfo;
   if (!subgroupMatrixConfigs || subgroupMinSize !== subgroupMaxSize) return [];

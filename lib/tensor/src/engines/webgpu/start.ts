@@ -1,7 +1,7 @@
 /**
- * WebGPU in Node: Dawn (npm `webgpu`) below `@tensorflow/tfjs-backend-webgpu`, with the limits and features that the
- * adapter has instead of the defaults of browsers. `navigator.gpu` exists only while tfjs's backend looks for it:
- * other packages take a `navigator` for a browser.
+ * WebGPU in Node: Dawn (npm `webgpu`) below `@tensorflow/tfjs-backend-webgpu`, with the limits and features
+ * that the adapter has instead of the defaults of browsers. `navigator.gpu` exists only while tfjs's backend
+ * looks for it: other packages take a `navigator` for a browser.
  */
 import { mkdtempSync, rmSync } from 'node:fs';
 import { createRequire } from 'node:module';
@@ -50,7 +50,9 @@ let running: Running | undefined;
 /** The device that the backend runs on, for kernels of our own; `undefined` while WebGPU is not started. */
 export const webgpuDevice = (): GPUDevice | undefined => running?.device;
 
-/** The matrix shapes that the device's units multiply; none while WebGPU is not started or without such units. */
+/**
+ * The matrix shapes that the device's units multiply; none while WebGPU is not started or without such units.
+ */
 export const webgpuMatrixUnits = (): readonly MatrixUnits[] => running?.matrixUnits ?? [];
 
 /** Makes 'webgpu' the backend of tfjs. @throws an Error that says why when no fitting GPU answers */

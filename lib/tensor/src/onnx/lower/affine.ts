@@ -33,7 +33,10 @@ export function affineProduct(l: Lowering, { inputs: [x, y], outputs }: Call): A
   return undefined;
 }
 
-/** Division by a known number only: by others, x·(1/y) would round otherwise than x/y, which quantizers notice. */
+/**
+ * Division by a known number only: by others, x·(1/y) would round otherwise than x/y, which quantizers
+ * notice.
+ */
 export function affineQuotient(l: Lowering, { inputs: [x, y], outputs }: Call): Affine | undefined {
   const divisor = l.scalar(y!);
   if (divisor === undefined || !sameShape(l.typeOf(x!).shape, outputs[0]!.shape)) return undefined;

@@ -46,7 +46,10 @@ export const convolutionLowerings: Lowerings<ConvolutionName> = {
   },
 };
 
-/** Images of few channels go in as [N,C,H,W]: the engine has a convolution for them, and blocks would be mostly zeros. */
+/**
+ * Images of few channels go in as [N,C,H,W]: the engine has a convolution for them, and blocks would be
+ * mostly zeros.
+ */
 function convolutionInput(l: Lowering, id: number): string {
   const { shape } = l.typeOf(id);
   if (l.isBlocked(id) || shape[3]! >= l.block) return l.blocked(id);

@@ -1,7 +1,7 @@
 /**
  * Kernels that work on each element by itself. On activations in the blocked layout they stay there; sums and
- * products with a number per channel stay symbolic (the affine form of layout.ts); everything else is ONNX's own
- * broadcasting in tfjs's layout.
+ * products with a number per channel stay symbolic (the affine form of layout.ts); everything else is ONNX's
+ * own broadcasting in tfjs's layout.
  */
 import {
   type KernelCall,
@@ -80,7 +80,9 @@ interface Operand {
   readonly whole: boolean;
 }
 
-/** How to get the operands in the blocked layout; undefined where the kernel is better off in the plain one. */
+/**
+ * How to get the operands in the blocked layout; undefined where the kernel is better off in the plain one.
+ */
 function blockedOperands<K extends KernelName>(
   l: Lowering,
   node: KernelCall<K>,

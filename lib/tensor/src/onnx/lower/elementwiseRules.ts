@@ -1,4 +1,6 @@
-/** The kernels that work on each element by itself: what ONNX operator each is, and which ones stay symbolic. */
+/**
+ * The kernels that work on each element by itself: what ONNX operator each is, and which ones stay symbolic.
+ */
 import type { Attributes, KernelCall, KernelName, Shape } from '../../ops/index.js';
 import type { Builder } from '../builder.js';
 import { type Affine, type Lowering, scaleAffine } from '../layout.js';

@@ -1,4 +1,7 @@
-/** How each kernel becomes nodes of ONNX: a table that the compiler checks for missing kernels, a file for each family. */
+/**
+ * How each kernel becomes nodes of ONNX: a table that the compiler checks for missing kernels, a file for
+ * each family.
+ */
 import type { KernelCall, KernelName } from '../../ops/index.js';
 import type { Lowering } from '../layout.js';
 import { arrangeLowerings } from './arrange.js';

@@ -79,9 +79,9 @@ function countSmaller(b: Builder, sorted: string, values: string, right: boolean
 }
 
 /**
- * For each row of sorted [R,S] and values [R,V]: how many of the sorted are < v (or ≤ v, for `right`). A binary
- * search for all values at once: the S sorted ones are filled up with infinity to 2^k − 1, and k times the half
- * is chosen by one comparison.
+ * For each row of sorted [R,S] and values [R,V]: how many of the sorted are < v (or ≤ v, for `right`). A
+ * binary search for all values at once: the S sorted ones are filled up with infinity to 2^k − 1, and k times
+ * the half is chosen by one comparison.
  */
 function searchSorted(b: Builder, sorted: string, values: string, right: boolean): string {
   const [rows, size] = b.shapeOf(sorted) as [number, number];

@@ -1,7 +1,7 @@
 /**
- * The two kernels of fake quantization (ops/quantize.ts). On blocked activations each is two passes over memory, of which
- * the engine gives every thread a part; what they replace is five, and rounding and casting run on one thread only. A pass
- * is a depthwise 1×1 convolution: it multiplies, adds, and clips.
+ * The two kernels of fake quantization (ops/quantize.ts). On blocked activations each is two passes over
+ * memory, of which the engine gives every thread a part; what they replace is five, and rounding and casting
+ * run on one thread only. A pass is a depthwise 1×1 convolution: it multiplies, adds, and clips.
  */
 import type { Attributes } from '../../ops/index.js';
 import { type Builder, nchwc } from '../builder.js';
@@ -79,8 +79,8 @@ function plainInside(b: Builder, quantizer: Quantizer): string {
 }
 
 /**
- * x·(1/s) + (z + 1.5·2²³) is the code as a whole number, clipped in the same pass. The product with 1/s differs from
- * the quotient in its last bit, as x does with the order in which a convolution sums.
+ * x·(1/s) + (z + 1.5·2²³) is the code as a whole number, clipped in the same pass. The product with 1/s
+ * differs from the quotient in its last bit, as x does with the order in which a convolution sums.
  */
 function blockedLevels(b: Builder, { x, scale, zero, min, max }: Quantizer): string {
   const offset = scalarOp(b, 'Add', zero, wholeFrom);

@@ -1,7 +1,7 @@
 /**
- * Kernels that reduce axes. Means and sums over all images and positions of a blocked activation, the statistics
- * of normalization, are an average pool (one pass that only reads) and a small sum over images; of an affine
- * form they are the same combination of the statistics of its terms.
+ * Kernels that reduce axes. Means and sums over all images and positions of a blocked activation, the
+ * statistics of normalization, are an average pool (one pass that only reads) and a small sum over images; of
+ * an affine form they are the same combination of the statistics of its terms.
  */
 import { axisOf, type KernelCall, reducedAxes, type ReductionName, sizeOf } from '../../ops/index.js';
 import { type Builder, nchwc } from '../builder.js';

@@ -31,7 +31,10 @@ export const neutralOperand: Rule = {
   },
 };
 
-/** x · 1: x, repeated where it is broadcast; a product with 1 is left alone where repeating cannot stand for it. */
+/**
+ * x · 1: x, repeated where it is broadcast; a product with 1 is left alone where repeating cannot stand for
+ * it.
+ */
 export const timesOne: Rule = {
   name: 'times one',
   apply: (writer, node, inputs) => {

@@ -1,4 +1,6 @@
-/** Whether x > 0 is asked of ReLU(x) where there is one, so that x itself need not be kept for the gradient. */
+/**
+ * Whether x > 0 is asked of ReLU(x) where there is one, so that x itself need not be kept for the gradient.
+ */
 import type { Rule } from '../rule.js';
 
 export const stepOfRelu: Rule = {

@@ -1,6 +1,6 @@
 /**
- * The gradient of a convolution in its kernel: rows of the product are (tap, channel), terms are output pixels. There
- * are few results and very many terms, so the sum is split over workgroups.
+ * The gradient of a convolution in its kernel: rows of the product are (tap, channel), terms are output
+ * pixels. There are few results and very many terms, so the sum is split over workgroups.
  */
 import type { Geometry } from '../../ops/index.js';
 import type { GpuFeatures, GpuProgram } from '../program.js';

@@ -1,26 +1,30 @@
 /**
  * A product by fused multiply-adds: each thread keeps rows × columns sums in registers.
  *
- * Arithmetic intensity. A block of 128×128 reads 2·128 numbers from memory for 128² products a term, 64 for every
- * number, or 32 operations a byte: 15 TFLOP/s need 0.5 TB/s, which the L2 cache of a large card gives several times
- * over. From workgroup memory a thread with 8×8 sums reads four vec4 for 64 products; 32 lanes read the same few
- * addresses, laid out so that lanes which differ fall into different banks:
+ * Arithmetic intensity. A block of 128×128 reads 2·128 numbers from memory for 128² products a term, 64 for
+ * every number, or 32 operations a byte: 15 TFLOP/s need 0.5 TB/s, which the L2 cache of a large card gives
+ * several times over. From workgroup memory a thread with 8×8 sums reads four vec4 for 64 products; 32 lanes
+ * read the same few addresses, laid out so that lanes which differ fall into different banks:
  *
  * - Operands along k keep four terms together, [row][k/4], the rows of a thread `threadRows` apart, so that
- *   neighbouring lanes read neighbouring rows. A row is padded to an odd number of vec4: 8 rows in 8 bank groups.
+ *   neighbouring lanes read neighbouring rows. A row is padded to an odd number of vec4: 8 rows in 8 bank
+ *   groups.
  * - Operands along lines keep four lines together, [k][line/4]: neighbouring lanes read neighbouring vec4.
- * - Where it divides, a subgroup of 32 is 8 lanes wide and 4 high: 12 different addresses a term instead of 18.
+ * - Where it divides, a subgroup of 32 is 8 lanes wide and 4 high: 12 different addresses a term instead of
+ *   18.
  *
- * Registers. Sums, operands and indices are scalars and vec4 with names, and every loop but the one over steps is
- * written out: an array that is indexed by a variable would live in memory. 8×8 sums take 64 registers, operands 40,
- * the numbers on their way and the indices some 30: 128 threads run three workgroups at a time on 64 Ki registers.
+ * Registers. Sums, operands and indices are scalars and vec4 with names, and every loop but the one over
+ * steps is written out: an array that is indexed by a variable would live in memory. 8×8 sums take 64
+ * registers, operands 40, the numbers on their way and the indices some 30: 128 threads run three workgroups
+ * at a time on 64 Ki registers.
  *
- * Latency. Step s+1 is fetched into registers before step s is computed and stored to the other of two buffers after
- * it: one barrier a step. Constant indices come first in the arrays of workgroup memory, so that bounds checks fall on
- * two indices that do not change within a step.
+ * Latency. Step s+1 is fetched into registers before step s is computed and stored to the other of two
+ * buffers after it: one barrier a step. Constant indices come first in the arrays of workgroup memory, so
+ * that bounds checks fall on two indices that do not change within a step.
  *
- * In half precision operands are `vec4<f16>` in workgroup memory, and products and sums are float32: half the memory
- * and its traffic for a conversion of each number read. It is matrix units that make half precision fast.
+ * In half precision operands are `vec4<f16>` in workgroup memory, and products and sums are float32: half the
+ * memory and its traffic for a conversion of each number read. It is matrix units that make half precision
+ * fast.
  */
 import { declareBuffers, each, findBlock, finish, rowStart, vectorResult } from './frame.js';
 import type { KernelPlan, Product } from './product.js';
@@ -105,7 +109,9 @@ function findThread(high: number, wide: number): string {
   let threadRow = (lane / 32) / ${across} * 4 + lane % 32 / 8;`;
 }
 
-/** Workgroup memory of a side, indexed [buffer][line group][thread][k/4] or [buffer][k][line group][thread]. */
+/**
+ * Workgroup memory of a side, indexed [buffer][line group][thread][k/4] or [buffer][k][line group][thread].
+ */
 function tileMemory(
   { name, along, lines, threads }: Side,
   size: number,

@@ -1,4 +1,7 @@
-/** The convolution y = x ∗ kernel (+ bias, ReLU): rows of the product are output pixels, terms are (tap, channel). */
+/**
+ * The convolution y = x ∗ kernel (+ bias, ReLU): rows of the product are output pixels, terms are (tap,
+ * channel).
+ */
 import type { Geometry } from '../../ops/index.js';
 import type { GpuFeatures, GpuProgram } from '../program.js';
 import { checkGeometry, describe, isMatrixProduct, pixelLine, pixelTerm } from './geometry.js';

@@ -1,7 +1,13 @@
-/** The parts that the kernels of a product have in common: bindings, which block a workgroup computes, the results. */
+/**
+ * The parts that the kernels of a product have in common: bindings, which block a workgroup computes, the
+ * results.
+ */
 import type { Epilogue, KernelPlan } from './product.js';
 
-/** WGSL of the buffers, in the order of the dispatch's bindings. Results are written as vec4 where rows allow it. */
+/**
+ * WGSL of the buffers, in the order of the dispatch's bindings. Results are written as vec4 where rows allow
+ * it.
+ */
 export function declareBuffers(plan: KernelPlan): string {
   const type = (vector: boolean): string => (vector ? 'vec4f' : 'f32');
   const { a, b, epilogue } = plan.product;
@@ -15,8 +21,8 @@ export function declareBuffers(plan: KernelPlan): string {
 }
 
 /**
- * WGSL that opens `main`'s body: `firstRow` and `firstColumn` of the block, `part` and `slice` (its group and split),
- * `firstTerm` and `steps`. All are the same for the whole workgroup.
+ * WGSL that opens `main`'s body: `firstRow` and `firstColumn` of the block, `part` and
+ * `slice` (its group and split), `firstTerm` and `steps`. All are the same for the whole workgroup.
  */
 export function findBlock({ product, tile, splits, steps, width }: KernelPlan): string {
   const [rows, columns] = [Math.ceil(product.m / tile.m), Math.ceil(product.n / tile.n)];
@@ -44,7 +50,10 @@ export const rowStart = ({ product, splits }: KernelPlan, id: string): string =>
 export const vectorResult = ({ product, columnsTogether }: KernelPlan): boolean =>
   columnsTogether && product.n % 4 === 0;
 
-/** A finished sum: bias added, negative values cut. Partial sums stay as they are. `bias` is WGSL, like `value`. */
+/**
+ * A finished sum: bias added, negative values cut. Partial sums stay as they are.
+ * `bias` is WGSL, like `value`.
+ */
 export function finish({ product, splits }: KernelPlan, value: string, bias: string, zero: string): string {
   return splits > 1 ? value : epilogueOf(product.epilogue, value, bias, zero);
 }

@@ -1,4 +1,7 @@
-/** A convolution's shapes: what they mean, whether they fit, and the WGSL of an image's pixels as lines of a product. */
+/**
+ * A convolution's shapes: what they mean, whether they fit, and the WGSL of an image's pixels as lines of a
+ * product.
+ */
 import { check } from 'oabn-base';
 import type { Geometry } from '../../ops/index.js';
 import { outside } from './operands.js';

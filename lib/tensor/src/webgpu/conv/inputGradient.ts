@@ -1,11 +1,13 @@
 /**
- * The gradient of a convolution in its input: rows of the product are input pixels, terms are (tap, output channel).
+ * The gradient of a convolution in its input: rows of the product are input pixels, terms are (tap, output
+ * channel).
  *
- * A tap of an input pixel reaches an output pixel only if the stride divides their distance, y + pad − tap · dilation.
- * Whether it does depends on y modulo the stride alone. So the pixels are taken in phases, one for each remainder of
- * y and of x, and a phase walks over its own taps: with g = gcd(stride, dilation) these are every (stride / g)-th from
- * the first that fits, and from one to the next the output pixel moves back by dilation / g. With stride 1 there is one
- * phase with all taps: the convolution with the flipped kernel. A phase without taps writes zeros.
+ * A tap of an input pixel reaches an output pixel only if the stride divides their distance, y + pad − tap ·
+ * dilation. Whether it does depends on y modulo the stride alone. So the pixels are taken in phases, one for
+ * each remainder of y and of x, and a phase walks over its own taps: with g = gcd(stride, dilation) these are
+ * every (stride / g)-th from the first that fits, and from one to the next the output pixel moves back by
+ * dilation / g. With stride 1 there is one phase with all taps: the convolution with the flipped kernel. A
+ * phase without taps writes zeros.
  */
 import type { Geometry } from '../../ops/index.js';
 import type { GpuFeatures, GpuProgram } from '../program.js';

@@ -1,17 +1,18 @@
 /**
  * How an operand of a product is read from its tensor, as WGSL.
  *
- * An operand is a matrix of lines × k: the rows of A, or the columns of B. The place of an element is a sum of what
- * its line and what its k contribute, each computed once and not for every element:
+ * An operand is a matrix of lines × k: the rows of A, or the columns of B. The place of an element is a sum
+ * of what its line and what its k contribute, each computed once and not for every element:
  *
  *     address = o_line + o_k            and, for pixels of an image,  y = y_line + y_k,  x = x_line + x_k
  *
- * An element outside of the image (padding), or past the last line or term, is 0. What k contributes changes from step
- * to step, and a *walk* moves it on by a constant without divisions: as a plain number, as (tap, channel), or as
- * (image, row, column). Names are made unique by an `id`; walks that A and B have in common are walked once.
+ * An element outside of the image (padding), or past the last line or term, is 0. What k contributes changes
+ * from step to step, and a *walk* moves it on by a constant without divisions: as a plain number, as (tap,
+ * channel), or as (image, row, column). Names are made unique by an `id`; walks that A and B have in common
+ * are walked once.
  *
- * `along` says which way four neighbours in memory lie: along k, or along the lines. When that length is a multiple
- * of 4, all reads are of four numbers at once.
+ * `along` says which way four neighbours in memory lie: along k, or along the lines. When that length is a
+ * multiple of 4, all reads are of four numbers at once.
  */
 
 /** Where the terms of the sum are, step by step. */
@@ -36,7 +37,10 @@ export interface Operand {
   readonly image?: { readonly height: number; readonly width: number };
   /** WGSL that declares `o_<id>` for line `line`, and `y_<id>`, `x_<id>` (an image) or `in_<id>` (else). */
   readonly line: (id: string, line: string) => string;
-  /** WGSL that declares `o_<id>` and `in_<id>`, and for an image `y_<id>`, `x_<id>`, from the walk's state `walk`. */
+  /**
+   * WGSL that declares `o_<id>` and `in_<id>`, and for an image `y_<id>`, `x_<id>`, from the walk's state
+   * `walk`.
+   */
   readonly term: (id: string, walk: string) => string;
 }
 
@@ -52,8 +56,8 @@ export const plainWalk: Walk = {
 };
 
 /**
- * k = (tap row, tap column, channel), the channel moving fastest. `tapRows` and `tapColumns` are declared by the kernel
- * and may be 0.
+ * k = (tap row, tap column, channel), the channel moving fastest. `tapRows` and `tapColumns` are declared by
+ * the kernel and may be 0.
  */
 export function tapWalk(channels: number): Walk {
   return {

@@ -27,7 +27,10 @@ export interface Product {
     readonly buffer: string;
     /** Numbers in it. */
     readonly size: number;
-    /** WGSL that declares `at_<id>`, where row `row` (an i32) begins, and `in_<id>`, whether there is such a row. */
+    /**
+     * WGSL that declares `at_<id>`, where row `row` (an i32) begins, and `in_<id>`, whether there is such a
+     * row.
+     */
     readonly row: (id: string, row: string) => string;
   };
   readonly epilogue: Epilogue;

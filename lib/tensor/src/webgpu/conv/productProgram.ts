@@ -1,6 +1,7 @@
 /**
- * An implicit product lowered to one dispatch, or two where the sum over k is split: a pass of partial sums into scratch
- * and one that adds them up, always in the same order, so that a program gives the same bits every time.
+ * An implicit product lowered to one dispatch, or two where the sum over k is split: a pass of partial sums
+ * into scratch and one that adds them up, always in the same order, so that a program gives the same bits
+ * every time.
  */
 import { check } from 'oabn-base';
 import type { Precision } from '../../engines/index.js';
@@ -13,7 +14,10 @@ import { chooseCut, fmaTiles, matrixTiles, type Tile } from './tile.js';
 
 /** How a convolution or a product is computed. */
 export interface ConvOptions {
-  /** Default `float32`. `float16`: operands are rounded to half precision when they are staged; sums and results are float32. */
+  /**
+   * Default `float32`. `float16`: operands are rounded to half precision when they are staged; sums and
+   * results are float32.
+   */
   readonly precision?: Precision;
   /** Use the matrix units that `features` has, for the precisions that they have. Default true. */
   readonly matrixUnits?: boolean;

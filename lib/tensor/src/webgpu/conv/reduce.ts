@@ -1,4 +1,7 @@
-/** The second pass of a product that was split along k: the partial sums are added, in the order of the splits. */
+/**
+ * The second pass of a product that was split along k: the partial sums are added, in the order of the
+ * splits.
+ */
 import type { GpuDispatch } from '../program.js';
 import { each, epilogueOf } from './frame.js';
 import type { Product } from './product.js';

@@ -1,6 +1,7 @@
 /**
- * What the kernels must give, in float64 on the host: a convolution and its gradients as plain loops over output
- * pixels and taps, and for each result the sum of its terms' magnitudes, which rounding errors are measured by.
+ * What the kernels must give, in float64 on the host: a convolution and its gradients as plain loops over
+ * output pixels and taps, and for each result the sum of its terms' magnitudes, which rounding errors are
+ * measured by.
  */
 import type { Geometry } from '../../ops/index.js';
 

@@ -1,9 +1,9 @@
 /**
- * From memory to workgroup memory: which numbers of a tile a thread fetches, as WGSL. Fetching and storing are apart,
- * so that the numbers of the next step are on their way while this one is computed.
+ * From memory to workgroup memory: which numbers of a tile a thread fetches, as WGSL. Fetching and storing
+ * are apart, so that the numbers of the next step are on their way while this one is computed.
  *
- * A tile of lines × k is fetched in pieces of four numbers that are neighbours in memory. Piece `thread + j · threads`
- * is a thread's j-th; neighbouring threads fetch neighbouring pieces.
+ * A tile of lines × k is fetched in pieces of four numbers that are neighbours in memory. Piece
+ * `thread + j · threads` is a thread's j-th; neighbouring threads fetch neighbouring pieces.
  */
 import type { Operand } from './operands.js';
 
@@ -122,7 +122,10 @@ export function stage(
   };
 }
 
-/** What happens in a step; `buffer` is the expression of the buffer in workgroup memory that is written or read. */
+/**
+ * What happens in a step; `buffer` is the expression of the buffer in workgroup memory that is written or
+ * read.
+ */
 interface StepCode {
   /** Reads the next tiles into registers. */
   readonly fetch: string;
@@ -132,7 +135,10 @@ interface StepCode {
   readonly compute: (buffer: string) => string;
 }
 
-/** The loop over steps: with two buffers the next step is fetched before this one is computed, for one barrier a step. */
+/**
+ * The loop over steps: with two buffers the next step is fetched before this one is computed, for one barrier
+ * a step.
+ */
 export function overSteps(buffers: number, { fetch, advance, store, compute }: StepCode): string {
   return buffers === 2
     ? `  {${fetch}

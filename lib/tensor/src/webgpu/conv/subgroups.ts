@@ -1,18 +1,20 @@
 /**
- * A product by matrix units: a subgroup multiplies and adds whole small matrices, as Dawn's experimental extension of
- * WGSL gives them (docs/dawn/features/subgroup_matrix.md in Dawn's sources; VK_KHR_cooperative_matrix below it).
+ * A product by matrix units: a subgroup multiplies and adds whole small matrices, as Dawn's experimental
+ * extension of WGSL gives them (docs/dawn/features/subgroup_matrix.md in Dawn's sources;
+ * VK_KHR_cooperative_matrix below it).
  *
- * Operands are rounded to the units' type on their way into workgroup memory, where matrices are loaded from; sums stay
- * in the units' registers and leave through workgroup memory, a matrix of each subgroup at a time, because the last
- * rows and columns of a tensor seldom fill a matrix, and the epilogue works on numbers.
+ * Operands are rounded to the units' type on their way into workgroup memory, where matrices are loaded from;
+ * sums stay in the units' registers and leave through workgroup memory, a matrix of each subgroup at a time,
+ * because the last rows and columns of a tensor seldom fill a matrix, and the epilogue works on numbers.
  *
- * Intensity. With 16×16×16 matrices and 64×32 results a subgroup loads 4 + 2 matrices for 8 products; a block of
- * 128×128 and 32 terms reads 32 KiB of float32 for 2²⁰ operations, 32 a byte: 60 TFLOP/s take 2 TB/s out of L2. Eight
- * subgroups of 32 keep 8 matrices of sums each, 64 registers a lane. Rows in workgroup memory are padded by 16 bytes,
- * so that the 16 rows of a matrix begin in different banks, and stay aligned for loads of 16 bytes.
+ * Intensity. With 16×16×16 matrices and 64×32 results a subgroup loads 4 + 2 matrices for 8 products; a block
+ * of 128×128 and 32 terms reads 32 KiB of float32 for 2²⁰ operations, 32 a byte: 60 TFLOP/s take 2 TB/s out
+ * of L2. Eight subgroups of 32 keep 8 matrices of sums each, 64 registers a lane. Rows in workgroup memory
+ * are padded by 16 bytes, so that the 16 rows of a matrix begin in different banks, and stay aligned for
+ * loads of 16 bytes.
  *
- * A workgroup must be a multiple of the largest subgroup, and which lanes form subgroup i is not told: all work is
- * given out by `subgroup_id` and `subgroup_invocation_id`, never by the index in the workgroup.
+ * A workgroup must be a multiple of the largest subgroup, and which lanes form subgroup i is not told: all
+ * work is given out by `subgroup_id` and `subgroup_invocation_id`, never by the index in the workgroup.
  */
 import type { SubgroupMatrix } from '../program.js';
 import { declareBuffers, each, findBlock, finish, rowStart, vectorResult } from './frame.js';

@@ -1,14 +1,16 @@
 /**
- * How a product [m,k]·[k,n] is cut: into blocks that a workgroup computes, those into pieces that a thread keeps in
- * registers, and, where m·n is too small to fill a GPU, along k into splits that are added up in a second pass.
+ * How a product [m,k]·[k,n] is cut: into blocks that a workgroup computes, those into pieces that a thread
+ * keeps in registers, and, where m·n is too small to fill a GPU, along k into splits that are added up in a
+ * second pass.
  *
  * The rule: of the candidates that fit the device, the one with the least estimated time
  *
  *     ⌈blocks · splits / units⌉ · tile.m · tile.n · (k / splits) · (1 + 2 (1/rows + 1/columns))
  *
- * The first factor counts rounds of workgroups on a GPU of `units` multiprocessors and with that punishes blocks that
- * stick out of the matrix or that are too few; the last one is the traffic of workgroup memory: a thread with rows ×
- * columns sums reads rows + columns numbers for rows · columns products. Splits cost a pass over their sums.
+ * The first factor counts rounds of workgroups on a GPU of `units` multiprocessors and with that punishes
+ * blocks that stick out of the matrix or that are too few; the last one is the traffic of workgroup memory: a
+ * thread with rows × columns sums reads rows + columns numbers for rows · columns products. Splits cost a
+ * pass over their sums.
  */
 import { check } from 'oabn-base';
 import type { GpuFeatures, SubgroupMatrix } from '../program.js';

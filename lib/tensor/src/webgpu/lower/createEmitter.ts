@@ -1,7 +1,8 @@
 /**
- * Writes the statements that compute elements of values. A value that is stored is loaded from its buffer; any other is
- * computed on the spot from what it is made of, so that a whole graph of elementwise kernels becomes one expression.
- * What has been computed at a place in the same block of statements is not computed again.
+ * Writes the statements that compute elements of values. A value that is stored is loaded from its buffer;
+ * any other is computed on the spot from what it is made of, so that a whole graph of elementwise kernels
+ * becomes one expression. What has been computed at a place in the same block of statements is not computed
+ * again.
  */
 import type { DType, KernelNode, Shape, ValueId } from '../../ops/index.js';
 import type { Binding, Emitter } from './emitter.js';
@@ -92,7 +93,9 @@ export function createEmitter(values: Values, storage: Storage): Emitter {
     });
     return mapExpression(node, operands, place.lanes);
   };
-  /** Select's condition may be a list that chooses whole rows; all else is broadcast from the last axis on. */
+  /**
+   * Select's condition may be a list that chooses whole rows; all else is broadcast from the last axis on.
+   */
   const operandPlace = (node: KernelNode, shape: Shape, place: Place): Place => {
     if (node.kernel === 'Select' && shape.length < place.shape.length) {
       const rows = place.coordinates().slice(0, shape.length);

@@ -1,6 +1,7 @@
 /**
- * A graph of tfjs kernels as a list of dispatches over named buffers. `leaves` chooses which values are stored, `schedule`
- * which kernels share a dispatch, and the groups write their WGSL.
+ * A graph of tfjs kernels as a list of dispatches over named buffers.
+ * `leaves` chooses which values are stored, `schedule` which kernels share a dispatch, and the groups write
+ * their WGSL.
  */
 import {
   type ConstantData,
@@ -114,7 +115,10 @@ function programOf(scene: Scene, group: Group, name: string): GpuProgram {
 
 const nameOf = (id: ValueId): string => `v${id}`;
 
-/** Every stored value that is read outside of its dispatch has a buffer, or a part of one that its dispatch fills. */
+/**
+ * Every stored value that is read outside of its dispatch has a buffer, or a part of one that its dispatch
+ * fills.
+ */
 function locate(
   values: Values,
   leaves: Leaves,

@@ -1,4 +1,6 @@
-/** Kernels that are dispatches of their own: convolutions, products, sorting, running sums, sums by segment. */
+/**
+ * Kernels that are dispatches of their own: convolutions, products, sorting, running sums, sums by segment.
+ */
 import {
   axisOf,
   geometryOf,

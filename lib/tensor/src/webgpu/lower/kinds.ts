@@ -2,13 +2,15 @@
  * How each kernel gets onto the GPU:
  *
  * - **map**: each element is an expression of the elements at its place (maps.ts);
- * - **view**: each element is an element of an input at another place, or a number that follows from its place (views.ts);
+ * - **view**: each element is an element of an input at another place, or a number that follows from its
+ *   place (views.ts);
  * - **reshape**: the same elements in the same order: no work at all;
  * - **reduction**: many elements become few (reductions.ts, reduce/);
  * - **dispatch**: work that is a dispatch of its own (kernelGroup.ts);
  * - **prepared**: said in other kernels, or as a constant, before anything else happens (prepare.ts).
  *
- * Maps and views are *expressions*: they need not be stored, and any number of them become one pass over memory.
+ * Maps and views are *expressions*: they need not be stored, and any number of them become one pass over
+ * memory.
  */
 import type { KernelName } from '../../ops/index.js';
 

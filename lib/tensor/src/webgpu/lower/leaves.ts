@@ -1,6 +1,7 @@
 /**
- * Which values are stored, and which are computed wherever they are read. Storing a value costs a pass that writes it and
- * one read for each reader; computing it again costs the reads of what it is made of. So a value is stored when
+ * Which values are stored, and which are computed wherever they are read. Storing a value costs a pass that
+ * writes it and one read for each reader; computing it again costs the reads of what it is made of. So a
+ * value is stored when
  *
  * - it is a result, or a kernel that is no expression (a convolution, a table to look up in) reads it;
  * - several readers would each read two or more large tensors to compute it;
@@ -25,7 +26,10 @@ export interface Leaves {
   readonly read: (id: ValueId) => ReadonlyMap<ValueId, Leaf>;
 }
 
-/** Inputs of kernels that must lie in memory, by their index; all, for kernels that are not expressions or reductions. */
+/**
+ * Inputs of kernels that must lie in memory, by their index; all, for kernels that are not expressions or
+ * reductions.
+ */
 const tables: { readonly [K in KernelName]?: readonly number[] } = { GatherV2: [0], SearchSorted: [0] };
 
 export function chooseStored(values: Values, results: readonly ValueId[], mostBuffers: number): Leaves {

@@ -125,7 +125,8 @@ const rules: { readonly [K in MapName]: RuleIn<With<K>> } = {
       const [a, b] = operands.map((operand) => converted(operand.text, 'int32', 'float32', lanes));
       return `${expressionType('int32', lanes)}(round(pow(abs(${a}), ${b}) * select(${number(1)}, sign(${a}), (${y} & ${number(1, 'int32')}) == ${number(1, 'int32')})))`;
     }
-    // WGSL's pow is for x ≥ 0: the sign comes back for odd powers, and a fraction of a negative number is NaN.
+    // WGSL's pow is for x ≥ 0: the sign comes back for odd powers, and a fraction of a negative number is
+    // NaN.
     const odd = `(abs(${y} % ${number(2)}) == ${number(1)})`;
     const fraction = `(${x} < ${number(0)}) & (floor(${y}) != ${y})`;
     const power = `pow(abs(${x}), ${y})`;

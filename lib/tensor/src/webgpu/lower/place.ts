@@ -1,7 +1,7 @@
 /**
- * Places: which element of a tensor an expression is about. A place is known by its row-major position, by its
- * coordinates, or both; the other form is computed where it is asked for. With four lanes it stands for four
- * neighbours along the last axis, and positions and the last coordinate count in fours.
+ * Places: which element of a tensor an expression is about. A place is known by its row-major position, by
+ * its coordinates, or both; the other form is computed where it is asked for. With four lanes it stands for
+ * four neighbours along the last axis, and positions and the last coordinate count in fours.
  */
 import { sameShape, type Shape, sizeOf } from '../../ops/index.js';
 import type { Lanes } from './wgsl.js';

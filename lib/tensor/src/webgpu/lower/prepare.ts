@@ -1,6 +1,6 @@
 /**
- * Brings a graph into the form that is lowered: softmax as its parts, biases and ReLU as parts of the convolution before
- * them, fillings as constants, and results that have a buffer of their own.
+ * Brings a graph into the form that is lowered: softmax as its parts, biases and ReLU as parts of the
+ * convolution before them, fillings as constants, and results that have a buffer of their own.
  */
 import {
   type Attributes,
@@ -89,7 +89,10 @@ function softmax({ inputs: [x], outputs: [output], attributes }: KernelCall<'Sof
   run('RealDiv', [powers, sum], {}, output);
 }
 
-/** Copies of the results that are an argument, a constant, or another result already: the caller gets one of its own. */
+/**
+ * Copies of the results that are an argument, a constant, or another result already: the caller gets one of
+ * its own.
+ */
 function withOwnResults(graph: Graph): Graph {
   const types = valuesOf(graph);
   const reshapes = new Map<ValueId, ValueId>();

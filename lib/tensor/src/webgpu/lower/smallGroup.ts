@@ -1,6 +1,6 @@
 /**
- * Small kernels in one workgroup: a level of them, a barrier, the next level. A dispatch of its own for each would cost
- * more than what they compute.
+ * Small kernels in one workgroup: a level of them, a barrier, the next level. A dispatch of its own for each
+ * would cost more than what they compute.
  */
 import type { GpuDispatch } from '../program.js';
 import { emitBraced, emitDispatch, type Scene } from './dispatch.js';

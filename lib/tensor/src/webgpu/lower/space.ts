@@ -1,5 +1,6 @@
 /**
- * The ways to walk over a tensor that is reduced. Neighbouring axes that are both kept or both reduced are one.
+ * The ways to walk over a tensor that is reduced. Neighbouring axes that are both kept or both reduced are
+ * one.
  *
  * - **columns** [outer, rows, columns] → [outer, columns]: the statistics of channels, the sums of biases;
  * - **rows** [rows, length] → [rows]: sums, minima and maxima of whole tensors, and of long rows;

@@ -1,4 +1,7 @@
-/** A graph's values as the lowering sees them: who makes them, who reads them, and which are the same elements. */
+/**
+ * A graph's values as the lowering sees them: who makes them, who reads them, and which are the same
+ * elements.
+ */
 import { type Graph, type KernelNode, type Node, sizeOf, type Value, type ValueId } from '../../ops/index.js';
 import { isOfKind, kindOf } from './kinds.js';
 

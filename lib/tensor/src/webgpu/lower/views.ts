@@ -1,6 +1,7 @@
 /**
- * Kernels that move elements, fill, or look up: an element of the result is an element of an input, or a number that
- * follows from its place. They cost no pass of their own, as long as a kernel that computes reads them.
+ * Kernels that move elements, fill, or look up: an element of the result is an element of an input, or a
+ * number that follows from its place. They cost no pass of their own, as long as a kernel that computes reads
+ * them.
  */
 import {
   axesOf,
@@ -269,7 +270,10 @@ function laneNumbers(at: string, lanes: Lanes): string {
   return lanes === 1 ? `i32(${at})` : `(vec4<i32>(i32(${at})) * 4 + vec4<i32>(0, 1, 2, 3))`;
 }
 
-/** A function (row start, value) → how many of a row of sorted numbers are smaller (or, to the right, not larger). */
+/**
+ * A function (row start, value) → how many of a row of sorted numbers are smaller (or, to the right, not
+ * larger).
+ */
 function declareSearch(e: Emitter, sorted: ValueId, size: number, right: boolean): string {
   const { variable, offset } = e.table(sorted);
   const name = `search_${variable}_${offset}_${size}_${right ? 'right' : 'left'}`;

@@ -15,7 +15,10 @@ export function storedType(dtype: DType, lanes: Lanes): string {
   return expressionType(dtype === 'bool' ? 'int32' : dtype, lanes);
 }
 
-/** A number as an expression. Infinities and NaN have no literal: they are made of bits that the compiler cannot know. */
+/**
+ * A number as an expression. Infinities and NaN have no literal: they are made of bits that the compiler
+ * cannot know.
+ */
 export function literal(value: number, dtype: DType, lanes: Lanes): string {
   const type = expressionType(dtype, lanes);
   return lanes === 4 ? `${type}(${scalarLiteral(value, dtype)})` : scalarLiteral(value, dtype);
@@ -46,7 +49,9 @@ var<private> bitsOfInfinity: u32 = 0x7f800000u;
 var<private> bitsOfNan: u32 = 0x7fc00000u;
 `;
 
-/** Converts an expression between dtypes as tfjs casts: fractions are cut off, and what is not zero is true. */
+/**
+ * Converts an expression between dtypes as tfjs casts: fractions are cut off, and what is not zero is true.
+ */
 export function converted(expression: string, from: DType, to: DType, lanes: Lanes): string {
   if (from === to) return expression;
   if (to === 'bool') return `(${expression} != ${literal(0, from, lanes)})`;

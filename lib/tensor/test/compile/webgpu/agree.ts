@@ -1,4 +1,7 @@
-/** Holds steps that are compiled for the GPU against tfjs on the CPU, in a process of its own, one line of JSON for each. */
+/**
+ * Holds steps that are compiled for the GPU against tfjs on the CPU, in a process of its own, one line of
+ * JSON for each.
+ */
 import { tf } from '../../../src/engines/index.js';
 import { compile, type Compiled } from '../../../src/index.js';
 import { type Step, tensorsOf } from '../support.js';
@@ -49,7 +52,9 @@ export async function download(tree: unknown): Promise<Host[]> {
   );
 }
 
-/** The largest difference, relative to the largest number of its tensor; Infinity for other types or shapes. */
+/**
+ * The largest difference, relative to the largest number of its tensor; Infinity for other types or shapes.
+ */
 export function difference(got: readonly Host[], want: readonly Host[]): number {
   if (got.length !== want.length) return Infinity;
   return Math.max(

@@ -32,7 +32,8 @@ const geometry = (images: number, side: number, from: number, to: number, stride
 });
 
 describe('GPU kernels of convolutions', function () {
-  // Some twenty seconds of processor time where the GPU is emulated; those of a busy machine take many times as long.
+  // Some twenty seconds of processor time where the GPU is emulated; those of a busy machine take many times
+  // as long.
   this.timeout(1_200_000);
   let lines: Line[] = [];
 

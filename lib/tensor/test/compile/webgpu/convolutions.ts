@@ -1,7 +1,7 @@
 /**
- * Run as a process of its own by conv.test.ts, because a GPU driver may end it: holds the kernels against float64 on
- * random convolutions and matrix products, in each precision and with each kind of unit that the device has, and
- * prints one line of JSON for each property.
+ * Run as a process of its own by conv.test.ts, because a GPU driver may end it: holds the kernels against
+ * float64 on random convolutions and matrix products, in each precision and with each kind of unit that the
+ * device has, and prints one line of JSON for each property.
  */
 import assert from 'node:assert/strict';
 import fc from 'fast-check';
@@ -80,7 +80,10 @@ function numbers(size: number, seed: number, path: string): Float32Array {
 
 const sizeOf = (shape: readonly number[]): number => shape.reduce((size, length) => size * length, 1);
 
-/** Runs a program that reads `inputs` and writes `output`; twice, and holds the bits of the two against each other. */
+/**
+ * Runs a program that reads `inputs` and writes `output`; twice, and holds the bits of the two against each
+ * other.
+ */
 async function run(
   program: GpuProgram,
   inputs: Readonly<Record<string, Float32Array>>,
@@ -220,7 +223,10 @@ async function checkProduct(
   expectClose('product', program, await run(program, { a, b }, 'c', batch * m * n), exact);
 }
 
-/** Cases of each property; compiling for an emulated GPU takes seconds. With OABN_KERNEL_RUNS they are other ones every time. */
+/**
+ * Cases of each property; compiling for an emulated GPU takes seconds. With OABN_KERNEL_RUNS they are other
+ * ones every time.
+ */
 const runs = Number(process.env.OABN_KERNEL_RUNS ?? 2);
 
 /** A part of a property's name, to try that one alone. */
@@ -260,7 +266,9 @@ async function nullDevice(): Promise<GPUDevice> {
   return adapter!.requestDevice({ requiredFeatures: required });
 }
 
-/** The convolutions of a network for small images: rows and columns of the input, channels in and out, stride. */
+/**
+ * The convolutions of a network for small images: rows and columns of the input, channels in and out, stride.
+ */
 const layers = [
   [32, 3, 48, 1],
   [32, 48, 48, 1],
@@ -272,8 +280,9 @@ const layers = [
 ] as const;
 
 /**
- * The WGSL of every convolution of a network, with the tiles that the rule chooses on a large card, in all precisions
- * and with matrix units. Dawn's null backend has every feature and checks WGSL as the others do, but runs nothing.
+ * The WGSL of every convolution of a network, with the tiles that the rule chooses on a large card, in all
+ * precisions and with matrix units. Dawn's null backend has every feature and checks WGSL as the others do,
+ * but runs nothing.
  */
 async function checkWgsl(): Promise<void> {
   const nothing = await nullDevice();
@@ -313,7 +322,10 @@ async function checkWgsl(): Promise<void> {
 }
 await report('WGSL of a network', checkWgsl);
 
-/** The null device's results are not those of a convolution: steps do without its matrix units, whatever it offers. */
+/**
+ * The null device's results are not those of a convolution: steps do without its matrix units, whatever it
+ * offers.
+ */
 async function checkTrust(): Promise<void> {
   const nothing = await nullDevice();
   const offered: SubgroupMatrix[] = [

@@ -13,7 +13,9 @@ interface Line {
   readonly [key: string]: unknown;
 }
 
-/** WGSL asks of sin and cos an absolute error of 2⁻¹¹ only; everything else is as exact as float32 sums are. */
+/**
+ * WGSL asks of sin and cos an absolute error of 2⁻¹¹ only; everything else is as exact as float32 sums are.
+ */
 const tolerances: Readonly<Record<string, number>> = {
   sin: 1e-3,
   cos: 1e-3,

@@ -17,7 +17,10 @@ interface Line {
   readonly error?: string;
 }
 
-/** Whether the optional package is there with a native binding; a broken binding is a failure, a missing one is not. */
+/**
+ * Whether the optional package is there with a native binding; a broken binding is a failure, a missing one
+ * is not.
+ */
 function installed(): boolean {
   try {
     const manifest = createRequire(import.meta.url).resolve('@tensorflow/tfjs-node-gpu/package.json');

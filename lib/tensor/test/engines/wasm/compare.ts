@@ -1,4 +1,6 @@
-/** Runs the same tfjs function on wasm, with our kernels, and on tfjs's CPU backend, and compares the results. */
+/**
+ * Runs the same tfjs function on wasm, with our kernels, and on tfjs's CPU backend, and compares the results.
+ */
 import assert from 'node:assert/strict';
 import { tf, useBackend } from '../../../src/engines/index.js';
 import { type Case, difference, type Host, resultsOf } from '../cases.js';
@@ -7,10 +9,14 @@ type Compute = (...inputs: tf.Tensor[]) => tf.Tensor | tf.Tensor[];
 
 let heldData = -1;
 
-/** Fails unless both backends agree within `tolerance` of the largest number, and wasm keeps no data of the kernels. */
+/**
+ * Fails unless both backends agree within `tolerance` of the largest number, and wasm keeps no data of the
+ * kernels.
+ */
 export async function agree(compute: Compute, inputs: readonly Host[], tolerance = 1e-5): Promise<void> {
-  // Without this tfjs advises, at the first use of its CPU backend, to install another one. It also makes tfjs count the
-  // data of every kernel, and take what a `customGrad` computes on the way for a leak: so it ends here.
+  // Without this tfjs advises, at the first use of its CPU backend, to install another one. It also makes
+  // tfjs count the data of every kernel, and take what a `customGrad` computes on the way for a leak: so it
+  // ends here.
   tf.env().set('IS_TEST', true);
   try {
     await compare(compute, inputs, tolerance);

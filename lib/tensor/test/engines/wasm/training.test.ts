@@ -40,7 +40,8 @@ describe('wasm memory', () => {
     const tensors: TensorInfo[] = [];
     assert.throws(
       () => {
-        // A GiB each, reserved and not touched: the fourth is beyond 32-bit addresses whatever the machine has.
+        // A GiB each, reserved and not touched: the fourth is beyond 32-bit addresses whatever the machine
+        // has.
         for (let i = 0; i < 4; i++) tensors.push(allocate(backend, [2 ** 28], 'float32'));
       },
       (error: Error) =>

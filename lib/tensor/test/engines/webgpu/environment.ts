@@ -38,9 +38,9 @@ function count(device: string, results: number): void {
 }
 
 /**
- * Runs a script in a process that finds an adapter. Returns the lines of JSON that it prints, the first with the `device`, and what
- * it says on standard error; skips the tests of `context`, saying why, where there is no adapter. The script gets `parameters`, and
- * may call for the garbage collector.
+ * Runs a script in a process that finds an adapter. Returns the lines of JSON that it prints, the first with
+ * the `device`, and what it says on standard error; skips the tests of `context`, saying why, where there is
+ * no adapter. The script gets `parameters`, and may call for the garbage collector.
  */
 export async function runOnGpu<Line extends { readonly device?: string }>(
   context: Mocha.Context,

@@ -1,8 +1,8 @@
 /**
- * The debugger that JupyterLab speaks to: the Debug Adapter Protocol inside `debug_request`, over Node's inspector of the
- * main thread. A cell is a file to it, named by a hash of its text, so that a breakpoint can be set before the cell has
- * run. Frames and lines are those of the TypeScript that was written.
- * Sources: jupyter-client's documentation, «Messaging in Jupyter», «Debug request»; the Debug Adapter Protocol 1.51.
+ * The debugger that JupyterLab speaks to: the Debug Adapter Protocol inside `debug_request`, over Node's
+ * inspector of the main thread. A cell is a file to it, named by a hash of its text, so that a breakpoint can
+ * be set before the cell has run. Frames and lines are those of the TypeScript that was written. Sources:
+ * jupyter-client's documentation, «Messaging in Jupyter», «Debug request»; the Debug Adapter Protocol 1.51.
  */
 import { basename } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -93,7 +93,8 @@ export function createDebugger(publish: (event: Bundle) => void): Debugger {
       variables?.clear();
       emit('continued', { threadId: thread.id, allThreadsContinued: true });
     });
-    // Without the frames of before an `await`, which would switch on Node's hooks: a terminated loop breaks their stack.
+    // Without the frames of before an `await`, which would switch on Node's hooks: a terminated loop breaks
+    // their stack.
     await connected.post('Debugger.enable');
     await connected.post('Debugger.setBlackboxPatterns', { patterns: passedOver });
     return connected;

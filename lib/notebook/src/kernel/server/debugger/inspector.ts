@@ -1,4 +1,6 @@
-/** Node's inspector of the main thread, as promises. It answers while the main thread stands at a breakpoint. */
+/**
+ * Node's inspector of the main thread, as promises. It answers while the main thread stands at a breakpoint.
+ */
 import { Session } from 'node:inspector';
 
 export type Params = Readonly<Record<string, unknown>>;

@@ -1,4 +1,7 @@
-/** From a line that the reader wrote to where it stands in the compiled script: a source map read the other way round. */
+/**
+ * From a line that the reader wrote to where it stands in the compiled script: a source map read the other
+ * way round.
+ */
 
 /** A place of the script that stands for a place of the source; all from 0. */
 export interface Mapping {
@@ -9,7 +12,10 @@ export interface Mapping {
 
 const digits = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/';
 
-/** The numbers of a segment: base 64, five bits a digit, the lowest bit of a number its sign (source maps, revision 3). */
+/**
+ * The numbers of a segment: base 64, five bits a digit, the lowest bit of a number its sign (source maps,
+ * revision 3).
+ */
 function numbersOf(segment: string): number[] {
   const numbers: number[] = [];
   let [value, shift] = [0, 0];
@@ -40,7 +46,10 @@ export function mappingsOf(map: string): Mapping[] {
   });
 }
 
-/** The first place of the script that stands for `line` of the source, or for the next line after it that has one. */
+/**
+ * The first place of the script that stands for `line` of the source, or for the next line after it that has
+ * one.
+ */
 export function placeOfLine(mappings: readonly Mapping[], line: number): Mapping | undefined {
   const lines = mappings.map(({ originalLine }) => originalLine).filter((original) => original >= line);
   const wanted = Math.min(...lines);

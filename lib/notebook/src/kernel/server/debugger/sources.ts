@@ -1,6 +1,6 @@
 /**
- * The files that a debugger shows: cells, named by a hash of their text as clients name them too, and local modules.
- * Each has the script that V8 runs for it and the source map between the two.
+ * The files that a debugger shows: cells, named by a hash of their text as clients name them too, and local
+ * modules. Each has the script that V8 runs for it and the source map between the two.
  */
 import { readFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';

@@ -1,6 +1,6 @@
 /**
- * A layer of the chain on the engine, and activations of all calibration images in host memory: [n, h, w, channels],
- * computed a few images at a time by a compiled function.
+ * A layer of the chain on the engine, and activations of all calibration images in host memory: [n, h, w,
+ * channels], computed a few images at a time by a compiled function.
  */
 import { tf } from 'tfjs-native';
 import type { HostTensor } from 'oabn-base';
@@ -31,8 +31,8 @@ export function runLayer(x: tf.Tensor4D, { kernel, bias }: LayerTensors, stride:
 export const chunkSize = 64;
 
 /**
- * `run` over all images of `inputs`, which have equally many: what it returns for a chunk of each, put together again.
- * The last chunk is filled up with the first images, so that one compiled function serves.
+ * `run` over all images of `inputs`, which have equally many: what it returns for a chunk of each, put
+ * together again. The last chunk is filled up with the first images, so that one compiled function serves.
  */
 export async function mapImages(
   inputs: readonly Activations[],

@@ -3,8 +3,8 @@
  *
  *     m ← 0.9·m + 0.1·g      v ← 0.999·v + 0.001·g²      p ← p − rate · (m/c₁) / (√(v/c₂) + 10⁻⁸)
  *
- * with the bias corrections c₁ = 1 − 0.9ᵗ and c₂ = 1 − 0.999ᵗ. They and the rates come in as scalar tensors, so that
- * one traced step serves all t.
+ * with the bias corrections c₁ = 1 − 0.9ᵗ and c₂ = 1 − 0.999ᵗ. They and the rates come in as scalar tensors,
+ * so that one traced step serves all t.
  */
 import { tf } from 'tfjs-native';
 import type { Tensors } from '../../../model/index.js';

@@ -1,12 +1,12 @@
 /**
- * Functions that units of equal shape share, compiled once a reconstruction: compiling takes as long as dozens of steps.
- * In float32 whatever OABN_PRECISION says: errors of rounding are what is learned from.
+ * Functions that units of equal shape share, compiled once a reconstruction: compiling takes as long as
+ * dozens of steps. In float32 whatever OABN_PRECISION says: errors of rounding are what is learned from.
  */
 import { compile, type Compiled, tf } from 'tfjs-native';
 
 /**
- * `make()` compiled for arguments like `example`, or what was compiled for such arguments before. What the function
- * depends on beside its arguments is its `kind` and `form`, plain JSON.
+ * `make()` compiled for arguments like `example`, or what was compiled for such arguments before. What the
+ * function depends on beside its arguments is its `kind` and `form`, plain JSON.
  */
 export type CompileOnce = <Args extends readonly unknown[], Result>(
   kind: string,

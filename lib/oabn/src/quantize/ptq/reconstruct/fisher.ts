@@ -1,8 +1,8 @@
 /**
- * How much the loss feels an error in each element of a unit's output: the diagonal of the Fisher information,
- * E[(∂L/∂z)²], by which BRECQ weights squared errors (arXiv 2102.05426, section 3.3, equation 10). The Fisher information
- * is an expectation over labels drawn from the network's own prediction, so it needs no true ones: L is the cross entropy
- * for one label drawn for each image.
+ * How much the loss feels an error in each element of a unit's output: the diagonal of the Fisher
+ * information, E[(∂L/∂z)²], by which BRECQ weights squared errors (arXiv 2102.05426, section 3.3, equation
+ * 10). The Fisher information is an expectation over labels drawn from the network's own prediction, so it
+ * needs no true ones: L is the cross entropy for one label drawn for each image.
  */
 import { tf } from 'tfjs-native';
 import { type Block, classify, type Tensors } from '../../../model/index.js';
@@ -10,8 +10,8 @@ import { layerTensors, runLayer } from './activations.js';
 import type { Unit } from './units.js';
 
 /**
- * The squared gradients at the outputs of `units`, each [n, h, w, channels], for images [n,H,W,3] of the merged network
- * with tensors `params`; `draws` [n] in [0, 1) choose the labels.
+ * The squared gradients at the outputs of `units`, each [n, h, w, channels], for images [n,H,W,3] of the
+ * merged network with tensors `params`; `draws` [n] in [0, 1) choose the labels.
  */
 export function squaredGradients(
   stem: Block,
@@ -48,7 +48,10 @@ function forwardUnits(
   });
 }
 
-/** One label for each row of logits [n, classes], one-hot: the first class up to which the probabilities reach the draw. */
+/**
+ * One label for each row of logits [n, classes], one-hot: the first class up to which the probabilities reach
+ * the draw.
+ */
 function drawLabels(logits: tf.Tensor2D, draws: tf.Tensor1D): tf.Tensor2D {
   const [n, classes] = logits.shape;
   const reached = tf.cumsum(tf.softmax(logits), 1);
@@ -57,7 +60,9 @@ function drawLabels(logits: tf.Tensor2D, draws: tf.Tensor1D): tf.Tensor2D {
   return tf.oneHot(labels, classes, 1, 0, 'float32') as tf.Tensor2D;
 }
 
-/** Squared gradients as weights of mean 1, half of it the same for all, so that no element counts for nothing. */
+/**
+ * Squared gradients as weights of mean 1, half of it the same for all, so that no element counts for nothing.
+ */
 export function importanceOf(squared: Float32Array): Float32Array {
   const mean = squared.reduce((sum, value) => sum + value, 0) / squared.length;
   return mean > 0 ? squared.map((value) => (1 + value / mean) / 2) : squared.map(() => 1);

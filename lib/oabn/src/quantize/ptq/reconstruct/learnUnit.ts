@@ -48,7 +48,9 @@ export interface UnitData {
   readonly layers: readonly UnitLayer[];
   /** The rest of the stage in full precision; empty unless its output is compared. */
   readonly rest: readonly LayerTensors[];
-  /** What enters behind the quantized part of the network, and what the full-precision unit and stage give. */
+  /**
+   * What enters behind the quantized part of the network, and what the full-precision unit and stage give.
+   */
   readonly input: Activations;
   readonly target: Activations;
   readonly stageTarget?: Activations;
@@ -58,7 +60,10 @@ export interface UnitData {
   readonly fullInput?: Activations;
 }
 
-/** The unit's layers after the steps. @throws UserError at an error that is not finite; the signal's reason when aborted */
+/**
+ * The unit's layers after the steps. @throws UserError at an error that is not finite; the signal's reason
+ * when aborted
+ */
 export async function learnUnit(
   data: UnitData,
   options: LearningOptions,

@@ -1,7 +1,13 @@
-/** Which calibration images a step sees and where it drops the quantization of activations: pure functions of the seed. */
+/**
+ * Which calibration images a step sees and where it drops the quantization of activations: pure functions of
+ * the seed.
+ */
 import { random } from 'oabn-base';
 
-/** The images of steps 0, 1, …: epochs in random order, cut into batches of `size`; what does not fill one is left out. */
+/**
+ * The images of steps 0, 1, …: epochs in random order, cut into batches of `size`; what does not fill one is
+ * left out.
+ */
 export function batchIndices(
   images: number,
   size: number,

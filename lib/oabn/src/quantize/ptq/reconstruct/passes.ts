@@ -29,7 +29,10 @@ export function calibrationActivations({ calibration, imageShape }: PtqProblem):
   return { shape: [calibration.size, ...imageShape], data: calibration.images };
 }
 
-/** The outputs of each of `blocks`, consecutive ones of the full-precision network, for inputs `x` of the first. */
+/**
+ * The outputs of each of `blocks`, consecutive ones of the full-precision network, for inputs `x` of the
+ * first.
+ */
 export async function fullPrecisionPass(
   blocks: readonly Block[],
   params: Tensors,
@@ -93,7 +96,10 @@ function quantizedTensors(
   };
 }
 
-/** For each unit, the weights of the squared errors of its output, from the Fisher information (see `fisher.ts`). */
+/**
+ * For each unit, the weights of the squared errors of its output, from the Fisher information (see
+ * `fisher.ts`).
+ */
 export async function importancePass(
   problem: PtqProblem,
   units: readonly Unit[],

@@ -1,7 +1,7 @@
 /**
- * The reach of an activation's quantizer at first: how far it should go when clipping a few large values costs less than
- * coarse levels for all others. It is searched over shares 1, 0.99, … 0.21 of the largest value, as BRECQ's authors do,
- * for the least Σ|x − x̂|ᵖ (Lp norms: LAPQ, arXiv 1911.07190).
+ * The reach of an activation's quantizer at first: how far it should go when clipping a few large values
+ * costs less than coarse levels for all others. It is searched over shares 1, 0.99, … 0.21 of the largest
+ * value, as BRECQ's authors do, for the least Σ|x − x̂|ᵖ (Lp norms: LAPQ, arXiv 1911.07190).
  */
 import { activationQuantizer, quantizeValue } from '../../uniform.js';
 import { type ActivationHistogram, addToHistogram, binWidth, emptyHistogram } from '../histogram.js';
@@ -15,7 +15,9 @@ export function histogramOf(values: Float32Array): ActivationHistogram {
   return histogram;
 }
 
-/** The largest value that b-bit levels from 0 should reach, for the least Σ|x − x̂|ᵖ; 0 if all values are 0. */
+/**
+ * The largest value that b-bit levels from 0 should reach, for the least Σ|x − x̂|ᵖ; 0 if all values are 0.
+ */
 export function activationReach(histogram: ActivationHistogram, bits: number, p: number): number {
   const { max, counts } = histogram;
   if (max === 0) return 0;

@@ -1,11 +1,11 @@
 /**
- * Reconstruction, the frame of AdaRound, BRECQ, QDrop and RepAPQ: unit by unit from the first to the last, roundings (and
- * more) are learned so that the unit, fed by what is quantized already, gives what it gives in the full-precision
- * network (asymmetric reconstruction with ReLU: AdaRound, arXiv 2004.10568, section 3.3).
+ * Reconstruction, the frame of AdaRound, BRECQ, QDrop and RepAPQ: unit by unit from the first to the last,
+ * roundings (and more) are learned so that the unit, fed by what is quantized already, gives what it gives in
+ * the full-precision network (asymmetric reconstruction with ReLU: AdaRound, arXiv 2004.10568, section 3.3).
  *
- * The methods differ in their `Recipe`. The papers take 10,000 (AdaRound) to 20,000 steps a unit on ImageNet; the default
- * here is for networks that two CPU cores train. Learning rates are such that the way that a parameter can go, rate ×
- * steps, does not depend on the number of steps.
+ * The methods differ in their `Recipe`. The papers take 10,000 (AdaRound) to 20,000 steps a unit on ImageNet;
+ * the default here is for networks that two CPU cores train. Learning rates are such that the way that a
+ * parameter can go, rate × steps, does not depend on the number of steps.
  */
 import { tf } from 'tfjs-native';
 import { check, type HostTensor, silent } from 'oabn-base';
@@ -103,7 +103,9 @@ export async function reconstruct(problem: PtqProblem, recipe: Recipe): Promise<
   return { arch, scheme, stateDict, activations };
 }
 
-/** What a unit learns from, given what enters it in the full-precision network and behind the quantized part. */
+/**
+ * What a unit learns from, given what enters it in the full-precision network and behind the quantized part.
+ */
 async function prepareUnit(
   { merged, scheme }: PtqProblem,
   recipe: Recipe,

@@ -3,9 +3,9 @@
  *
  *     ŵ = S · clip(⌊w/S⌋ + h(V), −L, L),    h(V) = clip(1.2·σ(V) − 0.1, 0, 1)
  *
- * where h, the rectified sigmoid (equation 23), begins at the fraction of w/S, so that at first ŵ = w. The regularizer
- * Σ 1 − |2h − 1|^β (equation 24) drives each h to 0 or 1: softly while β is large, to the end when it is small. What is
- * left in the end is the choice between the level below and the level above.
+ * where h, the rectified sigmoid (equation 23), begins at the fraction of w/S, so that at first ŵ = w. The
+ * regularizer Σ 1 − |2h − 1|^β (equation 24) drives each h to 0 or 1: softly while β is large, to the end
+ * when it is small. What is left in the end is the choice between the level below and the level above.
  */
 import { tf } from 'tfjs-native';
 import type { HostTensor } from 'oabn-base';
@@ -14,13 +14,18 @@ import type { Granularity } from '../../scheme.js';
 import { symmetricLevels } from '../../uniform.js';
 import { mseWeightQuantizer } from '../mse.js';
 
-/** The stretch of the sigmoid to [−0.1, 1.1], by which h reaches 0 and 1 at finite V (ζ and γ of the paper). */
+/**
+ * The stretch of the sigmoid to [−0.1, 1.1], by which h reaches 0 and 1 at finite V (ζ and γ of the paper).
+ */
 const [zeta, gamma] = [1.1, -0.1];
 
 /** V of a weight that has no choice: h is 1 with no gradient, of the output or of the regularizer. */
 const decided = 10;
 
-/** A kernel [out,in,3,3] (OIHW) on its grid. `below` holds levels, the scales belong to the groups of `groupsOf`. */
+/**
+ * A kernel [out,in,3,3] (OIHW) on its grid.
+ * `below` holds levels, the scales belong to the groups of `groupsOf`.
+ */
 export interface RoundingProblem {
   readonly shape: readonly number[];
   readonly scales: Float64Array;
@@ -63,7 +68,10 @@ export function roundingProblem(
   return { shape: kernel.shape, scales, below, free, logits };
 }
 
-/** The kernel's data with each weight at the level below where V < 0, above where V ≥ 0. `gains` scale the groups. */
+/**
+ * The kernel's data with each weight at the level below where V < 0, above where V ≥ 0. `gains` scale the
+ * groups.
+ */
 export function roundedKernel(
   { below, free, scales }: RoundingProblem,
   logits: Float32Array,
@@ -77,7 +85,10 @@ export function roundedKernel(
   });
 }
 
-/** Both ends of the interval in which each weight is rounded, as data of kernels: S·⌊w/S⌋ and the width S, or 0. */
+/**
+ * Both ends of the interval in which each weight is rounded, as data of kernels: S·⌊w/S⌋ and the width S, or
+ * 0.
+ */
 export function roundingIntervals({ below, free, scales }: RoundingProblem): {
   low: Float32Array;
   width: Float32Array;

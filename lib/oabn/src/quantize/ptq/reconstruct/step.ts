@@ -1,7 +1,8 @@
 /**
- * One step of reconstruction as a pure function: the unit runs on a minibatch with soft roundings and quantized
- * activations, its output is compared with the full-precision one, and Adam moves what is learned. Everything that
- * changes from step to step comes in as tensors, so units of equal shape share one compiled step at any bits.
+ * One step of reconstruction as a pure function: the unit runs on a minibatch with soft roundings and
+ * quantized activations, its output is compared with the full-precision one, and Adam moves what is learned.
+ * Everything that changes from step to step comes in as tensors, so units of equal shape share one compiled
+ * step at any bits.
  */
 import { tf } from 'tfjs-native';
 import type { Tensors } from '../../../model/index.js';
@@ -10,7 +11,10 @@ import { adamStep, type BiasCorrections, type Moments } from './adam.js';
 import { quantizeLearnedRange } from './learnedRange.js';
 import { rectifiedSigmoid, roundingRegularizer } from './rounding.js';
 
-/** What a unit learns, by layer index: `0.rounding`, and as the method has them `0.range`, `0.gain`, `0.shift`. */
+/**
+ * What a unit learns, by layer index: `0.rounding`, and as the method has them `0.range`,
+ * `0.gain`, `0.shift`.
+ */
 export interface ReconstructionState {
   readonly params: Tensors;
   readonly moments: Moments;
@@ -25,7 +29,9 @@ export interface FixedLayer {
   readonly bias: tf.Tensor1D;
   /** The unit of `shift`: the mean of the layer's full-precision output. */
   readonly shiftUnit: tf.Scalar;
-  /** The reach of the input's quantizer at first and its largest level; absent where the input stays in FP32. */
+  /**
+   * The reach of the input's quantizer at first and its largest level; absent where the input stays in FP32.
+   */
   readonly reach?: tf.Scalar;
   readonly quantMax?: tf.Scalar;
 }
@@ -46,7 +52,10 @@ export interface Minibatch {
   readonly stageTarget?: tf.Tensor4D;
   /** The weight of each squared error; default 1. */
   readonly importance?: tf.Tensor4D;
-  /** With dropping: what enters the unit in the full-precision network, and where each layer's input is quantized. */
+  /**
+   * With dropping: what enters the unit in the full-precision network, and where each layer's input is
+   * quantized.
+   */
   readonly fullInput?: tf.Tensor4D;
   readonly keep?: readonly tf.Tensor4D[];
 }
@@ -103,7 +112,9 @@ export function reconstructionStep(form: StepForm): ReconstructionStep {
   };
 }
 
-/** What reconstruction makes small: the error of the unit's output, and of the stage's where that is given. */
+/**
+ * What reconstruction makes small: the error of the unit's output, and of the stage's where that is given.
+ */
 export function outputError(
   { strides, restStrides, error }: StepForm,
   params: Tensors,

@@ -1,4 +1,7 @@
-/** A unit on its way to the engine and back: what is fixed of its layers, what is learned, and the layers it ends as. */
+/**
+ * A unit on its way to the engine and back: what is fixed of its layers, what is learned, and the layers it
+ * ends as.
+ */
 import { tf } from 'tfjs-native';
 import type { HostTensor } from 'oabn-base';
 import { toHost, toTensor, type Tensors } from '../../../model/index.js';
@@ -15,7 +18,10 @@ export interface LearnedParts {
   readonly learnsAffine: boolean;
 }
 
-/** The quantizer of the activation that enters a layer, from 0 to `reach`; there is none where it stays in FP32. */
+/**
+ * The quantizer of the activation that enters a layer, from 0 to `reach`; there is none where it stays in
+ * FP32.
+ */
 export interface InputQuantizer {
   readonly reach: number;
   readonly bits: number;
@@ -76,8 +82,9 @@ export function initialState(
 }
 
 /**
- * Layer i of the unit as it ends: roundings decided, and the affine layer y ↦ gain·y + shift absorbed: the gain of a group
- * of weights into its scale, which leaves as many levels as there were, the shift into the bias.
+ * Layer i of the unit as it ends: roundings decided, and the affine layer y ↦ gain·y + shift absorbed: the
+ * gain of a group of weights into its scale, which leaves as many levels as there were, the shift into the
+ * bias.
  */
 export async function learnedLayer(
   { rounding, bias, activation, meanOutput }: UnitLayer,

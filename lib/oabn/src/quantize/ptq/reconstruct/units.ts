@@ -1,8 +1,8 @@
 /**
- * Units: the consecutive convolutions that are reconstructed together, one unit after the other. AdaRound's unit is a
- * layer. BRECQ's is a residual block, two or three convolutions around which the network's dependencies are strongest;
- * a merged RepVGG is a plain chain without such blocks, so a unit here is two consecutive convolutions of a stage, and
- * one where the stage has an odd number.
+ * Units: the consecutive convolutions that are reconstructed together, one unit after the other. AdaRound's
+ * unit is a layer. BRECQ's is a residual block, two or three convolutions around which the network's
+ * dependencies are strongest; a merged RepVGG is a plain chain without such blocks, so a unit here is two
+ * consecutive convolutions of a stage, and one where the stage has an odd number.
  */
 import { type Architecture, type Block, checkChain, quantizedBlocks } from '../../../model/index.js';
 

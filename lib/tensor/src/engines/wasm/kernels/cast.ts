@@ -1,6 +1,7 @@
 /**
- * Cast between float32 and int32 by SIMD, and to bool by comparing with zero, as the other backends do: tfjs-backend-
- * wasm keeps the low byte of the truncated number, so that 0.5 and 256 become false. The same type is no copy.
+ * Cast between float32 and int32 by SIMD, and to bool by comparing with zero, as the other backends do:
+ * tfjs-backend- wasm keeps the low byte of the truncated number, so that 0.5 and 256 become false. The same
+ * type is no copy.
  */
 import { tf } from '../../tf.js';
 import { advance, defineFunction, repeat, type UnaryOpcode, v128 } from '../assembler.js';

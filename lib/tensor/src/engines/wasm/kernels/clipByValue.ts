@@ -1,4 +1,7 @@
-/** ClipByValue of int32 tensors: tfjs-backend-wasm clips their bits as if they were float32, which changes nothing. */
+/**
+ * ClipByValue of int32 tensors: tfjs-backend-wasm clips their bits as if they were float32, which changes
+ * nothing.
+ */
 import { allocate, integers, type Kernel, type TensorInfo } from '../simd.js';
 
 export const clipByValue =

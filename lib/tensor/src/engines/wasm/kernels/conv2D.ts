@@ -1,6 +1,6 @@
 /**
- * Conv2D with its padding in numbers: XNNPACK's own rule for 'same' goes wrong (results of zero) when the filter is
- * narrower than the stride along one axis.
+ * Conv2D with its padding in numbers: XNNPACK's own rule for 'same' goes wrong (results of zero) when the
+ * filter is narrower than the stride along one axis.
  */
 import { tf } from '../../tf.js';
 import type { Kernel } from '../simd.js';

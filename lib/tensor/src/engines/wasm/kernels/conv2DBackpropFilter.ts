@@ -1,7 +1,7 @@
 /**
- * Conv2DBackpropFilter, which tfjs-backend-wasm lacks: dW[ky,kx] = Σ over output pixels of x[y·s+ky−p, x·s+kx−p] ⊗ dy,
- * one sum of outer products per filter tap over the part of the output whose input lies inside the image.
- * Padding costs nothing, strides are steps between pixels.
+ * Conv2DBackpropFilter, which tfjs-backend-wasm lacks: dW[ky,kx] = Σ over output pixels of x[y·s+ky−p,
+ * x·s+kx−p] ⊗ dy, one sum of outer products per filter tap over the part of the output whose input lies
+ * inside the image. Padding costs nothing, strides are steps between pixels.
  */
 import { tf } from '../../tf.js';
 import { addOuterProducts, type OuterProducts } from '../outerProducts.js';

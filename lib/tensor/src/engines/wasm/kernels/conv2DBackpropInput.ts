@@ -1,10 +1,11 @@
 /**
  * Conv2DBackpropInput as convolutions: tfjs's own is a plain loop, its Conv2D is XNNPACK.
  *
- * With stride s, an input pixel i = s·q + r receives only from the taps t ≡ r + pad (mod s), and along an axis
- * dx[s·q + r] = Σ_j W[t₀ + s·j] · dy[q + e − j]: for each of the s·s phases (r of rows, r of columns) that is an
- * ordinary stride-1 convolution of dy with the phase's taps in reverse order and transposed. No multiplication is
- * spent on zeros, which inserting zeros into dy would do. The phases are then interleaved into dx.
+ * With stride s, an input pixel i = s·q + r receives only from the taps t ≡ r + pad (mod s), and along an
+ * axis dx[s·q + r] = Σ_j W[t₀ + s·j] · dy[q + e − j]: for each of the s·s phases (r of rows, r of columns)
+ * that is an ordinary stride-1 convolution of dy with the phase's taps in reverse order and transposed. No
+ * multiplication is spent on zeros, which inserting zeros into dy would do. The phases are then interleaved
+ * into dx.
  */
 import { tf } from '../../tf.js';
 import { copyStrided } from '../copy.js';

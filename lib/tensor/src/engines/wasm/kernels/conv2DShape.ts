@@ -1,4 +1,6 @@
-/** The geometry of a 2-D convolution, as its gradient kernels need it. NHWC only, as all of tfjs-backend-wasm. */
+/**
+ * The geometry of a 2-D convolution, as its gradient kernels need it. NHWC only, as all of tfjs-backend-wasm.
+ */
 import { tf } from '../../tf.js';
 
 export interface ConvAttributes {
@@ -43,8 +45,8 @@ export function convShape(
 }
 
 /**
- * Along one axis, the outputs `o` whose input `o·stride + offset` lies in [0, inputs): the first one, how many, and
- * the input of the first.
+ * Along one axis, the outputs `o` whose input `o·stride + offset` lies in [0, inputs): the first one, how
+ * many, and the input of the first.
  */
 export function validOutputs(offset: number, stride: number, inputs: number, outputs: number) {
   const start = Math.max(0, Math.ceil(-offset / stride));

@@ -1,7 +1,7 @@
 /**
- * Slice, StridedSlice, Concat and Tile as strided copies inside the heap. tfjs's Slice copies the whole input out of
- * the heap first, its Tile (which is also broadcastTo) and StridedSlice compute every element's coordinates.
- * Types that are not 4 bytes wide stay with tfjs.
+ * Slice, StridedSlice, Concat and Tile as strided copies inside the heap. tfjs's Slice copies the whole input
+ * out of the heap first, its Tile (which is also broadcastTo) and StridedSlice compute every element's
+ * coordinates. Types that are not 4 bytes wide stay with tfjs.
  */
 import { tf } from '../../tf.js';
 import { copyStrided } from '../copy.js';

@@ -1,6 +1,6 @@
 /**
- * Elementwise kernels of two float32 tensors. Equal shapes and scalars of the four arithmetic operations stay with
- * XNNPACK, which is as fast as memory; everything else goes through `broadcast`.
+ * Elementwise kernels of two float32 tensors. Equal shapes and scalars of the four arithmetic operations stay
+ * with XNNPACK, which is as fast as memory; everything else goes through `broadcast`.
  */
 import { tf } from '../../tf.js';
 import { broadcast, type BroadcastOperation } from '../broadcast.js';

@@ -1,6 +1,6 @@
 /**
- * FusedBatchNorm of `[…, C]` with statistics `[C]` as one multiplication and one addition per element; tfjs's divides
- * in float64 and counts four indices per element.
+ * FusedBatchNorm of `[…, C]` with statistics `[C]` as one multiplication and one addition per element; tfjs's
+ * divides in float64 and counts four indices per element.
  */
 import { tf } from '../../tf.js';
 import { advance, defineFunction, repeat, v128 } from '../assembler.js';

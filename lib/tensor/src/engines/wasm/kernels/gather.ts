@@ -1,6 +1,7 @@
 /**
- * GatherV2 (tfjs-backend-wasm computes the coordinates of every element, about 75 ns each: half a second for one
- * codebook lookup of 8 million weights) and the kernel of its gradient, UnsortedSegmentSum, which is missing there.
+ * GatherV2 (tfjs-backend-wasm computes the coordinates of every element, about 75 ns each: half a second for
+ * one codebook lookup of 8 million weights) and the kernel of its gradient, UnsortedSegmentSum, which is
+ * missing there.
  */
 import { tf } from '../../tf.js';
 import { advance, defineFunction, i32, repeat, v128 } from '../assembler.js';

@@ -1,4 +1,7 @@
-/** Identity as another reference to the same data: tfjs-backend-wasm copies it, at every clone and saved tensor. */
+/**
+ * Identity as another reference to the same data: tfjs-backend-wasm copies it, at every clone and saved
+ * tensor.
+ */
 import { type Kernel, reshaped, type TensorInfo } from '../simd.js';
 
 export const identity =

@@ -1,9 +1,9 @@
 /**
- * BatchMatMul with transposed operands, as the gradient of a linear layer has them: tfjs-backend-wasm calls XNNPACK
- * only when nothing is transposed and there is one matrix; else it runs a plain loop. Aᵀ·B is a sum of outer products,
- * and a transposed B is transposed first.
- * `_FusedMatMul` needs the same care: the plain loop adds the bias once per 48 terms of the sum and applies the
- * activation to partial sums, so that its results are wrong; here bias and activation follow the product.
+ * BatchMatMul with transposed operands, as the gradient of a linear layer has them: tfjs-backend-wasm calls
+ * XNNPACK only when nothing is transposed and there is one matrix; else it runs a plain loop. Aᵀ·B is a sum
+ * of outer products, and a transposed B is transposed first. `_FusedMatMul` needs the same care: the plain
+ * loop adds the bias once per 48 terms of the sum and applies the activation to partial sums, so that its
+ * results are wrong; here bias and activation follow the product.
  */
 import { tf } from '../../tf.js';
 import { addOuterProducts } from '../outerProducts.js';

@@ -1,6 +1,7 @@
 /**
- * OneHot of every type. tfjs-backend-wasm writes 32-bit integers whatever the type is: float32 results are bit patterns
- * near zero, so that a cross entropy of them is 0, and bool results run over the end of their memory.
+ * OneHot of every type. tfjs-backend-wasm writes 32-bit integers whatever the type is: float32 results are
+ * bit patterns near zero, so that a cross entropy of them is 0, and bool results run over the end of their
+ * memory.
  */
 import { allocate, type DataType, integers, type Kernel, type TensorInfo } from '../simd.js';
 

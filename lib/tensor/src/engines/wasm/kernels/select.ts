@@ -1,4 +1,7 @@
-/** Select (`tf.where`) and the logical kernels, which the gradients of clipping and maxima use for every element. */
+/**
+ * Select (`tf.where`) and the logical kernels, which the gradients of clipping and maxima use for every
+ * element.
+ */
 import { tf } from '../../tf.js';
 import { advance, defineFunction, type Expression, i32, repeat, v128 } from '../assembler.js';
 import { addressOf, allocate, type Kernel, simdModule, type TensorInfo } from '../simd.js';

@@ -1,7 +1,7 @@
 /**
- * The running values of a thread: how they begin, what a term does to them, and what becomes of them. Where mean and
- * variance are wanted, one of the values, the pivot, is taken from all others, see `reductions.ts`; it is set before the
- * first term.
+ * The running values of a thread: how they begin, what a term does to them, and what becomes of them. Where
+ * mean and variance are wanted, one of the values, the pivot, is taken from all others, see `reductions.ts`;
+ * it is set before the first term.
  */
 import type { ValueId } from '../../../ops/index.js';
 import { emitBraced, type Scene } from '../dispatch.js';
@@ -47,7 +47,10 @@ export function setPivotsAt(
   });
 }
 
-/** Adds the element at the place; `step` is its number along the axis that is reduced, for those who ask which it was. */
+/**
+ * Adds the element at the place; `step` is its number along the axis that is reduced, for those who ask which
+ * it was.
+ */
 export function addTerms(
   e: Emitter,
   task: Task,

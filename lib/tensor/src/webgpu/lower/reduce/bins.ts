@@ -1,7 +1,7 @@
 /**
- * Bins: items counted, or their weights added, into one of a few bins. A tile of items goes to the memory of the
- * workgroup; each thread owns a bin and a segment of the tile, looks at every item there, and adds those that are its
- * own. No atomics, so the order of the sums is fixed.
+ * Bins: items counted, or their weights added, into one of a few bins. A tile of items goes to the memory of
+ * the workgroup; each thread owns a bin and a segment of the tile, looks at every item there, and adds those
+ * that are its own. No atomics, so the order of the sums is fixed.
  */
 import type { GpuProgram } from '../../program.js';
 import { emitBraced, emitDispatch, type Scene } from '../dispatch.js';

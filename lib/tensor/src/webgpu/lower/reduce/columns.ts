@@ -1,6 +1,7 @@
 /**
- * Columns: [outer, rows, columns] → [outer, columns], the statistics of channels. Neighbouring threads take neighbouring
- * columns, so that they read memory in one piece; several rows of threads share a column's rows and join in a tree.
+ * Columns: [outer, rows, columns] → [outer, columns], the statistics of channels. Neighbouring threads take
+ * neighbouring columns, so that they read memory in one piece; several rows of threads share a column's rows
+ * and join in a tree.
  */
 import type { GpuDispatch, GpuProgram } from '../../program.js';
 import { emitBraced, emitDispatch, type Scene } from '../dispatch.js';

@@ -1,6 +1,6 @@
 /**
- * Running values of several threads, or of the lanes of one, as one. A tree halves their number from level to level:
- * log₂ n additions one after the other instead of n, each by as many threads as there are pairs.
+ * Running values of several threads, or of the lanes of one, as one. A tree halves their number from level to
+ * level: log₂ n additions one after the other instead of n, each by as many threads as there are pairs.
  */
 import { emitBraced } from '../dispatch.js';
 import type { Emitter } from '../emitter.js';

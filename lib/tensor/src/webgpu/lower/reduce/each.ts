@@ -1,6 +1,6 @@
 /**
- * Each: one thread walks over all terms of a result, for short rows and for axes that alternate. Nothing is joined, so
- * the same walk can be a part of a dispatch of small kernels.
+ * Each: one thread walks over all terms of a result, for short rows and for axes that alternate. Nothing is
+ * joined, so the same walk can be a part of a dispatch of small kernels.
  */
 import type { GpuProgram } from '../../program.js';
 import { emitBraced, emitDispatch, type Scene } from '../dispatch.js';

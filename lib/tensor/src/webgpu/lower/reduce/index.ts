@@ -5,9 +5,10 @@
  * 2. the threads of a workgroup add up what they have, in a tree (`combine.ts`);
  * 3. the first of them makes the results, and what follows from them element by element.
  *
- * Where one result has so many terms that it takes many workgroups, these leave partial sums, which a second, small
- * dispatch adds up (`parts.ts`). The walks are a file each, as `space.ts` names them: `columns`, `rows`, `each`, `bins`.
- * Sums are added in an order that depends on the shapes only, so that a result has the same bits in every run.
+ * Where one result has so many terms that it takes many workgroups, these leave partial sums, which a second,
+ * small dispatch adds up (`parts.ts`). The walks are a file each, as `space.ts` names them:
+ * `columns`, `rows`, `each`, `bins`. Sums are added in an order that depends on the shapes only, so that a
+ * result has the same bits in every run.
  */
 import type { GpuProgram } from '../../program.js';
 import type { Scene } from '../dispatch.js';

@@ -1,7 +1,8 @@
 /**
- * Sums in parts. A walk whose results are few is cut into parts, so that enough workgroups have something to do: the
- * first dispatch leaves a partial sum for each part, the second walks over the partial sums as the first does over the
- * terms. Partial sums lie as the results do, with the part as an axis; those of the running values lie one after another.
+ * Sums in parts. A walk whose results are few is cut into parts, so that enough workgroups have something to
+ * do: the first dispatch leaves a partial sum for each part, the second walks over the partial sums as the
+ * first does over the terms. Partial sums lie as the results do, with the part as an axis; those of the
+ * running values lie one after another.
  */
 import type { GpuDispatch, GpuProgram } from '../../program.js';
 import type { Emitter } from '../emitter.js';

@@ -1,6 +1,6 @@
 /**
- * Rows: [rows, length] → [rows], the sums and extremes of whole tensors and of long rows. The threads of a workgroup
- * stride through one row, or a part of it, side by side, and join in a tree.
+ * Rows: [rows, length] → [rows], the sums and extremes of whole tensors and of long rows. The threads of a
+ * workgroup stride through one row, or a part of it, side by side, and join in a tree.
  */
 import type { GpuDispatch, GpuProgram } from '../../program.js';
 import { emitBraced, emitDispatch, type Scene } from '../dispatch.js';

@@ -1,6 +1,7 @@
 /**
- * What the dispatches of a group compute: reductions over the same elements, each with its running values, and the
- * expressions of their results. A dispatch has one variable for each running value of each reduction, in one list.
+ * What the dispatches of a group compute: reductions over the same elements, each with its running values,
+ * and the expressions of their results. A dispatch has one variable for each running value of each reduction,
+ * in one list.
  */
 import type { ValueId } from '../../../ops/index.js';
 import type { Scene } from '../dispatch.js';

@@ -1,6 +1,6 @@
 /**
- * Which kernels share a dispatch, and in which order the dispatches run. As long as values wait (pending.ts), the first rule
- * that applies to the ones that can be computed now makes the next groups:
+ * Which kernels share a dispatch, and in which order the dispatches run. As long as values wait (pending.ts),
+ * the first rule that applies to the ones that can be computed now makes the next groups:
  *
  * 1. large kernels that are no expressions, each by itself (kernels.ts);
  * 2. small kernels, taking turns in one workgroup, unless a large reduction is free (small.ts);

@@ -1,4 +1,7 @@
-/** What has still to be computed: which values wait, what each of them needs, and what the rules ask about them. */
+/**
+ * What has still to be computed: which values wait, what each of them needs, and what the rules ask about
+ * them.
+ */
 import type { KernelNode, ValueId } from '../../../ops/index.js';
 import { kindOf as kindOfKernel } from '../kinds.js';
 import type { Leaves } from '../leaves.js';
@@ -39,7 +42,9 @@ export interface Pending {
   readonly readsInPlace: (id: ValueId, inside: ReadonlySet<ValueId>) => boolean;
   /** Buffers that one dispatch of all these reads. */
   readonly readBuffers: (made: readonly ValueId[]) => number;
-  /** Buffers that it writes: small values that are no results share one of floats, and one of whole numbers. */
+  /**
+   * Buffers that it writes: small values that are no results share one of floats, and one of whole numbers.
+   */
   readonly writtenBuffers: (made: readonly ValueId[]) => number;
   /** Whether the threads of one workgroup compute it in a moment. */
   readonly isSmallStep: (id: ValueId) => boolean;

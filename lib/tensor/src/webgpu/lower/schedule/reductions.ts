@@ -1,4 +1,7 @@
-/** Reductions over the same axes of tensors of the same shape go together, with the expressions of their results. */
+/**
+ * Reductions over the same axes of tensors of the same shape go together, with the expressions of their
+ * results.
+ */
 import type { ValueId } from '../../../ops/index.js';
 import type { Reduction } from '../reductions.js';
 import { resultSize } from '../space.js';
@@ -66,7 +69,8 @@ function chooseAfter(pending: Pending, chosen: readonly Reduction[]): ValueId[] 
   const made = chosen.flatMap(resultsOf);
   const inside = new Set(made);
   const after: ValueId[] = [];
-  // In the order of the graph, so that what depends on the ones before comes after them; first what others wait for.
+  // In the order of the graph, so that what depends on the ones before comes after them; first what others
+  // wait for.
   for (const id of [...waiting.filter((each) => !isLast(each)), ...waiting.filter(isLast)]) {
     if (way(id) !== 'map' || values.size(id) !== size || inside.has(id)) continue;
     const reads = [...leaves.of(id).keys()];
