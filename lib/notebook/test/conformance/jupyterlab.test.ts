@@ -135,6 +135,8 @@ describe('kernel: in JupyterLab', function () {
     await page.keyboard.press('Shift+Tab');
     const tooltip = page.locator('.jp-Tooltip');
     await tooltip.waitFor();
+    // It is there a little before its text.
+    await tooltip.getByText('Doubles it.').waitFor();
     assert.match(await tooltip.innerText(), /double\(x: number\): number[^]*Doubles it\./);
     await picture('3-shift-tab');
     await page.keyboard.press('Escape');

@@ -62,8 +62,7 @@ const weight = tf.randomNormal([3, 3, 8, 8]);
 const gradient = tf.grad((w) => tf.sum(fakeQuantizeWeights(w, 4)))(weight); // straight through
 console.log((await gradient.min().data())[0]); // 1
 
-// prepare_qat: the merged network with quantizers in its state. weights: 'cluster' is ClusterQAT, 'uniform'
-// uniform QAT.
+// prepare_qat: the merged network, with quantizers in its state; weights 'cluster' is ClusterQAT
 const qat = { arch, scheme: { bits: 4, weights: 'cluster' } } as const;
 const begin = finetuneState({ ...qat, network: merged, ranges });
 const stepAt = finetuneSteps({ ...qat, momentum: 0.9, weightDecay: 1e-4, labelSmoothing: 0 });

@@ -115,7 +115,7 @@ describe('experiment/config: fine-tuning', () => {
   it('says what is wrong, with the value', () => {
     const wrong = (changes: object, message: RegExp): void =>
       void assert.throws(() => normalizeConfig({ ...config('cluster'), ...changes }), message);
-    wrong({ through: 'both' }, /through must be one of "merged", "branches", got "both"/);
+    wrong({ through: 'both' }, /through must be one of "merged", "branches", "restored", got "both"/);
     wrong(
       { through: 'branches', statistics: 'old' },
       /statistics must be one of "running", "batch", got "old"/,

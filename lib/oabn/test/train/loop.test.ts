@@ -185,7 +185,7 @@ describe('train/loop', () => {
       });
       await assert.rejects(train(freshState(), stopped), { name: 'AbortError' });
     } finally {
-      delete globals[key];
+      Reflect.deleteProperty(globals, key);
     }
     assert.deepEqual(saved, [2]);
   });

@@ -145,8 +145,18 @@ export interface Bucket extends Server {
   readonly environment: Readonly<Record<string, string>>;
 }
 
-/** A SeaweedFS with one bucket. */
+/** A SeaweedFS with one bucket. Ports that were free may be taken by the time it asks for them: then with others. */
 export async function startBucket(host = '127.0.0.1'): Promise<Bucket> {
+  for (let left = 3; ; left--) {
+    try {
+      return await tryBucket(host);
+    } catch (error) {
+      if (left === 1) throw error;
+    }
+  }
+}
+
+async function tryBucket(host: string): Promise<Bucket> {
   const folder = await mkdtemp(join(tmpdir(), 'runs-bucket-'));
   const [port, master, volume, filer, grpc1, grpc2, grpc3, grpc4] = await Promise.all(
     Array.from({ length: 8 }, freePort),
@@ -192,7 +202,7 @@ export async function startBucket(host = '127.0.0.1'): Promise<Bucket> {
     const args = Object.entries(options).map(([name, value]) => `-${name}=${value}`);
     child = spawn(bucketProgram!, ['server', ...args], { stdio: 'ignore' });
     const bucket = `${environment.AWS_ENDPOINT_URL}/sweep`;
-    for (let i = 0; i < 2000; i++) {
+    for (let i = 0; i < 800 && child.exitCode === null; i++) {
       const made = await client.fetch(bucket, { method: 'PUT' }).catch(() => undefined);
       // It takes writes a little later than it makes buckets.
       const written =
@@ -201,6 +211,7 @@ export async function startBucket(host = '127.0.0.1'): Promise<Bucket> {
       if (written?.ok) return;
       await sleep(50);
     }
+    await end(child, 'SIGKILL');
     throw new Error('SeaweedFS did not start');
   };
   await start();
