@@ -55,6 +55,7 @@ export interface TextStream {
   /** Whether a person reads it in a terminal, `columns` characters wide. */
   readonly isTTY?: boolean;
   readonly columns?: number;
+  /** Writes `text` as it is. */
   write(text: string): unknown;
 }
 

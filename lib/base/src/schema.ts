@@ -46,22 +46,28 @@ export const whole = (least: number, most = Number.MAX_SAFE_INTEGER): Rule =>
   );
 /** Any whole number. */
 export const integer: Rule = numbers('a whole number', Number.isSafeInteger);
+/** Any number but NaN and ±Infinity. */
 export const finite: Rule = numbers('a finite number', Number.isFinite);
+/** Any number above 0. */
 export const positive: Rule = numbers('> 0', (value) => value > 0 && value < Infinity);
+/** 0 and any number above it. */
 export const notNegative: Rule = numbers('≥ 0', (value) => value >= 0 && value < Infinity);
 /** At least `least` and less than `bound`. */
 export const below = (bound: number, least = 0): Rule =>
   numbers(`in [${least}, ${bound})`, (value) => value >= least && value < bound);
 
+/** Any string. */
 export const text: Rule = (value, name) => {
   if (typeof value !== 'string') refuse(name, 'a text', value);
 };
+/** true or false. */
 export const flag: Rule = (value, name) => {
   if (typeof value !== 'boolean') refuse(name, 'true or false', value);
 };
 /** Whatever it is: another function checks it. */
 export const anything: Rule = () => undefined;
 
+/** One of these strings. */
 export const oneOf =
   (...known: readonly (string | number | boolean)[]): Rule =>
   (value, name) => {
@@ -70,6 +76,7 @@ export const oneOf =
     }
   };
 
+/** null, or what `rule` takes. */
 export const nullable =
   (rule: Rule): Rule =>
   (value, name) => {

@@ -58,13 +58,18 @@ export async function createConnection(kernelName: string): Promise<Connection> 
   };
 }
 
+/** A connection file. */
+export interface WrittenConnection {
+  readonly path: string;
+  /** Removes the file. */
+  remove(): Promise<void>;
+}
+
 /**
  * Writes `connection` where only this user can read it. Resolves to the file and a function that removes it.
  * @throws UserError when the disk refuses
  */
-export async function writeConnectionFile(
-  connection: Connection,
-): Promise<{ path: string; remove(): Promise<void> }> {
+export async function writeConnectionFile(connection: Connection): Promise<WrittenConnection> {
   const path = join(tmpdir(), `oabn-kernel-${randomUUID()}.json`);
   await onDisk(
     path,

@@ -5,7 +5,12 @@
  * @module tslab-kernel/protocol
  */
 export { type Channels, openChannels } from './channels.js';
-export { type Connection, createConnection, writeConnectionFile } from './connection.js';
+export {
+  type Connection,
+  createConnection,
+  type WrittenConnection,
+  writeConnectionFile,
+} from './connection.js';
 export {
   type Content,
   createRequest,

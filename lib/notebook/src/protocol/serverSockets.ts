@@ -15,11 +15,13 @@ export interface Request extends Message {
 
 /** A kernel's side of the sockets. */
 export interface ServerSockets {
+  /** Calls `listener` with every request of a client. */
   onRequest(listener: (request: Request) => void): void;
   /** Sends `message` to one client. Resolves when it is on its way. */
   send(channel: Request['channel'], identities: readonly Uint8Array[], message: Message): Promise<void>;
   /** Sends `message` to every client; `topic` is what they may subscribe to. */
   publish(topic: string, message: Message): Promise<void>;
+  /** Closes all sockets. */
   close(): void;
 }
 

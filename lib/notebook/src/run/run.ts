@@ -27,6 +27,7 @@ export interface RunNotebookOptions {
   /** Added to this process's environment for the kernel. */
   readonly env?: Readonly<Record<string, string | undefined>>;
   readonly progress?: Progress;
+  /** Hears when a cell begins and ends. */
   readonly onCell?: (event: CellEvent) => void;
   /** Interrupts the run when it aborts; without one, Ctrl-C in the terminal does. */
   readonly signal?: AbortSignal;

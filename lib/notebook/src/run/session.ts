@@ -45,6 +45,7 @@ export interface KernelSession {
   readonly pid: number;
   /** What the kernel says of its language: name, version, MIME type, file extension. */
   readonly languageInfo: Readonly<Record<string, unknown>>;
+  /** Runs a cell. Resolves to its status and outputs, also where the cell failed. */
   execute(code: string, options?: ExecuteOptions): Promise<Execution>;
   /** The completions that the kernel offers at `cursor`, a position in `code`. */
   complete(code: string, cursor?: number): Promise<string[]>;

@@ -24,11 +24,14 @@ export interface WeightRemedy {
   readonly storedBits: (kernel: HostTensor<Float32Array>, bits: number) => number;
 }
 
+/** The names of `weightRemedies`. */
+export type WeightRemedyName = 'perTensor' | 'perChannel' | 'clipped' | 'split' | 'cluster';
+
 const floatBits = 32;
 const codes = ({ data }: HostTensor, bits: number): number => data.length * bits;
 
 /** The remedies on weights, by name. */
-export const weightRemedies = {
+export const weightRemedies: Readonly<Record<WeightRemedyName, WeightRemedy>> = {
   perTensor: {
     title: 'uniform, one scale a layer',
     quantize: ({ data }, bits) => quantizeValues(weightQuantizer(data, bits), data),
@@ -62,10 +65,8 @@ export const weightRemedies = {
     quantize: ({ data }, bits) => quantizeToCentroids(data, layerCentroids(data, bits)),
     storedBits: (kernel, bits) => codes(kernel, bits) + floatBits * 2 ** bits,
   },
-} as const satisfies Record<string, WeightRemedy>;
+};
 
-/** The name of a remedy in `weightRemedies`. */
-export type WeightRemedyName = keyof typeof weightRemedies;
 /** The names in `weightRemedies`, in their order. */
 export const weightRemedyNames = Object.keys(weightRemedies) as WeightRemedyName[];
 

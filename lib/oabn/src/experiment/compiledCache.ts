@@ -14,6 +14,7 @@ export interface CompiledCache {
     make: () => (...args: Args) => Result,
     example: Args,
   ): Promise<Compiled<Args, Result>>;
+  /** Frees every compiled function. */
   dispose(): Promise<void>;
 }
 

@@ -20,6 +20,7 @@ export type Penalty = (engine: typeof tf, kernel: tf.Tensor) => tf.Tensor;
  * arXiv 2002.07686), `range` is max|w|.
  */
 export const penalties = {
+  /** (kurtosis − 1.8)² of a kernel, a scalar. */
   kure: (engine: typeof tf, kernel: tf.Tensor): tf.Tensor => {
     const centred = engine.sub(kernel, engine.mean(kernel));
     const squares = engine.square(centred);
@@ -30,6 +31,7 @@ export const penalties = {
     );
     return engine.square(engine.sub(kurtosis, 1.8));
   },
+  /** max|w| of a kernel, a scalar. */
   range: (engine: typeof tf, kernel: tf.Tensor): tf.Tensor => engine.max(engine.abs(kernel)),
 } as const satisfies Record<string, Penalty>;
 

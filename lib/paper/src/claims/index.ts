@@ -13,6 +13,7 @@ export {
   type Measured,
   type QuantizedPoint,
 } from './claim.js';
+export type { Interval, MeanEstimate, Verdict } from '../statistics/index.js';
 export * from './cost.js';
 export * from './lowBit.js';
 export * from './outliers.js';

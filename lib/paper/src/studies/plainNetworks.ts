@@ -14,7 +14,8 @@ export interface NetworkRow {
   readonly outliers: readonly OutlierRow[];
 }
 
-type NetworkCell = Omit<NetworkRow, 'outliers'>;
+/** A network of the grid: its s and seed. */
+export type NetworkCell = Omit<NetworkRow, 'outliers'>;
 
 /** The networks of the profile's seeds at these thresholds. */
 export function networkStudy(thresholds: readonly number[]): Study<NetworkCell, NetworkRow, PretrainConfig> {

@@ -31,6 +31,7 @@ export interface Study<Cell, Row, Config extends RunConfig = QuantizedConfig> {
   readonly name: string;
   /** In the order of the rows. Cells whose runs compile the same functions stand together. */
   cells(profile: Profile): readonly Cell[];
+  /** The configuration of the run behind a cell. */
   config(cell: Cell, lab: PaperLab): Config;
   /**
    * The row of a cell. `network` is the result of the pretraining run behind it, which may be the run itself.

@@ -24,6 +24,7 @@ export interface PoolOptions<J extends PoolJob, Run extends StoredRun> {
   readonly progress?: Progress;
   /** Hears of each job that was computed, how many are done, and of how many. */
   readonly onComputed?: (job: J, done: number, total: number) => void;
+  /** Takes messages for the user, a line each; default standard error. */
   readonly notice?: (message: string) => void;
 }
 

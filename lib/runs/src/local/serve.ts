@@ -16,6 +16,7 @@ export interface Service<Setup, Bench, Task, Result> {
 /** What leads from a worker to the process that began it. */
 export interface ServicePorts {
   readonly progress: Progress;
+  /** Takes messages for the user, a line each; default standard error. */
   readonly notice: (message: string) => void;
   readonly signal: AbortSignal;
 }

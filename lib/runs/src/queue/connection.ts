@@ -27,6 +27,7 @@ export interface QueueConnection {
   readonly address: string;
   readonly redis: Redis;
   readonly prefix: string;
+  /** The name of a key of this queue in Redis. */
   readonly key: (...parts: readonly string[]) => string;
   readonly bullmq: typeof import('bullmq');
   /** The queue of a class, by its id. */
@@ -37,6 +38,7 @@ export interface QueueConnection {
   register(each: JobClass): Promise<string>;
   /** A connection of its own, for what blocks or listens. */
   duplicate(): Redis;
+  /** Ends the connection. */
   close(): Promise<void>;
 }
 

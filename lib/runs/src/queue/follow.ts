@@ -24,6 +24,7 @@ export interface FollowOptions {
   readonly collect?: (job: QueueJob) => Promise<void>;
   /** Hears of each run that was finished while this was watching. */
   readonly onDone?: (job: QueueJob, done: number, total: number) => void;
+  /** Takes messages for the user, a line each; default standard error. */
   readonly notice?: (message: string) => void;
 }
 

@@ -55,6 +55,7 @@ export interface WorkerOptions {
   readonly environment?: Readonly<Record<string, string>>;
   /** Gives back what is begun, with its checkpoint, and ends. */
   readonly stop?: AbortSignal;
+  /** Takes messages for the user, a line each; default standard error. */
   readonly notice?: (message: string) => void;
   /** Of a job's lock, which a dead worker holds that long; default 30. */
   readonly leaseSeconds?: number;

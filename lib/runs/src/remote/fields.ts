@@ -21,6 +21,7 @@ export function fieldsOf(value: unknown, path = ''): Fields {
 /** A condition on the fields of a run, such as `bits<=4`. */
 export interface Condition {
   readonly text: string;
+  /** Whether a run with these fields meets the condition. */
   holds(fields: Fields): boolean;
 }
 

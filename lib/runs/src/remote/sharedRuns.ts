@@ -56,6 +56,7 @@ export interface SharedRuns {
   readonly objects: Objects;
   /** The hashes of the runs that are done. */
   doneHashes(): Promise<Set<string>>;
+  /** A finished run, or undefined where it is not finished. */
   done(hash: string): Promise<DoneRun | undefined>;
   /** The latest whole state of a run that is not done. */
   snapshot(hash: string): Promise<Snapshot | undefined>;

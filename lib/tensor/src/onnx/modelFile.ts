@@ -11,6 +11,7 @@ export interface OnnxModel {
     images: Float32Array,
     shape: readonly [batch: number, channels: number, height: number, width: number],
   ) => Promise<Float32Array>;
+  /** Frees the session; the model computes nothing after that. */
   readonly release: () => Promise<void>;
 }
 

@@ -49,6 +49,7 @@ export interface Kind<Config, Result> {
    * others.
    */
   compiledKey(config: Config): string;
+  /** Computes the run. @throws UserError for what the user can mend, AbortError when stopped */
   execute(work: Work<Config>): Promise<Result>;
   readonly cost: RunCost<Config>;
 }

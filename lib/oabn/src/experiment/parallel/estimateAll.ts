@@ -8,6 +8,7 @@ import { crewOf, labsOf, type Task } from './crew.js';
 export interface EstimateAllOptions {
   /** Processes at a time; default 1. */
   readonly workers?: number;
+  /** Takes messages for the user, a line each; default standard error. */
   readonly notice?: (message: string) => void;
 }
 

@@ -21,6 +21,7 @@ export interface RunAllOptions {
   readonly progress?: Progress;
   /** Called after each run that was computed, with how many of how many are done. */
   readonly onComputed?: (config: RunConfig, done: number, total: number) => void;
+  /** Takes messages for the user, a line each; default standard error. */
   readonly notice?: (message: string) => void;
 }
 
