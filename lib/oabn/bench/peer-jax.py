@@ -8,9 +8,9 @@ first line that asks.
 import json
 import math
 import os
-import resource
 import sys
-import time
+
+from peer_loop import answer
 
 THRESHOLD, EPSILON, MOMENTUM, DECAY, RATE = 2.0, 1e-5, 0.9, 1e-4, 0.05
 
@@ -160,21 +160,17 @@ def main():
         return
     print(json.dumps({"version": found}), flush=True)
     made = {}
-    for line in sys.stdin:
-        want = json.loads(line)
+
+    def step_for(want):
+        nonlocal made
         key = (want["kind"], want["width"], want["batch"])
         if not made:
             begin(want["threads"])
         if key not in made:
             made = {key: make_step(*key)}
-        times, processor = [], []
-        for _ in range(want["steps"]):
-            began, used = time.perf_counter(), time.process_time()
-            made[key]()
-            times.append((time.perf_counter() - began) * 1000)
-            processor.append((time.process_time() - used) * 1000)
-        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-        print(json.dumps({"milliseconds": times, "cpu": processor, "peakMiB": peak}), flush=True)
+        return made[key]
+
+    answer(step_for)
 
 
 if __name__ == "__main__":

@@ -10,9 +10,9 @@ the same one; its first steps, and what they compile, are not counted.
 """
 import json
 import math
-import resource
 import sys
-import time
+
+from peer_loop import answer
 
 try:
     import torch
@@ -177,20 +177,16 @@ def main():
         return
     print(json.dumps({"version": torch.__version__}), flush=True)
     made = {}
-    for line in sys.stdin:
-        want = json.loads(line)
+
+    def step_for(want):
+        nonlocal made
         key = (want["kind"], want["width"], want["batch"], mode, dtype)
         torch.set_num_threads(want["threads"])
         if key not in made:
             made = {key: make_step(*key)}
-        times, processor = [], []
-        for _ in range(want["steps"]):
-            began, used = time.perf_counter(), time.process_time()
-            made[key]()
-            times.append((time.perf_counter() - began) * 1000)
-            processor.append((time.process_time() - used) * 1000)
-        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-        print(json.dumps({"milliseconds": times, "cpu": processor, "peakMiB": peak}), flush=True)
+        return made[key]
+
+    answer(step_for)
 
 
 if __name__ == "__main__":

@@ -4,25 +4,15 @@ import type { Command } from 'commander';
 import { analyzeOutliers, type OutlierRow } from '../merge/index.js';
 import { keptAccuracy, levelSpacing } from '../doctor/index.js';
 import { loadRepVGG } from '../family/index.js';
-import { familyOption } from './familyOptions.js';
-import {
-  archOption,
-  type CommonOptions,
-  jsonOption,
-  loadOptions,
-  stridesOption,
-  thresholdOption,
-} from './options.js';
+import { type CommonOptions, jsonOption, loadOptions, withNetworkOptions } from './options.js';
 import { print } from './output.js';
 
 export function addAnalyze(program: Command): void {
-  program
-    .command('analyze <checkpoint>')
-    .description('report the outliers of the merged weights, block by block')
-    .addOption(archOption)
-    .addOption(familyOption)
-    .addOption(stridesOption)
-    .addOption(thresholdOption)
+  withNetworkOptions(
+    program
+      .command('analyze <checkpoint>')
+      .description('report the outliers of the merged weights, block by block'),
+  )
     .addOption(jsonOption)
     .addHelpText(
       'after',

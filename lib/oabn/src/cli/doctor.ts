@@ -13,29 +13,24 @@ import {
 } from 'tfjs-native/webgpu';
 import { errorMessage } from 'oabn-base';
 import { type DoctorOptions, examineCheckpoint } from './doctorCheckpoint.js';
-import { familyOption } from './familyOptions.js';
 import {
-  archOption,
   type CommonOptions,
   dataOption,
   jsonOption,
   profileOption,
   runsOption,
-  stridesOption,
-  thresholdOption,
+  withNetworkOptions,
 } from './options.js';
 import { exitUnwell, print } from './output.js';
 
 export function addDoctor(program: Command): void {
-  program
-    .command('doctor [checkpoint]')
-    .description(
-      'of this machine: the engines, which is chosen and why; of a checkpoint: what few bits will cost, why, and what helps',
-    )
-    .addOption(archOption)
-    .addOption(familyOption)
-    .addOption(stridesOption)
-    .addOption(thresholdOption)
+  withNetworkOptions(
+    program
+      .command('doctor [checkpoint]')
+      .description(
+        'of this machine: the engines, which is chosen and why; of a checkpoint: what few bits will cost, why, and what helps',
+      ),
+  )
     .addOption(dataOption)
     .option('--images <n>', 'test images to try remedies on', '1000')
     .option('--calibration <n>', 'training images to calibrate on', '256')

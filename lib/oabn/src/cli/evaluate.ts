@@ -26,9 +26,7 @@ import {
   weightMethods,
 } from '../quantize/index.js';
 import type { Accuracy } from '../train/index.js';
-import { familyOption } from './familyOptions.js';
 import {
-  archOption,
   type CommonOptions,
   dataOption,
   eagerOption,
@@ -36,10 +34,9 @@ import {
   labOf,
   loadOptions,
   precisionOption,
-  stridesOption,
-  thresholdOption,
   testBenchOf,
   wholeNumber,
+  withNetworkOptions,
 } from './options.js';
 import { percent, print } from './output.js';
 
@@ -64,15 +61,13 @@ interface EvalRow extends Pick<Accuracy, 'accuracy' | 'images'> {
 }
 
 export function addEval(program: Command): void {
-  program
-    .command('eval <checkpoints...>')
-    .description(
-      'accuracy on the test images of three-branch, merged or quantized checkpoints, or of exported .onnx files',
-    )
-    .addOption(archOption)
-    .addOption(familyOption)
-    .addOption(stridesOption)
-    .addOption(thresholdOption)
+  withNetworkOptions(
+    program
+      .command('eval <checkpoints...>')
+      .description(
+        'accuracy on the test images of three-branch, merged or quantized checkpoints, or of exported .onnx files',
+      ),
+  )
     .addOption(dataOption)
     .option('--images <n>', 'test images to use; default all')
     .option('--branches', 'measure three-branch files as they are, too, beside their merged form')
@@ -152,23 +147,21 @@ function accuracyOf(
 }
 
 export function addQuantize(program: Command): void {
-  program
-    .command('quantize <checkpoint>')
-    .description('post-training quantization of weights and activations')
-    .requiredOption('--bits <b>', '2 to 8')
-    .option('--method <name>', 'one of those below', 'minMax')
-    .option(
-      '--granularity <name>',
-      `what shares a weight quantizer: ${granularities.join(' or ')}`,
-      'perTensor',
-    )
-    .option('--weights <kind>', `values of the weights: ${weightMethods.join(' or ')}`, 'uniform')
-    .option('--calibration <n>', 'training images to calibrate on', '512')
-    .option('-o, --output <file>', 'write the quantized checkpoint')
-    .addOption(archOption)
-    .addOption(familyOption)
-    .addOption(stridesOption)
-    .addOption(thresholdOption)
+  withNetworkOptions(
+    program
+      .command('quantize <checkpoint>')
+      .description('post-training quantization of weights and activations')
+      .requiredOption('--bits <b>', '2 to 8')
+      .option('--method <name>', 'one of those below', 'minMax')
+      .option(
+        '--granularity <name>',
+        `what shares a weight quantizer: ${granularities.join(' or ')}`,
+        'perTensor',
+      )
+      .option('--weights <kind>', `values of the weights: ${weightMethods.join(' or ')}`, 'uniform')
+      .option('--calibration <n>', 'training images to calibrate on', '512')
+      .option('-o, --output <file>', 'write the quantized checkpoint'),
+  )
     .addOption(dataOption)
     .option('--images <n>', 'test images to use; default all')
     .addOption(eagerOption)

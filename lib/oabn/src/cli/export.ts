@@ -14,15 +14,7 @@ import {
   saveOnnx,
   tensorRtCache,
 } from '../quantize/index.js';
-import { familyOption } from './familyOptions.js';
-import {
-  archOption,
-  type CommonOptions,
-  jsonOption,
-  loadOptions,
-  stridesOption,
-  thresholdOption,
-} from './options.js';
+import { type CommonOptions, jsonOption, loadOptions, withNetworkOptions } from './options.js';
 import { print } from './output.js';
 
 interface ExportOptions extends CommonOptions {
@@ -37,26 +29,24 @@ interface ExportOptions extends CommonOptions {
 const usualRuntime = 'https://cdn.jsdelivr.net/npm/onnxruntime-web@1.30.0/dist/';
 
 export function addExport(program: Command): void {
-  program
-    .command('export <checkpoint>')
-    .description(
-      'write a three-branch, merged or quantized checkpoint as an ONNX file, one convolution a block',
-    )
-    .requiredOption('-o, --output <file>', 'the ONNX file to write')
-    .option(
-      '--tensorrt <file>',
-      'also write TensorRT’s calibration cache, for the FP32 .onnx file of the same network',
-    )
-    .option(
-      '--ncnn <file>',
-      'also write ncnn’s calibration table, for pnnx’s names of that file’s convolutions',
-    )
-    .option('--page <file>', 'also write a page that classifies pictures in the browser with it')
-    .option('--runtime <address>', 'where that page loads onnxruntime-web from', usualRuntime)
-    .addOption(archOption)
-    .addOption(familyOption)
-    .addOption(stridesOption)
-    .addOption(thresholdOption)
+  withNetworkOptions(
+    program
+      .command('export <checkpoint>')
+      .description(
+        'write a three-branch, merged or quantized checkpoint as an ONNX file, one convolution a block',
+      )
+      .requiredOption('-o, --output <file>', 'the ONNX file to write')
+      .option(
+        '--tensorrt <file>',
+        'also write TensorRT’s calibration cache, for the FP32 .onnx file of the same network',
+      )
+      .option(
+        '--ncnn <file>',
+        'also write ncnn’s calibration table, for pnnx’s names of that file’s convolutions',
+      )
+      .option('--page <file>', 'also write a page that classifies pictures in the browser with it')
+      .option('--runtime <address>', 'where that page loads onnxruntime-web from', usualRuntime),
+  )
     .addOption(jsonOption)
     .addHelpText(
       'after',

@@ -7,16 +7,7 @@ import { check, tableText } from 'oabn-base';
 import { type Latency, measureLatency } from '../experiment/index.js';
 import { mergeNetwork } from '../merge/index.js';
 import { loadAnyNetwork, saveOnnx } from '../quantize/index.js';
-import { familyOption } from './familyOptions.js';
-import {
-  archOption,
-  type CommonOptions,
-  jsonOption,
-  loadOptions,
-  stridesOption,
-  thresholdOption,
-  wholeNumber,
-} from './options.js';
+import { type CommonOptions, jsonOption, loadOptions, wholeNumber, withNetworkOptions } from './options.js';
 import { print } from './output.js';
 
 interface LatencyOptions extends CommonOptions {
@@ -26,16 +17,14 @@ interface LatencyOptions extends CommonOptions {
 }
 
 export function addLatency(program: Command): void {
-  program
-    .command('latency <files...>')
-    .description('time checkpoints and .onnx files beside one another in ONNX Runtime, on the CPU')
-    .option('--side <pixels>', 'of the images', '32')
-    .option('--batch <n>', 'images in a call', '1')
-    .option('--calls <n>', 'timed calls of each file', '50')
-    .addOption(archOption)
-    .addOption(familyOption)
-    .addOption(stridesOption)
-    .addOption(thresholdOption)
+  withNetworkOptions(
+    program
+      .command('latency <files...>')
+      .description('time checkpoints and .onnx files beside one another in ONNX Runtime, on the CPU')
+      .option('--side <pixels>', 'of the images', '32')
+      .option('--batch <n>', 'images in a call', '1')
+      .option('--calls <n>', 'timed calls of each file', '50'),
+  )
     .addOption(jsonOption)
     .addHelpText(
       'after',

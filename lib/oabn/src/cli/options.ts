@@ -1,13 +1,13 @@
 /** Options that several commands share, and how their texts become values. */
 import { existsSync } from 'node:fs';
-import { Option } from 'commander';
+import { type Command, Option } from 'commander';
 import { check, consoleProgress } from 'oabn-base';
 import type { Precision } from 'tfjs-native';
 import { type DatasetName, datasetNames } from '../data/index.js';
 import { type Lab, type LabOptions, openLab, openTestBench, type TestBench } from '../experiment/index.js';
 import type { LoadOptions } from '../family/index.js';
 import { type Architecture, parseArchitecture } from '../model/index.js';
-import { familyOf } from './familyOptions.js';
+import { familyOf, familyOption } from './familyOptions.js';
 import { namedDefaults } from './extensions.js';
 import { interruption } from './interruption.js';
 
@@ -68,8 +68,14 @@ export const runsOption = new Option(
 /** `--profile`: the scale of the paper's experiments. */
 export const profileOption = new Option(
   '--profile <name>',
-  'smoke, quick, paper or full, where oabn-paper is installed; default OABN_PROFILE or quick',
+  'smoke, quick, desk, paper or full, where oabn-paper is installed; default OABN_PROFILE or quick',
 );
+
+/** Adds what says how the checkpoint of a network is read: `--arch`, `--family`, `--strides` and `--threshold`. */
+export function withNetworkOptions(command: Command): Command {
+  const options = [archOption, familyOption, stridesOption, thresholdOption];
+  return options.reduce((sum, option) => sum.addOption(option), command);
+}
 
 /** The architecture that `--arch` describes; undefined where it is not given. */
 export function architectureOf({ arch }: CommonOptions): Architecture | undefined {

@@ -13,6 +13,7 @@ import {
   trainedNetwork,
 } from '../../src/experiment/index.js';
 import { goldenPath } from '../golden/index.js';
+import { withTimmNames } from '../golden/timmNames.js';
 import { numbersOf } from '../golden/numbers.js';
 import { smallLab } from './smallLab.js';
 
@@ -28,19 +29,8 @@ describe('experiment with checkpoints of other families', () => {
   it('anneals s on a RepVGG of timm’s names', async function () {
     this.timeout(180_000);
     const { stateDict } = await trainedNetwork(lab, pretrainConfig(lab, { threshold: Infinity, seed: 1 }));
-    const timmNames = (name: string): string =>
-      name
-        .replace(/^stage0\./, 'stem.')
-        .replace(/^stage(\d)\./, (_, stage) => `stages.${Number(stage) - 1}.`)
-        .replace('rbr_dense', 'conv_kxk')
-        .replace('rbr_1x1', 'conv_1x1')
-        .replace('rbr_identity', 'identity')
-        .replace('linear', 'head.fc');
     const path = join(folder, 'timm.safetensors');
-    await writeSafetensors(
-      path,
-      Object.fromEntries(Object.entries(stateDict).map(([name, tensor]) => [timmNames(name), tensor])),
-    );
+    await writeSafetensors(path, withTimmNames(stateDict));
     const source = await openCheckpoint(lab, path, { strides: lab.defaults.arch.strides });
     const training = { ...annealConfig(lab, { source, threshold: 0.3 }).training, images: 96 };
     const { result } = await run(lab, annealConfig(lab, { source, threshold: 0.3, training }));

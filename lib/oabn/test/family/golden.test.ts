@@ -13,6 +13,7 @@ import {
 import type { StateDict } from '../../src/model/index.js';
 import { mergeNetwork } from '../../src/merge/index.js';
 import { assertClose, goldenNetwork, goldenPath } from '../golden/index.js';
+import { withTimmNames } from '../golden/timmNames.js';
 
 /** Tensors whose names begin with `prefix`, without it. */
 async function tensorsBelow(file: string, prefix: string): Promise<StateDict> {
@@ -86,22 +87,9 @@ describe('family against PyTorch', () => {
 });
 
 describe('family/asRepVGG', () => {
-  /** Official names of the golden network → timm's. */
-  const timmNames = (name: string): string =>
-    name
-      .replace(/^stage0\./, 'stem.')
-      .replace(/^stage(\d)\./, (_, stage) => `stages.${Number(stage) - 1}.`)
-      .replace('rbr_dense', 'conv_kxk')
-      .replace('rbr_1x1', 'conv_1x1')
-      .replace('rbr_identity', 'identity')
-      .replace('rbr_reparam', 'reparam_conv')
-      .replace('linear', 'head.fc');
-  const renamed = (stateDict: StateDict): StateDict =>
-    Object.fromEntries(Object.entries(stateDict).map(([name, tensor]) => [timmNames(name), tensor]));
-
   it('reads shapes and the strides that identity branches tell off a network of other names', async () => {
     const { arch, stateDict } = await goldenNetwork();
-    const foreign = renamed(stateDict);
+    const foreign = withTimmNames(stateDict);
     const found = asRepVGG(foreign, recognize(foreign)!, arch.strides);
     assert.ok('arch' in found);
     assert.deepEqual(found.arch, arch);
@@ -116,11 +104,14 @@ describe('family/asRepVGG', () => {
   it('takes the merged form too, and says why another network is none', async () => {
     const { arch, stateDict } = await goldenNetwork();
     const merged = mergeNetwork(arch, stateDict);
-    const foreign = renamed(merged);
+    const foreign = withTimmNames(merged);
     const found = asRepVGG(foreign, recognize(foreign)!, arch.strides);
     assert.ok('arch' in found);
     assert.deepEqual(found.stateDict, merged);
-    const other = { ...renamed(stateDict), 'head.norm.weight': { shape: [12], data: new Float32Array(12) } };
+    const other = {
+      ...withTimmNames(stateDict),
+      'head.norm.weight': { shape: [12], data: new Float32Array(12) },
+    };
     assert.deepEqual(asRepVGG(other, recognize(other)!), {
       reason: 'head.norm.weight has no place in RepVGG',
     });

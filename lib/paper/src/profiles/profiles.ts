@@ -208,8 +208,7 @@ export const profiles = {
       bits: [4, 3],
     },
   },
-  // Hours of two CPU cores: networks of more than 85 % on all of CIFAR-10, and of more than 50 % on
-  // ImageNet's stand-in.
+  // Hours of two CPU cores: meant for networks of 85% on all of CIFAR-10, and of 50% on ImageNet's stand-in.
   desk: {
     name: 'desk',
     data: { name: 'cifar10', testImages: null },
