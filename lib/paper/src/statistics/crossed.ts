@@ -24,7 +24,8 @@ export interface MeanEstimate {
  * two of each.
  *
  * Of one seed nothing can be said about seeds; two seeds have one degree of freedom, and hence wide
- * intervals.
+ * intervals. Seeds whose means happen to agree, as counts of right answers do now and then, are no proof of
+ * precision: their mean square is σe² + n·σa², so it counts as no less than the estimate of σe².
  * @throws RangeError for fewer than two rows or columns, or rows of different lengths
  */
 export function crossedMean(table: readonly ArrayLike<number>[]): MeanEstimate {
@@ -37,14 +38,15 @@ export function crossedMean(table: readonly ArrayLike<number>[]): MeanEstimate {
   const seedMeans = table.map((row) => meanOf(row));
   const imageMeans = Array.from({ length: images }, (_, i) => meanOf(table.map((row) => row[i]!)));
   const mean = meanOf(seedMeans);
-  const ofSeeds = (images * squares(seedMeans, mean)) / (seeds - 1);
+  const betweenSeeds = (images * squares(seedMeans, mean)) / (seeds - 1);
   const ofImages = (seeds * squares(imageMeans, mean)) / (images - 1);
   let rest = 0;
   for (const [k, row] of table.entries()) {
     for (let i = 0; i < images; i++) rest += (row[i]! - seedMeans[k]! - imageMeans[i]! + mean) ** 2;
   }
   const ofRest = rest / ((seeds - 1) * (images - 1));
-  // An estimate of σb² below 0 counts as 0, which errs on the wide side.
+  // Estimates of σa² and σb² below 0 count as 0, which errs on the wide side.
+  const ofSeeds = Math.max(betweenSeeds, ofRest);
   const extra = Math.max(0, ofImages - ofRest);
   const sum = ofSeeds + extra;
   const spread =

@@ -68,6 +68,15 @@ describe('the mean over seeds and images', () => {
     near(five!.variance, two!.variance);
   });
 
+  it('takes seeds whose counts happen to agree for no proof of precision', () => {
+    // Both right on half of the images, but on different ones.
+    const halves = [0, 1].map((half) => Array.from({ length: 100 }, (_, i) => Number(i % 2 === half)));
+    const { mean, variance } = crossedMean(halves);
+    assert.equal(mean, 0.5);
+    // σe² of two opposite answers is ½ on two seeds of 100 images, (n/(n−1))/2/200.
+    assert.ok(Math.abs(variance - 100 / 99 / 2 / 200) < 1e-12, `${variance}`);
+  });
+
   it('refuses what it cannot judge', () => {
     assert.throws(() => crossedMean([[1, 0, 1]]), /two seeds .* got 1 and 3/);
     assert.throws(() => crossedMean([[1, 0], [1]]), /not measured on the same images/);
