@@ -63,7 +63,6 @@ export function openQueues(connection: QueueConnection, serving: Serving): OpenQ
     return worker;
   };
   const refresh = async (): Promise<void> => {
-    if (performance.now() - lookedAt < millisecondsClassesLast) return;
     lookedAt = performance.now();
     for (const [id, jobClass] of await classes()) {
       if (open.has(id)) continue;
@@ -97,7 +96,7 @@ export function openQueues(connection: QueueConnection, serving: Serving): OpenQ
 
   return {
     async next(token, affinity) {
-      await refresh();
+      if (performance.now() - lookedAt >= millisecondsClassesLast) await refresh();
       await prefer(affinity);
       // What few can do comes first for those who can.
       const demanding = ({ jobClass }: { jobClass: JobClass }): number =>
@@ -115,7 +114,8 @@ export function openQueues(connection: QueueConnection, serving: Serving): OpenQ
       return undefined;
     },
     async left() {
-      // A worker that is stopped before it has looked for the first time leaves all of it.
+      // Always anew: who is stopped before the first look leaves all of it, and a server that is away does not
+      // know.
       await refresh();
       const counts = await Promise.all([...open.keys()].map((id) => unfinished(connection, id)));
       return counts.reduce((sum, each) => sum + each, 0);

@@ -236,6 +236,15 @@ describe('which job a worker takes', function () {
     assert.ok((await queues.left()) >= 1);
     await queues.close();
   });
+
+  it('asks anew what is left, however recently it looked', async () => {
+    const queues = openQueues(site.connection, { ...able, version: '2' });
+    assert.equal(await queues.left(), 0);
+    const job = toyJob({ toy: 'of version 2', steps: 1, size: 1, every: 1 });
+    await enqueue(site.connection, site.shared, [job], { ...plan, version: '2' });
+    assert.equal(await queues.left(), 1);
+    await queues.close();
+  });
 });
 
 describe('queue address', () => {
