@@ -94,6 +94,21 @@ export function thresholdsOf(points: readonly Measured[]): number[] {
   return [...new Set(points.map((point) => point.threshold))].sort((a, b) => a - b);
 }
 
+/**
+ * The points of the thresholds that have every seed of plain BN (or, without it, of the largest threshold):
+ * those that claims compare. Others only draw a curve, or are not finished yet.
+ */
+export function replicated<P extends QuantizedPoint>(points: readonly P[]): P[] {
+  const seedsAt = (threshold: number): Set<number> =>
+    new Set(points.filter((point) => point.threshold === threshold).map(({ seed }) => seed));
+  const needed = [...seedsAt(Math.max(...thresholdsOf(points)))];
+  const whole = thresholdsOf(points).filter((threshold) => {
+    const seeds = seedsAt(threshold);
+    return needed.every((seed) => seeds.has(seed));
+  });
+  return points.filter(({ threshold, seed }) => whole.includes(threshold) && needed.includes(seed));
+}
+
 /** The points at `bits`. @throws UserError where there are none */
 export function atBits<P extends QuantizedPoint>(points: readonly P[], bits: number): P[] {
   const chosen = points.filter((point) => point.bits === bits);

@@ -12,6 +12,8 @@ export {
   hurtFrom,
   type Measured,
   type QuantizedPoint,
+  replicated,
+  thresholdsOf,
 } from './claim.js';
 export type { Interval, MeanEstimate, Verdict } from '../statistics/index.js';
 export * from './cost.js';

@@ -25,6 +25,7 @@ import {
   networksAt,
   quantizedOf,
   type QuantizedPoint,
+  replicated,
   sameSeeds,
   thresholdsOf,
 } from './claim.js';
@@ -43,7 +44,7 @@ export interface RatedPoint extends QuantizedPoint {
 }
 
 const cells = (points: readonly LowBitPoint[], bits: number, method: LowBitMethod): LowBitPoint[] =>
-  atBits(points, bits).filter((point) => point.method === method);
+  replicated(atBits(points, bits).filter((point) => point.method === method));
 
 /** The best s of OABN, chosen on other seeds and images. */
 function bestLimited(points: readonly QuantizedPoint[]): { networks: Judged[]; chosen: number[] } {

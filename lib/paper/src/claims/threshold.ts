@@ -24,6 +24,7 @@ import {
   imagesNote,
   networksAt,
   type QuantizedPoint,
+  replicated,
   sameSeeds,
   thresholdsOf,
 } from './claim.js';
@@ -39,7 +40,7 @@ export function claimC3(all: readonly ThresholdPoint[], bits: readonly number[])
     rule:
       'Held: the gap between FP32 and quantized is smaller with the smallest s than with plain BN. Precondition: with plain BN it is at least ' +
       `${100 * hurtFrom} points, and some network keeps half of its accuracy.${imagesNote(all)}`,
-    parts: bits.map((b) => closing(atBits(all, b), b)),
+    parts: bits.map((b) => closing(replicated(atBits(all, b)), b)),
   });
 }
 
@@ -69,14 +70,14 @@ function closing(points: readonly ThresholdPoint[], bits: number): ClaimPart {
  * among them), which is chosen on seeds and images that it is not judged by (`bestOf`).
  */
 export function claimC4(all: readonly ThresholdPoint[], bits: readonly number[]): Claim {
-  const least = thresholdsOf(all)[0]!;
+  const least = thresholdsOf(replicated(all))[0]!;
   return claimOf({
     id: 'C4',
     statement: `A very small s (${least}) costs accuracy in FP32 and quantized alike; there is a proper range.`,
     rule:
       'Held: the best larger s, chosen on other seeds and other images than those it is judged by, is ahead of the smallest both in FP32 and ' +
       `quantized.${imagesNote(all)}`,
-    parts: bits.map((b) => costing(atBits(all, b), b, least)),
+    parts: bits.map((b) => costing(replicated(atBits(all, b)), b, least)),
   });
 }
 
@@ -119,7 +120,7 @@ export function claimC5(
     rule:
       'Held: over the shared s, each dataset’s mean accuracies rise and fall with the other’s, in FP32 and quantized; the effect is by ' +
       `how much CIFAR-10’s quantized accuracy changes where ImageNet’s changes by 1.${imagesNote([...ofCifar, ...ofImagenet])}`,
-    parts: bits.map((b) => alike(atBits(ofCifar, b), atBits(ofImagenet, b), b)),
+    parts: bits.map((b) => alike(replicated(atBits(ofCifar, b)), replicated(atBits(ofImagenet, b)), b)),
   });
 }
 

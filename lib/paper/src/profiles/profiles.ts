@@ -20,6 +20,8 @@ export interface Profile extends RunDefaults {
   /** Those of the low-bit table, where every cell is a fine-tuning run. */
   readonly lowBitThresholds: readonly number[];
   readonly seeds: readonly number[];
+  /** Thresholds that only draw the curve over s, with the first seed alone; no claim rests on them. */
+  readonly curveThresholds?: readonly number[];
   readonly bits: readonly number[];
   readonly ptqBits: readonly number[];
   /** Of table 3: the s beside QARepVGG, the bits and the seeds. */
@@ -222,6 +224,7 @@ export const profiles = {
     finetuning: deskFinetuning({ epochs: 3, translate: 2 }),
     calibrationImages: 1024,
     thresholds: [0.1, 0.25, 0.5, 1, 2, 3, 5, Infinity],
+    curveThresholds: [0.25, 1, 2, 3, 5],
     lowBitThresholds: [0.5, 1, Infinity],
     seeds: [1, 2, 3],
     bits: [8, 4, 3, 2],
@@ -250,6 +253,7 @@ export const profiles = {
       pretraining: deskRecipe({ epochs: 12, learningRate: 0.1, translate: 4 }),
       finetuning: deskFinetuning({ epochs: 3, translate: 4 }),
       thresholds: [0.1, 0.5, 1, 2, 3, Infinity],
+      curveThresholds: [2],
       lowBitThresholds: [0.5, 1, Infinity],
     },
   },

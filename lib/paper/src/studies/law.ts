@@ -59,9 +59,9 @@ export function lawStudy({ networks = ['RepVGG', 'VGG'], classes = 10 }: LawGrid
 > {
   return {
     name: 'level spacing',
-    cells({ thresholds, seeds, tableSeeds, ptqBits }) {
+    cells({ thresholds, curveThresholds, seeds, tableSeeds, ptqBits }) {
       const of = (network: LawNetwork): { seed: number; threshold: number }[] => {
-        if (network === 'RepVGG') return networksOf(seeds, thresholds);
+        if (network === 'RepVGG') return networksOf(seeds, thresholds, curveThresholds);
         return networksOf(network === 'VGG' ? seeds.slice(0, 1) : tableSeeds, [Infinity]);
       };
       return networks.flatMap((network) =>

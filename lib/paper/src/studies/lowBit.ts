@@ -46,10 +46,11 @@ export function lowBitStudy({ methods = lowBitMethods, ...grid }: LowBitGrid = {
   return {
     name: 'low bits',
     cells(profile) {
+      const once = grid.thresholds ? [] : profile.curveThresholds;
       const { thresholds = profile.lowBitThresholds, seeds = profile.seeds, bits = profile.bits } = grid;
       return bits.flatMap((b) =>
         methods.flatMap((method) =>
-          networksOf(seeds, thresholds).map((network) => ({ ...network, bits: b, method })),
+          networksOf(seeds, thresholds, once).map((network) => ({ ...network, bits: b, method })),
         ),
       );
     },

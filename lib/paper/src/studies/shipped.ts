@@ -38,11 +38,37 @@ export interface ShippedResult<Row> extends StudyResult<Row> {
   readonly of: number;
 }
 
+/**
+ * The rows so far of a study in a lab's own profile; none where nothing of it ships.
+ */
+export async function shippedRows<Cell, Row, Config extends RunConfig>(
+  { profile }: Pick<PaperLab, 'profile'>,
+  study: Study<Cell, Row, Config>,
+): Promise<Pick<ShippedResult<Row>, 'rows' | 'there' | 'of'>> {
+  const cells = study.cells(profile);
+  const lab = shippedLab(profile, await shippedResults(shippedFolder()));
+  const rows = lab ? await rowsThere(lab, study, cells) : [];
+  return { rows, there: rows.length, of: cells.length };
+}
+
+async function rowsThere<Cell, Row, Config extends RunConfig>(
+  lab: PaperLab,
+  study: Study<Cell, Row, Config>,
+  cells: readonly Cell[],
+): Promise<Row[]> {
+  const rows: Row[] = [];
+  for (const cell of cells) {
+    const row = await rowOf(lab, study, cell).catch(unlessNotShipped);
+    if (row !== undefined) rows.push(row as Row);
+  }
+  return rows;
+}
+
 /** From the best on: whose networks are worth more. */
 const bestFirst: readonly Profile[] = [all.full, all.paper, all.desk, all.quick, formerQuick];
 
 /**
- * The rows of a study that ship: of the best profile that has at least half of them, or else of the one that
+ * The rows of a study that ship: of the best profile that has at least a third of them, or else of the one that
  * has the largest share.
  * @throws UserError where no profile has any
  */
@@ -59,14 +85,10 @@ export async function shippedStudy<Cell, Row, Config extends RunConfig>(
     const lab = shippedLab(profile, shipped);
     if (!lab) continue;
     const cells = study.cells(profile);
-    const rows: Row[] = [];
-    for (const cell of cells) {
-      const row = await rowOf(lab, study, cell).catch(unlessNotShipped);
-      if (row !== undefined) rows.push(row as Row);
-    }
+    const rows = await rowsThere(lab, study, cells);
     const counts = { there: rows.length, of: cells.length };
     const found = { study, rows, profile, ...counts, source: describe(lab, cells, counts) };
-    if (2 * found.there >= found.of && found.there > 0) return found;
+    if (3 * found.there >= found.of && found.there > 0) return found;
     if (found.there * (best?.of ?? 1) > (best?.there ?? 0) * found.of) best = found;
   }
   check(best, `No results of «${study.name}» ship with the project (${folder}); run it in a lab instead`);

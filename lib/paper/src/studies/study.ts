@@ -110,10 +110,15 @@ export function studyJobs(lab: PaperLab, studies: readonly AnyStudy[]): Job[] {
   return [...new Map(jobs).values()];
 }
 
-/** Every pair of a seed and one of `thresholds`, seed by seed. */
+/** Every pair of a seed and one of `thresholds`, seed by seed; those `once` with the first seed alone. */
 export function networksOf(
   seeds: readonly number[],
   thresholds: readonly number[],
+  once: readonly number[] = [],
 ): { seed: number; threshold: number }[] {
-  return seeds.flatMap((seed) => thresholds.map((threshold) => ({ seed, threshold })));
+  return seeds.flatMap((seed, i) =>
+    thresholds
+      .filter((threshold) => i === 0 || !once.includes(threshold))
+      .map((threshold) => ({ seed, threshold })),
+  );
 }

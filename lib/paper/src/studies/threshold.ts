@@ -24,8 +24,11 @@ export function thresholdStudy(grid: ThresholdGrid = {}): Study<ThresholdCell, T
   return {
     name: 'accuracy over s',
     cells(profile) {
+      const once = grid.thresholds ? [] : profile.curveThresholds;
       const { thresholds = profile.thresholds, seeds = profile.seeds, bits = profile.ptqBits } = grid;
-      return bits.flatMap((b) => networksOf(seeds, thresholds).map((network) => ({ ...network, bits: b })));
+      return bits.flatMap((b) =>
+        networksOf(seeds, thresholds, once).map((network) => ({ ...network, bits: b })),
+      );
     },
     config: ({ threshold, seed, bits }, lab) =>
       ptqConfig(lab, { source: pretrainConfig(lab, { threshold, seed }), bits }),

@@ -23,6 +23,8 @@ export interface StoredVerdicts {
   readonly scales: readonly string[];
   /** Profile of a side → a digest of the runs that its claims rest on. Others have other verdicts. */
   readonly basis: Readonly<Record<string, string>>;
+  /** How many rows of the judged studies are there, of all, where the profile is not finished. */
+  readonly rows?: { readonly there: number; readonly of: number };
   /** The board: each claim where the article makes it. */
   readonly claims: readonly Claim[];
   /** Those that ImageNet's side judges by itself. */
@@ -36,8 +38,13 @@ export const shippedVerdicts = (profile: string): string =>
 const localVerdicts = (lab: Pick<PaperLab, 'opening'>, profile: string): string =>
   join(lab.opening.runs ?? runsFolder(), 'verdicts', `${profile}.json`);
 
-/** What the claims on either side rest on. */
-const judgedStudies: readonly AnyStudy[] = [thresholdStudy(), lowBitStudy(), ptqStudy(), learningRateStudy];
+/** The studies whose rows the claims on either side rest on. */
+export const judgedStudies: readonly AnyStudy[] = [
+  thresholdStudy(),
+  lowBitStudy(),
+  ptqStudy(),
+  learningRateStudy,
+];
 
 /** A digest of the configurations behind a lab's claims: the same for the same runs on the same data. */
 function basisOf(lab: PaperLab): string {
@@ -58,6 +65,17 @@ export async function storeVerdicts(
     onImagenet,
   };
   await writeJsonAtomic(localVerdicts(cifar, verdicts.profile), verdicts);
+}
+
+/** Stores the verdicts on what is there yet of a profile where they ship; they answer for no lab. */
+export async function shipVerdictsSoFar(
+  { cifar, imagenet }: Labs,
+  { claims, rows }: Required<Pick<StoredVerdicts, 'claims' | 'rows'>>,
+): Promise<void> {
+  const profile = cifar.profile.name;
+  const scales = [describeLab(cifar), describeLab(imagenet)];
+  const verdicts: StoredVerdicts = { profile, scales, basis: {}, rows, claims, onImagenet: [] };
+  await writeJsonAtomic(shippedVerdicts(profile), verdicts);
 }
 
 /** The file of verdicts that `storeVerdicts` wrote. */

@@ -18,7 +18,9 @@ import {
   type LowBitPoint,
   type PtqPoint,
   rankCorrelation,
+  replicated,
   type ThresholdPoint,
+  thresholdsOf,
 } from '../../src/claims/index.js';
 
 const images = 2000;
@@ -43,6 +45,23 @@ function points<P extends object>(fields: P & { fp32: number; accuracy: number }
 
 const at = (threshold: number, fp32: number, accuracy: number): ThresholdPoint[] =>
   points({ threshold, fp32, accuracy });
+
+describe('claims on a grid that is not whole', () => {
+  const curve = [0.25, 0.1, 0.5, Infinity].flatMap((s) => at(s, 0.8, s === Infinity ? 0.5 : 0.7));
+  const without = (threshold: number, ...seeds: number[]) =>
+    curve.filter((point) => point.threshold !== threshold || !seeds.includes(point.seed));
+
+  it('compare thresholds that have every seed of plain BN', () => {
+    assert.deepEqual(thresholdsOf(replicated(without(0.25, 2, 3))), [0.1, 0.5, Infinity]);
+    assert.deepEqual(claimC4(without(0.25, 2, 3), [4]), claimC4(without(0.25, 1, 2, 3), [4]));
+    assert.equal(claimC3(without(0.25, 2, 3), [4]).verdict, 'held');
+  });
+
+  it('take no seed that plain BN does not have', () => {
+    const seeds = replicated(without(Infinity, 3)).map(({ seed }) => seed);
+    assert.deepEqual([...new Set(seeds)], [1, 2]);
+  });
+});
 
 describe('claims/spread', () => {
   it('is a mean and a standard deviation over seeds', () => {

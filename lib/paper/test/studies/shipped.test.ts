@@ -46,7 +46,7 @@ describe('studies: what ships', () => {
     );
     assert.deepEqual([quick.rows[0]!.fp32, quick.rows[0]!.accuracy], [0.8, 0.7]);
 
-    // Of desk a quarter of the rows: quick, which has all, is still shown. Then more than half of them.
+    // Of desk two sevenths of the rows: quick, which has all, is still shown. Then more than a third.
     const more = await mkdtemp(join(tmpdir(), 'oabn-ships-'));
     const at =
       (...bits: number[]) =>

@@ -8,6 +8,7 @@ import {
   lowBitStudy,
   ptqStudy,
   studyJobs,
+  thresholdStudy,
 } from '../../src/studies/index.js';
 
 const lab = {
@@ -30,6 +31,21 @@ describe('studies', () => {
       ],
     );
     assert.equal(new Set(jobs.map(({ config }) => hashOf(config))).size, jobs.length);
+  });
+
+  it('run thresholds that only draw a curve with the first seed alone', () => {
+    const profile = { ...profiles.quick, thresholds: [0.1, 0.25, Infinity], curveThresholds: [0.25] };
+    const networks = (study: ReturnType<typeof thresholdStudy>) =>
+      study.cells({ ...profile, ptqBits: [4] }).map(({ seed, threshold }) => `${seed}: ${threshold}`);
+    assert.deepEqual(networks(thresholdStudy()), [
+      '1: 0.1',
+      '1: 0.25',
+      '1: Infinity',
+      '2: 0.1',
+      '2: Infinity',
+    ]);
+    // Who names thresholds means all of them.
+    assert.equal(networks(thresholdStudy({ thresholds: profile.thresholds })).length, 6);
   });
 
   it('take other cells, which are values', () => {

@@ -5,7 +5,13 @@ import { join } from 'node:path';
 import { type Claim, claimOf } from '../../src/claims/index.js';
 import { onImagenet, type PaperLab, type Profile, profiles } from '../../src/profiles/index.js';
 import { claimsMarkdown, readmeBoard } from '../../src/report/index.js';
-import { readVerdicts, shippedVerdicts, storedClaims, storeVerdicts } from '../../src/studies/index.js';
+import {
+  claimsSoFar,
+  readVerdicts,
+  shippedVerdicts,
+  storedClaims,
+  storeVerdicts,
+} from '../../src/studies/index.js';
 
 const claim = (id: string, effect: string): Claim =>
   claimOf({
@@ -45,6 +51,22 @@ describe('stored verdicts', () => {
     assert.equal(storedClaims(labOf(profiles.quick, runs)), undefined);
     assert.equal(storedClaims(labOf(profiles.smoke, runs, 'sha256:11')), undefined);
     assert.equal(storedClaims(labOf({ ...profiles.smoke, seeds: [7] }, runs)), undefined);
+  });
+});
+
+describe('claims on what is there yet', () => {
+  it('leave out those that would compare what is not', async () => {
+    const lab = { profile: profiles.desk } as unknown as PaperLab;
+    const row = (threshold: number, seed: number) =>
+      (['ptq', 'uniformQat', 'clusterQat'] as const).map((method) => ({
+        ...{ threshold, seed, method, images: 1000, bits: 4, stateSize: 9, accuracy: 0.7, fp32: 0.8 },
+      }));
+    const rows = [row(Infinity, 1), row(Infinity, 2), row(0.5, 1), row(0.5, 2), row(0.1, 1)].flat();
+    const claims = await claimsSoFar({ cifar: lab, imagenet: lab }, (_, { name }) =>
+      Promise.resolve({ rows: name === 'low bits' ? (rows as never[]) : [] }),
+    );
+    const judged = claims.map(({ id }) => id);
+    assert.deepEqual(judged, ['C9', 'C10', 'C11']);
   });
 });
 

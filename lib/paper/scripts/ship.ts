@@ -1,0 +1,51 @@
+/**
+ * Ships what is there yet of a profile whose runs take many sessions: the results of finished runs go to
+ * `data/results/runs`, where notebooks find them; the claims that they allow are judged and stored, and the
+ * README's board is written anew if it is of this profile. Nothing is trained. A finished profile is shipped
+ * by `oabn reproduce --write`.
+ *
+ *     OABN_DATA_DIR=… node --conditions=oabn-source --import tsx lib/paper/scripts/ship.ts --runs runs [--profile desk]
+ */
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { parseArgs } from 'node:util';
+import { projectFolder, writeFileAtomic } from 'oabn-base';
+import { hashOf } from 'oabn/experiment';
+import { openStore } from 'provable-runs';
+import { openLabs, shippedFolder } from '../src/profiles/index.js';
+import { claimsText, readmeBoard, withBoard } from '../src/report/index.js';
+import {
+  claimsSoFar,
+  judgedStudies,
+  mainJob,
+  measureC12,
+  outlierStudy,
+  rivalStudy,
+  shippedRows,
+  shipVerdictsSoFar,
+  studyJobs,
+} from '../src/studies/index.js';
+
+const { values: flags } = parseArgs({
+  options: { runs: { type: 'string', default: 'runs' }, profile: { type: 'string', default: 'desk' } },
+});
+const labs = await openLabs({ profile: flags.profile, shipped: false, runs: flags.runs });
+const store = openStore(flags.runs);
+const done = new Set((await store.list()).filter((run) => run.status === 'done').map(({ hash }) => hash));
+const wanted = [...mainJob(labs), ...studyJobs(labs.cifar, [outlierStudy(), rivalStudy()])].map(
+  ({ config }) => hashOf(config),
+);
+const shipped = [...new Set(wanted)].filter((hash) => done.has(hash));
+for (const hash of shipped) await store.export(hash, shippedFolder());
+console.log(`${shipped.length} of ${new Set(wanted).size} runs of ${flags.profile} are there and ship`);
+
+const claims = [...(await claimsSoFar(labs, shippedRows)), await measureC12(labs.cifar)];
+const counts = await Promise.all(judgedStudies.map((study) => shippedRows(labs.cifar, study)));
+const sum = (of: 'there' | 'of'): number => counts.reduce((total, count) => total + count[of], 0);
+await shipVerdictsSoFar(labs, { claims, rows: { there: sum('there'), of: sum('of') } });
+console.log(claimsText(claims));
+
+const readme = join(projectFolder(), 'README.md');
+const text = await readFile(readme, 'utf8');
+if (readmeBoard(text).profile === flags.profile) await writeFileAtomic(readme, withBoard(text, claims));
+process.exit(0);
