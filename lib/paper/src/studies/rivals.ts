@@ -45,7 +45,7 @@ export const pretrainingRivals: Readonly<Record<string, PretrainingRival>> = {
     oabn: { gradient: 'straightThrough' },
   },
   'KURE, of the branches': {
-    source: '2002.07520',
+    source: '2002.07686',
     training: { regularizer: { penalty: 'kure', strength: 0.1 } },
   },
   'R² (L∞), of the merged': {
