@@ -86,6 +86,8 @@ describe('kernel: the debugger', function () {
     assert.deepEqual([info.isStarted, info.hashMethod, info.stoppedThreads], [false, 'Murmur2', []]);
     const code = 'const a: number = 1;';
     const { sourcePath } = await debug('dumpCell', { code });
+    // JupyterLab names a file «Cell [3]» only if this is in its path.
+    assert.match(sourcePath!, /ipykernel_/);
     assert.equal(sourcePath, `${info.tmpFilePrefix}${murmur2(code, info.hashSeed!)}${info.tmpFileSuffix}`);
     // As ipykernel's murmur2_x86 has it.
     assert.equal(murmur2('print("hello")', 0xc70f6907), 776975998);
@@ -123,6 +125,10 @@ describe('kernel: the debugger', function () {
     const [locals, globals] = scopes as unknown as { name: string; variablesReference: number }[];
     assert.deepEqual([locals!.name, globals!.name], ['Locals', 'Globals']);
     assert.deepEqual(await variablesOf(locals!.variablesReference), { x: '84', y: '42' });
+    // JupyterLab's tree shows a type instead of the value where there is one.
+    const [x] = (await debug('variables', { variablesReference: locals!.variablesReference }))
+      .variables as unknown as Body[];
+    assert.equal('type' in x!, false);
     assert.equal((await variablesOf(globals!.variablesReference)).list, 'Array(2)');
     const evaluate = async (expression: string): Promise<unknown> =>
       (await debug('evaluate', { expression, frameId: frames[0]!.id, context: 'repl' })).result;
@@ -167,6 +173,7 @@ describe('kernel: the debugger', function () {
     const { frames } = await stopped();
     assert.deepEqual([frames[0]!.name, frames[0]!.line, frames[0]!.source.path], ['twice', 2, path]);
     assert.match(String((await debug('source', { source: { path } })).content), /return 2/);
+    assert.deepEqual((await debug('modules')).modules, [{ id: 0, name: 'tools.ts', path }]);
     await debug('continue', { threadId: 1 });
     assert.equal(value(await running), '8');
   });

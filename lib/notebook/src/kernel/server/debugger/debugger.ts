@@ -10,6 +10,7 @@ import { wrapperNames } from '../../cellScript.js';
 import type { CompiledCell } from '../../language/language.js';
 import { originalPlace } from '../../runtime/stackTraces.js';
 import type { Bundle } from '../../threads.js';
+import { createBreakpoints, type SourceBreakpoint } from './breakpoints.js';
 import { connectInspector, type Inspector } from './inspector.js';
 import { cellFileOf, cellFiles, createSources } from './sources.js';
 import { createVariables, type RemoteObject, type Variables } from './variables.js';
@@ -23,11 +24,6 @@ export interface Debugger {
   interrupt(): void;
   /** Takes the inspector off: Node does not end before. */
   stop(): void;
-}
-
-interface SourceBreakpoint {
-  readonly line: number;
-  readonly condition?: string;
 }
 
 interface CallFrame {
@@ -66,10 +62,8 @@ const passedOver = [
 
 /** @param publish sends an event to all clients */
 export function createDebugger(publish: (event: Bundle) => void): Debugger {
-  const breakpoints = new Map<string, readonly SourceBreakpoint[]>();
   const sources = createSources();
-  /** The inspector's names of what is set, by file. */
-  const set = new Map<string, string[]>();
+  const breakpoints = createBreakpoints(sources);
   /** V8's scripts by their ids. */
   const urls = new Map<string, string>();
   let inspector: Inspector | undefined;
@@ -132,35 +126,6 @@ export function createDebugger(publish: (event: Bundle) => void): Debugger {
     return [{ call, name: call.functionName || basename(name), path: sources.pathOf(url), line, column }];
   };
 
-  /** Sets the breakpoints of a file in its script, and says on which lines they came to stand. */
-  const bind = async (path: string): Promise<Bundle[]> => {
-    const connected = await start();
-    for (const breakpointId of set.get(path) ?? [])
-      await connected.post('Debugger.removeBreakpoint', { breakpointId }).catch(() => undefined);
-    set.delete(path);
-    const wanted = breakpoints.get(path) ?? [];
-    // What has not run has no script yet: `beforeCell` sets its breakpoints.
-    if (!sources.has(path)) return wanted.map(({ line }) => ({ verified: true, line, source: { path } }));
-    const bound: Bundle[] = [];
-    for (const { line, condition } of wanted) {
-      const stop = sources.stopAt(path, line);
-      if (!stop) {
-        bound.push({ verified: false, line, message: 'There is nothing to stop at', source: { path } });
-        continue;
-      }
-      const { url, lineNumber, columnNumber } = stop;
-      const { breakpointId } = await connected.post<{ breakpointId: string }>('Debugger.setBreakpointByUrl', {
-        url,
-        lineNumber,
-        columnNumber,
-        ...(condition && { condition }),
-      });
-      set.set(path, [...(set.get(path) ?? []), breakpointId]);
-      bound.push({ verified: true, line: stop.line, source: { path } });
-    }
-    return bound;
-  };
-
   const evaluate = async (expression: string, options: Bundle = {}): Promise<RemoteObject> => {
     const connected = await start();
     const { result, exceptionDetails } = await connected.post<{
@@ -209,14 +174,14 @@ export function createDebugger(publish: (event: Bundle) => void): Debugger {
     if (!inspector) return;
     inspector.disconnect();
     inspector = variables = frames = undefined;
-    for (const each of [breakpoints, set, urls]) each.clear();
+    for (const each of [breakpoints, urls]) each.clear();
   };
 
   const commands: Readonly<Record<string, (args: Bundle) => Bundle | Promise<Bundle>>> = {
     debugInfo: () => ({
       isStarted: inspector !== undefined,
       ...cellFiles,
-      breakpoints: [...breakpoints].map(([source, lines]) => ({ source, breakpoints: lines })),
+      breakpoints: breakpoints.list(),
       stoppedThreads: frames ? [thread.id] : [],
       richRendering: true,
       exceptionPaths: ['raised'],
@@ -229,6 +194,7 @@ export function createDebugger(publish: (event: Bundle) => void): Debugger {
         supportsConfigurationDoneRequest: true,
         supportsConditionalBreakpoints: true,
         supportsEvaluateForHovers: true,
+        supportsModulesRequest: true,
         exceptionBreakpointFilters: [{ filter: 'raised', label: 'Raised Exceptions', default: false }],
       };
     },
@@ -237,8 +203,8 @@ export function createDebugger(publish: (event: Bundle) => void): Debugger {
     dumpCell: ({ code }) => ({ sourcePath: cellFileOf(String(code)) }),
     async setBreakpoints(args) {
       const { path = '' } = args.source as { path?: string };
-      breakpoints.set(path, (args.breakpoints ?? []) as SourceBreakpoint[]);
-      return { breakpoints: await bind(path) };
+      const wanted = (args.breakpoints ?? []) as SourceBreakpoint[];
+      return { breakpoints: await breakpoints.replace(path, wanted, await start()) };
     },
     async setExceptionBreakpoints({ filters = [] }) {
       const state = (filters as readonly string[]).includes('raised') ? 'all' : 'none';
@@ -285,7 +251,10 @@ export function createDebugger(publish: (event: Bundle) => void): Debugger {
     stepIn: () => go('stepInto'),
     stepOut: () => go('stepOut'),
     pause: () => go('pause'),
-    modules: () => ({ modules: [], totalModules: 0 }),
+    modules() {
+      const modules = sources.modules().map((path, id) => ({ id, name: basename(path), path }));
+      return { modules, totalModules: modules.length };
+    },
     disconnect() {
       stop();
       return {};
@@ -306,7 +275,7 @@ export function createDebugger(publish: (event: Bundle) => void): Debugger {
     },
     async beforeCell(code, cell) {
       await inspector?.post('Debugger.setBreakpointsActive', { active: true });
-      for (const path of sources.add(code, cell)) if (inspector && breakpoints.has(path)) await bind(path);
+      for (const path of sources.add(code, cell)) if (inspector) await breakpoints.rebind(path, inspector);
     },
     interrupt() {
       if (!frames || !inspector) return;

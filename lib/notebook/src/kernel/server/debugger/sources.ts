@@ -16,7 +16,8 @@ import { murmur2 } from './murmur2.js';
 export const cellFiles = {
   hashMethod: 'Murmur2',
   hashSeed: 0xc70f6907,
-  tmpFilePrefix: join(tmpdir(), `typescript_kernel_${process.pid}`, '/'),
+  // JupyterLab writes «Cell [3]» in place of such a path only where it contains «ipykernel_».
+  tmpFilePrefix: join(tmpdir(), `typescript_ipykernel_${process.pid}`, '/'),
   tmpFileSuffix: '.ts',
 } as const;
 
@@ -41,6 +42,8 @@ export interface Sources {
   stopAt(path: string, line: number): Stop | undefined;
   /** The file behind V8's name of a script. */
   pathOf(url: string): string;
+  /** The local modules that cells have imported. */
+  modules(): string[];
   /** The text of a file. @throws when there is none */
   textOf(path: string): string;
 }
@@ -86,6 +89,7 @@ export function createSources(): Sources {
       );
     },
     pathOf: (url) => paths.get(url) ?? url,
+    modules: () => [...paths.values()].filter((path) => !path.startsWith(cellFiles.tmpFilePrefix)),
     textOf: (path) => known.get(path)?.source ?? readFileSync(path, 'utf8'),
   };
 }

@@ -21,7 +21,8 @@ interface Property {
 export interface Variable {
   readonly name: string;
   readonly value: string;
-  readonly type: string;
+  /** Not of a primitive value: where there is a type, JupyterLab's tree shows it in place of the value. */
+  readonly type?: string;
   /** What `variables` asks for its members by; 0 for none. */
   readonly variablesReference: number;
   readonly evaluateName: string;
@@ -54,7 +55,7 @@ export function createVariables(inspector: Inspector, isHidden: (name: string) =
   };
   const describe: Variables['describe'] = (value) => ({
     value: textOf(value).slice(0, longest),
-    type: value.subtype ?? value.type,
+    ...(value.objectId !== undefined && { type: value.subtype ?? value.type }),
     variablesReference: value.objectId === undefined || value.type === 'function' ? 0 : refer(value.objectId),
   });
   return {
