@@ -41,6 +41,8 @@ const wrappers = [
 ];
 /** Modules in modules: deeper than any network, and short of what a stack holds. */
 const deepest = 64;
+/** Modules and dictionaries in all. A module that stands in many places is pickled once, but looked at in each. */
+const mostParts = 1e6;
 
 /** Tensors may share storage; all together they are at most so many times the file. */
 const mostOverlap = 8;
@@ -88,7 +90,13 @@ export function decodeTorchFile(file: Uint8Array, source: string): Record<string
     mostOverlap * file.length,
   );
   const tensors: Record<string, HostTensor> = {};
-  collect(unpickle(entries.get(pickle)!, `${source}, ${pickle}`), '', tensors, reader, deepest);
+  let parts = 0;
+  const enter = (): void => {
+    if (++parts > mostParts) {
+      throw new UserError(`${source} has more than ${mostParts} modules and dictionaries in one another`);
+    }
+  };
+  collect(unpickle(entries.get(pickle)!, `${source}, ${pickle}`), '', tensors, { reader, enter }, deepest);
   if (Object.keys(tensors).length === 0) {
     throw new UserError(
       `${source} holds no tensors that a state dict would have; convert it with\n  ${conversion}`,
@@ -99,38 +107,55 @@ export function decodeTorchFile(file: Uint8Array, source: string): Record<string
 
 type TensorReader = (value: PickledValue) => HostTensor | undefined;
 
+interface Walk {
+  readonly reader: TensorReader;
+  /** Called for each module and dictionary. @throws UserError where they are too many */
+  readonly enter: () => void;
+}
+
 /** Puts the tensors of a dictionary, of one inside it, or of a pickled module under their names. */
 function collect(
   value: PickledValue,
   prefix: string,
   into: Record<string, HostTensor>,
-  read: TensorReader,
+  walk: Walk,
   depth: number,
 ): void {
   if (depth === 0) return;
+  walk.enter();
   const module = moduleOf(value);
   if (module) {
-    for (const part of ['_parameters', '_buffers']) collect(module.get(part) ?? null, prefix, into, read, 1);
+    for (const part of ['_parameters', '_buffers']) collect(module.get(part) ?? null, prefix, into, walk, 1);
     for (const [name, child] of dictionaryOf(module.get('_modules') ?? null) ?? []) {
-      if (typeof name === 'string') collect(child, `${prefix}${name}.`, into, read, depth - 1);
+      if (typeof name === 'string') collect(child, `${prefix}${name}.`, into, walk, depth - 1);
     }
     return;
   }
   const dictionary = dictionaryOf(value);
   if (!dictionary) return;
-  let found = false;
+  // Training code may save a tensor or two beside the state dict, such as the best accuracy.
+  const inner = prefix === '' ? wrapped(dictionary, walk, depth) : undefined;
+  if (inner) return void Object.assign(into, inner);
   for (const [name, entry] of dictionary) {
-    const tensor = typeof name === 'string' ? read(entry) : undefined;
+    const tensor = typeof name === 'string' ? walk.reader(entry) : undefined;
     if (tensor) into[prefix + String(name)] = tensor;
-    found ||= tensor !== undefined;
   }
-  if (found || prefix !== '') return;
+}
+
+/** The tensors of the first wrapper that has any; undefined where there is none. */
+function wrapped(
+  dictionary: ReadonlyMap<PickledValue, PickledValue>,
+  walk: Walk,
+  depth: number,
+): Record<string, HostTensor> | undefined {
   for (const name of wrappers) {
     const inner = dictionary.get(name);
     if (inner === undefined) continue;
-    collect(inner, '', into, read, depth - 1);
-    if (Object.keys(into).length > 0) return;
+    const tensors: Record<string, HostTensor> = {};
+    collect(inner, '', tensors, walk, depth - 1);
+    if (Object.keys(tensors).length > 0) return tensors;
   }
+  return undefined;
 }
 
 const dictionaryOf = (value: PickledValue): Map<PickledValue, PickledValue> | undefined => {

@@ -51,9 +51,15 @@ describe('base/torchFile', () => {
     }
   });
 
-  it('finds the state dict among what training code saves beside it, and in a pickled module', async () => {
+  it('finds the state dict among what training code saves beside it, tensors too, and in a pickled module', async () => {
     assert.deepEqual(floats(decodeTorchFile(await file('wrapped.pth'), 'wrapped.pth')), network());
     assert.deepEqual(floats(decodeTorchFile(await file('module.pt'), 'module.pt')), network());
+  });
+
+  it('refuses modules that stand in one another more often than anyone can look', async () => {
+    // 41 modules, each twice in the next: 2^40 places.
+    const shared = await file('shared.pt');
+    assert.throws(() => decodeTorchFile(shared, 'shared.pt'), /shared\.pt has more than 1000000 modules/);
   });
 
   it('says how to convert what PyTorch wrote before 1.6', async () => {

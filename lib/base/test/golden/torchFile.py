@@ -3,8 +3,8 @@ uses. Run it again with
 
     python3 lib/base/test/golden/torchFile.py
 
-It writes `plain.pth`, `wrapped.pth`, `module.pt`, `legacy.pth` and `types.safetensors` beside itself, and the same numbers
-as 32-bit floats in `expected.safetensors`. Made with PyTorch 2.15.
+It writes `plain.pth`, `wrapped.pth`, `module.pt`, `shared.pt`, `legacy.pth` and `types.safetensors` beside itself, and the
+same numbers as 32-bit floats in `expected.safetensors`. Made with PyTorch 2.15.
 """
 import argparse
 from pathlib import Path
@@ -31,9 +31,13 @@ tensors = {
 }
 torch.save(tensors, here / "plain.pth")
 network = nn.Sequential(nn.Conv2d(2, 3, 3, bias=False), nn.BatchNorm2d(3))
-wrapped = {"epoch": 3, "args": argparse.Namespace(lr=0.1), "loss": 1.25e-3, "state_dict": network.state_dict()}
+wrapped = {"epoch": 3, "args": argparse.Namespace(lr=0.1), "loss": 1.25e-3, "best": torch.tensor(81.5), "state_dict": network.state_dict()}
 torch.save(wrapped, here / "wrapped.pth")
 torch.save({"model": network, "big": 2**70}, here / "module.pt")
+shared = nn.Sequential()
+for _ in range(40):
+    shared = nn.Sequential(shared, shared)
+torch.save(shared, here / "shared.pt")
 torch.save(network.state_dict(), here / "legacy.pth", _use_new_zipfile_serialization=False)
 contiguous = {name: value.contiguous() for name, value in tensors.items()}
 save_file({name: value for name, value in contiguous.items() if name != "bool"}, here / "types.safetensors")
