@@ -1,7 +1,8 @@
 /**
  * Which files must a reader open to follow the method? Trains a network with OABN, merges it, and fine-tunes
- * it with ClusterQAT, a step of each, and lists the files in which functions ran meanwhile: of the method's
- * package and of what it shares with others, the engine left out.
+ * it with ClusterQAT, a step of each, and lists the files in which functions ran meanwhile: those of the
+ * method's package, and apart from them the utilities that it shares with others (`check`, `random`, `sizeOf`,
+ * the rules of JSON), whose names say enough. The engine is left out.
  *
  *     node --conditions=oabn-source --import tsx lib/paper/scripts/path.ts
  */
@@ -65,5 +66,6 @@ const files = result
   .map(({ url }) => relative(lib, fileURLToPath(url.replace(/\?.*/, ''))))
   .filter((file) => /^(oabn|base)\/src\//.test(file))
   .sort();
+const method = files.filter((file) => file.startsWith('oabn/'));
 for (const file of files) console.log(file);
-console.log(`${files.length} files`);
+console.log(`${method.length} files of the method, and ${files.length - method.length} utilities`);

@@ -5,10 +5,9 @@
  */
 import { check, naming, parseJson, type SafetensorsOptions, writeSafetensors } from 'oabn-base';
 import { type Architecture, normalizeArchitecture } from './architecture.js';
-import { checkFinite } from './finite.js';
 import { type NetworkForm, parameterShapes } from './parameters.js';
 import { readStateDict, type StateDictFile } from './readStateDict.js';
-import type { StateDict } from './stateDict.js';
+import { checkFinite, type StateDict } from './stateDict.js';
 
 /** A network as a checkpoint holds it: description, tensors, and which of the two forms it has. */
 export interface Network {

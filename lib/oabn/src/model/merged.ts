@@ -4,12 +4,13 @@
  * activation that enters it; the first convolution, the classifier and squeeze-and-excitation have no hooks,
  * as they stay in FP32 (paper, figure 6).
  */
+import type { HostTensor } from 'oabn-base';
 import { tf } from 'tfjs-native';
 import { type Architecture, blocksOf, quantizedBlocks } from './architecture.js';
 import { activate, convolve, gateOf } from './convolve.js';
 import type { ConvolutionOperation, Operation } from './operations.js';
 import { classify } from './repvgg.js';
-import type { Tensors } from './stateDict.js';
+import { get, type StateDict, type Tensors } from './stateDict.js';
 
 /** What a quantizer does to weights and activations on the way through a merged network. */
 export interface MergedHooks {
@@ -84,4 +85,18 @@ function runOperations(operations: readonly Operation[], x: tf.Tensor4D, convolv
         return operation satisfies never;
     }
   }, x);
+}
+
+/** A merged state dict with each quantized block's kernel replaced. */
+export function mapKernels(
+  arch: Architecture,
+  merged: StateDict,
+  replace: (block: string, kernel: HostTensor<Float32Array>) => Float32Array,
+): StateDict {
+  const replaced: Record<string, HostTensor<Float32Array>> = { ...merged };
+  for (const { name } of quantizedBlocks(arch)) {
+    const kernel = get(merged, `${name}.rbr_reparam.weight`);
+    replaced[`${name}.rbr_reparam.weight`] = { shape: kernel.shape, data: replace(name, kernel) };
+  }
+  return replaced;
 }

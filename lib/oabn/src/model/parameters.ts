@@ -3,16 +3,21 @@
  * RepVGG's, and for QARepVGG's blocks those of the code that came with it in YOLOv6, where the 1×1
  * convolution stands alone and the normalization after the sum is the block's own:
  * `rbr_1x1.weight`, `bn.weight`, ….
+ *
+ * And the values that they begin with, as PyTorch initializes them: convolutions and the classifier from
+ * `kaiming_uniform_(a=√5)`, which is U(−1/√fanIn, 1/√fanIn), and BN with γ = 1, β = 0. A learned s begins at
+ * the architecture's threshold.
  */
+import { check, random, sizeOf } from 'oabn-base';
 import {
   type Architecture,
   type Block,
   blocksOf,
   type Branch,
   type BlockKind,
-  checkChain,
   mergedShape,
 } from './architecture.js';
+import type { StateDict } from './stateDict.js';
 
 /** A place of a block that can have a BN: a branch, or what the branches sum to. */
 export type NormalizedPlace = Branch | 'sum';
@@ -57,6 +62,18 @@ export function thresholdName(block: Block, place: NormalizedPlace): string {
 /** Whether a tensor is a learned s. */
 export const isThreshold = (name: string): boolean => name.endsWith('.threshold');
 
+/**
+ * Refuses a network of another family.
+ * @throws UserError naming `task` where the network is not RepVGG's chain of 3×3 convolutions, each behind a
+ * ReLU
+ */
+export function checkChain({ operations }: Architecture, task: string): void {
+  check(
+    !operations,
+    `${task} is for chains of 3×3 convolutions as RepVGG's; this network of another family has other operations`,
+  );
+}
+
 /** Name → shape of every tensor of `arch`, in the training-time form (with running statistics) or merged. */
 export function parameterShapes(arch: Architecture, form: NetworkForm): Shapes {
   const shapes: Record<string, readonly number[]> = {};
@@ -84,4 +101,30 @@ export function parameterShapes(arch: Architecture, form: NetworkForm): Shapes {
   shapes['linear.weight'] = [arch.classes, arch.widths.at(-1)!];
   shapes['linear.bias'] = [arch.classes];
   return shapes;
+}
+
+/** The initial state dict of `arch`: a pure function of `seed`, independent for every tensor. */
+export function initialize(arch: Architecture, seed: number): StateDict {
+  const tensors = Object.entries(parameterShapes(arch, 'training')).map(([name, shape]) => {
+    return [name, { shape, data: initialValues(name, shape, arch, seed) }] as const;
+  });
+  return Object.fromEntries(tensors);
+}
+
+function initialValues(
+  name: string,
+  shape: readonly number[],
+  { widths, oabn }: Architecture,
+  seed: number,
+): Float32Array {
+  const size = sizeOf(shape);
+  const isMatrix = shape.length > 1;
+  if (isMatrix || name === 'linear.bias') {
+    const stream = random(seed, 'initialize', name);
+    const bound = 1 / Math.sqrt(isMatrix ? size / shape[0]! : widths.at(-1)!);
+    return Float32Array.from({ length: size }, () => (2 * stream.uniform() - 1) * bound);
+  }
+  if (isThreshold(name)) return new Float32Array(size).fill(oabn!.threshold);
+  const isOne = name.endsWith('.weight') || name.endsWith('.running_var');
+  return new Float32Array(size).fill(isOne ? 1 : 0);
 }

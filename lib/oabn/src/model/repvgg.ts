@@ -4,8 +4,7 @@
  */
 import { tf } from 'tfjs-native';
 import { type Architecture, type Block, blocksOf, type Branch } from './architecture.js';
-import { batchNormInference, batchNormTraining, updateRunning } from './batchNorm.js';
-import { limitOf } from './limit.js';
+import { batchNormInference, batchNormTraining, limitOf, updateRunning } from './batchNorm.js';
 import { bnPrefix, convPrefix, type NormalizedPlace } from './parameters.js';
 import type { Tensors, Variables } from './stateDict.js';
 

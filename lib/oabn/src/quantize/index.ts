@@ -9,8 +9,6 @@ import './display.js';
 export * from './calibrate.js';
 export * from './centroids.js';
 export * from './export/index.js';
-export * from './fakeQuantize.js';
-export * from './granularity.js';
 export * from './kmeans/index.js';
 export * from './mseStep.js';
 export * from './ptq/index.js';

@@ -4,7 +4,7 @@
  * step is found in O(levels · log n) by the prefix sums of 1-D k-means.
  */
 import { nearestTo } from './kmeans/lloyd.js';
-import { type SortedSample, sortedSample } from './kmeans/sample.js';
+import { type SortedSample, sortedSample } from './kmeans/segments.js';
 
 /**
  * Steps tried: this many between 0 and that which clips nothing, then as many between the best one's

@@ -9,6 +9,7 @@ import {
   type Architecture,
   forwardMerged,
   get,
+  mapKernels,
   type Network,
   quantizedBlocks,
   saveNetwork,
@@ -16,12 +17,11 @@ import {
   type Tensors,
 } from '../model/index.js';
 import type { ActivationRanges } from './calibrate.js';
-import { fakeQuantizeActivation } from './fakeQuantize.js';
 import { kmeans1d, type KmeansOptions, quantizeToCentroids } from './kmeans/index.js';
-import { mapGroups } from './granularity.js';
 import {
   activationBitsOf,
   checkScheme,
+  mapGroups,
   type QuantizationScheme,
   readScheme,
   storedScheme,
@@ -30,7 +30,7 @@ import {
   weightBitsOf,
   type WeightMethod,
 } from './scheme.js';
-import { quantizeValues, weightQuantizer } from './uniform.js';
+import { fakeQuantizeActivation, quantizeValues, weightQuantizer } from './uniform.js';
 
 /** A merged network whose kernels hold quantized values, with the ranges of its activations. */
 export interface QuantizedNetwork {
@@ -103,20 +103,6 @@ export function layerCentroids(
   options: Pick<KmeansOptions, 'init' | 'seed'> = {},
 ): Float32Array {
   return Float32Array.from(kmeans1d(weights, 2 ** bits, options).centroids);
-}
-
-/** A merged state dict with each quantized block's kernel replaced. */
-export function mapKernels(
-  arch: Architecture,
-  merged: StateDict,
-  replace: (block: string, kernel: HostTensor<Float32Array>) => Float32Array,
-): StateDict {
-  const replaced: Record<string, HostTensor<Float32Array>> = { ...merged };
-  for (const { name } of quantizedBlocks(arch)) {
-    const kernel = get(merged, `${name}.rbr_reparam.weight`);
-    replaced[`${name}.rbr_reparam.weight`] = { shape: kernel.shape, data: replace(name, kernel) };
-  }
-  return replaced;
 }
 
 /** Ranges as numbers, or as scalar tensors where one traced function serves many networks. */

@@ -2,8 +2,18 @@
  * How a merged network is quantized, as plain JSON: part of a run's configuration and of a checkpoint's
  * metadata.
  */
-import { schema } from 'oabn-base';
-import { maxBits, minBits } from './uniform.js';
+import { check, type HostTensor, schema } from 'oabn-base';
+
+/** The fewest bits of a quantizer. */
+export const minBits = 2;
+/** The most bits of a quantizer. */
+export const maxBits = 8;
+
+/** Refuses bits that no quantizer here has. @throws UserError unless `bits` is a whole number from 2 to 8. */
+export function checkBits(bits: number): void {
+  const good = Number.isInteger(bits) && bits >= minBits && bits <= maxBits;
+  check(good, `bits must be a whole number from ${minBits} to ${maxBits}, got ${bits}`);
+}
 
 /** `uniform`: figure 5's symmetric levels. `cluster`: 2^b centroids, found by 1-D k-means. */
 export const weightMethods = ['uniform', 'cluster'] as const;
@@ -92,4 +102,29 @@ export function activationBitsOf(
   block: string,
 ): number | undefined {
   return activationBits === null ? undefined : (layerBits?.[block] ?? activationBits ?? bits);
+}
+
+/** The groups of a kernel [out,in,3,3] (OIHW) that share a quantizer, as views of its data. */
+export function groupsOf(
+  { shape, data }: HostTensor<Float32Array>,
+  granularity: Granularity = 'perTensor',
+): Float32Array[] {
+  if (granularity === 'perTensor') return [data];
+  const size = data.length / shape[0]!;
+  return Array.from({ length: shape[0]! }, (_, i) => data.subarray(i * size, (i + 1) * size));
+}
+
+/** A kernel's data with each group replaced by `replace` of it, which has the same length. */
+export function mapGroups(
+  kernel: HostTensor<Float32Array>,
+  granularity: Granularity | undefined,
+  replace: (weights: Float32Array, group: number) => Float32Array,
+): Float32Array {
+  const result = new Float32Array(kernel.data.length);
+  let offset = 0;
+  groupsOf(kernel, granularity).forEach((weights, group) => {
+    result.set(replace(weights, group), offset);
+    offset += weights.length;
+  });
+  return result;
 }

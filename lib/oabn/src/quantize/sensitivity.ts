@@ -19,11 +19,9 @@ import {
   toTensor,
   toVariables,
 } from '../model/index.js';
-import { calibrate } from './calibrate.js';
+import { calibrate, type CalibrationImages } from './calibrate.js';
 import { quantizeKernel } from './quantizedNetwork.js';
-import type { CalibrationImages } from './calibrate.js';
-import { activationBitsOf, checkScheme, type QuantizationScheme } from './scheme.js';
-import { maxBits, minBits } from './uniform.js';
+import { activationBitsOf, checkScheme, maxBits, minBits, type QuantizationScheme } from './scheme.js';
 
 /** What quantizing one block alone does to the logits. */
 export interface Sensitivity {

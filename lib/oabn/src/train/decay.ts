@@ -15,8 +15,15 @@
  */
 import { tf } from 'tfjs-native';
 import { check } from 'oabn-base';
-import { type Architecture, type Block, blocksOf, bnEpsilon, bnPrefix, convPrefix } from '../model/index.js';
-import type { Tensors } from '../model/index.js';
+import {
+  type Architecture,
+  type Block,
+  blocksOf,
+  bnEpsilon,
+  bnPrefix,
+  convPrefix,
+  type Tensors,
+} from '../model/index.js';
 import type { ParameterRules } from './sgd.js';
 
 /**

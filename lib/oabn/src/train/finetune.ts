@@ -14,6 +14,7 @@ import {
   type Architecture,
   forwardMerged,
   get,
+  mapKernels,
   type MergedHooks,
   parameterShapes,
   quantizedBlocks,
@@ -32,7 +33,6 @@ import {
   checkScheme,
   clusterDefaults,
   type ClusterOptions,
-  mapKernels,
   type QuantizationScheme,
   type QuantizedNetwork,
   type UniformOptions,
@@ -151,7 +151,7 @@ function finetuneStep(
 ): TrainStep {
   const quantizers = quantizersOf(arch, scheme, options);
   const quantizerOf = new Map(quantizers.map((quantizer) => [quantizer.block, quantizer]));
-  const step = (params: Tensors, buffers: Tensors, images: tf.Tensor4D) => {
+  const network = (params: Tensors, buffers: Tensors, images: tf.Tensor4D) => {
     const next: Record<string, tf.Tensor> = { ...buffers };
     const all = { ...params, ...buffers };
     const hooks: MergedHooks = {
@@ -171,7 +171,7 @@ function finetuneStep(
     const logits = forwardOf(arch, { params, buffers }, images, hooks, options, next);
     return { logits, buffers: next };
   };
-  return gradientStep(options, step, rulesOf(arch, quantizers));
+  return gradientStep({ ...options, network, rules: rulesOf(arch, quantizers) });
 }
 
 function forwardOf(
@@ -183,7 +183,10 @@ function forwardOf(
   next: Record<string, tf.Tensor>,
 ): tf.Tensor2D {
   if (through === 'merged') return forwardMerged(arch, variables.params, images, hooks);
-  const { logits, buffers } = forwardThroughMerge(arch, variables, images, hooks, statistics);
+  const { logits, buffers } = forwardThroughMerge(arch, variables, images, {
+    ...hooks,
+    ...(statistics && { statistics }),
+  });
   Object.assign(next, buffers);
   return logits;
 }

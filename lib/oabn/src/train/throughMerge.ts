@@ -31,6 +31,12 @@ export const mergeStatistics = ['running', 'batch'] as const;
 /** `running` statistics, as in the merged network, or those of the `batch`. */
 export type MergeStatistics = (typeof mergeStatistics)[number];
 
+/** The hooks of a merged network, and which statistics it is merged by. */
+export interface ThroughMergeOptions extends MergedHooks {
+  /** Default `running`. */
+  readonly statistics?: MergeStatistics;
+}
+
 /**
  * As `forwardMerged`, on the parameters of the branches; `buffers` are the running statistics after the
  * batch.
@@ -39,8 +45,7 @@ export function forwardThroughMerge(
   arch: Architecture,
   { params, buffers }: Variables,
   x: tf.Tensor4D,
-  hooks: MergedHooks,
-  statistics: MergeStatistics = 'running',
+  { statistics = 'running', ...hooks }: ThroughMergeOptions,
 ): ForwardResult {
   const next: Record<string, tf.Tensor> = {};
   let features = x;

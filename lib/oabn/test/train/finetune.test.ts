@@ -231,7 +231,7 @@ describe('train/finetune', () => {
       [qarepvgg, 'batch'],
     ] as const) {
       const variables = toVariables(network(as));
-      const merged = forwardThroughMerge(as, variables, images, {}, statistics);
+      const merged = forwardThroughMerge(as, variables, images, { statistics });
       const expected = forward(as, variables, images, { training: statistics === 'batch' });
       assertClose(merged.logits, expected.logits, 1e-5, statistics);
       for (const [name, tensor] of Object.entries(merged.buffers)) {

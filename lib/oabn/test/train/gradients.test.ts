@@ -52,10 +52,14 @@ describe('train/gradients: the loss scale', () => {
       },
     }));
     for (const lossScale of [1, scale]) {
-      const step = gradientStep({ ...options, lossScale }, (params, buffers, images) => ({
-        logits: watch(tf.matMul(tf.mean(images, [1, 2]), params['w']!)) as tf.Tensor2D,
-        buffers,
-      }));
+      const step = gradientStep({
+        ...options,
+        lossScale,
+        network: (params, buffers, images) => ({
+          logits: watch(tf.matMul(tf.mean(images, [1, 2]), params['w']!)) as tf.Tensor2D,
+          buffers,
+        }),
+      });
       step(initialState({ w: tf.randomNormal([3, 2], 0, 1, 'float32', 1) }, {}), input());
     }
     assert.deepEqual(

@@ -21,7 +21,7 @@ import {
   type StateDict,
 } from '../../model/index.js';
 import type { ActivationRanges } from '../calibrate.js';
-import { groupsOf } from '../granularity.js';
+import { groupsOf } from '../scheme.js';
 
 /** A merged network with the ranges of its activations. */
 export interface Calibrated {

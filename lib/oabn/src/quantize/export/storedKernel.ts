@@ -10,8 +10,7 @@
  * All of them give back the same values, `levels` to the last bit or two of single precision.
  */
 import type { HostTensor } from 'oabn-base';
-import { groupsOf } from '../granularity.js';
-import type { Granularity } from '../scheme.js';
+import { type Granularity, groupsOf } from '../scheme.js';
 
 /** A quantized kernel as a file can hold it: whole levels with scales, or indices into codebooks. */
 export type StoredKernel =

@@ -1,9 +1,16 @@
 /**
- * One Lloyd step: cut the line at the midpoints of the centroids, move each centroid to the mean of its
- * interval. A cluster that lost all its values is seeded anew, never lost: the cluster of the largest inertia
- * is split at its mean. Empty intervals cost nothing and a split lowers the inertia, so a step never raises
- * it (Lloyd 1982).
+ * Lloyd's algorithm (Lloyd 1982).
+ *
+ * A step cuts the line at the midpoints of the centroids and moves each centroid to the mean of its interval.
+ * A cluster that lost all its values is seeded anew, never lost: the cluster of the largest inertia is split
+ * at its mean. Empty intervals cost nothing and a split lowers the inertia, so a step never raises it.
+ *
+ * The descent takes steps until the clusters stay the same, the inertia hardly falls, or the patience is
+ * spent. The centroids are float64 on the way and float32 in the result, which is measured once more in a
+ * pass over all values, so that counts and inertia belong to the centroids that are returned, free of the
+ * prefix sums' cancellation.
  */
+import { check } from 'oabn-base';
 import { type Data, extremesOf, type Segments, segmentsOf } from './segments.js';
 import { type Centroids, checkCentroids, floatBelow, midpoints } from './thresholds.js';
 
@@ -47,6 +54,55 @@ export function nearestTo(data: Data, centroids: Centroids): Pick<LloydStep, 'co
   checkCentroids(centroids);
   const segments = segmentsOf(data, midpoints(centroids), centroids);
   return { counts: segments.counts, inertia: sum(segments.costs) };
+}
+
+/** Where k-means ended. */
+export interface Clustering {
+  /** [k] ascending; distinct whenever the values have k distinct ones. */
+  readonly centroids: Float32Array;
+  /** [k] the number of values nearest to each centroid. */
+  readonly counts: Uint32Array;
+  /** Σ (value − its nearest centroid)². */
+  readonly inertia: number;
+  /** Lloyd steps taken. */
+  readonly iterations: number;
+}
+
+/** When Lloyd's iterations stop. */
+export interface DescendOptions {
+  /** Most Lloyd steps; default 1000. */
+  readonly maxIterations?: number;
+  /**
+   * Stop when a step lowers the inertia by less than this part of it; default 0: until no cluster changes.
+   */
+  readonly tolerance?: number;
+}
+
+/**
+ * Lloyd steps from `start` [k] (ascending) on. @throws UserError as `lloydStep`, and for options out of range
+ */
+export function descend(
+  data: Data,
+  start: Centroids,
+  { maxIterations = 1000, tolerance = 0 }: DescendOptions = {},
+): Clustering {
+  check(maxIterations >= 0, () => `maxIterations must be ≥ 0, got ${maxIterations}`);
+  check(tolerance >= 0, () => `tolerance must be ≥ 0, got ${tolerance}`);
+  let centroids = start;
+  let inertia = Infinity;
+  let iterations = 0;
+  while (iterations < maxIterations) {
+    const step = lloydStep(data, centroids);
+    iterations++;
+    const same = step.centroids.every((value, j) => value === centroids[j]);
+    const settled = tolerance > 0 && inertia - step.inertia <= tolerance * step.inertia;
+    centroids = step.centroids;
+    inertia = step.inertia;
+    if (same || (settled && step.reseeded === 0)) break;
+  }
+  const rounded = Float32Array.from(centroids);
+  const values = data instanceof Float32Array ? data : data.sorted;
+  return { centroids: rounded, ...nearestTo(values, rounded), iterations };
 }
 
 /** Drops the empty intervals and splits others until there are k, or each holds a single distinct value. */

@@ -10,9 +10,17 @@
  * at the edges of a histogram, half of them at equal counts (for the bulk) and half at equal widths (for the
  * tails); the inertia within bins still counts, and Lloyd steps on all values then move the ends freely.
  */
-import { check, UserError } from 'oabn-base';
-import { type Clustering, descend } from './descend.js';
-import { distinctStarts, inertiaOf, meanOf, type SortedSample, sortedSample, upperBound } from './sample.js';
+import { check } from 'oabn-base';
+import { type Clustering, descend } from './lloyd.js';
+import {
+  distinctStarts,
+  inertiaOf,
+  meanOf,
+  type SortedSample,
+  sortedSample,
+  upperBound,
+} from './segments.js';
+import { checkClusters } from './thresholds.js';
 
 /** How large a problem is solved exactly. */
 export interface OptimalOptions {
@@ -54,13 +62,6 @@ export function optimalKmeans1d(
   // The optimum over all candidates is a fixed point of Lloyd's steps; that over bin edges is only near to
   // one.
   return { ...descend(sample, means, { maxIterations: exact ? 0 : 1000 }), exact };
-}
-
-/** @throws UserError unless `k` is a whole number from 1 to 65536 */
-export function checkClusters(k: number): void {
-  if (!(Number.isInteger(k) && k >= 1 && k <= 65536)) {
-    throw new UserError(`The number of clusters k must be a whole number from 1 to 65536, got ${k}`);
-  }
 }
 
 /** At most `limit` of the `distinct` starts: half at equal counts, half at equal widths. */

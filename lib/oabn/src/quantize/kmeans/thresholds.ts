@@ -45,6 +45,14 @@ export function floatAfter(value: number): number {
   return bits.getFloat32(0);
 }
 
+/** @throws UserError unless `k` is a whole number from 1 to 65536 */
+export function checkClusters(k: number): void {
+  check(
+    Number.isInteger(k) && k >= 1 && k <= 65536,
+    () => `The number of clusters k must be a whole number from 1 to 65536, got ${k}`,
+  );
+}
+
 /** @throws UserError unless `centroids` holds 1 to 65,536 finite numbers in ascending order. */
 export function checkCentroids(centroids: Centroids): void {
   const k = centroids.length;

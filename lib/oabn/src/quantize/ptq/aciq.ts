@@ -19,11 +19,9 @@
  * that the layer keeps its 2^b − 1 values.
  */
 import { check } from 'oabn-base';
-import { quantizedBlocks } from '../../model/index.js';
-import { groupsOf, mapGroups } from '../granularity.js';
-import { mapKernels } from '../quantizedNetwork.js';
-import { activationBitsOf, weightBitsOf } from '../scheme.js';
-import { activationQuantizer, maxBits, minBits, quantizeValues, weightQuantizer } from '../uniform.js';
+import { mapKernels, quantizedBlocks } from '../../model/index.js';
+import { activationBitsOf, groupsOf, mapGroups, maxBits, minBits, weightBitsOf } from '../scheme.js';
+import { activationQuantizer, quantizeValues, weightQuantizer } from '../uniform.js';
 import { checkUniform } from './checkUniform.js';
 import { type ActivationHistogram, histogramError } from './histogram.js';
 import type { PtqMethod } from './method.js';

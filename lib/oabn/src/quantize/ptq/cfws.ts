@@ -15,15 +15,10 @@
  * D(P‖Q) of the normalized counts has a minus. This form is the code's; the paper's text we could not
  * compare.
  */
+import { mapKernels } from '../../model/index.js';
 import type { HostTensor } from 'oabn-base';
-import { mapGroups } from '../granularity.js';
-import {
-  mapKernels,
-  quantizeKernel,
-  type QuantizedNetwork,
-  type StoredWeights,
-} from '../quantizedNetwork.js';
-import { type Granularity, weightBitsOf } from '../scheme.js';
+import { type Granularity, mapGroups, weightBitsOf } from '../scheme.js';
+import { quantizeKernel, type QuantizedNetwork, type StoredWeights } from '../quantizedNetwork.js';
 import { quantizeValues, weightQuantizer } from '../uniform.js';
 import { checkUniform } from './checkUniform.js';
 import { type Comparison, klRanges } from './kl.js';

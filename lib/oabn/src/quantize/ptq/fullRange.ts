@@ -5,9 +5,8 @@
  * not owe to.
  */
 import { calibrate } from '../calibrate.js';
-import { mapGroups } from '../granularity.js';
-import { mapKernels } from '../quantizedNetwork.js';
-import { weightBitsOf } from '../scheme.js';
+import { mapGroups, weightBitsOf } from '../scheme.js';
+import { mapKernels } from '../../model/index.js';
 import { activationQuantizer, quantizeValues } from '../uniform.js';
 import { checkUniform } from './checkUniform.js';
 import type { PtqMethod } from './method.js';

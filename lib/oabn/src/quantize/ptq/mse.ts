@@ -4,11 +4,10 @@
  * costs less than the coarser steps that it asks for. Weights by layer or by channel, exactly; activations
  * over their histogram.
  */
-import { quantizedBlocks } from '../../model/index.js';
-import { upperBound, type SortedSample, sortedSample } from '../kmeans/sample.js';
-import { mapGroups } from '../granularity.js';
-import { mapKernels, type QuantizedNetwork } from '../quantizedNetwork.js';
-import { activationBitsOf, weightBitsOf } from '../scheme.js';
+import { mapKernels, quantizedBlocks } from '../../model/index.js';
+import { upperBound, type SortedSample, sortedSample } from '../kmeans/segments.js';
+import { activationBitsOf, mapGroups, weightBitsOf } from '../scheme.js';
+import type { QuantizedNetwork } from '../quantizedNetwork.js';
 import { activationQuantizer, quantizeValues, type UniformQuantizer, weightQuantizer } from '../uniform.js';
 import { checkUniform } from './checkUniform.js';
 import { type ActivationHistogram, histogramError } from './histogram.js';

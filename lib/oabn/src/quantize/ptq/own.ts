@@ -6,9 +6,8 @@ import { check } from 'oabn-base';
 import { tf } from 'tfjs-native';
 import { type Custom, functionOf } from '../../custom/index.js';
 import { calibrate } from '../calibrate.js';
-import { mapGroups } from '../granularity.js';
-import { mapKernels } from '../quantizedNetwork.js';
-import { weightBitsOf } from '../scheme.js';
+import { mapGroups, weightBitsOf } from '../scheme.js';
+import { mapKernels } from '../../model/index.js';
 import type { PtqMethod } from './method.js';
 
 /**

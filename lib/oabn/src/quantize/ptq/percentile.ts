@@ -4,9 +4,9 @@
  * unless a percentile of |w| is asked for.
  */
 import { check } from 'oabn-base';
-import { mapGroups } from '../granularity.js';
-import { mapKernels, quantizeNetwork } from '../quantizedNetwork.js';
-import { checkScheme } from '../scheme.js';
+import { checkScheme, mapGroups } from '../scheme.js';
+import { mapKernels } from '../../model/index.js';
+import { quantizeNetwork } from '../quantizedNetwork.js';
 import { quantile } from './histogram.js';
 import type { PtqMethod } from './method.js';
 import { observeHistograms, rangesUpTo } from './observe.js';

@@ -11,8 +11,7 @@
 import { tf } from 'tfjs-native';
 import { check } from 'oabn-base';
 import { type StateDict, type Tensors } from '../../model/index.js';
-import { fakeQuantizeActivation, fakeQuantizeStep, leastStep } from '../fakeQuantize.js';
-import type { ActivationRange } from '../uniform.js';
+import { type ActivationRange, fakeQuantizeActivation, fakeQuantizeStep, leastStep } from '../uniform.js';
 
 /**
  * What becomes of the ranges while a network is fine-tuned: they follow the batches, stay, or are learned

@@ -21,8 +21,8 @@
  */
 import { schema } from 'oabn-base';
 import { tf } from 'tfjs-native';
-import { leastStep } from '../fakeQuantize.js';
-import { nearestInRows } from '../rows.js';
+import { nearestInRows } from '../centroids.js';
+import { leastStep } from '../uniform.js';
 import type { WeightTraining } from './weightTraining.js';
 
 /** How the scale α is trained. */

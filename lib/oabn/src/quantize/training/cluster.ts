@@ -3,12 +3,15 @@
  * [2^b], or [out,2^b] per channel.
  */
 import { check, type HostTensor } from 'oabn-base';
-import { type CentroidUpdate, centroidUpdates, updateCentroids } from '../centroids.js';
-import { fakeQuantizeCluster, fakeQuantizeTrainedCluster } from '../fakeQuantize.js';
-import { groupsOf, mapGroups } from '../granularity.js';
-import { type KmeansInit, kmeansInits, quantizeToCentroids } from '../kmeans/index.js';
-import { layerCentroids } from '../quantizedNetwork.js';
-import type { Granularity } from '../scheme.js';
+import {
+  type CentroidUpdate,
+  centroidUpdates,
+  fakeQuantizeCluster,
+  fakeQuantizeTrainedCluster,
+  updateCentroids,
+} from '../centroids.js';
+import { type Granularity, groupsOf, mapGroups } from '../scheme.js';
+import { kmeans1d, type KmeansInit, kmeansInits, quantizeToCentroids } from '../kmeans/index.js';
 import type { WeightTraining } from './weightTraining.js';
 
 /** How the centroids of ClusterQAT begin and move. */
@@ -94,8 +97,8 @@ function initialState(
   granularity: Granularity,
   init: KmeansInit,
 ): HostTensor<Float32Array> {
-  const rows = groupsOf(kernel, granularity).map((weights) => layerCentroids(weights, bits, { init }));
   const k = 2 ** bits;
+  const rows = groupsOf(kernel, granularity).map((weights) => kmeans1d(weights, k, { init }).centroids);
   const data = new Float32Array(rows.length * k);
   rows.forEach((row, i) => data.set(row, i * k));
   return { shape: granularity === 'perChannel' ? [rows.length, k] : [k], data };

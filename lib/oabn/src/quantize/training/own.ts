@@ -6,7 +6,7 @@
 import { check, type HostTensor } from 'oabn-base';
 import { tf } from 'tfjs-native';
 import { type Custom, custom, functionOf, normalizeCustom, valuesOnHost } from '../../custom/index.js';
-import { straightThrough } from '../fakeQuantize.js';
+import { straightThrough } from '../uniform.js';
 import type { WeightTraining } from './weightTraining.js';
 
 /** The points that a layer begins with: of its weights, flat, and b. Usually 2^b of them. */

@@ -11,11 +11,17 @@
  * The state `step` is a scalar, or [out] per channel.
  */
 import { check } from 'oabn-base';
-import { fakeQuantizeStep, fakeQuantizeWeights, fittedStep, leastStep } from '../fakeQuantize.js';
-import { groupsOf, mapGroups } from '../granularity.js';
+import { type Granularity, groupsOf, mapGroups } from '../scheme.js';
 import { mseStep } from '../mseStep.js';
-import type { Granularity } from '../scheme.js';
-import { quantizeValues, symmetricLevels, weightQuantizer } from '../uniform.js';
+import {
+  fakeQuantizeStep,
+  fakeQuantizeWeights,
+  fittedStep,
+  leastStep,
+  quantizeValues,
+  symmetricLevels,
+  weightQuantizer,
+} from '../uniform.js';
 import type { WeightTraining } from './weightTraining.js';
 
 /**

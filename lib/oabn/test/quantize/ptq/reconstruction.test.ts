@@ -5,6 +5,7 @@ import { mergeNetwork } from '../../../src/merge/index.js';
 import {
   get,
   initialize,
+  mapKernels,
   normalizeArchitecture,
   quantizedBlocks,
   type StateDict,
@@ -13,7 +14,6 @@ import {
 import {
   fakeQuantizeActivation,
   forwardQuantized,
-  mapKernels,
   ptqMethods,
   type PtqProblem,
   type QuantizationScheme,

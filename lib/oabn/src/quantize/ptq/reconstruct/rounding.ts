@@ -9,8 +9,7 @@
  */
 import { tf } from 'tfjs-native';
 import type { HostTensor } from 'oabn-base';
-import { groupsOf } from '../../granularity.js';
-import type { Granularity } from '../../scheme.js';
+import { type Granularity, groupsOf } from '../../scheme.js';
 import { symmetricLevels } from '../../uniform.js';
 import { mseWeightQuantizer } from '../mse.js';
 
