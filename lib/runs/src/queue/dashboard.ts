@@ -1,8 +1,9 @@
 /**
  * BullMQ's ready-made dashboard, which can pause queues and delete jobs: so it is served on this machine
- * alone. Whoever wants it installs it; nothing else needs it.
+ * alone, to its own page alone, and that page loads nothing from elsewhere. Whoever wants it installs it;
+ * nothing else needs it.
  */
-import { createServer } from 'node:http';
+import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import { once } from 'node:events';
 import { UserError } from 'oabn-base';
 import type { QueueConnection } from './connection.js';
@@ -25,6 +26,47 @@ interface BoardPackages {
   readonly server: { default(): { use(router: unknown): void } & Parameters<typeof createServer>[1] };
 }
 
+/** What Express adds to an answer. */
+type Answer = ServerResponse & { send(body: unknown): unknown };
+
+const headers = {
+  'Content-Security-Policy': [
+    "default-src 'self'",
+    "style-src 'self' 'unsafe-inline'",
+    "img-src 'self' data:",
+    "font-src 'self' data:",
+    "base-uri 'self'",
+    "form-action 'self'",
+    "frame-ancestors 'none'",
+    "object-src 'none'",
+  ].join('; '),
+  'Referrer-Policy': 'no-referrer',
+  // Browsers look up the hosts of links ahead of clicks.
+  'X-DNS-Prefetch-Control': 'off',
+  'X-Content-Type-Options': 'nosniff',
+};
+
+/** Whether who asks is a page of this server: not another site's, nor one whose name was made to lead here. */
+function isOwn({ headers: { host = '', origin } }: IncomingMessage): boolean {
+  return (
+    /^(127\.0\.0\.1|localhost|\[::1\])(:\d+)?$/.test(host) &&
+    (origin ?? `http://${host}`) === `http://${host}`
+  );
+}
+
+/** The page as it comes links to a font on another machine, and does well without it. */
+const withoutForeignLinks = (html: string): string =>
+  html.replace(/<link\b[^>]*\bhref="https?:[^>]*>\s*/g, '');
+
+function keepToThisMachine(request: IncomingMessage, response: Answer, next: () => void): void {
+  for (const [name, value] of Object.entries(headers)) response.setHeader(name, value);
+  if (!isOwn(request))
+    return void response.writeHead(403).end('This page is served to its own machine alone.');
+  const { send } = response;
+  response.send = (body) => send.call(response, typeof body === 'string' ? withoutForeignLinks(body) : body);
+  next();
+}
+
 /** Serves the dashboard at 127.0.0.1. @throws UserError when it is not installed */
 export async function openDashboard(connection: QueueConnection, port = 3000): Promise<Dashboard> {
   const { api, adapter, express, server } = await boardPackages();
@@ -36,6 +78,7 @@ export async function openDashboard(connection: QueueConnection, port = 3000): P
   );
   api.createBullBoard({ queues, serverAdapter: board });
   const application = server.default();
+  application.use(keepToThisMachine);
   application.use(board.getRouter());
   const listening = createServer(application).listen(port, '127.0.0.1');
   await once(listening, 'listening');
