@@ -110,7 +110,7 @@ describe('notebook/session: a kernel in a folder without node_modules', function
 
   it('says when the kernel dies, with its last words and the outputs before', async () => {
     const execution = await session.execute(
-      'console.log("before"); await new Promise((done) => setTimeout(done, 50)); require("fs").writeSync(2, "last words"); process.exit(7);',
+      'console.log("before"); await new Promise((done) => setTimeout(done, 500)); require("fs").writeSync(2, "last words"); process.exit(7);',
     );
     assert.equal(execution.status, 'died');
     assert.match(execution.reason!, /exit code 7\n.*last words/s);

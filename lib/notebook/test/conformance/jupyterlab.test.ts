@@ -40,18 +40,21 @@ describe('kernel: in JupyterLab', function () {
     if (!existsSync(browserPath) || spawnSync(python, ['-c', 'import jupyterlab']).status !== 0) this.skip();
     folder = await mkdtemp(join(tmpdir(), 'kernel-lab-'));
     await installKernel({ prefix: folder });
-    const port = await freePort();
-    address = `http://127.0.0.1:${port}`;
-    server = spawn(
-      python,
-      ['-m', 'jupyterlab', '--allow-root', '--no-browser', `--port=${port}`, `--IdentityProvider.token=${token}`, `--ServerApp.root_dir=${folder}`], // prettier-ignore
-      { stdio: 'ignore', env: { ...process.env, JUPYTER_PATH: jupyterPath(), JUPYTER_CONFIG_DIR: join(folder, 'config'), JUPYTER_DATA_DIR: join(folder, 'data'), JUPYTERLAB_SETTINGS_DIR: join(folder, 'settings') } }, // prettier-ignore
-    );
-    for (let up = false; !up; await sleep(200))
-      up = await fetch(`${address}/api?token=${token}`).then(
-        ({ ok }) => ok,
-        () => false,
+    // A port that was free may be taken by the time the server asks for it: then another.
+    for (let up = false; !up;) {
+      const port = await freePort();
+      address = `http://127.0.0.1:${port}`;
+      server = spawn(
+        python,
+        ['-m', 'jupyterlab', '--allow-root', '--no-browser', `--port=${port}`, '--ServerApp.port_retries=0', `--IdentityProvider.token=${token}`, `--ServerApp.root_dir=${folder}`], // prettier-ignore
+        { stdio: 'ignore', env: { ...process.env, JUPYTER_PATH: jupyterPath(), JUPYTER_CONFIG_DIR: join(folder, 'config'), JUPYTER_DATA_DIR: join(folder, 'data'), JUPYTERLAB_SETTINGS_DIR: join(folder, 'settings') } }, // prettier-ignore
       );
+      for (; !up && server.exitCode === null; await sleep(200))
+        up = await fetch(`${address}/api?token=${token}`).then(
+          ({ ok }) => ok,
+          () => false,
+        );
+    }
     browser = await chromium.launch({ executablePath: browserPath, args: ['--no-sandbox'] });
     page = await browser.newPage({ viewport: { width: 1100, height: 1000 } });
     page.setDefaultTimeout(90_000);

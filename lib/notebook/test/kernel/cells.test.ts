@@ -111,25 +111,30 @@ class Service { #n = 1; static made = new Service(); @logged call() { return thi
   });
 
   describe('interrupted', () => {
+    /** Interrupts a cell when it prints. */
     const interrupted = async (code: string): Promise<Execution> => {
       const controller = new AbortController();
-      setTimeout(() => controller.abort(), 400);
-      const execution = await run(code, { signal: controller.signal });
+      const execution = await run(code, {
+        signal: controller.signal,
+        onOutput: () => controller.abort(),
+      });
       assert.equal(execution.status, 'interrupted', execution.reason);
       assert.equal(execution.reason, undefined, 'the kernel lives');
       return execution;
     };
 
     it('in a loop, keep the kernel and what they had set', async () => {
-      await interrupted('let looped = 0; const first = "set"; while (true) looped++;');
+      await interrupted('let looped = 1; const first = "set"; console.log("in"); while (true) looped++;');
       assert.equal(await value('looped > 0 && first'), "'set'");
     });
 
     it('in a loop after an await, and in a callback of a timer', async () => {
-      await interrupted('let after = 0; await new Promise((r) => setTimeout(r, 10)); after = 1; for (;;);');
+      await interrupted(
+        'let after = 0; await new Promise((r) => setTimeout(r, 10)); after = 1; console.log("in"); for (;;);',
+      );
       assert.equal(await value('after'), '1');
       await interrupted(
-        'setTimeout(() => { for (;;); }, 10); await new Promise((r) => setTimeout(r, 100)); await new Promise(() => {});',
+        'setTimeout(() => { console.log("in"); for (;;); }, 10); await new Promise(() => {});',
       );
       assert.equal(
         await value('await new Promise((r) => setTimeout(() => r("timers work"), 10))'),
@@ -138,17 +143,19 @@ class Service { #n = 1; static made = new Service(); @logged call() { return thi
     });
 
     it('while they wait', async () => {
-      await interrupted('const waiting = 1; await new Promise(() => {}); const never = 2;');
+      await interrupted(
+        'const waiting = 1; console.log("in"); await new Promise(() => {}); const never = 2;',
+      );
       assert.equal(await value('waiting'), '1');
     });
 
     it('end by themselves if they listen to kernel.signal, with what they have to say', async () => {
       const { outputs } = await interrupted(
-        'let steps = 0; while (!kernel.signal.aborted) { steps++; await new Promise((r) => setTimeout(r, 20)); } "saved a checkpoint"',
+        'let steps = 0; console.log("in"); while (!kernel.signal.aborted) { steps++; await new Promise((r) => setTimeout(r, 20)); } "saved a checkpoint"',
       );
       assert.deepEqual(
         outputs.map(({ output_type }) => output_type),
-        ['execute_result'],
+        ['stream', 'execute_result'],
       );
       assert.equal(await value('kernel.signal.aborted'), 'false', 'the next cell is not');
     });

@@ -46,7 +46,7 @@ describe('kernel: the debugger', function () {
     reason: string;
     frames: { name: string; line: number; id: number; source: { path: string } }[];
   }> => {
-    for (const end = Date.now() + 20_000; Date.now() < end; await sleep(20)) {
+    for (const end = Date.now() + 100_000; Date.now() < end; await sleep(20)) {
       const at = events.findIndex(({ event }) => event === 'stopped');
       if (at < 0) continue;
       const [stop] = events.splice(0, at + 1).slice(-1);

@@ -108,11 +108,9 @@ describe('the command’s end', function () {
       assert.match(stderr, message);
     }
     for (const command of others) {
-      const began = performance.now();
       const { code, stderr } = await oabn([...command, '-o', folder]);
       assert.equal(code, 2, stderr);
       assert.match(stderr, /^oabn: Cannot use .*EISDIR/);
-      assert.ok(performance.now() - began < 30_000);
     }
     assert.deepEqual(
       (await readdir(folder)).filter((name) => name.includes('.tmp') || name === 'none'),

@@ -44,11 +44,14 @@ describe('experiment: a killed run', () => {
     const expected = await oabn([...command, '--runs', whole!]);
     assert.equal(expected.code, 0, expected.stderr);
 
+    let lives = 1;
     for (const epoch of [1, 3]) {
       const child = start([...command, '--runs', killed!]);
       await reached(killed!, epoch);
       child.kill('SIGKILL');
       await new Promise((resolve) => child.on('close', resolve));
+      // One may end before its death, if this process has to wait for its turn.
+      lives += Number(child.signalCode === 'SIGKILL');
     }
     const resumed = await oabn([...command, '--runs', killed!]);
     assert.equal(resumed.code, 0, resumed.stderr);
@@ -60,13 +63,13 @@ describe('experiment: a killed run', () => {
       assert.ok(left.equals(right), `${file} differs`);
     }
     const { provenance } = JSON.parse(await readFile(join(b, 'result.json'), 'utf8'));
-    assert.equal(provenance.sessions, 3);
+    assert.equal(provenance.sessions, lives);
   });
 
   it('ends with 130 and a word on how to go on when it is interrupted', async function () {
     this.timeout(120_000);
     const runs = await mkdtemp(join(tmpdir(), 'oabn-interrupted-'));
-    const child = start([...command, '--runs', runs]);
+    const child = start([...command, '--epochs', '400', '--runs', runs]);
     let said = '';
     child.stderr!.on('data', (chunk) => (said += chunk));
     await reached(runs, 1);

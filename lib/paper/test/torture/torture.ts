@@ -68,7 +68,10 @@ async function play({ name, run, heavy }: Scenario, seed: number, number: number
   }
 }
 
-/** Plays scenarios until the time is over. @throws at the first that breaks the sentence */
+/**
+ * Plays scenarios until the time is over and each has had its turn. @throws at the first that breaks the
+ * sentence
+ */
 export async function torture(options: TortureOptions): Promise<readonly Count[]> {
   const { seed, seconds, heavy = false, filter = '', first = 0, plays = Infinity } = options;
   const say = options.say ?? (() => undefined);
@@ -91,7 +94,9 @@ export async function torture(options: TortureOptions): Promise<readonly Count[]
   const began = clock();
   const ready = () => all.filter(({ leftOut, number }) => leftOut === undefined && number < first + plays);
   let told = began;
-  while (clock() < began + seconds && ready().length > 0) {
+  const goesOn = (): boolean =>
+    clock() < began + seconds ? ready().length > 0 : ready().some(({ number }) => number === first);
+  while (goesOn()) {
     const next = ready().reduce((least, each) => (each.spent < least.spent ? each : least));
     await next.scenario.prepare?.();
     const start = clock();

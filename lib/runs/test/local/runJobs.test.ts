@@ -29,7 +29,7 @@ const runIn = (store: Store, sums: readonly Sum[], options: Options = {}, signal
   });
 
 describe('local: many jobs, several at a time', function () {
-  this.timeout(60_000);
+  this.timeout(120_000);
   const sums: Sum[] = [1, 2, 3, 4].map((n) => ({ numbers: [n, 10 * n] }));
 
   it('gives results in the order of the plan, counts what is computed, and answers from the store after that', async () => {
@@ -71,7 +71,7 @@ describe('local: many jobs, several at a time', function () {
 
   it('ends between two steps when told to, and goes on from there', async () => {
     const store = await newStore();
-    const long: Sum[] = [1, 2].map((n) => ({ numbers: Array(100).fill(n), pause: 20 }));
+    const long: Sum[] = [1, 2].map((n) => ({ numbers: Array(100).fill(n), pause: 200 }));
     const controller = new AbortController();
     const reason = new Error('enough');
     let events = 0;

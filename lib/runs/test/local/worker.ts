@@ -6,7 +6,7 @@ import { serve } from '../../src/local/index.js';
 
 export interface Sum {
   readonly numbers: readonly number[];
-  /** Milliseconds before each number. */
+  /** Milliseconds before each number, up to the first interruption. */
   readonly pause?: number;
   readonly trouble?: 'mendable' | 'broken' | 'killed';
 }
@@ -22,7 +22,7 @@ export async function add(
   let sum = Number(resumed?.metadata.sum ?? 0);
   for (let step = resumed?.step ?? 0; step < numbers.length; step++) {
     signal.throwIfAborted();
-    if (pause > 0) await sleep(pause);
+    if (pause > 0 && !resumed) await sleep(pause);
     sum += numbers[step]!;
     await saveCheckpoint(step + 1, {}, { sum: String(sum) });
     progress({ task: 'adding', done: step + 1, total: numbers.length });

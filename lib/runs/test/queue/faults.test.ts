@@ -4,9 +4,8 @@
  */
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
-import { mkdir } from 'node:fs/promises';
+import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { enqueue, type QueueJob, queueStatus, type WorkerPresence } from '../../src/queue/index.js';
 import { needs, redisProgram, type Server, startRedis } from './servers.js';
 import { toyJob, toySweep } from './support.js';
@@ -14,20 +13,25 @@ import type { QueueToyConfig } from './toyExecutor.js';
 import { openToySite, plan, type ToySite, until } from './toySite.js';
 
 describe('faults of a sweep', function () {
-  this.timeout(120_000);
+  this.timeout(240_000);
   let redis: Server;
   let site: ToySite;
 
   before(async function () {
     needs(this, 'Redis is not installed (Debian: redis-server)', redisProgram);
-    redis = await startRedis();
+    redis = await startRedis({ durable: true });
   });
   after(async () => await redis?.stop());
   beforeEach(async () => void (site = await openToySite(redis.url)));
   afterEach(async () => await site.close());
 
-  const longJob = (steps = 400, every = 4): QueueJob<QueueToyConfig> =>
-    toyJob({ toy: 'long', steps, size: 16, every, milliseconds: 40, log: site.log });
+  /** Stays at work until it is interrupted, or `hurry` is called. */
+  const longJob = (): QueueJob<QueueToyConfig> =>
+    toyJob({
+      ...{ toy: 'long', steps: 400, size: 16, every: 4, milliseconds: 250 },
+      ...{ hurry: join(site.folder, 'hurry'), log: site.log },
+    });
+  const hurry = (): Promise<void> => writeFile(join(site.folder, 'hurry'), '');
   const planIsThere = (): Promise<void> =>
     until('the plan is in the queue', async () => (await queueStatus(site.connection)).classes.length > 0);
 
@@ -45,46 +49,54 @@ describe('faults of a sweep', function () {
     const [stopped, other] = first.process.pid === running?.pid ? [first, second] : [second, first];
     stopped.process.kill('SIGTERM');
     const { report } = (await stopped.end)!;
-    assert.deepEqual(report, { computed: 0, failed: 0, givenBack: 1, left: 1 });
+    // The other may be done with it by now.
+    const { left, ...counts } = report!;
+    assert.deepEqual(counts, { computed: 0, failed: 0, givenBack: 1 });
+    assert.ok(left === 0 || left === 1, `${left} left`);
     await result;
     const [fresh, resumed, ...rest] = await site.beginnings('long');
     assert.equal(fresh, 0);
     assert.ok(resumed! >= 8, `resumed at ${resumed}`);
     assert.deepEqual(rest, []);
-    assert.match(other.notices.join(), new RegExp(`«long» goes on from step ${resumed}\\.`));
+    await other.says(new RegExp(`«long» goes on from step ${resumed}\\.`));
     await site.sameAsLocal([job]);
   });
 
   it('goes on from the last checkpoint elsewhere when a worker is killed', async () => {
     const job = longJob();
-    const first = site.begin();
+    const first = site.begin({ leaseSeconds: 3 });
     const result = site.compute([job]);
     await site.reaches(job, 12);
     first.process.kill('SIGKILL');
-    site.begin();
+    site.begin({ leaseSeconds: 3 });
     await result;
-    const [fresh, resumed, ...rest] = await site.beginnings('long');
+    const [fresh, ...resumed] = await site.beginnings('long');
     assert.equal(fresh, 0);
-    assert.ok(resumed! >= 12, `resumed at ${resumed}`);
-    assert.deepEqual(rest, []);
+    assert.ok(resumed.length > 0 && resumed.every((step) => step >= 12), `resumed at ${resumed.join()}`);
     await site.sameAsLocal([job]);
   });
 
   it('outlives a Redis that is killed and comes back after the leases ran out', async () => {
-    const jobs = [...toySweep(1, 2, { log: site.log }), longJob(150, 10)];
+    const jobs = [...toySweep(1, 2, { log: site.log }), longJob()];
     const idle = site.begin({ version: '0.9' });
-    site.begin({ jobs: 2 });
+    site.begin({ jobs: 2, leaseSeconds: 2 });
     const result = site.compute(jobs);
-    await site.reaches(jobs[3]!, 10);
+    await site.reaches(jobs[3]!, 8);
     await idle.says(/^Left to other workers/);
-    await sleep(1500); // The append-only file is written every second.
     await redis.kill();
     // Who is stopped meanwhile does not wait for ever, and does not say that nothing is left.
     idle.process.kill('SIGTERM');
     assert.equal((await idle.end)!.report!.left, undefined);
     await redis.start();
+    await hurry();
     assert.deepEqual((await result).failures, []);
-    for (const { title } of jobs) assert.deepEqual(await site.beginnings(title), [0], title);
+    // Whether who has a run takes it again, or it is given out once more, is a matter of moments.
+    const [fresh, ...resumed] = await site.beginnings('long');
+    assert.equal(fresh, 0);
+    assert.ok(
+      resumed.every((step) => step >= 8),
+      `resumed at ${resumed.join()}`,
+    );
     await site.sameAsLocal(jobs);
   });
 

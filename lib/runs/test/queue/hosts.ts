@@ -3,6 +3,7 @@
  * can be pulled. Needs root and `ip`.
  */
 import { execFileSync } from 'node:child_process';
+import { randomInt } from 'node:crypto';
 import { existsSync } from 'node:fs';
 
 export interface Host {
@@ -38,12 +39,24 @@ export function noNetwork(): string | undefined {
   }
 }
 
+/** Adds a bridge whose number no other process uses. */
+function addBridge(): { id: number; bridge: string } {
+  for (let left = 20; ; left--) {
+    const id = randomInt(250);
+    const bridge = `runs${id}`;
+    try {
+      ip('link', 'add', bridge, 'type', 'bridge');
+      return { id, bridge };
+    } catch (error) {
+      if (left === 1) throw error;
+    }
+  }
+}
+
 export function openNetwork(count: number): Network {
-  const id = process.pid % 250;
-  const bridge = `runs${id}`;
+  const { id, bridge } = addBridge();
   const subnet = `10.213.${id}`;
   const address = `${subnet}.1`;
-  ip('link', 'add', bridge, 'type', 'bridge');
   ip('addr', 'add', `${address}/24`, 'dev', bridge);
   ip('link', 'set', bridge, 'up');
   const hosts = Array.from({ length: count }, (_, i): Host => {

@@ -10,7 +10,7 @@ import { needs, redisProgram, startRedis } from './servers.js';
 const here = fileURLToPath(new URL('.', import.meta.url));
 
 describe('the README of the queue', function () {
-  this.timeout(120_000);
+  this.timeout(240_000);
 
   it('works as it says', async function () {
     needs(this, 'Redis is not installed (Debian: redis-server)', redisProgram);

@@ -29,7 +29,7 @@ import { startWorker, toySweep } from './support.js';
 const password = 'open@se:same';
 
 describe('what is secret in the queue', function () {
-  this.timeout(60_000);
+  this.timeout(180_000);
   let folder: string;
   let tls: Certificate;
   let redis: RedisServer;

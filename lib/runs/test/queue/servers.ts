@@ -2,7 +2,8 @@
  * Real servers for the tests: a Redis that keeps what it is told, a bucket that speaks S3; skipped where not
  * installed.
  */
-import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
+import { type ChildProcess, execFile, execFileSync, spawn } from 'node:child_process';
+import { randomInt } from 'node:crypto';
 import { once } from 'node:events';
 import { existsSync } from 'node:fs';
 import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
@@ -10,6 +11,7 @@ import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { promisify } from 'node:util';
 import { AwsClient } from 'aws4fetch';
 
 export interface Server {
@@ -38,13 +40,34 @@ export function needs(context: Mocha.Context, what: string, found: unknown): voi
   context.skip();
 }
 
+/**
+ * A port that is free now. Below those that systems give to connections (from 32768 on), one of which could
+ * take it before the server does, and while a server is away that comes back.
+ */
 export async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const { port } = server.address() as { port: number };
-  server.close();
-  await once(server, 'close');
-  return port;
+  for (;;) {
+    const port = randomInt(10_000, 32_000);
+    const server = createServer().listen(port);
+    const free = await once(server, 'listening').then(
+      () => true,
+      () => false,
+    );
+    if (!free) continue;
+    server.close();
+    await once(server, 'close');
+    return port;
+  }
+}
+
+/** What `start` makes of free ports, with others if another process was faster to take one. */
+async function onFreePorts<T>(start: () => Promise<T>): Promise<T> {
+  for (let left = 3; ; left--) {
+    try {
+      return await start();
+    } catch (error) {
+      if (left === 1) throw error;
+    }
+  }
 }
 
 async function end(child: ChildProcess | undefined, signal: NodeJS.Signals): Promise<void> {
@@ -81,6 +104,8 @@ interface RedisOptions {
   readonly password?: string;
   /** With it, the server speaks TLS as well. */
   readonly tls?: Certificate;
+  /** Nothing that was answered is lost with the process: each command is on the disk before its answer. */
+  readonly durable?: boolean;
 }
 
 export interface RedisServer extends Server {
@@ -91,17 +116,22 @@ export interface RedisServer extends Server {
 }
 
 /** A Redis with an append-only file, as a queue should have. */
-export async function startRedis({
+export const startRedis = (options: RedisOptions = {}): Promise<RedisServer> =>
+  onFreePorts(() => tryRedis(options));
+
+async function tryRedis({
   host = '127.0.0.1',
   password = '',
   tls,
-}: RedisOptions = {}): Promise<RedisServer> {
+  durable = false,
+}: RedisOptions): Promise<RedisServer> {
   const folder = await mkdtemp(join(tmpdir(), 'runs-redis-'));
   const [port, tlsPort] = [await freePort(), await freePort()];
   let child: ChildProcess | undefined;
-  const args = ['--bind', host, '--port', port, '--dir', folder, '--save', '', '--appendonly', 'yes'].map(
-    String,
-  );
+  const args = [
+    ...['--bind', host, '--port', String(port), '--dir', folder, '--save', ''],
+    ...['--appendonly', 'yes', '--appendfsync', durable ? 'always' : 'everysec'],
+  ];
   const secret = password === '' ? ['--protected-mode', 'no'] : ['--requirepass', password];
   const secure = tls
     ? [
@@ -109,20 +139,23 @@ export async function startRedis({
         ...['--tls-cert-file', tls.certificate, '--tls-key-file', tls.key],
       ]
     : [];
-  const answers = (): boolean => {
-    try {
-      const pass = password === '' ? [] : ['-a', password, '--no-auth-warning'];
-      execFileSync('redis-cli', ['-h', host, '-p', String(port), ...pass, 'ping'], { stdio: 'pipe' });
-      return true;
-    } catch {
-      return false;
-    }
+  /** Whether it is ours that answers there, and has read what it had written. */
+  const answers = async (): Promise<boolean> => {
+    const pass = password === '' ? [] : ['-a', password, '--no-auth-warning'];
+    const asked = ['-h', host, '-p', String(port), ...pass, 'info'];
+    const { stdout } = await promisify(execFile)('redis-cli', asked).catch(() => ({ stdout: '' }));
+    return stdout.includes(`\nprocess_id:${child?.pid}\r`) && /^loading:0\r$/m.test(stdout);
   };
   const start = async (): Promise<void> => {
     child = spawn(redisProgram!, [...args, ...secret, ...secure], {
       stdio: 'ignore',
     });
-    for (let i = 0; i < 500 && !answers(); i++) await sleep(20);
+    for (let i = 0; i < 1000 && child.exitCode === null; i++) {
+      if (await answers()) return;
+      await sleep(20);
+    }
+    await end(child, 'SIGKILL');
+    throw new Error(`Redis did not start at port ${port}`);
   };
   await start();
   return {
@@ -145,16 +178,8 @@ export interface Bucket extends Server {
   readonly environment: Readonly<Record<string, string>>;
 }
 
-/** A SeaweedFS with one bucket. Ports that were free may be taken by the time it asks for them: then with others. */
-export async function startBucket(host = '127.0.0.1'): Promise<Bucket> {
-  for (let left = 3; ; left--) {
-    try {
-      return await tryBucket(host);
-    } catch (error) {
-      if (left === 1) throw error;
-    }
-  }
-}
+/** A SeaweedFS with one bucket. */
+export const startBucket = (host = '127.0.0.1'): Promise<Bucket> => onFreePorts(() => tryBucket(host));
 
 async function tryBucket(host: string): Promise<Bucket> {
   const folder = await mkdtemp(join(tmpdir(), 'runs-bucket-'));

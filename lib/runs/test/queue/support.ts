@@ -59,7 +59,7 @@ export function startWorker(
     notices,
     end,
     async says(pattern) {
-      for (let i = 0; i < 600; i++) {
+      for (let i = 0; i < 2400; i++) {
         if (notices.some((each) => pattern.test(each))) return;
         await sleep(50);
       }

@@ -3,6 +3,7 @@
  * everything after, once as it is and once as it depends on other runs; one that blocks its process; and some
  * that go wrong.
  */
+import { existsSync } from 'node:fs';
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { check, sha256 } from 'oabn-base';
@@ -11,8 +12,12 @@ import { openStore, type RunContext } from '../../src/store/index.js';
 import { type ToyConfig, toyRun } from '../store/storeToy.js';
 
 export interface QueueToyConfig extends ToyConfig {
-  /** Pause in each step, up to the first interruption: what goes on elsewhere is done at once. */
+  /**
+   * Pause in each step, up to the first interruption or until there is a file `hurry`: what was waited for is
+   * then done at once, and a slow machine has all the time that it needs before.
+   */
   readonly milliseconds?: number;
+  readonly hurry?: string;
   /** Seconds in which the process does not come to anything else. */
   readonly block?: number;
   readonly then?: 'fail' | 'kill' | 'fullDisk';
@@ -43,7 +48,7 @@ export async function computeToy(
 }
 
 async function execute(run: RunContext<QueueToyConfig>, runs: string, hurry: boolean) {
-  const { milliseconds = 0, block, then, from, log } = run.config;
+  const { milliseconds = 0, hurry: file, block, then, from, log } = run.config;
   if (log !== undefined) {
     await writeFile(log, `${process.pid} ${run.resumed?.step ?? 0} ${JSON.stringify(run.config)}\n`, {
       flag: 'a',
@@ -57,7 +62,8 @@ async function execute(run: RunContext<QueueToyConfig>, runs: string, hurry: boo
     while (Date.now() < end);
   }
   const start = from === undefined ? '' : sha256(await readFile(join(runs, from, networkName)));
-  const result = await toyRun(run, hurry ? 0 : milliseconds);
+  const inHurry = (): boolean => hurry || (file !== undefined && existsSync(file));
+  const result = await toyRun(run, () => (inHurry() ? 0 : milliseconds));
   const network = `${start} ${result.digest}`;
   await writeFile(join(run.folder, networkName), network);
   return { ...result, network: sha256(network) };

@@ -62,7 +62,7 @@ export async function openToySite(redisUrl: string): Promise<ToySite> {
     workers,
     begin(options = {}) {
       const cache = join(folder, `cache${workers.length}`);
-      const worker = startWorker({ queue: address, store, cache, leaseSeconds: 2, ...options });
+      const worker = startWorker({ queue: address, store, cache, ...options });
       workers.push(worker);
       return worker;
     },
@@ -94,7 +94,7 @@ export async function openToySite(redisUrl: string): Promise<ToySite> {
 
 /** Resolves when `condition` holds. */
 export async function until(what: string, condition: () => Promise<boolean>): Promise<void> {
-  for (let i = 0; i < 1200; i++) {
+  for (let i = 0; i < 4800; i++) {
     if (await condition()) return;
     await sleep(50);
   }

@@ -198,7 +198,9 @@ describe('the run store', () => {
 
     it('waits for the same run in the same process, and shows its progress', async () => {
       const events: ProgressEvent[] = [];
-      const { done } = await begun(store, (context) => toyRun(context, 20));
+      const { done } = await begun(store, (context) =>
+        toyRun(context, () => (events.some(({ total }) => total === 10) ? 0 : 300)),
+      );
       const second = await store.request(config, never, { progress: (event) => events.push(event) });
       assert.deepEqual(second, { ...(await done), from: 'store' });
       assert.ok(
@@ -211,7 +213,9 @@ describe('the run store', () => {
     it('shows the metrics of a run that reports no progress', async () => {
       const events: ProgressEvent[] = [];
       const { done } = await begun(store, async (context) => {
-        await toyRun({ ...context, progress: () => undefined }, 20);
+        await toyRun({ ...context, progress: () => undefined }, () =>
+          events.at(-1)?.fields?.first === undefined ? 300 : 0,
+        );
       });
       await store.request(config, never, { progress: (event) => events.push(event) });
       await done;
@@ -220,7 +224,8 @@ describe('the run store', () => {
     });
 
     it('with noWait says who computes the run', async () => {
-      const { done } = await begun(store, (context) => toyRun(context, 10));
+      let asked = false;
+      const { done } = await begun(store, (context) => toyRun(context, () => (asked ? 0 : 300)));
       await assert.rejects(store.request(config, never, { noWait: true }), (error: Error) => {
         assert.ok(error instanceof UserError);
         assert.match(error.message, new RegExp(`process ${process.pid} on .* since \\d{4}-`));
@@ -228,12 +233,15 @@ describe('the run store', () => {
       });
       assert.equal((await store.list())[0]?.status, 'running');
       await assert.rejects(store.remove(hash), /being computed by process/);
+      asked = true;
       await done;
     });
 
     it('stops waiting at the signal', async () => {
       const stop = new AbortController();
-      const { done } = await begun(store, (context) => toyRun(context, 30));
+      const { done } = await begun(store, (context) =>
+        toyRun(context, () => (stop.signal.aborted ? 0 : 300)),
+      );
       const progress = (): void => stop.abort(new Error('no patience'));
       await assert.rejects(store.request(config, never, { signal: stop.signal, progress }), /no patience/);
       await done;
@@ -241,7 +249,7 @@ describe('the run store', () => {
 
     it('passes a failure on to those who waited, instead of failing once more in each', async () => {
       const { done } = await begun(store, async (context) => {
-        await toyRun(context, 20);
+        await toyRun(context, () => (notices.length < 2 ? 300 : 0));
         throw new Error('the machine caught fire');
       });
       const outcomes = await Promise.allSettled([

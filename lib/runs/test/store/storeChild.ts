@@ -15,8 +15,9 @@ export interface ChildOptions {
   readonly config: ToyConfig;
   /** Kill itself at this file operation, counted from 1. */
   readonly crashAt?: number;
-  /** Pause in each step. */
+  /** Pause in each step, as long as there is no file `hurry`. */
   readonly milliseconds?: number;
+  readonly hurry?: string;
   /** A file that exists while one process executes; a second that finds it says so. */
   readonly busyFile?: string;
   readonly noWait?: boolean;
@@ -52,7 +53,9 @@ try {
       }
       process.stdout.write('executing\n');
       if (options.fail) throw new Error('the toy broke');
-      const result = await toyRun(context, options.milliseconds ?? 0);
+      const { milliseconds = 0, hurry } = options;
+      const inHurry = (): boolean => hurry !== undefined && fsSync.existsSync(hurry);
+      const result = await toyRun(context, () => (inHurry() ? 0 : milliseconds));
       if (options.busyFile !== undefined) fsSync.rmSync(options.busyFile);
       return result;
     },

@@ -7,7 +7,7 @@
 import assert from 'node:assert/strict';
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdir, mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
+import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
@@ -209,12 +209,14 @@ describe(`the run store under kill -9 (OABN_STORE_SEED=${seed})`, function () {
   });
 
   it('goes on in one of the waiting processes when the one at work is killed', async () => {
-    const config = { toy: 'heirs', steps: 30, size: 1000, every: 3 };
+    const config = { toy: 'heirs', steps: 300, size: 1000, every: 5 };
     const expected = await uninterrupted(config);
     const root = join(folder, 'heirs');
     await mkdir(root);
     const busyFile = join(folder, 'busy');
-    const options = { folder: root, config, milliseconds: 20, busyFile };
+    // At this pace a life lasts a quarter of a minute, so none ends before its death.
+    const hurry = join(folder, 'hurry');
+    const options = { folder: root, config, milliseconds: 50, busyFile, hurry };
     const children = [1, 2, 3, 4].map(() => start(options));
     await Promise.all(children.map(({ ready }) => ready));
     for (let deaths = 0; deaths < 2; deaths++) {
@@ -224,12 +226,13 @@ describe(`the run store under kill -9 (OABN_STORE_SEED=${seed})`, function () {
         await sleep(5);
         pid = Number(await readFile(busyFile, 'utf8').catch(() => '')) || undefined;
       }
-      await sleep(60 + rng.uniform() * 60);
+      await sleep(200 + rng.uniform() * 400);
       const atWork = children.find((child) => child.process.pid === pid)!;
       await rm(busyFile);
       atWork.process.kill('SIGKILL');
       assert.equal(await atWork.answer, undefined);
     }
+    await writeFile(hurry, '');
     const answers = (await Promise.all(children.map(({ answer }) => answer))).filter(Boolean);
     assert.deepEqual(answers.map((answer) => answer?.error ?? answer?.from).sort(), ['computed', 'store']);
     assert.equal((await readFile(join(root, 'executions'), 'utf8')).trim().split('\n').length, 3);

@@ -161,15 +161,18 @@ describe('the owner of a lock', () => {
     if (process.platform !== 'linux') this.skip();
     // The child of the shell ends and stays a zombie: exec has replaced the shell, which would have waited
     // for it.
-    const child = spawn('bash', ['-c', 'sleep 0.2 & echo $!; exec sleep 5'], {
+    const child = spawn('bash', ['-c', 'sleep 0.2 & echo $!; exec sleep 600'], {
       stdio: ['ignore', 'pipe', 'ignore'],
     });
-    const [line] = (await once(child.stdout, 'data')) as [Buffer];
-    const pid = Number(line.toString());
-    const owner = await newOwner();
-    const stat = (): Promise<string> => readFile(`/proc/${pid}/stat`, 'utf8');
-    while (!/\) Z /.test(await stat())) await sleep(20);
-    assert.equal(await stateOf({ ...owner, pid }), 'gone');
-    child.kill();
+    try {
+      const [line] = (await once(child.stdout, 'data')) as [Buffer];
+      const pid = Number(line.toString());
+      const owner = await newOwner();
+      const stat = (): Promise<string> => readFile(`/proc/${pid}/stat`, 'utf8');
+      while (!/\) Z /.test(await stat())) await sleep(20);
+      assert.equal(await stateOf({ ...owner, pid }), 'gone');
+    } finally {
+      child.kill();
+    }
   });
 });

@@ -20,7 +20,11 @@ export interface ToyResult {
   readonly last: number;
 }
 
-export async function toyRun(context: RunContext<ToyConfig>, milliseconds = 0): Promise<ToyResult> {
+/** @param pause milliseconds after each step, which may change on the way */
+export async function toyRun(
+  context: RunContext<ToyConfig>,
+  pause: number | (() => number) = 0,
+): Promise<ToyResult> {
   const { steps, size, every } = context.config;
   const x =
     (context.resumed?.tensors.x?.data as Float32Array | undefined) ??
@@ -28,6 +32,7 @@ export async function toyRun(context: RunContext<ToyConfig>, milliseconds = 0): 
   for (let step = (context.resumed?.step ?? 0) + 1; step <= steps; step++) {
     context.signal.throwIfAborted();
     for (let i = 0; i < size; i++) x[i] = 3.9 * x[i]! * (1 - x[i]!);
+    const milliseconds = typeof pause === 'number' ? pause : pause();
     if (milliseconds > 0) await sleep(milliseconds);
     await context.logMetrics({ step, first: x[0]! });
     context.progress({ task: 'toy', done: step, total: steps, fields: { first: x[0]! } });
