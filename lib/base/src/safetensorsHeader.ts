@@ -22,7 +22,7 @@ export interface HeaderEntry {
 }
 
 export interface Header {
-  /** In the order of their bytes. */
+  /** Tensors in the order of their bytes. */
   readonly entries: readonly HeaderEntry[];
   readonly metadata: Readonly<Record<string, string>>;
   /** Where in the file the tensors' bytes begin. */

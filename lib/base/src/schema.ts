@@ -134,7 +134,7 @@ export const object =
     }
   };
 
-/** As `object`, but with whatever other members: a format that others extend. */
+/** Like `object`, but allowing any other members: for a format that others extend. */
 export const shape =
   (required: Readonly<Record<string, Rule>>, optional: Readonly<Record<string, Rule>> = {}): Rule =>
   (value, name) => {

@@ -33,7 +33,7 @@ export type CompileEngine =
 export interface CompileOptions {
   /** Run the function as it is; default: if `OABN_EAGER` is 1. */
   readonly eager?: boolean;
-  /** Of the CPU; default: all cores. */
+  /** Number of threads on the CPU; default: all cores. */
   readonly threads?: number;
   /**
    * `float16`: products and convolutions round what they multiply to half precision, and add in single

@@ -3,7 +3,7 @@
  * TensorFlow.js that runs on it, and `compile` takes a pure tfjs function, traces it once, and runs it
  * natively many times.
  *
- * Beside this: `tfjs-native/onnx` writes and runs ONNX files, `tfjs-native/webgpu` has the GPU's kernels one
+ * In addition: `tfjs-native/onnx` writes and runs ONNX files, `tfjs-native/webgpu` has the GPU's kernels one
  * by one.
  *
  * @module tfjs-native

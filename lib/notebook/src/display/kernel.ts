@@ -8,7 +8,7 @@ export type Bundle = Readonly<Record<string, unknown>>;
 
 /** What else there is to say of a display. */
 export interface DisplayOptions {
-  /** With the same `id` and `update` a display replaces the earlier one in place. */
+  /** With the same `id` and `update`, a display replaces the earlier one in place. */
   readonly id?: string;
   readonly update?: boolean;
   /** Kept with the output: MIME type → what its viewer should know, such as a picture's width. */

@@ -14,7 +14,7 @@ export interface Titles {
   readonly title: string;
   /** A line below the title: data, profile, seeds. Say here when data are made. */
   readonly subtitle: string;
-  /** With units. */
+  /** Including units. */
   readonly xTitle: string;
   readonly yTitle: string;
 }

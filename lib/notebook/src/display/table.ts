@@ -87,5 +87,5 @@ const sortOnClick = `(table) => {
   });
 }`;
 
-/** For a page whose policy lets no script of an output run: makes all tables on it sort. */
+/** For a page whose policy forbids scripts in outputs: makes all its tables sortable. */
 export const sortAllTables = `for (const table of document.querySelectorAll('table.oabn-table')) (${sortOnClick})(table);`;

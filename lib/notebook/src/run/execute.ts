@@ -34,7 +34,7 @@ export interface ExecuteNotebookOptions extends SessionOptions {
   /** The notebook's name in progress events. */
   readonly name?: string;
   readonly progress?: Progress;
-  /** Hears when a cell begins and ends. */
+  /** Called when a cell begins and ends. */
   readonly onCell?: (event: CellEvent) => void;
   /** Interrupts the running cell and ends the run. */
   readonly signal?: AbortSignal;

@@ -27,7 +27,7 @@ export interface RunNotebookOptions {
   /** Added to this process's environment for the kernel. */
   readonly env?: Readonly<Record<string, string | undefined>>;
   readonly progress?: Progress;
-  /** Hears when a cell begins and ends. */
+  /** Called when a cell begins and ends. */
   readonly onCell?: (event: CellEvent) => void;
   /** Interrupts the run when it aborts; without one, Ctrl-C in the terminal does. */
   readonly signal?: AbortSignal;
@@ -42,7 +42,7 @@ export interface NotebookRun {
   readonly cellsDone: number;
   readonly codeCells: number;
   readonly seconds: number;
-  /** As executed. */
+  /** The notebook after execution. */
   readonly notebook: Notebook;
   /** The page, if one was asked for. */
   readonly html?: string;

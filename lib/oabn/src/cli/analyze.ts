@@ -20,7 +20,7 @@ export function addAnalyze(program: Command): void {
 Columns: peak/σ is max|w| / std; «A of top» is the share of class A (centre tap, i = j) among the largest 0.1% of the
 weights; max r0 is the identity BN's largest |γ/σ|, r its correlation with the class-A weights over channels, and
 «others» the mean |W_A − r0| / mean |W_A|, what the 3×3 and 1×1 branches add. A merged file does not know r0. Below it, what
-uniform PTQ with one scale a layer should leave of the accuracy above chance, predicted from the mean of peak/σ; «oabn doctor»
+uniform PTQ with one scale per layer should leave of the accuracy above chance, predicted from the mean of peak/σ; «oabn doctor»
 says what causes it and what helps, for networks of any family.
 
 Example:
@@ -57,5 +57,5 @@ function predictionText(rows: readonly OutlierRow[]): string {
     const { expected, least, most } = keptAccuracy(levelSpacing(peak, bits));
     return `${bits} bits keep ${percent(expected)}% (${percent(least)}–${percent(most)}%)`;
   });
-  return `Expected of uniform PTQ, one scale a layer: ${parts.join(', ')} of the accuracy above chance (mean peak/σ ${peak.toFixed(1)}).`;
+  return `Expected with uniform PTQ and one scale per layer: ${parts.join(', ')} of the accuracy above chance (mean peak/σ ${peak.toFixed(1)}).`;
 }

@@ -10,10 +10,7 @@ export function addData(program: Command): void {
     .command('data')
     .description('list the datasets in a folder, or fetch CIFAR-10 into it')
     .addOption(dataOption)
-    .option(
-      '--download',
-      'fetch CIFAR-10 (170 MB) if it is not there; goes on where an earlier download stopped',
-    )
+    .option('--download', 'fetch CIFAR-10 (170 MB) if it is missing; resumes an interrupted download')
     .addOption(jsonOption)
     .addHelpText('after', '\nExamples:\n  $ oabn data --data ~/data\n  $ oabn data --data ~/data --download')
     .action(async (options: CommonOptions & { download?: boolean }) => {

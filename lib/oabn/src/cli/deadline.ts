@@ -12,7 +12,7 @@ export const exitUnfinished = 75;
 /** `--minutes`: the time after which a command stops with a checkpoint. */
 export const minutesOption = new Option(
   '--minutes <n>',
-  'stop between two steps after so many minutes, with exit code 75; asked again, it goes on',
+  'stop between two steps after this many minutes, with exit code 75; run again, it continues',
 );
 
 /** Milliseconds in `minutes`; undefined for no minutes. @throws UserError when it is no number above 0 */
@@ -45,8 +45,8 @@ export async function untilDeadline<T>(
     if (!isDeadline(error)) throw error;
     const { done, begun, left } = await progressOf(plan);
     say(
-      `The time is over after ${formatDuration((performance.now() - began) / 1000)}: ${done} of ${plan.length} runs ` +
-        `are done, ${begun} begun, ${left} not begun. The same command goes on where this one stopped.`,
+      `Time is up after ${formatDuration((performance.now() - began) / 1000)}: ${done} of ${plan.length} runs ` +
+        `are done, ${begun} begun, ${left} not begun. The same command continues where this one stopped.`,
     );
     process.exitCode = exitUnfinished;
     return undefined;

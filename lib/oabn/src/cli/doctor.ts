@@ -28,18 +28,18 @@ export function addDoctor(program: Command): void {
     program
       .command('doctor [checkpoint]')
       .description(
-        'of this machine: the engines, which is chosen and why; of a checkpoint: what few bits will cost, why, and what helps',
+        'for this machine: its engines, which one is chosen, and why; for a checkpoint: what low bit widths will cost, why, and what helps',
       ),
   )
     .addOption(dataOption)
-    .option('--images <n>', 'test images to try remedies on', '1000')
-    .option('--calibration <n>', 'training images to calibrate on', '256')
+    .option('--images <n>', 'number of test images to try remedies on', '1000')
+    .option('--calibration <n>', 'number of training images to calibrate on', '256')
     .option(
       '--anneal <minutes>',
-      'with --data, minutes of fine-tuning with OABN as one of the remedies; 0 for none',
+      'with --data, how many minutes to fine-tune with OABN as one of the remedies; 0 for none',
       '3',
     )
-    .option('--anneal-to <s>', 'the s that it ends with', '0.5')
+    .option('--anneal-to <s>', 'the s at the end of this fine-tuning', '0.5')
     .addOption(runsOption)
     .addOption(profileOption)
     .option('--html <file>', 'write the report as a page with pictures')

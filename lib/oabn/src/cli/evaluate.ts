@@ -69,8 +69,8 @@ export function addEval(program: Command): void {
       ),
   )
     .addOption(dataOption)
-    .option('--images <n>', 'test images to use; default all')
-    .option('--branches', 'measure three-branch files as they are, too, beside their merged form')
+    .option('--images <n>', 'number of test images to use; default all')
+    .option('--branches', 'also measure three-branch files as they are, besides their merged form')
     .addOption(eagerOption)
     .addOption(precisionOption)
     .addOption(jsonOption)
@@ -152,18 +152,18 @@ export function addQuantize(program: Command): void {
       .command('quantize <checkpoint>')
       .description('post-training quantization of weights and activations')
       .requiredOption('--bits <b>', '2 to 8')
-      .option('--method <name>', 'one of those below', 'minMax')
+      .option('--method <name>', 'one of the methods below', 'minMax')
       .option(
         '--granularity <name>',
         `what shares a weight quantizer: ${granularities.join(' or ')}`,
         'perTensor',
       )
       .option('--weights <kind>', `values of the weights: ${weightMethods.join(' or ')}`, 'uniform')
-      .option('--calibration <n>', 'training images to calibrate on', '512')
+      .option('--calibration <n>', 'number of training images to calibrate on', '512')
       .option('-o, --output <file>', 'write the quantized checkpoint'),
   )
     .addOption(dataOption)
-    .option('--images <n>', 'test images to use; default all')
+    .option('--images <n>', 'number of test images to use; default all')
     .addOption(eagerOption)
     .addOption(jsonOption)
     .addHelpText(
@@ -217,7 +217,7 @@ Example:
 const aliases: Readonly<Record<string, string>> = { uniform: 'minMax' };
 
 /**
- * What the options ask for. @throws UserError for an unknown name, and for what the method has no form for
+ * What the options ask for. @throws UserError for an unknown name, and for what the method has no variant for
  */
 function schemeOf(options: QuantizeOptions): { method: PtqMethodName; scheme: QuantizationScheme } {
   const name = aliases[options.method] ?? options.method;
@@ -231,7 +231,7 @@ function schemeOf(options: QuantizeOptions): { method: PtqMethodName; scheme: Qu
   const known: readonly string[] = ptqMethods[method].granularities;
   check(
     known.includes(options.granularity),
-    `${title} has no form with granularity ${options.granularity}; take ${known.join(' or ')}`,
+    `${title} has no variant with granularity ${options.granularity}; choose ${known.join(' or ')}`,
   );
   return { method, scheme };
 }
@@ -253,6 +253,6 @@ function imagesOf({ images }: EvalOptions): number | null {
 export function checkClasses(network: number, data: number, dataset: string): void {
   check(
     network === data,
-    `The network has ${network} classes, ${dataset} has ${data}; name the right data with --data`,
+    `The network has ${network} classes, but ${dataset} has ${data}; name the right data with --data`,
   );
 }

@@ -33,7 +33,7 @@ export function addExport(program: Command): void {
     program
       .command('export <checkpoint>')
       .description(
-        'write a three-branch, merged or quantized checkpoint as an ONNX file, one convolution a block',
+        'write a three-branch, merged or quantized checkpoint as an ONNX file, with one convolution per block',
       )
       .requiredOption('-o, --output <file>', 'the ONNX file to write')
       .option(
@@ -42,9 +42,9 @@ export function addExport(program: Command): void {
       )
       .option(
         '--ncnn <file>',
-        'also write ncnn’s calibration table, for pnnx’s names of that file’s convolutions',
+        'also write ncnn’s calibration table, with the names that pnnx gives to that file’s convolutions',
       )
-      .option('--page <file>', 'also write a page that classifies pictures in the browser with it')
+      .option('--page <file>', 'also write a page that classifies pictures with it in the browser')
       .option('--runtime <address>', 'where that page loads onnxruntime-web from', usualRuntime),
   )
     .addOption(jsonOption)
@@ -67,7 +67,7 @@ Examples:
       const network = { arch, stateDict: merged, ...(quantization && { quantization }) };
       check(
         quantization || (options.tensorrt === undefined && options.ncnn === undefined),
-        `${checkpoint} knows no ranges of activations; quantize it first (oabn quantize … -o quantized.safetensors)`,
+        `${checkpoint} contains no ranges of activations; quantize it first (oabn quantize … -o quantized.safetensors)`,
       );
       await saveOnnx(options.output, network);
       if (quantization) {
@@ -81,7 +81,7 @@ Examples:
       print(
         { output: options.output, ...size },
         `${options.output}: ${size.bytes} bytes, ${times} times smaller than FP32 (${size.fp32Bytes}); ` +
-          `quantized kernels ${size.bitsPerWeight.toFixed(2)} bits a weight`,
+          `quantized kernels ${size.bitsPerWeight.toFixed(2)} bits per weight`,
         options.json,
       );
     });

@@ -36,8 +36,8 @@ export async function namedDefaults(name: string): Promise<RunDefaults> {
   check(
     first,
     () =>
-      `The profile ${name} is one of ${extensions.join(', ')}, which is not installed; say with --epochs, --images and --batch ` +
-      'what is to differ, and leave out --profile and OABN_PROFILE',
+      `The profile ${name} is one of ${extensions.join(', ')}, which is not installed; set --epochs, --images and --batch ` +
+      'instead, and leave out --profile and OABN_PROFILE',
   );
   return first.profileNamed(name);
 }

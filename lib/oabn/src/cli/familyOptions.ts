@@ -6,7 +6,7 @@ import { families, type Family, parseFamily } from '../family/index.js';
 
 export const familyOption = new Option(
   '--family <name|file>',
-  `the family: ${families.map(({ name }) => name).join(', ')}; or a JSON file that describes one; by default the names decide`,
+  `the family: ${families.map(({ name }) => name).join(', ')}; or a JSON file that describes one; by default, the tensor names decide`,
 );
 
 /**

@@ -16,7 +16,7 @@ export function addInspect(program: Command): void {
   program
     .command('inspect <checkpoint>')
     .description(
-      'say which family and network a checkpoint belongs to, and which of its parts are recognised',
+      'report which family and network a checkpoint belongs to, and which of its parts are recognised',
     )
     .addOption(familyOption)
     .addOption(jsonOption)

@@ -20,10 +20,10 @@ export function addLatency(program: Command): void {
   withNetworkOptions(
     program
       .command('latency <files...>')
-      .description('time checkpoints and .onnx files beside one another in ONNX Runtime, on the CPU')
-      .option('--side <pixels>', 'of the images', '32')
-      .option('--batch <n>', 'images in a call', '1')
-      .option('--calls <n>', 'timed calls of each file', '50'),
+      .description('compare the speed of checkpoints and .onnx files in ONNX Runtime, on the CPU')
+      .option('--side <pixels>', 'side of the images', '32')
+      .option('--batch <n>', 'images per call', '1')
+      .option('--calls <n>', 'number of timed calls of each file', '50'),
   )
     .addOption(jsonOption)
     .addHelpText(

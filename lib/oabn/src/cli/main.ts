@@ -90,7 +90,7 @@ export async function main(args: readonly string[]): Promise<number> {
     }
     const interrupted = interruptionCode(error);
     if (interrupted !== undefined) {
-      process.stderr.write('oabn: interrupted; ask again to go on from the last checkpoint\n');
+      process.stderr.write('oabn: interrupted; run again to continue from the last checkpoint\n');
       return interrupted;
     }
     process.stderr.write(

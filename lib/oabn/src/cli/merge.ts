@@ -43,7 +43,7 @@ export function addMerge(program: Command): void {
     .addOption(thresholdOption)
     .option(
       '--fold-bn',
-      'fold the BNs of ordinary convolutions too, which the family’s own merged networks keep',
+      'also fold the BNs of ordinary convolutions, which the family’s own merged networks keep',
     )
     .option(
       '--fold-dead',
@@ -53,7 +53,7 @@ export function addMerge(program: Command): void {
     .addHelpText(
       'after',
       `
-Without --arch, a file that does not say its network is recognised by its tensors' names and keeps them: the merged file
+Without --arch, a file that does not describe its network is recognised by its tensors' names and keeps them: the merged file
 loads in its own code's network (timm's, MobileOne's, …). With --arch it becomes a RepVGG of the official names.
 
 Examples:
@@ -100,7 +100,7 @@ async function mergeFamily(
   const recognition = recognize(file.stateDict, family);
   check(
     recognition,
-    `${path} does not say its architecture and its names are of no known family; give --arch, a name such as A0 or JSON ` +
+    `${path} does not contain its architecture, and its tensor names belong to no known family; give --arch, a name such as A0 or JSON ` +
       'with widths, depths and strides, or --family, a JSON file that describes its blocks',
   );
   if (options.threshold === undefined) {

@@ -34,29 +34,29 @@ export const archOption = new Option(
 /** `--strides`: what files of other families do not say. */
 export const stridesOption = new Option(
   '--strides <list>',
-  'of the stages’ first blocks, such as 2,2,2,2,2, for files of other families that do not say them',
+  'strides of the stages’ first blocks, such as 2,2,2,2,2, for files of other families, which do not contain them',
 );
 /** `--threshold`: OABN's s. */
 export const thresholdOption = new Option(
   '-s, --threshold <s>',
-  'OABN’s s, for a three-branch file that was trained with it and does not say so',
+  'OABN’s s, for a three-branch file that was trained with it and does not record it',
 );
 /** `--data`: a dataset by name, or the folder that holds one. */
 export const dataOption = new Option(
   '--data <name|folder>',
-  `a dataset (${datasetNames.join(', ')}) or the folder that holds one; default OABN_DATA_DIR`,
+  `a dataset (${datasetNames.join(', ')}) or a folder that contains one; default OABN_DATA_DIR`,
 );
 /** `--json`: results for programs. */
 export const jsonOption = new Option('--json', 'print the result as JSON on standard output');
 /** `--eager`: without compiling. */
 export const eagerOption = new Option(
   '--eager',
-  'run operation by operation in tfjs instead of compiling (as OABN_EAGER=1)',
+  'run operation by operation in tfjs instead of compiling (like OABN_EAGER=1)',
 );
 /** `--precision`: that of products and convolutions on a GPU. */
 export const precisionOption = new Option(
   '--precision <name>',
-  'of products and convolutions on a GPU; default OABN_PRECISION or float32. float16 is faster; a run records it in its provenance',
+  'precision of products and convolutions on a GPU; default OABN_PRECISION or float32. float16 is faster; a run records it in its provenance',
 )
   .choices(['float32', 'float16'] satisfies Precision[])
   .conflicts('eager');
@@ -68,7 +68,7 @@ export const runsOption = new Option(
 /** `--profile`: the scale of the paper's experiments. */
 export const profileOption = new Option(
   '--profile <name>',
-  'smoke, quick, desk, paper or full, where oabn-paper is installed; default OABN_PROFILE or quick',
+  'smoke, quick, desk, paper or full, if oabn-paper is installed; default OABN_PROFILE or quick',
 );
 
 /** Adds what says how the checkpoint of a network is read: `--arch`, `--family`, `--strides` and `--threshold`. */
@@ -129,7 +129,7 @@ export async function testBenchOf({ data, eager, precision }: CommonOptions): Pr
 function checkMade(standsIn: boolean): void {
   check(
     !standsIn,
-    'CIFAR-10 is not here and could not be downloaded: name its folder with OABN_DATA_DIR or --data, or say --data made',
+    'CIFAR-10 is not here and could not be downloaded: name its folder with OABN_DATA_DIR or --data, or use --data made',
   );
 }
 
@@ -156,7 +156,7 @@ export function dataLocation(data: string | undefined): { dataset?: DatasetName;
   if (name) return { dataset: name };
   check(
     existsSync(data),
-    `--data ${data} is neither a dataset (${datasetNames.join(', ')}) nor a folder that exists`,
+    `--data ${data} is neither a dataset (${datasetNames.join(', ')}) nor an existing folder`,
   );
   return { data };
 }

@@ -12,7 +12,7 @@ import { decayPolicies } from '../train/index.js';
 
 export const setOption = new Option(
   '--set <key=value>',
-  'override a member of the configuration, such as training.momentum=0.8; a list (epochs=1,2,4) makes one run for each',
+  'override a member of the configuration, such as training.momentum=0.8; a list (epochs=1,2,4) makes one run for each value',
 )
   .default([] as string[], 'none')
   .argParser((text: string, before: string[]) => [...before, text]);

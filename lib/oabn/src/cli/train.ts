@@ -50,7 +50,7 @@ interface TrainOptions extends CommonOptions {
 }
 
 interface FinetuneOptions extends Omit<TrainOptions, 'threshold'> {
-  /** Of the file. */
+  /** The s of the network in the file. */
   readonly threshold?: string;
   readonly bits: string;
   readonly method: string;
@@ -62,7 +62,7 @@ export function addTrain(program: Command): void {
     .addHelpText(
       'after',
       `
-A run is stored under its configuration: asked for again it answers at once, and a killed one goes on where it was.
+A run is stored under its configuration: requested again, it is answered at once, and a killed run continues where it was.
 
 Examples:
   $ oabn train --threshold 0.5 --data cifar10 -o oabn.safetensors
@@ -144,7 +144,7 @@ export function addAnneal(program: Command): void {
     program
       .command('anneal <checkpoint>')
       .description(
-        'add OABN to a pretrained three-branch network: fine-tune it while s falls to the wanted value',
+        'add OABN to a pretrained three-branch network: fine-tune it while s falls to the desired value',
       ),
   )
     .addOption(familyOption)
@@ -220,11 +220,11 @@ function withTraining(command: Command): Command {
     .addOption(archOption)
     .addOption(dataOption)
     .addOption(profileOption)
-    .option('--seed <n>', 'of initialisation, order and augmentation', '1')
+    .option('--seed <n>', 'seed of initialisation, order and augmentation', '1')
     .option('--epochs <n>', "default the profile's")
     .option('--lr <rate>', "highest learning rate; default the profile's")
-    .option('--batch <n>', "images in a batch; default the profile's")
-    .option('--images <n>', "training images; default the profile's")
+    .option('--batch <n>', "batch size; default the profile's")
+    .option('--images <n>', "number of training images; default the profile's")
     .option('-o, --output <file>', 'copy the checkpoint here')
     .addOption(setOption)
     .option('--tensorboard <folder>', 'write the run’s curves as an event file for TensorBoard')

@@ -12,7 +12,7 @@ import { tf } from 'tfjs-native';
 
 /** A function by its source: plain JSON. `F` is the type of the function. */
 export interface Custom<F> {
-  /** As tables and progress name it. */
+  /** Its name in tables and progress. */
   readonly name: string;
   /** An expression of JavaScript whose value is the function. */
   readonly source: string;

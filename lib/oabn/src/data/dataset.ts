@@ -26,9 +26,9 @@ export interface AugmentOptions {
    * 2404.00498, section 3.6).
    */
   readonly flip?: 'random' | 'alternating';
-  /** Of `padCrop`: by how many pixels an image is moved at most, each way; default an eighth of its side. */
+  /** For `padCrop`: the largest shift in pixels, in each direction; default an eighth of the image's side. */
   readonly translate?: number;
-  /** Of `padCrop`: what comes in from outside, `black` (default) or the image mirrored at its edge. */
+  /** For `padCrop`: what appears at the edges, `black` (default) or the image mirrored at its edge. */
   readonly padding?: 'black' | 'reflect';
 }
 
@@ -43,7 +43,7 @@ export interface Provenance {
    * slow.
    */
   readonly checksum: string;
-  /** What a reader of a figure must know, such as «JPEG-recompressed»; empty when there is nothing. */
+  /** A caveat for readers of a figure, such as «JPEG-recompressed»; empty if there is none. */
   readonly note: string;
 }
 
@@ -75,7 +75,7 @@ export interface BatchOptions {
   readonly augment?: boolean | Augmentation | AugmentOptions;
   /** Use only this many images: the first of a fixed class-balanced order, the same for every seed. */
   readonly limit?: number;
-  /** Of that order, leave out the first so many; default 0. */
+  /** How many images at the beginning of that order to leave out; default 0. */
   readonly skip?: number;
   /** Begin with this batch, as if those before it had been read, default 0. */
   readonly startBatch?: number;

@@ -50,7 +50,7 @@ export interface OpenOptions {
   /** Folder for decoded pixels and downloads; default `cacheFolder()`. */
   readonly cache?: string;
   readonly progress?: Progress;
-  /** Called once with what a reader must know, such as that the made set is used; default `console.warn`. */
+  /** Called once with each caveat, such as that the made set is used; default `console.warn`. */
   readonly warn?: (message: string) => void;
   /** Where CIFAR-10 is fetched from: a mirror, or a test's server. */
   readonly cifar10?: Cifar10Source;

@@ -22,7 +22,7 @@ export function advise({ layers, predictions, deadChannels, threshold }: Examina
   const plain = predictions.filter(({ remedy }) => remedy === 'perTensor');
   const lost = plain.filter(({ least }) => least < enough);
   const expected = plain.map((p) => `${p.bits} bits keep ${keptText(p)}`).join(', ');
-  const sentences = [`Uniform quantization, one scale a layer: ${expected} of the accuracy above chance.`];
+  const sentences = [`Uniform quantization, one scale per layer: ${expected} of the accuracy above chance.`];
   const counts = new Map<Cause, number>();
   for (const { cause } of layers) if (cause !== 'bell') counts.set(cause, (counts.get(cause) ?? 0) + 1);
   const [most] = [...counts].sort((a, b) => b[1] - a[1]);

@@ -37,7 +37,7 @@ export interface Prediction {
  */
 export interface Examination {
   readonly layers: readonly Diagnosis[];
-  /** The first: one scale a layer, as it is. */
+  /** The first: one scale per layer, as it is. */
   readonly predictions: readonly Prediction[];
   /** Output channels with a dead identity, in all layers. */
   readonly deadChannels: number;

@@ -21,7 +21,7 @@ export interface Law {
   readonly steepness: number;
   /** Standard deviation over networks of ln(midpoint). */
   readonly spread: number;
-  /** Of what networks. */
+  /** The kind of networks. */
   readonly source: string;
 }
 
@@ -31,7 +31,7 @@ export const law: Law = {
   steepness: 4.84,
   spread: 0.25,
   source:
-    'RepVGG with BN and OABN (s from 0.1 to ∞), 8 to 3 bits, one scale a layer for weights and activations, CIFAR-10 ' +
+    'RepVGG with BN and OABN (s from 0.1 to ∞), 8 to 3 bits, one scale per layer for weights and activations, CIFAR-10 ' +
     'networks of profile quick',
 };
 

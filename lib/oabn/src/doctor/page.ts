@@ -101,7 +101,7 @@ function predictedSection(predictions: readonly Prediction[]): string {
   ]);
   return `<h2>Remedies, predicted from the weights</h2>
 <p>What is kept of the accuracy above chance, from the mean level spacing in σ; the law was found on uniform quantization
-with one scale a layer; for the other remedies it is taken, with less promised, at the spacing that their error is worth.</p>
+with one scale per layer; for the other remedies the prediction uses the spacing that their error is worth, and is less certain.</p>
 ${planeSvg({ points, xTitle: 'quantized weights, KiB (logarithmic)', yTitle: 'accuracy kept' })}
 ${legendHtml(points)}
 ${table(['remedy', 'bits', 'spacing', 'keeps', 'KiB', 'front'], rows)}`;

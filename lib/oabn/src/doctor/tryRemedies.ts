@@ -18,7 +18,7 @@ import {
 /** A merged network, and the images to calibrate it with. */
 export interface Patient {
   readonly arch: Architecture;
-  /** In FP32. */
+  /** The merged network in FP32. */
   readonly merged: StateDict;
   /** The same with its dead channels folded into the biases, where it has any. */
   readonly folded?: StateDict;
@@ -37,7 +37,7 @@ export interface Patient {
 export interface Trial {
   readonly title: string;
   readonly bits: number;
-  /** In [0, 1]. */
+  /** Top-1 accuracy, in [0, 1]. */
   readonly accuracy: number;
   /** Bits of the quantized weights, with scales and codebooks. */
   readonly storedBits: number;
@@ -52,7 +52,7 @@ interface Treatment {
 }
 
 const treatments: readonly Treatment[] = [
-  { title: 'uniform, one scale a layer', method: 'minMax', granularity: 'perTensor' },
+  { title: 'uniform, one scale per layer', method: 'minMax', granularity: 'perTensor' },
   { title: 'dead channels folded', method: 'minMax', granularity: 'perTensor', folded: true },
   { title: 'uniform, one scale a channel', method: 'minMax', granularity: 'perChannel' },
   { title: 'clipped at the least squared error', method: 'mse', granularity: 'perTensor' },
@@ -82,7 +82,7 @@ interface Course extends Treatment {
 }
 
 /**
- * All treatments at all bits; each as it is done goes to `progress`. A method that has no form for the
+ * All treatments at all bits; each as it is done goes to `progress`. A method that has no variant for the
  * network, such as equalization where there is no plain chain, is left out and said.
  */
 export async function tryRemedies(

@@ -33,7 +33,7 @@ const codes = ({ data }: HostTensor, bits: number): number => data.length * bits
 /** The remedies on weights, by name. */
 export const weightRemedies: Readonly<Record<WeightRemedyName, WeightRemedy>> = {
   perTensor: {
-    title: 'uniform, one scale a layer',
+    title: 'uniform, one scale per layer',
     quantize: ({ data }, bits) => quantizeValues(weightQuantizer(data, bits), data),
     storedBits: (kernel, bits) => codes(kernel, bits) + floatBits,
   },

@@ -20,7 +20,7 @@ export interface RunDefaults {
   /** Without OABN; a configuration's threshold is put on it. */
   readonly arch: Architecture;
   readonly pretraining: PretrainRecipe;
-  /** By kind of weights, for the best learning rates differ. */
+  /** One for each kind of weights, because the best learning rates differ. */
   readonly finetuning: Readonly<Record<WeightMethod, TrainingRecipe>>;
   readonly calibrationImages: number;
 }

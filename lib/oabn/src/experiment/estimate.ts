@@ -20,12 +20,12 @@ export interface TimeEstimate {
   /** Such as «train, cifar10» or «ClusterQAT, cifar10». */
   readonly label: string;
   readonly runs: number;
-  /** Of these, in the store. */
+  /** How many of these are in the store. */
   readonly done: number;
   /** Training steps that are left; 0 where nothing is trained. */
   readonly steps: number;
   readonly secondsPerStep: number;
-  /** Of a run beside its steps: calibration, evaluation, and its share of compiling. */
+  /** Seconds of a run apart from its steps: calibration, evaluation, and its share of compilation. */
   readonly secondsBeside: number;
   readonly secondsLeft: number;
 }

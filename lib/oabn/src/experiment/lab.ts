@@ -52,7 +52,7 @@ export interface LabOptions {
   readonly precision?: Precision;
   readonly signal?: AbortSignal;
   /**
-   * Called with what a reader must know, such as that made data are used; by default it is printed to
+   * Called with caveats, such as that the made set is used; by default they are printed to
    * standard error.
    */
   readonly notice?: (message: string) => void;

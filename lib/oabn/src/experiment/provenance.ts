@@ -3,7 +3,7 @@ import { createRequire } from 'node:module';
 import { packageVersions } from 'provable-runs';
 import type { CompileEngine } from 'tfjs-native';
 
-/** Of this library and of what computes beneath it. */
+/** The versions of this library and of what computes beneath it. */
 export function softwareVersions(): Record<string, string> {
   const require = createRequire(import.meta.url);
   const own = require('oabn/package.json') as { readonly version: string };

@@ -9,7 +9,7 @@ import { annealings, type PretrainStepOptions, type Schedule, type StepOptions }
 /** The images of a run, as its configuration names them. */
 export interface DataConfig {
   readonly name: string;
-  /** Of the source's bytes: the same name with other images is another run. */
+  /** Checksum of the source's bytes: the same name with other images is another run. */
   readonly checksum: string;
   /** Images that accuracy is measured on: the first of a fixed class-balanced order; `null` is all. */
   readonly testImages: number | null;

@@ -61,7 +61,7 @@ export interface TrainRun {
   readonly observe?: (state: TrainState) => Promise<Observed>;
 }
 
-/** Of a state after an epoch, beside its loss: by name, a number each. */
+/** Numbers that describe a state after an epoch, apart from its loss, by name. */
 export type Observed = Readonly<Record<string, number>>;
 
 /** The metrics of an epoch, with what was observed after it; results from before have nothing observed. */

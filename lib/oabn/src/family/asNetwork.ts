@@ -30,7 +30,7 @@ export interface AsNetwork {
 
 /** How the network is merged, and what its tensors do not say. */
 export interface NetworkOptions extends MergeOptions {
-  /** Of the stages, in place of the family's usual ones. */
+  /** The strides of the stages, instead of the family's usual ones. */
   readonly strides?: readonly number[] | undefined;
 }
 

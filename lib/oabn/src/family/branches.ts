@@ -17,9 +17,9 @@ import { type BlockTable, termKind, type Term } from './table.js';
 
 /** A branch of a block in a file. */
 export interface FoundBranch {
-  /** As people say it: `3×3`, `identity`, `average 3×3`, `1×1 → 3×3`. */
+  /** Its name for readers: `3×3`, `identity`, `average 3×3`, `1×1 → 3×3`. */
   readonly label: string;
-  /** Of its kernel, before it is set into a larger one. */
+  /** The size of its kernel, before it is embedded in a larger one. */
   readonly shape: KernelShape;
   /** The names of its tensors. */
   readonly tensors: readonly string[];

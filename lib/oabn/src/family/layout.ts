@@ -27,7 +27,7 @@ export interface ConvolutionStep {
   readonly scale?: string;
   /** The module of squeeze-and-excitation between it and its activation, there or not. */
   readonly squeeze?: string;
-  /** Of the squeeze; default `sigmoid`. */
+  /** The gate of the squeeze-and-excitation; default `sigmoid`. */
   readonly gate?: Gate;
   readonly activation?: Activation;
 }

@@ -24,7 +24,7 @@ import type { Family } from './table.js';
 export interface LoadOptions {
   /** Overrules what the file says of itself, and what its shapes say. */
   readonly arch?: Architecture | undefined;
-  /** Of each stage's first block, for files that do not say them. */
+  /** The stride of each stage's first block, for files that do not contain them. */
   readonly strides?: readonly number[] | undefined;
   /** How the file's names are read; default what they say. */
   readonly family?: Family | undefined;

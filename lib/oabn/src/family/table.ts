@@ -51,7 +51,7 @@ export interface Term {
 
 /** A kind of block: the tensors by which it is found, its branches, and the name of what it is merged to. */
 export interface BlockTable {
-  /** As reports name it; default `block`. */
+  /** Its name in reports; default `block`. */
   readonly title?: string;
   /** A block is where one of these tensors is. */
   readonly keys: readonly string[];

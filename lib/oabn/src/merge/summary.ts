@@ -14,7 +14,7 @@ import { analyzeOutliers } from './outliers.js';
 
 /** The outliers of a network in a few numbers. */
 export interface OutlierSummary {
-  /** Of max|w|/σ over the quantized layers, merged: the mean, and the largest. */
+  /** max|w|/σ of the merged, quantized layers: the mean, and the largest. */
   readonly meanPeakToSigma: number;
   readonly maxPeakToSigma: number;
   /** The largest |r0| of all identity branches, as merged; 0 where there is none, as for the next three. */

@@ -55,8 +55,8 @@ export interface Oabn {
    */
   readonly gradient?: 'clip' | 'straightThrough';
   /**
-   * In place of the clip, a limit of one's own: r̂ [C] from r = γ/√(σ²+ε) [C] and s. Its gradient is what
-   * tfjs derives, also to σ² of the batch. What it gives is what is merged.
+   * A limit of your own instead of the clip: r̂ [C] from r = γ/√(σ²+ε) [C] and s. Its gradient is the one
+   * that tfjs derives, including that to σ² of the batch. Merging applies the same limit.
    */
   readonly limit?: Custom<LimitFunction>;
   /** The branches with OABN; default the identity alone, as in the paper. */
@@ -107,8 +107,7 @@ export interface Block {
   readonly kind: BlockKind;
   readonly branches: readonly Branch[];
   /**
-   * Of a merged network of another family: [out, in per group, height, width], and what else its operations
-   * say.
+   * Only for a merged network of another family: the shape [out, in per group, height, width] of its kernel.
    */
   readonly kernel?: readonly number[];
   readonly inSqueeze?: boolean;

@@ -131,7 +131,7 @@ export function batchNormTraining(
 }
 
 /**
- * As `batchNormTraining`, differentiated operation by operation, for limits whose gradient nobody wrote down.
+ * The same as `batchNormTraining`, differentiated operation by operation, for limits without a gradient written by hand.
  */
 function normalizedBy(x: tf.Tensor4D, gamma: tf.Tensor, beta: tf.Tensor, limit: Limit): BatchNormResult {
   const axes = [0, 1, 2];

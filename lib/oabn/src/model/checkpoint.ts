@@ -57,7 +57,7 @@ export function networkOf(path: string, file: StateDictFile, arch?: Architecture
   const described = arch ?? (metadata.arch ? describedIn(metadata.arch, path) : undefined);
   check(
     described,
-    `${path} does not say its architecture; give it with --arch, a name such as A0 or JSON with widths, depths and strides`,
+    `${path} does not contain its architecture; give it with --arch, a name such as A0 or JSON with widths, depths and strides`,
   );
   const classes = stateDict['linear.weight']?.shape[0] ?? described.classes;
   const form = Object.keys(stateDict).some((name) => name.includes('.rbr_reparam.')) ? 'merged' : 'training';

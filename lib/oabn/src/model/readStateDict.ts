@@ -19,7 +19,7 @@ export interface StateDictFile {
   readonly stateDict: StateDict;
   /** Tensors of integers, such as indices: no part of any block. */
   readonly integers: Readonly<Record<string, HostTensor>>;
-  /** Of a safetensors file; empty for others. */
+  /** The metadata of a safetensors file; empty for other formats. */
   readonly metadata: Readonly<Record<string, string>>;
 }
 

@@ -45,9 +45,9 @@ export interface QuantizedNetwork {
 
 /** What a block keeps in memory for its weights. */
 export interface StoredWeights {
-  /** Values that the codes stand for. */
+  /** The number of distinct values that the codes stand for. */
   readonly states: number;
-  /** Of all codes together. */
+  /** The size of all codes together, in bits. */
   readonly bits: number;
 }
 
@@ -57,9 +57,9 @@ export type Quantization = Pick<QuantizedNetwork, 'scheme' | 'activations' | 'st
 /** What `quantizeNetwork` quantizes, and how. */
 export interface NetworkToQuantize {
   readonly arch: Architecture;
-  /** In FP32. */
+  /** The merged network in FP32. */
   readonly merged: StateDict;
-  /** Of the activations, as `calibrate` finds them. */
+  /** The ranges of the activations, as `calibrate` finds them. */
   readonly ranges: ActivationRanges;
   readonly scheme: QuantizationScheme;
 }

@@ -27,14 +27,14 @@ export type Granularity = (typeof granularities)[number];
 
 /** How a network is quantized: bits, the kind of the weights' values, and what shares a quantizer. */
 export interface QuantizationScheme {
-  /** b of weights and activations, 2 to 8. */
+  /** Bits of weights and activations, 2 to 8. */
   readonly bits: number;
   readonly weights: WeightMethod;
-  /** Of the weights; default `perTensor`. Activations have one quantizer a layer always. */
+  /** What shares a weight quantizer; default `perTensor`. Activations always have one quantizer per layer. */
   readonly granularity?: Granularity;
-  /** b of the activations where it differs from `bits`; `null` leaves them in FP32. */
+  /** Bits of the activations if they differ from `bits`, 2 to 8; `null` leaves them in FP32. */
   readonly activationBits?: number | null;
-  /** Block name → b of its weights and of the activation that enters it, where they differ from the above. */
+  /** Block name → bits of its weights and of the activation that enters it, where they differ from the above. */
   readonly layerBits?: Readonly<Record<string, number>>;
 }
 

@@ -93,7 +93,7 @@ export interface StepLevels {
   /** Whole numbers: the levels are step·quantMin … step·quantMax. */
   readonly quantMin: number;
   readonly quantMax: number;
-  /** Times the gradient of the step (g of LSQ); absent: the step is not trained. */
+  /** Factor of the step's gradient (g of LSQ); absent: the step is not trained. */
   readonly gradientScale?: number;
 }
 

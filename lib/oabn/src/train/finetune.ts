@@ -58,14 +58,15 @@ export interface QuantizerOptions {
    * merge.
    */
   readonly through?: 'merged' | 'branches';
-  /** Of the branches' BN in the merge; default `running`. */
+  /** Which statistics of the branches' BN the merge uses; default `running`. */
   readonly statistics?: MergeStatistics;
-  /** Of `cluster` weights. */
+  /** Options of `cluster` weights. */
   readonly cluster?: ClusterOptions;
-  /** Of `uniform` weights. */
+  /** Options of `uniform` weights. */
   readonly uniform?: UniformOptions;
+  /** Options of the activations' quantizers. */
   readonly activations?: ActivationOptions;
-  /** In place of k-means, for `cluster` weights: `dkm(…)`, `apot(…)`, or one's own by `ownQuantizer`. */
+  /** Replaces k-means for `cluster` weights: `dkm(…)`, `apot(…)`, or your own, made by `ownQuantizer`. */
   readonly quantizer?: WeightQuantizer;
 }
 
@@ -102,9 +103,9 @@ export interface FinetunedTo {
 
 /** Where fine-tuning begins. */
 export interface FinetuneStart extends FinetunedTo, QuantizerOptions {
-  /** Merged, or three-branch for training through the `branches`. */
+  /** The merged network, or the three-branch one for training through the `branches`. */
   readonly network: StateDict;
-  /** Of the merged network's activations, as `calibrate` finds them. */
+  /** The ranges of the merged network's activations, as `calibrate` finds them. */
   readonly ranges: ActivationRanges;
 }
 

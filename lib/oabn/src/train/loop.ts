@@ -145,7 +145,7 @@ export async function train(
         const done = step - epoch * stepsPerEpoch;
         await drain(done === stepsPerEpoch ? 0 : 4);
         const counted = done - pending.length;
-        // Who hears of progress may throw when the work is to end; first the steps are saved.
+        // A progress callback may throw to end the work; the steps are saved first.
         if (signal?.aborted) continue;
         progress({
           task: `${options.task} epoch ${epoch + 1}/${schedule.epochs}`,

@@ -11,17 +11,17 @@ import type { Tensors } from '../model/index.js';
 
 /** SGD with momentum and weight decay, as PyTorch's. */
 export interface SgdOptions {
-  /** m in [0, 1). */
+  /** Momentum m, in [0, 1). */
   readonly momentum: number;
-  /** λ ≥ 0. */
+  /** Weight decay λ, ≥ 0. */
   readonly weightDecay: number;
 }
 
 /** How a parameter is trained where it differs from the others: a quantizer's, or a learned s. */
 export interface ParameterRule {
-  /** Times the step's learning rate; default 1. */
+  /** Factor of the step's learning rate; default 1. */
   readonly rate?: number;
-  /** λ of this parameter: g ← g + λ·p. */
+  /** Weight decay λ of this parameter: g ← g + λ·p. */
   readonly weightDecay?: number;
   /** λ of an L1 regularizer: g ← g + λ·sign(p). */
   readonly signDecay?: number;
@@ -39,7 +39,7 @@ export function zeroMomentum(params: Tensors): Tensors {
 export interface SgdState {
   readonly params: Tensors;
   readonly gradients: Tensors;
-  /** As `zeroMomentum` before the first step. */
+  /** `zeroMomentum(params)` before the first step. */
   readonly momentum: Tensors;
   /** A tensor, so that it is not a constant of a compiled step. */
   readonly learningRate: tf.Scalar;

@@ -27,7 +27,7 @@ export function statisticsPass(arch: Architecture): StatisticsPass {
     forward(arch, { params, buffers: zeros }, images, { training: true }).buffers;
 }
 
-/** Of which network, on which images. */
+/** Which network, and on which images. */
 export interface StatisticsOptions {
   readonly params: Tensors;
   /** Their names and shapes are used, not their values. */

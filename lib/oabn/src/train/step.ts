@@ -16,7 +16,7 @@ export interface TrainState {
   readonly params: Tensors;
   /** Untrained state: running statistics in pretraining, quantizers in fine-tuning. */
   readonly buffers: Tensors;
-  /** Of the optimizer, as `params`. */
+  /** The momentum of the optimizer: names and shapes as in `params`. */
   readonly momentum: Tensors;
   /** Running average of `params`, where one is kept. */
   readonly average?: Tensors;
@@ -45,7 +45,7 @@ export type TrainStep = (state: TrainState, input: StepInput) => StepResult;
 export interface StepOptions extends SgdOptions {
   /** Label smoothing in [0, 1). */
   readonly labelSmoothing: number;
-  /** Of `valueAndGradients`: a power of two, for products in half precision; default 1. */
+  /** Passed to `valueAndGradients`: a power of two, for products in half precision; default 1. */
   readonly lossScale?: number;
 }
 
@@ -102,7 +102,7 @@ export interface GradientStepOptions extends StepOptions {
     buffers: Tensors,
     images: tf.Tensor4D,
   ) => { logits: tf.Tensor2D; buffers: Tensors };
-  /** Of parameters that are not trained like the others; default none. */
+  /** Rules of parameters that are not trained like the others; default none. */
   readonly rules?: ParameterRules;
   /** Gradients that are added to those of the loss, by the parameters' names; default none. */
   readonly decayGradients?: (params: Tensors, buffers: Tensors) => Tensors;

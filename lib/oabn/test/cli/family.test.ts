@@ -140,7 +140,7 @@ describe('cli for other families', () => {
     );
     await wrong(
       ['merge', path, '-o', 'x'],
-      /does not say its architecture and its names are of no known family; give --arch/,
+      /does not contain its architecture, and its tensor names belong to no known family; give --arch/,
     );
     await wrong(
       ['merge', path, '-o', 'x', '--family', 'vgg'],

@@ -137,7 +137,7 @@ describe('doctor', () => {
     assert.ok(spacing(0.2) < spacing(5));
     const examination = examine(stateDict, recognition);
     const advice = advise(examination);
-    assert.match(advice[0]!, /^Uniform quantization, one scale a layer: 8 bits keep/);
+    assert.match(advice[0]!, /^Uniform quantization, one scale per layer: 8 bits keep/);
     const html = doctorPage({
       ...examination,
       checkpoint: '<x>.safetensors',

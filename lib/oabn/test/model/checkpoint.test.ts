@@ -44,7 +44,7 @@ describe('model/checkpoint', () => {
       ...tensors,
       'module.stage0.rbr_dense.bn.num_batches_tracked': { shape: [], data: BigInt64Array.of(3n) },
     });
-    await assert.rejects(loadNetwork(path), /does not say its architecture; give it with --arch/);
+    await assert.rejects(loadNetwork(path), /does not contain its architecture; give it with --arch/);
     const network = await loadNetwork(path, { ...arch, classes: 10 });
     assert.equal(network.arch.classes, 7);
     assert.deepEqual(network.stateDict, initialize(arch, 5));

@@ -71,7 +71,7 @@ export interface Measured {
  */
 export interface QuantizedPoint extends Measured {
   readonly bits: number;
-  /** In [0, 1], as is `fp32`. */
+  /** The accuracy in [0, 1], like `fp32`. */
   readonly accuracy: number;
   readonly fp32: number;
   /** Distinct weight values, summed over the quantized layers. */

@@ -15,7 +15,7 @@ import { type Claim, claimOf, effectIn } from './claim.js';
 const meanOf = (values: readonly number[]): number =>
   values.reduce((sum, value) => sum + value, 0) / values.length;
 
-/** Of one value nothing is known of its error. */
+/** The error of a single value is unknown. */
 const overSeeds = (values: readonly number[]): MeanEstimate =>
   values.length > 1 ? seedMean(values) : { mean: values[0]!, variance: Infinity, df: 1 };
 

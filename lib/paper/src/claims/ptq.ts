@@ -40,7 +40,7 @@ export type NetworkKind = 'RepVGG' | 'QARepVGG';
 /** One cell of table 3. */
 export interface PtqPoint extends QuantizedPoint {
   readonly network: NetworkKind;
-  /** As tables name it. */
+  /** Its name in tables. */
   readonly method: string;
   readonly granularity: Granularity;
   /** Where the method comes from, and its steps for each unit if it learns. */

@@ -41,10 +41,10 @@ export function addNotebook(program: Command): void {
     )
     .option(
       '--html <folder or file>',
-      'also export a self-contained page for each notebook, or one for all if it is named like a page (all.html)',
+      'also export a self-contained page for each notebook, or one for all of them if a file is named (all.html)',
     )
     .option('--timeout <seconds>', 'for one cell', '3600')
-    .option('--profile <name>', 'smoke, quick, paper or full')
+    .option('--profile <name>', 'smoke, quick, desk, paper or full')
     .addOption(jsonOption)
     .addHelpText(
       'after',
@@ -104,7 +104,7 @@ export function addKernel(program: Command): void {
   const prefix = ['--prefix <folder>', 'into <folder>/share/jupyter instead of the user’s folder'] as const;
   kernel
     .command('install')
-    .description('register «TypeScript (oabn)» with every Jupyter of this user')
+    .description('register «TypeScript (oabn)» with all of this user’s Jupyter installations')
     .option(...prefix)
     .addHelpText('after', '\nExample:\n  $ oabn kernel install')
     .action(async (options: { prefix?: string }) => {
@@ -113,7 +113,7 @@ export function addKernel(program: Command): void {
     });
   kernel
     .command('uninstall')
-    .description('take it out again')
+    .description('remove it again')
     .option(...prefix)
     .addHelpText('after', '\nExample:\n  $ oabn kernel uninstall')
     .action(async (options: { prefix?: string }) => {
@@ -122,7 +122,7 @@ export function addKernel(program: Command): void {
     });
   kernel
     .command('status')
-    .description('say where it is installed and whether it is this one')
+    .description('report where it is installed and whether it is this version')
     .option(...prefix)
     .addOption(jsonOption)
     .addHelpText(

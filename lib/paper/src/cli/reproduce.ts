@@ -86,7 +86,7 @@ function checkNotebooks({ notebooks }: ReproduceOptions): void {
     existsSync(notebooksFolder) && readdirSync(notebooksFolder).some((name) => name.endsWith('.ipynb'));
   check(
     !notebooks || found,
-    `There are no notebooks in ${notebooksFolder}; go to the project's folder, or say --no-notebooks`,
+    `There are no notebooks in ${notebooksFolder}; go to the project's folder, or add --no-notebooks`,
   );
 }
 
@@ -100,24 +100,27 @@ export function addReproduce(program: Command): void {
     .addOption(dataOption)
     .addOption(runsOption)
     .option('--report <folder>', 'where the report and its figures go', 'report')
-    .option('--write', 'write the outputs into the notebooks themselves, too')
+    .option('--write', 'also write the outputs into the notebooks themselves')
     .option('--no-notebooks', 'only the runs and their tables')
     .option(
       '--jobs <n>',
-      'runs and notebooks at a time; default as many as cores, one on a GPU. OABN_THREADS sets the threads of each',
+      'runs and notebooks at a time; default one per core, or one on a GPU. OABN_THREADS sets the threads of each',
     )
     .addOption(minutesOption)
     .addOption(queueOption())
     .addOption(storeOption())
     .option('--on-backend <name>', 'with --queue: only on workers with this backend, such as webgpu')
-    .option('--estimate', 'measure a few steps of each kind here, say how long the runs will take, and stop')
+    .option(
+      '--estimate',
+      'measure a few steps of each kind here, predict how long the runs will take, and stop',
+    )
     .addOption(eagerOption)
     .addOption(precisionOption)
     .addOption(jsonOption)
     .addHelpText(
       'after',
       `
-Every run is stored: interrupted, the job goes on where it was, and done, it answers in seconds.
+Every run is stored: an interrupted job continues where it was, and a finished one answers in seconds.
 
 Examples:
   $ oabn reproduce --profile smoke

@@ -18,26 +18,26 @@ export interface ShippedModel {
   /** Such as «OABN s=0.5». */
   readonly title: string;
   readonly profile: string;
-  /** As results say it, such as «CIFAR-10 (images JPEG-recompressed)». */
+  /** The dataset's name in results, such as «CIFAR-10 (images JPEG-recompressed)». */
   readonly data: string;
-  /** Of the run that made it: its configuration's hash, and the commit of the code. */
+  /** The run that made it: the hash of its configuration, and the commit of the code. */
   readonly run: string;
   readonly commit: string;
   readonly seed: number;
   readonly sha256: string;
   readonly bytes: number;
-  /** Of the file as it is, merged, on all test images; a share of 1. */
+  /** The accuracy of the file as it is, merged, on all test images; in [0, 1]. */
   readonly accuracy: number;
   readonly images: number;
-  /** Of a network that is quantized. */
+  /** Only for a quantized network. */
   readonly bits?: number;
 }
 
 /** A network that ships with the project, with its card. */
 export interface OpenedModel extends Network, ShippedModel {
-  /** Of a network that is quantized. */
+  /** Only for a quantized network. */
   readonly quantization?: Quantization;
-  /** As figures say where their numbers come from. */
+  /** The caption that figures use for the origin of their numbers. */
   readonly source: string;
 }
 

@@ -11,7 +11,7 @@ export interface PaperLab extends Lab {
   readonly profile: Profile;
 }
 
-/** As `LabOptions`, with a profile in place of the defaults. */
+/** `LabOptions` with a profile in place of the defaults. */
 export interface PaperLabOptions extends Omit<LabOptions, 'defaults' | 'shipped'> {
   /** A profile or its name; default `OABN_PROFILE` or `quick`. */
   readonly profile?: Profile | string;

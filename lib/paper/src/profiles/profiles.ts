@@ -24,7 +24,7 @@ export interface Profile extends RunDefaults {
   readonly curveThresholds?: readonly number[];
   readonly bits: readonly number[];
   readonly ptqBits: readonly number[];
-  /** Of table 3: the s beside QARepVGG, the bits and the seeds. */
+  /** Table 3: the values of s to compare with QARepVGG, the bits and the seeds. */
   readonly tableThresholds: readonly number[];
   readonly tableBits: readonly number[];
   readonly tableSeeds: readonly number[];
@@ -44,7 +44,7 @@ export interface Profile extends RunDefaults {
   };
   /** Where the ablations are made. */
   readonly ablation: { readonly threshold: number; readonly bits: number; readonly seeds: readonly number[] };
-  /** Of the study of what makes outliers: lengths of training, times of the widths, s, and seeds. */
+  /** The study of what makes outliers: lengths of training, factors of the widths, values of s, and seeds. */
   readonly outliers: {
     readonly epochs: readonly number[];
     readonly widths: readonly number[];

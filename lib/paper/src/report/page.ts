@@ -75,7 +75,7 @@ function introduction({ cifar, imagenet }: ReportParts['labs']): string {
   ].join('\n');
 }
 
-/** What a reader must know of the data before any number. */
+/** Caveats about the data, which come before any number. */
 function warnings({ cifar, imagenet }: ReportParts['labs']): string {
   const sides = [cifar, imagenet];
   const made = sides.filter(({ train }) => train.made);

@@ -52,7 +52,7 @@ export function storySentences({ threshold, networks, sweep, cells, claims }: St
   });
   return [
     outlierSentence(networks.rows),
-    `Uniform quantization with one scale a layer leaves plain BN (${fp32(Infinity)} in FP32) ` +
+    `Uniform quantization with one scale per layer leaves plain BN (${fp32(Infinity)} in FP32) ` +
       `${bits.map((b) => `${percent(after(Infinity, b))} at ${b}`).join(', ')} bits.`,
     `With the ratio of the identity branch limited in training (OABN, ${s}) FP32 is ${fp32(threshold)}; the difference is largest at ` +
       `${apart} bits, where ${percent(after(threshold, apart))} are left instead of ${percent(after(Infinity, apart))}.`,

@@ -9,10 +9,10 @@ import { type MeanEstimate, seedMean } from './crossed.js';
 
 /** How a network answered the test images. */
 export interface Answers {
-  /** In [0, 1]. */
+  /** The share of images that it got right, in [0, 1]. */
   readonly accuracy: number;
   readonly images: number;
-  /** Which images it was right on; unknown for runs from before that was stored. */
+  /** Which images it was right on; unknown for older runs, which did not store it. */
   readonly rights?: Rights;
 }
 

@@ -16,7 +16,7 @@ export interface Variant {
   readonly weights: WeightMethod;
   /** Options of OABN in pretraining. */
   readonly oabn?: Omit<Oabn, 'threshold'>;
-  /** Of fine-tuning. */
+  /** Options of fine-tuning. */
   readonly changes?: FinetuneChanges;
 }
 

@@ -41,16 +41,16 @@ export interface AnnealingPoint {
 
 /** On which networks and bits the ways are compared. */
 export interface AnnealingGrid {
-  /** Of OABN; default that of the profile's ablations. */
+  /** The s of OABN; default that of the profile's ablations. */
   readonly threshold?: number;
   readonly bits?: readonly number[];
   readonly seeds?: readonly number[];
-  /** Of annealing; default 3. */
+  /** Epochs of annealing; default 3. */
   readonly epochs?: number;
 }
 
 /**
- * The rows, by running what the lab's store does not have. Uniform quantization with one scale a layer
+ * The rows, by running what the lab's store does not have. Uniform quantization with one scale per layer
  * throughout.
  */
 export async function compareAnnealing(lab: PaperLab, grid: AnnealingGrid = {}): Promise<AnnealingPoint[]> {

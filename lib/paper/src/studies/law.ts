@@ -31,7 +31,7 @@ export interface LawPoint {
   readonly bits: number;
   /** Mean over the quantized layers of max|w|/σ / (2^(b−1) − 1). */
   readonly spacing: number;
-  /** Of the accuracy above chance; a little beyond [0, 1] by the noise of measuring. */
+  /** The share of the accuracy above chance that is kept; noise can take it slightly outside [0, 1]. */
   readonly kept: number;
   /** Whether the law is fitted on it: on RepVGG with BN and OABN. */
   readonly fitted: boolean;

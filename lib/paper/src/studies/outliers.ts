@@ -24,7 +24,7 @@ export const decayTitles: Readonly<Record<DecayPolicy, string>> = {
 export interface OutlierCell {
   readonly decay: DecayPolicy;
   readonly epochs: number;
-  /** Times the profile's widths. */
+  /** Factor of the profile's widths. */
   readonly width: number;
   readonly threshold: number;
   readonly seed: number;

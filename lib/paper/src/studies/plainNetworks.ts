@@ -10,7 +10,7 @@ import { networksOf, type Study } from './study.js';
 export interface NetworkRow {
   readonly threshold: number;
   readonly seed: number;
-  /** Of the merged weights, block by block. */
+  /** The outliers of the merged weights, block by block. */
   readonly outliers: readonly OutlierRow[];
 }
 

@@ -31,7 +31,7 @@ export interface PtqCell {
 export interface PtqGrid {
   /** Default all, each with the granularities that it has. */
   readonly methods?: readonly PtqMethodName[];
-  /** Of RepVGG with OABN; default the profile's, as those below. */
+  /** The values of s of RepVGG with OABN; like those below, default the profile's. */
   readonly thresholds?: readonly number[];
   readonly seeds?: readonly number[];
   readonly bits?: readonly number[];

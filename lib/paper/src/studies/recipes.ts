@@ -59,7 +59,7 @@ export interface RecipeRow extends Recipe {
 /** Training images that are held out to judge by. */
 export const heldOutImages = 5_000;
 
-/** Of the uniform PTQ by which a recipe is judged. */
+/** The bits of the uniform PTQ by which a recipe is judged. */
 export const recipeBits = [8, 6, 5, 4] as const;
 
 /** The rows of the search that ships with the project (`data/results/recipes`). */

@@ -73,7 +73,7 @@ export const quantizationRivals: Readonly<Record<string, QuantizationRival>> = {
 
 /** A way to pretrain with a way to quantize. */
 export interface RivalCell {
-  /** Of `pretrainingRivals`, and of `quantizationRivals`. */
+  /** Names in `pretrainingRivals` and in `quantizationRivals`. */
   readonly pretraining: string;
   readonly quantization: string;
   /** The s of OABN, where it is the profile's. */
@@ -101,11 +101,11 @@ export interface RivalGrid {
   /** Default those of the profile up to 4, as those below. */
   readonly bits?: readonly number[];
   readonly seeds?: readonly number[];
-  /** Of OABN. */
+  /** The s of OABN. */
   readonly threshold?: number;
 }
 
-/** By what ways to pretrain are judged: without fine-tuning, and with the article's two. */
+/** How ways to pretrain are judged: without fine-tuning, and with the article's two methods. */
 const judges = ['uniform PTQ', 'uniform QAT', 'ClusterQAT'];
 /** The networks that ways to fine-tune are judged on. */
 const grounds = ["BN, and of the identity's γ", 'OABN'];

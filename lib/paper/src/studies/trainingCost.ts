@@ -32,7 +32,7 @@ export interface TrainingCostRow {
   /** Measured: the median over the rounds, and how far the middle half of them spreads. */
   readonly secondsPerStep: number;
   readonly secondsSpread: number;
-  /** Of each round; the networks take turns, so the rounds of two networks pair up. */
+  /** The time of each round; the networks take turns, so the rounds of two networks can be paired. */
   readonly roundSeconds: readonly number[];
   /**
    * Measured: by how much the process, or the GPU's memory where it is known, grew from before the first step

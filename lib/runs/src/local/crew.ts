@@ -127,6 +127,6 @@ function begin<Setup, Task>(
 
 const ended = ({ number }: Worker<never>, how: string): UserError =>
   new UserError(
-    `Worker process ${number} ended (${how}), perhaps for want of memory. Ask again to go on from the last checkpoints, ` +
-      'with fewer processes if memory was short.',
+    `Worker process ${number} ended (${how}), perhaps because memory ran out. Run again to continue from the last checkpoints, ` +
+      'with fewer processes if memory was the reason.',
   );

@@ -56,7 +56,7 @@ export function serve<Setup, Bench, Task, Result>({
   for (const name of ['SIGTERM', 'SIGHUP'] as const) {
     process.on(name, () =>
       stopping.abort(
-        new UserError(`A worker process was ended by ${name}; ask again to go on from its checkpoint`),
+        new UserError(`A worker process was ended by ${name}; run again to continue from its checkpoint`),
       ),
     );
   }

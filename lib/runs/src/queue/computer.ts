@@ -83,7 +83,7 @@ export function computer(options: ComputerOptions): Computer {
               resolve(
                 stop.aborted
                   ? { kind: 'stopped' }
-                  : { kind: 'died', message: `Its process ended (${how}), perhaps for want of memory` },
+                  : { kind: 'died', message: `Its process ended (${how}), perhaps because memory ran out` },
               );
             },
             () => undefined,

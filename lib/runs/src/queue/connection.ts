@@ -175,7 +175,7 @@ async function firstConnection(redis: Redis, shown: string, lastError: () => unk
     const why = ((lastError() ?? error) as Error).message;
     const advice = /certificate/i.test(why)
       ? 'NODE_EXTRA_CA_CERTS names the file of a certificate that is to be trusted'
-      : 'See that Redis or Valkey runs there, and that REDIS_PASSWORD is its password if it has one';
+      : 'Make sure that Redis or Valkey is running there, and that REDIS_PASSWORD is its password if it has one';
     throw new UserError(`The queue ${shown} cannot be used: ${why || 'no answer'}. ${advice}.`, {
       cause: error,
     });

@@ -89,7 +89,7 @@ async function hold(connection: QueueConnection, taken: Taken, need: string): Pr
     await fail(
       connection,
       taken,
-      `It needs run ${need}, which is neither in the store nor in the queue; plan it again`,
+      `It needs run ${need}, which is neither in the store nor in the queue; plan that run again`,
     );
     return true;
   }

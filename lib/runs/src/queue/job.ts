@@ -29,33 +29,33 @@ export function queueJob<Config>(
   return { needs: [], requirements: {}, affinity: [], ...job, hash: configHash(job.config) };
 }
 
-/** What a machine must have; a member that is missing is not needed. */
+/** What a machine must have; a missing member means no requirement. */
 export interface Requirements {
   /** The name of an engine. */
   readonly backend?: string;
-  /** Of memory, for one run. */
+  /** Memory for one run, in GiB. */
   readonly memoryGiB?: number;
-  /** The name of a data set, its checksum as a rule. */
+  /** The name of a data set, usually its checksum. */
   readonly data?: string;
 }
 
 /** What a worker has. */
 export interface Capabilities {
   readonly backends: readonly string[];
-  /** For each of the runs that it computes at a time. */
+  /** Memory for each of the runs that it computes at the same time. */
   readonly memoryGiB: number;
   /** Whether the data set is here, or can be fetched. */
   readonly hasData: (name: string) => Promise<boolean>;
 }
 
 /**
- * Jobs of one class can be done by the same workers; each class is a queue of its own, so that no worker ever
- * takes what it must put back.
+ * Jobs of one class can be done by the same workers; each class has a queue of its own, so that no worker ever
+ * takes a job that it has to put back.
  */
 export interface JobClass {
-  /** Of the program that planned the jobs: a worker of another version might compute something else. */
+  /** The version of the program that planned the jobs: a worker of another version might compute something else. */
   readonly version: string;
-  /** Whether the configurations hold functions, which run only where somebody says that he trusts them. */
+  /** Whether the configurations contain functions, which run only where somebody has declared trust in them. */
   readonly trust: boolean;
   readonly requirements: Requirements;
 }
@@ -108,6 +108,6 @@ export function checkJob(job: QueueJob, { trust }: JobClass, holdsCode: (config:
   );
   check(
     trust || !holdsCode(job.config),
-    `Job ${job.hash} holds functions of its own, and does not say so; it was not planned by this program`,
+    `Job ${job.hash} contains functions without declaring them; it was not planned by this program`,
   );
 }

@@ -10,7 +10,7 @@ import type { QueueConnection } from './connection.js';
 export interface AtWork {
   readonly hash: string;
   readonly title: string;
-  /** Of the work, from 0 to 1, as its own progress says. */
+  /** The share of the work that is done, from 0 to 1, as reported by its progress. */
   readonly share: number;
   /** What it says of itself, such as the loss. */
   readonly text: string;

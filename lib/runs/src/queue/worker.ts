@@ -28,7 +28,7 @@ export interface WorkerOptions {
   readonly store: string;
   /** The URL of a module that exports `createExecutor`. */
   readonly executor: string | URL;
-  /** For the executor, as JSON. */
+  /** Options for the executor, as JSON. */
   readonly executorOptions?: unknown;
   /**
    * The folder for what is being computed and for local copies of runs and data; workers of a machine may
@@ -39,7 +39,7 @@ export interface WorkerOptions {
   readonly cacheGiB?: number;
   /** Runs at a time; default 1. */
   readonly jobs?: number;
-  /** Of the program: jobs that another version planned are left to workers of that version. */
+  /** The version of the program: jobs planned by another version are left to workers of that version. */
   readonly version: string;
   /** Engines that it has; default none, for jobs that need no particular one. */
   readonly backends?: readonly string[];
@@ -49,15 +49,15 @@ export interface WorkerOptions {
   readonly trust?: boolean;
   /** Whether a configuration comes with functions; default never. */
   readonly holdsCode?: (config: unknown) => boolean;
-  /** End when nothing is left that it could do, instead of waiting for more. It waits for the first plan. */
+  /** End when no work is left that it could do, instead of waiting for more. It does wait for the first plan. */
   readonly untilEmpty?: boolean;
-  /** For the processes that compute. */
+  /** Environment variables for the processes that compute. */
   readonly environment?: Readonly<Record<string, string>>;
-  /** Gives back what is begun, with its checkpoint, and ends. */
+  /** When aborted, the worker gives back what it has begun, with checkpoints, and ends. */
   readonly stop?: AbortSignal;
-  /** Takes messages for the user, a line each; default standard error. */
+  /** Called with messages for the user, one line each; default: prints to standard error. */
   readonly notice?: (message: string) => void;
-  /** Of a job's lock, which a dead worker holds that long; default 30. */
+  /** The lease of a job in seconds, which a dead worker keeps for that long; default 30. */
   readonly leaseSeconds?: number;
 }
 

@@ -78,7 +78,7 @@ export async function fetchEntry(
     check(
       attempt < 2,
       () =>
-        `${prefix}${entry.name} in ${objects.address} is damaged: its bytes do not have the SHA-256 ${entry.sha256}. Remove the run and ask for it again.`,
+        `${prefix}${entry.name} in ${objects.address} is damaged: its SHA-256 is not ${entry.sha256}. Remove the run and request it again.`,
     );
   }
 }

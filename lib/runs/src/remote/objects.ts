@@ -7,7 +7,7 @@
  * makes them unique, so nothing here depends on how fast one machine sees another's overwriting.
  */
 export interface Objects {
-  /** As a user writes it, without secrets. */
+  /** The address as a user writes it, without secrets. */
   readonly address: string;
   /** The bytes under `key`; undefined if there are none. */
   get(key: string): Promise<Uint8Array | undefined>;

@@ -62,7 +62,7 @@ export async function patiently<T>(
       const waited = (performance.now() - began) / 1000;
       if (waited > seconds) {
         throw new UnreachableError(
-          `${what} has not worked for ${Math.round(waited)} s: ${errorMessage(error)}. See that it can be reached, and ask again.`,
+          `${what} has not worked for ${Math.round(waited)} s: ${errorMessage(error)}. Make sure that it can be reached, and try again.`,
           { cause: error },
         );
       }

@@ -55,7 +55,7 @@ export function sharedReader(shared: SharedRuns): RunsReader {
       check(
         found.length > 0,
         () =>
-          `No run in ${objects.address} has a hash that begins with ${prefix}; list them to see which there are`,
+          `No run in ${objects.address} has a hash that begins with ${prefix}; list the runs to see which exist`,
       );
       check(
         found.length === 1,

@@ -42,7 +42,7 @@ export async function s3Objects(address: string, environment = process.env): Pro
   } = environment;
   check(
     accessKeyId && secretAccessKey,
-    `${address} needs credentials: set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY (and AWS_ENDPOINT_URL for a server that is not Amazon’s)`,
+    `${address} needs credentials: set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY (and AWS_ENDPOINT_URL for servers other than Amazon’s)`,
   );
   const endpoint = (
     environment.AWS_ENDPOINT_URL_S3 ||
@@ -136,7 +136,7 @@ export async function s3Objects(address: string, environment = process.env): Pro
   await page('', undefined, 1).catch((error: unknown) => {
     if (!/: (400|401|403|404) /.test(errorMessage(error))) return;
     throw new UserError(
-      `${address} cannot be used: ${errorMessage(error)}. See that the bucket exists and that the credentials in AWS_… are its own.`,
+      `${address} cannot be used: ${errorMessage(error)}. Make sure that the bucket exists and that the credentials in AWS_… belong to it.`,
     );
   });
 

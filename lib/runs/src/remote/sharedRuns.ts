@@ -157,7 +157,7 @@ export function sharedRuns(objects: Objects): SharedRuns {
       check(
         kind === 'whole',
         () =>
-          `The result of run ${hash} in ${objects.address} is damaged; remove the run and ask for it again`,
+          `The result of run ${hash} in ${objects.address} is damaged; remove the run and request it again`,
       );
       return true;
     },

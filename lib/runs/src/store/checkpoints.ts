@@ -136,7 +136,7 @@ export async function lastCheckpoint(
       const path = join(folder, checkpointName(step));
       await onDisk(path, () => rename(path, `${path}.damaged`));
       notice(
-        `${errorMessage(error)} Set aside as ${checkpointName(step)}.damaged; going on from the one before.`,
+        `${errorMessage(error)} Set aside as ${checkpointName(step)}.damaged; continuing from the one before.`,
       );
     }
   }

@@ -145,7 +145,7 @@ async function heldLock(path: string, owner: Owner): Promise<Lock> {
   const isHeld = async (): Promise<boolean> => (await readLock(path))?.owner.nonce === owner.nonce;
   const lose = (): UserError => {
     const error = new UserError(
-      `${describeOwner(owner)} lost ${path}: it seemed dead to another process, which took over. Ask for the run again.`,
+      `${describeOwner(owner)} lost ${path}: another process took it for dead and took over. Request the run again.`,
     );
     lost.abort(error);
     return error;

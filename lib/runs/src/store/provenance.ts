@@ -20,7 +20,7 @@ export interface RunFacts {
 
 /** Where a result comes from: versions, command, commit, machine, and time. */
 export interface Provenance extends RunFacts {
-  /** Of node, and of the packages that the store was opened with. */
+  /** The versions of node, and of the packages that the store was opened with. */
   readonly versions: Readonly<Record<string, string>>;
   /** Program and arguments. */
   readonly command: string;
@@ -114,7 +114,7 @@ export function packageVersions(
   return found;
 }
 
-/** Of the code that this process loaded, so asked for once. */
+/** The commit of the code that this process loaded, so it is determined only once. */
 const gitCommit = (): Promise<string | undefined> => (loadedCommit ??= readCommit());
 let loadedCommit: Promise<string | undefined> | undefined;
 

@@ -56,7 +56,7 @@ export interface SessionOptions<Config, Result> {
   readonly lock: Lock;
   readonly execute: (context: RunContext<Config>) => Promise<Result>;
   readonly facts: RunFacts;
-  /** Of what computes, for the provenance. */
+  /** Versions of what computes, for the provenance. */
   readonly versions: Readonly<Record<string, string>>;
   readonly progress: Progress;
   readonly notice: (message: string) => void;

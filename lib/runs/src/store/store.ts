@@ -248,7 +248,7 @@ export function openStore(folder = process.env.OABN_RUNS_DIR ?? 'runs', options:
       const runs = (await store.list()).filter(({ hash }) => hash.startsWith(prefix));
       check(
         runs.length > 0,
-        () => `No run in ${root} has a hash that begins with ${prefix}; list them to see which there are`,
+        () => `No run in ${root} has a hash that begins with ${prefix}; list the runs to see which exist`,
       );
       check(
         runs.length === 1,

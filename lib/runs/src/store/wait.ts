@@ -35,7 +35,7 @@ export async function lockRun(
     const who = describeOwner(owner);
     if (options.noWait) {
       throw new UserError(
-        `Run ${folder} is being computed by ${who} since ${owner.since}. Wait for it, or stop that process and ask again.`,
+        `Run ${folder} has been in progress in ${who} since ${owner.since}. Wait for it, or stop that process and try again.`,
       );
     }
     if (!waitedFor.some(({ nonce }) => nonce === owner.nonce)) {

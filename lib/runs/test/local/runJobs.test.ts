@@ -110,7 +110,7 @@ describe('local: many jobs, several at a time', function () {
     if (process.platform !== 'win32') {
       await assert.rejects(
         runIn(await newStore(), [killed, ...sums]),
-        /Worker process \d ended \(SIGKILL\), perhaps for want of memory/,
+        /Worker process \d ended \(SIGKILL\), perhaps because memory ran out/,
       );
     }
     await assert.rejects(runIn(await newStore(), sums, { workers: 0 }), /≥ 1, got 0/);

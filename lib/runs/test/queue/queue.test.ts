@@ -78,7 +78,10 @@ describe('queue', function () {
     const { log, compute, beginnings } = site;
     const deadly = toyJob({ toy: 'deadly', ...simple, log, then: 'kill' });
     const { failures } = await compute([deadly]);
-    assert.match(failures[0]!.message, /Its process ended \(SIGKILL\), perhaps for want of memory, 3 times/);
+    assert.match(
+      failures[0]!.message,
+      /Its process ended \(SIGKILL\), perhaps because memory ran out, 3 times/,
+    );
     assert.equal((await beginnings('deadly')).length, 3);
   });
 

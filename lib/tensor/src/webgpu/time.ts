@@ -8,7 +8,7 @@ import { prepareProgram, runPrepared } from './run.js';
 
 /** How long a program takes. */
 export interface Timing {
-  /** Of one run: the median of the samples. */
+  /** Seconds that one run takes: the median of the samples. */
   readonly seconds: number;
   /** Runs in a sample, and samples. */
   readonly runs: number;

@@ -19,7 +19,7 @@ export interface ExecutionsOptions {
   readonly publisher: Publisher;
   readonly history: History;
   readonly interrupter: Interrupter;
-  /** Hears of each cell, by the text that the client sent, before it runs. */
+  /** Called before each cell runs, with the text that the client sent. */
   beforeCell(code: string, cell: CompiledCell): Promise<void>;
   post(message: ToRuntime): void;
   reply(request: Request, content: Bundle): Promise<void>;

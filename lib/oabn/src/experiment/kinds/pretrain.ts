@@ -60,9 +60,9 @@ export interface PretrainConfig {
  * FP32 accuracy of the merged network, and what training made of it: small JSON, stored beside the network.
  */
 export interface PretrainResult extends Accuracy {
-  /** With the outliers after each; in results of before, without. */
+  /** Metrics of each epoch, with the outliers after it (which older results lack). */
   readonly epochs: readonly ObservedEpoch<OutlierSummary>[];
-  /** Of the merged weights, block by block. */
+  /** The outliers of the merged weights, block by block. */
   readonly outliers: readonly OutlierRow[];
   /** The three-branch checkpoint, relative to the run's folder. */
   readonly network: string;

@@ -28,7 +28,7 @@ export interface PtqConfig {
   readonly kind: 'ptq';
   readonly source: NetworkSource;
   readonly scheme: QuantizationScheme;
-  /** By name, or a function of one's own on a layer's weights; default `minMax`, the paper's own. */
+  /** A method by name, or a function of your own on a layer's weights; default `minMax`, the paper's own. */
   readonly method?: PtqMethodName | Custom<QuantizeWeights>;
   /** Steps of the methods that learn, for each unit; default theirs. */
   readonly iterations?: number;

@@ -15,7 +15,7 @@ import type { Work } from './kind.js';
 export interface QuantizedResult extends Accuracy {
   /** Distinct weight values, summed over the quantized layers. */
   readonly stateSize: number;
-  /** Of fine-tuning alone. */
+  /** Only for fine-tuning. */
   readonly epochs?: readonly EpochMetrics[];
   /** The quantized checkpoint, relative to the run's folder. */
   readonly network: string;

@@ -74,11 +74,11 @@ export async function saveOnnx(path: string, network: ExportedNetwork): Promise<
 
 /** What a quantized network takes as an ONNX file. */
 export interface ExportedSize {
-  /** Of the whole file. */
+  /** The size of the whole file. */
   readonly bytes: number;
-  /** Of the same network's file in FP32. */
+  /** The size of the same network's file in FP32. */
   readonly fp32Bytes: number;
-  /** Of the quantized kernels in the file, with their scales and codebooks. */
+  /** The size of the quantized kernels in the file, including their scales and codebooks. */
   readonly kernelBytes: number;
   /** 8·kernelBytes over the number of weights in them. */
   readonly bitsPerWeight: number;

@@ -9,7 +9,7 @@ export interface ClassifierPage {
   readonly onnx: Uint8Array;
   /** Sides of the square that the network was trained on. */
   readonly side: number;
-  /** Of the colours, each in [0, 1]: x = (colour − mean)/std. */
+  /** Mean and standard deviation of the colours, each in [0, 1]: x = (colour − mean)/std. */
   readonly mean: readonly number[];
   readonly std: readonly number[];
   readonly classes: readonly string[];

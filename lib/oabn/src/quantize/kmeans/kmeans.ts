@@ -30,7 +30,7 @@ export const kmeansInits = [
 export interface KmeansOptions extends DescendOptions {
   /** A way to begin, or the initial centroids [k] themselves, ascending; default `quantile`. */
   readonly init?: KmeansInit | Centroids;
-  /** Of the draws of `kmeans++`; default 0. */
+  /** Seed of the draws of `kmeans++`; default 0. */
   readonly seed?: number;
 }
 

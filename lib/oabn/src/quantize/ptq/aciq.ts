@@ -43,7 +43,7 @@ export type Prior = (typeof priors)[number];
 
 /**
  * ACIQ: clipping at the threshold with the least expected error under a prior (arXiv 1810.05723).
- * @throws UserError for what it has no form for
+ * @throws UserError for what it has no variant for
  */
 export function aciqMethod({ prior = 'best', bitAllocation = false }: AciqOptions = {}): PtqMethod {
   return {

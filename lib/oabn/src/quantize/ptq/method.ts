@@ -17,7 +17,7 @@ export interface PtqProblem {
   readonly calibration: CalibrationImages;
   /** [H, W, 3] */
   readonly imageShape: readonly [number, number, number];
-  /** Of what a method draws. */
+  /** Seed of the method's random numbers. */
   readonly seed: number;
   /** Optimization steps of a layer or block, for methods that learn; default the method's own. */
   readonly iterations?: number;
@@ -27,12 +27,12 @@ export interface PtqProblem {
 
 /** A method of quantization after training. */
 export interface PtqMethod {
-  /** As tables name it. */
+  /** Its name in tables. */
   readonly title: string;
   /** The paper it comes from. */
   readonly source: string;
   /** What may share a weight quantizer with it. */
   readonly granularities: readonly Granularity[];
-  /** @throws UserError for a scheme that the method has no form for */
+  /** @throws UserError for a scheme that the method has no variant for */
   readonly quantize: (problem: PtqProblem) => Promise<QuantizedNetwork>;
 }

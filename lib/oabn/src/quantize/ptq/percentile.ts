@@ -13,9 +13,9 @@ import { observeHistograms, rangesUpTo } from './observe.js';
 
 /** The percentiles. */
 export interface PercentileOptions {
-  /** Of the activations, in (0, 100]; default 99.99. */
+  /** The percentile of the activations, in (0, 100]; default 99.99. */
   readonly percentile?: number;
-  /** Of |w| in what shares a weight quantizer; default 100, min–max. */
+  /** The percentile of |w| among weights that share a quantizer, in (0, 100]; default 100, which is min–max. */
   readonly weightPercentile?: number;
 }
 

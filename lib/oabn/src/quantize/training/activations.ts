@@ -25,7 +25,7 @@ export type ActivationRangeKind = (typeof activationRangeKinds)[number];
 export interface ActivationOptions {
   /** What becomes of the range; default `moving`. */
   readonly range?: ActivationRangeKind;
-  /** Share of a batch's range in a moving one; default 0.01. */
+  /** Share of the batch's range in a moving one, in [0, 1]; default 0.01. */
   readonly momentum?: number;
 }
 

@@ -27,7 +27,7 @@ import type { WeightTraining } from './weightTraining.js';
 
 /** How the scale α is trained. */
 export interface ApotOptions {
-  /** Times the learning rate, of α; default 1. */
+  /** Factor of the learning rate for α, > 0; default 1. */
   readonly rate?: number;
 }
 

@@ -20,11 +20,11 @@ export interface ClusterOptions {
   readonly init?: KmeansInit;
   /** How they move; default `lloyd`. */
   readonly update?: CentroidUpdate;
-  /** Steps from one move to the next; default 1. Of no meaning to `gradient`. */
+  /** Training steps between moves, ≥ 1; default 1. Has no effect on `gradient`. */
   readonly updateEvery?: number;
   /**
-   * Times the learning rate, of centroids that move by `gradient`; default 1e-3, for a gradient is a sum of
-   * thousands.
+   * Factor of the learning rate for centroids that move by `gradient`, > 0; default 1e-3, because a gradient
+   * is a sum over thousands of weights.
    */
   readonly rate?: number;
 }

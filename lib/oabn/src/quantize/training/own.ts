@@ -18,7 +18,7 @@ export type MovePoints = (engine: typeof tf, weights: tf.Tensor, points: tf.Tens
 
 /** A quantizer of weights, layer by layer, as part of a configuration. */
 export interface OwnQuantizer {
-  /** As tables name it. */
+  /** Its name in tables. */
   readonly name: string;
   readonly begin: Custom<BeginPoints>;
   readonly quantize: Custom<QuantizeToPoints>;

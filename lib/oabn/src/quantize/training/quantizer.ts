@@ -10,7 +10,7 @@ import type { WeightTraining } from './weightTraining.js';
 /** A weight quantizer that takes the place of k-means: one of one's own, DKM or APoT. */
 export type WeightQuantizer = OwnQuantizer | DkmQuantizer | ApotQuantizer;
 
-/** As tables name it. */
+/** Its name in tables. */
 export function quantizerName(quantizer: WeightQuantizer): string {
   if (!('method' in quantizer)) return quantizer.name;
   return { dkm: 'DKM', apot: 'APoT' }[quantizer.method];

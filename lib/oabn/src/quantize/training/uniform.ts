@@ -36,7 +36,7 @@ export type UniformStep = (typeof uniformSteps)[number];
 export interface UniformOptions {
   /** How the step between levels is found; default `max`. */
   readonly step?: UniformStep;
-  /** Times the learning rate, of the step of `lsq`; default 1. */
+  /** Factor of the learning rate for the step of `lsq`, > 0; default 1. */
   readonly rate?: number;
 }
 

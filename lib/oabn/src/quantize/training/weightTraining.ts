@@ -13,7 +13,7 @@ export interface WeightTraining {
   readonly begin: (kernel: HostTensor<Float32Array>) => StateDict;
   /** Whether the state is trained by gradients, as parameters, and does not move by itself. */
   readonly isTrained: boolean;
-  /** Times the learning rate, of a trained state. */
+  /** Factor of the learning rate for a trained state. */
   readonly rate: number;
   /** The kernel [3,3,in,out] as its quantized values; in the backward pass, as if it were not. */
   readonly quantize: (kernel: tf.Tensor4D, state: Tensors) => tf.Tensor4D;

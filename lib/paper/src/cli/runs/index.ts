@@ -27,7 +27,7 @@ interface CompareOptions extends ListOptions {
 export function addRuns(program: Command): void {
   const runs = program
     .command('runs')
-    .description('the runs of a store: this machine’s, a shared folder’s, a bucket’s');
+    .description('the runs in a store: this machine’s, a shared folder’s or a bucket’s');
   const command = (name: string, description: string, example: string): Command => {
     const added = runs.command(name).description(description);
     for (const option of placeOptions) added.addOption(option);
@@ -37,7 +37,7 @@ export function addRuns(program: Command): void {
 
   command(
     'list',
-    'all runs, or those for which conditions hold',
+    'list all runs, or those that meet conditions',
     'list --where kind=pretrain training.seed=1',
   )
     .addOption(whereOption)
@@ -60,7 +60,7 @@ export function addRuns(program: Command): void {
 
   command(
     'compare [hashes...]',
-    'in which fields runs differ, and their curves',
+    'show in which fields runs differ, and their curves',
     'compare --where kind=pretrain --html curves.html',
   )
     .addOption(whereOption)
@@ -99,7 +99,7 @@ export function addRuns(program: Command): void {
 
   command(
     'export <folder> [hashes...]',
-    'write results and where they come from, a small file a run',
+    'write results with their provenance, one small file per run',
     'export results --where status=done',
   )
     .addOption(whereOption)

@@ -26,7 +26,7 @@ export interface RunsOptions extends Pick<CommonOptions, 'runs' | 'json'> {
 export const placeOptions = [runsOption, storeOption()];
 export const whereOption = new Option(
   '--where <condition...>',
-  'only runs for which these hold: kind=ptq, training.seed=1, oabn.threshold<1, title~QAT, status=done',
+  'only runs that meet these conditions: kind=ptq, training.seed=1, oabn.threshold<1, title~QAT, status=done',
 );
 
 /** @throws UserError when both places are named, or the place cannot be used */

@@ -50,7 +50,7 @@ export function queueJobs(jobs: readonly Job[], { backend }: JobOptions = {}): Q
     check(
       !canonicalJson(stored).includes('"kind":"checkpoint"'),
       () =>
-        `«${describeConfig(config)}» starts from a file of this machine; compute it here, without --queue`,
+        `«${describeConfig(config)}» starts from a file on this machine; compute it here, without --queue`,
     );
     const { eager, precision, dataset = lab.defaults.data.name } = lab.opening;
     const setting: LabSetting = {

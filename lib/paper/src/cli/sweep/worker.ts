@@ -27,23 +27,26 @@ export function addWorker(program: Command): void {
   program
     .command('worker')
     .description(
-      'compute runs of a queue, as many at a time as this machine can, and leave the results in a store',
+      'compute runs from a queue, as many at a time as this machine can, and put the results into a store',
     )
     .addOption(queueOption().makeOptionMandatory())
     .addOption(storeOption().makeOptionMandatory())
-    .option('--jobs <n>', 'runs at a time; default as many as cores, one on a GPU')
+    .option('--jobs <n>', 'runs at a time; default one per core, or one on a GPU')
     .option(
       '--minutes <n>',
-      'end after so many minutes: checkpoints written, runs given back; exit code 75 if runs are left',
+      'end after this many minutes, with checkpoints written and runs given back; exit code 75 if runs are left',
     )
-    .option('--until-empty', 'end when nothing of the plan is left to do, instead of waiting for more')
+    .option('--until-empty', 'end when nothing in the plan is left to do, instead of waiting for more')
     .addOption(dataOption)
     .option(
       '--cache <folder>',
-      'for what is being computed and for copies of networks and data; default in OABN_CACHE_DIR',
+      'folder for runs in progress and copies of networks and data; default in OABN_CACHE_DIR',
     )
-    .option('--cache-gib <n>', 'bound of the copies of runs', '20')
-    .option('--trust', 'also compute runs whose configuration holds functions: code of whoever planned them')
+    .option('--cache-gib <n>', 'size limit of the copies of runs', '20')
+    .option(
+      '--trust',
+      'also compute runs whose configuration contains functions, which are code by whoever planned them',
+    )
     .addHelpText(
       'after',
       `

@@ -36,7 +36,7 @@ export interface NamedTensor extends TensorType {
 }
 
 export interface LoweringOptions {
-  /** Of products and convolutions; default float32. */
+  /** Precision of products and convolutions; default float32. */
   readonly precision?: 'float32' | 'float16';
   /** Products and convolutions in the direct way, for emulated GPUs. */
   readonly direct?: boolean;
