@@ -37,7 +37,7 @@ export async function writeJsonAtomic(path: string, value: unknown): Promise<voi
 /** Copies a file so that `to` is whole or not there. @throws UserError when the disk refuses */
 export async function copyFileAtomic(from: string, to: string): Promise<void> {
   await onDisk(from, () => access(from, constants.R_OK));
-  // As streams, for a device takes what is written to it, but no copy.
+  // As streams, because a device accepts writes but cannot be the target of a copy.
   await replaceFile(to, (place) => pipeline(createReadStream(from), createWriteStream(place)));
 }
 

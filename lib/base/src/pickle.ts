@@ -116,7 +116,8 @@ export function unpickle(bytes: Uint8Array, source: string): PickledValue {
   const opcodes: Readonly<Record<string, () => void>> = {
     '\x80': () => {
       const protocol = byte();
-      if (protocol > 5) throw new UserError(`${source}: pickle protocol ${protocol} is not read; 2 to 5 are`);
+      if (protocol > 5)
+        throw new UserError(`${source}: pickle protocol ${protocol} is not supported; 2 to 5 are`);
     },
     '\x95': () => void take(8),
     '(': () => void stack.push(mark),

@@ -68,7 +68,7 @@ export function isTorchFile(file: Uint8Array): boolean {
 export function decodeTorchFile(file: Uint8Array, source: string): Record<string, HostTensor> {
   if (!isZip(file)) {
     throw new UserError(
-      `${source} was written by PyTorch before 1.6, which is not read; convert it with\n  ${conversion}`,
+      `${source} was written by PyTorch before 1.6, which is not supported; convert it with\n  ${conversion}`,
     );
   }
   const entries = zipEntries(file, source);
@@ -81,7 +81,7 @@ export function decodeTorchFile(file: Uint8Array, source: string): Record<string
   );
   if (big)
     throw new UserError(
-      `${source} is in big-endian byte order, which is not read; convert it with\n  ${conversion}`,
+      `${source} is in big-endian byte order, which is not supported; convert it with\n  ${conversion}`,
     );
   const folder = pickle.slice(0, -'data.pkl'.length);
   const reader = tensorReader(
@@ -99,7 +99,7 @@ export function decodeTorchFile(file: Uint8Array, source: string): Record<string
   collect(unpickle(entries.get(pickle)!, `${source}, ${pickle}`), '', tensors, { reader, enter }, deepest);
   if (Object.keys(tensors).length === 0) {
     throw new UserError(
-      `${source} holds no tensors that a state dict would have; convert it with\n  ${conversion}`,
+      `${source} contains no tensors as a state dict would; convert it with\n  ${conversion}`,
     );
   }
   return tensors;

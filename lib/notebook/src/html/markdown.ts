@@ -26,7 +26,10 @@ export interface MarkdownRenderer {
 export interface MarkdownOptions {
   /** Keeps the ids apart from other notebooks' on the same page. */
   readonly prefix?: string;
-  /** By how many levels headings are lowered below a page's own; if > 0, no level is skipped either. Default 0. */
+  /**
+   * By how many levels headings are lowered below a page's own; if > 0, no level is skipped either. Default
+   * 0.
+   */
   readonly levelsDown?: number;
   /** Where a link to the notebook of that name leads; default the page of that name beside this one. */
   readonly linkTo?: (name: string) => string | undefined;

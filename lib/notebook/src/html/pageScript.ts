@@ -1,7 +1,7 @@
 /**
  * The exported page's own script. It draws a figure that comes into view with the bundle that is on the page,
  * in the colours of the theme, wide or narrow; switches the theme; and folds all code. It is written here as
- * a function, so that it is type-checked, and goes onto the page as its text.
+ * a function, so that it is type-checked; its source text goes onto the page.
  */
 
 import { bareMargin } from '../picture/index.js';

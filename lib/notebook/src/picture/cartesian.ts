@@ -57,7 +57,7 @@ const numberWidth = 64;
 /** The widest line of a name in the legend. */
 const legendText = 215;
 
-/** The box made smaller by what the names under it need, below and, for the first ones, at the left. */
+/** The box, reduced by the space that the labels need below it and, for the first ones, at the left. */
 function withRoom(space: Box, extent: Extent, labels: LabelPlan): Box {
   const { place } = scaleOf({ type: 'category' }, extent, space.left, space.right, Infinity);
   const beyond = categoriesOf(extent).map((name) => labels.reach(name) - place(name)! + 8);

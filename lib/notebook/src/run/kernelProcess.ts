@@ -53,7 +53,7 @@ export interface KernelProcessOptions {
   readonly folder: string;
   /** Added to this process's environment. */
   readonly env?: Readonly<Record<string, string | undefined>>;
-  /** The command line of another kernel, for its connection file; this package's own unless said. */
+  /** The command line of another kernel, for its connection file; default: this package's own. */
   readonly command?: (connectionFile: string) => string[];
 }
 

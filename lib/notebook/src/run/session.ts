@@ -49,7 +49,7 @@ export interface KernelSession {
   execute(code: string, options?: ExecuteOptions): Promise<Execution>;
   /** The completions that the kernel offers at `cursor`, a position in `code`. */
   complete(code: string, cursor?: number): Promise<string[]>;
-  /** The channels to the kernel, for what else the protocol has. */
+  /** The channels to the kernel, for the rest of the protocol. */
   readonly channels: Channels;
   /** Asks the kernel to end, and sees that it does. */
   close(): Promise<void>;
@@ -224,7 +224,9 @@ function createSession(kernel: KernelProcess, channels: Channels, info: Message[
   };
 }
 
-/** Interrupts the kernel at the timeout or when the signal aborts, and kills it if it goes on regardless. */
+/**
+ * Interrupts the kernel at the timeout or when the signal aborts, and kills it if it continues regardless.
+ */
 function stopWhenAsked(
   kernel: KernelProcess,
   channels: Channels,

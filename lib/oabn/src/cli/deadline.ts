@@ -1,6 +1,6 @@
 /**
- * `--minutes`: a job that ends between two steps when its time is over, says what is left, and goes on when
- * asked again.
+ * `--minutes`: a job that ends between two steps when its time is over, reports what is left, and continues
+ * when asked again.
  */
 import { Option } from 'commander';
 import { check, formatDuration } from 'oabn-base';

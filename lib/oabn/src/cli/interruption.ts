@@ -43,7 +43,7 @@ export function interruptionCode(error: unknown): number | undefined {
 }
 
 /**
- * Lets the work go on when nobody reads what it prints any more (`oabn … | head -0`); where printing fails
+ * Lets the work continue when nobody reads its output any more (`oabn … | head -0`); where printing fails
  * otherwise, as on a full disk, ends the process with a message and exit code 2.
  */
 export function tolerateClosedPipes(): void {

@@ -71,7 +71,10 @@ export const profileOption = new Option(
   'smoke, quick, desk, paper or full, if oabn-paper is installed; default OABN_PROFILE or quick',
 );
 
-/** Adds what says how the checkpoint of a network is read: `--arch`, `--family`, `--strides` and `--threshold`. */
+/**
+ * Adds what says how the checkpoint of a network is read: `--arch`, `--family`, `--strides` and
+ * `--threshold`.
+ */
 export function withNetworkOptions(command: Command): Command {
   const options = [archOption, familyOption, stridesOption, thresholdOption];
   return options.reduce((sum, option) => sum.addOption(option), command);

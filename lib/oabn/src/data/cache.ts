@@ -114,7 +114,7 @@ export async function writeDecoded(path: string, source: string, decoded: Decode
     );
   } catch (error) {
     throw new UserError(
-      `Cannot write the cache file ${path}: ${errorMessage(error)}. Free some space, or name another folder by OABN_CACHE_DIR.`,
+      `Cannot write the cache file ${path}: ${errorMessage(error)}. Free some space, or name another folder with OABN_CACHE_DIR.`,
     );
   }
 }

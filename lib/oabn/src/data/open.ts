@@ -212,7 +212,7 @@ async function findImagenet(folder: string, name: 'imagenet' | 'imagenet50', spl
 
 async function whyNoImagenet(folder: string | undefined, name: 'imagenet' | 'imagenet50'): Promise<string> {
   if (folder === undefined)
-    return `${name} cannot be downloaded: name the folder that holds it by --data or OABN_DATA_DIR`;
+    return `${name} cannot be downloaded: name the folder that contains it with --data or OABN_DATA_DIR`;
   return (
     `${folder} holds no ${name}: expected train/ and val/ with class folders, or train-….parquet, in it or in its ` +
     `folder ${places[name][0]!}, found ${await inventory(folder)}`

@@ -22,7 +22,10 @@ export const WINDOW = 2048;
  */
 export function balancedSubset(labels: Int32Array, n: number, seed: number): Uint32Array {
   checkCount('The number of images', n, 1);
-  check(n <= labels.length, `Cannot take ${n} images from a set of ${labels.length}: ask for at most that.`);
+  check(
+    n <= labels.length,
+    `Cannot take ${n} images from a set of ${labels.length}: ask for at most that many.`,
+  );
   const members = new Map<number, number[]>();
   labels.forEach((label, row) => (members.get(label) ?? members.set(label, []).get(label)!).push(row));
   const classes = [...members.keys()].sort((a, b) => a - b);

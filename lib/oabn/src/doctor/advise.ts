@@ -12,7 +12,7 @@ const remedyOf: Partial<Record<Cause, string>> = {
   dead: 'oabn merge --fold-dead moves them into the biases, without training and without changing what the network computes',
   kernel: 'one scale a channel or clipping at the least squared error is the remedy for them',
   pointwise:
-    'CFWS, which gives the centre taps a scale of their own, or one scale a channel is the remedy for them',
+    'CFWS, which gives the centre taps a scale of their own, or one scale per channel is the remedy for them',
   centre:
     'the three-branch file would say whether dead channels or large ratios made them; CFWS helps in both cases',
 };
@@ -28,7 +28,7 @@ export function advise({ layers, predictions, deadChannels, threshold }: Examina
   const [most] = [...counts].sort((a, b) => b[1] - a[1]);
   if (!most) {
     sentences.push(
-      'No layer has outliers; what is lost is lost to few levels, and only training or more levels help.',
+      'No layer has outliers; the loss comes from having few levels, and only training or more levels help.',
     );
   } else {
     const [cause, count] = most;
@@ -39,7 +39,7 @@ export function advise({ layers, predictions, deadChannels, threshold }: Examina
   }
   if (deadChannels > 0 && most?.[0] !== 'dead') {
     sentences.push(
-      `${deadChannels} channels are dead; oabn merge --fold-dead removes their outliers for nothing.`,
+      `${deadChannels} channels are dead; oabn merge --fold-dead removes their outliers at no cost.`,
     );
   }
   for (const { bits } of lost) {
@@ -54,7 +54,7 @@ export function advise({ layers, predictions, deadChannels, threshold }: Examina
 
 /** What to say of outliers in identity branches that OABN limits already. */
 function limited(threshold: number): string {
-  return `OABN limits them to s = ${threshold} already, so a smaller s, one scale a channel or ClusterQAT is what is left`;
+  return `OABN limits them to s = ${threshold} already, so a smaller s, one scale per channel or ClusterQAT is what is left`;
 }
 
 function bestOf(predictions: readonly Prediction[]): Prediction | undefined {

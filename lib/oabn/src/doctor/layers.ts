@@ -22,7 +22,7 @@ export interface Layer {
   /** [out, in per group, kh, kw] */
   readonly kernel: HostTensor<Float32Array>;
   /**
-   * Each branch's part of the kernel, for a block that was merged here; of another's merge nothing is known.
+   * Each branch's part of the kernel, for a block that was merged here; unknown if it was merged elsewhere.
    */
   readonly shares?: readonly { readonly label: string; readonly convolution: Convolution }[];
   /** Output channels whose identity BN divides by almost nothing. */

@@ -180,14 +180,14 @@ export function runsFolder(): string {
 async function keptNotice(store: Store, config: object): Promise<string> {
   const kept = await store.checkpoint(configHash(config));
   return kept
-    ? `Stopped after step ${kept.step}, which is kept: run the cell again, and it goes on from there.`
-    : 'Stopped. Nothing of this run was worth keeping yet: it begins anew when the cell runs again.';
+    ? `Stopped after step ${kept.step}, which is kept: run the cell again to continue from there.`
+    : 'Stopped before the first checkpoint: this run starts over when the cell runs again.';
 }
 
 /** Said once: that numbers come from the project's own runs, and how to have them computed. */
 const shippedNotice = ({ finishedAt, backend, machine }: RunProvenance): string =>
-  `Results that ship with the project answer where no network is needed (${finishedAt?.slice(0, 10) ?? ''}, ${backend ?? ''} on ` +
-  `${machine.cores} cores of ${machine.cpu}); with OABN_SHIPPED=0 all of them are computed here.`;
+  `Shipped results are used wherever the trained network itself is not needed (${finishedAt?.slice(0, 10) ?? ''}, ${backend ?? ''} on ` +
+  `${machine.cores} cores of ${machine.cpu}); OABN_SHIPPED=0 computes everything here.`;
 
 /** The file that the runs of every kind leave beside their result. */
 function networkOf(result: unknown): readonly string[] {

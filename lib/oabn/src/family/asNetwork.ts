@@ -169,7 +169,7 @@ class Assembly {
     const groups = this.#channels / inPerGroup;
     check(
       Number.isInteger(groups) && groups > 0,
-      `${name} takes ${inPerGroup} channels a group, and ${this.#channels} come in`,
+      `${name} takes ${inPerGroup} channels per group, and ${this.#channels} come in`,
     );
     this.#channels = out;
     return {

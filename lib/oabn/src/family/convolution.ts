@@ -123,7 +123,7 @@ export function inSequence(first: Convolution, second: Convolution): Convolution
   check(h === 1 && w === 1, `Only a 1×1 convolution can stand before another in a branch, got ${h}×${w}`);
   check(
     middle % middlePerGroup === 0 && out % (middle / middlePerGroup) === 0,
-    `A convolution of ${middlePerGroup} channels a group cannot follow one of ${middle} channels`,
+    `A convolution of ${middlePerGroup} channels per group cannot follow one of ${middle} channels`,
   );
   const outPerGroup = out / (middle / middlePerGroup);
   const taps = height * width;

@@ -52,7 +52,7 @@ export function repVGGOf(path: string, file: StateDictFile, options: LoadOptions
   if (found.form === 'merged') return found;
   check(
     threshold === undefined || found.metadata.arch === undefined,
-    `${path} says its own threshold; --threshold is for files that do not`,
+    `${path} records its own threshold; --threshold is for files that do not`,
   );
   const oabn = threshold === undefined ? found.arch.oabn : { ...found.arch.oabn, threshold };
   const network = { ...found, arch: normalizeArchitecture({ ...found.arch, ...(oabn && { oabn }) }) };
@@ -90,7 +90,7 @@ function underAnyNames(path: string, file: StateDictFile, options: LoadOptions):
       'merged and analysed (oabn inspect, merge, doctor), but the network cannot be computed',
   );
   const { assumptions, stateDict, arch: found } = network as AsNetwork;
-  for (const assumption of assumptions) notice(`${path}: taken for granted are ${assumption}`);
+  for (const assumption of assumptions) notice(`${path}: assumed are ${assumption}`);
   return networkOf(path, { ...file, stateDict, integers: {} }, found.operations ? found : (arch ?? found));
 }
 

@@ -25,8 +25,8 @@ export interface MergeOptions {
    */
   readonly deadTolerance?: number;
   /**
-   * Folds the BNs of ordinary convolutions as well; default false, for the families' own merged networks keep
-   * them. Families that are nothing but convolutions with BN are folded always.
+   * Folds the BNs of ordinary convolutions as well; default false, because the families' own merged networks
+   * keep them. Families that are nothing but convolutions with BN are folded always.
    */
   readonly foldOrdinary?: boolean;
 }
@@ -76,7 +76,7 @@ export function mergeRecognized(
     const module = mergedName(block);
     check(
       !(`${module}.weight` in merged),
-      `${module}.weight is in the file already, beside the branches of it`,
+      `${module}.weight is already in the file, in addition to its branches`,
     );
     merged[`${module}.weight`] = { shape, data: Float32Array.from(kernel) };
     merged[`${module}.bias`] = { shape: [shape[0]], data: Float32Array.from(bias) };

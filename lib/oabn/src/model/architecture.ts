@@ -37,8 +37,8 @@ export interface ThresholdDecay {
 }
 
 /**
- * The default λ of a learned s: ten times the usual weight decay, for one s stands against a whole layer's
- * loss.
+ * The default λ of a learned s: ten times the usual weight decay, because a single s faces the loss of a
+ * whole layer.
  */
 export const thresholdDecay = { regularizer: 'l2', coefficient: 5e-3 } as const satisfies ThresholdDecay;
 

@@ -118,7 +118,7 @@ export function batchNormTraining(
   const normalize = tf.customGrad((...inputs) => {
     const [input, , shift] = inputs as unknown as [tf.Tensor4D, tf.Tensor1D, tf.Tensor1D];
     const save = inputs.at(-1) as unknown as tf.GradSaveFunc;
-    // What the gradient needs is saved, for the engine frees everything else after the forward pass.
+    // What the gradient needs is saved, because the engine frees everything else after the forward pass.
     const [masks, sides] = [passes ? [passes] : [], side ? [side] : []];
     save([input, mean, inverseStd, ratio, limited, ...masks, ...sides]);
     const value = tf.add(tf.mul(input, limited), tf.sub(shift, tf.mul(limited, mean)));
@@ -131,7 +131,8 @@ export function batchNormTraining(
 }
 
 /**
- * The same as `batchNormTraining`, differentiated operation by operation, for limits without a gradient written by hand.
+ * The same as `batchNormTraining`, differentiated operation by operation, for limits without a gradient
+ * written by hand.
  */
 function normalizedBy(x: tf.Tensor4D, gamma: tf.Tensor, beta: tf.Tensor, limit: Limit): BatchNormResult {
   const axes = [0, 1, 2];

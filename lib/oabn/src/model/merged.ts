@@ -1,5 +1,5 @@
 /**
- * A network in its merged form: RepVGG's chain, one 3×3 convolution with bias a block, or the operations of
+ * A network in its merged form: RepVGG's chain, one 3×3 convolution with bias per block, or the operations of
  * another family. Quantizers and observers hook in at the two places that matter, the kernel and the
  * activation that enters it; the first convolution, the classifier and squeeze-and-excitation have no hooks,
  * as they stay in FP32 (paper, figure 6).

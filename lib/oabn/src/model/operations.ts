@@ -134,7 +134,7 @@ function follow(
         const after = follow(operation.body, flow, placed, inSqueeze);
         check(
           after.channels === flow.channels,
-          `A residual block takes ${flow.channels} channels and gives ${after.channels}; it must give as many`,
+          `A residual block takes ${flow.channels} channels and returns ${after.channels}; the numbers must be equal`,
         );
         return { ...flow, nonNegative: flow.nonNegative && after.nonNegative };
       }

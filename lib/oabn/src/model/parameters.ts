@@ -54,7 +54,9 @@ export function isLimited({ oabn }: Architecture, place: NormalizedPlace): boole
   return oabn !== undefined && limited.includes(place);
 }
 
-/** The state-dict name of the learned s of the BN at `place`: ours, for the official RepVGG has none. */
+/**
+ * The state-dict name of the learned s of the BN at `place`: our own, because the official RepVGG has none.
+ */
 export function thresholdName(block: Block, place: NormalizedPlace): string {
   return `${bnPrefix(block, place)}.threshold`;
 }
@@ -70,7 +72,7 @@ export const isThreshold = (name: string): boolean => name.endsWith('.threshold'
 export function checkChain({ operations }: Architecture, task: string): void {
   check(
     !operations,
-    `${task} is for chains of 3×3 convolutions as RepVGG's; this network of another family has other operations`,
+    `${task} is for chains of 3×3 convolutions like RepVGG's; this network of another family has other operations`,
   );
 }
 

@@ -1,6 +1,6 @@
 /**
- * The published networks by name, RepVGG-A0 to B3 without groups (arXiv 2101.03697, table 2) and the same with
- * QARepVGG's blocks; and an architecture read from what a user types, a name or JSON.
+ * The published networks by name, RepVGG-A0 to B3 without groups (arXiv 2101.03697, table 2) and the same
+ * with QARepVGG's blocks; and an architecture read from what a user types, a name or JSON.
  */
 import { check, UserError } from 'oabn-base';
 import {

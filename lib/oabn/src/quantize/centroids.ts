@@ -26,8 +26,8 @@ export function fakeQuantizeCluster<T extends tf.Tensor>(weights: T, centroids: 
 
 /**
  * As `fakeQuantizeCluster`, with a gradient to the centroids as well: the sum of their members' (arXiv
- * 1510.00149, section 3.3). There the weights rest; here they go on moving straight through, so that they may
- * change cluster. The centroids need not ascend.
+ * 1510.00149, section 3.3). There the weights stay fixed; here they keep moving by the straight-through
+ * gradient, so that they may change cluster. The centroids need not ascend.
  */
 export function fakeQuantizeTrainedCluster<T extends tf.Tensor>(weights: T, centroids: tf.Tensor): T {
   const given = toRows(weights, centroids);

@@ -139,7 +139,7 @@ export function stateSize(arch: Architecture, stateDict: StateDict): number {
 
 /**
  * The state size of what a network stores: as `stateSize`, but a block whose kernel is the sum of several
- * stored parts counts the values of its parts, for the sums are never stored.
+ * stored parts counts the values of its parts, because the sums are never stored.
  */
 export function storedStates({ arch, stateDict, stored }: QuantizedNetwork): number {
   return quantizedBlocks(arch).reduce(

@@ -34,7 +34,9 @@ export interface QuantizationScheme {
   readonly granularity?: Granularity;
   /** Bits of the activations if they differ from `bits`, 2 to 8; `null` leaves them in FP32. */
   readonly activationBits?: number | null;
-  /** Block name → bits of its weights and of the activation that enters it, where they differ from the above. */
+  /**
+   * Block name → bits of its weights and of the activation that enters it, where they differ from the above.
+   */
   readonly layerBits?: Readonly<Record<string, number>>;
 }
 

@@ -1,8 +1,8 @@
 /**
  * One training step as a pure function: a state and a batch in, the next state and metrics out. From top to
- * bottom: the state, the pretraining step, the step of gradient descent that fine-tuning shares, the gradients
- * by name, and the loss. Pretraining and fine-tuning differ in their step and share everything else (the loop,
- * checkpoints, resuming, compilation).
+ * bottom: the state, the pretraining step, the step of gradient descent that fine-tuning shares, the
+ * gradients by name, and the loss. Pretraining and fine-tuning differ in their step and share everything else
+ * (the loop, checkpoints, resuming, compilation).
  */
 import { tf } from 'tfjs-native';
 import { type Architecture, forward, isThreshold, thresholdDecayOf, type Tensors } from '../model/index.js';
@@ -184,8 +184,8 @@ export function valueAndGradients<Extra extends Tensors>(
 
 /**
  * Cross entropy with label smoothing (Szegedy et al., arXiv 1512.00567), averaged over the batch, as in
- * PyTorch: the scalar loss of logits [N, classes] for labels [N] (int32); `smoothing` in [0, 1) is spread over all
- * classes.
+ * PyTorch: the scalar loss of logits [N, classes] for labels [N] (int32); `smoothing` in [0, 1) is spread
+ * over all classes.
  */
 export function crossEntropy(logits: tf.Tensor2D, labels: tf.Tensor1D, smoothing: number): tf.Scalar {
   const classes = logits.shape[1];

@@ -1,8 +1,8 @@
 /**
  * A claim of the paper, tested on our own runs: a verdict with the effect and the interval that it rests on.
  * The claims are numbered as the project's description of the paper numbers them (README). Margins and error
- * rates were fixed before the runs were made, but for the margins of C2 and C7, which were set when results of
- * `quick` were known; what a verdict means is said in each claim's `rule`.
+ * rates were fixed before the runs were made, but for the margins of C2 and C7, which were set when results
+ * of `quick` were known; what a verdict means is said in each claim's `rule`.
  */
 import { check } from 'oabn-base';
 import {
@@ -52,7 +52,7 @@ export interface Claim {
 export function claimOf(claim: Pick<Claim, 'id' | 'statement' | 'rule' | 'parts'>): Claim {
   const { parts } = claim;
   const speaks = parts.find(({ verdict }) => verdict !== 'precondition not met') ?? parts[0];
-  check(speaks, () => `${claim.id} needs one number of bits at least`);
+  check(speaks, () => `${claim.id} needs at least one bit width`);
   const { verdict, effect, name } = speaks;
   return { ...claim, verdict, effect, ...(parts.length > 1 && { at: name }) };
 }

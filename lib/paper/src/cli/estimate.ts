@@ -20,6 +20,6 @@ export async function printEstimate(plan: readonly Job[], workers: number, json 
   );
   const text =
     `${tableText(rows)}\n\n${formatDuration(secondsLeft)} in all${workers > 1 ? `, ${workers} runs at a time` : ''}, if this machine stays as fast as in the last ` +
-    'minute. Notebooks and pages come on top.';
+    'minute. Notebooks and pages take additional time.';
   print({ estimates, secondsLeft }, text, json);
 }

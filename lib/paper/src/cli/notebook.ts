@@ -88,7 +88,9 @@ export function addNotebook(program: Command): void {
     });
 }
 
-/** The environment of a kernel: folders as absolute paths, for a kernel works in its notebook's folder. */
+/**
+ * The environment of a kernel: folders as absolute paths, because a kernel works in its notebook's folder.
+ */
 export function kernelEnvironment(profile?: string): Record<string, string> {
   const { OABN_DATA_DIR: data, OABN_CACHE_DIR: cache } = process.env;
   return {

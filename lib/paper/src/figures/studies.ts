@@ -19,6 +19,7 @@ export const levelsText = (bits: number): string =>
   `a layer’s weights: uniform ${2 ** bits - 1} levels, ClusterQAT ${2 ** bits}`;
 
 const distinct = <T>(values: readonly T[]): T[] => [...new Set(values)];
+const fromLargest = (values: readonly number[]): number[] => distinct(values).sort((a, b) => b - a);
 const spread = (sds: readonly number[]): { error?: number[] } =>
   sds.some((sd) => sd > 0) ? { error: sds.map((sd) => 100 * sd) } : {};
 
@@ -42,7 +43,8 @@ export function overviewFigure(
     xTitle: 'stage',
     yTitle: 'test accuracy (%)',
     yRange: [0, 100],
-    series: distinct(chosen.map((point) => point.threshold)).map((threshold) => {
+    // Plain BN comes first, and so has the same colour whatever the order of the study's cells.
+    series: fromLargest(chosen.map((point) => point.threshold)).map((threshold) => {
       const at = chosen.filter((point) => point.threshold === threshold);
       const estimates = stages.map(({ of }) => estimate(of(at)));
       return {
@@ -69,7 +71,7 @@ export function ablation4BitFigure(
     yTitle: 'test accuracy (%)',
     yRange: [0, 100],
     series: methods.map((method) => {
-      const thresholds = distinct(chosen.map((point) => point.threshold)).sort((a, b) => b - a);
+      const thresholds = fromLargest(chosen.map((point) => point.threshold));
       const estimates = thresholds.map((threshold) =>
         estimate(
           chosen

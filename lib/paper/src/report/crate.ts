@@ -59,7 +59,7 @@ export function runCrate(parts: CrateParts): object {
       ...{ '@id': './', '@type': 'Dataset', datePublished: finishedAt, license: ref(licence) },
       name: `Outlier-aware training for low-bit quantization, reproduced: profile ${profile.name}`,
       description:
-        'Networks trained, merged and quantized as arXiv 2402.07200 has it, with the figures, tables and claims made from them.',
+        'Networks trained, merged and quantized as in arXiv 2402.07200, with the figures, tables and claims made from them.',
       conformsTo: refs(Object.keys(runProfiles)),
       hasPart: refs(all),
       mainEntity: ref(workflowFile),

@@ -99,8 +99,8 @@ const claimsText =
   '<p>Each verdict errs in at most 5% of the cases in which there is no effect, by rules that were fixed before the runs were made ' +
   '(the margins of C2 and C7: when results of quick were known). Brackets ' +
   'hold 95% intervals over seeds and test images together, compared image by image; «little difference» is an equivalence test; ' +
-  'the best s or method is chosen on seeds and images that it is not judged by. A claim at several numbers of bits has the verdict of the ' +
-  'first at which its precondition is met, the article’s own first; a line unfolds to the others. C12 is measured on this machine.</p>';
+  'the best s or method is chosen on other seeds and images than those that judge it. A claim at several bit widths has the verdict of the ' +
+  'first width at which its precondition is met, beginning with the article’s own; a line unfolds to show the others. C12 is measured on this machine.</p>';
 
 const runsText =
   '<p>A run is its configuration: the hash names it, and the same configuration gives the same result. «computed» ' +

@@ -32,7 +32,7 @@ function weightedSum(terms: readonly WeightedRights[], constant: number): Float6
   return sum;
 }
 
-/** The `right` of a result, for its number of images. @throws UserError when it has not as many bits */
+/** The `right` of a result, for its number of images. @throws UserError when the number of bits differs */
 export function unpackRights(right: string, images: number): Rights {
   return Uint8Array.from(unpackBits(right, images), Number);
 }

@@ -10,7 +10,7 @@ export interface Crew<Setup = unknown> {
   readonly module: string | URL;
   /** What each worker opens first: anything that a structured clone can hold. */
   readonly setup: Setup;
-  /** Environment variables beside this process's own, for a crew of so many workers. */
+  /** Environment variables in addition to this process's own, for a crew of so many workers. */
   readonly environment?: (workers: number) => Readonly<Record<string, string>>;
   /** Each ends the work when it fires, between two steps. */
   readonly signals?: readonly AbortSignal[];

@@ -16,7 +16,7 @@ export type Ending =
   | { readonly kind: 'done'; readonly computed: boolean }
   /** Something it needs is not in the store. */
   | { readonly kind: 'notReady'; readonly need: string }
-  /** It stopped on demand; others can go on from the last checkpoint. */
+  /** It stopped on demand; others can continue from the last checkpoint. */
   | { readonly kind: 'stopped' }
   /** It failed by its own fault. */
   | { readonly kind: 'failed'; readonly message: string; readonly stack?: string }
@@ -55,7 +55,7 @@ export async function carryOut(job: QueueJob, options: CarryOutOptions): Promise
     ]);
     if (done) return { kind: 'done', computed: false };
     if (missing !== undefined) return { kind: 'notReady', need: missing };
-    if (resumed !== undefined) notice(`«${job.title}» goes on from step ${resumed}.`);
+    if (resumed !== undefined) notice(`«${job.title}» continues from step ${resumed}.`);
     const mirror = mirrorCheckpoints(job, session, options);
     const outcome = await computer.run(job, dataFolder, stop, options.progress);
     await mirror.end();
@@ -114,7 +114,7 @@ function mirrorCheckpoints(
       try {
         if (last !== left) left = (await shared.putSnapshot(job.hash, session, folder)) ?? left;
       } catch (error) {
-        // The run goes on: its next checkpoint may find the store.
+        // The run continues: its next checkpoint may reach the store.
         if (!over.signal.aborted)
           notice(`A checkpoint of «${job.title}» is not in the store: ${errorMessage(error)}`);
       }

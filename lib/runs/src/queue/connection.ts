@@ -88,7 +88,7 @@ export async function connectQueue(address: string, options: ConnectOptions = {}
   let connected = false;
   let away: unknown;
   redis.on('error', (error) => {
-    if (connected && !away) notice(`The queue ${shown} is away (${error.message}); waiting for it.`);
+    if (connected && !away) notice(`The queue ${shown} is unreachable (${error.message}); waiting for it.`);
     away = error;
   });
   redis.on('ready', () => {

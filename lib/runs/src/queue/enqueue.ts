@@ -11,7 +11,7 @@ import { classId, classOf, type JobClass, jobId, type Plan, type QueueJob } from
 /** Jobs that go to the server in one message. */
 const batch = 500;
 
-/** Finished jobs that the queue remembers, for a dashboard; of all others the store knows. */
+/** Finished jobs that the queue remembers, for a dashboard; the store knows all of them. */
 const remembered = 100;
 
 /** How often a run's process may die under it before the run has failed. */
@@ -91,7 +91,7 @@ export async function addJobs(
           },
         })),
       );
-      // Workers that find a class find jobs of it. Told anew by each plan, for a server that forgot.
+      // Workers that find a class find jobs of it. Each plan registers it again, in case the server forgot.
       if (!told.has(id)) await register(jobClass);
       told.add(id);
     }

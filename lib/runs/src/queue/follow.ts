@@ -155,7 +155,7 @@ export async function computeInQueue(
       if (toMissWorkers()) {
         const { unserved } = await queueStatus(connection);
         const text = unserved.join('; ');
-        if (text !== '' && text !== said) notice(`Nobody is there for: ${text}`);
+        if (text !== '' && text !== said) notice(`No worker can serve: ${text}`);
         said = text;
       }
       if (left.size > 0 && heard.length === 0) {

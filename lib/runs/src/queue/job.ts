@@ -49,13 +49,18 @@ export interface Capabilities {
 }
 
 /**
- * Jobs of one class can be done by the same workers; each class has a queue of its own, so that no worker ever
- * takes a job that it has to put back.
+ * Jobs of one class can be done by the same workers; each class has a queue of its own, so that no worker
+ * ever takes a job that it has to put back.
  */
 export interface JobClass {
-  /** The version of the program that planned the jobs: a worker of another version might compute something else. */
+  /**
+   * The version of the program that planned the jobs: a worker of another version might compute something
+   * else.
+   */
   readonly version: string;
-  /** Whether the configurations contain functions, which run only where somebody has declared trust in them. */
+  /**
+   * Whether the configurations contain functions, which run only where somebody has declared trust in them.
+   */
   readonly trust: boolean;
   readonly requirements: Requirements;
 }

@@ -105,7 +105,7 @@ export function openQueues(connection: QueueConnection, serving: Serving): OpenQ
       for (const [id, { jobClass, worker }] of order) {
         const job = await worker.getNextJob(token, { block: false });
         if (!job) continue;
-        check(job.data?.hash, `The queue ${id} holds something that is no run: job ${job.id}`);
+        check(job.data?.hash, `The queue ${id} contains something other than a run: job ${job.id}`);
         const commands = redis.pipeline();
         for (const name of job.data.affinity) commands.srem(key('affinity', name), job.data.hash);
         if (job.data.affinity.length > 0) await executed(commands);
@@ -114,8 +114,8 @@ export function openQueues(connection: QueueConnection, serving: Serving): OpenQ
       return undefined;
     },
     async left() {
-      // Always anew: who is stopped before the first look leaves all of it, and a server that is away does not
-      // know.
+      // Always asked anew: a worker that is stopped before its first look leaves everything, and an
+      // unreachable server does not know.
       await refresh();
       const counts = await Promise.all([...open.keys()].map((id) => unfinished(connection, id)));
       return counts.reduce((sum, each) => sum + each, 0);

@@ -3,8 +3,8 @@
  * It only holds, fetches and sends; computing is done by its children, so its leases are renewed whatever
  * they are at.
  *
- * It may be killed at any moment: its leases run out, the jobs are given to others, and those go on from the
- * last checkpoints in the store.
+ * It may be killed at any moment: its leases expire, the jobs are given to others, and those continue from
+ * the last checkpoints in the store.
  */
 import { randomBytes } from 'node:crypto';
 import { hostname, totalmem } from 'node:os';
@@ -49,7 +49,9 @@ export interface WorkerOptions {
   readonly trust?: boolean;
   /** Whether a configuration comes with functions; default never. */
   readonly holdsCode?: (config: unknown) => boolean;
-  /** End when no work is left that it could do, instead of waiting for more. It does wait for the first plan. */
+  /**
+   * End when no work is left that it could do, instead of waiting for more. It does wait for the first plan.
+   */
   readonly untilEmpty?: boolean;
   /** Environment variables for the processes that compute. */
   readonly environment?: Readonly<Record<string, string>>;

@@ -72,7 +72,7 @@ export async function fetchEntry(
   if (await onDisk(path, whole)) return;
   for (let attempt = 1; ; attempt++) {
     const there = await onDisk(path, () => objects.getFile(prefix + entry.name, path));
-    check(there, () => `${prefix}${entry.name} is not in ${objects.address}, though its run names it`);
+    check(there, () => `${prefix}${entry.name} is not in ${objects.address}, although its run names it`);
     if (await onDisk(path, whole)) return;
     await rm(path, { force: true });
     check(

@@ -1,5 +1,5 @@
 /**
- * A store that many machines reach, a shared folder or a bucket: runs, states to go on from, data sets.
+ * A store that many machines reach, a shared folder or a bucket: runs, states to resume from, data sets.
  *
  * @module provable-runs/remote
  */

@@ -30,7 +30,7 @@ export function sharedReader(shared: SharedRuns): RunsReader {
       return { ...base, config, result, provenance, status: 'done' };
     }
     const begun = await shared.snapshot(hash);
-    // Whether somebody is at it, the queue knows; here it is a state to go on from.
+    // The queue knows whether somebody is computing it; here it is a state to resume from.
     return (
       begun && {
         ...base,

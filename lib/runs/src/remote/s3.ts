@@ -119,8 +119,8 @@ export async function s3Objects(address: string, environment = process.env): Pro
     return status === 200;
   };
   /**
-   * Whether the server refuses to write over what is there. Tried once, for some servers leave the condition
-   * out.
+   * Whether the server refuses to write over what is there. Tried once, because some servers leave the
+   * condition out.
    */
   const knowsCondition = async (): Promise<boolean> => {
     const key = `.condition-${randomBytes(8).toString('hex')}`;

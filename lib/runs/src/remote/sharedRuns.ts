@@ -4,7 +4,7 @@
  *
  *     done/<hash>.json                                 the result and the list of its files; with it the run is done
  *     runs/<hash>/<session>/done/…                     those files
- *     runs/<hash>/<session>/<step>/snapshot.json, …    a state to go on from: checkpoint, metrics, provenance
+ *     runs/<hash>/<session>/<step>/snapshot.json, …    a state to resume from: checkpoint, metrics, provenance
  *
  * A session is one machine's work on a run. Two may be at the same run when one of them was cut off and taken
  * for dead. So neither ever writes where the other writes, a state is whole in itself, and the first `done`
@@ -41,7 +41,7 @@ export interface DoneRun {
   readonly files: readonly FileEntry[];
 }
 
-/** A state that a run can go on from. */
+/** A state that a run can resume from. */
 export interface Snapshot {
   readonly format: 'provable-runs-snapshot-1';
   readonly session: string;
@@ -51,7 +51,7 @@ export interface Snapshot {
   readonly files: readonly FileEntry[];
 }
 
-/** The runs in a place that many machines reach: those that are done, and states to go on from. */
+/** The runs in a place that many machines reach: those that are done, and states to resume from. */
 export interface SharedRuns {
   readonly objects: Objects;
   /** The hashes of the runs that are done. */
@@ -60,7 +60,7 @@ export interface SharedRuns {
   done(hash: string): Promise<DoneRun | undefined>;
   /** The latest whole state of a run that is not done. */
   snapshot(hash: string): Promise<Snapshot | undefined>;
-  /** The hashes of the runs that have a state to go on from, whether done or not. */
+  /** The hashes of the runs that have a state to resume from, whether done or not. */
   begunHashes(): Promise<Set<string>>;
   /** Puts a finished run into the local store at `runs`, its result last. False if it is not done. */
   fetchRun(hash: string, runs: string): Promise<boolean>;
@@ -228,7 +228,10 @@ export function sharedRuns(objects: Objects): SharedRuns {
     async commit(hash, session, folder) {
       const path = join(folder, fileNames.result);
       const found = await readResultFile(path);
-      check(found.kind === 'whole', () => `Run ${hash} has no whole result in ${folder}; ask for it again`);
+      check(
+        found.kind === 'whole',
+        () => `Run ${hash} has no complete result in ${folder}; request it again`,
+      );
       const prefix = `${runPrefix(hash)}${session}/done/`;
       const names = (await filesIn(folder)).filter((each) => !notOfTheRun.test(each));
       const inTurn = pLimit(4);

@@ -19,7 +19,7 @@ import {
 import { metricsDigest, type MetricsRow } from './metrics.js';
 import { namesIn, onDisk, writeDurable } from './durable.js';
 
-/** A state to go on from. */
+/** A state to resume from. */
 export interface Checkpoint extends Safetensors {
   /** Steps taken when it was made. */
   readonly step: number;

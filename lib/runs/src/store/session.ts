@@ -72,7 +72,7 @@ export interface RunError {
   readonly command: string;
   /** The nonce of the lock under which it failed. */
   readonly owner: string;
-  /** The file to go on from, or null if there is none. */
+  /** The file to resume from, or null if there is none. */
   readonly lastCheckpoint: string | null;
 }
 
@@ -179,7 +179,8 @@ export interface PublishedProgress {
 }
 
 /**
- * A progress that also writes its events to a file, about one a second, for processes that wait for the run.
+ * A progress that also writes its events to a file, about one per second, for processes that wait for the
+ * run.
  */
 function publishedProgress(
   path: string,

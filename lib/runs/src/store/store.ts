@@ -7,7 +7,7 @@
  *                 checkpoint-<step>.safetensors   the last two; one when done
  *                 provenance.json           where and how it runs or ran
  *                 result.json               only when done: configuration, result, provenance
- *                 error.json                only when it failed: why, and what it can go on from
+ *                 error.json                only when it failed: why, and what it can resume from
  *                 lock, progress.json       only while a process works on it
  *
  * Asking for a run returns it if it is done, waits for it if another process is at it, resumes it if it was
@@ -262,7 +262,7 @@ export function openStore(folder = process.env.OABN_RUNS_DIR ?? 'runs', options:
       const done = await storedResult(hash);
       const expected = done?.files?.[fileNames.metrics];
       const why = expected && (await damageOf(folderOf(hash), fileNames.metrics, expected));
-      check(!why, () => `${why}. Remove the run and ask for it again.`);
+      check(!why, () => `${why}. Remove the run and request it again.`);
       return await readMetrics(inRun(hash, 'metrics'));
     },
 

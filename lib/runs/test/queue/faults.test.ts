@@ -58,7 +58,7 @@ describe('faults of a sweep', function () {
     assert.equal(fresh, 0);
     assert.ok(resumed! >= 8, `resumed at ${resumed}`);
     assert.deepEqual(rest, []);
-    await other.says(new RegExp(`«long» goes on from step ${resumed}\\.`));
+    await other.says(new RegExp(`«long» continues from step ${resumed}\\.`));
     await site.sameAsLocal([job]);
   });
 

@@ -158,7 +158,7 @@ describe('queue', function () {
     await until('the others are done', async () => (await isDone(gpu)) && (await isDone(code)));
     await old.says(/of version 1, and this worker has 0\.9/);
     await until('the large one is missed', async () => notices.some((each) => /1000000 GiB/.test(each)));
-    assert.match(notices.join(), /Nobody is there for: .*1 run of version 1, of 1000000 GiB/);
+    assert.match(notices.join(), /No worker can serve: .*1 run of version 1, of 1000000 GiB/);
     end.abort();
     await result.catch(() => undefined);
   });

@@ -16,7 +16,7 @@ export async function importOnnxRuntime(): Promise<OnnxRuntimeModule> {
     // A worker thread has only a copy of the environment, which native code does not see.
     if (!isMainThread) {
       throw new UserError(
-        `${variable}=1 must be set before a worker thread loads onnxruntime-node, for it would send usage events otherwise`,
+        `${variable}=1 must be set before a worker thread loads onnxruntime-node, because it would otherwise send usage events`,
       );
     }
     process.env[variable] = '1';

@@ -222,7 +222,9 @@ const interruptedError: ThrownError = {
   traceback: ['\u001b[31mInterrupted\u001b[39m: the cell was interrupted'],
 };
 
-/** A fault of the kernel's own, such as a crash of TypeScript: the cell says so, and the kernel goes on. */
+/**
+ * A fault of the kernel's own, such as a crash of TypeScript: the cell shows it, and the kernel continues.
+ */
 function kernelError(error: unknown): Outcome {
   const text = error instanceof Error ? error.message : String(error);
   const evalue = text.split('\n', 1)[0]!;

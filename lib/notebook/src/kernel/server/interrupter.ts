@@ -59,7 +59,7 @@ export function createInterrupter(post: (message: ToRuntime) => void): Interrupt
   };
 }
 
-/** Ends the JavaScript that the main thread is running now; the thread goes on with its next event. */
+/** Ends the JavaScript that the main thread is running now; the thread continues with its next event. */
 function terminateMainThread(): Promise<void> {
   return new Promise((resolve) => {
     const session = new Session();

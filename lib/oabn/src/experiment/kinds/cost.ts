@@ -56,7 +56,9 @@ export async function timeSteps<Config>(
   return { perStep, setUp: (marks[0]! - began) / 1000, rest: 0, evaluated: 0 };
 }
 
-/** Iterations, for each unit, of methods that learn: their difference is what one costs beside compiling. */
+/**
+ * Iterations, for each unit, of methods that learn: their difference is the cost of one, without compilation.
+ */
 const timedIterations = [10, 60] as const;
 
 /** Seconds of a run of `iterations`, from two runs of few, if it has many more; else from the run itself. */

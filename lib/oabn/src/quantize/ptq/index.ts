@@ -1,4 +1,4 @@
-/** The methods of post-training quantization by name, one a file (paper, table 3). */
+/** The methods of post-training quantization by name, one per file (paper, table 3). */
 import { check } from 'oabn-base';
 import type { Custom } from '../../custom/index.js';
 import { checkFinite } from '../../model/index.js';

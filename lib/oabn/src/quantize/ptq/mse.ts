@@ -54,8 +54,8 @@ export function mseThreshold(histogram: ActivationHistogram, bits: number): numb
 
 /**
  * The fraction in (0, 1] with the least error: hundredths, then thousandths about the best. The error is no
- * convex function, for each step of a scale brings other values onto the grid, so every candidate is looked
- * at.
+ * convex function, because each step of a scale brings other values onto the grid, so every candidate is
+ * looked at.
  */
 function bestFraction(errorAt: (fraction: number) => number): number {
   let [best, least] = [1, errorAt(1)];

@@ -15,7 +15,9 @@ import { observeHistograms, rangesUpTo } from './observe.js';
 export interface PercentileOptions {
   /** The percentile of the activations, in (0, 100]; default 99.99. */
   readonly percentile?: number;
-  /** The percentile of |w| among weights that share a quantizer, in (0, 100]; default 100, which is min–max. */
+  /**
+   * The percentile of |w| among weights that share a quantizer, in (0, 100]; default 100, which is min–max.
+   */
   readonly weightPercentile?: number;
 }
 

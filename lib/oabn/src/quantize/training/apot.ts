@@ -16,8 +16,8 @@
  *
  * with μ and σ held constant. There a BN follows, which takes up the scale; a merged network has none, so
  * here the normalization is undone. α begins where the squared error is least rather than at 3, for
- * fine-tuning is short, and its gradient is scaled by 1/√N, N weights, as that of LSQ's step, for it has the
- * learning rate of the weights.
+ * fine-tuning is short, and its gradient is scaled by 1/√N, N weights, like that of LSQ's step, because it
+ * has the learning rate of the weights.
  */
 import { schema } from 'oabn-base';
 import { tf } from 'tfjs-native';

@@ -113,6 +113,6 @@ export function dkmTraining(bits: number, options: DkmOptions = {}): WeightTrain
 function deviation({ data }: HostTensor<Float32Array>): number {
   const mean = data.reduce((sum, w) => sum + w, 0) / data.length;
   const variance = data.reduce((sum, w) => sum + (w - mean) ** 2, 0) / data.length;
-  check(variance > 0, 'Differentiable k-means needs weights that differ; those of a layer are all the same');
+  check(variance > 0, 'Differentiable k-means needs distinct weights; those of one layer are all equal');
   return Math.sqrt(variance);
 }

@@ -49,7 +49,7 @@ export function addRuns(program: Command): void {
       print(entries.map(factsOf), listText(entries), options.json);
     });
 
-  command('show <hash>', 'all that is known of a run, by the first digits of its hash', 'show 3f2a')
+  command('show <hash>', 'show everything about a run, given the first digits of its hash', 'show 3f2a')
     .addOption(jsonOption)
     .action(async (hash: string, options: RunsOptions) => {
       const reader = await openReader(options);
@@ -73,7 +73,7 @@ export function addRuns(program: Command): void {
         hashes.length > 0
           ? await Promise.all(hashes.map((hash) => reader.find(hash)))
           : await runsWhere(reader, options.where);
-      check(entries.length > 0, 'There are no such runs; see oabn runs list');
+      check(entries.length > 0, 'No runs match; see oabn runs list');
       const rows = differences(entries);
       if (options.csv) process.stdout.write(csvText(rows));
       else print(rows, tableText(rows), options.json);

@@ -19,7 +19,7 @@ export interface ComputeOptions extends JobOptions {
 
 /**
  * Computes `jobs` on the workers of a queue, and brings what they made into the labs' store. What is done is
- * not lost by ending this: asked again, here or on another machine, it goes on.
+ * not lost by ending this: started again, here or on another machine, it continues.
  * @throws UserError naming the runs that failed, once all others are done
  */
 export async function computeOnWorkers(

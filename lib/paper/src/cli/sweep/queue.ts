@@ -21,7 +21,7 @@ export function addQueue(program: Command): void {
     .command('queue')
     .description('the queue of a sweep over many machines')
     .command('status')
-    .description('runs that are ready, waiting for others, being computed, failed; and the workers')
+    .description('show runs that are ready, waiting, in progress or failed, and the workers')
     .addOption(queueOption().makeOptionMandatory())
     .option(
       '--dashboard [port]',
@@ -85,7 +85,7 @@ function statusText({ classes, workers, failures, unserved }: QueueStatus): stri
             })),
           ),
         ]),
-    ...(unserved.length === 0 ? [] : [`Nobody is there for: ${unserved.join('; ')}`]),
+    ...(unserved.length === 0 ? [] : [`No worker can serve: ${unserved.join('; ')}`]),
   ];
   return parts.join('\n\n');
 }

@@ -20,7 +20,9 @@ export interface Debugger {
   answer(request: Bundle): Promise<Bundle>;
   /** A cell with the text `code` is about to run. */
   beforeCell(code: string, cell: CompiledCell): Promise<void>;
-  /** Lets the main thread go on if it stands at a breakpoint, past those that follow, until the next cell. */
+  /**
+   * Lets the main thread continue if it is stopped at a breakpoint, ignoring later ones until the next cell.
+   */
   interrupt(): void;
   /** Takes the inspector off: Node does not end before. */
   stop(): void;
