@@ -32,6 +32,8 @@ export interface CarryOutOptions {
   readonly runs: string;
   /** The folder of a data set; undefined where the executor has it itself. */
   readonly data: (name: string) => Promise<string | undefined>;
+  /** Whether nobody has begun it before since it was planned, so that nobody else can be at it. */
+  readonly isFirst: boolean;
   readonly stop: AbortSignal;
   readonly progress: (event: ProgressEvent) => void;
   readonly notice: (message: string) => void;
@@ -47,21 +49,22 @@ export async function carryOut(job: QueueJob, options: CarryOutOptions): Promise
   try {
     const { data } = job.requirements;
     // All at once: a place far away answers four questions as fast as one.
-    const [done, missing, dataFolder, resumed] = await Promise.all([
+    const [done, missing, dataFolder, { keys, resumed }] = await Promise.all([
       shared.done(job.hash),
       fetchNeeds(job, options),
       data === undefined ? undefined : options.data(data),
-      shared.fetchSnapshot(job.hash, runs),
+      fetchState(job, options),
     ]);
     if (done) return { kind: 'done', computed: false };
     if (missing !== undefined) return { kind: 'notReady', need: missing };
     if (resumed !== undefined) notice(`«${job.title}» continues from step ${resumed}.`);
     const mirror = mirrorCheckpoints(job, session, options);
     const outcome = await computer.run(job, dataFolder, stop, options.progress);
-    await mirror.end();
+    const leftStates = await mirror.end();
     switch (outcome.kind) {
       case 'done': {
-        const counts = await shared.commit(job.hash, session, folder);
+        const isAlone = options.isFirst && keys.length === 0 && !leftStates;
+        const counts = await shared.commit(job.hash, session, folder, isAlone ? [] : undefined);
         // What others begin from is what counts here, too.
         if (counts.session !== session) await shared.fetchRun(job.hash, runs);
         return { kind: 'done', computed: true };
@@ -95,14 +98,27 @@ async function fetchNeeds(
   return needs.find((_, i) => !there[i]);
 }
 
-/** Looks for new checkpoints of a run and leaves each in the store, one at a time, until it is ended. */
+/** Fetches the state that a run can go on from; its step, if there is one, and what was left of the run. */
+async function fetchState(
+  { hash }: QueueJob,
+  { shared, runs }: CarryOutOptions,
+): Promise<{ keys: readonly string[]; resumed: number | undefined }> {
+  const keys = await shared.keys(hash);
+  return { keys, resumed: await shared.fetchSnapshot(hash, runs, keys) };
+}
+
+/**
+ * Looks for new checkpoints of a run and leaves each in the store, one at a time, until it is ended; then it
+ * says whether it left any.
+ */
 function mirrorCheckpoints(
   job: QueueJob,
   session: string,
   { shared, runs, notice }: CarryOutOptions,
-): { end(): Promise<void> } {
+): { end(): Promise<boolean> } {
   const folder = join(runs, job.hash);
   const over = new AbortController();
+  let leftAny = false;
   const look = async (): Promise<void> => {
     let left = (await checkpointSteps(folder))[0] ?? -1;
     let touched = performance.now();
@@ -112,7 +128,10 @@ function mirrorCheckpoints(
       if (over.signal.aborted) return;
       const [last = -1] = await checkpointSteps(folder);
       try {
-        if (last !== left) left = (await shared.putSnapshot(job.hash, session, folder)) ?? left;
+        if (last !== left) {
+          leftAny = true;
+          left = (await shared.putSnapshot(job.hash, session, folder)) ?? left;
+        }
       } catch (error) {
         // The run continues: its next checkpoint may reach the store.
         if (!over.signal.aborted)
@@ -129,6 +148,7 @@ function mirrorCheckpoints(
     async end() {
       over.abort();
       await looking;
+      return leftAny;
     },
   };
 }

@@ -78,6 +78,7 @@ async function endingOf(taken: Taken, options: SlotOptions, stop: AbortSignal): 
     computer,
     runs,
     data,
+    isFirst: taken.job.attemptsStarted <= 1 && taken.job.stalledCounter === 0,
     stop,
     notice,
     progress: ({ task, done, total, fields }) =>

@@ -1,8 +1,9 @@
 /** Files of a folder in a store of objects: each with its digest, so that what comes back is what went in. */
-import { readdir, rm, stat } from 'node:fs/promises';
+import { readdir, readFile, rm, stat } from 'node:fs/promises';
 import { dirname, join, relative, sep } from 'node:path';
 import { check, fileDigest, ignoreMissing, sha256 } from 'oabn-base';
-import { makeFolder, onDisk } from '../store/durable.js';
+import pLimit from 'p-limit';
+import { makeFolder, onDisk, writeDurable } from '../store/durable.js';
 import type { Objects } from './objects.js';
 
 /** A file of a folder that was put into a store. */
@@ -11,7 +12,12 @@ export interface FileEntry {
   readonly name: string;
   readonly bytes: number;
   readonly sha256: string;
+  /** All of it, if it is a short text: then it is here, and no object of its own that must be asked for. */
+  readonly text?: string;
 }
+
+/** Bytes of the short texts that a list of files holds itself. */
+const mostText = 16_384;
 
 /** The names of all files in `folder` and below, sorted; temporary ones are left out. */
 export async function filesIn(folder: string): Promise<string[]> {
@@ -24,6 +30,36 @@ export async function filesIn(folder: string): Promise<string[]> {
     .sort();
 }
 
+/**
+ * Puts the files `names` of `folder` below `prefix`, but for short texts, which go into the entries
+ * themselves: a request takes longer than they do.
+ */
+export async function putEntries(
+  objects: Objects,
+  prefix: string,
+  folder: string,
+  names: readonly string[],
+): Promise<FileEntry[]> {
+  const inTurn = pLimit(4);
+  const sizes = await Promise.all(
+    names.map((name) => inTurn(async () => (await stat(pathIn(folder, name))).size)),
+  );
+  let left = mostText;
+  return await Promise.all(
+    names.map((name, i) => {
+      const isShort = sizes[i]! <= left;
+      if (isShort) left -= sizes[i]!;
+      return inTurn(async () =>
+        isShort
+          ? await putBytes(objects, prefix, name, await readFile(pathIn(folder, name)))
+          : await putEntry(objects, prefix, folder, name),
+      );
+    }),
+  );
+}
+
+const pathIn = (folder: string, name: string): string => join(folder, ...name.split('/'));
+
 /** Puts the file `name` of `folder` below `prefix`. */
 export async function putEntry(
   objects: Objects,
@@ -31,22 +67,36 @@ export async function putEntry(
   folder: string,
   name: string,
 ): Promise<FileEntry> {
-  const path = join(folder, ...name.split('/'));
+  const path = pathIn(folder, name);
   const [digest, { size }] = await Promise.all([fileDigest(path), stat(path)]);
   await objects.putFile(prefix + name, path);
   return { name, bytes: size, sha256: digest };
 }
 
-/** Puts `bytes` below `prefix`, as a file `name`. */
+/** Puts `bytes` below `prefix`, as a file `name`; a short text goes into the entry. */
 export async function putBytes(
   objects: Objects,
   prefix: string,
   name: string,
   bytes: Uint8Array,
 ): Promise<FileEntry> {
+  const entry = { name, bytes: bytes.length, sha256: sha256(bytes) };
+  const text = bytes.length <= mostText ? textOf(bytes) : undefined;
+  if (text !== undefined) return { ...entry, text };
   await objects.put(prefix + name, bytes);
-  return { name, bytes: bytes.length, sha256: sha256(bytes) };
+  return entry;
 }
+
+/** `bytes` as a text that gives the same bytes; undefined where there is none. */
+function textOf(bytes: Uint8Array): string | undefined {
+  try {
+    return new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes);
+  } catch {
+    return undefined;
+  }
+}
+
+const bytesOf = (text: string): Uint8Array => new TextEncoder().encode(text);
 
 /**
  * Fetches a file that `putEntry` put below `prefix` into `folder`, unless it is there with the same digest.
@@ -58,7 +108,7 @@ export async function fetchEntry(
   folder: string,
   entry: FileEntry,
 ): Promise<void> {
-  const path = join(folder, ...entry.name.split('/'));
+  const path = pathIn(folder, entry.name);
   // Names come from a file that others can write: none may lead out of the folder.
   check(
     !relative(folder, path).startsWith('..') && !entry.name.startsWith('/'),
@@ -70,16 +120,19 @@ export async function fetchEntry(
   };
   await makeFolder(dirname(path));
   if (await onDisk(path, whole)) return;
+  const damaged = (): string =>
+    `${prefix}${entry.name} in ${objects.address} is damaged: its SHA-256 is not ${entry.sha256}. Remove the run and request it again.`;
+  if (entry.text !== undefined) {
+    const bytes = bytesOf(entry.text);
+    check(sha256(bytes) === entry.sha256, damaged);
+    return await writeDurable(path, bytes);
+  }
   for (let attempt = 1; ; attempt++) {
     const there = await onDisk(path, () => objects.getFile(prefix + entry.name, path));
     check(there, () => `${prefix}${entry.name} is not in ${objects.address}, although its run names it`);
     if (await onDisk(path, whole)) return;
     await rm(path, { force: true });
-    check(
-      attempt < 2,
-      () =>
-        `${prefix}${entry.name} in ${objects.address} is damaged: its SHA-256 is not ${entry.sha256}. Remove the run and request it again.`,
-    );
+    check(attempt < 2, damaged);
   }
 }
 
@@ -98,6 +151,15 @@ export async function getJson(objects: Objects, key: string): Promise<unknown> {
 export const jsonBytes = (value: unknown): Uint8Array =>
   new TextEncoder().encode(`${JSON.stringify(value, null, 2)}\n`);
 
+/** The bytes of a file, as they are, unchecked; undefined if it is not there. */
+export async function getEntry(
+  objects: Objects,
+  prefix: string,
+  { name, text }: FileEntry,
+): Promise<Uint8Array | undefined> {
+  return text === undefined ? await objects.get(prefix + name) : bytesOf(text);
+}
+
 /** Fetches `entries` into memory, checked; undefined if one of them is missing or damaged. */
 export async function fetchAll(
   objects: Objects,
@@ -106,7 +168,7 @@ export async function fetchAll(
 ): Promise<Map<string, Uint8Array> | undefined> {
   const found = new Map<string, Uint8Array>();
   for (const entry of entries) {
-    const bytes = await objects.get(prefix + entry.name);
+    const bytes = await getEntry(objects, prefix, entry);
     if (!bytes || sha256(bytes) !== entry.sha256) return undefined;
     found.set(entry.name, bytes);
   }

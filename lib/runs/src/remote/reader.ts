@@ -10,6 +10,7 @@ import { writeResultFile } from '../store/resultFile.js';
 import { parseMetrics } from '../store/metrics.js';
 import { fileNames } from '../store/files.js';
 import type { RunProvenance } from '../store/index.js';
+import { getEntry } from './files.js';
 import type { SharedRuns } from './sharedRuns.js';
 
 /** What can be done with runs wherever they are. */
@@ -64,9 +65,11 @@ export function sharedReader(shared: SharedRuns): RunsReader {
       return (await entryOf(found[0]!))!;
     },
     async metrics(hash): Promise<MetricsRow[]> {
-      const [done, begun] = [await shared.done(hash), await shared.snapshot(hash)];
-      const place = done ? `${done.session}/done` : begun && `${begun.session}/${begun.step}`;
-      const bytes = place && (await objects.get(`runs/${hash}/${place}/${fileNames.metrics}`));
+      const done = await shared.done(hash);
+      const begun = done ? undefined : await shared.snapshot(hash);
+      const place = done ? `${done.session}/done` : `${begun?.session}/${begun?.step}`;
+      const entry = (done ?? begun)?.files.find(({ name }) => name === fileNames.metrics);
+      const bytes = entry && (await getEntry(objects, `runs/${hash}/${place}/`, entry));
       return bytes ? parseMetrics(new TextDecoder().decode(bytes)) : [];
     },
     async remove(hash) {

@@ -6,6 +6,9 @@
  *     runs/<hash>/<session>/done/…                     those files
  *     runs/<hash>/<session>/<step>/snapshot.json, …    a state to resume from: checkpoint, metrics, provenance
  *
+ * Short texts among the files are in the lists themselves. Each request costs milliseconds, as much as a tiny
+ * run: one that nobody had begun asks three times.
+ *
  * A session is one machine's work on a run. Two may be at the same run when one of them was cut off and taken
  * for dead. So neither ever writes where the other writes, a state is whole in itself, and the first `done`
  * wins: whoever comes second finds it and drops its own. All that begins from the run begins from that one.
@@ -28,7 +31,7 @@ import {
   getJson,
   jsonBytes,
   putBytes,
-  putEntry,
+  putEntries,
 } from './files.js';
 import type { Objects } from './objects.js';
 
@@ -58,14 +61,19 @@ export interface SharedRuns {
   doneHashes(): Promise<Set<string>>;
   /** A finished run, or undefined where it is not finished. */
   done(hash: string): Promise<DoneRun | undefined>;
+  /** The keys of all that was left of a run, by any session. */
+  keys(hash: string): Promise<readonly string[]>;
   /** The latest whole state of a run that is not done. */
   snapshot(hash: string): Promise<Snapshot | undefined>;
   /** The hashes of the runs that have a state to resume from, whether done or not. */
   begunHashes(): Promise<Set<string>>;
   /** Puts a finished run into the local store at `runs`, its result last. False if it is not done. */
   fetchRun(hash: string, runs: string): Promise<boolean>;
-  /** Puts the latest state of a run into the local store at `runs`, unless what is there is further. */
-  fetchSnapshot(hash: string, runs: string): Promise<number | undefined>;
+  /**
+   * Puts the latest state of a run into the local store at `runs`, unless what is there is further; of those
+   * with the given keys, if they were asked for.
+   */
+  fetchSnapshot(hash: string, runs: string, keys?: readonly string[]): Promise<number | undefined>;
   /**
    * Leaves the last checkpoint in `folder` for others, with what belongs to it. Its step; undefined if there
    * is none.
@@ -73,8 +81,9 @@ export interface SharedRuns {
   putSnapshot(hash: string, session: string, folder: string): Promise<number | undefined>;
   /**
    * Leaves a finished run for others. The run that counts: this one, or what another session had left before.
+   * What was left on the way to it goes: that of the given keys, if it is known that there is no more.
    */
-  commit(hash: string, session: string, folder: string): Promise<DoneRun>;
+  commit(hash: string, session: string, folder: string, keys?: readonly string[]): Promise<DoneRun>;
   /** Deletes a run and all states of it. False if there is nothing of it. */
   remove(hash: string): Promise<boolean>;
 }
@@ -99,9 +108,8 @@ export function sharedRuns(objects: Objects): SharedRuns {
     const found = (await getJson(objects, doneKey(hash))) as DoneRun | undefined;
     return found?.format === 'provable-runs-done-1' && found.result.hash === hash ? found : undefined;
   };
-  /** The keys of the states of a run by session and step, furthest first. */
-  const snapshotKeys = async (hash: string): Promise<{ session: string; step: number; prefix: string }[]> => {
-    const keys = await objects.list(runPrefix(hash));
+  const keysOf = async (hash: string): Promise<readonly string[]> => await objects.list(runPrefix(hash));
+  const statesAt = (keys: readonly string[]): { session: string; step: number; prefix: string }[] => {
     const found = keys.flatMap((key) => {
       const match = /^runs\/[^/]+\/([^/]+)\/(\d+)\/snapshot\.json$/.exec(key);
       return match
@@ -128,8 +136,9 @@ export function sharedRuns(objects: Objects): SharedRuns {
       return new Set(keys.flatMap((key) => /^done\/([0-9a-f]{16})\.json$/.exec(key)?.[1] ?? []));
     },
     done: readDone,
+    keys: keysOf,
     async snapshot(hash) {
-      for (const { prefix } of await snapshotKeys(hash)) {
+      for (const { prefix } of statesAt(await keysOf(hash))) {
         const found = await readSnapshot(prefix);
         if (found) return found;
       }
@@ -162,10 +171,10 @@ export function sharedRuns(objects: Objects): SharedRuns {
       return true;
     },
 
-    async fetchSnapshot(hash, runs) {
+    async fetchSnapshot(hash, runs, keys) {
       const folder = join(runs, hash);
       const [here = -1] = await checkpointSteps(folder);
-      for (const { step, prefix } of await snapshotKeys(hash)) {
+      for (const { step, prefix } of statesAt(keys ?? (await keysOf(hash)))) {
         if (step <= here) break;
         const snapshot = await readSnapshot(prefix);
         const files = snapshot && (await fetchAll(objects, prefix, snapshot.files));
@@ -220,12 +229,14 @@ export function sharedRuns(objects: Objects): SharedRuns {
       };
       await objects.put(prefix + snapshotName, jsonBytes(snapshot));
       // The one before is kept, as in the local store; what is behind both is of no use to anyone.
-      const behind = (await snapshotKeys(hash)).filter((each) => each.step < step).slice(1);
+      const behind = statesAt(await keysOf(hash))
+        .filter((each) => each.step < step)
+        .slice(1);
       for (const each of behind) await removeBelow(each.prefix);
       return step;
     },
 
-    async commit(hash, session, folder) {
+    async commit(hash, session, folder, keys) {
       const path = join(folder, fileNames.result);
       const found = await readResultFile(path);
       check(
@@ -234,13 +245,12 @@ export function sharedRuns(objects: Objects): SharedRuns {
       );
       const prefix = `${runPrefix(hash)}${session}/done/`;
       const names = (await filesIn(folder)).filter((each) => !notOfTheRun.test(each));
-      const inTurn = pLimit(4);
       // What there is beside them is asked for at the same time: states, which nobody needs once the run is
       // done.
-      const [result, states, ...files] = await Promise.all([
+      const [result, states, files] = await Promise.all([
         readFile(path, 'utf8').then((text) => JSON.parse(text) as ResultFile),
-        objects.list(runPrefix(hash)),
-        ...names.map((name) => inTurn(() => putEntry(objects, prefix, folder, name))),
+        keys ?? keysOf(hash),
+        putEntries(objects, prefix, folder, names),
       ]);
       const mine: DoneRun = { format: 'provable-runs-done-1', session, result, files };
       const first = await objects.put(doneKey(hash), jsonBytes(mine), { ifAbsent: true });

@@ -128,13 +128,22 @@ describe('shared runs', () => {
 
   it('does not take a file that came back damaged for the run’s', async () => {
     const here = await computedTo('here', 20);
+    await writeFile(join(here, hash, 'weights.bin'), new Uint8Array(20_000).fill(200));
     const { session } = await shared.commit(hash, newSession(), join(here, hash));
-    await objects.put(`runs/${hash}/${session}/done/${networkName}`, new Uint8Array([1, 2, 3]));
-    await assert.rejects(
-      shared.fetchRun(hash, join(folder, 'there')),
-      /network\.bin in .* is damaged: its bytes do not have/,
-    );
-    assert.deepEqual((await readdir(join(folder, 'there', hash))).includes('result.json'), false);
+    const damages: [string, RegExp, (bytes: Uint8Array) => Uint8Array][] = [
+      [`runs/${hash}/${session}/done/weights.bin`, /weights\.bin in .* is damaged: its bytes do not have/, () => new Uint8Array([1, 2, 3])], // prettier-ignore
+      // A short text, which is in the list of files.
+      [`done/${hash}.json`, /config\.json in .* is damaged: its bytes do not have/, (bytes) => new TextEncoder().encode(new TextDecoder().decode(bytes).replaceAll('\\"shared\\"', '\\"shored\\"'))], // prettier-ignore
+    ];
+    for (const [i, [key, message, damage]] of damages.entries()) {
+      const whole = (await objects.get(key))!;
+      await objects.put(key, damage(whole));
+      await assert.rejects(shared.fetchRun(hash, join(folder, `there${i}`)), message);
+      assert.deepEqual((await readdir(join(folder, `there${i}`, hash))).includes('result.json'), false);
+      await objects.put(key, whole);
+    }
+    assert.equal(await shared.fetchRun(hash, join(folder, 'there')), true);
+    assert.ok((await readFile(join(folder, 'there', hash, 'weights.bin'))).equals(await readFile(join(here, hash, 'weights.bin')))); // prettier-ignore
   });
 
   it('deletes all of a run', async () => {
