@@ -6,17 +6,15 @@
  *
  *     OABN_DATA_DIR=… node --conditions=oabn-source --import tsx lib/paper/scripts/ship.ts --runs runs [--profile desk]
  */
-import { readFile } from 'node:fs/promises';
-import { join } from 'node:path';
 import { parseArgs } from 'node:util';
-import { projectFolder, writeFileAtomic } from 'oabn-base';
 import { hashOf } from 'oabn/experiment';
 import { openStore } from 'provable-runs';
 import { openLabs, shippedFolder } from '../src/profiles/index.js';
-import { claimsText, readmeBoard, withBoard } from '../src/report/index.js';
+import { claimsText, updateReadme } from '../src/report/index.js';
 import {
   claimsSoFar,
   judgedStudies,
+  lowBitStudy,
   mainJob,
   measureC12,
   outlierStudy,
@@ -24,6 +22,7 @@ import {
   shippedRows,
   shipVerdictsSoFar,
   studyJobs,
+  thresholdStudy,
 } from '../src/studies/index.js';
 
 const { values: flags } = parseArgs({
@@ -45,7 +44,9 @@ const sum = (of: 'there' | 'of'): number => counts.reduce((total, count) => tota
 await shipVerdictsSoFar(labs, { claims, rows: { there: sum('there'), of: sum('of') } });
 console.log(claimsText(claims));
 
-const readme = join(projectFolder(), 'README.md');
-const text = await readFile(readme, 'utf8');
-if (readmeBoard(text).profile === flags.profile) await writeFileAtomic(readme, withBoard(text, claims));
+const [sweep, cells] = [
+  await shippedRows(labs.cifar, thresholdStudy()),
+  await shippedRows(labs.cifar, lowBitStudy()),
+];
+await updateReadme(flags.profile, { sweep: sweep.rows, cells: cells.rows, claims });
 process.exit(0);

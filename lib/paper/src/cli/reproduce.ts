@@ -1,6 +1,5 @@
 /** `oabn reproduce`, the main job: the grid of a profile, then the notebooks, then the report. */
 import { existsSync, readdirSync } from 'node:fs';
-import { readFile } from 'node:fs/promises';
 import { basename, join, resolve } from 'node:path';
 import type { Command } from 'commander';
 import {
@@ -9,7 +8,6 @@ import {
   checkWritable,
   copyFileAtomic,
   formatDuration,
-  projectFolder,
   silent,
   tableText,
   UserError,
@@ -40,14 +38,14 @@ import {
   claimsText,
   type CrateParts,
   crateFile,
-  readmeBoard,
   type ReportFigure,
   reportFigures,
   type ReportNotebook,
   reportPage,
-  withBoard,
   type ReportRun,
+  type ResultRows,
   runCrate,
+  updateReadme,
   workflowFile,
   workflowRecord,
 } from '../report/index.js';
@@ -171,7 +169,7 @@ Examples:
         failures.length === 0,
         () => `${failures.join('\n')}\nThe report, without the rest of it: ${report}`,
       );
-      if (options.write) await shipResults(labs, figures);
+      if (options.write) await shipResults(labs, figures, { sweep: sweep.rows, cells: cells.rows });
       const seconds = (performance.now() - began) / 1000;
       print(
         { profile: labs.cifar.profile.name, seconds, report, sweep: sweep.rows, cells: cells.rows, claims },
@@ -266,27 +264,28 @@ const shippedFigures = /^(fig(?:1|2|4|5|7a|7b|8))-(?!.*-\d+$)/;
  * Puts the small results and the verdicts of both labs where they ship with the project, in place of those of
  * the same runs, and the first figure of each notebook named above as `data/results/<fig>-<profile>.png`.
  */
-async function shipResults(labs: Labs, figures: ReadonlyMap<string, string>): Promise<void> {
+async function shipResults(
+  labs: Labs,
+  figures: ReadonlyMap<string, string>,
+  rows: ResultRows,
+): Promise<void> {
   for (const [name, path] of figures) {
     const figure = shippedFigures.exec(name)?.[1];
     const shipped = join(shippedFolder(), '..', `${figure}-${labs.cifar.profile.name}.png`);
     if (figure !== undefined) await copyFileAtomic(path, shipped);
   }
-  await shipVerdicts(labs);
+  await shipVerdicts(labs, rows);
   for (const { lab, config } of mainJob(labs)) {
     const { hash } = await run(lab, config);
     await lab.store.export(hash, shippedFolder());
   }
 }
 
-/** The verdicts, and the README's board where it is of this profile. */
-async function shipVerdicts(labs: Labs): Promise<void> {
+/** The verdicts, and the README's table and board where they are of this profile. */
+async function shipVerdicts(labs: Labs, rows: ResultRows): Promise<void> {
   const { name } = labs.cifar.profile;
   await copyFileAtomic(verdictsFile(labs), shippedVerdicts(name));
-  const readme = join(projectFolder(), 'README.md');
-  const text = await readFile(readme, 'utf8');
-  if (readmeBoard(text).profile !== name) return;
-  await writeFileAtomic(readme, withBoard(text, readVerdicts(verdictsFile(labs)).claims));
+  await updateReadme(name, { ...rows, claims: readVerdicts(verdictsFile(labs)).claims });
 }
 
 function resultText(

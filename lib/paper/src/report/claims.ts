@@ -5,9 +5,10 @@
  */
 import type { Claim, ClaimPart } from '../claims/index.js';
 import type { Verdict } from '../statistics/index.js';
-import { check, sha256 } from 'oabn-base';
+import { sha256 } from 'oabn-base';
 import { escapeHtml } from 'tslab-kernel/display';
 import type { PageAdditions } from 'tslab-kernel/html';
+import { markdownTable } from './markdown.js';
 
 /** Blue and orange rather than green and red, which many readers cannot tell apart. */
 const verdicts: Readonly<Record<Verdict, { symbol: string; paper: string; ink: string }>> = {
@@ -137,41 +138,10 @@ export const claimsAdditions: PageAdditions = {
 
 /** The board as a Markdown table, for a README: a line for each claim, with its parts in the verdict. */
 export function claimsMarkdown(claims: readonly Claim[]): string {
-  const cell = (text: string): string => text.replace(/[\\|<>*_`]/g, '\\$&').replaceAll('\n', ' ');
   const rows = inOrder(claims).map((claim) => [
     ...[claim.id, verdictByBits(claim), claim.effect, claim.statement],
   ]);
-  const table = [['claim', 'verdict', 'effect [95% interval]', 'statement'], ...rows].map((cells) =>
-    cells.map(cell),
-  );
-  // As Prettier aligns it, so that it can stand in a file that Prettier checks.
-  const widths = table[0]!.map((_, i) => Math.max(...table.map((cells) => cells[i]!.length)));
-  const line = (cells: readonly string[]): string =>
-    `| ${cells.map((text, i) => text.padEnd(widths[i]!)).join(' | ')} |`;
-  const [heads, ...lines] = table.map(line);
-  return [heads!, `| ${widths.map((width) => '-'.repeat(width)).join(' | ')} |`, ...lines]
-    .join('\n')
-    .concat('\n');
-}
-
-/** Marks of the board in a README: `<!-- claims of quick -->`, the table, `<!-- end of claims -->`. */
-const marked = /(<!-- claims of (\w+) -->\n\n)([^]*?)\n?<!-- end of claims -->/;
-
-/**
- * The board in a README: of which profile, and its text. @throws UserError where there is none between marks
- */
-export function readmeBoard(readme: string): { readonly profile: string; readonly text: string } {
-  const found = marked.exec(readme);
-  check(found, 'The README has no <!-- claims of PROFILE --> … <!-- end of claims --> for the board');
-  return { profile: found[2]!, text: found[3]! };
-}
-
-/** The README with its board replaced. */
-export function withBoard(readme: string, claims: readonly Claim[]): string {
-  return readme.replace(
-    marked,
-    (_, begin: string) => `${begin}${claimsMarkdown(claims)}\n<!-- end of claims -->`,
-  );
+  return markdownTable([['claim', 'verdict', 'effect [95% interval]', 'statement'], ...rows]);
 }
 
 /** The board for a terminal. */

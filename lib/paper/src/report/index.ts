@@ -6,6 +6,8 @@
 export * from './claims.js';
 export * from './crate.js';
 export * from './page.js';
+export * from './readme.js';
+export * from './results.js';
 export * from './runs.js';
 export * from './story.js';
 export { showClaims } from './showClaims.js';

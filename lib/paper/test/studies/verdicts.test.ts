@@ -3,14 +3,17 @@ import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type Claim, claimOf } from '../../src/claims/index.js';
-import { onImagenet, type PaperLab, type Profile, profiles } from '../../src/profiles/index.js';
-import { claimsMarkdown, readmeBoard } from '../../src/report/index.js';
+import { onImagenet, type PaperLab, type Profile, profileNamed, profiles } from '../../src/profiles/index.js';
+import { claimsMarkdown, readmePart, resultsMarkdown } from '../../src/report/index.js';
 import {
   claimsSoFar,
+  lowBitStudy,
   readVerdicts,
+  shippedRows,
   shippedVerdicts,
   storedClaims,
   storeVerdicts,
+  thresholdStudy,
 } from '../../src/studies/index.js';
 
 const claim = (id: string, effect: string): Claim =>
@@ -70,10 +73,17 @@ describe('claims on what is there yet', () => {
   });
 });
 
-describe('the README’s board', () => {
-  it('is the stored one of the profile that it names', async () => {
-    const readme = await readFile('README.md', 'utf8');
-    const { profile, text } = readmeBoard(readme);
+describe('the README', () => {
+  it('has the stored verdicts of the profile that it names', async () => {
+    const { profile, text } = readmePart(await readFile('README.md', 'utf8'), 'claims');
     assert.equal(text, claimsMarkdown(readVerdicts(shippedVerdicts(profile)).claims));
+  });
+
+  it('has the shipped results of the profile that it names', async () => {
+    const { profile, text } = readmePart(await readFile('README.md', 'utf8'), 'results');
+    const lab = { profile: profileNamed(profile) };
+    const { rows: sweep } = await shippedRows(lab, thresholdStudy());
+    const { rows: cells } = await shippedRows(lab, lowBitStudy());
+    assert.equal(text, resultsMarkdown({ sweep, cells }));
   });
 });

@@ -1,0 +1,20 @@
+/** Tables in Markdown, aligned as Prettier aligns them, so that they can stand in a file that it checks. */
+
+/** The first line holds the heads; `right`: columns whose text ends at the right. */
+export function markdownTable(
+  lines: readonly (readonly string[])[],
+  { right = [] }: { readonly right?: readonly number[] } = {},
+): string {
+  const table = lines.map((cells) =>
+    cells.map((text) => text.replace(/[\\|<>*_`]/g, '\\$&').replaceAll('\n', ' ')),
+  );
+  const widths = table[0]!.map((_, i) => Math.max(3, ...table.map((cells) => cells[i]!.length)));
+  const padded = (text: string, i: number): string =>
+    right.includes(i) ? text.padStart(widths[i]!) : text.padEnd(widths[i]!);
+  const line = (cells: readonly string[]): string => `| ${cells.map(padded).join(' | ')} |`;
+  const rule = widths.map((width, i) =>
+    right.includes(i) ? `${'-'.repeat(width - 1)}:` : '-'.repeat(width),
+  );
+  const [heads, ...rest] = table.map(line);
+  return [heads!, `| ${rule.join(' | ')} |`, ...rest].join('\n').concat('\n');
+}
