@@ -23,7 +23,7 @@ import {
   run,
   type TimeEstimate,
 } from '../experiment/index.js';
-import { mergeWithoutDead, type Recognition, recognize, repVGGOf } from '../family/index.js';
+import { asRepVGG, mergeWithoutDead, type Recognition, recognize, repVGGOf } from '../family/index.js';
 import { mergeNetwork } from '../merge/index.js';
 import {
   loadNetwork,
@@ -68,7 +68,7 @@ export async function examineCheckpoint(checkpoint: string, options: DoctorOptio
     ...examination,
     checkpoint,
     family: recognition.family.title ?? recognition.family.name,
-    advice: advise(examination),
+    advice: advise(examination, { trainable: 'arch' in asRepVGG(file.stateDict, recognition) }),
     ...tried,
   };
   if (options.html !== undefined) await writeFileAtomic(options.html, doctorPage(page));

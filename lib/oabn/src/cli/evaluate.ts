@@ -128,6 +128,11 @@ async function measureForms(
   });
   if (!network) return [row('onnx', await measureOnnxFile(bench, checkpoint, testImages))];
   checkClasses(network.arch.classes, bench.test.classes.length, bench.test.name);
+  if (options.branches && network.arch.operations && !network.quantization) {
+    process.stderr.write(
+      `${checkpoint}: only RepVGG's branches are computed as they are; of this network, its merge is\n`,
+    );
+  }
   const branched =
     network.form === 'training' && options.branches
       ? [row('three branches', await measureBranches(bench, network, { testImages }))]
@@ -221,6 +226,10 @@ const aliases: Readonly<Record<string, string>> = { uniform: 'minMax' };
  */
 function schemeOf(options: QuantizeOptions): { method: PtqMethodName; scheme: QuantizationScheme } {
   const name = aliases[options.method] ?? options.method;
+  check(
+    name !== 'cluster',
+    '--method cluster is of oabn finetune; without fine-tuning, centroids are --weights cluster with any method',
+  );
   const title = ptqMethodTitle(name);
   const method = name as PtqMethodName;
   const scheme = checkScheme({

@@ -6,19 +6,26 @@ import { keptText } from './page.js';
 /** What is lost at most counts as nothing. */
 const enough = 0.95;
 
-const remedyOf: Partial<Record<Cause, string>> = {
-  identity:
-    'trained with OABN (oabn train --threshold 0.5, or fine-tuned with s annealed) they would not come about',
+const remedyOf: Partial<Record<Exclude<Cause, 'identity'>, string>> = {
   dead: 'oabn merge --fold-dead moves them into the biases, without training and without changing what the network computes',
-  kernel: 'one scale a channel or clipping at the least squared error is the remedy for them',
+  kernel: 'one scale per channel or clipping at the least squared error is the remedy for them',
   pointwise:
     'CFWS, which gives the centre taps a scale of their own, or one scale per channel is the remedy for them',
   centre:
     'the three-branch file would say whether dead channels or large ratios made them; CFWS helps in both cases',
 };
 
+/** What can be done with the network here. */
+export interface AdviseOptions {
+  /** Whether `oabn train` and `oabn anneal` train networks of its kind; default true. */
+  readonly trainable?: boolean;
+}
+
 /** Sentences, the most important first. */
-export function advise({ layers, predictions, deadChannels, threshold }: Examination): string[] {
+export function advise(
+  { layers, predictions, deadChannels, threshold }: Examination,
+  { trainable = true }: AdviseOptions = {},
+): string[] {
   const plain = predictions.filter(({ remedy }) => remedy === 'perTensor');
   const lost = plain.filter(({ least }) => least < enough);
   const expected = plain.map((p) => `${p.bits} bits keep ${keptText(p)}`).join(', ');
@@ -32,7 +39,7 @@ export function advise({ layers, predictions, deadChannels, threshold }: Examina
     );
   } else {
     const [cause, count] = most;
-    const remedy = cause === 'identity' && threshold !== undefined ? limited(threshold) : remedyOf[cause];
+    const remedy = cause === 'identity' ? remedyOfIdentity(threshold, trainable) : remedyOf[cause];
     sentences.push(
       `${count} of ${layers.length} layers have outliers of one cause: ${causes[cause]}${remedy ? `; ${remedy}` : ''}.`,
     );
@@ -52,9 +59,14 @@ export function advise({ layers, predictions, deadChannels, threshold }: Examina
   return sentences;
 }
 
-/** What to say of outliers in identity branches that OABN limits already. */
-function limited(threshold: number): string {
-  return `OABN limits them to s = ${threshold} already, so a smaller s, one scale per channel or ClusterQAT is what is left`;
+/** What to say of outliers that identity branches make. */
+function remedyOfIdentity(threshold: number | undefined, trainable: boolean): string {
+  if (threshold !== undefined) {
+    return `OABN limits them to s = ${threshold} already, so a smaller s, one scale per channel or ClusterQAT is what is left`;
+  }
+  return trainable
+    ? 'training with OABN would have prevented them (oabn train --threshold 0.5; or oabn anneal, which fine-tunes this network)'
+    : 'OABN in the network’s own training would prevent them; without training, one scale per channel or clusters help';
 }
 
 function bestOf(predictions: readonly Prediction[]): Prediction | undefined {

@@ -85,7 +85,7 @@ function predictPlain(rows: readonly Diagnosis[], layers: readonly Layer[], bits
 
 function predictFolded(layers: readonly Layer[], bits: number): Prediction {
   const spacing = meanSpacing(diagnose(layers, [bits]), bits);
-  return prediction('foldDead', 'the same, dead channels folded into the biases', layers, bits, spacing);
+  return prediction('foldDead', 'dead channels folded into the biases', layers, bits, spacing);
 }
 
 function predictRemedy(layers: readonly Layer[], name: WeightRemedyName, bits: number): Prediction {

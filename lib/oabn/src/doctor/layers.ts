@@ -1,13 +1,15 @@
 /**
  * The quantizable layers of a network of any family, merged, with what each branch gave to them. A RepVGG
  * leaves its first convolution in FP32 (paper, figure 6), and so does the doctor with any network: its first
- * block is not among them.
+ * block is not among them. Nor are the two convolutions of squeeze-and-excitation, which see one pixel and stay
+ * in FP32 as well.
  */
 import type { HostTensor } from 'oabn-base';
 import {
   type Convolution,
   deadChannels,
   type FoundBlock,
+  isSqueeze,
   type MergeOptions,
   naturally,
   type Recognition,
@@ -40,7 +42,7 @@ export function layersOf(
 ): Layer[] {
   const merged = blocks.map((block) => layerOfBlock(block, options));
   const plain = rest
-    .filter((name) => name.endsWith('.weight') && stateDict[name]!.shape.length === 4)
+    .filter((name) => name.endsWith('.weight') && stateDict[name]!.shape.length === 4 && !isSqueeze(name))
     .map((name) => ({ name: name.slice(0, -'.weight'.length), kernel: stateDict[name]!, dead: [] }));
   const all: Layer[] = [...merged, ...plain].sort((a, b) => naturally(a.name, b.name));
   const first = firstOf(all);

@@ -36,6 +36,7 @@ export function doctorPage(page: DoctorPage): string {
     .slice(0, 40)
     .map(({ layer, peakToSigma, cause }) => ({ label: layer, value: peakToSigma, group: causes[cause] }));
   const keeps = spacingThatKeeps(almostEverything);
+  const titles = [...new Set([...predictions, ...(trials ?? [])].map(({ title }) => title))];
   const marks = [8, 6, 4].map((bits) => ({ value: keeps * symmetricLevels(bits), label: `${bits} bits` }));
   return `<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width">
@@ -44,16 +45,16 @@ export function doctorPage(page: DoctorPage): string {
 @media(prefers-color-scheme:dark){:root{--page:#121212}}
 body{font:15px/1.5 system-ui,sans-serif;max-width:800px;margin:2rem auto;padding:0 1rem;background:var(--page)}
 table{border-collapse:collapse;font-variant-numeric:tabular-nums;font-size:13px;width:100%}
-.wide{overflow-x:auto}td,th{padding:.15rem .6rem;text-align:right;border-bottom:1px solid #8884}
-td:first-child,th:first-child,td.text,th.text{text-align:left}
+.wide{overflow-x:auto}td,th{padding:.15rem .6rem;text-align:right;border-bottom:1px solid #8884;white-space:nowrap}
+td:first-child,th:first-child,td.text,th.text{text-align:left;white-space:normal}td:first-child{min-width:8em}td.text{min-width:18em}
 svg text{fill:currentColor;font:13px system-ui,sans-serif}svg .small{font-size:11px}
 .legend span{margin-right:1rem;white-space:nowrap;display:inline-block}.legend i{display:inline-block;width:.8em;height:.8em;margin-right:.4em}
 </style></head><body>
 <h1>What quantization will cost ${name}</h1>
 <p>${escapeText(family)}; ${layers.length} layers beside the first.${measured ? ` FP32: ${percent(measured.fp32)} of ${measured.images} images (${escapeText(measured.dataset)}).` : ''}</p>
 <ul>${advice.map((sentence) => `<li>${escapeText(sentence)}</li>`).join('')}</ul>
-${measured && trials ? measuredSection(trials, measured, page.refused) : ''}
-${predictedSection(predictions)}
+${measured && trials ? measuredSection(trials, measured, titles, page.refused) : ''}
+${predictedSection(predictions, titles)}
 <h2>Where the outliers are</h2>
 <p>Bars: max|w|/σ of each layer${layers.length > 40 ? ', the 40 largest' : ''}. Left of a dashed line, that many bits keep almost everything (${100 * almostEverything}%).</p>
 ${barsSvg(bars, marks, 'max|w| / σ (logarithmic)')}
@@ -67,6 +68,7 @@ ${layerTable(layers)}
 function measuredSection(
   trials: readonly Trial[],
   { fp32 }: NonNullable<DoctorPage['measured']>,
+  groups: readonly string[],
   refused: Trials['refused'] = [],
 ): string {
   const front = onFront(
@@ -82,13 +84,13 @@ function measuredSection(
   ]);
   return `<h2>Remedies, measured</h2>
 <p>Weights and activations quantized. Filled: on the Pareto front, nothing smaller is as accurate.</p>
-${planeSvg({ points, xTitle: 'quantized weights, KiB (logarithmic)', yTitle: 'accuracy', reference: { y: fp32, label: 'FP32' } })}
-${legendHtml(points)}
+${planeSvg({ points, groups, xTitle: 'quantized weights, KiB (logarithmic)', yTitle: 'accuracy', reference: { y: fp32, label: 'FP32' } })}
+${legendHtml(points, groups)}
 ${table(['remedy', 'bits', 'accuracy', 'KiB', 'front'], rows)}
 ${refused.map(({ title, reason }) => `<p>Not tried: ${escapeText(`${title}. ${reason}`)}</p>`).join('')}`;
 }
 
-function predictedSection(predictions: readonly Prediction[]): string {
+function predictedSection(predictions: readonly Prediction[], groups: readonly string[]): string {
   const middle = ({ least, most }: Prediction): number => (least + most) / 2;
   const front = onFront(predictions, ({ storedBits }) => storedBits, middle);
   const points = predictions.map((prediction, i) => ({
@@ -101,9 +103,9 @@ function predictedSection(predictions: readonly Prediction[]): string {
   ]);
   return `<h2>Remedies, predicted from the weights</h2>
 <p>What is kept of the accuracy above chance, from the mean level spacing in σ; the law was found on uniform quantization
-with one scale per layer; for the other remedies the prediction uses the spacing that their error is worth, and is less certain.</p>
-${planeSvg({ points, xTitle: 'quantized weights, KiB (logarithmic)', yTitle: 'accuracy kept' })}
-${legendHtml(points)}
+with one scale per layer; for the other remedies it uses the spacing that their error is worth, and is less certain.</p>
+${planeSvg({ points, groups, xTitle: 'quantized weights, KiB (logarithmic)', yTitle: 'accuracy kept' })}
+${legendHtml(points, groups)}
 ${table(['remedy', 'bits', 'spacing', 'keeps', 'KiB', 'front'], rows)}`;
 }
 

@@ -3,8 +3,20 @@
  * needs nothing else.
  */
 
-/** Okabe and Ito's colours, told apart by all eyes. */
-export const palette = ['#0072B2', '#D55E00', '#009E73', '#CC79A7', '#E69F00', '#56B4E9', '#8C6D1F'] as const;
+/** Okabe and Ito's colours, told apart by all eyes, then a brown and a grey. */
+const palette = [
+  ...['#0072B2', '#D55E00', '#009E73', '#CC79A7', '#E69F00', '#56B4E9'],
+  ...['#8C6D1F', '#7F7F7F'],
+] as const;
+
+/** The colour of each group: its place among `groups`, which pictures of one page share. */
+function colouring(groups: readonly string[]): (group: string) => string {
+  return (group) => palette[groups.indexOf(group) % palette.length]!;
+}
+
+const groupsOf = (marks: readonly { readonly group: string }[]): string[] => [
+  ...new Set(marks.map(({ group }) => group)),
+];
 
 export interface Point {
   readonly x: number;
@@ -23,56 +35,109 @@ export interface PlaneSpec {
   readonly yTitle: string;
   /** A horizontal line with its words. */
   readonly reference?: { readonly y: number; readonly label: string };
+  /** All groups in the order of their colours; default those of the points. */
+  readonly groups?: readonly string[];
 }
 
-const [width, height] = [760, 400];
+const [width, height] = [800, 400];
 const frame = { left: 64, right: width - 16, top: 16, bottom: height - 52 };
 
 /** Points over a logarithmic x; those on the front are filled and joined. */
-export function planeSvg({ points, xTitle, yTitle, reference }: PlaneSpec): string {
+export function planeSvg({ points, xTitle, yTitle, reference, groups }: PlaneSpec): string {
   const xs = points.map(({ x }) => Math.log2(x));
-  const [left, right] = [Math.min(...xs) - 0.3, Math.max(...xs) + 0.6];
+  const [left, right] = [Math.min(...xs) - 0.3, Math.max(...xs) + 0.3];
+  const most = Math.max(reference?.y ?? 0, ...points.map(({ y, high = y }) => high));
+  const top = Math.min(1, Math.ceil(10 * (most + 0.04)) / 10);
   const x = (value: number): number => scale(Math.log2(value), left, right, frame.left, frame.right);
-  const y = (value: number): number => scale(value, 0, 1, frame.bottom, frame.top);
-  const groups = [...new Set(points.map(({ group }) => group))];
-  const colour = (group: string): string => palette[groups.indexOf(group) % palette.length]!;
-  const ticks = niceTicks(2 ** left, 2 ** right);
-  const marks = points.map(({ x: px, y: py, low, high, group, label, onFront }) => {
-    const whisker =
-      low === undefined || high === undefined
-        ? ''
-        : `<line x1="${at(x(px))}" x2="${at(x(px))}" y1="${at(y(low))}" y2="${at(y(high))}" stroke="${colour(group)}" stroke-width="2" opacity="0.5"/>`;
-    const fill = onFront ? colour(group) : 'var(--page)';
-    return (
-      `${whisker}<circle cx="${at(x(px))}" cy="${at(y(py))}" r="5" fill="${fill}" stroke="${colour(group)}" stroke-width="2">` +
-      `<title>${escapeText(`${group}, ${label}`)}</title></circle>` +
-      // Only the front is labelled: the others lie close together.
-      (onFront
-        ? `<text x="${at(x(px))}" y="${at(y(py) + 18)}" text-anchor="middle" class="small">${escapeText(label)}</text>`
-        : '')
-    );
-  });
-  const front = points.filter(({ onFront }) => onFront).sort((a, b) => a.x - b.x);
-  const line = `<polyline points="${front.map((p) => `${at(x(p.x))},${at(y(p.y))}`).join(' ')}" fill="none" stroke="currentColor" opacity="0.35" stroke-dasharray="4 3"/>`;
+  const y = (value: number): number => scale(value, 0, top, frame.bottom, frame.top);
+  const colour = colouring(groups ?? groupsOf(points));
+  const at = points.map((point) => ({ ...point, px: x(point.x), py: y(point.y) }));
+  const front = at.filter(({ onFront }) => onFront).sort((a, b) => a.x - b.x);
+  const line = front.map(({ px, py }) => `${round(px)},${round(py)}`).join(' ');
   return svg(
     height,
     [
-      ...[0, 0.25, 0.5, 0.75, 1].map((v) => horizontal(y(v), `${100 * v}%`)),
-      ...ticks.map(
-        (tick) =>
-          `<text x="${at(x(tick))}" y="${frame.bottom + 18}" text-anchor="middle" class="small">${tick}</text>`,
+      ...sharesUpTo(top).map((share) => horizontal(y(share), `${Math.round(100 * share)}%`)),
+      ...niceTicks(2 ** left, 2 ** right).map((tick) =>
+        textAt(x(tick), frame.bottom + 18, 'middle', String(tick)),
       ),
-      reference
-        ? `<line x1="${frame.left}" x2="${frame.right}" y1="${at(y(reference.y))}" y2="${at(y(reference.y))}" stroke="currentColor" opacity="0.6"/><text x="${frame.left + 6}" y="${at(y(reference.y) - 5)}" class="small">${escapeText(reference.label)}</text>`
-        : '',
-      line,
-      ...marks,
+      reference ? referenceLine(y(reference.y), reference.label) : '',
+      `<polyline points="${line}" fill="none" stroke="currentColor" opacity="0.35" stroke-dasharray="4 3"/>`,
+      ...at.map((point) => whisker(point, y, colour(point.group)) + circle(point, colour(point.group))),
+      // Only the front is labelled: the others lie close together.
+      ...placeLabels(front, at),
       `<text x="${(frame.left + frame.right) / 2}" y="${height - 12}" text-anchor="middle">${escapeText(xTitle)}</text>`,
       `<text transform="translate(16 ${(frame.top + frame.bottom) / 2}) rotate(-90)" text-anchor="middle">${escapeText(yTitle)}</text>`,
     ],
     `${yTitle} against ${xTitle}`,
   );
 }
+
+type Placed = Point & { readonly px: number; readonly py: number };
+
+const radius = 5;
+
+function circle({ px, py, group, label, onFront }: Placed, colour: string): string {
+  return (
+    `<circle cx="${round(px)}" cy="${round(py)}" r="${radius}" fill="${onFront ? colour : 'var(--page)'}" stroke="${colour}" stroke-width="2">` +
+    `<title>${escapeText(`${group}, ${label}`)}</title></circle>`
+  );
+}
+
+function whisker({ px, low, high }: Placed, y: (value: number) => number, colour: string): string {
+  if (low === undefined || high === undefined) return '';
+  return `<line x1="${round(px)}" x2="${round(px)}" y1="${round(y(low))}" y2="${round(y(high))}" stroke="${colour}" stroke-width="2" opacity="0.5"/>`;
+}
+
+function referenceLine(y: number, label: string): string {
+  return (
+    `<line x1="${frame.left}" x2="${frame.right}" y1="${round(y)}" y2="${round(y)}" stroke="currentColor" opacity="0.6"/>` +
+    textAt(frame.left + 6, y - 5, 'start', label)
+  );
+}
+
+/** Where a label may stand beside its point, the best place first: anchor and offset of its baseline. */
+const places = [
+  { anchor: 'middle', dx: 0, dy: 18 },
+  { anchor: 'middle', dx: 0, dy: -10 },
+  { anchor: 'start', dx: 9, dy: 4 },
+  { anchor: 'end', dx: -9, dy: 4 },
+] as const;
+
+interface Box {
+  readonly left: number;
+  readonly right: number;
+  readonly top: number;
+  readonly bottom: number;
+}
+
+const overlap = (a: Box, b: Box): boolean =>
+  a.left < b.right && b.left < a.right && a.top < b.bottom && b.top < a.bottom;
+
+/** The labels of `front` where they cover no point and no other label; those without a place are left out. */
+function placeLabels(front: readonly Placed[], points: readonly Placed[]): string[] {
+  const reach = radius + 2;
+  const around = ({ px, py }: Placed): Box => {
+    return { left: px - reach, right: px + reach, top: py - reach, bottom: py + reach };
+  };
+  const taken = points.map(around);
+  return front.map(({ px, py, label }) => {
+    const wide = 6.2 * label.length;
+    for (const { anchor, dx, dy } of places) {
+      const left = px + dx - (anchor === 'middle' ? wide / 2 : anchor === 'end' ? wide : 0);
+      const box = { left, right: left + wide, top: py + dy - 9, bottom: py + dy + 2 };
+      const inside =
+        box.top >= 0 && box.bottom <= frame.bottom && box.left >= frame.left && box.right <= width;
+      if (!inside || taken.some((other) => overlap(box, other))) continue;
+      taken.push(box);
+      return textAt(px + dx, py + dy, anchor, label);
+    }
+    return '';
+  });
+}
+
+const textAt = (x: number, y: number, anchor: string, text: string): string =>
+  `<text x="${round(x)}" y="${round(y)}" text-anchor="${anchor}" class="small">${escapeText(text)}</text>`;
 
 export interface Bar {
   readonly label: string;
@@ -91,19 +156,19 @@ export function barsSvg(
   const most = Math.max(...bars.map(({ value }) => value), ...marks.map(({ value }) => value)) * 1.15;
   const x = (value: number): number =>
     scale(Math.log(Math.max(1, value)), 0, Math.log(most), labelWidth, width - 20);
-  const groups = [...new Set(bars.map(({ group }) => group))];
+  const colour = colouring(groupsOf(bars));
   const rows = bars.map(({ label, value, group }, i) => {
     const y = 34 + 16 * i;
     return (
-      `<text x="${at(labelWidth - 6)}" y="${y + 10}" text-anchor="end" class="small">${escapeText(label)}</text>` +
-      `<rect x="${at(labelWidth)}" y="${y + 1}" width="${at(Math.max(1, x(value) - labelWidth))}" height="11" fill="${palette[groups.indexOf(group) % palette.length]}">` +
+      `<text x="${round(labelWidth - 6)}" y="${y + 10}" text-anchor="end" class="small">${escapeText(label)}</text>` +
+      `<rect x="${round(labelWidth)}" y="${y + 1}" width="${round(Math.max(1, x(value) - labelWidth))}" height="11" fill="${colour(group)}">` +
       `<title>${escapeText(`${label}: ${value.toFixed(1)}, ${group}`)}</title></rect>`
     );
   });
   const lines = marks.map(
     ({ value, label }) =>
-      `<line x1="${at(x(value))}" x2="${at(x(value))}" y1="20" y2="${tall - 24}" stroke="currentColor" stroke-dasharray="3 3"/>` +
-      `<text x="${at(x(value))}" y="14" text-anchor="middle" class="small">${escapeText(label)}</text>`,
+      `<line x1="${round(x(value))}" x2="${round(x(value))}" y1="20" y2="${tall - 24}" stroke="currentColor" stroke-dasharray="3 3"/>` +
+      `<text x="${round(x(value))}" y="14" text-anchor="middle" class="small">${escapeText(label)}</text>`,
   );
   return svg(
     tall,
@@ -116,12 +181,14 @@ export function barsSvg(
   );
 }
 
-/** The groups of bars or points in the order of their colours. */
-export function legendHtml(marks: readonly { readonly group: string }[]): string {
-  const groups = [...new Set(marks.map(({ group }) => group))];
-  const items = groups.map(
-    (group, i) =>
-      `<span><i style="background:${palette[i % palette.length]}"></i>${escapeText(group)}</span>`,
+/** The groups of bars or points with their colours; `groups` as in `PlaneSpec`. */
+export function legendHtml(
+  marks: readonly { readonly group: string }[],
+  groups: readonly string[] = groupsOf(marks),
+): string {
+  const colour = colouring(groups);
+  const items = groupsOf(marks).map(
+    (group) => `<span><i style="background:${colour(group)}"></i>${escapeText(group)}</span>`,
   );
   return `<p class="legend">${items.join('')}</p>`;
 }
@@ -132,28 +199,45 @@ export function escapeText(text: string): string {
 
 function svg(tall: number, parts: readonly string[], description: string): string {
   return (
-    `<svg viewBox="0 0 ${width} ${tall}" role="img" aria-label="${escapeText(description)}" ` +
-    `style="max-width:${width}px;width:100%">${parts.join('')}</svg>`
+    // Narrow screens scroll, for letters of a size that can be read.
+    `<div class="wide"><svg viewBox="0 0 ${width} ${tall}" role="img" aria-label="${escapeText(description)}" ` +
+    `style="width:100%;min-width:${0.8 * width}px">${parts.join('')}</svg></div>`
   );
 }
 
 const horizontal = (y: number, label: string): string =>
-  `<line x1="${frame.left}" x2="${frame.right}" y1="${at(y)}" y2="${at(y)}" stroke="currentColor" opacity="0.15"/>` +
-  `<text x="${frame.left - 8}" y="${at(y + 4)}" text-anchor="end" class="small">${label}</text>`;
+  `<line x1="${frame.left}" x2="${frame.right}" y1="${round(y)}" y2="${round(y)}" stroke="currentColor" opacity="0.15"/>` +
+  `<text x="${frame.left - 8}" y="${round(y + 4)}" text-anchor="end" class="small">${label}</text>`;
 
 const scale = (value: number, from: number, to: number, low: number, high: number): number =>
   low + ((value - from) / (to - from || 1)) * (high - low);
 
-const at = (value: number): string => value.toFixed(1);
+const round = (value: number): string => value.toFixed(1);
 
-/** 1, 2, 5, 10, … between two numbers. */
+/** Shares 0 … top in steps that leave three to seven lines. */
+function sharesUpTo(top: number): number[] {
+  const step = top > 0.6 ? 0.2 : 0.1;
+  return Array.from({ length: Math.floor(top / step + 1e-9) + 1 }, (_, i) => i * step);
+}
+
+/** Digits of ticks between two powers of ten, from few to many. */
+const tickDigits = [
+  [1, 2, 5],
+  [1, 1.5, 2, 3, 5, 7],
+  [1, 1.2, 1.5, 2, 2.5, 3, 4, 5, 6, 7, 8, 9],
+] as const;
+const mostTicks = 8;
+
+/** Round numbers between two, at most eight but for many powers of ten. */
 function niceTicks(from: number, to: number): number[] {
-  const ticks: number[] = [];
-  for (let power = Math.floor(Math.log10(from)); 10 ** power <= to; power++) {
-    for (const digit of [1, 2, 5]) {
-      const tick = Number((digit * 10 ** power).toPrecision(1));
-      if (tick >= from && tick <= to) ticks.push(tick);
-    }
-  }
-  return ticks;
+  const choices = tickDigits.map((digits) => ticksOf(digits, from, to));
+  return choices.findLast(({ length }) => length <= mostTicks) ?? choices[0]!;
+}
+
+function ticksOf(digits: readonly number[], from: number, to: number): number[] {
+  const first = Math.floor(Math.log10(from));
+  const powers = Array.from({ length: Math.floor(Math.log10(to)) - first + 1 }, (_, i) => first + i);
+  return powers
+    .flatMap((power) => digits.map((digit) => Number((digit * 10 ** power).toPrecision(2))))
+    .filter((tick) => tick >= from && tick <= to);
 }

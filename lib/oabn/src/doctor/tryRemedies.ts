@@ -53,8 +53,8 @@ interface Treatment {
 
 const treatments: readonly Treatment[] = [
   { title: 'uniform, one scale per layer', method: 'minMax', granularity: 'perTensor' },
-  { title: 'dead channels folded', method: 'minMax', granularity: 'perTensor', folded: true },
-  { title: 'uniform, one scale a channel', method: 'minMax', granularity: 'perChannel' },
+  { title: 'dead channels folded into the biases', method: 'minMax', granularity: 'perTensor', folded: true },
+  { title: 'uniform, one scale per channel', method: 'minMax', granularity: 'perChannel' },
   { title: 'clipped at the least squared error', method: 'mse', granularity: 'perTensor' },
   { title: 'equalized, biases corrected (DFQ)', method: 'dfq', granularity: 'perTensor' },
   { title: 'centre taps apart (CFWS)', method: 'cfws', granularity: 'perTensor' },

@@ -38,7 +38,7 @@ export const weightRemedies: Readonly<Record<WeightRemedyName, WeightRemedy>> = 
     storedBits: (kernel, bits) => codes(kernel, bits) + floatBits,
   },
   perChannel: {
-    title: 'uniform, one scale a channel',
+    title: 'uniform, one scale per channel',
     quantize: (kernel, bits) =>
       mapGroups(kernel, 'perChannel', (group) => quantizeValues(weightQuantizer(group, bits), group)),
     storedBits: (kernel, bits) => codes(kernel, bits) + floatBits * kernel.shape[0]!,

@@ -265,6 +265,16 @@ const squeezeNames = [
   ['conv1.conv', 'conv2.conv'],
 ] as const;
 
+/** What the modules around them are called. */
+const squeezeModules = ['se', 'attn', 'se_module', 'se_layer'];
+
+/** Whether a tensor's name is that of a convolution of squeeze-and-excitation. */
+export function isSqueeze(name: string): boolean {
+  return squeezeNames
+    .flat()
+    .some((last) => squeezeModules.some((module) => `.${name}`.includes(`.${module}.${last}.`)));
+}
+
 /** `prefix` ends in a dot or is empty; a name that is empty is the module of the prefix. */
 function join(prefix: string, name: string): string {
   return name === '' ? prefix.replace(/\.$/, '') : prefix + name;

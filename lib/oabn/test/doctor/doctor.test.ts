@@ -19,6 +19,7 @@ import {
   tryRemedies,
   weightRemedies,
 } from '../../src/doctor/index.js';
+import { legendHtml, planeSvg } from '../../src/doctor/svg.js';
 import { recognize } from '../../src/family/index.js';
 import { mergeNetwork } from '../../src/merge/index.js';
 import { ofOperations, type StateDict } from '../../src/model/index.js';
@@ -161,11 +162,56 @@ describe('doctor', () => {
         ...{ predictions: [], deadChannels: 0, law: '' },
         ...(threshold !== undefined && { threshold }),
       }).join();
-    assert.match(of(), /trained with OABN/);
+    assert.match(of(), /trained with OABN .*oabn anneal/);
     assert.match(of(0.5), /OABN limits them to s = 0\.5 already/);
     assert.doesNotMatch(of(0.5), /trained with OABN/);
     assert.equal(examine(stateDict, recognition, { threshold: 0.5 }).threshold, 0.5);
     assert.ok(!('threshold' in examine(stateDict, recognition, { threshold: Infinity })));
+  });
+
+  it('advises no training that is not there for the family', async () => {
+    const { stateDict } = await goldenNetwork();
+    const examination = examine(stateDict, recognize(stateDict)!);
+    const layers = examination.layers.map((layer) => ({ ...layer, cause: 'identity' as const }));
+    const advice = advise({ ...examination, layers }, { trainable: false }).join();
+    assert.match(advice, /OABN in the network’s own training/);
+    assert.doesNotMatch(advice, /oabn train|oabn anneal/);
+  });
+
+  it('leaves squeeze-and-excitation out, which stays in FP32', () => {
+    const conv = (...shape: number[]) => ({ shape, data: new Float32Array(shape.reduce((a, b) => a * b)) });
+    const stateDict: StateDict = {
+      'stem.weight': conv(16, 3, 3, 3),
+      'stages.0.0.se.fc1.weight': conv(8, 16, 1, 1),
+      'stages.0.0.se.fc2.weight': conv(16, 8, 1, 1),
+      'stages.0.0.mlp.fc1.weight': conv(32, 16, 1, 1),
+    };
+    const layers = layersOf(stateDict, { blocks: [], rest: Object.keys(stateDict) });
+    assert.deepEqual(
+      layers.map(({ name }) => name),
+      ['stages.0.0.mlp.fc1'],
+    );
+  });
+
+  it('draws labels that cover no point and no other label, in colours that all pictures share', () => {
+    const points = [0, 1, 2, 3].flatMap((i) => [
+      { x: 40 + i / 4, y: 0.5, group: 'a', label: '4 bits', onFront: true },
+      { x: 60, y: 0.5 - i / 50, group: 'b', label: '6 bits', onFront: i === 0 },
+    ]);
+    const drawn = planeSvg({ points, xTitle: 'x', yTitle: 'y', groups: ['other', 'a', 'b'] });
+    const numbers = (pattern: RegExp) =>
+      [...drawn.matchAll(pattern)].map(([, a, b]) => [Number(a), Number(b)]);
+    const labels = numbers(/<text x="([\d.]+)" y="([\d.]+)"[^>]*>\d bits/g);
+    const circles = numbers(/<circle cx="([\d.]+)" cy="([\d.]+)"/g);
+    assert.equal(circles.length, 8);
+    assert.ok(labels.length >= 2 && labels.length < 5, `${labels.length} labels`);
+    const apart = ([x, y]: number[], [u, v]: number[]): boolean =>
+      Math.abs(x! - u!) > 5 || Math.abs(y! - 4 - v!) > 5;
+    for (const label of labels) assert.ok(circles.every((circle) => apart(label, circle)));
+    const [first, second] = ['#D55E00', '#009E73'];
+    assert.ok(drawn.includes(`fill="${first}"`) && drawn.includes(`fill="${second}"`));
+    assert.ok(!drawn.includes('#0072B2'));
+    assert.match(legendHtml(points, ['other', 'a', 'b']), new RegExp(`${first}.*a<.*${second}.*b<`));
   });
 
   it('leaves out remedies that have no form for the network, and says why', async () => {
