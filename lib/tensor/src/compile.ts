@@ -50,9 +50,11 @@ export interface CompileOptions {
 
 /** What became of a function, in numbers. */
 export interface CompileStats {
+  /** What runs the step. */
   readonly engine: CompileEngine;
   /** tfjs kernels that one call runs eagerly, and what is left of them. */
   readonly tracedKernels: number;
+  /** Kernels in the simplified graph. */
   readonly kernels: number;
   /** Nodes of the ONNX graph; 0 on other engines. */
   readonly nodes: number;
@@ -82,6 +84,7 @@ export interface Compiled<Args extends readonly unknown[], Result> {
    * engine has no clock of its own.
    */
   readonly profile: (...args: Args) => Promise<Readonly<Record<string, number>> | undefined>;
+  /** What was compiled. */
   readonly stats: CompileStats;
 }
 

@@ -5,7 +5,9 @@
 
 /** A figure as Plotly takes it; plain JSON. */
 export interface Figure {
+  /** Plotly's traces. */
   readonly data: readonly Readonly<Record<string, unknown>>[];
+  /** Plotly's layout. */
   readonly layout: Readonly<Record<string, unknown>>;
 }
 

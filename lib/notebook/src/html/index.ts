@@ -23,6 +23,7 @@ export { type PageAdditions, pageHtml, type PageParts, plainText } from './page.
 export interface ExportOptions {
   /** The page's title; the first heading unless given. */
   readonly title?: string;
+  /** What else goes onto the page; default nothing. */
   readonly additions?: PageAdditions;
 }
 

@@ -33,6 +33,7 @@ export interface ExecuteNotebookOptions extends SessionOptions {
   readonly parameters?: Parameters;
   /** The notebook's name in progress events. */
   readonly name?: string;
+  /** Called as the notebook proceeds; default not. */
   readonly progress?: Progress;
   /** Called when a cell begins and ends. */
   readonly onCell?: (event: CellEvent) => void;

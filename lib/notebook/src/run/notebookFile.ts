@@ -33,7 +33,9 @@ export type Cell = CodeCell | TextCell;
 
 /** A notebook with its texts joined: `source`, stream texts and text MIME types are strings. */
 export interface Notebook {
+  /** The cells, from first to last. */
   readonly cells: readonly Cell[];
+  /** The notebook's own metadata, such as its kernelspec. */
   readonly metadata: MimeBundle;
 }
 

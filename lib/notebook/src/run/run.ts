@@ -26,6 +26,7 @@ export interface RunNotebookOptions {
   readonly timeout?: number;
   /** Added to this process's environment for the kernel. */
   readonly env?: Readonly<Record<string, string | undefined>>;
+  /** Called as the notebook proceeds; default not. */
   readonly progress?: Progress;
   /** Called when a cell begins and ends. */
   readonly onCell?: (event: CellEvent) => void;
@@ -35,12 +36,17 @@ export interface RunNotebookOptions {
 
 /** What became of a notebook. */
 export interface NotebookRun {
+  /** The file that was read. */
   readonly path: string;
   /** True when every code cell ended well. */
   readonly ok: boolean;
+  /** The cell that failed, and its error; absent if all went well. */
   readonly failure?: Failure;
+  /** Code cells that ran to their end. */
   readonly cellsDone: number;
+  /** All code cells. */
   readonly codeCells: number;
+  /** Wall-clock time of the whole run. */
   readonly seconds: number;
   /** The notebook after execution. */
   readonly notebook: Notebook;

@@ -42,6 +42,7 @@ export interface ExecuteOptions {
 
 /** A kernel in a process of its own, and what can be asked of it. */
 export interface KernelSession {
+  /** The process id of the kernel. */
   readonly pid: number;
   /** What the kernel says of its language: name, version, MIME type, file extension. */
   readonly languageInfo: Readonly<Record<string, unknown>>;

@@ -50,6 +50,7 @@ export interface LabOptions {
    * 1710.03740, section 3.3); the provenance tells the two apart where the difference is the question.
    */
   readonly precision?: Precision;
+  /** When aborted, training stops between two steps and keeps its checkpoint. */
   readonly signal?: AbortSignal;
   /**
    * Called with caveats, such as that the made set is used; by default they are printed to
@@ -60,11 +61,15 @@ export interface LabOptions {
 
 /** What runs need: images, defaults, a store, and an engine; opened by `openLab`. */
 export interface Lab {
+  /** The dataset as configurations name it. */
   readonly data: DataConfig;
+  /** The training images. */
   readonly train: Dataset;
+  /** The test images. */
   readonly test: Dataset;
   /** What configurations made for this lab begin with; the network has as many classes as the data. */
   readonly defaults: RunDefaults;
+  /** Where runs are kept. */
   readonly store: Store;
   /** SHA-256 → reading again the checkpoints from elsewhere that were opened here. */
   readonly checkpoints: Map<string, () => Promise<Network>>;
@@ -81,6 +86,7 @@ export interface Lab {
   readonly compiled: CompiledCache;
   /** The tfjs backend, and what compiled functions run on. */
   readonly backend: string;
+  /** How steps are compiled. */
   readonly engine: CompileEngine;
   /** How another process opens the same lab. */
   readonly opening: LabOpening;

@@ -79,6 +79,7 @@ export interface Architecture {
   readonly depths: readonly number[];
   /** Stride of the first block of each stage. */
   readonly strides: readonly number[];
+  /** The number of classes, ≥ 2. */
   readonly classes: number;
   /** Default `repvgg`. */
   readonly block?: BlockKind;

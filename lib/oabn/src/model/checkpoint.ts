@@ -11,10 +11,13 @@ import { checkFinite, type StateDict } from './stateDict.js';
 
 /** A network as a checkpoint holds it: description, tensors, and which of the two forms it has. */
 export interface Network {
+  /** Its description. */
   readonly arch: Architecture;
+  /** Its tensors, in PyTorch's layouts. */
   readonly stateDict: StateDict;
   /** `training`: the three branches. `merged`: one convolution a block. */
   readonly form: NetworkForm;
+  /** Other metadata of the file, by name. */
   readonly metadata: Readonly<Record<string, string>>;
 }
 

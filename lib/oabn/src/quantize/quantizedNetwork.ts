@@ -34,10 +34,13 @@ import { fakeQuantizeActivation, quantizeValues, weightQuantizer } from './unifo
 
 /** A merged network whose kernels hold quantized values, with the ranges of its activations. */
 export interface QuantizedNetwork {
+  /** Its description. */
   readonly arch: Architecture;
+  /** How it is quantized. */
   readonly scheme: QuantizationScheme;
   /** Merged, with quantized kernels. */
   readonly stateDict: StateDict;
+  /** Block name → range of the activation that enters it. */
   readonly activations: ActivationRanges;
   /** Block name → how its weights are stored, where that is not one b-bit code for each. */
   readonly stored?: Readonly<Record<string, StoredWeights>>;

@@ -29,6 +29,7 @@ export type Granularity = (typeof granularities)[number];
 export interface QuantizationScheme {
   /** Bits of weights and activations, 2 to 8. */
   readonly bits: number;
+  /** What values the weights take: `uniform` levels or `cluster` centroids. */
   readonly weights: WeightMethod;
   /** What shares a weight quantizer; default `perTensor`. Activations always have one quantizer per layer. */
   readonly granularity?: Granularity;

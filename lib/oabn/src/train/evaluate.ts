@@ -7,6 +7,7 @@ import type { ImageShape, LabelledBatch } from './loop.js';
 export interface Accuracy {
   /** Share of images whose largest logit is at the label, in [0, 1]. */
   readonly accuracy: number;
+  /** The number of images that it was measured on. */
   readonly images: number;
   /**
    * Which of the images were right, in their order: base64 of a bitmap, read by `unpackBits`. Two networks

@@ -13,6 +13,7 @@ import { type ParameterRules, type SgdOptions, sgdStep, zeroMomentum } from './s
 
 /** Everything that a step changes. Nothing else influences the next one, which makes resuming exact. */
 export interface TrainState {
+  /** What gradients change, by name. */
   readonly params: Tensors;
   /** Untrained state: running statistics in pretraining, quantizers in fine-tuning. */
   readonly buffers: Tensors;

@@ -9,6 +9,7 @@ import { diskError, readIfThere, writeDurable } from './durable.js';
 
 /** What is logged of a step: JSON members beside the number of steps taken. */
 export interface MetricsRow {
+  /** The step after which the row was written, a whole number ≥ 0. */
   readonly step: number;
   readonly [name: string]: unknown;
 }

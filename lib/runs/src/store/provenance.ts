@@ -10,11 +10,13 @@ import { promisify } from 'node:util';
 
 /** What only the run knows. */
 export interface RunFacts {
+  /** The run's seed. */
   readonly seed?: number;
   /** The dataset's name, checksum, and whether it is made. */
   readonly dataset?: unknown;
   /** Which engine ran the tensors, and on what. */
   readonly backend?: string;
+  /** Such as the name of the processor or GPU. */
   readonly device?: string;
 }
 
@@ -42,9 +44,13 @@ export interface Provenance extends RunFacts {
 
 /** What the run was computed on. */
 export interface Machine {
+  /** The model of the processor. */
   readonly cpu: string;
+  /** Logical cores. */
   readonly cores: number;
+  /** Main memory in GiB. */
   readonly memoryGiB: number;
+  /** Operating system, its release and the architecture. */
   readonly system: string;
 }
 

@@ -8,10 +8,15 @@ import type { Provenance } from './provenance.js';
 
 /** A finished run as `result.json` keeps it. */
 export interface ResultFile {
+  /** The version of the format. */
   readonly format: 'oabn-result-1';
+  /** The hash of `config`, which names the run. */
   readonly hash: string;
+  /** The configuration, as canonical JSON. */
   readonly config: unknown;
+  /** What the run returned, as JSON. */
   readonly result: unknown;
+  /** Where, when and with what it was computed. */
   readonly provenance: Provenance;
   /**
    * Name → SHA-256 of the files that the run made; absent in results of earlier versions and in those that

@@ -25,6 +25,7 @@ import { type ResultFile, writeResultFile } from './resultFile.js';
 
 /** What a run is given to work with. */
 export interface RunContext<Config = unknown> {
+  /** The configuration of the run. */
   readonly config: Config;
   /** The run's folder; files that the run writes here are kept with it. */
   readonly folder: string;
@@ -44,6 +45,7 @@ export interface RunContext<Config = unknown> {
   logMetrics(row: MetricsRow): Promise<void>;
   /** Adds to the provenance what is known only now, such as the device. */
   addProvenance(facts: RunFacts): void;
+  /** To be called as the work proceeds. */
   readonly progress: Progress;
   /** Aborts when the caller wants the run to stop, or when another process has taken it over. */
   readonly signal: AbortSignal;

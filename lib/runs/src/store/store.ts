@@ -63,17 +63,23 @@ export interface RequestOptions<Result = unknown> {
   readonly needs?: (result: Result) => readonly string[];
   /** Seed, dataset, backend and device, for the provenance. The seed defaults to the configuration's. */
   readonly provenance?: RunFacts;
+  /** Called as the work proceeds; default not. */
   readonly progress?: Progress;
+  /** When aborted, the request ends with the reason; the run can be resumed. */
   readonly signal?: AbortSignal;
 }
 
 /** A finished run: its configuration, its result, and where that came from. */
 export interface StoredRun<Result = unknown, Config = unknown> {
+  /** The hash of `config`, which names the run. */
   readonly hash: string;
   /** The run's folder; a shipped run has nothing there. */
   readonly folder: string;
+  /** Its configuration. */
   readonly config: Config;
+  /** What it returned. */
   readonly result: Result;
+  /** Where, when and with what it was computed. */
   readonly provenance: Provenance;
   /** Computed (or resumed) just now, found in the store, or shipped with the project. */
   readonly from: 'computed' | 'store' | 'shipped';
@@ -81,14 +87,21 @@ export interface StoredRun<Result = unknown, Config = unknown> {
 
 /** What the store knows of a run, done or not. */
 export interface RunEntry {
+  /** The hash of `config`, which names the run. */
   readonly hash: string;
+  /** The folder with its files. */
   readonly folder: string;
+  /** Its configuration. */
   readonly config: unknown;
+  /** How far it is; `interrupted` runs can be resumed. */
   readonly status: 'done' | 'running' | 'failed' | 'interrupted';
+  /** Whether it is in the store itself or among the shipped results. */
   readonly from: 'store' | 'shipped';
   /** The step of the last checkpoint. */
   readonly step?: number;
+  /** What it returned, if it is done. */
   readonly result?: unknown;
+  /** Where, when and with what it was computed, as far as known. */
   readonly provenance?: Partial<Provenance>;
   /** Why it failed. */
   readonly error?: string;
@@ -96,6 +109,7 @@ export interface RunEntry {
 
 /** A folder of runs, safe against kills and against several processes at once. */
 export interface Store {
+  /** The folder that holds the runs, absolute. */
   readonly folder: string;
   /**
    * The run of `config`: from the store, shipped, awaited, resumed or computed by `execute`, whose value is

@@ -6,7 +6,9 @@ export type BackendName = (typeof backendNames)[number];
 
 /** A backend that could not be used, and why not. */
 export interface Rejection {
+  /** The backend that was not taken. */
   readonly name: BackendName;
+  /** Why not, in a sentence for users. */
   readonly reason: string;
 }
 
@@ -22,6 +24,7 @@ export interface StartedBackend {
 
 /** The backend that runs, and why this one. */
 export interface BackendInfo extends StartedBackend {
+  /** The backend in use. */
   readonly name: BackendName;
   /** Why this one, in a sentence. */
   readonly reason: string;

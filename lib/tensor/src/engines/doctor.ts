@@ -17,7 +17,9 @@ import { type Adapter, probeAdapter } from './webgpu/adapter.js';
 
 /** Whether a backend can be used here. */
 export interface BackendFinding {
+  /** The backend. */
   readonly name: BackendName;
+  /** Whether it works on this machine. */
   readonly found: boolean;
   /** The device if it was found, else why it was not. */
   readonly detail: string;
@@ -31,10 +33,12 @@ export type OnnxRuntime =
 
 /** What a machine has, what is missing, and what runs; `formatDoctor` says it in words. */
 export interface DoctorReport {
+  /** The version of Node, and whether it is supported. */
   readonly node: { readonly version: string; readonly supported: boolean };
   /** Operating system and processor family, such as «linux x64». */
   readonly platform: string;
   readonly cpu: { readonly model: string; readonly cores: number; readonly memoryBytes: number };
+  /** What was found out about each backend. */
   readonly backends: readonly BackendFinding[];
   /** The GPU that WebGPU would use, with its features. */
   readonly adapter?: Adapter;
@@ -42,8 +46,11 @@ export interface DoctorReport {
   readonly choice: BackendChoice;
   /** The backend that runs, unless the one that was asked for is missing. */
   readonly chosen?: BackendInfo;
+  /** Why no backend could be chosen, if none could. */
   readonly failure?: string;
+  /** Whether steps can be compiled for the CPU. */
   readonly onnxruntime: OnnxRuntime;
+  /** Results of small computations on the chosen backend. */
   readonly selfTest: readonly SelfTest[];
 }
 

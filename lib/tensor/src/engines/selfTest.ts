@@ -8,10 +8,13 @@ import { tf } from './tf.js';
 
 /** One result that was held against float64, and how fast it came. */
 export interface SelfTest {
+  /** What was computed. */
   readonly name: string;
   /** The largest |result − float64| / √Σ terms² of the places looked at; see `relativeError`. */
   readonly error: number;
+  /** Whether the result is right. */
   readonly correct: boolean;
+  /** Its speed, in 10⁹ floating-point operations per second. */
   readonly gflops: number;
 }
 

@@ -27,22 +27,30 @@ export interface GpuProgram {
 export interface GpuFeatures {
   /** `shader-f16`: half-precision arithmetic and storage. */
   readonly f16: boolean;
+  /** Whether WGSL may use subgroups. */
   readonly subgroups: boolean;
   /**
    * Matrix units, as Dawn's `chromium-experimental-subgroup-matrix` exposes them; absent where there are
    * none.
    */
   readonly subgroupMatrix?: SubgroupMatrix;
+  /** Bytes of workgroup memory. */
   readonly maxWorkgroupStorage: number;
+  /** Threads in a workgroup, at most. */
   readonly maxInvocations: number;
 }
 
 /** A shape of matrices that one subgroup multiplies: [m,k]·[k,n]. */
 export interface SubgroupMatrix {
+  /** Rows of the left operand and of the result. */
   readonly m: number;
+  /** Columns of the right operand and of the result. */
   readonly n: number;
+  /** Columns of the left operand, and rows of the right one. */
   readonly k: number;
+  /** Precision of the operands. */
   readonly component: 'f16' | 'f32';
+  /** Precision of the result. */
   readonly result: 'f16' | 'f32';
   /** Lanes of a subgroup. */
   readonly subgroupSize: number;
