@@ -1,4 +1,6 @@
-/** Files that are either whole or not there: written to a temporary name beside the target, then renamed. */
+/**
+ * Files that are either complete or absent: written under a temporary name next to the target, then renamed.
+ */
 import { randomBytes } from 'node:crypto';
 import { constants, createReadStream, createWriteStream, existsSync } from 'node:fs';
 import { access, mkdir, open, readlink, realpath, rename, rm, stat } from 'node:fs/promises';

@@ -1,6 +1,6 @@
 /**
- * What a library has to do with the notebook cell that it runs in, if there is one: notices to the reader,
- * and the stop button. A kernel says which cell that is under `Symbol.for('Jupyter.kernel')`.
+ * The link between a library and the notebook cell that it runs in, if any: notices to the reader, and the
+ * stop button. A kernel publishes the current cell under `Symbol.for('Jupyter.kernel')`.
  */
 
 interface NotebookCell {

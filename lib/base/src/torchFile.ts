@@ -2,7 +2,7 @@
  * PyTorch's own files (`.pt`, `.pth`, `.bin`): a zip archive with a pickle, which names tensors, and one
  * entry for each storage. Tensors are taken out of whatever they are wrapped in (`{"state_dict": …}`, a
  * pickled module); nothing that the pickle asks Python to call is called. Files from before PyTorch 1.6,
- * which are no zip archives, are not read.
+ * which are not zip archives, are not supported.
  */
 import { UserError } from './errors.js';
 import { fromBfloat16, fromFloat16 } from './half.js';
@@ -41,7 +41,10 @@ const wrappers = [
 ];
 /** Modules in modules: deeper than any network, and short of what a stack holds. */
 const deepest = 64;
-/** Modules and dictionaries in all. A module that stands in many places is pickled once, but looked at in each. */
+/**
+ * Modules and dictionaries in all. A module that stands in many places is pickled once, but looked at in
+ * each.
+ */
 const mostParts = 1e6;
 
 /** Tensors may share storage; all together they are at most so many times the file. */

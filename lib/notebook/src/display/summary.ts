@@ -1,5 +1,5 @@
 /**
- * Tables that a cell ends with, and values that are told by a line and a table (`Summary`), as MIME bundles.
+ * Tables that a cell ends with, and values that are shown by a line and a table (`Summary`), as MIME bundles.
  */
 import { type DataFrameLike, type Row, type Summary, tableText } from 'oabn-base';
 import { escapeHtml } from './html.js';

@@ -1,4 +1,4 @@
-/** `oabn data`: what data is where, and getting CIFAR-10. */
+/** `oabn data`: which data is where, and fetching CIFAR-10. */
 import type { Command } from 'commander';
 import { check, consoleProgress, tableText } from 'oabn-base';
 import { type DataDescription, describeData, openDataset } from '../data/index.js';

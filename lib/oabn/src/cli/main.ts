@@ -1,7 +1,7 @@
 /**
  * The command `oabn`. Exit codes: 0 done; 1 a defect of ours, with a stack trace; 2 something the user can
- * fix, with a message that says how; 3 a notebook with a failing cell; 4 what was examined is not well
- * (`doctor`, `kernel status`); 128 plus the signal's number (130 for Ctrl-C) interrupted.
+ * fix, with a message that says how; 3 a notebook with a failing cell; 4 a problem was found (`doctor`,
+ * `kernel status`); 128 plus the signal's number (130 for Ctrl-C) interrupted.
  */
 import { readFileSync } from 'node:fs';
 import { Command } from 'commander';

@@ -2,7 +2,7 @@
  * `--set key=value`: any member of a run's configuration from the command line. (`-o` is every command's
  * output file.)
  *
- * A key is a path, or the parts of one that tell it: `epochs`, `training.epochs` and
+ * A key is a path, or enough of it to identify it: `epochs`, `training.epochs` and
  * `training.schedule.epochs` are the same. A value is JSON where it reads as such, else text; a list,
  * `1,2,4`, makes one run for each, and several lists all their combinations.
  */

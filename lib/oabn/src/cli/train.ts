@@ -1,4 +1,7 @@
-/** `oabn train` and `oabn finetune`: runs of the store from the command line, resumable by asking again. */
+/**
+ * `oabn train` and `oabn finetune`: runs of the store from the command line, resumable by running the same
+ * command again.
+ */
 import { join } from 'node:path';
 import { type Command, Option } from 'commander';
 import { check, checkWritable, copyFileAtomic } from 'oabn-base';

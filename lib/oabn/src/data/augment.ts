@@ -1,8 +1,8 @@
 /**
  * From 8-bit pixels to the network's input in one pass: crop, flip and normalise. Normalising is a table
- * lookup (256 values a channel), and padding is never built: a row or column outside the image is the table's
- * entry of black, as when torchvision pads before it normalises. What happens to an image is drawn from
- * (seed, epoch, row), so no other image, batch or thread influences it.
+ * lookup (256 values per channel), and padding is never built: a row or column outside the image is the
+ * table's entry for black, as when torchvision pads before it normalises. What happens to an image is drawn
+ * from (seed, epoch, row), so no other image, batch or thread influences it.
  */
 import { random, type Random } from 'oabn-base';
 import type { AugmentOptions } from './dataset.js';

@@ -1,4 +1,4 @@
-/** A dataset in a few words, as captions of figures and heads of tables need it. */
+/** A dataset in a few words, for captions of figures and headings of tables. */
 import type { Dataset } from './dataset.js';
 
 /**

@@ -1,5 +1,5 @@
 /**
- * Which layers will not stand few bits, and why: where their largest weight sits and which branch put it
+ * Which layers will suffer at low bit widths, and why: where their largest weight is and which branch put it
  * there.
  */
 import { embed, identityIndex, type KernelShape } from '../family/index.js';

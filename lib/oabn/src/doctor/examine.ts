@@ -1,7 +1,7 @@
 /**
- * The doctor's report on a network of any family: what 8, 6 and 4 bits will leave, layer by layer and in all,
- * what causes the loss, and what each remedy is worth by the weights alone. Nothing is trained and no image
- * is needed.
+ * The doctor's report on a network of any family: what 8, 6 and 4 bits will leave, layer by layer and
+ * overall, what causes the loss, and what each remedy is worth, judging by the weights alone. Nothing is
+ * trained and no image is needed.
  */
 import { check } from 'oabn-base';
 import { deadTolerance, type MergeOptions, type Recognition } from '../family/index.js';

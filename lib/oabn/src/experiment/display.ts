@@ -1,4 +1,4 @@
-/** How a run of ours shows itself in a notebook: by what was run. */
+/** How our runs are displayed in a notebook: by what was run. */
 import { registerDisplay } from 'oabn-base';
 import { isStoredRun, runSummary, type StoredRun } from 'provable-runs';
 import { describeConfig, kinds, type RunConfig } from './kinds/index.js';

@@ -1,6 +1,6 @@
 /**
- * How long ONNX Runtime takes for a batch, file beside file: the runs of all files are interleaved, so that
- * whatever else the machine does meets all of them alike, and the median counts.
+ * How long ONNX Runtime takes for a batch with each of several files: their runs are interleaved, so that
+ * whatever else the machine does affects all of them alike, and the median counts.
  */
 import { openOnnxModel, type OnnxModel } from 'tfjs-native/onnx';
 

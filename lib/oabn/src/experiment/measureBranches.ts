@@ -1,5 +1,5 @@
 /**
- * The accuracy of a three-branch network as it is, before any merging: what its merged form must give again.
+ * The accuracy of a three-branch network as it is, before any merging: its merged form must reach the same.
  */
 import { tf } from 'tfjs-native';
 import { canonicalJson } from 'oabn-base';

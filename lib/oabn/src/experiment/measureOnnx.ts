@@ -1,6 +1,6 @@
 /**
- * The accuracy of an exported file, computed by ONNX Runtime as another program would: nothing of the library
- * is in it.
+ * The accuracy of an exported file, computed by ONNX Runtime as in any other program, without code of this
+ * library.
  */
 import { tf } from 'tfjs-native';
 import { openOnnxModel } from 'tfjs-native/onnx';

@@ -1,4 +1,4 @@
-/** What results say of the software and the engine that computed them. */
+/** What results record about the software and the engine that computed them. */
 import { createRequire } from 'node:module';
 import { packageVersions } from 'provable-runs';
 import type { CompileEngine } from 'tfjs-native';

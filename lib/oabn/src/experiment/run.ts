@@ -1,6 +1,6 @@
 /**
- * Requests for runs: answered from the store if done, resumed if begun, else executed. And the networks that
- * runs make.
+ * Requests for runs: answered from the store if done, resumed if begun, executed otherwise. Also, the
+ * networks that runs make.
  */
 import { join } from 'node:path';
 import { check, fileDigest } from 'oabn-base';

@@ -1,6 +1,6 @@
 /**
- * What configurations of every kind contain: which data a run sees, and how it trains; checked, and in one
- * form.
+ * What configurations of every kind contain: which data a run sees, and how it trains; checked, and in
+ * canonical form.
  */
 import { check, schema } from 'oabn-base';
 import type { AugmentOptions } from '../data/index.js';

@@ -1,7 +1,7 @@
 /**
  * How a family's blocks make a network: what follows what, with which stride and activation. Tables of blocks
  * and names suffice to merge; to compute logits one must know what stands between the blocks, and no tensor
- * says that. It is JSON as the rest of a family is, so a description of one's own can have it, too:
+ * says that. It is JSON as the rest of a family is, so a description of your own can have it, too:
  *
  *     "layout": { "strides": [1, 2, 2], "classifier": ["fc"], "steps": [
  *       { "conv": "stem", "stride": "stage", "activation": "relu" },

@@ -1,5 +1,5 @@
 /**
- * Batch normalization put back into a merged network, so that fine-tuning has it again: the recipe for
+ * Batch normalization restored in a merged network for fine-tuning: the recipe for
  * quantization-aware training that RepVGG's own repository gives (its folder `quantization/`: measure each
  * convolution's output, and insert a BN that changes nothing). On images, z = W∗x of a block has the mean μ
  * and the variance σ² per channel, and with

@@ -1,6 +1,6 @@
 /**
- * A network's outliers in six numbers, cheap enough to be noted after every epoch: how far its merged weights
- * reach, and what its identity branches do to make them (paper, section 2).
+ * A network's outliers in six numbers, cheap enough to be recorded after every epoch: how far its merged
+ * weights reach, and what its identity branches do to make them (paper, section 2).
  */
 import {
   type Architecture,

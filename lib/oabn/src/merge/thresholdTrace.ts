@@ -1,6 +1,6 @@
 /**
- * Was this network trained with OABN? No tensor says so, and merged as plain BN it would lose its accuracy
- * silently. Yet training leaves a trace: where a ratio γ/σ is clipped, γ has no gradient. Channels that were
+ * Was this network trained with OABN? No tensor tells, and merged as plain BN it would silently lose
+ * accuracy. Yet training leaves a trace: where a ratio γ/σ is clipped, γ has no gradient. Channels that were
  * clipped all the time keep exactly the number that they began with (or, with weight decay, the same smaller
  * one), which learned γ never share. A clipped channel's |γ/σ| is at least s, so the smallest of them bounds
  * s from above.

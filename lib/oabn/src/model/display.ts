@@ -1,4 +1,4 @@
-/** How networks show themselves in a notebook: a state dict by its tensors, an architecture by its layers. */
+/** How networks are displayed in a notebook: a state dict by its tensors, an architecture by its layers. */
 import { registerDisplay, type Row, sizeOf, type Summary } from 'oabn-base';
 import { type Architecture, architectureRule, blocksOf } from './architecture.js';
 import type { Network } from './checkpoint.js';

@@ -1,5 +1,5 @@
 /**
- * A merged network that is no plain chain of 3×3 blocks, as the list of operations that it consists of:
+ * A merged network that is not a plain chain of 3×3 blocks, as the list of operations that it consists of:
  * MobileOne's depthwise and pointwise convolutions, a grouped RepVGG, FastViT's residual blocks,
  * squeeze-and-excitation. It is plain JSON like the rest of an architecture, and says enough to run,
  * quantize, fine-tune and export the network. What the families' own tables say of it, `family/layout.ts`

@@ -1,6 +1,6 @@
 /**
- * RepVGG and QARepVGG in their training-time form: three branches a block, normalized one by one or as a sum.
- * A pure function of named tensors, with the running statistics going in and coming out.
+ * RepVGG and QARepVGG in their training-time form: three branches per block, normalized one by one or as a
+ * sum. A pure function of named tensors, with the running statistics going in and coming out.
  */
 import { tf } from 'tfjs-native';
 import { type Architecture, type Block, blocksOf, type Branch } from './architecture.js';

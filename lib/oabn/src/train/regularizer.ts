@@ -1,7 +1,7 @@
 /**
- * Penalties on weights in pretraining that are to make them easier to quantize: rivals of OABN, which limits
- * the merged weights by the network's form instead. Each is a mean over the quantized convolutions, of their
- * own kernels or of the merged ones:
+ * Penalties on weights in pretraining that are meant to make them easier to quantize: rivals of OABN, which
+ * limits the merged weights through the structure of the network instead. Each is a mean over the quantized
+ * convolutions, of their own kernels or of the merged ones:
  *
  * - `kure` (arXiv 2002.07686): (kurtosis(w) − 1.8)², 1.8 being the kurtosis of a uniform distribution;
  * - `range` (R², arXiv 2303.08253, L∞): max|w|.

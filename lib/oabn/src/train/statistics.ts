@@ -1,5 +1,5 @@
 /**
- * BN statistics estimated anew for weights that no training step has seen, such as an average of weights:
+ * BN statistics re-estimated for weights that no training step has seen, such as an average of weights:
  * forward passes in training mode, and the mean of what each batch has as its mean and its variance (arXiv
  * 1803.05407, section 3.2; PyTorch's `update_bn`). Here that needs no code of its own in the network: running
  * statistics that were zero are, after one batch, that batch's own times the momentum.

@@ -1,7 +1,7 @@
 /**
  * Fine-tuning through the merge (RepQ, arXiv 2311.05317): the branches' W3, W1, γ and β stay the parameters,
  * the merged kernel is a differentiable function of them, and that kernel is what is quantized and convolved
- * with, once a block.
+ * with, once per block.
  *
  * The statistics by which a branch's BN is merged are a choice:
  * - `running`: those of pretraining, frozen. Training sees exactly the network that it ends with, at the cost

@@ -1,7 +1,7 @@
 /**
- * The trained networks that ship with the project, in `data/models`: so that what a notebook says of weights,
- * merging and export needs neither data nor training. Each has a card, which `lib/paper/scripts/models.ts`
- * writes with the file.
+ * The trained networks that ship with the project, in `data/models`: so that notebooks about weights, merging
+ * and export need neither data nor training. Each has a card, which `lib/paper/scripts/models.ts` writes with
+ * the file.
  */
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';

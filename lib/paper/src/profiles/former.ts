@@ -1,6 +1,6 @@
 /**
- * The profile `quick` of version 0.1, one pass over 20,000 images, whose results still ship: to be read where
- * no better profile has any yet, not to be run.
+ * The profile `quick` of version 0.1, one pass over 20,000 images, whose results still ship: they are read
+ * where no better profile has any yet, and are not run again.
  */
 import { runDefaults } from 'oabn/experiment';
 import type { Profile } from './profiles.js';

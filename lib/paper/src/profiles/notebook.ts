@@ -1,6 +1,5 @@
 /**
- * Labs as notebooks open them: with bars for what takes time, and in words which data and which scale they
- * are.
+ * Labs as notebooks open them: with progress bars, and a description of their data and scale.
  */
 import { notebookProgress } from 'tslab-kernel';
 import { describeLab, openImagenetLab, openPaperLab, type PaperLab, type PaperLabOptions } from './lab.js';

@@ -1,4 +1,4 @@
-/** How a claim, a board of claims, and the result of a study show themselves in a notebook. */
+/** How a claim, a board of claims, and the result of a study are displayed in a notebook. */
 import { registerDisplay } from 'oabn-base';
 import type { Claim } from '../claims/index.js';
 import { studyTable, type StudyResult } from '../studies/index.js';

@@ -1,5 +1,5 @@
 /**
- * The report of a reproduction as one page: the story in five sentences and three pictures, the claims board,
+ * The report of a reproduction as one page: a summary in five sentences and three pictures, the claims board,
  * what was reproduced, the notebooks of the figures and tables in the paper's order, the environment, and
  * every run behind the numbers. From data to text, without effects.
  */

@@ -1,6 +1,6 @@
 /**
- * The report's first screen: what came out in five sentences and three pictures. The s that stands for OABN
- * is the one that the profile names for its ablations, which was chosen before its runs were made.
+ * The report's first screen: the results in five sentences and three pictures. The s that represents OABN is
+ * the one that the profile names for its ablations, which was chosen before its runs were made.
  */
 import {
   type Claim,

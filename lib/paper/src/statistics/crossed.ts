@@ -1,6 +1,6 @@
 /**
  * The mean of a quantity that was measured for every pair of a training seed and a test image, with an error
- * that has both in it. Seeds and images are crossed random effects: all seeds are judged on the same images,
+ * that includes both. Seeds and images are crossed random effects: all seeds are judged on the same images,
  * so an error of sampling the images does not shrink with the number of seeds.
  *
  *     d[k,i] = δ + a[k] + b[i] + e[k,i]      k = 1…S seeds, i = 1…n images

@@ -1,4 +1,4 @@
-/** Estimates as text: a mean with the interval that it is in. */
+/** Estimates as text: a mean with its interval. */
 import type { MeanEstimate } from './crossed.js';
 import { type Interval, intervalOf } from './verdict.js';
 

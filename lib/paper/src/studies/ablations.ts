@@ -1,7 +1,7 @@
 /**
- * Ablations beyond the paper: what the choices that the article leaves open or does not try are worth. All of
+ * Ablations beyond the paper: the value of choices that the article leaves open or does not try. All of
  * them are fine-tunings of one network at few bits (the profile says which), each compared with the default
- * of its group. A variant of one's own is a cell.
+ * of its group. A variant of your own is a cell.
  */
 import { type FinetuneChanges, finetuneConfig, pretrainConfig } from 'oabn/experiment';
 import type { Oabn } from 'oabn/model';

@@ -1,5 +1,5 @@
 /**
- * Four ways to few bits for a RepVGG that has been trained with plain BN: OABN given to it afterwards (s
+ * Four ways to low bit widths for a RepVGG that has been trained with plain BN: OABN added afterwards (s
  * annealed from its own largest ratio, `oabn anneal`), fine-tuning through the merge (RepQ, arXiv
  * 2311.05317), equalization with corrected biases (DFQ, arXiv 1906.04721), and nothing; beside a network that
  * had OABN from the start. Not a study, because the annealed network is a checkpoint that must be there

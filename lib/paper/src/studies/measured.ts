@@ -1,4 +1,4 @@
-/** What every row about a quantized network says of its measurement. */
+/** What every row about a quantized network records about its measurement. */
 import type { PretrainResult, QuantizedResult } from 'oabn/experiment';
 import type { QuantizedPoint } from '../claims/index.js';
 

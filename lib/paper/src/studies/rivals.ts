@@ -1,7 +1,7 @@
 /**
  * Rivals of OABN and of ClusterQAT, each from its own paper, on the same networks: what is done in
  * pretraining so that the merged weights are easy to quantize, and what is done in fine-tuning with the
- * weights that there are. A rival of one's own is a cell.
+ * weights as they are. A rival of your own is a cell.
  */
 import {
   type FinetuneChanges,

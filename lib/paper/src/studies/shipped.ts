@@ -1,7 +1,7 @@
 /**
  * What ships with the project: the rows of a study from the results in `data/results/runs`, with nothing
- * computed and no data needed. They are of the best profile that has any, and say how many of its runs are
- * there yet.
+ * computed and no data needed. They come from the best profile that has any, and tell how many of its runs
+ * are available.
  *
  *     const best = await shippedStudy(thresholdStudy());
  *     figure(thresholdFigure(best)); // «profile desk · CIFAR-10 … · as shipped (24 of 30 rows)»
@@ -68,8 +68,8 @@ async function rowsThere<Cell, Row, Config extends RunConfig>(
 const bestFirst: readonly Profile[] = [all.full, all.paper, all.desk, all.quick, formerQuick];
 
 /**
- * The rows of a study that ship: of the best profile that has at least a third of them, or else of the one that
- * has the largest share.
+ * The rows of a study that ship: of the best profile that has at least a third of them, or else of the one
+ * that has the largest share.
  * @throws UserError where no profile has any
  */
 export async function shippedStudy<Cell, Row, Config extends RunConfig>(

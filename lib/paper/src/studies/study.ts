@@ -1,6 +1,6 @@
 /**
  * A study is a value: its cells in a profile, the run behind a cell, and the row that the run's result makes.
- * Everything else follows from that value and is written here once: running it, listing its runs, and saying
+ * Everything else follows from that value and is written here once: running it, listing its runs, and stating
  * where its rows come from. A study with other cells is another value:
  *
  *     const study = lowBitStudy({ bits: [3] });
@@ -56,7 +56,8 @@ export interface Entry {
 }
 
 /** A study whatever its cells and rows are, for lists of studies. */
-// eslint-disable-next-line @typescript-eslint/no-explicit-any -- cells go from one member of a study to another, unseen
+// eslint-disable-next-line @typescript-eslint/no-explicit-any -- cells go from one member of a study to
+// another, unseen
 export type AnyStudy = Study<any, unknown, any>;
 
 /** The rows of a study, and where they come from. */

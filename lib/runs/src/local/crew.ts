@@ -1,4 +1,4 @@
-/** Worker processes: begun with what they need to open, talked to until what they do is done, and ended. */
+/** Worker processes: started with what they need to open, given work until it is done, and ended. */
 import { type ChildProcess, fork } from 'node:child_process';
 import { once } from 'node:events';
 import { UserError } from 'oabn-base';

@@ -1,6 +1,6 @@
 /**
- * Many jobs on one machine, several at a time, in processes of their own; what they compute is told by the
- * caller.
+ * Many jobs on one machine, several at a time, in processes of their own; the caller defines what they
+ * compute.
  *
  * @module provable-runs/local
  */

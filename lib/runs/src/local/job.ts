@@ -1,4 +1,4 @@
-/** A job of a plan, as whoever hands it out needs to know it: nothing of what it computes. */
+/** A job of a plan, as far as the scheduler needs to know it; what it computes is not part of it. */
 export interface PoolJob<Task = unknown> {
   /** The name of what it makes: the hash of its configuration. */
   readonly hash: string;

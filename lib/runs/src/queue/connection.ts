@@ -1,6 +1,6 @@
 /**
- * The queue: BullMQ's queues in a Redis (or Valkey), one for each class of jobs, and beside them a few keys
- * for what BullMQ has no word for:
+ * The queue: BullMQ's queues in a Redis (or Valkey), one for each class of jobs, plus a few keys for what
+ * BullMQ does not provide:
  *
  *     {name}:classes            id → class, of every queue there is
  *     {name}:at                 hash → class, of every run in the queue

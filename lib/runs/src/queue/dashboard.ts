@@ -46,7 +46,9 @@ const headers = {
   'X-Content-Type-Options': 'nosniff',
 };
 
-/** Whether who asks is a page of this server: not another site's, nor one whose name was made to lead here. */
+/**
+ * Whether who asks is a page of this server: not another site's, nor one whose name was made to lead here.
+ */
 function isOwn({ headers: { host = '', origin } }: IncomingMessage): boolean {
   return (
     /^(127\.0\.0\.1|localhost|\[::1\])(:\d+)?$/.test(host) &&

@@ -1,4 +1,4 @@
-/** Waiting for a word that there may be something to do. */
+/** Waiting for a signal that there may be something to do. */
 import type { QueueConnection } from './connection.js';
 
 export interface Doorbell {

@@ -1,7 +1,7 @@
 /**
  * Watching a plan until it is done, from anywhere: one progress for all of it, each run collected as it
- * comes. Who watches may die and begin again on another machine; the plan is in the queue, and what is done
- * is in the store.
+ * comes. The watcher may die and start again on another machine; the plan is in the queue, and finished runs
+ * are in the store.
  */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type Progress, silent } from 'oabn-base';

@@ -1,6 +1,6 @@
 /**
- * Workers tell where they are and what they are at, every few seconds; who is silent for half a minute is
- * gone.
+ * Every few seconds, workers report where they are and what they are doing; one that is silent for half a
+ * minute counts as gone.
  */
 import { hostname } from 'node:os';
 import { executed } from './graph.js';

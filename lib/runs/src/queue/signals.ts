@@ -1,4 +1,4 @@
-/** Signals put together. Of `AbortSignal.any`, Node 20 forgets sources that nobody else holds. */
+/** Combined abort signals. With `AbortSignal.any`, Node 20 drops sources that nothing else references. */
 
 /** A signal that aborts as soon as one of `signals` does, until `end` is called. */
 export function anyOf(signals: readonly (AbortSignal | undefined)[]): {

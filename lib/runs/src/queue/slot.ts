@@ -1,6 +1,6 @@
 /**
- * One of the runs that a worker computes at a time: takes a job, attends to it until it has ended, takes the
- * next.
+ * One of the runs that a worker computes at a time: takes a job, looks after it until it has ended, then
+ * takes the next.
  */
 import { formatDuration, formatFields } from 'oabn-base';
 import type { SharedRuns } from '../remote/index.js';

@@ -1,4 +1,4 @@
-/** What is in the queue, in numbers, and who is at it. */
+/** What is in the queue, in numbers, and who is working on it. */
 import type { QueueConnection } from './connection.js';
 import type { FailedRun } from './finish.js';
 import type { JobClass } from './job.js';

@@ -1,7 +1,7 @@
 /**
  * A worker: takes jobs that its machine can do, a few at a time, carries them out, and says how they ended.
  * It only holds, fetches and sends; computing is done by its children, so its leases are renewed whatever
- * they are at.
+ * they are doing.
  *
  * It may be killed at any moment: its leases expire, the jobs are given to others, and those continue from
  * the last checkpoints in the store.

@@ -3,7 +3,7 @@
  * all that the rest of the room asks of a place; whoever has another kind of place writes these six
  * functions.
  *
- * An object is whole or not there. Once written it is not changed, but for what says so: names hold what
+ * An object is complete or absent. Once written it is not changed, except where stated: names contain what
  * makes them unique, so nothing here depends on how fast one machine sees another's overwriting.
  */
 export interface Objects {

@@ -1,5 +1,6 @@
 /**
- * Packages that only those install who want what needs them: one machine needs neither a queue nor a bucket.
+ * Optional packages, installed only by those who use what needs them: a single machine needs neither a queue
+ * nor a bucket.
  */
 import { errorMessage, UserError } from 'oabn-base';
 

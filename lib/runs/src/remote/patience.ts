@@ -1,7 +1,7 @@
 /**
- * Waiting out what passes. A bucket that refuses for a minute, a network that is cut, a disk that somebody
- * will clear: none of them is a reason to lose a night's work, so requests are repeated with growing pauses,
- * and what is waited for is said once.
+ * Waiting out temporary failures. A bucket that refuses for a minute, a network that is cut, a disk that
+ * somebody will clear: none of them is a reason to lose a night's work, so requests are repeated with growing
+ * pauses, and the reason for waiting is reported once.
  */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { errorMessage, UserError } from 'oabn-base';

@@ -1,7 +1,7 @@
 /**
- * Writing that survives: a file is whole or not there after a kill at any moment (written to a temporary
+ * Writing that survives: a file is complete or absent after a kill at any moment (written to a temporary
  * name, synchronised, renamed), and stays there after a power cut (its folder is synchronised too). What a
- * disk refuses is said as an error that a user can act on.
+ * disk refuses is reported as an error that a user can act on.
  */
 import { open, readdir, readFile, rm, stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';

@@ -1,7 +1,6 @@
 /**
- * Who holds a lock, told apart from everyone else who ever did: a process id alone is used again after a
- * while, so its start time goes with it, and the host with its boot and process namespace, in which that id
- * means something.
+ * Who holds a lock, distinguished from every other owner: process ids are reused, so the start time goes with
+ * the id, and the host with its boot and process namespace, in which that id means something.
  */
 import { execFile } from 'node:child_process';
 import { randomBytes } from 'node:crypto';

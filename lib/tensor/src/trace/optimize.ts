@@ -1,7 +1,7 @@
 /**
- * Makes a traced graph smaller without changing what it computes: in one pass from the inputs on it is
- * written anew (writer.ts), each kernel as the first rule that applies says (rules/), and in one pass back,
- * nodes that no result needs go.
+ * Simplifies a traced graph without changing what it computes: in one pass from the inputs on it is rewritten
+ * (writer.ts), each kernel as the first rule that applies says (rules/), and in one pass back, nodes that no
+ * result needs go.
  */
 import { type Graph, type KernelNode, nextId, type Node, type ValueId } from '../ops/index.js';
 import type { Rule, Writer } from './rule.js';

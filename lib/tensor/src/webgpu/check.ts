@@ -1,7 +1,7 @@
 /**
- * Does this device compute the kernels rightly? Drivers for matrix units are young and Dawn's extension is an
- * experiment, so they are used only after a small convolution, its gradients and a matrix product have come
- * out right.
+ * Does this device compute the kernels correctly? Drivers for matrix units are young and Dawn's extension is
+ * an experiment, so they are used only after a small convolution, its gradients and a matrix product have
+ * come out right.
  */
 import type { MatrixUnits, Precision } from '../engines/index.js';
 import { random } from 'oabn-base';

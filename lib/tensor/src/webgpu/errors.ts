@@ -1,6 +1,6 @@
 /**
- * What WebGPU reports aside, as errors of the work that was to blame. A refused command and an allocation
- * that fails throw nothing: the commands after them do nothing, and results would be zeros.
+ * What WebGPU reports out of band, as errors of the work that caused them. A refused command and an
+ * allocation that fails throw nothing: the commands after them do nothing, and results would be zeros.
  */
 import { checkDevice } from '../engines/index.js';
 import { UserError } from 'oabn-base';

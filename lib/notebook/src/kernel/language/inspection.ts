@@ -1,4 +1,6 @@
-/** What is known of the name at a position: its type, its documentation and, for more detail, its source. */
+/**
+ * What is known about the name at a position: its type, its documentation and, for more detail, its source.
+ */
 import ts from 'typescript';
 import { type CellFile, cellNumber, withoutCellPaths } from './cells.js';
 import { isPackageFile } from './languageHost.js';

@@ -1,5 +1,5 @@
 /**
- * What all clients hear, in the order in which it happened. Text that a cell prints is collected for a
+ * What all clients are told, in the order in which it happened. Text that a cell prints is collected for a
  * moment, since a message for every line would drown a browser: the server between it and us drops what
  * exceeds 1000 messages a second.
  */

@@ -1,8 +1,8 @@
 /**
- * OABN as a fine-tune: a pretrained three-branch network, plain BN or OABN of a larger s, gets a smaller s
- * little by little. From its own largest |r0| the threshold falls geometrically, epoch by epoch, to the one
- * that is wanted, and stays there to the end; so no ratio is cut by much at a time, and training repairs what
- * each cut breaks. This is an idea of ours; the paper trains with OABN from scratch.
+ * OABN by fine-tuning: a pretrained three-branch network, with plain BN or a larger s, gradually gets a
+ * smaller s. From its own largest |r0| the threshold falls geometrically, epoch by epoch, to the desired one,
+ * and stays there to the end; so no ratio is cut by much at a time, and training repairs what each cut
+ * breaks. This is an idea of ours; the paper trains with OABN from scratch.
  */
 import { join } from 'node:path';
 import { check } from 'oabn-base';

@@ -1,4 +1,4 @@
-/** What runs cost, measured by taking a few steps, or a few iterations, as a run takes them. */
+/** What runs cost, measured by taking a few steps or iterations in the way that a run does. */
 import type { RunContext } from 'provable-runs';
 import type { DataConfig } from '../settings.js';
 import type { Work } from './work.js';

@@ -1,7 +1,7 @@
 /**
  * A kind of run is a value: what its configurations look like in their one canonical form, what they are
- * called, what they start from, how they are executed and what they cost. Whatever treats runs alike (asking
- * for one, planning many, estimating them) reads it here and knows no kind by name.
+ * called, what they start from, how they are executed and what they cost. Everything that treats all runs
+ * alike (requesting one, planning many, estimating them) uses this and knows no kind by name.
  */
 import type { Architecture } from '../../model/index.js';
 import type { DataConfig } from '../settings.js';

@@ -1,5 +1,5 @@
 /**
- * Where the network comes from that a quantization run starts from: a pretraining run, or a file from
+ * Where the network that a quantization run starts from comes from: a pretraining run, or a file from
  * elsewhere.
  */
 import { schema } from 'oabn-base';

@@ -1,6 +1,6 @@
 /**
- * A process of its own that computes runs, or estimates them, in labs opened as those of the process that
- * began it.
+ * A process of its own that computes runs, or estimates them, in labs opened like those of the process that
+ * started it.
  */
 import { serve } from 'provable-runs/local';
 import { estimateRuns } from '../estimate.js';

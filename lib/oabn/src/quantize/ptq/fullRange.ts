@@ -1,8 +1,8 @@
 /**
  * Uniform quantization with all 2^b levels: weights from their least to their largest value, with a zero
  * point, as the article's own PTQ quantizes activations. Symmetric weights (min–max) leave one of the codes
- * unused, 2^b − 1 levels; at 2 bits that is 3 against the 4 of clusters, which a comparison of the two should
- * not owe to.
+ * unused, 2^b − 1 levels; at 2 bits that is 3 against the 4 of clusters, a difference that should not decide
+ * a comparison.
  */
 import { calibrate } from '../calibrate.js';
 import { mapGroups, weightBitsOf } from '../scheme.js';

@@ -1,10 +1,10 @@
 /**
  * KL (entropy) calibration, as TensorRT does it (Migacz, «8-bit Inference with TensorRT», GTC 2017): of all
- * thresholds on a 2048-bin histogram, the one whose quantized distribution tells most of the original one.
- * For a threshold after bin i, P is the first i bins with all that lies beyond added to the last, and Q is
- * those i bins without it, put into the quantizer's levels and spread again evenly over the bins that were
- * not empty; the threshold with the least D(P‖Q) wins, and lies half a bin further. Weights keep their
- * min–max range, as there.
+ * thresholds on a 2048-bin histogram, the one whose quantized distribution preserves most of the original's
+ * information. For a threshold after bin i, P is the first i bins with all that lies beyond added to the
+ * last, and Q is those i bins without it, put into the quantizer's levels and spread again evenly over the
+ * bins that were not empty; the threshold with the least D(P‖Q) wins, and lies half a bin further. Weights
+ * keep their min–max range, as there.
  *
  * TensorRT's activations are signed, with 2^(b−1) levels on this side of 0; behind a ReLU ours have all 2^b.
  * Zeros are outside of the histogram, for both distributions hold them alike.

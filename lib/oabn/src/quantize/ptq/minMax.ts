@@ -1,5 +1,5 @@
 /**
- * Min–max: every range reaches as far as the values were seen to, and nothing is clipped. The paper's own
+ * Min–max: every range covers all values seen, and nothing is clipped. The paper's own
  * PTQ.
  */
 import { calibrate } from '../calibrate.js';

@@ -1,5 +1,5 @@
 /**
- * A PTQ method of one's own: what it makes of a layer's weights; activations are quantized min–max, as in the
+ * A PTQ method of your own: a function of a layer's weights; activations are quantized min–max, as in the
  * paper's own PTQ.
  */
 import { check } from 'oabn-base';

@@ -1,5 +1,5 @@
 /**
- * A weight quantizer of one's own in training, from three small functions on the points that weights are
+ * A weight quantizer of your own in training, from three small functions on the points that weights are
  * moved to. The straight-through gradient, the state's way through checkpoints, and the stored codebook are
  * the same as ClusterQAT's.
  */

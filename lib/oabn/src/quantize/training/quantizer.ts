@@ -1,5 +1,5 @@
 /**
- * Weight quantizers that take the place of k-means in fine-tuning, as values: published ones, and one's own.
+ * Weight quantizers that take the place of k-means in fine-tuning, as values: published ones, and your own.
  */
 import { check } from 'oabn-base';
 import { type ApotQuantizer, apotTraining, normalizeApot } from './apot.js';

@@ -1,4 +1,4 @@
-/** Runs beside each other: in which fields they differ, what came out, and their curves. */
+/** Runs compared: in which fields they differ, their results, and their curves. */
 import { type Row } from 'oabn-base';
 import type { MetricsRow, RunEntry } from 'provable-runs';
 import { type Notebook, plotlyMime } from 'tslab-kernel/run';

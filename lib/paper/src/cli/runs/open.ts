@@ -1,6 +1,6 @@
 /**
- * The runs that a command is about: of the local store or of a shared one, all or those that conditions hold
- * for.
+ * The runs that a command is about, in the local store or a shared one: all of them, or those that meet
+ * conditions.
  */
 import { resolve } from 'node:path';
 import { Option } from 'commander';

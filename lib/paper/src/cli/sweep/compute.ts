@@ -1,6 +1,6 @@
 /**
- * The runs of a plan by way of the queue: data and finished runs to the store, the plan to the queue, results
- * back.
+ * Computing a plan through the queue: data and finished runs go to the store, the plan to the queue, and
+ * results come back.
  */
 import { join } from 'node:path';
 import { check, consoleProgress, formatDuration } from 'oabn-base';

@@ -1,6 +1,6 @@
 /**
- * Runs of this project as jobs of the queue: what each needs, and what tells one version of the program from
- * another.
+ * Runs of this project as jobs of the queue: what each needs, and what distinguishes one version of the
+ * program from another.
  */
 import { canonicalJson, check, sha256 } from 'oabn-base';
 import { type DatasetName } from 'oabn/data';

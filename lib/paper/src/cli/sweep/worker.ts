@@ -1,4 +1,4 @@
-/** `oabn worker`: takes runs from the queue that this machine can do, until it is told to stop. */
+/** `oabn worker`: takes runs that this machine can do from the queue, until it is told to stop. */
 import { availableParallelism, totalmem } from 'node:os';
 import { extname, resolve } from 'node:path';
 import type { Command } from 'commander';

@@ -1,4 +1,4 @@
-/** What changes nothing goes. */
+/** What changes nothing is removed. */
 import { type KernelName, type KernelNode, sameShape, type ValueId } from '../../ops/index.js';
 import type { Rule, Writer } from '../rule.js';
 import { repeatedTo } from './repeats.js';

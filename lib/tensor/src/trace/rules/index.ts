@@ -1,4 +1,4 @@
-/** The rules by which a graph is made smaller, in the order in which they are tried. */
+/** The rules that simplify a graph, in the order in which they are tried. */
 import type { Rule } from '../rule.js';
 import { squareOfDifference } from './differences.js';
 import { neutralOperand, sameTensor, timesOne } from './identities.js';

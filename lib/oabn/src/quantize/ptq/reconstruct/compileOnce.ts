@@ -1,5 +1,5 @@
 /**
- * Functions that units of equal shape share, compiled once a reconstruction: compiling takes as long as
+ * Functions that units of equal shape share, compiled once per reconstruction: compiling takes as long as
  * dozens of steps. In float32 whatever OABN_PRECISION says: errors of rounding are what is learned from.
  */
 import { compile, type Compiled, tf } from 'tfjs-native';

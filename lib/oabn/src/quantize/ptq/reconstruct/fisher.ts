@@ -1,5 +1,5 @@
 /**
- * How much the loss feels an error in each element of a unit's output: the diagonal of the Fisher
+ * How sensitive the loss is to an error in each element of a unit's output: the diagonal of the Fisher
  * information, E[(∂L/∂z)²], by which BRECQ weights squared errors (arXiv 2102.05426, section 3.3, equation
  * 10). The Fisher information is an expectation over labels drawn from the network's own prediction, so it
  * needs no true ones: L is the cross entropy for one label drawn for each image.
