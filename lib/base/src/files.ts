@@ -8,7 +8,7 @@ import { basename, dirname, join, resolve } from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import { ignoreMissing, onDisk } from './disk.js';
 
-/** A name beside `path` that no other process uses. */
+/** A name in the folder of `path` that no other process uses. */
 export function temporaryName(path: string): string {
   return join(dirname(path), `.${basename(path)}.${process.pid}.${randomBytes(4).toString('hex')}.tmp`);
 }
@@ -93,7 +93,7 @@ async function firstMissing(path: string): Promise<string> {
   return (await stat(above).catch(ignoreMissing)) ? path : await firstMissing(above);
 }
 
-/** Lets `write` make a temporary file beside the file that `path` means, and renames it into place. */
+/** Lets `write` make a temporary file next to the file that `path` means, and renames it into place. */
 async function replaceFile(
   path: string,
   write: (place: string) => Promise<void>,

@@ -8,7 +8,7 @@ export interface ProgressEvent {
   /** Units finished and in all, within this task. */
   readonly done: number;
   readonly total: number;
-  /** Figures to show beside the bar, such as loss or img/s, already in the order to show. */
+  /** Figures to show next to the bar, such as loss or img/s, in the order in which they are shown. */
   readonly fields?: Readonly<Record<string, number | string>>;
 }
 

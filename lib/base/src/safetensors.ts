@@ -47,7 +47,7 @@ export interface HostTensor<Data extends HostArray = HostArray> {
   readonly data: Data;
 }
 
-/** The contents of a safetensors file: tensors by name, and texts beside them. */
+/** The contents of a safetensors file: tensors by name, and texts in its metadata. */
 export interface Safetensors {
   readonly tensors: Readonly<Record<string, HostTensor>>;
   readonly metadata: Readonly<Record<string, string>>;

@@ -136,7 +136,7 @@ function collect(
   }
   const dictionary = dictionaryOf(value);
   if (!dictionary) return;
-  // Training code may save a tensor or two beside the state dict, such as the best accuracy.
+  // Training code may save a tensor or two besides the state dict, such as the best accuracy.
   const inner = prefix === '' ? wrapped(dictionary, walk, depth) : undefined;
   if (inner) return void Object.assign(into, inner);
   for (const [name, entry] of dictionary) {

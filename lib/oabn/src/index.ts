@@ -1,5 +1,5 @@
 /**
- * The method for one's own networks: what it takes to train a network with OABN, merge it, quantize it,
+ * The method for your own networks: what you need to train a network with OABN, merge it, quantize it,
  * fine-tune it, measure it and export it. Everything else is in the rooms: `oabn/data`, `oabn/model`,
  * `oabn/merge`, `oabn/family`, `oabn/quantize`, `oabn/doctor`, `oabn/train`, `oabn/experiment`,
  * `oabn/custom`.
@@ -124,5 +124,5 @@ export {
   trainedNetwork,
 } from './experiment/index.js';
 
-// Functions of one's own as values of configurations
+// Functions of your own as values of configurations
 export { custom, type Custom } from './custom/index.js';

@@ -19,7 +19,7 @@ export {
 } from './markdown.js';
 export { type PageAdditions, pageHtml, type PageParts, plainText } from './page.js';
 
-/** What a page has beside its notebooks. */
+/** What a page contains besides its notebooks. */
 export interface ExportOptions {
   /** The page's title; the first heading unless given. */
   readonly title?: string;

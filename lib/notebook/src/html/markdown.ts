@@ -31,7 +31,7 @@ export interface MarkdownOptions {
    * 0.
    */
   readonly levelsDown?: number;
-  /** Where a link to the notebook of that name leads; default the page of that name beside this one. */
+  /** Where a link to the notebook of that name leads; default the page of that name next to this one. */
   readonly linkTo?: (name: string) => string | undefined;
 }
 
@@ -92,7 +92,7 @@ export async function createMarkdownRenderer({
         return `<h${level} id="${id}">${html}</h${level}>\n`;
       },
       link({ href, tokens }) {
-        // A notebook's page lies beside the pages of the notebooks that it names.
+        // A notebook's page lies next to the pages of the notebooks that it names.
         const target = href.replace(
           /^(?!\w+:)(.*)\.ipynb(#.*)?$/,
           (_, name: string, place: string = '') =>

@@ -19,7 +19,7 @@ export interface PageParts {
   readonly additions?: PageAdditions;
 }
 
-/** What the maker of a page adds to its style and its script, beside what the body brings as safe HTML. */
+/** What the maker of a page adds to its style and its script, besides what the body brings as safe HTML. */
 export interface PageAdditions {
   readonly style?: string;
   readonly script?: string;

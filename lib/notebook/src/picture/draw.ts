@@ -10,7 +10,7 @@ import { heatmapBody } from './heatmap.js';
 import { figureTitle, type LayoutSpec, plainLines, readFigure } from './spec.js';
 import { element, text } from './svg.js';
 
-/** What the picture shows beside the plot, and in which colours. */
+/** What the picture shows besides the plot, and in which colours. */
 export interface PictureOptions {
   /** Whether title and subtitle are in the picture; without them it is as much less high. Default true. */
   readonly titles?: boolean;

@@ -20,7 +20,7 @@ export interface RunNotebookOptions {
   readonly parameters?: Parameters;
   /** A folder for `<name>.html`, a self-contained page. */
   readonly html?: string;
-  /** What the page gets beside its own style and script. */
+  /** What the page gets besides its own style and script. */
   readonly additions?: PageAdditions;
   /** Seconds for one cell; no limit unless said. */
   readonly timeout?: number;

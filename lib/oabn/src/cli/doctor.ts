@@ -48,7 +48,7 @@ export function addDoctor(program: Command): void {
       'after',
       `
 Without a checkpoint: exits with 4 where no engine computes correctly. With one, of any family: with --data the remedies are
-tried on the spot where the network can be computed here (oabn inspect says so); without, they are judged by the weights.
+tried out if the network can be computed here (oabn inspect tells); without --data, they are judged by the weights.
 
 Examples:
   $ OABN_BACKEND=wasm oabn doctor

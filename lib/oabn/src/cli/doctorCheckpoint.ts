@@ -158,7 +158,7 @@ async function anneal(
   };
 }
 
-/** The merge without dead channels; undefined where there are none or nobody knows. */
+/** The merge without dead channels; undefined if there are none or it is unknown. */
 function foldedOf({ arch, form, stateDict }: Network, merged: StateDict): StateDict | undefined {
   const isPlain = !arch.oabn?.learned && (arch.oabn?.branches ?? ['identity']).join() === 'identity';
   if (form === 'merged' || arch.block === 'qarepvgg' || !isPlain) return undefined;

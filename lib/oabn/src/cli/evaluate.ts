@@ -84,7 +84,7 @@ Examples:
   $ oabn eval trained.pth merged.safetensors 4bit.onnx --branches --arch A0 --data cifar10`,
     )
     .action(async (checkpoints: string[], options: EvalOptions) => {
-      // Whatever is wrong with a file is said before any data is read.
+      // Any problem with a file is reported before any data is read.
       const opened: { path: string; network?: AnyNetwork }[] = [];
       for (const path of checkpoints) {
         check(existsSync(path), `Cannot read ${path}: no such file`);

@@ -85,7 +85,7 @@ export function architectureOf({ arch }: CommonOptions): Architecture | undefine
   return arch === undefined ? undefined : parseArchitecture(arch);
 }
 
-/** What loading a network is told: `--arch`, `--strides`, and where assumptions are said. */
+/** The options for loading a network: `--arch`, `--strides`, and where assumptions are reported. */
 export function loadOptions(options: CommonOptions): LoadOptions {
   const strides = options.strides?.split(',').map((text) => wholeNumber('--strides', text));
   return {
@@ -141,7 +141,7 @@ export function profileName({ profile }: CommonOptions): string | undefined {
   return profile ?? (process.env.OABN_PROFILE || undefined);
 }
 
-/** What the options say of a lab, beside its data and its defaults. */
+/** What the options specify of a lab, besides its data and its defaults. */
 export function labOptions({ runs, minutes, precision, eager }: CommonOptions): LabOptions {
   return {
     ...(runs !== undefined && { runs }),

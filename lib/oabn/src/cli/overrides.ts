@@ -82,7 +82,9 @@ function findPath(config: object, key: string): string {
   return found;
 }
 
-/** Optional members whose part of the configuration is there: `scheme.…` is none of a pretraining run's. */
+/**
+ * Optional members whose part of the configuration exists: a pretraining run has no `scheme.…`, for example.
+ */
 function allowedOptional(config: object): string[] {
   const isFinetune = 'scheme' in config;
   return Object.keys(optional).filter((path) => {

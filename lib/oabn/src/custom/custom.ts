@@ -1,9 +1,9 @@
 /**
- * Functions of a reader's own as part of a configuration: a limit for OABN, a weight quantizer, a PTQ method,
+ * Functions of your own as part of a configuration: a limit for OABN, a weight quantizer, a PTQ method,
  * a regularizer. A run is named by its configuration, so what the function does has to be in it: its source
  * text is.
  *
- * What is hashed is what runs. The function is made anew from its text, with nothing in scope but the
+ * What is hashed is what runs. The function is recreated from its text, with nothing in scope but the
  * language, so that it cannot depend on a variable of a cell that somebody changes later: it gets `tf` as its
  * first argument, then what it works on, and nothing else.
  */
@@ -61,7 +61,7 @@ export function trustSources(): void {
   trusting = true;
 }
 
-/** The canonical form of a value from a configuration. @throws UserError when it is none */
+/** The canonical form of a value from a configuration. @throws UserError when it is not one */
 export function normalizeCustom<F>(value: Custom<F>, what: string): Custom<F> {
   const { name, source } = (value ?? {}) as Partial<Custom<F>>;
   check(

@@ -1,5 +1,5 @@
 /**
- * Functions of a reader's own as values of configurations.
+ * Functions of your own as values of configurations.
  *
  * @module oabn/custom
  */

@@ -36,7 +36,7 @@ export interface DecodedImages {
 export const largestCache = 1.5e9;
 
 /**
- * The folder for what can be made again: `OABN_CACHE_DIR`, or `.cache/oabn` beside the nearest package.json
+ * The folder for what can be made again: `OABN_CACHE_DIR`, or `.cache/oabn` next to the nearest package.json
  * above the working folder (so notebooks and the command line share it).
  */
 export function cacheFolder(

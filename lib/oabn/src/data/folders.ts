@@ -46,7 +46,7 @@ export async function openFolders(
 }
 
 /**
- * Folder names in the order of the labels: `wnids.txt` beside the splits, or the sorted names of all splits.
+ * Folder names in the order of the labels: `wnids.txt` next to the splits, or the sorted names of all splits.
  */
 export async function classFolders(splits: Partial<Record<Split, string>>): Promise<string[]> {
   const folders = Object.values(splits);

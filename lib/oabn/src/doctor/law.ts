@@ -38,7 +38,7 @@ export const law: Law = {
 /**
  * The law for errors of another kind than those that it was fitted on. Clipping makes few large errors where
  * the outliers are, a scale for each channel many in the channels that have one: networks lost more by them
- * than the law allows for the same mean error. The curve stays, as no other has been fitted; it is said to be
+ * than the law allows for the same mean error. The curve stays, as no other has been fitted; it is marked as
  * twice as uncertain.
  */
 const cautious: Law = { ...law, spread: 2 * law.spread };

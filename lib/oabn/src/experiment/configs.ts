@@ -22,7 +22,7 @@ export interface PretrainChanges {
   readonly threshold: number;
   readonly seed: number;
   readonly arch?: Architecture;
-  /** Options of OABN beside its threshold. */
+  /** Options of OABN besides its threshold. */
   readonly oabn?: Omit<Oabn, 'threshold'>;
   readonly training?: Partial<PretrainTraining>;
 }
@@ -50,7 +50,7 @@ export interface PtqChanges extends Pick<PtqConfig, 'method' | 'iterations'> {
   readonly scheme?: SchemeChanges;
 }
 
-/** Members of a scheme beside its bits and its kind of weights. */
+/** Members of a scheme besides its bits and its kind of weights. */
 export type SchemeChanges = Partial<Omit<QuantizationScheme, 'bits' | 'weights'>>;
 
 /** The configuration of post-training quantization of `source` to `bits` bits. */

@@ -107,7 +107,7 @@ export function stopSignal({ signal }: Pick<Lab, 'signal'>): AbortSignal | undef
 export type LabOpening = Omit<LabOptions, 'progress' | 'signal' | 'notice'>;
 
 /**
- * Opens the data and the store. @throws UserError when the data is broken; says so when it falls back to made
+ * Opens the data and the store. @throws UserError when the data is broken; reports a fallback to made
  * data.
  */
 export async function openLab(options: LabOptions = {}): Promise<Lab> {
@@ -195,7 +195,7 @@ const shippedNotice = ({ finishedAt, backend, machine }: RunProvenance): string 
   `Shipped results are used wherever the trained network itself is not needed (${finishedAt?.slice(0, 10) ?? ''}, ${backend ?? ''} on ` +
   `${machine.cores} cores of ${machine.cpu}); OABN_SHIPPED=0 computes everything here.`;
 
-/** The file that the runs of every kind leave beside their result. */
+/** The file that the runs of every kind leave next to their result. */
 function networkOf(result: unknown): readonly string[] {
   const { network } = result as { network?: unknown };
   return typeof network === 'string' ? [network] : [];

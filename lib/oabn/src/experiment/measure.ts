@@ -21,7 +21,7 @@ import { runDefaults } from './defaults.js';
 import { type Lab, type LabOptions, stopSignal } from './lab.js';
 import type { DataConfig } from './settings.js';
 
-/** What accuracy is measured on and with: a lab, or test images without the training images beside them. */
+/** What accuracy is measured on and with: a lab, or test images without training images. */
 export type TestBench = Pick<Lab, 'test' | 'compiled'> & Partial<Pick<Lab, 'train' | 'signal'>>;
 
 /** A test bench by itself. */

@@ -97,7 +97,7 @@ export async function openCheckpoint(
   const given: LoadOptions = 'widths' in options ? { arch: options } : options;
   const network = await loadRepVGG(path, given);
   const sha256 = await fileDigest(path);
-  // What was said once needs no saying when a run reads the file again.
+  // What was reported once need not be repeated when a run reads the file again.
   const { notice: _said, ...silent } = given;
   lab.checkpoints.set(sha256, () => loadRepVGG(path, silent));
   return { kind: 'checkpoint', sha256, data: lab.data, arch: network.arch };

@@ -19,7 +19,7 @@ import {
 import type { Lab } from './lab.js';
 import { type DataConfig, type TrainingConfig, trainingImages } from './settings.js';
 
-/** A key for a step of `arch`: all that its function depends on, beside the shapes of its inputs. */
+/** A key for a step of `arch`: all that its function depends on, besides the shapes of its inputs. */
 export function stepKey(arch: Architecture, step: PretrainStepOptions, more: object = {}): string {
   const { momentum, weightDecay, labelSmoothing, decay, ema, regularizer } = step;
   const of = { momentum, weightDecay, labelSmoothing, decay, ema, regularizer };

@@ -34,7 +34,7 @@ export interface NetworkOptions extends MergeOptions {
   readonly strides?: readonly number[] | undefined;
 }
 
-/** The merged network. @returns the reason where it is none that the family's layout describes */
+/** The merged network. @returns the reason if the family's layout does not describe it */
 export function asNetwork(
   stateDict: StateDict,
   recognition: Recognition,
@@ -45,7 +45,7 @@ export function asNetwork(
   try {
     return new Assembly(stateDict, recognition, layout, options).network();
   } catch (error) {
-    // A file that does not fit is answered with the reason; whoever needs the network says it.
+    // For a file that does not fit, the reason is returned; the caller that needs the network reports it.
     if (error instanceof UserError) return { reason: error.message };
     throw error;
   }

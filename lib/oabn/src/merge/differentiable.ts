@@ -54,7 +54,7 @@ export function mergeTensors(
   return foldTensors(arch, params, block, 'sum', sum, () => statisticsOf('sum', sum));
 }
 
-/** What the BN at `place` makes of a convolution: that itself where there is none. */
+/** What the BN at `place` makes of a convolution: the convolution itself if there is no BN. */
 function foldTensors(
   arch: Architecture,
   params: Tensors,

@@ -9,7 +9,7 @@
  *
  *     ∂x = r̂·(∂y − ⟨∂y⟩) − m·r·x̂·⟨∂y·x̂⟩      ∂γ = m·Σ∂y·x̂      ∂β = Σ∂y
  *
- * A limit of one's own, r̂ = limit(r, s), has the gradient that tfjs derives from its operations and these.
+ * A limit of your own, r̂ = limit(r, s), has the gradient that tfjs derives from its operations and these.
  *
  * A learned s, one for all channels, has the gradient of PACT's clipping level (arXiv 1805.06085, section
  * 3.1), here on both sides: ∂s = Σ over the channels with |r| > s of sign(r)·Σ∂y·(x − μ).

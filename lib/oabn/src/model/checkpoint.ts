@@ -33,7 +33,7 @@ export async function saveNetwork(
 ): Promise<void> {
   const { arch, stateDict, form } = network;
   checkFinite(stateDict, `${path} is not written`, 'the network is broken');
-  // Said apart from the architecture too, for whoever merges the file with other code.
+  // Also stored separately from the architecture, for those who merge the file with other code.
   const threshold = arch.oabn && { threshold: arch.oabn.learned ? 'learned' : String(arch.oabn.threshold) };
   const described = { format: 'pt', arch: JSON.stringify(arch), form, ...threshold, ...metadata };
   await writeSafetensors(path, stateDict, described, options);

@@ -25,7 +25,8 @@ export interface StateDictFile {
 
 /**
  * Reads a checkpoint. A `module.` prefix (DataParallel) and `num_batches_tracked` are dropped; int8 tensors
- * that have a `….weight_scale` beside them, one for all or one for each output channel, are multiplied by it.
+ * that have a `….weight_scale` next to them, one for all or one for each output channel, are multiplied by
+ * it.
  * @throws UserError when the file cannot be read
  */
 export async function readStateDict(path: string): Promise<StateDictFile> {

@@ -54,7 +54,7 @@ export interface StoredWeights {
   readonly bits: number;
 }
 
-/** What a checkpoint keeps of a quantized network beside its tensors. */
+/** What a checkpoint keeps of a quantized network besides its tensors. */
 export type Quantization = Pick<QuantizedNetwork, 'scheme' | 'activations' | 'stored'>;
 
 /** What `quantizeNetwork` quantizes, and how. */

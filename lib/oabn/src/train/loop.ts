@@ -17,7 +17,7 @@ export type LabelledBatch = Pick<Batch, 'images' | 'labels' | 'size'>;
 /** [H, W, 3] */
 export type ImageShape = readonly [number, number, number];
 
-/** Where a run stands between two steps, beside its state. */
+/** Where a run stands between two steps, besides its state. */
 export interface Position {
   /** Steps taken. */
   readonly step: number;

@@ -56,7 +56,7 @@ export interface PretrainStepOptions extends StepOptions {
   readonly decay?: DecayPolicy;
   /** Average the weights over the steps; default not. */
   readonly ema?: EmaOptions;
-  /** What the loss has beside cross entropy and weight decay; default nothing. */
+  /** What the loss has besides cross entropy and weight decay; default nothing. */
   readonly regularizer?: Regularizer;
 }
 

@@ -2,7 +2,7 @@
  * A claim of the paper, tested on our own runs: a verdict with the effect and the interval that it rests on.
  * The claims are numbered as the project's description of the paper numbers them (README). Margins and error
  * rates were fixed before the runs were made, but for the margins of C2 and C7, which were set when results
- * of `quick` were known; what a verdict means is said in each claim's `rule`.
+ * of `quick` were known; each claim's `rule` states what its verdict means.
  */
 import { check } from 'oabn-base';
 import {
@@ -67,7 +67,7 @@ export interface Measured {
 }
 
 /**
- * The accuracy of a network that was quantized, beside that of the same network in FP32, on the same images.
+ * The accuracy of a network that was quantized, and that of the same network in FP32, on the same images.
  */
 export interface QuantizedPoint extends Measured {
   readonly bits: number;

@@ -71,7 +71,7 @@ const limited = (points: readonly PtqPoint[]): PtqPoint[] =>
 /**
  * C6: every method gains from OABN, at the s that suits it best among those tried (chosen on other seeds and
  * images). What is compared is what quantization takes from each network, so that a difference of the FP32
- * networks, which all methods share, is not counted once for each of them; it is said beside.
+ * networks, which all methods share, is not counted once for each of them; it is stated separately.
  */
 export function claimC6(all: readonly PtqPoint[], bits: readonly number[]): Claim {
   return claimOf({

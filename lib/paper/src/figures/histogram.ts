@@ -14,12 +14,12 @@ export interface HistogramSeries {
 export interface HistogramOptions extends Titles {
   readonly series: readonly HistogramSeries[];
   readonly binWidth: number;
-  /** A log axis shows single outliers beside millions; default true. */
+  /** A log axis shows single outliers next to millions; default true. */
   readonly logCounts?: boolean;
 }
 
 /**
- * Half a weight: where the steps of a log axis stand, so that a bin of one weight is seen, alone or beside
+ * Half a weight: where the steps of a log axis stand, so that a bin of one weight is seen, alone or next to
  * others.
  */
 const logFloor = 0.5;

@@ -7,7 +7,7 @@ import type { LawPoint } from '../studies/index.js';
 import { lineFigure, type LineSeries } from './lines.js';
 import type { Figure } from 'tslab-kernel/display';
 
-/** What is drawn beside the points. */
+/** What is drawn besides the points. */
 export interface LawFigureOptions {
   readonly law: Law;
   /** Where the points come from. */

@@ -14,7 +14,7 @@ import { histogramFigure } from './histogram.js';
 import { lineFigure, type LineSeries } from './lines.js';
 import { levelsText } from './studies.js';
 
-/** A network in training form and where it comes from; a made one says so in words of its own. */
+/** A network in training form and where it comes from; a made-up one has a description of its own. */
 export type FigureNetwork = Pick<SourcedNetwork, 'arch' | 'stateDict' | 'name' | 'source'>;
 
 /** Name and source of a network, as a subtitle. */

@@ -171,7 +171,7 @@ export function trainingCostFigure({ rows, source }: MeasuredCost): Figure {
   });
 }
 
-/** What a training run's trace tells after each epoch, and the axis that says so. */
+/** What a training run's trace records after each epoch, and the title of its axis. */
 const traced = {
   meanPeakToSigma: 'mean max|w|/σ of the merged layers',
   maxPeakToSigma: 'largest max|w|/σ of a merged layer',

@@ -42,7 +42,7 @@ export function verdictByBits({ verdict, at, parts }: Claim): string {
     return bits.length > 0 ? [`${each} at ${bits.join(', ')}`] : [];
   });
   const text = `${groups.join('; ')} bits`;
-  // The verdict of a claim on all numbers of bits together is none of theirs.
+  // The verdict of a claim on all bit widths together is not that of a single width.
   return at !== undefined && width.test(at) ? text : `${verdict} in all (${text})`;
 }
 

@@ -1,7 +1,7 @@
 /**
  * A report as a research object: an RO-Crate of the profile Workflow Run Crate 0.5
  * (https://w3id.org/ro/wfrun), which records in JSON-LD what was run, on which data, by what software, when,
- * and which files came of it. Archives and workflow hubs read it. Beside the metadata goes `workflow.json`,
+ * and which files came of it. Archives and workflow hubs read it. Next to the metadata lies `workflow.json`,
  * the workflow as it was carried out: every run's configuration, result and provenance. From data to JSON,
  * without effects.
  */

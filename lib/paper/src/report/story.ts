@@ -101,7 +101,7 @@ function verdictSentence(claims: readonly Claim[]): string {
   );
 }
 
-/** The pictures, each small enough to stand beside the others. */
+/** The pictures, each small enough to stand next to the others. */
 export function storyFigures({ threshold, networks, sweep, cells }: Story): Figure[] {
   const pictures = [
     peaksFigure(networks),

@@ -49,7 +49,8 @@ export type WeightedAnswers = readonly [weight: number, answers: Answers];
  * The mean over seeds and images of Σ weight·accuracy + `constant`; a list of terms for each seed.
  *
  * - Where the runs stored which images they had right: image by image (`contrast`).
- * - Where they did not: the spread over seeds, and beside it the whole sampling error of the accuracies as if
+ * - Where they did not: the spread over seeds, and in addition the whole sampling error of the accuracies as
+ *   if
  *   each had been measured on images of its own. Networks agree on most images, so this errs on the wide
  *   side. It is not divided by the number of seeds, which all see the same images.
  * - Of one seed nothing is known about seeds: the variance is Infinity, and every verdict undecided.

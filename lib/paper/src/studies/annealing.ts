@@ -1,9 +1,9 @@
 /**
  * Four ways to low bit widths for a RepVGG that has been trained with plain BN: OABN added afterwards (s
  * annealed from its own largest ratio, `oabn anneal`), fine-tuning through the merge (RepQ, arXiv
- * 2311.05317), equalization with corrected biases (DFQ, arXiv 1906.04721), and nothing; beside a network that
- * had OABN from the start. Not a study, because the annealed network is a checkpoint that must be there
- * before the runs on it have a name.
+ * 2311.05317), equalization with corrected biases (DFQ, arXiv 1906.04721), and nothing; compared with a
+ * network that had OABN from the start. Not a study, because the annealed network is a checkpoint that must
+ * be there before the runs on it have a name.
  */
 import { join } from 'node:path';
 import {

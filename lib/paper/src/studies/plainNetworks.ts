@@ -1,6 +1,6 @@
 /**
  * Networks and their outliers, before any quantization: those with plain BN, which claims C1 and C2 speak of,
- * beside those with OABN, and figure 2's ordinary CNN.
+ * together with those with OABN, and figure 2's ordinary CNN.
  */
 import { type PretrainConfig, pretrainConfig } from 'oabn/experiment';
 import type { OutlierRow } from 'oabn/merge';

@@ -110,7 +110,7 @@ const judges = ['uniform PTQ', 'uniform QAT', 'ClusterQAT'];
 /** The networks that ways to fine-tune are judged on. */
 const grounds = ["BN, and of the identity's γ", 'OABN'];
 
-/** OABN and ClusterQAT beside their rivals: ways to pretrain, and ways to quantize. */
+/** OABN and ClusterQAT compared with their rivals: ways to pretrain, and ways to quantize. */
 export function rivalStudy({ rounds = ['pretraining', 'fine-tuning'], ...grid }: RivalGrid = {}): Study<
   RivalCell,
   RivalPoint

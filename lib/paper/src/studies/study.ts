@@ -37,7 +37,7 @@ export interface Study<Cell, Row, Config extends RunConfig = QuantizedConfig> {
    * The row of a cell. `network` is the result of the pretraining run behind it, which may be the run itself.
    */
   row(cell: Cell, result: ResultOf<Config>, network: PretrainResult): Row;
-  /** What a row puts into the study's table; absent where there is none. */
+  /** What a row puts into the study's table; absent if there is no table. */
   entries?(row: Row): readonly Entry[];
 }
 

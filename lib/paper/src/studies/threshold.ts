@@ -1,4 +1,4 @@
-/** Figure 7: accuracy after uniform per-layer PTQ beside that in FP32, over the threshold s. */
+/** Figure 7: accuracy after uniform per-layer PTQ, and in FP32, over the threshold s. */
 import { pretrainConfig, ptqConfig } from 'oabn/experiment';
 import { formatThreshold, type ThresholdPoint } from '../claims/index.js';
 import { measured } from './measured.js';

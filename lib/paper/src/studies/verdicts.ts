@@ -1,6 +1,6 @@
 /**
  * Verdicts, stored once: `oabn reproduce` judges the claims, and the README's board, the notebooks and the
- * report show what it stored. They lie beside the runs that they were judged on
+ * report show what it stored. They lie next to the runs that they were judged on
  * (`<runs>/verdicts/<profile>.json`), and, of profiles whose results ship, in
  * `data/results/<profile>/claims.json`.
  */
@@ -52,7 +52,7 @@ function basisOf(lab: PaperLab): string {
   return sha256(hashes.sort().join(' ')).slice(0, 16);
 }
 
-/** Stores the verdicts on the runs of both labs, beside these runs. */
+/** Stores the verdicts on the runs of both labs, next to these runs. */
 export async function storeVerdicts(
   { cifar, imagenet }: Labs,
   { claims, onImagenet }: Pick<StoredVerdicts, 'claims' | 'onImagenet'>,

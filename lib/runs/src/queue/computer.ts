@@ -46,7 +46,7 @@ export function computer(options: ComputerOptions): Computer {
   let hear: (answer: Answer) => void = () => undefined;
 
   const begin = (): ChildProcess => {
-    // Beside this file, compiled or not as this one is.
+    // Next to this file, compiled or not as this one is.
     const script = fileURLToPath(new URL(`child${extname(import.meta.url)}`, import.meta.url));
     const begun = fork(script, process.argv.slice(1), {
       serialization: 'advanced',

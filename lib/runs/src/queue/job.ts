@@ -11,7 +11,7 @@ export interface QueueJob<Config = unknown> {
   /** The run in a few words, for people. */
   readonly title: string;
   readonly config: Config;
-  /** What the executor needs beside the configuration, as JSON. */
+  /** What the executor needs besides the configuration, as JSON. */
   readonly setting?: unknown;
   /** Hashes of the runs that this one starts from. */
   readonly needs: readonly string[];

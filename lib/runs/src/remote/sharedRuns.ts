@@ -1,6 +1,6 @@
 /**
- * Runs in a place that all machines reach, beside the local store of each. The local store is where a run is
- * computed; this is what it leaves for the others:
+ * Runs in a place that all machines reach, in addition to the local store of each. The local store is where a
+ * run is computed; this is what it leaves for the others:
  *
  *     done/<hash>.json                                 the result and the list of its files; with it the run is done
  *     runs/<hash>/<session>/done/…                     those files
@@ -245,7 +245,7 @@ export function sharedRuns(objects: Objects): SharedRuns {
       );
       const prefix = `${runPrefix(hash)}${session}/done/`;
       const names = (await filesIn(folder)).filter((each) => !notOfTheRun.test(each));
-      // What there is beside them is asked for at the same time: states, which nobody needs once the run is
+      // What there is besides them is asked for at the same time: states, which nobody needs once the run is
       // done.
       const [result, states, files] = await Promise.all([
         readFile(path, 'utf8').then((text) => JSON.parse(text) as ResultFile),

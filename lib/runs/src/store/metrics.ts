@@ -7,7 +7,7 @@ import { closeSync, fsyncSync, openSync, writeSync } from 'node:fs';
 import { check, sha256 } from 'oabn-base';
 import { diskError, readIfThere, writeDurable } from './durable.js';
 
-/** What is logged of a step: JSON members beside the number of steps taken. */
+/** What is logged of a step: JSON members besides the number of steps taken. */
 export interface MetricsRow {
   /** The step after which the row was written, a whole number ≥ 0. */
   readonly step: number;

@@ -36,7 +36,7 @@ import { readResultFile, type ResultFile, writeResultFile } from './resultFile.j
 import { type RunContext, type RunError, runSession } from './session.js';
 import { lockRun } from './wait.js';
 
-/** What a store knows beside its folder. */
+/** What a store knows besides its folder. */
 export interface StoreOptions {
   /**
    * A folder of results that ship with the project, `<hash>.json` each, looked up when a run is not in the
@@ -44,14 +44,14 @@ export interface StoreOptions {
    */
   readonly shipped?: string;
   /**
-   * Versions of what computes, by name, as each provenance lists them beside node's; see `packageVersions`.
+   * Versions of what computes, by name, as each provenance lists them besides node's; see `packageVersions`.
    */
   readonly versions?: Readonly<Record<string, string>>;
   /** Where to say what a reader should know, such as a damaged checkpoint; default: standard error. */
   readonly notice?: (message: string) => void;
 }
 
-/** What is asked of a run beside its configuration. */
+/** What is asked of a run besides its configuration. */
 export interface RequestOptions<Result = unknown> {
   /** Throw a `UserError` if another process is computing the run, instead of waiting for it. */
   readonly noWait?: boolean;

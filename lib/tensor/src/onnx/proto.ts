@@ -2,7 +2,7 @@
  * The part of ONNX's file format that a compiled step needs, written by hand: protocol buffers are a few
  * lines when one only writes them. A message is a list of fields; a field is its number, its wire type (0:
  * variable length integer, 2: bytes with their length, 5: four bytes) and its content. The numbers are those
- * of `onnx.proto` (https://github.com/onnx/onnx/blob/main/onnx/onnx.proto), named beside each.
+ * of `onnx.proto` (https://github.com/onnx/onnx/blob/main/onnx/onnx.proto), named next to each.
  */
 
 /** Element types, as `TensorProto.DataType` numbers them. */
@@ -62,7 +62,7 @@ export interface OnnxGraph {
   readonly outputs: readonly OnnxValueInfo[];
 }
 
-/** What a model file says beside its graph. */
+/** What a model file contains besides its graph. */
 export interface ModelOptions {
   /** Version of the file format; default 9. Operator set 21 wants 10. */
   readonly irVersion?: number;

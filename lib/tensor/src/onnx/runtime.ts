@@ -82,7 +82,7 @@ export async function createSession(
     intraOpNumThreads: threads,
     graphOptimizationLevel: 'all',
     logSeverityLevel: 3,
-    // A memory pattern is one more block as large as the peak, beside the arena that the first run filled:
+    // A memory pattern is one more block as large as the peak, besides the arena that the first run filled:
     // 1.6 times the memory of a step, and no time gained.
     enableMemPattern: false,
     // Threads that wait spin for 50 µs only: the next operator comes sooner than that, and on a busy machine

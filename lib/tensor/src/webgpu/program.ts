@@ -16,7 +16,7 @@ export interface GpuDispatch {
   readonly workgroups: readonly [number, number, number];
 }
 
-/** Dispatches in order, and the memory that they need beside that of their caller. */
+/** Dispatches in order, and the memory that they need besides that of their caller. */
 export interface GpuProgram {
   readonly dispatches: readonly GpuDispatch[];
   /** Buffers for intermediate values by name, in bytes. */

@@ -1,5 +1,5 @@
 /**
- * Cells as files. Each cell that runs becomes a module beside the notebook, in memory, which exports what it
+ * Cells as files. Each cell that runs becomes a module next to the notebook, in memory, which exports what it
  * declares; the next cell begins with a line that brings in the names it uses of earlier ones. So types flow
  * from cell to cell as they do between files, and a name that is declared again simply comes from another
  * file.

@@ -1,5 +1,5 @@
 /**
- * The files that TypeScript sees: cells, which exist only in memory beside the notebook, and what they
+ * The files that TypeScript sees: cells, which exist only in memory next to the notebook, and what they
  * import. A package is looked for from the notebook's folder first and then from the kernel's own, so that
  * `import … from` of what comes with the kernel works in any folder; the same holds for the types of Node.
  */

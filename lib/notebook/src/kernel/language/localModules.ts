@@ -1,7 +1,7 @@
 /**
- * The `.ts` files beside a notebook that a cell imports, and what these import in turn: compiled to CommonJS,
- * each with a version that changes when it or anything below it changes. The runtime loads a module anew when
- * its version did.
+ * The `.ts` files next to a notebook that a cell imports, and what these import in turn: compiled to
+ * CommonJS, each with a version that changes when it or anything below it changes. The runtime loads a module
+ * anew when its version did.
  */
 import { createHash } from 'node:crypto';
 import { fileURLToPath } from 'node:url';

@@ -3,7 +3,7 @@
  */
 
 export interface Problem {
-  /** The file's name beside the notebook; undefined for the cell itself. */
+  /** The file's name next to the notebook; undefined for the cell itself. */
   readonly file?: string;
   /** From 1. */
   readonly line: number;

@@ -1,5 +1,5 @@
 /**
- * The reader's own files beside the notebook. `.ts` comes compiled from the language thread, with a version:
+ * The reader's own files next to the notebook. `.ts` comes compiled from the language thread, with a version:
  * a module is evaluated again when its version changed, which it does when it or anything that it imports
  * did. Other files (JSON, JavaScript) are loaded again when they changed on disk.
  */

@@ -5,7 +5,7 @@ import type { Work } from './work.js';
 
 /** What a kind of run tells of its cost. */
 export interface RunCost<Config> {
-  /** What the time of a run depends on, beside its network and data. */
+  /** What the time of a run depends on, besides its network and data. */
   key(config: Config): object;
   /** Training steps where there are `available` training images; 0 where nothing is trained. */
   steps(config: Config, available: number): number;

@@ -45,7 +45,7 @@ export interface Kind<Config, Result> {
   /** The seed that is drawn from, if one is. */
   seed(config: Config): number | undefined;
   /**
-   * What runs have in common that compile the same function beside that of evaluation, and in most cases no
+   * What runs have in common that compile the same function besides that of evaluation, and in most cases no
    * others.
    */
   compiledKey(config: Config): string;

@@ -57,7 +57,7 @@ export interface PretrainConfig {
 }
 
 /**
- * FP32 accuracy of the merged network, and what training made of it: small JSON, stored beside the network.
+ * FP32 accuracy of the merged network, and what training made of it: small JSON, stored next to the network.
  */
 export interface PretrainResult extends Accuracy {
   /** Metrics of each epoch, with the outliers after it (which older results lack). */
@@ -159,7 +159,7 @@ async function execute({ config, lab, context }: Work<PretrainConfig>): Promise<
 }
 
 /**
- * Training images by which BN statistics of averaged weights are estimated anew, or as many as an epoch has.
+ * Training images by which BN statistics of averaged weights are re-estimated, or as many as an epoch has.
  */
 const statisticsImages = 5_000;
 

@@ -11,7 +11,7 @@ import { measureAccuracy } from '../measure.js';
 import { checkWhole, type DataConfig } from '../settings.js';
 import type { Work } from './kind.js';
 
-/** Accuracy of the quantized network, and what it takes to store: small JSON, stored beside the network. */
+/** Accuracy of the quantized network, and what it takes to store: small JSON, stored next to the network. */
 export interface QuantizedResult extends Accuracy {
   /** Distinct weight values, summed over the quantized layers. */
   readonly stateSize: number;

@@ -24,7 +24,7 @@ export const labsOf = (jobs: readonly Job[]): readonly Lab[] => [...new Set(jobs
 /** Workers that open `labs`. */
 export function crewOf(labs: readonly Lab[]): Crew<readonly LabOpening[]> {
   return {
-    // Beside this file, compiled or not as this one is.
+    // Next to this file, compiled or not as this one is.
     module: new URL(`worker${extname(import.meta.url)}`, import.meta.url),
     setup: labs.map(({ opening }) => opening),
     // The backend by its name: what `auto` has to say was said here.

@@ -14,7 +14,7 @@ import type { Lab } from '../lab.js';
 import { run } from '../run.js';
 import { crewOf, labsOf, type Task } from './crew.js';
 
-/** How many processes compute, and what is told of it. */
+/** How many processes compute, and what is reported about them. */
 export interface RunAllOptions {
   /** Processes; default `defaultWorkers`. 1 computes in this one. */
   readonly workers?: number;

@@ -1,5 +1,5 @@
 /**
- * What engines that quantize by themselves want beside a network in FP32: the ranges that we found, as their
+ * What engines that quantize by themselves want besides a network in FP32: the ranges that we found, as their
  * calibration files. Both know symmetric 8-bit quantization alone, so a range [min, max] becomes ±max(|min|,
  * |max|).
  *

@@ -2,7 +2,7 @@
  * Lloyd's algorithm (Lloyd 1982).
  *
  * A step cuts the line at the midpoints of the centroids and moves each centroid to the mean of its interval.
- * A cluster that lost all its values is seeded anew, never lost: the cluster of the largest inertia is split
+ * A cluster that has lost all its values is reseeded, never lost: the cluster of the largest inertia is split
  * at its mean. Empty intervals cost nothing and a split lowers the inertia, so a step never raises it.
  *
  * The descent takes steps until the clusters stay the same, the inertia hardly falls, or the patience is
@@ -24,7 +24,7 @@ export interface LloydStep {
   readonly counts: Uint32Array;
   /** Σ (value − its nearest centroid)² for the centroids that were *given*. */
   readonly inertia: number;
-  /** How many clusters were empty and seeded anew. */
+  /** How many clusters were empty and have been reseeded. */
   readonly reseeded: number;
 }
 
@@ -159,7 +159,7 @@ function splitsOf(
     });
 }
 
-/** A number in or beside each interval of `boundaries`; the only cluster's mean if there are none. */
+/** A number in or next to each interval of `boundaries`; the only cluster's mean if there are none. */
 function centresFor(boundaries: Float32Array, { means }: FullSegments): Float64Array {
   const centre = (_: unknown, j: number): number => boundaries[j] ?? boundaries[j - 1] ?? means[0]!;
   return Float64Array.from({ length: boundaries.length + 1 }, centre);

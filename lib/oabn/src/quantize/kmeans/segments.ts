@@ -1,7 +1,7 @@
 /**
  * What is known about each cluster when thresholds cut the values into intervals. Two ways to measure it:
  * from a sorted sample in O(k log n), or in one pass over values in any order, for weights that move a little
- * in every training step and would have to be sorted anew each time.
+ * in every training step and would have to be sorted again each time.
  *
  * The sorted sample is what makes 1-D k-means cheap. After one sort, a cluster is an interval of the sorted
  * values: its count, sum and sum of squares are differences of prefix sums, and its ends are found by binary

@@ -65,7 +65,7 @@ export type PtqMethodName = keyof typeof ptqMethods;
 /** The names in `ptqMethods`, in the order of the tables. */
 export const ptqMethodNames = Object.keys(ptqMethods) as PtqMethodName[];
 
-/** A method by its name, or one of one's own. @throws UserError for an unknown one, listing the known ones */
+/** A method by its name, or one of your own. @throws UserError for an unknown one, listing the known ones */
 export function ptqMethodOf(method: PtqMethodName | Custom<QuantizeWeights> = 'minMax'): PtqMethod {
   if (typeof method === 'object') return checked(ownMethod(method));
   ptqMethodTitle(method);

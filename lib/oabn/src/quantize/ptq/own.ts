@@ -16,7 +16,7 @@ import type { PtqMethod } from './method.js';
  */
 export type QuantizeWeights = (engine: typeof tf, weights: Float32Array, bits: number) => ArrayLike<number>;
 
-/** The method that quantizes weights by a function of one's own. */
+/** The method that quantizes weights by a function of your own. */
 export function ownMethod(own: Custom<QuantizeWeights>): PtqMethod {
   return {
     title: own.name,

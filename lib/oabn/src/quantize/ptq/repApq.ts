@@ -5,7 +5,8 @@
  * - The mean absolute error in place of the squared one, over which outliers have less power.
  * - Quantization Protecting Reparameterization: the branches merged into one convolution with a channel-wise
  *   affine layer behind it, which learns with the quantizers.
- * - Across-block Calibration: the error of the stage's output is compared beside that of the block, for the
+ * - Across-block Calibration: the error of the stage's output is compared in addition to that of the block,
+ *   for the
  *   gradient of an absolute error knows no size.
  *
  * Reconstructed here, because the paper's formulas were not available, and the authors' repository

@@ -7,7 +7,7 @@ import { type DkmQuantizer, dkmTraining, normalizeDkm } from './dkm.js';
 import { normalizeOwnQuantizer, type OwnQuantizer, ownTraining } from './own.js';
 import type { WeightTraining } from './weightTraining.js';
 
-/** A weight quantizer that takes the place of k-means: one of one's own, DKM or APoT. */
+/** A weight quantizer that replaces k-means: your own, DKM or APoT. */
 export type WeightQuantizer = OwnQuantizer | DkmQuantizer | ApotQuantizer;
 
 /** Its name in tables. */

@@ -13,7 +13,7 @@ import { dataName, type JobOptions, plan, queueJobs } from './jobs.js';
 export interface ComputeOptions extends JobOptions {
   readonly queue: string;
   readonly store: string;
-  /** Says a line beside the bar. */
+  /** Prints a line next to the progress bar. */
   readonly say: (line: string) => void;
 }
 

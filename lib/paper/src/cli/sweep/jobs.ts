@@ -8,7 +8,7 @@ import { describeConfig, type Job, poolJobs, softwareVersions, storedConfig } fr
 import type { Precision } from 'tfjs-native';
 import type { Plan, QueueJob } from 'provable-runs/queue';
 
-/** How a worker opens the lab that a job belongs in, beside its data. */
+/** How a worker opens the lab that a job belongs in, besides its data. */
 export interface LabSetting {
   readonly dataset: DatasetName;
   readonly eager?: boolean;

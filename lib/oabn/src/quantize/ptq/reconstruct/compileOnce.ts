@@ -6,7 +6,7 @@ import { compile, type Compiled, tf } from 'tfjs-native';
 
 /**
  * `make()` compiled for arguments like `example`, or what was compiled for such arguments before. What the
- * function depends on beside its arguments is its `kind` and `form`, plain JSON.
+ * function depends on besides its arguments is its `kind` and `form`, plain JSON.
  */
 export type CompileOnce = <Args extends readonly unknown[], Result>(
   kind: string,

@@ -38,7 +38,7 @@ export interface Recipe extends LearningOptions {
   readonly rangeNorm: number;
   /** Whether squared errors are weighted by the Fisher information. */
   readonly fisher: boolean;
-  /** Whether the output of the stage is compared beside that of the unit. */
+  /** Whether the output of the stage is compared in addition to that of the unit. */
   readonly acrossBlocks: boolean;
 }
 

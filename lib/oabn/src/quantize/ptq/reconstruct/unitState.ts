@@ -10,7 +10,7 @@ import { zeroMoments } from './adam.js';
 import { roundedKernel, roundingIntervals, type RoundingProblem } from './rounding.js';
 import type { FixedLayer, FixedUnit, ReconstructionState } from './step.js';
 
-/** What a method learns beside the roundings. */
+/** What a method learns besides the roundings. */
 export interface LearnedParts {
   /** The reach of each activation quantizer. */
   readonly learnsRanges: boolean;
