@@ -15,3 +15,23 @@ export function anyOf(signals: readonly (AbortSignal | undefined)[]): {
     end: () => all.forEach((each) => each.removeEventListener('abort', pass)),
   };
 }
+
+/** What who is stopped gives to a queue that does not answer. */
+const millisecondsForServer = 5000;
+
+/**
+ * `work`'s value; undefined if it has none some seconds after `stop`: commands wait for a server that is
+ * away.
+ */
+export async function unlessAway<T>(work: Promise<T>, stop: AbortSignal): Promise<T | undefined> {
+  const over = new AbortController();
+  const given = new Promise<undefined>((resolve) => {
+    const giveUp = (): void => {
+      const timer = setTimeout(() => resolve(undefined), millisecondsForServer);
+      over.signal.addEventListener('abort', () => clearTimeout(timer));
+    };
+    if (stop.aborted) giveUp();
+    else stop.addEventListener('abort', giveUp, { signal: over.signal });
+  });
+  return await Promise.race([work, given]).finally(() => over.abort());
+}

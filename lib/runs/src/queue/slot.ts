@@ -11,7 +11,7 @@ import { finish } from './finish.js';
 import { checkJob } from './job.js';
 import { holdLease } from './lease.js';
 import type { AtWork } from './presence.js';
-import { anyOf } from './signals.js';
+import { anyOf, unlessAway } from './signals.js';
 import type { Taken } from './take.js';
 
 export interface SlotOptions {
@@ -46,7 +46,10 @@ export async function attend(taken: Taken, options: SlotOptions): Promise<Attend
       notice(`«${title}» was given to another worker while this one was cut off from the queue`);
       return { kind: 'elsewhere' };
     }
-    await finish(connection, taken, ending);
+    // Who is stopped does not wait for a queue that is away: the lease runs out, and others have the job.
+    const settled = await unlessAway(finish(connection, taken, ending), options.stop);
+    if (settled === undefined)
+      notice(`The queue does not hear what became of «${title}», and will give it to another worker.`);
     const line = describe(title, ending, (performance.now() - began) / 1000);
     if (line !== undefined) notice(line);
     return ending;

@@ -16,7 +16,7 @@ import { computer } from './computer.js';
 import { connectQueue, type QueueConnection } from './connection.js';
 import { doorbell } from './doorbell.js';
 import { type AtWork, presence } from './presence.js';
-import { anyOf } from './signals.js';
+import { anyOf, unlessAway } from './signals.js';
 import { attend, type Attended, type SlotOptions } from './slot.js';
 import { openQueues } from './take.js';
 
@@ -80,8 +80,6 @@ const millisecondsBetweenLooks = 3000;
 const millisecondsBetweenBounds = 30_000;
 /** What a stopped worker is given to leave its checkpoints in a store that does not answer. */
 const millisecondsToSave = 60_000;
-/** What it is given to say goodbye to a queue that does not answer. */
-const millisecondsForServer = 5000;
 
 /** Works until it is told to stop. @throws UserError when this machine cannot go on: no disk, no executor */
 export async function runWorker(options: WorkerOptions): Promise<WorkerReport> {
@@ -210,23 +208,6 @@ async function work(options: Settled, connection: QueueConnection, objects: Obje
     await unlessAway(present.end(), AbortSignal.abort());
     await unlessAway(queues.close(), AbortSignal.abort());
   }
-}
-
-/**
- * `work`'s value; undefined if it has none some seconds after `stop`: commands wait for a server that is
- * away.
- */
-async function unlessAway<T>(work: Promise<T>, stop: AbortSignal): Promise<T | undefined> {
-  const over = new AbortController();
-  const given = new Promise<undefined>((resolve) => {
-    const giveUp = (): void => {
-      const timer = setTimeout(() => resolve(undefined), millisecondsForServer);
-      over.signal.addEventListener('abort', () => clearTimeout(timer));
-    };
-    if (stop.aborted) giveUp();
-    else stop.addEventListener('abort', giveUp, { signal: over.signal });
-  });
-  return await Promise.race([work, given]).finally(() => over.abort());
 }
 
 /**

@@ -100,6 +100,22 @@ describe('faults of a sweep', function () {
     await site.sameAsLocal(jobs);
   });
 
+  it('ends at SIGTERM though the Redis is gone, as when both are told to end, with its checkpoint', async () => {
+    const job = longJob();
+    const first = site.begin({ leaseSeconds: 3 });
+    const result = site.compute([job]);
+    await site.reaches(job, 8);
+    await redis.kill();
+    first.process.kill('SIGTERM');
+    assert.deepEqual((await first.end)!.report, { computed: 0, failed: 0, givenBack: 1 });
+    const { step } = (await site.shared.snapshot(job.hash))!;
+    await redis.start();
+    site.begin({ leaseSeconds: 3 });
+    assert.deepEqual((await result).failures, []);
+    assert.equal((await site.beginnings('long')).at(-1), step);
+    await site.sameAsLocal([job]);
+  });
+
   it('plans again what a Redis without memory forgot', async () => {
     const jobs = toySweep(2, 1, { log: site.log });
     const result = site.compute(jobs);
