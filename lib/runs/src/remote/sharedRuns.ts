@@ -229,10 +229,11 @@ export function sharedRuns(objects: Objects): SharedRuns {
       };
       await objects.put(prefix + snapshotName, jsonBytes(snapshot));
       // The one before is kept, as in the local store; what is behind both is of no use to anyone.
-      const behind = statesAt(await keysOf(hash))
+      const keys = await keysOf(hash);
+      const behind = statesAt(keys)
         .filter((each) => each.step < step)
         .slice(1);
-      for (const each of behind) await removeBelow(each.prefix);
+      await removeAll(keys.filter((key) => behind.some(({ prefix: old }) => key.startsWith(old))));
       return step;
     },
 
