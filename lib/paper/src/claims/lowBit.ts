@@ -1,4 +1,5 @@
 /** C9, C10 and C11: uniform QAT and ClusterQAT at low bits (tables 5 and 6, figure 8). */
+import { check } from 'oabn-base';
 import {
   allOf,
   bestOf,
@@ -193,6 +194,7 @@ function littleChanged(uniform: readonly LowBitPoint[], bits: number): ClaimPart
   const differences = thresholdsOf(uniform)
     .filter((threshold) => threshold < Infinity)
     .map((threshold) => ({ threshold, from: minus(networksAt(uniform, threshold), plain) }));
+  check(differences.length > 0, () => `Only plain BN was fine-tuned at ${bits} bits; run another s too`);
   const most = differences.reduce((a, b) => (Math.abs(b.from.mean) > Math.abs(a.from.mean) ? b : a));
   return {
     name: `${bits} bits`,

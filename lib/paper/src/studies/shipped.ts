@@ -125,11 +125,11 @@ function shippedLab(profile: Profile, shipped: ReadonlyMap<string, RunEntry>): P
   } = networkIn(entry.config)!;
   const ofData = { ...profile, arch: { ...profile.arch, classes } };
   const provenance = entry.provenance!.dataset as unknown as Dataset['provenance'];
-  const train = { made: false, provenance } as unknown as Dataset;
+  // The search for learning rates asks how many images it can hold out: those are CIFAR-10's.
+  const train = { made: false, provenance, size: 50_000 } as unknown as Dataset;
   const lab: Pick<PaperLab, 'data' | 'train' | 'test' | 'defaults' | 'profile' | 'request'> = {
     data: { name: profile.data.name, checksum, testImages: profile.data.testImages },
     train,
-    // The search for learning rates asks how many test images there are to be held out from.
     test: { ...train, size: 10_000 },
     defaults: ofData,
     profile: ofData,

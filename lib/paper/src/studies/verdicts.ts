@@ -23,7 +23,7 @@ export interface StoredVerdicts {
   readonly scales: readonly string[];
   /** Profile of a side → a digest of the runs that its claims rest on. Others have other verdicts. */
   readonly basis: Readonly<Record<string, string>>;
-  /** How many rows of the judged studies are there, of all, where the profile is not finished. */
+  /** Of a profile that is not finished: how many rows of figure 7a and table 5 are there, of all. */
   readonly rows?: { readonly there: number; readonly of: number };
   /** The board: each claim where the article makes it. */
   readonly claims: readonly Claim[];
@@ -39,12 +39,7 @@ const localVerdicts = (lab: Pick<PaperLab, 'opening'>, profile: string): string 
   join(lab.opening.runs ?? runsFolder(), 'verdicts', `${profile}.json`);
 
 /** The studies whose rows the claims on either side rest on. */
-export const judgedStudies: readonly AnyStudy[] = [
-  thresholdStudy(),
-  lowBitStudy(),
-  ptqStudy(),
-  learningRateStudy,
-];
+const judgedStudies: readonly AnyStudy[] = [thresholdStudy(), lowBitStudy(), ptqStudy(), learningRateStudy];
 
 /** A digest of the configurations behind a lab's claims: the same for the same runs on the same data. */
 function basisOf(lab: PaperLab): string {

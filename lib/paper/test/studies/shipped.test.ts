@@ -6,7 +6,7 @@ import { configHash, writeJsonAtomic } from 'oabn-base';
 import { normalizeConfig, storedConfig, type RunConfig } from 'oabn/experiment';
 import { openStore } from 'provable-runs';
 import { type PaperLab, profiles, type Profile } from '../../src/profiles/index.js';
-import { shippedStudy, thresholdStudy, studyJobs } from '../../src/studies/index.js';
+import { learningRateStudy, shippedStudy, thresholdStudy, studyJobs } from '../../src/studies/index.js';
 
 const checksum = 'sha256:0123';
 
@@ -66,6 +66,16 @@ describe('studies: what ships', () => {
     assert.deepEqual([...new Set(desk.rows.map(({ bits }) => bits))], [8, 6, 5, 4]);
     assert.match(desk.source, new RegExp(`as shipped \\(${desk.there} of ${desk.of} rows are there yet\\)`));
     await rm(moved, { recursive: true });
+  });
+
+  it('looks for a search whose images are held out of the training ones', async () => {
+    const { smoke, desk } = profiles;
+    const one = { ...desk, thresholds: [Infinity], seeds: [1], ptqBits: [8] };
+    await ship(folder, one, () => true);
+    await assert.rejects(
+      shippedStudy(learningRateStudy, { folder, profiles: [desk, smoke] }),
+      /No results of «learning rates» ship/,
+    );
   });
 
   it('refuses where nothing ships, with what to do', async () => {
