@@ -1,17 +1,12 @@
 /**
  * Files that are either complete or absent: written under a temporary name next to the target, then renamed.
  */
-import { randomBytes } from 'node:crypto';
 import { constants, createReadStream, createWriteStream, existsSync } from 'node:fs';
 import { access, mkdir, open, readlink, realpath, rename, rm, stat } from 'node:fs/promises';
 import { basename, dirname, join, resolve } from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import { ignoreMissing, onDisk } from './disk.js';
-
-/** A name in the folder of `path` that no other process uses. */
-export function temporaryName(path: string): string {
-  return join(dirname(path), `.${basename(path)}.${process.pid}.${randomBytes(4).toString('hex')}.tmp`);
-}
+import { sweepTemporaries, temporaryName } from './temporary.js';
 
 /**
  * Writes `data` to `path` so that a crash at any moment leaves the old file or the new one, never a part.
@@ -53,7 +48,9 @@ export async function checkWritable(path: string, bytes = 0): Promise<void> {
     if (target.kind === 'device') return await access(path, constants.W_OK);
     let folder = dirname(resolve(target.file));
     while (!(await stat(folder).catch(ignoreMissing)) && dirname(folder) !== folder) folder = dirname(folder);
-    const probe = temporaryName(join(folder, basename(target.file)));
+    const place = join(folder, basename(target.file));
+    await sweepTemporaries(place);
+    const probe = temporaryName(place);
     const block = new Uint8Array(Math.min(bytes, 2 ** 20));
     try {
       const file = await open(probe, 'wx');
@@ -103,6 +100,7 @@ async function replaceFile(
     const target = await targetOf(path);
     if (target.kind === 'device') return await write(path);
     await makeFolder(dirname(target.file));
+    await sweepTemporaries(target.file);
     const temporary = temporaryName(target.file);
     try {
       await write(temporary);

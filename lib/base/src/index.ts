@@ -10,6 +10,7 @@ export * from './disk.js';
 export * from './displays.js';
 export * from './errors.js';
 export * from './files.js';
+export * from './temporary.js';
 export * from './half.js';
 export * from './hash.js';
 export * from './pickle.js';

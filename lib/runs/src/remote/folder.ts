@@ -3,7 +3,7 @@
  */
 import { access, copyFile, link, mkdir, open, readdir, readFile, rename, rm, rmdir } from 'node:fs/promises';
 import { dirname, join, relative, sep } from 'node:path';
-import { ignoreMissing, temporaryName, UserError } from 'oabn-base';
+import { ignoreMissing, sweepTemporaries, temporaryName, UserError } from 'oabn-base';
 import { diskError, syncFolder } from '../store/durable.js';
 import type { Objects } from './objects.js';
 import { PassingError } from './patience.js';
@@ -26,6 +26,7 @@ export async function folderObjects(root: string): Promise<Objects> {
     const path = pathOf(key);
     const temporary = temporaryName(path);
     await mkdir(dirname(path), { recursive: true });
+    await sweepTemporaries(path);
     try {
       await fill(temporary).catch((error: NodeJS.ErrnoException) => {
         // Another machine found the new folder empty and removed it: make it again.
@@ -71,6 +72,7 @@ export async function folderObjects(root: string): Promise<Objects> {
       placed(key, (temporary) => write(temporary, bytes), options?.ifAbsent ? ifAbsent : over),
     async getFile(key, path) {
       await mkdir(dirname(path), { recursive: true });
+      await sweepTemporaries(path);
       const temporary = temporaryName(path);
       try {
         await copyFile(pathOf(key), temporary);

@@ -10,7 +10,7 @@ import { mkdir, rename, rm } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
-import { check, errorMessage, temporaryName, UserError } from 'oabn-base';
+import { check, errorMessage, sweepTemporaries, temporaryName, UserError } from 'oabn-base';
 import pLimit from 'p-limit';
 import { diskError } from '../store/durable.js';
 import { optional } from './optional.js';
@@ -166,6 +166,7 @@ export async function s3Objects(address: string, environment = process.env): Pro
         return false;
       }
       await mkdir(dirname(path), { recursive: true });
+      await sweepTemporaries(path);
       const temporary = temporaryName(path);
       try {
         await pipeline(Readable.fromWeb(response.body! as never), createWriteStream(temporary));

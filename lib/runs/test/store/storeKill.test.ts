@@ -72,7 +72,7 @@ function start(options: ChildOptions): Child {
 }
 
 describe(`the run store under kill -9 (OABN_STORE_SEED=${seed})`, function () {
-  this.timeout(60_000 + kills * 5000);
+  this.timeout(300_000 + kills * 5000);
   const rng = random(seed);
   let folder: string;
   let programFolder: string;
