@@ -55,9 +55,11 @@ export interface Entry {
   readonly last?: boolean;
 }
 
-/** A study whatever its cells and rows are, for lists of studies. */
-// eslint-disable-next-line @typescript-eslint/no-explicit-any -- cells go from one member of a study to
-// another, unseen
+/**
+ * A study whatever its cells and rows are, for lists of studies: cells go from one member of a study to
+ * another, unseen.
+ */
+// eslint-disable-next-line @typescript-eslint/no-explicit-any -- as said
 export type AnyStudy = Study<any, unknown, any>;
 
 /** The rows of a study, and where they come from. */
