@@ -6,10 +6,14 @@
  *
  *     OABN_DATA_DIR=… node --conditions=oabn-source --import tsx lib/paper/scripts/ship.ts --runs runs [--profile desk]
  */
+import { join } from 'node:path';
 import { parseArgs } from 'node:util';
+import { writeFileAtomic } from 'oabn-base';
 import { hashOf } from 'oabn/experiment';
 import { openStore } from 'provable-runs';
-import { openLabs, shippedFolder } from '../src/profiles/index.js';
+import { figurePng } from 'tslab-kernel/picture';
+import { bitsFigure } from '../src/figures/index.js';
+import { describeScale, openLabs, shippedFolder } from '../src/profiles/index.js';
 import { claimsText, updateReadme } from '../src/report/index.js';
 import {
   claimsSoFar,
@@ -18,6 +22,7 @@ import {
   measureC12,
   outlierStudy,
   rivalStudy,
+  seedsText,
   shippedRows,
   shipVerdictsSoFar,
   studyJobs,
@@ -45,5 +50,9 @@ const claims = [...(await claimsSoFar(labs, shippedRows)), await measureC12(labs
 const rows = { there: sweep.there + cells.there, of: sweep.of + cells.of };
 await shipVerdictsSoFar(labs, { claims, rows });
 await updateReadme(flags.profile, { sweep: sweep.rows, cells: cells.rows, claims });
+const { threshold } = labs.cifar.profile.ablation;
+const source = `${describeScale(labs.cifar)}${seedsText(sweep.rows)}`;
+const picture = await figurePng(bitsFigure({ rows: sweep.rows, source }, { cells: cells.rows, threshold }));
+if (picture) await writeFileAtomic(join(shippedFolder(), '..', `bits-${flags.profile}.png`), picture);
 console.log(claimsText(claims));
 process.exit(0);

@@ -1,22 +1,10 @@
 /** `oabn reproduce`, the main job: the grid of a profile, then the notebooks, then the report. */
 import { existsSync, readdirSync } from 'node:fs';
-import { basename, join, resolve } from 'node:path';
+import { join, resolve } from 'node:path';
 import type { Command } from 'commander';
-import {
-  check,
-  consoleProgress,
-  checkWritable,
-  copyFileAtomic,
-  formatDuration,
-  silent,
-  tableText,
-  UserError,
-  writeFileAtomic,
-  writeJsonAtomic,
-} from 'oabn-base';
-import pLimit from 'p-limit';
+import { check, consoleProgress, checkWritable, formatDuration, tableText, writeFileAtomic } from 'oabn-base';
 import type { Claim, LowBitPoint, ThresholdPoint } from '../claims/index.js';
-import { describeLab, type Labs, type Profile, shippedFolder } from '../profiles/index.js';
+import { describeLab, type Labs } from '../profiles/index.js';
 import {
   claimsBoard,
   lowBitStudy,
@@ -24,32 +12,13 @@ import {
   mainJob,
   networkStudy,
   runStudy,
-  shippedVerdicts,
-  readVerdicts,
   storeVerdicts,
-  verdictsFile,
   type StudyResult,
   studyTable,
   thresholdStudy,
 } from '../studies/index.js';
-import { defaultWorkers, describeConfig, run, runAll, softwareVersions, threadsEach } from 'oabn/experiment';
-import { type NotebookRun, runNotebook } from 'tslab-kernel/run';
-import {
-  claimsText,
-  type CrateParts,
-  crateFile,
-  type ReportFigure,
-  reportFigures,
-  type ReportNotebook,
-  reportPage,
-  type ReportRun,
-  type ResultRows,
-  runCrate,
-  updateReadme,
-  workflowFile,
-  workflowRecord,
-} from '../report/index.js';
-import { figurePng, figureSvg } from 'tslab-kernel/picture';
+import { defaultWorkers, describeConfig, runAll } from 'oabn/experiment';
+import { claimsText, reportFigures, reportPage, type ReportRun } from '../report/index.js';
 import {
   type CommonOptions,
   dataOption,
@@ -64,8 +33,9 @@ import {
   wholeNumber,
 } from 'oabn/cli';
 import { printEstimate } from './estimate.js';
-import { kernelEnvironment } from './notebook.js';
+import { notebooksFolder, runNotebooks, sayBesideBar } from './executeNotebooks.js';
 import { labsOf } from './options.js';
+import { shipResults, writeCrate, writeFigures } from './shipResults.js';
 import { type ComputeOptions, computeOnWorkers } from './sweep/compute.js';
 import { queueOption, storeOption, type SweepOptions } from './sweep/options.js';
 
@@ -217,77 +187,6 @@ async function runEverything(labs: Labs, workers: number): Promise<ReportRun[]> 
   return runs;
 }
 
-/** A line on standard error in the place of a bar, which is drawn again below it. */
-function sayBesideBar(line: string): void {
-  process.stderr.write(`${process.stderr.isTTY ? '\r\u001b[K' : ''}${line}\n`);
-}
-
-/**
- * Writes each figure as SVG and, on a machine with fonts, as PNG. Returns the paths of the PNGs by their
- * names.
- */
-async function writeFigures(figures: readonly ReportFigure[], folder: string): Promise<Map<string, string>> {
-  const pictures = new Map<string, string>();
-  for (const { name, figure } of figures) {
-    await writeFileAtomic(join(folder, `${name}.svg`), figureSvg(figure));
-    const png = await figurePng(figure);
-    if (!png) continue;
-    pictures.set(name, join(folder, `${name}.png`));
-    await writeFileAtomic(pictures.get(name)!, png);
-  }
-  return pictures;
-}
-
-/** Writes what archives read of the report's folder: an RO-Crate, and the runs that it is about. */
-async function writeCrate(
-  folder: string,
-  figures: readonly string[],
-  of: Pick<CrateParts, 'labs' | 'runs' | 'startedAt'>,
-): Promise<void> {
-  const pictures = figures.flatMap((name) => [`figures/${name}.svg`, `figures/${name}.png`]);
-  const files = pictures.filter((path) => existsSync(join(folder, path)));
-  const parts: CrateParts = {
-    ...of,
-    files: ['index.html', ...files],
-    finishedAt: new Date().toISOString(),
-    command: ['oabn', ...process.argv.slice(2)].join(' '),
-    versions: { node: process.versions.node, ...softwareVersions() },
-  };
-  await writeJsonAtomic(join(folder, workflowFile), workflowRecord(parts));
-  await writeJsonAtomic(join(folder, crateFile), runCrate(parts));
-}
-
-/** The figures that ship with the project, by how the names of their notebooks begin. */
-const shippedFigures = /^(fig(?:1|2|4|5|7a|7b|8))-(?!.*-\d+$)/;
-
-/**
- * Puts the small results and the verdicts of both labs where they ship with the project, in place of those of
- * the same runs, and the first figure of each notebook named above as `data/results/<fig>-<profile>.png`.
- */
-async function shipResults(
-  labs: Labs,
-  figures: ReadonlyMap<string, string>,
-  rows: ResultRows,
-): Promise<void> {
-  for (const [name, path] of figures) {
-    const figure = shippedFigures.exec(name)?.[1];
-    const shipped = join(shippedFolder(), '..', `${figure}-${labs.cifar.profile.name}.png`);
-    if (figure !== undefined) await copyFileAtomic(path, shipped);
-  }
-  await shipVerdicts(labs, rows);
-  for (const { lab, config } of mainJob(labs)) {
-    const { hash } = await run(lab, config);
-    await lab.store.export(hash, shippedFolder());
-  }
-}
-
-/** The verdicts, and the README's table and board where they are of this profile. */
-async function shipVerdicts(labs: Labs, rows: ResultRows): Promise<void> {
-  const { name } = labs.cifar.profile;
-  await copyFileAtomic(verdictsFile(labs), shippedVerdicts(name));
-  await updateReadme(name, { ...rows, claims: readVerdicts(verdictsFile(labs)).claims });
-}
-
 function resultText(
   sweep: StudyResult<ThresholdPoint>,
   cells: StudyResult<LowBitPoint>,
@@ -306,68 +205,4 @@ function resultText(
     '',
     '',
   ].join('\n');
-}
-
-/** Whether a profile's job executes the notebook: those of its story, or all. */
-const isOfStory = (name: string, { story }: Profile): boolean =>
-  story === undefined || story.some((prefix) => name.startsWith(prefix));
-
-/** In the project's folder. */
-const notebooksFolder = 'notebooks';
-
-/**
- * Executes the project's notebooks, `workers` at a time, each with its share of the cores. A cell that fails
- * does not keep the others from running; a kernel that does not start would not start for them either.
- */
-async function runNotebooks(
-  { cifar }: Labs,
-  { write, data, runs }: ReproduceOptions,
-  workers: number,
-): Promise<{ notebooks: ReportNotebook[]; failures: string[] }> {
-  check(
-    existsSync(notebooksFolder),
-    () =>
-      `There is no folder ${resolve(notebooksFolder)}; run reproduce in the project's folder, or with --no-notebooks`,
-  );
-  const names = readdirSync(notebooksFolder)
-    .filter((name) => name.endsWith('.ipynb') && isOfStory(name, cifar.profile))
-    .sort();
-  let [stopped, done] = [false, 0];
-  const failures: string[] = [];
-  const inTurn = pLimit(workers);
-  const progress = consoleProgress();
-  const execute = async (name: string): Promise<(NotebookRun & { name: string }) | undefined> => {
-    if (stopped) return undefined;
-    const path = join(notebooksFolder, name);
-    const result = await runNotebook(path, {
-      write: write ?? false,
-      env: {
-        ...kernelEnvironment(cifar.profile.name),
-        OABN_SHIPPED: '0',
-        OABN_THREADS: String(threadsEach(workers)),
-        ...(runs !== undefined && { OABN_RUNS_DIR: resolve(runs) }),
-        ...(data !== undefined && existsSync(data) && { OABN_DATA_DIR: resolve(data) }),
-      },
-      // Bars of several notebooks would write over each other: then one counts them.
-      progress: workers > 1 ? silent : progress,
-    }).catch((error: unknown) => {
-      if (!(error instanceof UserError)) throw error;
-      if (!stopped) failures.push(`${path}: ${error.message}`);
-      stopped = true;
-    });
-    if (!result) return undefined;
-    if (workers > 1) {
-      sayBesideBar(result.summary);
-      progress({ task: 'notebooks', done: ++done, total: names.length });
-    }
-    stopped ||= result.failure?.status === 'interrupted';
-    if (!result.ok) failures.push(result.summary);
-    return { ...result, name };
-  };
-  const results = await Promise.all(names.map((name) => inTurn(() => execute(name))));
-  const executed = results.flatMap((result) => result ?? []);
-  return {
-    notebooks: executed.map(({ name, notebook }) => ({ name: basename(name, '.ipynb'), notebook })),
-    failures,
-  };
 }

@@ -13,6 +13,8 @@ export interface LineSeries {
   readonly markers?: boolean;
   /** Whether the points are joined; default true. */
   readonly joined?: boolean;
+  /** Place in the palette, where several lines belong together; default that in the list. */
+  readonly color?: number;
 }
 
 /** What a figure of lines shows. */
@@ -25,16 +27,18 @@ export interface LineOptions extends Titles {
 
 /** Lines with markers and error bars, as Plotly JSON. */
 export function lineFigure({ series, xKind = 'linear', yRange, ...titles }: LineOptions): Figure {
-  const data = series.map(({ name, x, y, error, dash = 'solid', markers = true, joined = true }, i) => ({
-    type: 'scatter',
-    mode: !joined ? 'markers' : markers ? 'lines+markers' : 'lines',
-    name,
-    x,
-    y,
-    line: { color: colorAt(i), width: 2.5, dash },
-    marker: { color: colorAt(i), size: 9, symbol: symbols[i % symbols.length] },
-    ...(error && { error_y: { type: 'data', array: error, color: colorAt(i), thickness: 1.5 } }),
-  }));
+  const data = series.map((line, i) => {
+    const { name, x, y, error, dash = 'solid', markers = true, joined = true } = line;
+    const color = colorAt(line.color ?? i);
+    return {
+      type: 'scatter',
+      mode: !joined ? 'markers' : markers ? 'lines+markers' : 'lines',
+      ...{ name, x, y },
+      line: { color, width: 2.5, dash },
+      marker: { color, size: 9, symbol: symbols[i % symbols.length] },
+      ...(error && { error_y: { type: 'data', array: error, color, thickness: 1.5 } }),
+    };
+  });
   const layout = layoutOf(titles, {
     xaxis: axis(titles.xTitle, { type: xKind }),
     yaxis: axis(titles.yTitle, yRange ? { range: yRange } : {}),

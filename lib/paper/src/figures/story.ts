@@ -1,10 +1,17 @@
 /**
- * The three pictures of the report's first screen: where outliers sit, what quantization costs, what
- * ClusterQAT recovers.
+ * The pictures that tell the story: where outliers sit, what quantization costs, what ClusterQAT recovers.
+ * The report's first screen has three, the README one.
  */
-import { estimate, formatThreshold, type LowBitMethod, type LowBitPoint } from '../claims/index.js';
-import { methodTitles, type NetworkRow, type StudyResult } from '../studies/index.js';
+import {
+  estimate,
+  formatThreshold,
+  type LowBitMethod,
+  type LowBitPoint,
+  type ThresholdPoint,
+} from '../claims/index.js';
+import { lowBitMethods, methodTitles, type NetworkRow, type StudyResult } from '../studies/index.js';
 import { barFigure } from './bars.js';
+import { lineFigure, type LineSeries } from './lines.js';
 import type { Figure } from 'tslab-kernel/display';
 
 const distinct = <T>(values: readonly T[]): T[] => [...new Set(values)];
@@ -39,6 +46,57 @@ export function peaksFigure({ rows, source: subtitle }: StudyResult<NetworkRow>)
       }),
   });
 }
+
+/**
+ * Accuracy over bits, in FP32 and after each method, with plain BN and with one s of OABN: a colour for each
+ * network, a kind of line for each method.
+ */
+export function bitsFigure(
+  { rows: sweep, source: subtitle }: Pick<StudyResult<ThresholdPoint>, 'rows' | 'source'>,
+  { cells, threshold }: { readonly cells: readonly LowBitPoint[]; readonly threshold: number },
+): Figure {
+  const widths = distinct(sweep.map(({ bits }) => bits)).sort((a, b) => b - a);
+  const points: readonly LowBitPoint[] = [
+    ...sweep.map((row) => ({ ...row, method: 'ptq' as const })),
+    ...cells,
+  ];
+  const lineOf = (s: number, method: LowBitMethod): LineSeries[] => {
+    const at = points.filter((row) => row.threshold === s && row.method === method);
+    const there = widths.filter((bits) => at.some((row) => row.bits === bits));
+    if (there.length === 0) return [];
+    const fp32 = method === 'ptq' ? [estimate(onceASeed(at).map((row) => row.fp32))] : [];
+    const values = [
+      ...fp32,
+      ...there.map((bits) =>
+        estimate(onceASeed(at.filter((row) => row.bits === bits)).map(({ accuracy }) => accuracy)),
+      ),
+    ];
+    return [
+      {
+        name: `${networkTitle(s)}, ${methodTitles[method]}`,
+        x: [...fp32.map(() => 'FP32'), ...there.map(String)],
+        y: values.map(({ mean }) => 100 * mean),
+        dash: method === 'ptq' ? 'solid' : method === 'uniformQat' ? 'dash' : 'dot',
+        color: s === Infinity ? 0 : 1,
+        ...(values.some(({ sd }) => sd > 0) && { error: values.map(({ sd }) => 100 * sd) }),
+      },
+    ];
+  };
+  return lineFigure({
+    title: 'What low bits cost, and what brings it back',
+    subtitle,
+    xTitle: 'bits of weights and activations',
+    yTitle: 'test accuracy (%)',
+    xKind: 'category',
+    yRange: [0, 100],
+    series: lowBitMethods.flatMap((method) => [Infinity, threshold].flatMap((s) => lineOf(s, method))),
+  });
+}
+
+/** A row may stand in both studies. */
+const onceASeed = (rows: readonly LowBitPoint[]): LowBitPoint[] => [
+  ...new Map(rows.map((row) => [row.seed, row])).values(),
+];
 
 /** Accuracy in FP32 and after each method at `bits`, with plain BN and with one s of OABN. */
 export function recoveryFigure(

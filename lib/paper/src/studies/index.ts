@@ -22,6 +22,7 @@ export {
   type Entry,
   type QuantizedConfig,
   runStudy,
+  seedsText,
   type Study,
   studyJobs,
   type StudyResult,
