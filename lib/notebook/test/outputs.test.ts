@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { widgetMime } from '../src/display/index.js';
 import { collectOutputs, type Displays, omit } from '../src/run/outputs.js';
 import { createRequest, type Message } from '../src/protocol/message.js';
 import { savedOutputs, withErrorOutput } from '../src/run/savedOutputs.js';
@@ -87,6 +88,13 @@ describe('notebook/savedOutputs', () => {
     const data = omit(figure, 'image/png');
     const [kept] = savedOutputs([{ output_type: 'display_data', data, metadata: {} }]);
     assert.ok(kept && 'data' in kept && 'text/html' in kept.data);
+  });
+
+  it('leaves out a widget, which ends with its kernel, and keeps its picture', () => {
+    const data = { [widgetMime]: { model_id: 'm' }, 'image/png': 'AAAA', 'text/plain': 's = 1' };
+    const [kept] = savedOutputs([{ output_type: 'display_data', data, metadata: {} }]);
+    assert.ok(kept && 'data' in kept);
+    assert.deepEqual(Object.keys(kept.data), ['image/png', 'text/plain']);
   });
 
   it('ends the outputs of a failed cell with an error, whatever the kernel had time to say', () => {

@@ -14,20 +14,28 @@ import type { Bundle } from './kernel.js';
 
 /** The bundle of a figure: all types in which it can be shown. */
 export async function figureBundle(figure: Figure): Promise<Bundle> {
-  const pixels = await figurePng(figure);
-  const png = pixels && Buffer.from(pixels).toString('base64');
+  const picture = await figurePicture(figure);
   const { data, layout } = roundNumbers(figure);
-  // Without fonts here there is no PNG; the reader's browser has fonts to draw the SVG with.
-  const svg = figureSvg(figure);
-  const picture = png
-    ? `data:image/png;base64,${png}`
-    : `data:image/svg+xml;base64,${Buffer.from(svg).toString('base64')}`;
+  const source =
+    'image/png' in picture
+      ? `data:image/png;base64,${picture['image/png']}`
+      : `data:image/svg+xml;base64,${Buffer.from(picture['image/svg+xml']).toString('base64')}`;
   return {
     'application/vnd.plotly.v1+json': { data, layout, config },
-    'text/html': figureHtml({ data, layout }, picture),
-    ...(png ? { 'image/png': png } : { 'image/svg+xml': svg }),
+    'text/html': figureHtml({ data, layout }, source),
+    ...picture,
     'text/plain': figureText(figure),
   };
+}
+
+/** The still picture of a figure: a PNG, in base64, or an SVG where there are no fonts to draw one with. */
+export async function figurePicture(
+  figure: Figure,
+): Promise<{ readonly 'image/png': string } | { readonly 'image/svg+xml': string }> {
+  const pixels = await figurePng(figure);
+  return pixels
+    ? { 'image/png': Buffer.from(pixels).toString('base64') }
+    : { 'image/svg+xml': figureSvg(figure) }; // the reader's browser has fonts
 }
 
 const config = { displaylogo: false, responsive: false };

@@ -10,6 +10,13 @@ export { isPlotlyBundle, plotlyMark, plotlyScript, plotlySource } from './plotly
 export { notebookProgress, type NotebookProgressOptions, progressMark } from './progress.js';
 export { show, showTable } from './show.js';
 export { slider, type SliderOptions, type SliderState } from './slider.js';
+export {
+  type Bars,
+  type Drawn,
+  type HistogramState,
+  sliderHistogram,
+  type SliderHistogramOptions,
+} from './sliderHistogram.js';
 export * from './style.js';
 export { sortableTable, sortAllTables, tableHtml, type TableHead } from './table.js';
-export { widget, type Widget, type WidgetOptions } from './widget.js';
+export { widget, type Widget, widgetMime, type WidgetOptions } from './widget.js';

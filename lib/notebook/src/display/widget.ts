@@ -25,16 +25,21 @@ export interface WidgetOptions<State extends Bundle> {
   readonly esm: string;
   readonly css?: string;
   readonly state: State;
-  /** What is shown where no anywidget is. */
+  /** What a terminal shows. */
   readonly text: (state: Readonly<State>) => string;
+  /** A picture of the state, for pages and viewers without anywidget. */
+  readonly picture?: (state: Readonly<State>) => Promise<Bundle>;
 }
+
+/** What a page asks the kernel for a widget by. */
+export const widgetMime = 'application/vnd.jupyter.widget-view+json';
 
 /** The version of ipywidgets' protocol. */
 const protocol = { version: '2.1.0' } as const;
 
 /** Makes a widget; a cell that ends with it shows it. @throws UserError outside a notebook */
 export function widget<State extends Bundle>(options: WidgetOptions<State>): Widget<State> {
-  const { esm, css = '', text } = options;
+  const { esm, css = '', text, picture } = options;
   const comms = kernelComms();
   if (!comms) throw new UserError('A widget needs a notebook: here no kernel is running');
   let state = { ...options.state };
@@ -79,8 +84,9 @@ export function widget<State extends Bundle>(options: WidgetOptions<State>): Wid
     close: () => comm.close(),
   };
   return Object.defineProperty(made, Symbol.for('Jupyter.display'), {
-    value: (): Bundle => ({
-      'application/vnd.jupyter.widget-view+json': { version_major: 2, version_minor: 0, model_id: comm.id },
+    value: async (): Promise<Bundle> => ({
+      [widgetMime]: { version_major: 2, version_minor: 0, model_id: comm.id },
+      ...(await picture?.(state)),
       'text/plain': text(state),
     }),
   });

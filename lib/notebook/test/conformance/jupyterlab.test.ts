@@ -179,20 +179,73 @@ describe('kernel: in JupyterLab', function () {
     await picture('6-restarted');
   });
 
-  it('redraws what a slider moves', async function () {
+  it('stops at a breakpoint set in the gutter, shows frames and variables, and goes on', async () => {
+    await writeFile(join(folder, 'twice.ts'), 'export const twice = (x: number): number => 2 * x;\n');
+    await open(
+      'debug.ipynb',
+      "import { twice } from './twice';\nfunction half(x: number): number {\n  const y = x / 2;\n  return y;\n}\nhalf(twice(42))",
+    );
+    const bug = page.locator('.jp-DebuggerBugButton');
+    await bug.click();
+    await page.locator('.jp-DebuggerBugButton[aria-pressed=true]').waitFor();
+    // The gutter begins with an element that only holds its width, and has an icon that nobody sees.
+    const line = (number: number): Locator => cell(0).locator('.cm-breakpoint-gutter > .cm-gutterElement').nth(number); // prettier-ignore
+    await line(4).click();
+    await line(4).locator('.cm-breakpoint-icon').waitFor();
+    await cell(0).locator('.cm-content').click();
+    await page.keyboard.press('Control+Enter');
+    const frames = page.locator('.jp-DebuggerCallstack-body li');
+    await frames.nth(1).waitFor();
+    assert.deepEqual(
+      (await frames.allInnerTexts()).map((text) => text.replace(/\s+/g, ' ')),
+      ['half Cell [*]:4', 'Cell Cell [*]:6'],
+    );
+    const variables = page.locator('.jp-DebuggerVariables');
+    await variables.getByText('42').waitFor();
+    assert.match(await variables.innerText(), /x\s+84\s+y\s+42/);
+    assert.match(await cell(0).locator('.jp-DebuggerEditor-highlight').innerText(), /return y;/);
+    await picture('7-breakpoint');
+    await page.keyboard.press('F9');
+    await shows(0, '42');
+    await variables.getByText('half').waitFor();
+    // A local module is among the sources, where breakpoints can be set too.
+    await page.locator('.jp-DebuggerKernelSources-body', { hasText: 'twice.ts' }).waitFor();
+    await bug.click();
+    await page.locator('.jp-DebuggerBugButton[aria-pressed=false]').waitFor();
+  });
+
+  it('redraws the histogram that a slider moves', async function () {
     const found =
       'from jupyter_core.paths import jupyter_path; import os, sys; sys.exit(not any(os.path.isdir(os.path.join(p, "anywidget")) for p in jupyter_path("labextensions")))';
     if (spawnSync(python, ['-c', found]).status !== 0) this.skip();
     await open(
       'slider.ipynb',
-      "import { slider } from 'tslab-kernel/display';\nconst shown = await display('s = 0.5');\nslider({ label: 's', min: 0, max: 2, value: 0.5 }, (s) => shown.update(`s = ${s}`))",
+      `import { sliderHistogram } from 'tslab-kernel/display';
+// A sum of twelve uniform numbers is nearly normal.
+const ratios = Array.from({ length: 20_000 }, () => Array.from({ length: 12 }, Math.random).reduce((a, b) => a + b) - 6);
+sliderHistogram(
+  { label: 's', min: 0.25, max: 4, step: 0.25, value: 4, title: 'Ratios, limited to ±s', xTitle: 'r', range: [-4, 4], bins: 32 },
+  (s) => ({ values: ratios.map((r) => Math.max(-s, Math.min(s, r))), lines: [-s, s] }),
+)`,
     );
     await cell(0).locator('.cm-content').click();
     await page.keyboard.press('Control+Enter');
-    const range = cell(0).locator('.jp-OutputArea input[type=range]');
-    await range.waitFor();
-    await range.fill('1.5');
-    await shows(0, 's = 1.5');
-    await picture('8-slider');
+    const chart = cell(0).locator('.jp-OutputArea svg[role=img]');
+    const height = (bar: number): Promise<number> =>
+      chart
+        .locator('.bar')
+        .nth(bar)
+        .evaluate((rect) => Number(rect.getAttribute('height')));
+    await chart.waitFor();
+    assert.equal(await chart.locator('.bar').count(), 32);
+    const whole = [await height(5), await height(12), await height(16)];
+    await picture('8-histogram');
+    await cell(0).locator('.jp-OutputArea input[type=range]').fill('1');
+    await chart.locator('.mark').first().waitFor();
+    // What lay beyond −1 is in the bin of −1 now.
+    while ((await height(5)) > 0) await sleep(50);
+    assert.ok(whole[0]! > 0 && (await height(12)) > whole[1]!);
+    assert.match(await cell(0).locator('output').innerText(), /^1$/);
+    await picture('9-histogram-moved');
   });
 });
