@@ -9,6 +9,7 @@ import { UserError } from 'oabn-base';
 import { kernelName } from '../kernel/kernelName.js';
 import { startKernelProcess, type KernelProcess, type KernelProcessOptions } from './kernelProcess.js';
 import { collectOutputs, type Displays, type Output, type OutputCollector } from './outputs.js';
+import { processorTime, startPatience } from './startPatience.js';
 import { openChannels, type Channels } from '../protocol/channels.js';
 import { type Connection, createConnection, writeConnectionFile } from '../protocol/connection.js';
 import type { Message } from '../protocol/message.js';
@@ -60,7 +61,7 @@ export interface KernelSession {
 export interface SessionOptions extends Partial<KernelProcessOptions> {
   /** Called with every message that the kernel publishes, from the first on. */
   readonly onMessage?: (message: Message) => void;
-  /** Seconds to wait for the kernel to answer first; 60. */
+  /** Seconds in which the kernel may do nothing before it first answers; 60. See startPatience.ts. */
   readonly startTimeout?: number;
 }
 
@@ -92,15 +93,16 @@ async function tryStart(options: SessionOptions): Promise<KernelSession | { fail
   if (options.onMessage) channels.onOutput(options.onMessage);
   const ready = waitUntilReady(channels);
   const late = new AbortController();
+  const waited = startPatience({
+    seconds: startTimeout,
+    processorTime: () => processorTime(kernel.pid),
+    signal: late.signal,
+  });
   const failure = await Promise.race([
     ready.then(() => undefined),
     kernel.ended.then((end) => `${end}\n${kernel.lastWords()}`),
-    sleep(startTimeout * 1000, undefined, { signal: late.signal }).then(
-      () =>
-        [`no answer in ${startTimeout} s`, unreachable(connection), kernel.lastWords()]
-          .filter(Boolean)
-          .join('\n'),
-      () => undefined,
+    waited.then(
+      (reason) => reason && [reason, unreachable(connection), kernel.lastWords()].filter(Boolean).join('\n'),
     ),
   ]);
   late.abort();
