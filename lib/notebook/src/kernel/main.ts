@@ -8,6 +8,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { type Transferable, Worker } from 'node:worker_threads';
 import { jupyterDataFolder } from './jupyterFolder.js';
+import type { LanguageData } from './language/thread.js';
 import { startRuntime } from './runtime/runtime.js';
 import type { ServerData } from './server/thread.js';
 import { createChannel } from './threads.js';
@@ -25,6 +26,7 @@ process.env.UV_THREADPOOL_SIZE ??= String(Math.max(4, availableParallelism()));
 const folder = process.cwd();
 const kernelFile = fileURLToPath(import.meta.url);
 const [runtime, answers, language] = [createChannel(), createChannel(), createChannel()];
+const data = join(jupyterDataFolder(), 'typescript');
 const [underway, answered] = [new SharedArrayBuffer(8), new SharedArrayBuffer(4)];
 
 /** Starts a thread without which the kernel is of no use. */
@@ -43,10 +45,6 @@ function startThread(
   thread.on('error', end);
 }
 
-// Syntax trees live as long as the kernel: with more room for what is new, they are copied less often.
-startThread('./language/thread.js', { folder, kernelFile, server: language.port1 }, [language.port1], {
-  maxYoungGenerationSizeMb: 64,
-});
 const serverData: ServerData = {
   connectionFile,
   runtime: runtime.port2,
@@ -54,9 +52,17 @@ const serverData: ServerData = {
   language: language.port2,
   underway,
   answered,
-  historyFolder: process.env.JUPYTER_KERNEL_HISTORY === '0' ? undefined : join(jupyterDataFolder(), 'typescript', 'history'), // prettier-ignore
+  historyFolder: process.env.JUPYTER_KERNEL_HISTORY === '0' ? undefined : join(data, 'history'),
 };
 startThread('./server/thread.js', serverData, [runtime.port2, answers.port2, language.port2]);
+const languageData: LanguageData = {
+  folder,
+  kernelFile,
+  server: language.port1,
+  cacheFolder: join(data, 'compiled'),
+};
+// Syntax trees live as long as the kernel: with more room for what is new, they are copied less often.
+startThread('./language/thread.js', languageData, [language.port1], { maxYoungGenerationSizeMb: 64 });
 
 const require = createRequire(import.meta.url);
 const version = (path: string): string => (require(path) as { version: string }).version;

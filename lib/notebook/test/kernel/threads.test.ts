@@ -12,7 +12,7 @@ const source = (path: string): string => fileURLToPath(new URL(`../../src/kernel
 function loaded(file: string, found = new Set<string>()): Set<string> {
   if (found.has(file)) return found;
   found.add(file);
-  const imports = /^(?:import|export)\b(?! type\b)[^;]*?from '([^']+)'/gm;
+  const imports = /^(?:import|export)\b(?! type\b)[^;]*?(?:from |require\()'([^']+)'/gm;
   for (const [, specifier] of readFileSync(file, 'utf8').matchAll(imports)) {
     if (specifier!.startsWith('.'))
       loaded(fileURLToPath(new URL(specifier!.replace(/\.js$/, '.ts'), `file://${file}`)), found);

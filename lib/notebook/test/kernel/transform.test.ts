@@ -112,6 +112,19 @@ describe('kernel: from cells to scripts', function () {
     ]);
   });
 
+  it('reads documentation when it is asked for: of its own declarations, of Node’s, of cells and modules', async () => {
+    await writeFile(join(folder, 'documented.ts'), '/** From a module. */\nexport class Far {\n  /** Its method. */\n  go(): void {}\n}\n'); // prettier-ignore
+    script(
+      "import { Far } from './documented';\nimport { readFile } from 'node:fs/promises';\n/** From a cell.\n * @param a what is taken */\nfunction near(a: number): number { return a; }",
+    );
+    const text = (source: string): string | undefined => language.inspect(source, source.length - 1, 0)?.text;
+    assert.match(text('Math.max')!, /max\(\.\.\.values: number\[\]\): number\n\nReturns the larger/);
+    assert.match(text('readFile')!, /Asynchronously reads the entire contents/);
+    assert.match(text('near')!, /From a cell\.\n\n@param a what is taken/);
+    assert.match(text('Far')!, /From a module\./);
+    assert.match(text('new Far().go')!, /Its method\./);
+  });
+
   it('judges completeness', () => {
     const judge = (...sources: string[]) => sources.map((source) => completenessOf(source).status);
     assert.deepEqual(judge('1', 'a\n', '/x/', 'type A = 1', ''), Array(5).fill('complete'));

@@ -12,7 +12,15 @@
  *
  * It runs before TypeScript's own transformers, which then remove the types and keep the source map.
  */
-import ts from 'typescript';
+import ts from './typescript.js';
+import {
+  entityExpression,
+  isInstantiated,
+  isNamedBlock,
+  namedValue,
+  resultIndex,
+  withoutExport,
+} from './cellStatements.js';
 import { boundNames, type DeclaredNames, hasModifier } from './declaredNames.js';
 
 const f = ts.factory;
@@ -260,83 +268,11 @@ function transformStatements(
   return [...hoisted, ...imports, ...body];
 }
 
-type NamedBlock = ts.ClassDeclaration | ts.EnumDeclaration | ts.ModuleDeclaration;
-
-const isNamedBlock = (node: ts.Node): node is NamedBlock =>
-  ts.isClassDeclaration(node) || ts.isEnumDeclaration(node) || ts.isModuleDeclaration(node);
-
-/** A namespace of nothing but types leaves no value. */
-const isInstantiated = (node: NamedBlock): boolean =>
-  !ts.isModuleDeclaration(node) ||
-  (node.body !== undefined &&
-    ts.isModuleBlock(node.body) &&
-    node.body.statements.some(
-      (statement) => !ts.isInterfaceDeclaration(statement) && !ts.isTypeAliasDeclaration(statement),
-    ));
-
 /** The visitor of a declaration's children, which leaves its name alone. */
 const visitInside =
   ({ name }: ts.NamedDeclaration, visit: (node: ts.Node) => ts.Node) =>
   (node: ts.Node): ts.Node =>
     node === name ? node : visit(node);
-
-/**
- * The place of the statement whose value the cell shows: the last one that does something, if it is an
- * expression.
- */
-function resultIndex(statements: readonly ts.Statement[]): number {
-  const index = statements.findLastIndex(
-    (statement) =>
-      !ts.isInterfaceDeclaration(statement) &&
-      !ts.isTypeAliasDeclaration(statement) &&
-      !ts.isFunctionDeclaration(statement) &&
-      !ts.isImportDeclaration(statement) &&
-      !ts.isEmptyStatement(statement),
-  );
-  const last = statements[index];
-  return last && ts.isExpressionStatement(last) ? index : -1;
-}
-
-/** `A.B.C`, the right side of `import X = A.B.C`, as an expression. */
-const entityExpression = (name: ts.EntityName): ts.Expression =>
-  ts.isIdentifier(name) ? name : f.createPropertyAccessExpression(entityExpression(name.left), name.right);
-
-function withoutExport(node: ts.Statement): ts.Statement {
-  if (!ts.isClassDeclaration(node) && !ts.isFunctionDeclaration(node) && !ts.isEnumDeclaration(node) && !ts.isModuleDeclaration(node)) return node; // prettier-ignore
-  const isExport = ({ kind }: ts.ModifierLike): boolean =>
-    kind === ts.SyntaxKind.ExportKeyword || kind === ts.SyntaxKind.DefaultKeyword;
-  if (!node.modifiers?.some(isExport)) return node;
-  const kept = node.modifiers.filter((modifier) => !isExport(modifier));
-  return ts.isClassDeclaration(node)
-    ? f.replaceDecoratorsAndModifiers(node, kept)
-    : f.replaceModifiers(node, kept.filter(ts.isModifier));
-}
-
-/**
- * Gives a function or class without a name the one that it is assigned to, as a declaration would:
- * `({ f: () => 1 }).f`.
- */
-function namedValue(name: ts.BindingName, initializer: ts.Expression, value: ts.Expression): ts.Expression {
-  const core = withoutParentheses(initializer);
-  const nameless =
-    ts.isArrowFunction(core) ||
-    ((ts.isFunctionExpression(core) || ts.isClassExpression(core)) && core.name === undefined);
-  if (!nameless || !ts.isIdentifier(name)) return value;
-  const object = f.createObjectLiteralExpression([f.createPropertyAssignment(name.text, value)]);
-  return f.createPropertyAccessExpression(f.createParenthesizedExpression(object), name.text);
-}
-
-function withoutParentheses(node: ts.Expression): ts.Expression {
-  let inner = node;
-  while (
-    ts.isParenthesizedExpression(inner) ||
-    ts.isAsExpression(inner) ||
-    ts.isSatisfiesExpression(inner) ||
-    ts.isNonNullExpression(inner)
-  )
-    inner = inner.expression;
-  return inner;
-}
 
 const inSequence = (expressions: readonly ts.Expression[]): ts.Expression =>
   expressions.reduce((first, second) => f.createComma(first, second));

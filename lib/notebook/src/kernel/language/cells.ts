@@ -10,7 +10,7 @@
  *
  * A variable comes in as `declare let`, since what is imported cannot be assigned to.
  */
-import ts from 'typescript';
+import ts from './typescript.js';
 import { type DeclaredNames, declaredNames } from './declaredNames.js';
 
 export interface CellFile {

@@ -4,7 +4,7 @@
  * checking.
  */
 import { join } from 'node:path';
-import ts from 'typescript';
+import ts from './typescript.js';
 
 /** What a tsconfig.json may not change, as running a cell depends on it. */
 const fixed: ts.CompilerOptions = {

@@ -2,7 +2,7 @@
  * Whether a cell can run as it stands: what a console asks after each line, to know if Enter runs or
  * continues it.
  */
-import ts from 'typescript';
+import ts from './typescript.js';
 
 export type Completeness =
   { readonly status: 'complete' | 'invalid' } | { readonly status: 'incomplete'; readonly indent: string };

@@ -2,7 +2,7 @@
  * What can be written at a position of a cell, ranked as tslab ranks it: what begins with the word there,
  * then what begins so in another case, and if there is none, what contains it.
  */
-import ts from 'typescript';
+import ts from './typescript.js';
 import type { CellFile } from './cells.js';
 
 export interface Completions {

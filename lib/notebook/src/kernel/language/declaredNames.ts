@@ -3,7 +3,7 @@
  * name can stand for a value, a type, or both (a class, an enum, an import whose kind only the type checker
  * knows).
  */
-import ts from 'typescript';
+import ts from './typescript.js';
 
 export interface DeclaredName {
   /** What it stands for; an import is taken for both. */

@@ -1,5 +1,5 @@
 /** From TypeScript's diagnostics to the problems of a cell. */
-import ts from 'typescript';
+import ts from './typescript.js';
 import { withoutCellPaths } from './cells.js';
 import type { Problem } from './problem.js';
 

@@ -1,8 +1,9 @@
 /**
  * What is known about the name at a position: its type, its documentation and, for more detail, its source.
  */
-import ts from 'typescript';
+import ts from './typescript.js';
 import { type CellFile, cellNumber, withoutCellPaths } from './cells.js';
+import { documentAt } from './documentation.js';
 import { isPackageFile } from './languageHost.js';
 
 export interface Inspection {
@@ -19,9 +20,11 @@ export function inspectAt(
   detail: number,
 ): Inspection | undefined {
   const at = file.start + position;
-  const callee = calleeAt(program.getSourceFile(file.path)!, at);
+  const sourceFile = program.getSourceFile(file.path)!;
+  const callee = calleeAt(sourceFile, at);
   for (const place of [at, at - 1, callee]) {
     if (place === undefined || place < file.start) continue;
+    documentAt(program, sourceFile, place);
     const info = service.getQuickInfoAtPosition(file.path, place);
     // TypeScript says «any» of a name that it does not know.
     if (info?.displayParts?.length && joined(info.displayParts) !== 'any') {

@@ -4,13 +4,14 @@
  * afterwards what became of each (`settle`).
  */
 import { dirname } from 'node:path';
-import ts from 'typescript';
+import ts from './typescript.js';
 import { cellFile, type CellFile, type CellNames, namesAfter, noNames } from './cells.js';
 import { cellTransformer } from './cellTransform.js';
 import { cellCompilerOptions } from './compilerOptions.js';
 import { completionsAt, type Completions } from './completion.js';
 import { type DeclaredNames, declaredNames } from './declaredNames.js';
 import { problemOf } from './diagnostics.js';
+import { jsDocParsingMode } from './documentation.js';
 import { globalsFile, globalsText } from './globals.js';
 import { type Inspection, inspectAt } from './inspection.js';
 import { createLanguageHost } from './languageHost.js';
@@ -71,7 +72,7 @@ export function createLanguage(folder: string, kernelFile: string): Language {
     rootFiles: () => (root === undefined ? [globals] : [globals, root]),
     memoryFile: (path) => files.get(path),
   });
-  const service = ts.createLanguageService(host, ts.createDocumentRegistry(true, folder));
+  const service = ts.createLanguageService(host, ts.createDocumentRegistry(true, folder, jsDocParsingMode));
 
   const open = (file: CellFile): ts.Program => {
     files.set(file.path, { text: file.text, version: String(++version) });

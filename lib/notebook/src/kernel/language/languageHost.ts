@@ -5,7 +5,8 @@
  */
 import { statSync } from 'node:fs';
 import { dirname, join } from 'node:path';
-import ts from 'typescript';
+import ts from './typescript.js';
+import { jsDocParsingMode } from './documentation.js';
 
 export interface LanguageHostOptions {
   /** The notebook's folder. */
@@ -70,6 +71,7 @@ export function createLanguageHost(options: LanguageHostOptions): ts.LanguageSer
       snapshots.set(path, { version, snapshot });
       return snapshot;
     },
+    jsDocParsingMode,
     getCompilationSettings: () => compilerOptions,
     getCurrentDirectory: () => folder,
     getDefaultLibFileName: (settings) => ts.getDefaultLibFilePath(settings),

@@ -5,7 +5,7 @@
  */
 import { createHash } from 'node:crypto';
 import { fileURLToPath } from 'node:url';
-import ts from 'typescript';
+import ts from './typescript.js';
 import { cellNumber } from './cells.js';
 import { diskVersion, isPackageFile } from './languageHost.js';
 

@@ -1,22 +1,23 @@
 /** The language thread: serves `Language` to the server through a port. */
-import * as modules from 'node:module';
+import { createRequire } from 'node:module';
 import { type MessagePort, workerData } from 'node:worker_threads';
 import { serveCalls } from '../threads.js';
+import { loadCompiled } from './compileCache.js';
 
-interface LanguageData {
+export interface LanguageData {
   readonly folder: string;
   readonly kernelFile: string;
   readonly server: MessagePort;
+  /** Where TypeScript's compiled form is kept between starts. */
+  readonly cacheFolder: string;
 }
 
-// TypeScript is 9 MB of JavaScript, whose compiled form Node 22 keeps from one start to the next.
-(modules as { enableCompileCache?(): void }).enableCompileCache?.();
+const { folder, kernelFile, server, cacheFolder } = workerData as LanguageData;
+const compiled = loadCompiled(createRequire(import.meta.url).resolve('typescript'), cacheFolder);
 const [{ completenessOf }, { createLanguage }] = await Promise.all([
   import('./completeness.js'),
   import('./language.js'),
 ]);
-
-const { folder, kernelFile, server } = workerData as LanguageData;
 const language = createLanguage(folder, kernelFile);
 
 const methods = {
@@ -34,3 +35,5 @@ export type LanguageMethods = typeof methods;
 serveCalls(server, methods);
 // Declarations are read before the first cell asks for them.
 language.complete('', 0);
+// Milliseconds after which the first cells have had what they wanted.
+setTimeout(() => compiled.save(), 5000);
