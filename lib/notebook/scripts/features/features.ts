@@ -14,7 +14,8 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
 import type { Message } from '../../src/protocol/message.js';
 import { startKernelSession } from '../../src/run/index.js';
-import { type Probe, probes, type Subject, type Tried, within } from './probes.js';
+import { probes } from './probes.js';
+import { type Probe, type Subject, type Tried, within } from './tried.js';
 
 const { values } = parseArgs({
   options: {

@@ -1,0 +1,152 @@
+/** What can be done while a cell runs: stopping it, answering it, working beside it, looking into it. */
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { Message } from '../../src/protocol/message.js';
+import {
+  afterError,
+  ask,
+  by,
+  interrupted,
+  run,
+  shownBy,
+  started,
+  within,
+  type Probe,
+} from './tried.js';
+
+export const runningProbes: readonly Probe[] = [
+  {
+    feature: 'interrupt ends a loop, and the kernel lives',
+    async has(kernel) {
+      await interrupted(kernel, by(kernel, 'while (true);', 'while True: pass'));
+      return (await run(kernel, '1 + 1')).status === 'ok';
+    },
+  },
+  {
+    feature: '… and a loop after an `await`',
+    async has(kernel) {
+      const code = by(
+        kernel,
+        'await new Promise((done) => setTimeout(done, 100)); while (true);',
+        'import asyncio; await asyncio.sleep(0.1)\nwhile True: pass',
+      );
+      await interrupted(kernel, code);
+      return (await run(kernel, '1 + 1')).status === 'ok';
+    },
+  },
+  {
+    feature: '… and variables that the cell had set are kept',
+    async has(kernel) {
+      await interrupted(kernel, by(kernel, 'let kept = 41; while (true);', 'kept = 41\nwhile True: pass'));
+      return shownBy(await run(kernel, 'kept + 1')).includes('42');
+    },
+  },
+  {
+    feature: 'variables that a failing cell had set are kept',
+    async has(kernel) {
+      await run(
+        kernel,
+        by(kernel, 'let early = 41; throw new Error("x");', 'early = 41; raise ValueError("x")'),
+      );
+      await sleep(afterError);
+      return shownBy(await run(kernel, 'early + 1')).includes('42');
+    },
+  },
+  {
+    feature: 'asks the reader (`input`, passwords)',
+    async has(kernel) {
+      const secret = [] as boolean[];
+      const code = by(
+        kernel,
+        "typeof input === 'function' ? await input('a') + await input('b', { password: true }) : prompt('a') + prompt('b')",
+        "import getpass; input('a') + getpass.getpass('b')",
+      );
+      await within(
+        kernel.session.execute(code, {
+          onInput(_text, password) {
+            secret.push(password);
+            return 'x';
+          },
+        }),
+      );
+      return secret.length === 2 && secret[1] === true;
+    },
+  },
+  {
+    feature: 'comms',
+    async has(kernel) {
+      const code = by(
+        kernel,
+        "typeof kernel === 'undefined' ? await Deno.jupyter.broadcast('comm_open', { comm_id: 'c', target_name: 't', data: {} }) : kernel.comms.open('t')",
+        "from comm import create_comm; c = create_comm(target_name='t')",
+      );
+      await run(
+        kernel,
+        by(
+          kernel,
+          `const g = globalThis as any; const Deno = g.Deno; const kernel = g.kernel;\n${code}`,
+          code,
+        ),
+      );
+      return kernel.heard.some(({ header }) => header.msg_type === 'comm_open');
+    },
+  },
+  {
+    feature: 'subshells (JEP 91)',
+    async has(kernel) {
+      const { supported_features: features } = await ask(kernel, 'kernel_info_request');
+      if (!JSON.stringify(features ?? []).includes('kernel subshells')) return false;
+      const { subshell_id: subshell } = await ask(kernel, 'create_subshell_request', {}, 'control');
+      const slow = kernel.session.execute(
+        by(kernel, 'await new Promise((done) => setTimeout(done, 3000));', 'import time; time.sleep(3)'),
+      );
+      await sleep(300);
+      const began = performance.now();
+      await within(kernel.session.execute('1 + 1', { subshell: String(subshell) }));
+      const beside = performance.now() - began < 2000;
+      await within(slow);
+      return beside;
+    },
+  },
+  {
+    feature: 'debugger: stops at a breakpoint in a cell',
+    leavesBusy: true,
+    async has(kernel) {
+      const code = by(kernel, 'const y = 42;\nconst z = y;', 'y = 42\nz = y');
+      let seq = 0;
+      const debug = async (command: string, args: object = {}): Promise<Record<string, unknown>> => {
+        const request = { type: 'request', seq: ++seq, command, arguments: args };
+        const { success, body } = await ask(kernel, 'debug_request', request, 'control');
+        if (success !== true) throw new Error(`${command} failed`);
+        return (body ?? {}) as Record<string, unknown>;
+      };
+      await debug('initialize', { clientID: 'probe', linesStartAt1: true, columnsStartAt1: true, pathFormat: 'path' }); // prettier-ignore
+      await debug('attach');
+      const { sourcePath } = await debug('dumpCell', { code });
+      await debug('setBreakpoints', { source: { path: sourcePath }, breakpoints: [{ line: 2 }] });
+      await debug('configurationDone');
+      const running = kernel.session.execute(code);
+      const stop = (): Message | undefined => kernel.heard.find(({ header, content }) => header.msg_type === 'debug_event' && content.event === 'stopped'); // prettier-ignore
+      for (const end = Date.now() + 20_000; !stop() && Date.now() < end;) await sleep(100);
+      await debug('continue', { threadId: (stop()!.content.body as { threadId: number }).threadId });
+      return (await within(running)).status === 'ok';
+    },
+  },
+  {
+    feature: 'ends when told to in the middle of a loop',
+    leavesBusy: true,
+    async has(kernel) {
+      await started(kernel, by(kernel, 'while (true);', 'while True: pass'));
+      void kernel.session.channels
+        .request('shutdown_request', { restart: false }, 'control')
+        .catch(() => undefined);
+      for (const end = Date.now() + 8000; Date.now() < end; await sleep(100)) {
+        try {
+          process.kill(kernel.session.pid, 0);
+        } catch {
+          return true;
+        }
+      }
+      return false;
+    },
+  },
+];
