@@ -13,6 +13,8 @@ export interface StartPatience {
   readonly processorTime: () => number | undefined;
   /** Ends the wait: the kernel is there, or its process has ended. */
   readonly signal: AbortSignal;
+  /** Lets milliseconds pass; resolves to whether to go on. Tests bring their own. */
+  readonly pass?: (milliseconds: number, signal: AbortSignal) => Promise<boolean>;
 }
 
 /** Seconds of computing in which a process has done something: one that waits looks around now and then. */
@@ -21,13 +23,15 @@ const something = 0.1;
 const looks = 60;
 const mostWaits = 10;
 
+const passTime = (milliseconds: number, signal: AbortSignal): Promise<boolean> =>
+  sleep(milliseconds, true, { signal }).catch(() => false);
+
 /** Resolves to why no more is to be waited for; to undefined when the signal aborts. */
 export async function startPatience(options: StartPatience): Promise<string | undefined> {
-  const { seconds, processorTime, signal } = options;
+  const { seconds, processorTime, signal, pass = passTime } = options;
   let [quiet, computed] = [0, 0];
   for (let look = 1; look <= mostWaits * looks; look++) {
-    const aborted = await sleep((seconds / looks) * 1000, false, { signal }).catch(() => true);
-    if (aborted) return undefined;
+    if (!(await pass((seconds / looks) * 1000, signal))) return undefined;
     quiet++;
     const now = processorTime();
     if (now !== undefined && now - computed >= something) [quiet, computed] = [0, now];
