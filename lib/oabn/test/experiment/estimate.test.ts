@@ -72,7 +72,7 @@ describe('cli/deadline', () => {
     } finally {
       process.exitCode = code;
     }
-    assert.match(said.join(), /0 of 0 runs are done, .*The same command goes on/);
+    assert.match(said.join(), /0 of 0 runs are done, .*The same command continues/);
     await assert.rejects(
       untilDeadline(() => Promise.reject(new RangeError('no')), []),
       RangeError,

@@ -131,9 +131,9 @@ describe('shared runs', () => {
     await writeFile(join(here, hash, 'weights.bin'), new Uint8Array(20_000).fill(200));
     const { session } = await shared.commit(hash, newSession(), join(here, hash));
     const damages: [string, RegExp, (bytes: Uint8Array) => Uint8Array][] = [
-      [`runs/${hash}/${session}/done/weights.bin`, /weights\.bin in .* is damaged: its bytes do not have/, () => new Uint8Array([1, 2, 3])], // prettier-ignore
+      [`runs/${hash}/${session}/done/weights.bin`, /weights\.bin in .* is damaged: its SHA-256 is not/, () => new Uint8Array([1, 2, 3])], // prettier-ignore
       // A short text, which is in the list of files.
-      [`done/${hash}.json`, /config\.json in .* is damaged: its bytes do not have/, (bytes) => new TextEncoder().encode(new TextDecoder().decode(bytes).replaceAll('\\"shared\\"', '\\"shored\\"'))], // prettier-ignore
+      [`done/${hash}.json`, /config\.json in .* is damaged: its SHA-256 is not/, (bytes) => new TextEncoder().encode(new TextDecoder().decode(bytes).replaceAll('\\"shared\\"', '\\"shored\\"'))], // prettier-ignore
     ];
     for (const [i, [key, message, damage]] of damages.entries()) {
       const whole = (await objects.get(key))!;

@@ -139,7 +139,7 @@ describe('a lock of the run store', () => {
     await place({ host: 'elsewhere' }, await newOwner());
     await assert.rejects(attempt.lock.assertHeld(), (error: Error) => {
       assert.ok(error instanceof UserError);
-      assert.match(error.message, /another process, which took over/);
+      assert.match(error.message, /another process took it for dead and took over/);
       return true;
     });
     assert.ok(attempt.lock.lost.aborted);
