@@ -1,8 +1,8 @@
 /**
  * The quantizable layers of a network of any family, merged, with what each branch gave to them. A RepVGG
  * leaves its first convolution in FP32 (paper, figure 6), and so does the doctor with any network: its first
- * block is not among them. Nor are the two convolutions of squeeze-and-excitation, which see one pixel and stay
- * in FP32 as well.
+ * block is not among them. Nor are the two convolutions of squeeze-and-excitation, which see one pixel and
+ * stay in FP32 as well.
  */
 import type { HostTensor } from 'oabn-base';
 import {

@@ -28,7 +28,7 @@ import {
   type StateDict,
 } from '../model/index.js';
 
-/** What each branch gives to a merged block. */
+/** What each branch contributes to a merged block. */
 export interface MergeParts {
   /** Each branch's share of the merged kernel, [out,in,3,3] in OIHW; absent branches are absent. */
   readonly kernels: Readonly<Partial<Record<Branch, Float64Array>>>;
@@ -38,7 +38,7 @@ export interface MergeParts {
   readonly bias: Float64Array;
 }
 
-/** The shares of the branches of one block. */
+/** The contributions of the branches of one block. */
 export function mergeParts(arch: Architecture, stateDict: StateDict, block: Block): MergeParts {
   const kernels: Partial<Record<Branch, Float64Array>> = {};
   const ratios: Partial<Record<Branch, Float64Array>> = {};

@@ -25,7 +25,7 @@ export const blockKinds = ['repvgg', 'qarepvgg'] as const;
 /** The name of a kind of block. */
 export type BlockKind = (typeof blockKinds)[number];
 
-/** How a learned s decays, so that it does not simply grow until nothing is limited. */
+/** How a learned s decays, which keeps it from growing until nothing is limited. */
 export interface ThresholdDecay {
   /**
    * λ·s²/2 (`l2`, default, as PACT does it: arXiv 1805.06085, section 3.2) or λ·|s| (`l1`) in the loss of
@@ -124,7 +124,7 @@ export function mergedShape({ kernel, outChannels, inChannels }: Block): readonl
 const { anything, either, flag, listOf, object, oneOf, whole } = schema;
 const someBranches = listOf(oneOf(...branchNames), 1);
 
-/** What an architecture is made of; which combinations make sense, `normalizeArchitecture` says. */
+/** The members of an architecture; `normalizeArchitecture` checks which combinations make sense. */
 export const architectureRule = object(
   {
     widths: listOf(whole(1, 2 ** 16), 1, 100),
@@ -153,7 +153,7 @@ export const architectureRule = object(
 );
 
 /**
- * The one way to write an architecture: defaults left out, s = ∞ as plain BN, so that equal networks have
+ * The canonical form of an architecture: defaults left out, s = ∞ as plain BN, so that equal networks have
  * equal JSON.
  * @throws UserError that names the member, its value and what it must be.
  */

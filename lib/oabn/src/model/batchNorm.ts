@@ -33,12 +33,12 @@ export interface BatchNormResult {
   readonly variance: tf.Tensor1D;
 }
 
-/** The limit of OABN, with a learned s as a scalar tensor. */
+/** The limit of OABN; a learned s is a scalar tensor. */
 export interface Limit extends Pick<Oabn, 'gradient' | 'limit'> {
   readonly threshold: number | tf.Scalar;
 }
 
-/** A learned s counts as at least this, wherever its gradient has taken it. */
+/** A learned s counts as at least this, even if its gradient has taken it lower. */
 export const leastThreshold = 1e-3;
 
 /**

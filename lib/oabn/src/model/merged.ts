@@ -12,7 +12,7 @@ import type { ConvolutionOperation, Operation } from './operations.js';
 import { classify } from './repvgg.js';
 import { get, type StateDict, type Tensors } from './stateDict.js';
 
-/** What a quantizer does to weights and activations on the way through a merged network. */
+/** What a quantizer does to weights and activations in the forward pass of a merged network. */
 export interface MergedHooks {
   /** Replaces the kernel [h,w,in,out] of the named block. */
   readonly weight?: (block: string, kernel: tf.Tensor4D) => tf.Tensor4D;

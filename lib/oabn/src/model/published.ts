@@ -32,20 +32,20 @@ export const cifarStrides = [1, 1, 2, 2, 2] as const;
 /** The strides of the stages' first blocks for images of 224×224: the resolution is halved five times. */
 export const imagenetStrides = [2, 2, 2, 2, 2] as const;
 
-/** What a published network may have otherwise. */
+/** Options of a published network. */
 export interface RepVGGOptions {
   /** Scales every width, rounded up to a multiple of 8; default 1. */
   readonly width?: number;
   readonly classes?: number;
   readonly strides?: readonly number[];
-  /** Overrules what the name says. */
+  /** Overrides what the name implies. */
   readonly block?: BlockKind;
   readonly branches?: readonly Branch[];
   readonly oabn?: Oabn;
 }
 
 /**
- * A published network by name, for 10 classes of 32×32 images unless told otherwise: `A0` or `RepVGG-A0`, …,
+ * A published network by name, by default for 10 classes and 32×32 images: `A0` or `RepVGG-A0`, …,
  * and with QARepVGG's blocks `QA-A0` or `QARepVGG-A0`, ….
  * @throws UserError for an unknown name, listing the known ones.
  */
@@ -70,8 +70,8 @@ export function repvgg(name: string, options: RepVGGOptions = {}): Architecture 
 
 /**
  * The network that `text` describes: a published name, optionally with a width factor (`A0@0.25`), or JSON
- * with widths, depths, strides and, as members like these, `block`, `branches` and `oabn`. `classes` holds
- * where the text names none.
+ * with widths, depths, strides and, as members like these, `block`, `branches` and `oabn`. `classes` applies
+ * where the text gives none.
  */
 export function parseArchitecture(text: string, classes = 10): Architecture {
   if (!text.trimStart().startsWith('{')) {

@@ -8,7 +8,7 @@ import { batchNormInference, batchNormTraining, limitOf, updateRunning } from '.
 import { bnPrefix, convPrefix, type NormalizedPlace } from './parameters.js';
 import type { Tensors, Variables } from './stateDict.js';
 
-/** What a pass through a three-branch network gives. */
+/** The result of a pass through a three-branch network. */
 export interface ForwardResult {
   /** [N, classes] */
   readonly logits: tf.Tensor2D;

@@ -58,7 +58,10 @@ export async function toHost(tensor: tf.Tensor): Promise<HostTensor<Float32Array
   return { data, shape: shape.slice() };
 }
 
-/** The tensor `name` of a state dict. @throws UserError naming it and its neighbours when it is missing. */
+/**
+ * The tensor `name` of a state dict. @throws UserError naming it and some of the existing ones when it is
+ * missing.
+ */
 export function get(stateDict: StateDict, name: string): HostTensor<Float32Array> {
   const tensor = stateDict[name];
   check(

@@ -41,8 +41,7 @@ export function observeRanges(
 }
 
 /**
- * Images without labels: [size, H, W, 3], normalized, one after the other; H = W where their shape is not
- * told.
+ * Images without labels, [size, H, W, 3], normalized and concatenated; H = W where no shape is given.
  */
 export interface CalibrationImages {
   readonly images: Float32Array;
@@ -74,7 +73,7 @@ export async function calibrate(
   return checkRanges(Object.fromEntries(blocks.map(({ name }, i) => [name, { min: min[i]!, max: max[i]! }])));
 }
 
-/** Values of an activation that its best step is found on, evenly spread over the images. */
+/** Values of an activation on which its best step is found, evenly spread over the images. */
 const sampledValues = 1 << 17;
 
 /**
@@ -131,15 +130,15 @@ function sampleActivations(
   return seen;
 }
 
-/** Runs `look` on some images, and says what its tensors hold. */
+/** Runs `look` on some images, and returns the values of its tensors. */
 type Pass = (
   images: CalibrationImages,
   look: (params: Tensors, x: tf.Tensor4D) => tf.Tensor[],
 ) => Promise<Float32Array[]>;
 
 /**
- * Lends `use` passes with the parameters of a network. A pass is compiled for each number of images; `look`
- * must be the same function of its arguments each time.
+ * Calls `use` with a function that runs passes with the parameters of a network. A pass is compiled for each
+ * number of images; `look` must be the same function of its arguments each time.
  */
 async function throughNetwork(merged: StateDict, use: (pass: Pass) => Promise<void>): Promise<void> {
   const { params } = toVariables(merged);
@@ -184,12 +183,12 @@ export function checkRanges(ranges: ActivationRanges): ActivationRanges {
   return ranges;
 }
 
-/** Images in one pass: many enough for the engine to be at full speed. */
+/** Images in one pass: enough for the engine to reach full speed. */
 const imagesPerPass = 64;
-/** Activations of one pass, 0.4 GiB in each of the few forms that the engine keeps them in. */
+/** Numbers in the activations of one pass, 0.4 GiB in each of the few copies that the engine keeps. */
 const activationsPerPass = 1e8;
 
-/** The images of a batch in passes of equal size, but for the last; as many as memory asks for. */
+/** The images of a batch in passes of equal size, except the last, limited by memory. */
 function* inPasses(arch: Architecture, { images, size }: CalibrationImages): Generator<CalibrationImages> {
   const pixels = images.length / size;
   const { activations } = costOf(arch, Math.sqrt(pixels / 3), 'merged');

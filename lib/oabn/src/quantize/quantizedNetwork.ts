@@ -46,7 +46,7 @@ export interface QuantizedNetwork {
   readonly stored?: Readonly<Record<string, StoredWeights>>;
 }
 
-/** What a block keeps in memory for its weights. */
+/** What a block stores for its weights. */
 export interface StoredWeights {
   /** The number of distinct values that the codes stand for. */
   readonly states: number;
@@ -54,7 +54,7 @@ export interface StoredWeights {
   readonly bits: number;
 }
 
-/** What a checkpoint keeps of a quantized network besides its tensors. */
+/** What a checkpoint stores of a quantized network besides its tensors. */
 export type Quantization = Pick<QuantizedNetwork, 'scheme' | 'activations' | 'stored'>;
 
 /** What `quantizeNetwork` quantizes, and how. */
@@ -69,7 +69,7 @@ export interface NetworkToQuantize {
 
 /**
  * Post-training quantization of a merged network by min–max or by k-means (paper, section 4.2).
- * @throws UserError for a scheme that cannot be
+ * @throws UserError for an invalid scheme
  */
 export function quantizeNetwork({ arch, merged, ranges, scheme }: NetworkToQuantize): QuantizedNetwork {
   checkScheme(scheme);

@@ -9,7 +9,10 @@ export const minBits = 2;
 /** The most bits of a quantizer. */
 export const maxBits = 8;
 
-/** Refuses bits that no quantizer here has. @throws UserError unless `bits` is a whole number from 2 to 8. */
+/**
+ * Refuses bit widths that no quantizer here has. @throws UserError unless `bits` is a whole number from 2 to
+ * 8.
+ */
 export function checkBits(bits: number): void {
   const good = Number.isInteger(bits) && bits >= minBits && bits <= maxBits;
   check(good, `bits must be a whole number from ${minBits} to ${maxBits}, got ${bits}`);
@@ -54,14 +57,14 @@ export const schemeRule = object(
   },
 );
 
-/** The scheme itself, if it can be. @throws UserError naming what is out of range. */
+/** The scheme itself, if it is valid. @throws UserError naming what is out of range. */
 export function checkScheme(scheme: QuantizationScheme): QuantizationScheme {
   schemeRule(scheme, 'scheme');
   return scheme;
 }
 
 /**
- * The one way to write a scheme: defaults left out, so that equal schemes have equal JSON. @throws as
+ * The canonical form of a scheme: defaults left out, so that equal schemes have equal JSON. @throws as
  * `checkScheme`
  */
 export function normalizeScheme(scheme: QuantizationScheme): QuantizationScheme {
@@ -76,8 +79,8 @@ export function normalizeScheme(scheme: QuantizationScheme): QuantizationScheme 
 }
 
 /**
- * A scheme in files and in the configurations of stored runs. Clustered weights are `kmeans` there, for so
- * they were called when the first runs were stored, and a run is named by the hash of its configuration.
+ * A scheme in files and in the configurations of stored runs. Clustered weights are `kmeans` there, because
+ * that was their name when the first runs were stored, and a run is named by the hash of its configuration.
  */
 export interface StoredScheme extends Omit<QuantizationScheme, 'weights'> {
   readonly weights: Exclude<WeightMethod, 'cluster'> | 'kmeans';
@@ -88,7 +91,7 @@ export function storedScheme({ weights, ...scheme }: QuantizationScheme): Stored
   return { ...scheme, weights: weights === 'cluster' ? 'kmeans' : weights };
 }
 
-/** What `storedScheme` made. Anything else comes out as it is, for `checkScheme` to refuse. */
+/** What `storedScheme` made. Anything else is returned unchanged, for `checkScheme` to refuse. */
 export function readScheme(stored: StoredScheme): QuantizationScheme {
   const { weights, ...scheme } = stored ?? {};
   return weights === 'kmeans' ? { ...scheme, weights: 'cluster' } : (stored as QuantizationScheme);

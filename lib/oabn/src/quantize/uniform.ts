@@ -23,7 +23,7 @@ export interface UniformQuantizer {
   readonly quantMax: number;
 }
 
-/** What a layer's activation was seen to reach. */
+/** The observed range of a layer's activation. */
 export interface ActivationRange {
   readonly min: number;
   readonly max: number;
@@ -97,7 +97,7 @@ export interface StepLevels {
   readonly gradientScale?: number;
 }
 
-/** A step size counts as at least this, wherever its gradient has taken it. */
+/** A step size counts as at least this, even if its gradient has taken it lower. */
 export const leastStep = 1e-8;
 
 /**

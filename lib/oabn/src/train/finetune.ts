@@ -51,7 +51,7 @@ import {
 } from './step.js';
 import { forwardThroughMerge, type MergeStatistics } from './throughMerge.js';
 
-/** What is trained, and how the quantizers follow. */
+/** What is trained, and how the quantizers adapt. */
 export interface QuantizerOptions {
   /**
    * The parameters: the `merged` weights, as in the paper (default), or those of the `branches`, through the
@@ -110,8 +110,8 @@ export interface FinetuneStart extends FinetunedTo, QuantizerOptions {
 }
 
 /**
- * The state before the first step: the parameters, and quantizers that begin at calibrated ranges and at the
- * merged weights. @throws UserError for a scheme or quantizers that cannot be
+ * The state before the first step: the parameters, and quantizers initialized from calibrated ranges and the
+ * merged weights. @throws UserError for an invalid scheme or invalid quantizers
  */
 export function finetuneState({ network, ranges, scheme, arch, ...options }: FinetuneStart): TrainState {
   checkScheme(scheme);
@@ -132,7 +132,7 @@ export function finetuneState({ network, ranges, scheme, arch, ...options }: Fin
   return initialState(params, { ...buffers, ...toVariables(moving).params });
 }
 
-/** The step with index `index`: one that moves the centroids, or one that does not. */
+/** The step with index `index`, which may or may not move the centroids. */
 export function finetuneSteps({
   arch,
   scheme,
@@ -192,7 +192,9 @@ function forwardOf(
   return logits;
 }
 
-/** Trained quantizers move at their own rate and do not decay; learned s decay as in pretraining. */
+/**
+ * Trained quantizers have their own learning rate and no weight decay; a learned s decays as in pretraining.
+ */
 function rulesOf(arch: Architecture, quantizers: readonly BlockQuantizers[]): ParameterRules {
   const rules = new Map<string, ParameterRule>();
   for (const { block, weights, activations } of quantizers) {
@@ -209,7 +211,7 @@ export interface FinetuneEnd extends FinetunedTo, QuantizerOptions {
   readonly buffers: StateDict;
 }
 
-/** The quantized network that a fine-tuned state stands for, merged in any case. */
+/** The quantized network that a fine-tuned state represents, always merged. */
 export function finetunedNetwork({
   arch,
   scheme,

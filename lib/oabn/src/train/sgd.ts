@@ -17,7 +17,7 @@ export interface SgdOptions {
   readonly weightDecay: number;
 }
 
-/** How a parameter is trained where it differs from the others: a quantizer's, or a learned s. */
+/** How a parameter is trained that differs from the others, such as a quantizer's or a learned s. */
 export interface ParameterRule {
   /** Factor of the step's learning rate; default 1. */
   readonly rate?: number;
@@ -27,7 +27,7 @@ export interface ParameterRule {
   readonly signDecay?: number;
 }
 
-/** The rule of the named parameter; undefined is the usual one. */
+/** The rule of the named parameter; undefined means the usual one. */
 export type ParameterRules = (name: string) => ParameterRule | undefined;
 
 /** The momentum before the first step: zeros. */
@@ -45,7 +45,7 @@ export interface SgdState {
   readonly learningRate: tf.Scalar;
 }
 
-/** Parameters and momentum after one step, with the rules of the parameters that have one of their own. */
+/** Parameters and momentum after one step; `rules` apply to parameters that differ from the others. */
 export function sgdStep(
   { params, gradients, momentum, learningRate }: SgdState,
   options: SgdOptions & { readonly rules?: ParameterRules | undefined },

@@ -11,7 +11,7 @@ import { customL2Gradients, type DecayPolicy, decayRules } from './decay.js';
 import { regularization, type Regularizer } from './regularizer.js';
 import { type ParameterRules, type SgdOptions, sgdStep, zeroMomentum } from './sgd.js';
 
-/** Everything that a step changes. Nothing else influences the next one, which makes resuming exact. */
+/** Everything that a step changes. Nothing else influences the next step, which makes resuming exact. */
 export interface TrainState {
   /** What gradients change, by name. */
   readonly params: Tensors;
@@ -32,7 +32,7 @@ export interface StepInput {
   readonly learningRate: tf.Scalar;
 }
 
-/** What a step returns: a new state, and the batch's metrics. */
+/** What a step returns: a new state, and the metrics of the batch. */
 export interface StepResult {
   readonly state: TrainState;
   /** The batch's mean loss and the number of images it got right. */
@@ -88,7 +88,7 @@ export function pretrainStep(arch: Architecture, options: PretrainStepOptions): 
   return ema ? averaging(step, ema) : step;
 }
 
-/** How the learned s of OABN decay; nothing for networks without. */
+/** How the learned s of OABN decay; no rules for networks without one. */
 export function thresholdRules({ oabn }: Architecture): ParameterRules {
   const { regularizer, coefficient } = thresholdDecayOf(oabn?.learned ?? false);
   const rule = regularizer === 'l2' ? { weightDecay: coefficient } : { signDecay: coefficient };

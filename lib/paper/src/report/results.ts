@@ -23,9 +23,9 @@ export interface ResultRows {
 const least = 3;
 
 /**
- * Test accuracy in percent, mean ± standard deviation over seeds; a line for each number of bits and method, a
- * column for each s that was fine-tuned, and for the smallest. A head names the seeds where they are not the
- * same everywhere.
+ * Test accuracy in percent, mean ± standard deviation over seeds; a line for each number of bits and method,
+ * a column for each s that was fine-tuned, and for the smallest. A head names the seeds where they are not
+ * the same everywhere.
  */
 export function resultsMarkdown({ sweep, cells }: ResultRows): string {
   const shown = new Set([...cells.filter(({ method }) => method !== 'ptq'), ...smallest(sweep)].map(sOf));

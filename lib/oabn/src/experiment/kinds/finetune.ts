@@ -50,7 +50,7 @@ import { describeSource, type NetworkSource, normalizeSource } from './source.js
 /** What fine-tuning may train; see `FinetuneQuantizers.through`. */
 export const trainedParameters = ['merged', 'branches', 'restored'] as const;
 
-/** What is trained, and how the quantizers follow. */
+/** What is trained, and how the quantizers adapt. */
 export interface FinetuneQuantizers extends Omit<QuantizerOptions, 'through'> {
   /**
    * The parameters: the `merged` weights, as in the paper (default); those of the `branches`, through the

@@ -1,5 +1,5 @@
 /**
- * Activation quantizers in training, one for the input of each quantized block, by what becomes of the range:
+ * Activation quantizers in training, one for the input of each quantized block, by what happens to the range:
  *
  * - `moving`: min and max follow those of the batches, from the calibrated ones on.
  * - `fixed`: it stays where the squared error on the calibration images is least.
@@ -14,14 +14,14 @@ import { type StateDict, type Tensors } from '../../model/index.js';
 import { type ActivationRange, fakeQuantizeActivation, fakeQuantizeStep, leastStep } from '../uniform.js';
 
 /**
- * What becomes of the ranges while a network is fine-tuned: they follow the batches, stay, or are learned
- * (LSQ, arXiv 1902.08153).
+ * What happens to the ranges while a network is fine-tuned: they follow the batches, stay fixed, or are
+ * learned (LSQ, arXiv 1902.08153).
  */
 export const activationRangeKinds = ['moving', 'fixed', 'learned'] as const;
-/** The name of what becomes of a range. */
+/** The name of one of these. */
 export type ActivationRangeKind = (typeof activationRangeKinds)[number];
 
-/** How the activations' quantizers behave during fine-tuning. */
+/** How the quantizers of the activations behave during fine-tuning. */
 export interface ActivationOptions {
   /** What becomes of the range; default `moving`. */
   readonly range?: ActivationRangeKind;
@@ -54,7 +54,7 @@ export interface ActivationTraining {
   readonly isTrained: boolean;
   /** The quantized activation, and the state after the step. */
   readonly quantize: (x: tf.Tensor4D, state: Tensors) => { value: tf.Tensor4D; next: Tensors };
-  /** The range that a trained state stands for. */
+  /** The range that a trained state represents. */
   readonly finish: (state: StateDict) => ActivationRange;
 }
 
