@@ -35,5 +35,5 @@ export type LanguageMethods = typeof methods;
 serveCalls(server, methods);
 // Declarations are read before the first cell asks for them.
 language.complete('', 0);
-// Milliseconds after which the first cells have had what they wanted.
-setTimeout(() => compiled.save(), 5000);
+// Later, so that the first completion does not wait for it.
+setTimeout(() => compiled.save(), 1000);
