@@ -78,7 +78,7 @@ export const messageProbes: readonly Probe[] = [
         "setTimeout(() => { void Promise.reject(new Error('forgotten')); }, 100); 1",
       );
       await run(kernel, 'await new Promise((done) => setTimeout(done, 500));');
-      return first.outputs.some((output) => isError(output) && output.evalue === 'forgotten');
+      return errorOf(first)?.evalue === 'forgotten';
     }),
   },
   {
