@@ -149,7 +149,7 @@ function centroidsFromRows(rows: tf.Tensor2D, like: tf.Tensor): tf.Tensor {
  * [R·N] int32: where among the R·k centroids, row after row, the nearest of each weight's row stands. Each
  * row's centroids ascend; of two equally near ones the lower is taken.
  */
-export function nearestInRows({ weights, centroids }: ClusterRows): tf.Tensor1D {
+function nearestInRows({ weights, centroids }: ClusterRows): tf.Tensor1D {
   const [rows, k] = centroids.shape;
   const below = tf.slice(centroids, [0, 0], [rows, k - 1]);
   const above = tf.slice(centroids, [0, 1], [rows, k - 1]);

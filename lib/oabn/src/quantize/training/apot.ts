@@ -21,7 +21,7 @@
  */
 import { schema } from 'oabn-base';
 import { tf } from 'tfjs-native';
-import { nearestInRows } from '../centroids.js';
+import { nearestCentroid } from '../centroids.js';
 import { leastStep } from '../uniform.js';
 import type { WeightTraining } from './weightTraining.js';
 
@@ -94,9 +94,8 @@ export function fakeQuantizeApot<T extends tf.Tensor>(
   const limit = tf.maximum(alpha, leastStep);
   const scaled = tf.div(tf.div(centred, sigma), limit);
   const clamped = tf.clipByValue(scaled, -1, 1);
-  const points = tf.tensor2d(levels, [1, levels.length]);
-  const nearest = nearestInRows({ weights: tf.reshape(clamped, [1, -1]), centroids: points });
-  const level = tf.reshape(tf.gather(tf.reshape(points, [-1]), nearest), weights.shape);
+  const points = tf.tensor1d(levels);
+  const level = tf.reshape(tf.gather(points, nearestCentroid(clamped, points)), weights.shape);
   const inside = tf.cast(tf.equal(scaled, clamped), 'float32');
   const slope = tf.mul(sigma, tf.sub(level, tf.mul(inside, scaled)));
   const replace = tf.customGrad((...inputs) => {
