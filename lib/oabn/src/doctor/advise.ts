@@ -12,7 +12,7 @@ const remedyOf: Partial<Record<Exclude<Cause, 'identity'>, string>> = {
   pointwise:
     'CFWS, which gives the centre taps a scale of their own, or one scale per channel is the remedy for them',
   centre:
-    'the three-branch file would say whether dead channels or large ratios made them; CFWS helps in both cases',
+    'the three-branch file would tell whether dead channels or large ratios caused them; CFWS helps in both cases',
 };
 
 /** What can be done with the network here. */
@@ -41,7 +41,7 @@ export function advise(
     const [cause, count] = most;
     const remedy = cause === 'identity' ? remedyOfIdentity(threshold, trainable) : remedyOf[cause];
     sentences.push(
-      `${count} of ${layers.length} layers have outliers of one cause: ${causes[cause]}${remedy ? `; ${remedy}` : ''}.`,
+      `${count} of ${layers.length} layers have outliers with the same cause: ${causes[cause]}${remedy ? `; ${remedy}` : ''}.`,
     );
   }
   if (deadChannels > 0 && most?.[0] !== 'dead') {

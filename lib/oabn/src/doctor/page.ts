@@ -51,7 +51,7 @@ svg text{fill:currentColor;font:13px system-ui,sans-serif}svg .small{font-size:1
 .legend span{margin-right:1rem;white-space:nowrap;display:inline-block}.legend i{display:inline-block;width:.8em;height:.8em;margin-right:.4em}
 </style></head><body>
 <h1>What quantization will cost ${name}</h1>
-<p>${escapeText(family)}; ${layers.length} layers beside the first.${measured ? ` FP32: ${percent(measured.fp32)} of ${measured.images} images (${escapeText(measured.dataset)}).` : ''}</p>
+<p>${escapeText(family)}; ${layers.length} layers besides the first.${measured ? ` FP32: ${percent(measured.fp32)} of ${measured.images} images (${escapeText(measured.dataset)}).` : ''}</p>
 <ul>${advice.map((sentence) => `<li>${escapeText(sentence)}</li>`).join('')}</ul>
 ${measured && trials ? measuredSection(trials, measured, titles, page.refused) : ''}
 ${predictedSection(predictions, titles)}
@@ -83,7 +83,7 @@ function measuredSection(
     ...[title, String(bits), percent(accuracy), kib(storedBits).toFixed(1), front[i] ? 'yes' : ''],
   ]);
   return `<h2>Remedies, measured</h2>
-<p>Weights and activations quantized. Filled: on the Pareto front, nothing smaller is as accurate.</p>
+<p>Weights and activations are quantized. Filled points are on the Pareto front: nothing smaller is as accurate.</p>
 ${planeSvg({ points, groups, xTitle: 'quantized weights, KiB (logarithmic)', yTitle: 'accuracy', reference: { y: fp32, label: 'FP32' } })}
 ${legendHtml(points, groups)}
 ${table(['remedy', 'bits', 'accuracy', 'KiB', 'front'], rows)}
@@ -102,7 +102,7 @@ function predictedSection(predictions: readonly Prediction[], groups: readonly s
     ...[kib(storedBits).toFixed(1), front[i] ? 'yes' : ''],
   ]);
   return `<h2>Remedies, predicted from the weights</h2>
-<p>What is kept of the accuracy above chance, from the mean level spacing in σ; the law was found on uniform quantization
+<p>The share of the accuracy above chance that is kept, predicted from the mean level spacing in σ; the law was found for uniform quantization
 with one scale per layer; for the other remedies it uses the spacing that their error is worth, and is less certain.</p>
 ${planeSvg({ points, groups, xTitle: 'quantized weights, KiB (logarithmic)', yTitle: 'accuracy kept' })}
 ${legendHtml(points, groups)}

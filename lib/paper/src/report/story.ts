@@ -52,9 +52,9 @@ export function storySentences({ threshold, networks, sweep, cells, claims }: St
   });
   return [
     outlierSentence(networks.rows),
-    `Uniform quantization with one scale per layer leaves plain BN (${fp32(Infinity)} in FP32) ` +
+    `Uniform quantization with one scale per layer leaves plain BN (${fp32(Infinity)} in FP32) with ` +
       `${bits.map((b) => `${percent(after(Infinity, b))} at ${b}`).join(', ')} bits.`,
-    `With the ratio of the identity branch limited in training (OABN, ${s}) FP32 is ${fp32(threshold)}; the difference is largest at ` +
+    `With the ratio of the identity branch limited in training (OABN, ${s}), FP32 is ${fp32(threshold)}; the difference is largest at ` +
       `${apart} bits, where ${percent(after(threshold, apart))} are left instead of ${percent(after(Infinity, apart))}.`,
     recoverySentence(cells.rows, threshold),
     verdictSentence(claims),
@@ -67,7 +67,7 @@ function outlierSentence(networks: readonly NetworkRow[]): string {
     .flatMap(({ outliers }) => outliers.filter(({ identity }) => identity));
   const mean = (of: (row: (typeof plain)[number]) => number): number => estimate(plain.map(of)).mean;
   return (
-    `Merging puts the outliers on the diagonal of the kernels’ centre: in blocks with an identity branch it holds ` +
+    `Merging puts the outliers on the diagonal of the kernels’ centre: in blocks with an identity branch, the diagonal holds ` +
     `${(100 * mean((row) => row.classAOfLargest)).toFixed(0)}% of the largest 0.1% of the weights and ` +
     `${(100 * mean((row) => row.classAOfAll)).toFixed(1)}% of all; these layers reach ${mean((row) => row.peakToSigma).toFixed(0)} σ.`
   );
@@ -87,7 +87,7 @@ function recoverySentence(cells: readonly LowBitPoint[], threshold: number): str
       `at ${bits} bits ${accuracy(threshold, bits, 'clusterQat')} with OABN and ${accuracy(Infinity, bits, 'clusterQat')} with plain BN ` +
       `(uniform QAT: ${accuracy(threshold, bits, 'uniformQat')} and ${accuracy(Infinity, bits, 'uniformQat')})`,
   );
-  return `Fine-tuning with quantization points that k-means moves (ClusterQAT) brings back, ${parts.join('; ')}.`;
+  return `Fine-tuning with quantization points that k-means moves (ClusterQAT) recovers, ${parts.join('; ')}.`;
 }
 
 const recoveredOf = (cells: readonly LowBitPoint[]): number[] =>

@@ -25,7 +25,7 @@ describe('notebook/html: report', () => {
     assert.equal(story.match(/<img alt="/g)!.length, 3);
     assert.match(
       story,
-      /it holds 100% of the largest 0\.1% of the weights and 1\.4% of all; these layers reach 21 σ\./,
+      /the diagonal holds 100% of the largest 0\.1% of the weights and 1\.4% of all; these layers reach 21 σ\./,
     );
     assert.match(
       story,
