@@ -16,7 +16,7 @@ import {
 const fixtures = new URL('fixtures/', import.meta.url).pathname;
 
 describe('notebook/run', function () {
-  this.timeout(90_000);
+  this.timeout(180_000);
   let folder: string;
   before(async () => {
     folder = await mkdtemp(join(tmpdir(), 'oabn-run-'));

@@ -10,7 +10,7 @@ const value = ({ outputs }: Execution): unknown =>
   outputs.flatMap((output) => ('data' in output ? [output.data['text/plain']] : [])).at(-1);
 
 describe('notebook/session: a kernel in a folder without node_modules', function () {
-  this.timeout(90_000);
+  this.timeout(180_000);
   let folder: string;
   let session: KernelSession;
   before(async () => {

@@ -12,7 +12,7 @@ import { shippedFolder } from '../src/profiles/index.js';
 
 describe('the results that ship', () => {
   it('are whole, and their configurations are canonical and have the hashes that name them', async function () {
-    this.timeout(60_000);
+    this.timeout(180_000);
     const shipped = shippedFolder();
     const files = (await readdir(shipped)).filter((name) => name.endsWith('.json'));
     assert.ok(files.length > 500);

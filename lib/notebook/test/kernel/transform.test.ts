@@ -10,7 +10,7 @@ import { readCell } from '../../src/kernel/server/magics.js';
 import { toCodePoints, toUtf16 } from '../../src/kernel/server/codePoints.js';
 
 describe('kernel: from cells to scripts', function () {
-  this.timeout(60_000);
+  this.timeout(180_000);
   let folder: string;
   let language: Language;
   let number = 0;

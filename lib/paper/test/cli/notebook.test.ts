@@ -7,7 +7,7 @@ import { Command } from 'commander';
 import { addNotebook } from '../../src/cli/notebook.js';
 
 describe('cli: oabn notebook run', function () {
-  this.timeout(90_000);
+  this.timeout(180_000);
   let folder: string;
   before(async () => {
     folder = await mkdtemp(join(tmpdir(), 'oabn-notebooks-'));

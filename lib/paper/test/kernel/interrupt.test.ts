@@ -79,8 +79,9 @@ describe('kernel: a training that is stopped', function () {
       onOutput({ content }) {
         const shown = (content.data as Record<string, unknown> | undefined)?.['text/plain'];
         if (completions || !/epoch .* \d+\/\d+ .*loss/.test(String(shown))) return;
+        // At once: on a busy machine the training could end before an answer comes.
         completions = session.complete('Math.flo');
-        void completions.then(() => stop.abort());
+        stop.abort();
       },
     });
     assert.equal(stopped.status, 'interrupted', texts(stopped));

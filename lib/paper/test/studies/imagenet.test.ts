@@ -67,7 +67,7 @@ describe('ImageNet end to end', () => {
   before(() => useBackend('wasm'));
 
   it('trains and evaluates at 224×224 on photographs in class folders', async function () {
-    this.timeout(60_000);
+    this.timeout(180_000);
     await inFolder(async (data) => {
       await writePhotographs(data);
       const arch = repvgg('A0', { width: 0.125, strides: imagenetStrides, classes: 2 });

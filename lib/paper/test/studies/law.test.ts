@@ -60,7 +60,7 @@ describe('studies/law', () => {
   });
 
   it('is, in the doctor, the fit of the runs that ship, and holds for networks of other widths', async function () {
-    this.timeout(30_000);
+    this.timeout(180_000);
     const points = await shippedPoints();
     assert.ok(points.length >= 40);
     const fit = fitLaw(points, '');

@@ -10,7 +10,7 @@ import { trainingCostOf } from 'oabn/model';
 
 describe('experiment/trainingCost', () => {
   it('measures the three networks in turn, and leaves no tensor behind', async function () {
-    this.timeout(60_000);
+    this.timeout(180_000);
     const lab = await openPaperLab({ profile: 'smoke', runs: await mkdtemp(join(tmpdir(), 'oabn-cost-')) });
     const before = tf.memory().numTensors;
     const { rows, source } = await measureTrainingCost(lab, { rounds: 3, batchSize: 16 });

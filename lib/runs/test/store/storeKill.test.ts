@@ -20,7 +20,7 @@ import { type ToyConfig, type ToyResult, toyRun } from './storeToy.js';
 
 const kills = Number(process.env.OABN_STORE_KILLS ?? 10);
 /** Shown when a test fails, so that it can be repeated. */
-const seed = Number(process.env.OABN_STORE_SEED ?? Date.now() % 1e6);
+const seed = Number(process.env.OABN_STORE_SEED ?? 2402);
 
 interface Answer {
   readonly from?: string;

@@ -5,6 +5,7 @@
  */
 import assert from 'node:assert/strict';
 import fc from 'fast-check';
+import '../../../../base/test/propertySeed.js';
 import { random } from 'oabn-base';
 import { useBackend, webgpuDevice } from '../../../src/engines/index.js';
 import { dawnOptions } from '../../../src/engines/webgpu/adapter.js';
