@@ -2,7 +2,7 @@
 import { tableText } from 'oabn-base';
 import type { Command } from 'commander';
 import { analyzeOutliers, type OutlierRow } from '../merge/index.js';
-import { keptAccuracy, levelSpacing } from '../doctor/index.js';
+import { keptAccuracy, law, type Law, laws, levelSpacing } from '../doctor/index.js';
 import { loadRepVGG } from '../family/index.js';
 import { type CommonOptions, jsonOption, loadOptions, withNetworkOptions } from './options.js';
 import { print } from './output.js';
@@ -29,7 +29,11 @@ Example:
     .action(async (checkpoint: string, options: CommonOptions) => {
       const { arch, stateDict } = await loadRepVGG(checkpoint, loadOptions(options));
       const rows = analyzeOutliers(arch, stateDict);
-      print(rows, `${tableText(rows.map(formatRow))}\n${predictionText(rows)}`, options.json);
+      print(
+        rows,
+        `${tableText(rows.map(formatRow))}\n${predictionText(rows, arch.operations ? laws.perTensor : law)}`,
+        options.json,
+      );
     });
 }
 
@@ -50,11 +54,11 @@ function formatRow(row: OutlierRow): Record<string, string> {
 }
 
 /** «8 bits keep 100% (99–100%)»: what the doctor's law expects, and its range over networks. */
-function predictionText(rows: readonly OutlierRow[]): string {
+function predictionText(rows: readonly OutlierRow[], of: Law): string {
   const peak = rows.reduce((sum, { peakToSigma }) => sum + peakToSigma, 0) / rows.length;
   const percent = (share: number): string => (100 * share).toFixed(0);
   const parts = [8, 6, 4].map((bits) => {
-    const { expected, least, most } = keptAccuracy(levelSpacing(peak, bits));
+    const { expected, least, most } = keptAccuracy(levelSpacing(peak, bits), of);
     return `${bits} bits keep ${percent(expected)}% (${percent(least)}–${percent(most)}%)`;
   });
   return `Expected with uniform PTQ and one scale per layer: ${parts.join(', ')} of the accuracy above chance (mean peak/σ ${peak.toFixed(1)}).`;

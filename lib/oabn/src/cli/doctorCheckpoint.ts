@@ -10,6 +10,8 @@ import {
   type DoctorPage,
   examine,
   keptText,
+  law,
+  laws,
   type Patient,
   tryRemedies,
 } from '../doctor/index.js';
@@ -23,15 +25,9 @@ import {
   run,
   type TimeEstimate,
 } from '../experiment/index.js';
-import { asRepVGG, mergeWithoutDead, type Recognition, recognize, repVGGOf } from '../family/index.js';
+import { asRepVGG, type Recognition, recognize, repVGGOf, withoutDead } from '../family/index.js';
 import { mergeNetwork } from '../merge/index.js';
-import {
-  loadNetwork,
-  type Network,
-  readStateDict,
-  type StateDict,
-  type StateDictFile,
-} from '../model/index.js';
+import { loadNetwork, type Network, readStateDict, type StateDictFile } from '../model/index.js';
 import { checkClasses } from './evaluate.js';
 import { familyOf } from './familyOptions.js';
 import { type CommonOptions, labOf, loadOptions, threshold, wholeNumber } from './options.js';
@@ -58,17 +54,17 @@ export async function examineCheckpoint(checkpoint: string, options: DoctorOptio
     `No known family's blocks are in ${checkpoint}; describe them in a JSON file and name that with --family (oabn inspect --help)`,
   );
   const s = options.threshold === undefined ? thresholdOf(file) : threshold(options.threshold);
-  const examination = examine(
-    file.stateDict,
-    withMerged(recognition),
-    s === undefined ? {} : { threshold: s },
-  );
-  const tried = options.data === undefined ? undefined : await tryOn(checkpoint, file, options);
+  const isRepVGG = 'arch' in asRepVGG(file.stateDict, recognition);
+  const examination = examine(file.stateDict, withMerged(recognition), {
+    law: isRepVGG ? law : laws.perTensor,
+    ...(s !== undefined && { threshold: s }),
+  });
+  const tried = options.data === undefined ? undefined : await tryOn(checkpoint, file, recognition, options);
   const page: DoctorPage = {
     ...examination,
     checkpoint,
     family: recognition.family.title ?? recognition.family.name,
-    advice: advise(examination, { trainable: 'arch' in asRepVGG(file.stateDict, recognition) }),
+    advice: advise(examination, { trainable: isRepVGG }),
     ...tried,
   };
   if (options.html !== undefined) await writeFileAtomic(options.html, doctorPage(page));
@@ -90,6 +86,7 @@ function thresholdOf({ metadata }: StateDictFile): number | undefined {
 async function tryOn(
   checkpoint: string,
   file: StateDictFile,
+  recognition: Recognition,
   options: DoctorOptions,
 ): Promise<Pick<DoctorPage, 'trials' | 'refused' | 'measured'>> {
   const network = repVGGOf(checkpoint, file, loadOptions(options));
@@ -100,7 +97,7 @@ async function tryOn(
     network.form === 'merged' ? network.stateDict : mergeNetwork(network.arch, network.stateDict);
   const measure = async (measured: MeasuredNetwork): Promise<number> =>
     (await measureAccuracy(lab, { network: measured, testImages })).accuracy;
-  const folded = foldedOf(network, merged);
+  const folded = withoutDead(network, file.stateDict, recognition, loadOptions(options));
   const annealed = await anneal(lab, checkpoint, network, options);
   const patient: Patient = {
     arch: network.arch,
@@ -156,17 +153,6 @@ async function anneal(
     merged: mergeNetwork(annealed.arch, annealed.stateDict),
     title: `OABN, s annealed to ${s}: ${annealEpochs} × ${config.training.images ?? lab.train.size} images (FP32 ${percent(stored.result.accuracy)})`,
   };
-}
-
-/** The merge without dead channels; undefined if there are none or it is unknown. */
-function foldedOf({ arch, form, stateDict }: Network, merged: StateDict): StateDict | undefined {
-  const isPlain = !arch.oabn?.learned && (arch.oabn?.branches ?? ['identity']).join() === 'identity';
-  if (form === 'merged' || arch.block === 'qarepvgg' || !isPlain) return undefined;
-  const folded = mergeWithoutDead(arch, stateDict);
-  const differs = Object.entries(folded).some(([name, { data }]) =>
-    data.some((w, i) => w !== merged[name]!.data[i]),
-  );
-  return differs ? folded : undefined;
 }
 
 function formatPage(

@@ -7,7 +7,7 @@ import { check } from 'oabn-base';
 import { deadTolerance, type MergeOptions, type Recognition } from '../family/index.js';
 import type { StateDict } from '../model/index.js';
 import { type Diagnosis, diagnose, diagnosedBits, meanSpacing } from './diagnose.js';
-import { keptAccuracy, law, laws } from './law.js';
+import { keptAccuracy, law as repVGGLaw, type Law, laws } from './law.js';
 import { type Layer, layersOf } from './layers.js';
 import {
   effectiveSpacing,
@@ -41,7 +41,8 @@ export interface Examination {
   readonly predictions: readonly Prediction[];
   /** Output channels with a dead identity, in all layers. */
   readonly deadChannels: number;
-  readonly law: string;
+  /** Of one scale a layer. */
+  readonly law: Law;
   /** OABN's s, where the network was trained with it. */
   readonly threshold?: number;
 }
@@ -50,13 +51,15 @@ export interface Examination {
 export interface ExamineOptions extends MergeOptions {
   /** Default `diagnosedBits`. */
   readonly bits?: readonly number[];
+  /** Of one scale a layer; default that of RepVGG. `laws.perTensor` is for other families. */
+  readonly law?: Law;
 }
 
 /** Examines a recognised file. @throws UserError where it has no layer to quantize */
 export function examine(
   stateDict: StateDict,
   recognition: Pick<Recognition, 'blocks' | 'rest'>,
-  { bits = diagnosedBits, ...options }: ExamineOptions = {},
+  { bits = diagnosedBits, law = repVGGLaw, ...options }: ExamineOptions = {},
 ): Examination {
   const layers = layersOf(stateDict, recognition, options);
   check(
@@ -65,44 +68,50 @@ export function examine(
   );
   const rows = diagnose(layers, bits);
   const deadChannels = rows.reduce((sum, row) => sum + row.deadChannels, 0);
-  const uniform = bits.map((b) => predictPlain(rows, layers, b));
+  const uniform = bits.map((b) => predictPlain(rows, layers, b, law));
   const folded =
     deadChannels === 0
       ? []
-      : bits.map((b) => predictFolded(layersOf(stateDict, recognition, { ...options, deadTolerance }), b));
+      : bits.map((b) =>
+          predictFolded(layersOf(stateDict, recognition, { ...options, deadTolerance }), b, law),
+        );
   const others = weightRemedyNames
     .filter((name) => name !== 'perTensor')
     .flatMap((name) => bits.map((b) => predictRemedy(layers, name, b)));
   const predictions = [...uniform, ...folded, ...others];
   const { threshold } = options;
   const hasOabn = threshold !== undefined && threshold < Infinity;
-  return { layers: rows, predictions, deadChannels, law: law.source, ...(hasOabn && { threshold }) };
+  return { layers: rows, predictions, deadChannels, law, ...(hasOabn && { threshold }) };
 }
 
-function predictPlain(rows: readonly Diagnosis[], layers: readonly Layer[], bits: number): Prediction {
-  return prediction('perTensor', weightRemedies.perTensor.title, layers, bits, meanSpacing(rows, bits));
+function predictPlain(
+  rows: readonly Diagnosis[],
+  layers: readonly Layer[],
+  bits: number,
+  of: Law,
+): Prediction {
+  const { title } = weightRemedies.perTensor;
+  return prediction({ remedy: 'perTensor', title, bits, spacing: meanSpacing(rows, bits), of }, layers);
 }
 
-function predictFolded(layers: readonly Layer[], bits: number): Prediction {
+function predictFolded(layers: readonly Layer[], bits: number, of: Law): Prediction {
   const spacing = meanSpacing(diagnose(layers, [bits]), bits);
-  return prediction('foldDead', 'dead channels folded into the biases', layers, bits, spacing);
+  const title = 'dead channels folded into the biases';
+  return prediction({ remedy: 'foldDead', title, bits, spacing, of }, layers);
 }
 
 function predictRemedy(layers: readonly Layer[], name: WeightRemedyName, bits: number): Prediction {
   const { title, quantize } = weightRemedies[name];
   const spacings = layers.map(({ kernel }) => effectiveSpacing(kernel.data, quantize(kernel, bits)));
-  return prediction(name, title, layers, bits, spacings.reduce((sum, s) => sum + s, 0) / layers.length);
+  const spacing = spacings.reduce((sum, s) => sum + s, 0) / layers.length;
+  return prediction({ remedy: name, title, bits, spacing, of: laws[name] }, layers);
 }
 
 function prediction(
-  remedy: Prediction['remedy'],
-  title: string,
+  { of, ...told }: Pick<Prediction, 'remedy' | 'title' | 'bits' | 'spacing'> & { readonly of: Law },
   layers: readonly Layer[],
-  bits: number,
-  spacing: number,
 ): Prediction {
-  const name = remedy === 'foldDead' ? 'perTensor' : remedy;
-  const { storedBits } = weightRemedies[name];
-  const stored = layers.reduce((sum, { kernel }) => sum + storedBits(kernel, bits), 0);
-  return { remedy, title, bits, spacing, ...keptAccuracy(spacing, laws[name]), storedBits: stored };
+  const { storedBits } = weightRemedies[told.remedy === 'foldDead' ? 'perTensor' : told.remedy];
+  const stored = layers.reduce((sum, { kernel }) => sum + storedBits(kernel, told.bits), 0);
+  return { ...told, ...keptAccuracy(told.spacing, of), storedBits: stored };
 }

@@ -35,7 +35,7 @@ export function doctorPage(page: DoctorPage): string {
     .sort((a, b) => b.peakToSigma - a.peakToSigma)
     .slice(0, 40)
     .map(({ layer, peakToSigma, cause }) => ({ label: layer, value: peakToSigma, group: causes[cause] }));
-  const keeps = spacingThatKeeps(almostEverything);
+  const keeps = spacingThatKeeps(almostEverything, page.law);
   const titles = [...new Set([...predictions, ...(trials ?? [])].map(({ title }) => title))];
   const marks = [8, 6, 4].map((bits) => ({ value: keeps * symmetricLevels(bits), label: `${bits} bits` }));
   return `<!doctype html>
@@ -60,7 +60,7 @@ ${predictedSection(predictions, titles)}
 ${barsSvg(bars, marks, 'max|w| / σ (logarithmic)')}
 ${legendHtml(bars)}
 ${layerTable(layers)}
-<p>The law: ${escapeText(page.law)}.</p>
+<p>The law: ${escapeText(page.law.source)}.</p>
 </body></html>
 `;
 }
@@ -102,8 +102,8 @@ function predictedSection(predictions: readonly Prediction[], groups: readonly s
     ...[kib(storedBits).toFixed(1), front[i] ? 'yes' : ''],
   ]);
   return `<h2>Remedies, predicted from the weights</h2>
-<p>The share of the accuracy above chance that is kept, predicted from the mean level spacing in σ; the law was found for uniform quantization
-with one scale per layer; for the other remedies it uses the spacing that their error is worth, and is less certain.</p>
+<p>The share of the accuracy above chance that is kept, predicted from the mean level spacing in σ, or for other remedies from the spacing that
+their error is worth. Each remedy has a law of its own, fitted on small networks; the bars hold 95% of networks.</p>
 ${planeSvg({ points, groups, xTitle: 'quantized weights, KiB (logarithmic)', yTitle: 'accuracy kept' })}
 ${legendHtml(points, groups)}
 ${table(['remedy', 'bits', 'spacing', 'keeps', 'KiB', 'front'], rows)}`;

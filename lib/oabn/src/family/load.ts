@@ -16,9 +16,11 @@ import {
 } from '../model/index.js';
 import { asNetwork, type AsNetwork } from './asNetwork.js';
 import { asRepVGG } from './asRepVGG.js';
+import { deadChannels, deadTolerance } from './deadChannels.js';
 import { families } from './families.js';
+import { mergeWithoutDead } from './merge.js';
 import { type Recognition, recognitions } from './recognize.js';
-import type { Family } from './table.js';
+import { defaultEpsilon, type Family } from './table.js';
 
 /** What a reader knows of a file that the file does not say. */
 export interface LoadOptions {
@@ -110,6 +112,30 @@ export function computed(
     ...(threshold !== undefined && { threshold }),
   });
   return 'arch' in network || recognition.family.layout ? network : repvgg;
+}
+
+/**
+ * The merge of a network that was read from `stateDict`, its dead channels folded into the biases; undefined
+ * where it has none, or nobody knows because it was merged before.
+ */
+export function withoutDead(
+  { arch, form, stateDict: own }: Pick<Network, 'arch' | 'form' | 'stateDict'>,
+  stateDict: StateDict,
+  recognition: Recognition,
+  { strides, threshold }: LoadOptions = {},
+): StateDict | undefined {
+  const { epsilon = defaultEpsilon } = recognition.family;
+  const branches = recognition.blocks.flatMap((block) => block.branches);
+  if (!branches.some((branch) => deadChannels(branch, epsilon).length > 0)) return undefined;
+  if (form === 'training') {
+    const isPlain = !arch.oabn?.learned && (arch.oabn?.branches ?? ['identity']).join() === 'identity';
+    return arch.block === 'qarepvgg' || !isPlain ? undefined : mergeWithoutDead(arch, own);
+  }
+  const network = asNetwork(stateDict, recognition, {
+    ...{ strides, deadTolerance },
+    ...(threshold !== undefined && { threshold }),
+  });
+  return 'arch' in network ? network.stateDict : undefined;
 }
 
 /** Tells `notice` where a RepVGG of whatever names has OABN's trace. */

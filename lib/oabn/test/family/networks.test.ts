@@ -11,6 +11,7 @@ import {
   parseFamily,
   recognize,
   repVGGOf,
+  withoutDead,
 } from '../../src/family/index.js';
 import { mergeNetwork } from '../../src/merge/index.js';
 import {
@@ -93,6 +94,21 @@ describe('networks of other families against PyTorch', () => {
       assertClose(logitsOf(load(name, merged, metadata)), logits, 2e-5, `${name}, merged`);
     });
   }
+
+  it('folds dead channels of any family whose network is computed, and of no other file', () => {
+    const stateDict = stateDictOf(golden['mobileone-timm']!);
+    const name = 'stages.0.1.identity';
+    const variances = stateDict[`${name}.running_var`]!;
+    const dead = { ...stateDict, [`${name}.running_var`]: { ...variances, data: variances.data.map(() => 0) } };
+    const fold = (file: StateDict): StateDict | undefined =>
+      withoutDead(load('mobileone-timm', file), file, recognize(file)!);
+    assert.equal(fold(stateDict), undefined);
+    const most = (kernels: StateDict): number =>
+      kernels['stages.0.1.rbr_reparam.weight']!.data.reduce((a, w) => Math.max(a, Math.abs(w)), 0);
+    const [plain, folded] = [load('mobileone-timm', dead).stateDict, fold(dead)!];
+    assert.ok(most(plain) > 100 && most(folded) < 10, `${most(plain)}, ${most(folded)}`);
+    assert.equal(fold(mergeRecognized(dead, recognize(dead)!)), undefined);
+  });
 
   /** Merged, as loaded. */
   const networkOf = (name: string): { arch: Architecture; stateDict: StateDict } => {

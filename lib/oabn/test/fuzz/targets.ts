@@ -36,6 +36,11 @@ export async function fuzzTargets(): Promise<Target[]> {
     await torch('types.safetensors'),
     await readFile(goldenPath('families.safetensors')),
   ];
+  const golden = JSON.parse(await readFile(goldenPath('networks.json'), 'utf8')) as Record<
+    string,
+    { shapes: object }
+  >;
+  const shapesOf = Object.fromEntries(Object.entries(golden).map(([name, { shapes }]) => [name, shapes]));
   return [
     {
       name: 'safetensors',
@@ -65,9 +70,7 @@ export async function fuzzTargets(): Promise<Target[]> {
     },
     {
       name: 'networks: what stands between blocks',
-      originals: Object.values(
-        JSON.parse(await readFile(goldenPath('networks.json'), 'utf8')) as Record<string, { shapes: object }>,
-      ).map(({ shapes }) => Buffer.from(JSON.stringify(shapes))),
+      originals: Object.values(shapesOf).map((shapes) => Buffer.from(JSON.stringify(shapes))),
       read: (bytes) => {
         const stateDict = ofShapes(Buffer.from(bytes).toString());
         for (const recognition of recognitions(stateDict)) {
@@ -75,6 +78,20 @@ export async function fuzzTargets(): Promise<Target[]> {
           if ('arch' in network) return sizeOfTensors(network.stateDict);
         }
         return 0;
+      },
+    },
+    {
+      name: 'described networks: layouts of one’s own',
+      originals: Object.entries(shapesOf).flatMap(([name, shapes]) => {
+        const family = families.find((known) => known.name === name);
+        return family?.layout ? [Buffer.from(JSON.stringify({ family, shapes }))] : [];
+      }),
+      read: (bytes) => {
+        const { family, shapes } = membersOf(Buffer.from(bytes).toString());
+        const stateDict = ofShapes(JSON.stringify(shapes));
+        const [recognition] = recognitions(stateDict, parseFamily(JSON.stringify(family), 'x'));
+        const network = computed(stateDict, recognition!);
+        return 'arch' in network ? sizeOfTensors(network.stateDict) : 0;
       },
     },
     {
@@ -94,14 +111,21 @@ export async function fuzzTargets(): Promise<Target[]> {
   ];
 }
 
-/** Tensors of zeros, of the names and shapes that a JSON text says. */
-function ofShapes(text: string): StateDict {
-  let shapes: unknown;
+/** A description and the shapes of a file, from JSON. */
+function membersOf(text: string): { readonly family?: unknown; readonly shapes?: unknown } {
+  let value: unknown;
   try {
-    shapes = JSON.parse(text);
+    value = JSON.parse(text);
   } catch {
     throw new UserError('no JSON');
   }
+  check(typeof value === 'object' && value !== null, 'no object');
+  return value;
+}
+
+/** Tensors of zeros, of the names and shapes that a JSON text says. */
+function ofShapes(text: string): StateDict {
+  const shapes: unknown = membersOf(text);
   const { listOf, record, whole } = schema;
   record(listOf(whole(0, 512)))(shapes, 'shapes');
   const sizes = Object.entries(shapes as Record<string, number[]>).map(

@@ -13,6 +13,7 @@ export * from './lowBit.js';
 export * from './mainJob.js';
 export * from './outliers.js';
 export * from './plainNetworks.js';
+export * from './prediction.js';
 export * from './ptq.js';
 export * from './recipes.js';
 export * from './rivals.js';
