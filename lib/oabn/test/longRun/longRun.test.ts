@@ -48,6 +48,7 @@ describe('a long run', function () {
     const steps = wanted || 200;
     const parameters = ['webgpu', steps, steps / 5].map(String);
     const { lines } = await runOnGpu<Held & { device?: string }>(this, script, parameters);
-    assertFlat(lines.slice(1), steps, 128);
+    // Bind groups are small, but their driver's part of them waits for V8 to collect the rest.
+    assertFlat(lines.slice(1), steps, 256);
   });
 });
