@@ -1,17 +1,7 @@
 /** What can be done while a cell runs: stopping it, answering it, working beside it, looking into it. */
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Message } from '../../src/protocol/message.js';
-import {
-  afterError,
-  ask,
-  by,
-  interrupted,
-  run,
-  shownBy,
-  started,
-  within,
-  type Probe,
-} from './tried.js';
+import { afterError, ask, by, interrupted, run, shownBy, started, within, type Probe } from './tried.js';
 
 export const runningProbes: readonly Probe[] = [
   {
@@ -111,6 +101,8 @@ export const runningProbes: readonly Probe[] = [
     feature: 'debugger: stops at a breakpoint in a cell',
     leavesBusy: true,
     async has(kernel) {
+      const { debugger: offered, supported_features: features } = await ask(kernel, 'kernel_info_request');
+      if (offered !== true && !JSON.stringify(features ?? []).includes('debugger')) return false;
       const code = by(kernel, 'const y = 42;\nconst z = y;', 'y = 42\nz = y');
       let seq = 0;
       const debug = async (command: string, args: object = {}): Promise<Record<string, unknown>> => {

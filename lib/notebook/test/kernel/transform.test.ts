@@ -117,7 +117,8 @@ describe('kernel: from cells to scripts', function () {
     script(
       "import { Far } from './documented';\nimport { readFile } from 'node:fs/promises';\n/** From a cell.\n * @param a what is taken */\nfunction near(a: number): number { return a; }",
     );
-    const text = (source: string): string | undefined => language.inspect(source, source.length - 1, 0)?.text;
+    const text = (source: string): string | undefined => language.inspect(source, source.length, 0)?.text;
+    assert.match(text('near(')!, /From a cell\./);
     assert.match(text('Math.max')!, /max\(\.\.\.values: number\[\]\): number\n\nReturns the larger/);
     assert.match(text('readFile')!, /Asynchronously reads the entire contents/);
     assert.match(text('near')!, /From a cell\.\n\n@param a what is taken/);

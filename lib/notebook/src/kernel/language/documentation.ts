@@ -13,14 +13,16 @@ type Documented = ts.Node & { jsDoc?: unknown };
 
 const documented = new WeakSet<ts.SourceFile>();
 
-/** Reads the comments of the files that declare what stands at `position` of `file`. */
+/** Reads the comments of the files that declare what stands at `position` of `file`, or ends there. */
 export function documentAt(program: ts.Program, file: ts.SourceFile, position: number): void {
   const checker = program.getTypeChecker();
-  const symbol = checker.getSymbolAtLocation(nodeAt(file, position));
-  const isAlias = symbol && (symbol.flags & ts.SymbolFlags.Alias) !== 0;
-  const symbols = symbol ? [symbol, ...(isAlias ? [checker.getAliasedSymbol(symbol)] : [])] : [];
-  for (const declaration of symbols.flatMap(({ declarations = [] }) => declarations))
-    readDocumentation(declaration.getSourceFile());
+  for (const place of [position, position - 1]) {
+    const symbol = checker.getSymbolAtLocation(nodeAt(file, place));
+    const isAlias = symbol && (symbol.flags & ts.SymbolFlags.Alias) !== 0;
+    const symbols = symbol ? [symbol, ...(isAlias ? [checker.getAliasedSymbol(symbol)] : [])] : [];
+    for (const declaration of symbols.flatMap(({ declarations = [] }) => declarations))
+      readDocumentation(declaration.getSourceFile());
+  }
 }
 
 /** The innermost node at `position`. */
