@@ -246,7 +246,7 @@ describe('kernel: the protocol', function () {
       const send = (code: string) => session.channels.send('execute_request', { code, silent: false }).reply;
       const statuses = await Promise.all(
         [
-          send('await new Promise((done) => setTimeout(done, 100)); throw new Error("x")'),
+          send('await new Promise((done) => setTimeout(done, 500)); throw new Error("x")'),
           send('1'),
           send('2'),
         ].map(async (reply) => (await reply).content.status),
