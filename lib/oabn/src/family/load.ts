@@ -77,6 +77,11 @@ function underAnyNames(path: string, file: StateDictFile, options: LoadOptions):
   // What we merged says its family: merged names alone do not tell all families apart.
   const family = options.family ?? families.find(({ name }) => name === file.metadata.family);
   const possible = recognitions(file.stateDict, family);
+  const { family: told } = file.metadata;
+  check(
+    possible.length > 0 || arch !== undefined || told === undefined,
+    `${path} is of the family ${told}, which only the JSON file that describes it knows; name that with --family`,
+  );
   // A file that nothing is known of gets the message that asks for --arch.
   if (possible.length === 0) return networkOf(path, file, arch);
   const networks = possible.map((each) => computed(file.stateDict, each, options));

@@ -33,6 +33,9 @@ export interface Recognition {
   readonly rest: readonly string[];
 }
 
+/** A family must explain so much of a file's tensors: by chance, others have a name or two of its blocks. */
+const leastExplained = 0.05;
+
 /** The family of `stateDict`, or what the given one makes of it; undefined where no table finds a block. */
 export function recognize(stateDict: StateDict, family?: Family): Recognition | undefined {
   return recognitions(stateDict, family)[0];
@@ -52,7 +55,9 @@ export function recognitions(stateDict: StateDict, family?: Family): Recognition
     .map((one) => recognizeAs(stateDict, one));
   const explained = ({ rest, merged }: Recognition): number => names.length - rest.length + merged.length;
   const telling = possible.filter(
-    ({ blocks, merged }) => merged.length > 0 || blocks.some(({ table }) => !table.ordinary),
+    (recognition) =>
+      explained(recognition) >= leastExplained * names.length &&
+      (recognition.merged.length > 0 || recognition.blocks.some(({ table }) => !table.ordinary)),
   );
   const most = Math.max(...telling.map(explained));
   return telling.filter((recognition) => explained(recognition) === most);

@@ -128,6 +128,20 @@ describe('family', () => {
     [`${name}.running_var`]: one,
   });
 
+  it('takes no family of which a large network has a name or two by chance', async () => {
+    const block = await tensorsBelow('families.safetensors', 'mobileone/');
+    const tensor = { shape: [1], data: Float32Array.of(0) };
+    const among = (others: number): StateDict => ({
+      ...block,
+      ...Object.fromEntries(Array.from({ length: others }, (_, i) => [`other.${i}`, tensor])),
+    });
+    const own = Object.keys(block).length;
+    assert.equal(recognize(among(5 * own))?.family.name, 'mobileone');
+    assert.equal(recognize(among(40 * own)), undefined);
+    const [family] = families.filter(({ name }) => name === 'mobileone');
+    assert.ok(recognize(among(40 * own), family), 'named, it is taken at one’s word');
+  });
+
   it('merges what a description says of a network that it has not heard of', () => {
     const mine = parseFamily(
       JSON.stringify({

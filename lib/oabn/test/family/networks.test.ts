@@ -95,11 +95,22 @@ describe('networks of other families against PyTorch', () => {
     });
   }
 
+  it('asks for the description of a family where a merged file is of one that is not known', () => {
+    const stateDict = { 'one.kernel': { shape: [1], data: Float32Array.of(1) } };
+    assert.throws(
+      () => repVGGOf('m', { stateDict, integers: {}, metadata: { family: 'mine' } }),
+      /m is of the family mine, which only the JSON file that describes it knows; name that with --family/,
+    );
+  });
+
   it('folds dead channels of any family whose network is computed, and of no other file', () => {
     const stateDict = stateDictOf(golden['mobileone-timm']!);
     const name = 'stages.0.1.identity';
     const variances = stateDict[`${name}.running_var`]!;
-    const dead = { ...stateDict, [`${name}.running_var`]: { ...variances, data: variances.data.map(() => 0) } };
+    const dead = {
+      ...stateDict,
+      [`${name}.running_var`]: { ...variances, data: variances.data.map(() => 0) },
+    };
     const fold = (file: StateDict): StateDict | undefined =>
       withoutDead(load('mobileone-timm', file), file, recognize(file)!);
     assert.equal(fold(stateDict), undefined);

@@ -17,7 +17,13 @@ import { fileURLToPath } from 'node:url';
 import { check, consoleProgress, tableText, writeJsonAtomic } from 'oabn-base';
 import { type Dataset, takeCalibration } from 'oabn/data';
 import { examine, law, tryRemedies } from 'oabn/doctor';
-import { measureAccuracy, type MeasuredNetwork, pretrainConfig, run, softwareVersions } from 'oabn/experiment';
+import {
+  measureAccuracy,
+  type MeasuredNetwork,
+  pretrainConfig,
+  run,
+  softwareVersions,
+} from 'oabn/experiment';
 import { recognize, repVGGOf, withoutDead } from 'oabn/family';
 import { mergeNetwork } from 'oabn/merge';
 import { readStateDict } from 'oabn/model';

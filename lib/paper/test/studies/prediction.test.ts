@@ -24,7 +24,10 @@ function made(spread: number): PredictedNetwork[] {
 describe('studies/prediction', () => {
   it('finds the law that made the points, and foretells networks that it did not see', () => {
     for (const { fit, leftOut } of fitRemedies(made(0.2), 'made')) {
-      assert.ok(Math.abs(fit.midpoint - 0.9) < 0.15 && Math.abs(fit.steepness - 3) < 0.6, JSON.stringify(fit));
+      assert.ok(
+        Math.abs(fit.midpoint - 0.9) < 0.15 && Math.abs(fit.steepness - 3) < 0.6,
+        JSON.stringify(fit),
+      );
       assert.ok(Math.abs(fit.spread - 0.2) < 0.1, `${fit.spread}`);
       assert.equal(leftOut.of, 60);
       assert.ok(leftOut.within / leftOut.of > 0.9 && leftOut.rmse < 0.15, JSON.stringify(leftOut));
