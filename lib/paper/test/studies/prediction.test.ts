@@ -43,7 +43,7 @@ describe('studies/prediction', () => {
   it('is what the doctor’s laws say, fitted on the networks that ship', () => {
     const file = join(shippedFolder(), '..', 'doctor-prediction.json');
     const { networks } = JSON.parse(readFileSync(file, 'utf8')) as { networks: PredictedNetwork[] };
-    assert.ok(networks.length >= 7);
+    assert.ok(networks.length >= 10);
     for (const { remedy, fit, leftOut } of fitRemedies(networks, '')) {
       const { midpoint, steepness, spread } = laws[remedy];
       const told = `${remedy}: refit law.ts: ${JSON.stringify(fit)}`;
@@ -52,6 +52,10 @@ describe('studies/prediction', () => {
       // Clipping is not foretold well, and the README says so.
       if (remedy !== 'clipped') assert.ok(leftOut.within / leftOut.of >= 0.8, JSON.stringify(leftOut));
     }
+    const [folded] = networks.filter(({ rows }) => rows.some(({ remedy }) => remedy === 'foldDead'));
+    const at8 = (name: string): number =>
+      folded!.rows.find(({ remedy, bits }) => remedy === name && bits === 8)!.accuracy;
+    assert.ok(at8('foldDead') > at8('perTensor') + 0.2, 'dead channels folded, as the README tells');
     const others = networks.filter(({ ofTheFit }) => !ofTheFit);
     const points = remedyPoints(others, 'perTensor');
     // RepVGG's law is too sure of other families; that is why they have their own.
