@@ -18,7 +18,7 @@ describe('notebook/display: a histogram with a slider', () => {
     sent.length = 0;
     globals[key] = { comms: { open: (_target: string, data: Bundle) => (sent.push(data), comm) } };
   });
-  afterEach(() => delete globals[key]);
+  afterEach(() => void Reflect.deleteProperty(globals, key));
 
   const clip = (s: number): number[] => [-3, -0.2, 0, 0.1, 5].map((x) => Math.max(-s, Math.min(s, x)));
 
@@ -62,7 +62,7 @@ describe('notebook/display: a histogram with a slider', () => {
   it('says what is wrong', () => {
     assert.throws(() => sliderHistogram({ min: 0, max: 1, bins: 0 }, clip), /at least one bin, got 0/);
     assert.throws(() => sliderHistogram({ min: 0, max: 1, range: [1, 1] }, clip), /ascend, got \[1, 1\]/);
-    delete globals[key];
+    Reflect.deleteProperty(globals, key);
     assert.throws(() => sliderHistogram({ min: 0, max: 1 }, clip), /needs a notebook/);
   });
 });

@@ -20,7 +20,7 @@ describe('kernel: the compile cache', function () {
   it('lets `require` have a file, keeps it once, and sees that it changed', async () => {
     const [file, cache] = [join(folder, 'large.cjs'), join(folder, 'cache')];
     const load = (): { save(): void; value: unknown } => {
-      delete require.cache[file];
+      Reflect.deleteProperty(require.cache, file);
       const { save } = loadCompiled(file, cache);
       return { save, value: (require(file) as { value(): unknown }).value() };
     };
