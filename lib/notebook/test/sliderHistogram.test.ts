@@ -1,6 +1,7 @@
 /** A slider that moves a histogram: its counts, its page's messages, and the picture that stands for it. */
 import assert from 'node:assert/strict';
 import { type Bundle, sliderHistogram, widgetMime } from '../src/display/index.js';
+import { figureSvg } from '../src/picture/index.js';
 import { binCounts, figureOf } from '../src/display/sliderHistogram.js';
 
 describe('notebook/display: a histogram with a slider', () => {
@@ -57,6 +58,9 @@ describe('notebook/display: a histogram with a slider', () => {
     const { data, layout } = figureOf(made.state);
     assert.deepEqual(data[0]!.y, [0.5, 1, 1, 2, 1, 0.5]);
     assert.match(JSON.stringify(layout.title), /Ratios.*s = 1/);
+    const marked = { ...made.state, bars: { ...made.state.bars, lines: [0] } };
+    const svg = figureSvg(figureOf(marked));
+    assert.equal(svg.split('stroke="#D55E00"').length, 2, 'a mark, and none in a legend');
   });
 
   it('says what is wrong', () => {

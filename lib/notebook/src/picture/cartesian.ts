@@ -19,7 +19,8 @@ export function cartesianBody(
   const xExtent: Extent = { values: traces.flatMap(({ x }) => [...x]), bars: bars.length > 0 };
   const yExtent: Extent = { values: yValues(traces, bars, barmode), bars: bars.length > 0 };
 
-  const names = traces.length > 1 ? traces.map(({ name = '' }) => wrapText(name, legendText, 13)) : [];
+  const hasLegend = layout.showlegend ?? traces.length > 1;
+  const names = hasLegend ? traces.map(({ name = '' }) => wrapText(name, legendText, 13)) : [];
   const legendWidth = Math.max(0, ...names.flat().map((name) => 52 + textWidth(name, 13)));
   const outer = boxOf(layout, width, height, 0, 0);
   const yTicks = (top: number, bottom: number): Scale => scaleOf(yaxis, yExtent, bottom, top, 9);

@@ -58,6 +58,7 @@ export interface LayoutSpec {
   readonly height?: number;
   readonly margin?: { readonly l: number; readonly r: number; readonly t: number; readonly b: number };
   readonly barmode?: 'group' | 'relative';
+  readonly showlegend?: boolean;
   readonly xaxis?: AxisSpec;
   readonly yaxis?: AxisSpec;
   readonly font?: { readonly family?: string };
