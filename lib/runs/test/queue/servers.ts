@@ -2,7 +2,7 @@
  * Real servers for the tests: a Redis that keeps what it is told, a bucket that speaks S3; skipped where not
  * installed.
  */
-import { type ChildProcess, execFile, execFileSync, spawn } from 'node:child_process';
+import { type ChildProcess, execFile, execFileSync, spawn, spawnSync } from 'node:child_process';
 import { randomInt } from 'node:crypto';
 import { once } from 'node:events';
 import { existsSync } from 'node:fs';
@@ -181,6 +181,17 @@ export interface Bucket extends Server {
 /** A SeaweedFS with one bucket. */
 export const startBucket = (host = '127.0.0.1'): Promise<Bucket> => onFreePorts(() => tryBucket(host));
 
+/**
+ * Later versions open more ports, the same for each server, and report to their makers: off, where they know
+ * it.
+ */
+function switchedOff(): Record<string, string> {
+  const { stdout, stderr } = spawnSync(bucketProgram!, ['server', '-h'], { encoding: 'utf8' });
+  const known = (name: string): boolean => new RegExp(`^ +-${name}\\b`, 'm').test(stdout + stderr);
+  const off = { 's3.port.iceberg': '0', 's3.port.lance': '0', 'master.telemetry': 'false' };
+  return Object.fromEntries(Object.entries(off).filter(([name]) => known(name)));
+}
+
 async function tryBucket(host: string): Promise<Bucket> {
   const folder = await mkdtemp(join(tmpdir(), 'runs-bucket-'));
   const [port, master, volume, filer, grpc1, grpc2, grpc3, grpc4] = await Promise.all(
@@ -209,6 +220,7 @@ async function tryBucket(host: string): Promise<Bucket> {
     'volume.max': 30,
     'filer.port': filer,
     'filer.port.grpc': grpc3,
+    ...switchedOff(),
   };
   const environment = {
     AWS_ACCESS_KEY_ID: credentials.accessKey,
