@@ -163,9 +163,9 @@ describe('doctor', () => {
         ...{ predictions: [], deadChannels: 0, law },
         ...(threshold !== undefined && { threshold }),
       }).join();
-    assert.match(of(), /trained with OABN .*oabn anneal/);
+    assert.match(of(), /training with OABN .*oabn anneal/);
     assert.match(of(0.5), /OABN limits them to s = 0\.5 already/);
-    assert.doesNotMatch(of(0.5), /trained with OABN/);
+    assert.doesNotMatch(of(0.5), /training with OABN/);
     assert.equal(examine(stateDict, recognition, { threshold: 0.5 }).threshold, 0.5);
     assert.ok(!('threshold' in examine(stateDict, recognition, { threshold: Infinity })));
   });
