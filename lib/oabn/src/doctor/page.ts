@@ -46,7 +46,7 @@ export function doctorPage(page: DoctorPage): string {
 body{font:15px/1.5 system-ui,sans-serif;max-width:800px;margin:2rem auto;padding:0 1rem;background:var(--page)}
 table{border-collapse:collapse;font-variant-numeric:tabular-nums;font-size:13px;width:100%}
 .wide{overflow-x:auto}td,th{padding:.15rem .6rem;text-align:right;border-bottom:1px solid #8884;white-space:nowrap}
-td:first-child,th:first-child,td.text,th.text{text-align:left;white-space:normal}td:first-child{min-width:8em}td.text{min-width:18em}
+td:first-child,th:first-child,td.text,th.text{text-align:left;white-space:normal}td:first-child{min-width:8em}td.text{min-width:12em}
 svg text{fill:currentColor;font:13px system-ui,sans-serif}svg .small{font-size:11px}
 .legend span{margin-right:1rem;white-space:nowrap;display:inline-block}.legend i{display:inline-block;width:.8em;height:.8em;margin-right:.4em}
 </style></head><body>
