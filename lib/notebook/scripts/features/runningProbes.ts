@@ -1,6 +1,5 @@
 /** What can be done while a cell runs: stopping it, answering it, working beside it, looking into it. */
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { Message } from '../../src/protocol/message.js';
 import { afterError, ask, by, interrupted, run, shownBy, started, within, type Probe } from './tried.js';
 
 export const runningProbes: readonly Probe[] = [
@@ -95,32 +94,6 @@ export const runningProbes: readonly Probe[] = [
       const beside = performance.now() - began < 2000;
       await within(slow);
       return beside;
-    },
-  },
-  {
-    feature: 'debugger: stops at a breakpoint in a cell',
-    leavesBusy: true,
-    async has(kernel) {
-      const { debugger: offered, supported_features: features } = await ask(kernel, 'kernel_info_request');
-      if (offered !== true && !JSON.stringify(features ?? []).includes('debugger')) return false;
-      const code = by(kernel, 'const y = 42;\nconst z = y;', 'y = 42\nz = y');
-      let seq = 0;
-      const debug = async (command: string, args: object = {}): Promise<Record<string, unknown>> => {
-        const request = { type: 'request', seq: ++seq, command, arguments: args };
-        const { success, body } = await ask(kernel, 'debug_request', request, 'control');
-        if (success !== true) throw new Error(`${command} failed`);
-        return (body ?? {}) as Record<string, unknown>;
-      };
-      await debug('initialize', { clientID: 'probe', linesStartAt1: true, columnsStartAt1: true, pathFormat: 'path' }); // prettier-ignore
-      await debug('attach');
-      const { sourcePath } = await debug('dumpCell', { code });
-      await debug('setBreakpoints', { source: { path: sourcePath }, breakpoints: [{ line: 2 }] });
-      await debug('configurationDone');
-      const running = kernel.session.execute(code);
-      const stop = (): Message | undefined => kernel.heard.find(({ header, content }) => header.msg_type === 'debug_event' && content.event === 'stopped'); // prettier-ignore
-      for (const end = Date.now() + 20_000; !stop() && Date.now() < end;) await sleep(100);
-      await debug('continue', { threadId: (stop()!.content.body as { threadId: number }).threadId });
-      return (await within(running)).status === 'ok';
     },
   },
   {
