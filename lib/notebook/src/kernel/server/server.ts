@@ -179,7 +179,8 @@ export function startServer(options: ServerOptions): Server {
       post({ type: 'comm', id, kind: type, content, metadata, buffers });
     } else if (answers[type]) void answer(request);
   });
-  publisher.status('starting', {});
+  // Who subscribed while the sockets were bound is welcomed first.
+  setImmediate(() => publisher.status('starting', {}));
 
   const parentOf = (id: string | undefined): Partial<Header> =>
     (id === undefined ? undefined : headers.get(id)) ?? executions.running()[0]?.header ?? {};
