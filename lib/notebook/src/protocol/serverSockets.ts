@@ -21,6 +21,8 @@ export interface ServerSockets {
   send(channel: Request['channel'], identities: readonly Uint8Array[], message: Message): Promise<void>;
   /** Sends `message` to every client; `topic` is what they may subscribe to. */
   publish(topic: string, message: Message): Promise<void>;
+  /** Resolves when the first client has subscribed to what is published, and its welcome is on its way. */
+  readonly subscribed: Promise<void>;
   /** Closes all sockets. */
   close(): void;
 }
@@ -72,6 +74,8 @@ export async function bindSockets(connection: Connection, session: string): Prom
       for (const listener of listeners) listener(request);
     }
   };
+  let onSubscribed: () => void = () => undefined;
+  const subscribed = new Promise<void>((resolve) => (onSubscribed = resolve));
   const welcome = async (): Promise<void> => {
     for await (const [frame] of iopub) {
       // A subscription is the byte 1 and the topic (Jupyter enhancement proposal 65).
@@ -80,6 +84,7 @@ export async function bindSockets(connection: Connection, session: string): Prom
       const header = createHeader('iopub_welcome', session, 'kernel');
       const message = { header, parent: {}, metadata: {}, content: { subscription: topic } };
       void senders.iopub([topic, ...encodeMessage(message, key)]);
+      onSubscribed();
     }
   };
   const beat = async (): Promise<void> => {
@@ -94,6 +99,7 @@ export async function bindSockets(connection: Connection, session: string): Prom
     onRequest: (listener) => void listeners.push(listener),
     send: (channel, identities, message) => senders[channel]([...identities, ...encodeMessage(message, key)]),
     publish: (topic, message) => senders.iopub([topic, ...encodeMessage(message, key)]),
+    subscribed,
     close() {
       for (const socket of [...Object.values(routers), iopub, heartbeat]) socket.close();
     },

@@ -159,7 +159,9 @@ export function startServer(options: ServerOptions): Server {
     options.exit();
   };
 
+  let asked = false;
   sockets.onRequest((request) => {
+    asked = true;
     const { msg_type: type, msg_id: id, subshell_id: subshell } = request.header;
     if (type === 'execute_request') {
       if (subshell && !subshells.has(subshell)) {
@@ -179,8 +181,11 @@ export function startServer(options: ServerOptions): Server {
       post({ type: 'comm', id, kind: type, content, metadata, buffers });
     } else if (answers[type]) void answer(request);
   });
-  // Who subscribed while the sockets were bound is welcomed first.
-  setImmediate(() => publisher.status('starting', {}));
+  // Nobody hears it before; and who is the first to hear something must be welcomed first. After a request its
+  // status would come too late.
+  void sockets.subscribed.then(() => {
+    if (!asked) publisher.status('starting', {});
+  });
 
   const parentOf = (id: string | undefined): Partial<Header> =>
     (id === undefined ? undefined : headers.get(id)) ?? executions.running()[0]?.header ?? {};
