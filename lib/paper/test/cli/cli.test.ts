@@ -70,7 +70,7 @@ describe('cli', () => {
     );
     await wrong(
       ['eval', pytorchFile, '--arch', arch, '--data', 'made'],
-      /The network has 5 classes, made has 10/,
+      /The network has 5 classes, but made has 10/,
     );
     await wrong(
       ['eval', pytorchFile, '--arch', arch, '--data', 'cifar10'],
