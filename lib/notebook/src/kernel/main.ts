@@ -4,7 +4,7 @@
  */
 import { createRequire } from 'node:module';
 import { availableParallelism } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { type Transferable, Worker } from 'node:worker_threads';
 import { jupyterDataFolder } from './jupyterFolder.js';
@@ -45,6 +45,7 @@ function startThread(
   thread.on('error', end);
 }
 
+const require = createRequire(import.meta.url);
 const serverData: ServerData = {
   connectionFile,
   runtime: runtime.port2,
@@ -59,12 +60,12 @@ const languageData: LanguageData = {
   folder,
   kernelFile,
   server: language.port1,
-  cacheFolder: join(data, 'compiled'),
+  // Beside the compiler, as tools keep such things: not in the home folder of whoever runs a notebook.
+  cacheFolder: join(dirname(require.resolve('typescript/package.json')), '..', '.cache', 'tslab-kernel'),
 };
 // Syntax trees live as long as the kernel: with more room for what is new, they are copied less often.
 startThread('./language/thread.js', languageData, [language.port1], { maxYoungGenerationSizeMb: 64 });
 
-const require = createRequire(import.meta.url);
 const version = (path: string): string => (require(path) as { version: string }).version;
 startRuntime({
   folder,

@@ -9,7 +9,7 @@ const model = tf.sequential({
   ],
 });
 
-// The weights of the model are constants of the compiled function: compile it again when they have changed.
+// The weights of the model are constants of the compiled function: compile it again after they change.
 const predict = await compile((x: tf.Tensor) => model.predict(x) as tf.Tensor, [tf.zeros([1, 32, 32, 3])]);
 const probabilities = await predict(tf.randomUniform([1, 32, 32, 3]));
 console.log(`${probabilities.shape[1]} classes, ${predict.stats.engine.kind}`);

@@ -1,6 +1,6 @@
 import { compile, tf, useBackend } from 'tfjs-native';
 
-const { name, device } = await useBackend(); // the best engine that this machine has
+const { name, device } = await useBackend(); // the best engine on this machine
 console.log(`${name} on ${device}`);
 
 /** One step of gradient descent: a pure function, tensors in, tensors out. */
@@ -14,7 +14,7 @@ const x: tf.Tensor2D = tf.randomNormal([64, 3], 0, 1, 'float32', 1);
 const y: tf.Tensor2D = tf.matMul(x, tf.tensor2d([[1], [2], [3]]));
 let weights: tf.Tensor2D = tf.zeros([3, 1]);
 
-// Before: tfjs runs each kernel of a step by itself.
+// Before: tfjs runs every kernel of a step separately.
 //     const next = tf.tidy(() => step(weights, x, y));
 // After: the step is traced once, for arguments like these, and then runs as a whole.
 const fast = await compile(step, [weights, x, y]);

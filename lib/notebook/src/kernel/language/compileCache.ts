@@ -8,7 +8,7 @@ import { dirname, join } from 'node:path';
 import { Script } from 'node:vm';
 
 /** What Node 22 has. */
-const node = modules as { enableCompileCache?(): void; flushCompileCache?(): void };
+const node = modules as { enableCompileCache?(folder: string): unknown; flushCompileCache?(): void };
 
 /**
  * Loads `file`, so that `require` of this thread has it. `save` writes what the next start reads from
@@ -16,7 +16,7 @@ const node = modules as { enableCompileCache?(): void; flushCompileCache?(): voi
  */
 export function loadCompiled(file: string, folder: string): { save(): void } {
   if (node.enableCompileCache) {
-    node.enableCompileCache();
+    node.enableCompileCache(folder);
     return { save: () => node.flushCompileCache?.() };
   }
   const { size, mtimeMs } = statSync(file);
