@@ -22,7 +22,7 @@ const { notebookProgress } = require('tslab-kernel/display');
 const defaults = {
   data: { name: 'made', testImages: 100 },
   arch: normalizeArchitecture({ widths: [8, 8, 16], depths: [1, 2, 1], strides: [2, 1, 2], classes: 10 }),
-  pretraining: trainingRecipe({ images: 320, batchSize: 32, epochs: 20, learningRate: 0.05 }),
+  pretraining: trainingRecipe({ images: 320, batchSize: 32, epochs: 40, learningRate: 0.05 }),
   finetuning: finetuningRecipes({ images: 320, batchSize: 32, epochs: 1 }),
   calibrationImages: 64,
 };
@@ -78,7 +78,7 @@ describe('kernel: a training that is stopped', function () {
       signal: stop.signal,
       onOutput({ content }) {
         const shown = (content.data as Record<string, unknown> | undefined)?.['text/plain'];
-        if (completions || !/epoch .* \d+\/\d+ .*loss/.test(String(shown))) return;
+        if (completions || !/epoch .*loss/.test(String(shown))) return;
         // At once: on a busy machine the training could end before an answer comes.
         completions = session.complete('Math.flo');
         stop.abort();
@@ -87,7 +87,7 @@ describe('kernel: a training that is stopped', function () {
     assert.equal(stopped.status, 'interrupted', texts(stopped));
     assert.deepEqual(await completions, ['floor']);
     const [, step] = /Stopped after step (\d+), which is kept/.exec(texts(stopped)) ?? [];
-    assert.ok(Number(step) > 0 && Number(step) < 200, texts(stopped));
+    assert.ok(Number(step) > 0 && Number(step) < 400, texts(stopped));
     assert.match(texts(stopped), /train OABN s=0\.5 seed 1 epoch .*loss/, 'what it had is still shown');
     assert.match(texts(stopped), /Interrupted: the cell was interrupted/);
     const kept = await run('const [entry] = await lab.store.list();\n[begun, entry.status, entry.step]');
