@@ -15,6 +15,7 @@ export * from './half.js';
 export * from './hash.js';
 export * from './pickle.js';
 export * from './notice.js';
+export * from './processes.js';
 export * from './progress.js';
 export * from './random.js';
 export * from './safetensors.js';

@@ -3,11 +3,10 @@
  * whose file it is: a process, and the machine that its id means something on.
  */
 import { createHash, randomBytes } from 'node:crypto';
-import { readFileSync, readlinkSync } from 'node:fs';
 import { readdir, rm, stat } from 'node:fs/promises';
-import { hostname } from 'node:os';
 import { basename, dirname, join } from 'node:path';
 import { ignoreMissing } from './disk.js';
+import { processExists, thisHost } from './processes.js';
 
 /** After so long without a word written to it, a file is nobody's, whoever cannot be asked. */
 const millisecondsUntilNobodys = 24 * 3_600_000;
@@ -30,7 +29,7 @@ export async function sweepTemporaries(path: string): Promise<void> {
     const [, pid, machine] = /^(\d+)\.([0-9a-f]{8})[0-9a-f]{8}\.tmp$/.exec(name.slice(start.length)) ?? [];
     if (pid === undefined) continue;
     const left = join(folder, name);
-    const isOver = machine === thisMachine() ? !isAlive(Number(pid)) : await isNobodys(left);
+    const isOver = machine === thisMachine() ? !processExists(Number(pid)) : await isNobodys(left);
     if (isOver) await rm(left, { force: true }).catch(() => undefined);
   }
 }
@@ -40,35 +39,10 @@ async function isNobodys(path: string): Promise<boolean> {
   return found !== undefined && Date.now() - found.mtimeMs > millisecondsUntilNobodys;
 }
 
-function isAlive(pid: number): boolean {
-  try {
-    process.kill(pid, 0);
-    return true;
-  } catch (error) {
-    return (error as NodeJS.ErrnoException).code !== 'ESRCH';
-  }
-}
-
 let machine: string | undefined;
 
-/** Of host, boot and process namespace, in which a process id has its meaning: 8 digits. */
+/** `thisHost` in 8 digits. */
 function thisMachine(): string {
-  if (machine === undefined) {
-    const parts = [
-      hostname(),
-      readOr('', () => readFileSync('/proc/sys/kernel/random/boot_id', 'utf8')),
-      readOr('', () => readlinkSync('/proc/self/ns/pid')),
-    ];
-    machine = createHash('sha256').update(parts.join(' ')).digest('hex').slice(0, 8);
-  }
+  machine ??= createHash('sha256').update(thisHost()).digest('hex').slice(0, 8);
   return machine;
-}
-
-/** What `read` gives; `otherwise` on systems that have no such file. */
-function readOr(otherwise: string, read: () => string): string {
-  try {
-    return read();
-  } catch {
-    return otherwise;
-  }
 }

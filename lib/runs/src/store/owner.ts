@@ -4,9 +4,9 @@
  */
 import { execFile } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
-import { readFile, readlink } from 'node:fs/promises';
-import { hostname } from 'node:os';
+import { readFile } from 'node:fs/promises';
 import { promisify } from 'node:util';
+import { processExists, thisHost } from 'oabn-base';
 
 export interface Owner {
   readonly pid: number;
@@ -25,7 +25,7 @@ export async function newOwner(): Promise<Owner> {
   return {
     pid: process.pid,
     processStart: (await processStart(process.pid)) ?? null,
-    host: await thisHost(),
+    host: thisHost(),
     since: new Date().toISOString(),
     nonce: randomBytes(8).toString('hex'),
   };
@@ -56,7 +56,7 @@ export function parseOwner(text: string): Owner | undefined {
  * tell.
  */
 export async function stateOf(owner: Owner): Promise<'alive' | 'gone' | 'unknown'> {
-  if (owner.host !== (await thisHost())) return 'unknown';
+  if (owner.host !== thisHost()) return 'unknown';
   const start = await processStart(owner.pid);
   if (start === undefined) return 'gone';
   if (start === null || owner.processStart === null) return 'unknown';
@@ -65,16 +65,6 @@ export async function stateOf(owner: Owner): Promise<'alive' | 'gone' | 'unknown
 
 /** «process 123 on host», for messages. */
 export const describeOwner = ({ pid, host }: Owner): string => `process ${pid} on ${host.split(' ')[0]}`;
-
-let host: Promise<string> | undefined;
-
-function thisHost(): Promise<string> {
-  host ??= Promise.all([
-    readFile('/proc/sys/kernel/random/boot_id', 'utf8').catch(() => ''),
-    readlink('/proc/self/ns/pid').catch(() => ''),
-  ]).then(([boot, namespace]) => [hostname(), boot.trim(), namespace].filter(Boolean).join(' '));
-  return host;
-}
 
 /** When the process started; null if the system does not say, undefined if there is no such process. */
 async function processStart(pid: number): Promise<string | null | undefined> {
@@ -88,17 +78,8 @@ async function processStart(pid: number): Promise<string | null | undefined> {
       return dead ? undefined : fields[19]!;
     }
   }
-  if (!exists(pid)) return undefined;
+  if (!processExists(pid)) return undefined;
   if (process.platform === 'win32' || process.platform === 'linux') return null;
   const ps = await promisify(execFile)('ps', ['-o', 'lstart=', '-p', String(pid)]).catch(() => undefined);
   return ps?.stdout.trim() || null;
-}
-
-function exists(pid: number): boolean {
-  try {
-    process.kill(pid, 0);
-    return true;
-  } catch (error) {
-    return (error as NodeJS.ErrnoException).code !== 'ESRCH';
-  }
 }
