@@ -112,7 +112,13 @@ export function annealConfig(
   { defaults: { pretraining } }: ConfigLab,
   { source, threshold, training, annealEpochs }: AnnealOf,
 ): AnnealConfig {
-  const { decay: _decay, ema: _ema, regularizer: _regularizer, ...shared } = pretraining;
+  const {
+    decay: _decay,
+    ema: _ema,
+    regularizer: _regularizer,
+    optimizer: _optimizer,
+    ...shared
+  } = pretraining;
   const schedule = {
     ...shared.schedule,
     learningRate: shared.schedule.learningRate / 10,

@@ -35,7 +35,7 @@ export interface TrainingConfig extends Omit<StepOptions, 'lossScale'> {
 
 /** What pretraining alone has. */
 export interface PretrainTraining
-  extends TrainingConfig, Pick<PretrainStepOptions, 'decay' | 'ema' | 'regularizer'> {}
+  extends TrainingConfig, Pick<PretrainStepOptions, 'decay' | 'ema' | 'regularizer' | 'optimizer'> {}
 
 const { below, either, flag, integer, notNegative, nullable, object, oneOf, positive, text, whole } = schema;
 

@@ -10,6 +10,7 @@ export * from './evaluate.js';
 export * from './finetune.js';
 export * from './loop.js';
 export * from './regularizer.js';
+export * from './repOptimizer.js';
 export * from './schedule.js';
 export * from './sgd.js';
 export * from './state.js';

@@ -4,11 +4,13 @@
  * gradients by name, and the loss. Pretraining and fine-tuning differ in their step and share everything else
  * (the loop, checkpoints, resuming, compilation).
  */
+import type { HostTensor } from 'oabn-base';
 import { tf } from 'tfjs-native';
 import { type Architecture, forward, isThreshold, thresholdDecayOf, type Tensors } from '../model/index.js';
 import { averaging, beginAverage, type EmaOptions } from './average.js';
 import { customL2Gradients, type DecayPolicy, decayRules } from './decay.js';
 import { regularization, type Regularizer } from './regularizer.js';
+import { gradientFactors, type OptimizerName } from './repOptimizer.js';
 import { type ParameterRules, type SgdOptions, sgdStep, zeroMomentum } from './sgd.js';
 
 /** Everything that a step changes. Nothing else influences the next step, which makes resuming exact. */
@@ -58,6 +60,8 @@ export interface PretrainStepOptions extends StepOptions {
   readonly ema?: EmaOptions;
   /** What the loss has besides cross entropy and weight decay; default nothing. */
   readonly regularizer?: Regularizer;
+  /** Default `sgd`. */
+  readonly optimizer?: OptimizerName;
 }
 
 /** The state before the first step; with `ema`, the average begins at the parameters. */
@@ -70,7 +74,7 @@ export function initialState(params: Tensors, buffers: Tensors, ema?: EmaOptions
 
 /** A pretraining step of the three-branch network, with BN or OABN as `arch` says. */
 export function pretrainStep(arch: Architecture, options: PretrainStepOptions): TrainStep {
-  const { decay = 'kernels', ema, regularizer, weightDecay } = options;
+  const { decay = 'kernels', ema, regularizer, weightDecay, optimizer } = options;
   const ofThreshold = thresholdRules(arch);
   // What SGD decays by itself are the kernels.
   const ofDecay = decay === 'kernels' ? () => undefined : decayRules(arch, decay, weightDecay);
@@ -84,6 +88,7 @@ export function pretrainStep(arch: Architecture, options: PretrainStepOptions): 
     ...(regularizer && {
       regularization: (params, buffers) => regularization(arch, regularizer, params, buffers),
     }),
+    ...(optimizer === 'repOptimizer' && { factors: gradientFactors(arch) }),
   });
   return ema ? averaging(step, ema) : step;
 }
@@ -105,6 +110,8 @@ export interface GradientStepOptions extends StepOptions {
   ) => { logits: tf.Tensor2D; buffers: Tensors };
   /** Rules of parameters that are not trained like the others; default none. */
   readonly rules?: ParameterRules;
+  /** What gradients of the loss are multiplied by, by the parameters' names; default 1. */
+  readonly factors?: Readonly<Record<string, HostTensor<Float32Array>>>;
   /** Gradients that are added to those of the loss, by the parameters' names; default none. */
   readonly decayGradients?: (params: Tensors, buffers: Tensors) => Tensors;
   /** A scalar that is added to the loss, and so to its metric; default nothing. */
@@ -113,7 +120,7 @@ export interface GradientStepOptions extends StepOptions {
 
 /** A step of gradient descent on the cross entropy of the logits that `network` computes. */
 export function gradientStep(options: GradientStepOptions): TrainStep {
-  const { network, rules, decayGradients, regularization: extraLoss } = options;
+  const { network, rules, factors = {}, decayGradients, regularization: extraLoss } = options;
   return ({ params, buffers, momentum }, { images, labels, learningRate }) => {
     const lossOf = (tracked: Tensors) => {
       const { logits, buffers: nextBuffers } = network(tracked, buffers, images);
@@ -125,8 +132,11 @@ export function gradientStep(options: GradientStepOptions): TrainStep {
     const { value, gradients, extra } = valueAndGradients(params, lossOf, options.lossScale);
     const { '#correct': correct, ...nextBuffers } = extra as Record<string, tf.Tensor>;
     const decayed = { ...gradients };
+    for (const [name, { shape, data }] of Object.entries(factors)) {
+      decayed[name] = tf.mul(decayed[name]!, tf.tensor(data, [...shape]));
+    }
     for (const [name, more] of Object.entries(decayGradients?.(params, buffers) ?? {})) {
-      decayed[name] = tf.add(gradients[name]!, more);
+      decayed[name] = tf.add(decayed[name]!, more);
     }
     const next = sgdStep({ params, gradients: decayed, momentum, learningRate }, { ...options, rules });
     return {

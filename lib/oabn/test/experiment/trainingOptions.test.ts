@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { normalizeConfig, type PretrainConfig } from '../../src/experiment/index.js';
+import { stepKey } from '../../src/experiment/training.js';
 import { smallDefaults } from './smallLab.js';
 
 const training = {
@@ -20,7 +21,7 @@ describe('experiment/config: training options', () => {
 
   it('leaves out what is usual', () => {
     const usual = {
-      decay: 'kernels',
+      ...{ decay: 'kernels', optimizer: 'sgd' },
       augment: { flip: 'random', padding: 'black' },
       schedule: { ...training.schedule, annealing: 'cosine' },
     };
@@ -37,6 +38,14 @@ describe('experiment/config: training options', () => {
     assert.deepEqual(normal(options).training, { ...training, ...options });
   });
 
+  it('trains single convolutions by another optimizer, as other runs', () => {
+    const plain = { ...config, arch: { ...config.arch, branches: ['3x3'] as const } };
+    const optimizer = 'repOptimizer';
+    const named = normalizeConfig({ ...plain, training: { ...training, optimizer } });
+    assert.deepEqual(named.training, { ...training, optimizer });
+    assert.notEqual(stepKey(named.arch, named.training), stepKey(named.arch, training));
+  });
+
   it('lets held-out images stand for the test images', () => {
     const data = { ...config.data, firstTestImage: 8, heldOut: 50 };
     assert.deepEqual(normalizeConfig({ ...config, data }).data, {
@@ -48,6 +57,8 @@ describe('experiment/config: training options', () => {
     const wrong = (changes: object, message: RegExp): void =>
       void assert.throws(() => normal(changes), message);
     wrong({ decay: 'none' }, /decay must be one of "kernels", "kernelsAndIdentity", .*, got "none"/);
+    wrong({ optimizer: 'adam' }, /optimizer must be one of "sgd", "repOptimizer", got "adam"/);
+    wrong({ optimizer: 'repOptimizer' }, /set arch\.branches to \["3x3"\]/);
     wrong({ ema: { decay: 1 } }, /ema\.decay must be in \(0, 1\), got 1/);
     wrong(
       { augment: { flip: 'never' } },

@@ -22,12 +22,15 @@ import {
 import {
   type Accuracy,
   checkDecay,
+  checkOptimizer,
   decayPolicies,
   disposeState,
   initialState,
   normalizeRegularizer,
+  optimizers,
   pretrainStep,
   reestimateStatistics,
+  repOptimizerStart,
   statisticsPass,
   type TrainState,
 } from '../../train/index.js';
@@ -77,6 +80,7 @@ const configRule = object({
     decay: oneOf(...decayPolicies),
     ema: object({ decay: anything }),
     regularizer: object({ penalty: anything, strength: anything }, { on: oneOf('branches', 'merged') }),
+    optimizer: oneOf(...optimizers),
   }),
 });
 
@@ -120,8 +124,9 @@ export function describePretrained({ arch, training }: PretrainConfig): string {
 }
 
 function normalizePretraining(training: PretrainTraining, arch: Architecture): PretrainTraining {
-  const { decay = 'kernels', ema, regularizer, ...shared } = training;
+  const { decay = 'kernels', ema, regularizer, optimizer = 'sgd', ...shared } = training;
   checkDecay(decay, arch);
+  checkOptimizer(optimizer, arch);
   check(
     ema === undefined || (typeof ema.decay === 'number' && ema.decay > 0 && ema.decay < 1),
     () => `ema.decay must be in (0, 1), got ${ema!.decay}`,
@@ -131,6 +136,7 @@ function normalizePretraining(training: PretrainTraining, arch: Architecture): P
     ...(decay !== 'kernels' && { decay }),
     ...(ema && { ema: { decay: ema.decay } }),
     ...(regularizer && { regularizer: normalizeRegularizer(regularizer) }),
+    ...(optimizer !== 'sgd' && { optimizer }),
   };
 }
 
@@ -139,7 +145,9 @@ const networkFile = 'network.safetensors';
 async function execute({ config, lab, context }: Work<PretrainConfig>): Promise<PretrainResult> {
   const { data, arch, training } = config;
   const fresh = (): TrainState => {
-    const { params, buffers } = toVariables(initialize(arch, training.seed));
+    const { seed, optimizer } = training;
+    const start = optimizer === 'repOptimizer' ? repOptimizerStart(arch, seed) : initialize(arch, seed);
+    const { params, buffers } = toVariables(start);
     return initialState(params, buffers, training.ema);
   };
   const step = pretrainStep(arch, { ...training, ...precisionOptions(lab, training.batchSize) });
