@@ -7,6 +7,7 @@ import {
   type FinetuneChanges,
   finetuneConfig,
   type PretrainChanges,
+  type PretrainConfig,
   pretrainConfig,
   ptqConfig,
 } from 'oabn/experiment';
@@ -23,7 +24,8 @@ export interface PretrainingRival {
   readonly threshold?: 'profile' | number;
   readonly oabn?: PretrainChanges['oabn'];
   readonly training?: PretrainChanges['training'];
-  readonly block?: 'qarepvgg';
+  /** Default the profile's three branches. */
+  readonly arch?: Pick<PretrainConfig['arch'], 'block' | 'branches'>;
 }
 
 /** A way to quantize: after training, or while the network is fine-tuned. */
@@ -52,7 +54,13 @@ export const pretrainingRivals: Readonly<Record<string, PretrainingRival>> = {
     source: '2303.08253',
     training: { regularizer: { penalty: 'range', strength: 0.05, on: 'merged' } },
   },
-  QARepVGG: { source: '2212.01593', block: 'qarepvgg' },
+  QARepVGG: { source: '2212.01593', arch: { block: 'qarepvgg' } },
+  'One 3×3 convolution': { source: '1409.1556', arch: { branches: ['3x3'] } },
+  'One 3×3 convolution, RepOptimizer': {
+    source: '2205.15242',
+    arch: { branches: ['3x3'] },
+    training: { optimizer: 'repOptimizer' },
+  },
 };
 
 /** Ways to quantize, by name. */
@@ -136,7 +144,7 @@ export function rivalStudy({ rounds = ['pretraining', 'fine-tuning'], ...grid }:
       const source = pretrainConfig(lab, {
         seed,
         threshold: rival.threshold === 'profile' ? threshold : (rival.threshold ?? Infinity),
-        ...(rival.block && { arch: { ...arch, block: rival.block } }),
+        ...(rival.arch && { arch: { ...arch, ...rival.arch } }),
         ...(rival.oabn && { oabn: rival.oabn }),
         ...(rival.training && { training: rival.training }),
       });
