@@ -16,7 +16,8 @@
  */
 import { tf } from 'tfjs-native';
 import { functionOf, valuesOnHost } from '../custom/index.js';
-import type { Architecture, Block, Oabn } from './architecture.js';
+import type { Architecture, Oabn } from './architecture.js';
+import type { Block } from './blocks.js';
 import { isLimited, type NormalizedPlace, thresholdName } from './parameters.js';
 import { get, type StateDict, type Tensors } from './stateDict.js';
 

@@ -1,6 +1,7 @@
 /** How networks are displayed in a notebook: a state dict by its tensors, an architecture by its layers. */
 import { registerDisplay, type Row, sizeOf, type Summary } from 'oabn-base';
-import { type Architecture, architectureRule, blocksOf } from './architecture.js';
+import { type Architecture, architectureRule } from './architecture.js';
+import { blocksOf } from './blocks.js';
 import type { Network } from './checkpoint.js';
 import { parameterShapes, type NetworkForm } from './parameters.js';
 import { isBuffer } from './stateDict.js';

@@ -7,6 +7,7 @@ import './display.js';
 
 export * from './architecture.js';
 export * from './batchNorm.js';
+export * from './blocks.js';
 export * from './checkpoint.js';
 export * from './convolve.js';
 export * from './cost.js';

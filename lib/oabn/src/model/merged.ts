@@ -6,7 +6,8 @@
  */
 import type { HostTensor } from 'oabn-base';
 import { tf } from 'tfjs-native';
-import { type Architecture, blocksOf, quantizedBlocks } from './architecture.js';
+import type { Architecture } from './architecture.js';
+import { blocksOf, quantizedBlocks } from './blocks.js';
 import { activate, convolve, gateOf } from './convolve.js';
 import type { ConvolutionOperation, Operation } from './operations.js';
 import { classify } from './repvgg.js';

@@ -1,22 +1,16 @@
 /**
  * The names and shapes of a network's tensors, as the official state dicts have them (OIHW, [out, in]):
  * RepVGG's, and for QARepVGG's blocks those of the code that came with it in YOLOv6, where the 1×1
- * convolution stands alone and the normalization after the sum is the block's own:
- * `rbr_1x1.weight`, `bn.weight`, ….
+ * convolution stands alone and the normalization after the sum is the block's own: `rbr_1x1.weight`,
+ * `bn.weight`, ….
  *
  * And the values that they begin with, as PyTorch initializes them: convolutions and the classifier from
  * `kaiming_uniform_(a=√5)`, which is U(−1/√fanIn, 1/√fanIn), and BN with γ = 1, β = 0. A learned s begins at
  * the architecture's threshold.
  */
 import { check, random, sizeOf } from 'oabn-base';
-import {
-  type Architecture,
-  type Block,
-  blocksOf,
-  type Branch,
-  type BlockKind,
-  mergedShape,
-} from './architecture.js';
+import type { Architecture, BlockKind, Branch } from './architecture.js';
+import { type Block, blocksOf, mergedShape } from './blocks.js';
 import type { StateDict } from './stateDict.js';
 
 /** A place of a block that can have a BN: a branch, or what the branches sum to. */

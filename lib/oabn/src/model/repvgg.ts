@@ -3,8 +3,9 @@
  * sum. A pure function of named tensors, with the running statistics going in and coming out.
  */
 import { tf } from 'tfjs-native';
-import { type Architecture, type Block, blocksOf, type Branch } from './architecture.js';
+import type { Architecture, Branch } from './architecture.js';
 import { batchNormInference, batchNormTraining, limitOf, updateRunning } from './batchNorm.js';
+import { type Block, blocksOf } from './blocks.js';
 import { bnPrefix, convPrefix, type NormalizedPlace } from './parameters.js';
 import type { Tensors, Variables } from './stateDict.js';
 

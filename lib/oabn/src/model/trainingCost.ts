@@ -18,7 +18,8 @@
  * the sum. A convolution's output that no BN reads is not kept, nor are sums before a ReLU.
  */
 import { sizeOf } from 'oabn-base';
-import { type Architecture, blocksOf } from './architecture.js';
+import type { Architecture } from './architecture.js';
+import { blocksOf } from './blocks.js';
 import { bnPrefix, parameterShapes } from './parameters.js';
 import { isBuffer } from './stateDict.js';
 

@@ -5,9 +5,9 @@
 import { compile, type Compiled, tf } from 'tfjs-native';
 import { check, concatenate } from 'oabn-base';
 import {
+  activationsOf,
   type Architecture,
   type Block,
-  costOf,
   forwardMerged,
   quantizedBlocks,
   type StateDict,
@@ -191,7 +191,7 @@ const activationsPerPass = 1e8;
 /** The images of a batch in passes of equal size, except the last, limited by memory. */
 function* inPasses(arch: Architecture, { images, size }: CalibrationImages): Generator<CalibrationImages> {
   const pixels = images.length / size;
-  const { activations } = costOf(arch, Math.sqrt(pixels / 3), 'merged');
+  const activations = activationsOf(arch, Math.sqrt(pixels / 3));
   const most = Math.min(imagesPerPass, Math.max(1, Math.floor(activationsPerPass / activations)));
   const count = Math.ceil(size / Math.ceil(size / most));
   for (let from = 0; from < size; from += count) {
