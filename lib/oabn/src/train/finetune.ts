@@ -33,12 +33,15 @@ import {
   checkScheme,
   clusterDefaults,
   type ClusterOptions,
+  clusterTraining,
   type QuantizationScheme,
   type QuantizedNetwork,
+  quantizerTraining,
   type UniformOptions,
+  uniformTraining,
+  weightBitsOf,
   type WeightQuantizer,
   type WeightTraining,
-  weightTraining,
 } from '../quantize/index.js';
 import type { ParameterRule, ParameterRules } from './sgd.js';
 import {
@@ -93,6 +96,26 @@ function quantizersOf(
       ...(bits !== undefined && { activations: activationTraining(bits, options.activations) }),
     };
   });
+}
+
+/** The quantizer of the weights of `block` in training. @throws UserError for options out of range */
+export function weightTraining(
+  scheme: QuantizationScheme,
+  block: string,
+  { cluster, uniform, quantizer }: QuantizerOptions = {},
+): WeightTraining {
+  const { weights, granularity = 'perTensor' } = scheme;
+  const bits = weightBitsOf(scheme, block);
+  switch (weights) {
+    case 'uniform':
+      return uniformTraining(bits, granularity, uniform);
+    case 'cluster':
+      return quantizer
+        ? quantizerTraining(bits, granularity, quantizer)
+        : clusterTraining(bits, granularity, cluster);
+    default:
+      return weights satisfies never;
+  }
 }
 
 /** Which network is fine-tuned, and to which scheme. */

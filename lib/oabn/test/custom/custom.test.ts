@@ -13,7 +13,7 @@ import {
   toStateDict,
   toVariables,
 } from '../../src/model/index.js';
-import { ownMethod, ownQuantizer, ptqMethodOf, weightTraining } from '../../src/quantize/index.js';
+import { ownMethod, ownQuantizer, ptqMethodOf } from '../../src/quantize/index.js';
 import {
   eagerly,
   finetunedNetwork,
@@ -24,6 +24,7 @@ import {
   penalties,
   pretrainStep,
   regularization,
+  weightTraining,
 } from '../../src/train/index.js';
 
 const small = { widths: [4, 4, 8], depths: [1, 2, 1], strides: [1, 1, 2], classes: 3 };

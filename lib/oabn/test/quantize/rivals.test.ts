@@ -12,10 +12,10 @@ import {
   normalizeQuantizer,
   quantizeApot,
   quantizerName,
-  weightTraining,
   type WeightQuantizer,
 } from '../../src/quantize/index.js';
 import { toTensor } from '../../src/model/index.js';
+import { weightTraining } from '../../src/train/index.js';
 import { assertClose } from '../golden/index.js';
 
 const gaussian = (n: number, seed: number): Float32Array => {

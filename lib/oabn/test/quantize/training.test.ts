@@ -15,8 +15,8 @@ import {
   quantizeValue,
   type QuantizationScheme,
   updateCentroids,
-  weightTraining,
 } from '../../src/quantize/index.js';
+import { weightTraining } from '../../src/train/index.js';
 import { assertClose } from '../golden/index.js';
 
 const gaussian = (n: number, seed: number): Float32Array => {

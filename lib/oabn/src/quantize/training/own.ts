@@ -1,7 +1,7 @@
 /**
- * A weight quantizer of your own in training, from three small functions on the points that weights are
- * moved to. The straight-through gradient, the state's way through checkpoints, and the stored codebook are
- * the same as ClusterQAT's.
+ * A weight quantizer of your own in training, from three small functions on the points that weights are moved
+ * to. The straight-through gradient, the state's way through checkpoints, and the stored codebook are the
+ * same as ClusterQAT's.
  */
 import { check, type HostTensor } from 'oabn-base';
 import { tf } from 'tfjs-native';

@@ -5,6 +5,7 @@ import { check } from 'oabn-base';
 import { type ApotQuantizer, apotTraining, normalizeApot } from './apot.js';
 import { type DkmQuantizer, dkmTraining, normalizeDkm } from './dkm.js';
 import { normalizeOwnQuantizer, type OwnQuantizer, ownTraining } from './own.js';
+import type { Granularity } from '../scheme.js';
 import type { WeightTraining } from './weightTraining.js';
 
 /** A weight quantizer that replaces k-means: your own, DKM or APoT. */
@@ -36,8 +37,17 @@ export function normalizeQuantizer(quantizer: WeightQuantizer): WeightQuantizer 
   }
 }
 
-/** The quantizer in training, b = `bits`, for a layer. */
-export function quantizerTraining(bits: number, quantizer: WeightQuantizer): WeightTraining {
+/** The quantizer in training, b = `bits`, for a layer. @throws UserError for any other granularity */
+export function quantizerTraining(
+  bits: number,
+  granularity: Granularity,
+  quantizer: WeightQuantizer,
+): WeightTraining {
+  check(
+    granularity === 'perTensor',
+    () =>
+      `«${quantizerName(quantizer)}» quantizes a layer as a whole; leave out granularity ${JSON.stringify(granularity)}`,
+  );
   if (!('method' in quantizer)) return ownTraining(bits, quantizer);
   switch (quantizer.method) {
     case 'dkm':
