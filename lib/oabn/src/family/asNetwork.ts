@@ -17,7 +17,8 @@ import type { Convolution } from './convolution.js';
 import { classifierOf } from './classifier.js';
 import type { ConvolutionStep, Layout, LayoutStep } from './layout.js';
 import { mergedName, mergeFound, type MergeOptions } from './merge.js';
-import { type FoundBlock, naturally, type Recognition } from './recognize.js';
+import { join, modulesOf, squeezeNames } from './moduleNames.js';
+import type { FoundBlock, Recognition } from './recognize.js';
 
 /** A network of another family, merged, as this library computes it. */
 export interface AsNetwork {
@@ -251,51 +252,4 @@ class Assembly {
       }),
     };
   }
-}
-
-/**
- * The two convolutions of squeeze-and-excitation by the names of timm, of the official codes and of
- * mmpretrain.
- */
-const squeezeNames = [
-  ['fc1', 'fc2'],
-  ['reduce', 'expand'],
-  ['conv_reduce', 'conv_expand'],
-  ['down', 'up'],
-  ['conv1.conv', 'conv2.conv'],
-] as const;
-
-/** What the modules around them are called. */
-const squeezeModules = ['se', 'attn', 'se_module', 'se_layer'];
-
-/** Whether a tensor's name is that of a convolution of squeeze-and-excitation. */
-export function isSqueeze(name: string): boolean {
-  return squeezeNames
-    .flat()
-    .some((last) => squeezeModules.some((module) => `.${name}`.includes(`.${module}.${last}.`)));
-}
-
-/** `prefix` ends in a dot or is empty; a name that is empty is the module of the prefix. */
-function join(prefix: string, name: string): string {
-  return name === '' ? prefix.replace(/\.$/, '') : prefix + name;
-}
-
-/** The modules below `prefix` that a pattern finds, with the first of their numbers. */
-function modulesOf(
-  names: readonly string[],
-  prefix: string,
-  pattern: string,
-): { readonly module: string; readonly first: string }[] {
-  const escaped = (prefix + pattern).replace(/[.+?^${}()|[\]\\]/g, '\\$&');
-  const fixed = prefix.split('*').length - 1;
-  check(fixed === 0, `${prefix} has a *`);
-  const expression = new RegExp(`^${escaped.replaceAll('*', '(\\d+)')}(?=\\.)`);
-  const found = new Map<string, string>();
-  for (const name of names) {
-    const match = expression.exec(name);
-    if (match) found.set(match[0], match[1] ?? '');
-  }
-  return [...found]
-    .map(([module, first]) => ({ module, first }))
-    .sort((a, b) => naturally(a.module, b.module));
 }

@@ -3,8 +3,8 @@
  * convolution each of them is. Nothing is computed before it is needed, so a file of any size is recognised
  * at once.
  */
-import { check, type HostTensor } from 'oabn-base';
-import { get, type StateDict } from '../model/index.js';
+import { check } from 'oabn-base';
+import { get } from '../model/index.js';
 import {
   affine,
   averageConvolution,
@@ -13,6 +13,7 @@ import {
   inSequence,
   type KernelShape,
 } from './convolution.js';
+import { batchNormAt, hasBn, hasConvolution, kernelShape, type Place } from './place.js';
 import { type BlockTable, termKind, type Term } from './table.js';
 
 /** A branch of a block in a file. */
@@ -39,14 +40,6 @@ interface Frame {
   readonly out: number;
   readonly inPerGroup: number;
   readonly size: number;
-}
-
-/** Where names are looked up and what is added to variances. */
-export interface Place {
-  readonly stateDict: StateDict;
-  /** With its final dot; empty for the whole file. */
-  readonly prefix: string;
-  readonly epsilon: number;
 }
 
 /**
@@ -92,7 +85,7 @@ function plainBranches(place: Place, term: Term, frame: Frame): FoundBranch[] {
     term.bn === undefined ? branches : afterBn(place, term.bn, branches);
   switch (kind) {
     case 'conv':
-      return hasConvolution(place, term) ? normalized([convolutionBranch(place, term)]) : [];
+      return hasConvolution(place, term.conv) ? normalized([convolutionBranch(place, term)]) : [];
     case 'identity':
       return identityIsThere(place, term, frame) ? normalized([identityBranch(term, frame)]) : [];
     case 'averagePool': {
@@ -101,7 +94,7 @@ function plainBranches(place: Place, term: Term, frame: Frame): FoundBranch[] {
     }
     case 'chain': {
       const first = term.chain![0]!;
-      if (first.conv === undefined || !hasConvolution(place, first)) return [];
+      if (first.conv === undefined || !hasConvolution(place, first.conv)) return [];
       return normalized([chainBranch(place, term.chain!, frame)]);
     }
     case 'sum':
@@ -214,56 +207,12 @@ function scaled(
   }));
 }
 
-interface BatchNorm {
-  readonly tensors: readonly string[];
-  readonly mean: Float32Array;
-  readonly variance: Float32Array;
-  /** γ/√(σ²+ε), limited by OABN's s. */
-  readonly ratio: (threshold?: number) => Float64Array;
-  /** β − ratio·μ */
-  readonly shift: (ratio: Float64Array) => Float64Array;
-}
-
-/** The running statistics by PyTorch's names and by Paddle's. */
-const statistics = [
-  ['running_mean', 'running_var'],
-  ['_mean', '_variance'],
-] as const;
-
-const hasBn = ({ stateDict, prefix }: Place, bn: string): boolean =>
-  statistics.some(([, variance]) => `${prefix}${bn}.${variance}` in stateDict);
-
-/**
- * The BN of this name; γ = 1 and β = 0 where it has none (`affine=False`). @throws UserError where it is not
- * there
- */
-function batchNormAt({ stateDict, prefix, epsilon }: Place, bn: string): BatchNorm {
-  const at = (member: string): string => `${prefix}${bn}.${member}`;
-  const names = statistics.find(([, variance]) => at(variance) in stateDict) ?? statistics[0];
-  const [mean, variance] = names.map((name) => get(stateDict, at(name)).data) as [Float32Array, Float32Array];
-  const [gamma, beta] = [stateDict[at('weight')]?.data, stateDict[at('bias')]?.data];
-  return {
-    tensors: ['weight', 'bias', ...names].map(at).filter((name) => name in stateDict),
-    mean,
-    variance,
-    ratio: (threshold = Infinity) =>
-      Float64Array.from(variance, (v, i) => {
-        const r = (gamma?.[i] ?? 1) / Math.sqrt(v + epsilon);
-        return Math.min(threshold, Math.max(-threshold, r));
-      }),
-    shift: (ratio) => ratio.map((r, i) => (beta?.[i] ?? 0) - r * mean[i]!),
-  };
-}
-
 function checkChannels({ prefix }: Place, bn: string, variance: Float32Array, { shape }: Convolution): void {
   check(
     variance.length === shape[0],
     `${prefix}${bn} normalizes ${variance.length} channels, its branch has ${shape[0]}`,
   );
 }
-
-const hasConvolution = ({ stateDict, prefix }: Place, { conv }: Term): boolean =>
-  stateDict[`${prefix}${conv}.weight`]?.shape.length === 4;
 
 function identityIsThere(
   { stateDict, prefix, ...place }: Place,
@@ -291,7 +240,7 @@ function frameOf(place: Place, terms: readonly Term[]): Frame {
 function shapesOf(place: Place, term: Term): KernelShape[] {
   if (term.conv !== undefined) {
     return expand(place, term)
-      .filter((one) => hasConvolution(place, one))
+      .filter((one) => hasConvolution(place, one.conv))
       .map(({ conv }) => kernelShape(place.stateDict, `${place.prefix}${conv}.weight`));
   }
   if (term.sum) return term.sum.flatMap((inner) => shapesOf(place, inner));
@@ -308,10 +257,4 @@ function channelsOfBns(place: Place, terms: readonly Term[]): number {
     if (inner) return inner;
   }
   return 0;
-}
-
-function kernelShape(stateDict: StateDict, name: string): KernelShape {
-  const { shape }: HostTensor = get(stateDict, name);
-  check(shape.length === 4, `${name} is [${shape.join(', ')}]; a convolution's kernel has four sides`);
-  return shape as unknown as KernelShape;
 }

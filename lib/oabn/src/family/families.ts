@@ -4,6 +4,19 @@
  * explains as much wins.
  */
 import {
+  convBn,
+  diverseBranchBlock,
+  largeKernel,
+  mobileOneBlock,
+  ordinary,
+  pair,
+  qarepvggBlock,
+  repMixer,
+  repvggBlock,
+  timmMobileOneBlock,
+  timmMobileOneTerms,
+} from './blockTables.js';
+import {
   fastvitLayout,
   fastvitTimmLayout,
   mobileOneLayout,
@@ -13,101 +26,7 @@ import {
   repvggTimmLayout,
   repvitLayout,
 } from './layouts.js';
-import type { BlockTable, Family, Term } from './table.js';
-
-const convBn = (conv: string, bn: string): Term => ({ conv, bn });
-
-/** A convolution and its BN, the block of every ordinary network. */
-const pair = (conv: string, bn: string, merged: string, unless?: string): BlockTable => ({
-  title: 'convolution and BN',
-  keys: [`${conv}.weight`],
-  ...(unless !== undefined && { unless }),
-  terms: [convBn(conv, bn)],
-  merged,
-});
-
-/** What stands between re-parameterized blocks in most families. */
-const ordinary: readonly BlockTable[] = [{ ...pair('conv', 'bn', 'conv'), ordinary: true }];
-
-const repvggBlock: BlockTable = {
-  title: 'RepVGG block',
-  keys: ['rbr_dense.conv.weight'],
-  terms: [
-    convBn('rbr_dense.conv', 'rbr_dense.bn'),
-    convBn('rbr_1x1.conv', 'rbr_1x1.bn'),
-    { identity: 'named', bn: 'rbr_identity' },
-  ],
-  merged: 'rbr_reparam',
-};
-
-const qarepvggBlock: BlockTable = {
-  title: 'QARepVGG block',
-  keys: ['rbr_1x1.weight'],
-  terms: [convBn('rbr_dense.conv', 'rbr_dense.bn'), { conv: 'rbr_1x1' }, { identity: 'sameShape' }],
-  bn: 'bn',
-  merged: 'rbr_reparam',
-};
-
-/**
- * MobileOne's block in two vocabularies: several convolutions of one size, a 1×1 one, an identity, each with
- * its BN.
- */
-const mobileOneBlock: BlockTable = {
-  title: 'MobileOne block',
-  keys: ['rbr_conv.0.conv.weight', 'rbr_scale.conv.weight', 'rbr_skip.weight'],
-  terms: [
-    convBn('rbr_conv.*.conv', 'rbr_conv.*.bn'),
-    convBn('rbr_scale.conv', 'rbr_scale.bn'),
-    { identity: 'named', bn: 'rbr_skip' },
-  ],
-  merged: 'reparam_conv',
-};
-const timmMobileOneTerms = (prefix = ''): Term[] => [
-  convBn(`${prefix}conv_kxk.*.conv`, `${prefix}conv_kxk.*.bn`),
-  convBn(`${prefix}conv_scale.conv`, `${prefix}conv_scale.bn`),
-  { identity: 'named', bn: `${prefix}identity` },
-];
-const timmMobileOneBlock: BlockTable = {
-  title: 'MobileOne block',
-  keys: ['conv_kxk.0.conv.weight', 'conv_scale.conv.weight', 'identity.running_var'],
-  terms: timmMobileOneTerms(),
-  merged: 'reparam_conv',
-};
-
-/** FastViT's token mixer (section 3.1): x + scale·(mixer(x) − norm(x)), both of MobileOne's branches. */
-const repMixer = (mixer: readonly Term[], norm: readonly Term[], scale: string, key: string): BlockTable => ({
-  title: 'RepMixer',
-  keys: [key],
-  terms: [{ identity: 'always' }, { sum: mixer, scale }, { sum: norm, scale, subtract: true }],
-  merged: 'reparam_conv',
-});
-const largeKernel = (large: string, small: string, merged: string): BlockTable => ({
-  title: 'large kernel',
-  keys: [`${large}.conv.weight`],
-  terms: [convBn(`${large}.conv`, `${large}.bn`), convBn(`${small}.conv`, `${small}.bn`)],
-  merged,
-});
-
-const avgBn = 'dbb_avg.avgbn';
-/** A 1×1 convolution before the k×k one; its BN pads with what it makes of zeros. */
-const dbbChain = (first: Term): Term => ({
-  chain: [{ ...first, bn: 'dbb_1x1_kxk.bn1.bn' }, convBn('dbb_1x1_kxk.conv2', 'dbb_1x1_kxk.bn2')],
-});
-const diverseBranchBlock: BlockTable = {
-  title: 'Diverse Branch Block',
-  keys: ['dbb_origin.conv.weight'],
-  terms: [
-    convBn('dbb_origin.conv', 'dbb_origin.bn'),
-    convBn('dbb_1x1.conv', 'dbb_1x1.bn'),
-    { chain: [convBn('dbb_avg.conv', 'dbb_avg.bn.bn'), { averagePool: 'kernel', bn: avgBn }] },
-    { averagePool: 'kernel', bn: avgBn, unless: 'dbb_avg.conv.weight' },
-    dbbChain({ conv: 'dbb_1x1_kxk.idconv1', plusIdentity: true }),
-    dbbChain({ conv: 'dbb_1x1_kxk.idconv1.conv', plusIdentity: true }),
-    dbbChain({ conv: 'dbb_1x1_kxk.conv1' }),
-    { identity: 'named', bn: 'id_bn' },
-  ],
-  merged: 'dbb_reparam',
-};
+import type { Family } from './table.js';
 
 /** The families that are known. Of those that explain equally many tensors of a file, the first is taken. */
 export const families: readonly Family[] = [

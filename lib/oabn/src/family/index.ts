@@ -13,5 +13,7 @@ export * from './families.js';
 export * from './layout.js';
 export * from './load.js';
 export * from './merge.js';
+export { isSqueeze } from './moduleNames.js';
+export type { Place } from './place.js';
 export * from './recognize.js';
 export * from './table.js';
