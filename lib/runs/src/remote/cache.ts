@@ -5,7 +5,7 @@ import { stat, utimes } from 'node:fs/promises';
 import { join } from 'node:path';
 import { namesIn } from '../store/durable.js';
 import { fileNames } from '../store/files.js';
-import { openStore } from '../store/store.js';
+import { openStore } from '../store/openStore.js';
 import { filesIn } from './files.js';
 
 /** What was used in the last minutes may be in use still, by another process of this machine. */

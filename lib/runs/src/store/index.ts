@@ -10,11 +10,5 @@ export {
 } from './provenance.js';
 export type { ResultFile } from './resultFile.js';
 export type { RunContext } from './session.js';
-export {
-  openStore,
-  type RequestOptions,
-  type RunEntry,
-  type Store,
-  type StoredRun,
-  type StoreOptions,
-} from './store.js';
+export { openStore } from './openStore.js';
+export type { RequestOptions, RunEntry, Store, StoredRun, StoreOptions } from './store.js';
