@@ -3,7 +3,7 @@
  * where no better profile has any yet, and are not run again.
  */
 import { runDefaults } from 'oabn/experiment';
-import type { Profile } from './profiles.js';
+import type { Profile } from './profile.js';
 
 /** The profile `quick` as it was when the results that ship were computed. */
 export const formerQuick: Profile = {

@@ -2,4 +2,5 @@
 export { formerQuick } from './former.js';
 export * from './lab.js';
 export * from './notebook.js';
-export { onImagenet, type Profile, type ProfileName, profileNamed, profiles } from './profiles.js';
+export { onImagenet, type Profile } from './profile.js';
+export { type ProfileName, profileNamed, profiles } from './profiles.js';

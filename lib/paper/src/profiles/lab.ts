@@ -3,7 +3,8 @@ import { join } from 'node:path';
 import { projectFolder } from 'oabn-base';
 import { datasetTitle } from 'oabn/data';
 import { type Lab, type LabOptions, openLab } from 'oabn/experiment';
-import { onImagenet, type Profile, profileNamed } from './profiles.js';
+import { onImagenet, type Profile } from './profile.js';
+import { profileNamed } from './profiles.js';
 
 /** A lab with the profile that it was opened with. */
 export interface PaperLab extends Lab {

@@ -1,73 +1,14 @@
 /**
- * Profiles: the same experiments at another scale.
- * `smoke` takes seconds and shows only that all of it runs; `quick` tells the story in minutes on two CPU
- * cores; `desk` has networks worth quantizing, in hours of two cores; `paper` has the article's networks,
- * sized for hours of one GPU; `full` is ImageNet-1k and training as long as RepVGG's own, for days. A
- * notebook names its profile and changes single values of it for an ablation.
+ * Profiles: the same experiments at another scale. `smoke` takes seconds and shows only that all of it runs;
+ * `quick` tells the story in minutes on two CPU cores; `desk` has networks worth quantizing, in hours of two
+ * cores; `paper` has the article's networks, sized for hours of one GPU; `full` is ImageNet-1k and training
+ * as long as RepVGG's own, for days. A notebook names its profile and changes single values of it for an
+ * ablation.
  */
 import { check } from 'oabn-base';
 import { finetuningRecipes, type PretrainRecipe, type RunDefaults, trainingRecipe } from 'oabn/experiment';
-import { type Architecture, imagenetStrides, normalizeArchitecture, repvgg } from 'oabn/model';
-
-/** What runs have by default, and the grids of the paper's experiments. */
-export interface Profile extends RunDefaults {
-  readonly name: string;
-  /**
-   * The grid of the main job: the paper's s (Infinity is plain BN), seeds, and bits with and without
-   * training.
-   */
-  readonly thresholds: readonly number[];
-  /** Those of the low-bit table, where every cell is a fine-tuning run. */
-  readonly lowBitThresholds: readonly number[];
-  readonly seeds: readonly number[];
-  /** Thresholds that only draw the curve over s, with the first seed alone; no claim rests on them. */
-  readonly curveThresholds?: readonly number[];
-  readonly bits: readonly number[];
-  readonly ptqBits: readonly number[];
-  /** Table 3: the values of s to compare with QARepVGG, the bits and the seeds. */
-  readonly tableThresholds: readonly number[];
-  readonly tableBits: readonly number[];
-  readonly tableSeeds: readonly number[];
-  /** Steps of its methods that learn, for each unit. */
-  readonly tableIterations: number;
-  /**
-   * What the search for the learning rates of fine-tuning tries, with which seeds (default one of its own),
-   * and what it is scored on: so many of the last training images, on which its networks do not train, or
-   * test images that no result of the profile uses.
-   */
-  readonly search: {
-    readonly rates: readonly number[];
-    readonly thresholds: readonly number[];
-    readonly bits: readonly number[];
-    readonly seeds?: readonly number[];
-    readonly heldOut: number | { readonly first: number; readonly images: number };
-  };
-  /** Where the ablations are made. */
-  readonly ablation: { readonly threshold: number; readonly bits: number; readonly seeds: readonly number[] };
-  /** The study of what makes outliers: lengths of training, factors of the widths, values of s, and seeds. */
-  readonly outliers: {
-    readonly epochs: readonly number[];
-    readonly widths: readonly number[];
-    readonly thresholds: readonly number[];
-    readonly seeds: readonly number[];
-  };
-  /**
-   * The notebooks that tell the story, by how their names begin. With it, `reproduce` computes what these
-   * need, figures 2, 4, 7a and 8 and table 5, and executes these; without, all of the article.
-   */
-  readonly story?: readonly string[];
-  /** What differs on ImageNet's side of the article (figure 7b, tables 3 and 6); see `onImagenet`. */
-  readonly imagenet?: Partial<Omit<Profile, 'name' | 'imagenet'>>;
-}
-
-/** The data that stand in for ImageNet-1k where a profile names no other: 50 classes at 64×64. */
-const imagenetStandIn = { name: 'imagenet50', testImages: null } as const;
-
-/** For images of twice the side: the stem halves them, and everything after it is as large as before. */
-const forTwiceTheSide = ({ strides: [first = 1, ...rest], ...arch }: Architecture): Architecture => ({
-  ...arch,
-  strides: [2 * first, ...rest],
-});
+import { imagenetStrides, normalizeArchitecture, repvgg } from 'oabn/model';
+import { imagenetStandIn, imagenetSuffix, onImagenet, type Profile } from './profile.js';
 
 /**
  * What the search for a recipe found best on a CPU (data/results/recipes): short training that ends at a rate
@@ -295,9 +236,6 @@ export const profiles = {
 /** The name of a profile. */
 export type ProfileName = keyof typeof profiles;
 
-/** ImageNet's side of a profile is the profile `<name>-imagenet`. */
-const imagenetSuffix = '-imagenet';
-
 /**
  * A profile by name, such as `quick`, or ImageNet's side of it: `quick-imagenet`. @throws UserError with the
  * known names.
@@ -311,19 +249,4 @@ export function profileNamed(name: string): Profile {
       `Unknown profile «${name}»; expected one of ${Object.keys(profiles).join(', ')}, or one of these followed by ${imagenetSuffix}`,
   );
   return base === name ? profile : onImagenet(profile);
-}
-
-/**
- * ImageNet's side of a profile, as a profile of its own: all sweeps run on it. A profile that does not say
- * otherwise takes the stand-in for ImageNet, 50 classes at 64×64, with strides that make its network cost
- * there what it costs on 32×32.
- */
-export function onImagenet({ imagenet, ...profile }: Profile): Profile {
-  return {
-    ...profile,
-    data: imagenetStandIn,
-    arch: forTwiceTheSide(profile.arch),
-    ...imagenet,
-    name: `${profile.name}${imagenetSuffix}`,
-  };
 }
