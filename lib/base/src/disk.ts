@@ -37,7 +37,7 @@ export async function onDisk<Value>(path: string, work: () => Promise<Value>, hi
   }
 }
 
-/** `error` as a `UserError`, if it is one that a disk gives. `hint` follows the advice, in parentheses. */
+/** `error` as a `UserError`, if it comes from a disk. `hint` follows the advice, in parentheses. */
 export function diskError(path: string, error: unknown, hint?: string): unknown {
   const code = (error as { readonly code?: string } | undefined)?.code ?? '';
   const why = Object.hasOwn(advice, code) ? advice[code] : undefined;

@@ -1,9 +1,9 @@
 /**
- * How plain data shows itself in a notebook. A class says so by a method `Symbol.for('Jupyter.display')`; a
- * record of tensors or a configuration is data and has no methods, and a method would not survive a spread or
- * a file. So a package tells once what its data looks like, and a kernel that knows this convention asks: the
- * list stands on the global object under `Symbol.for('Jupyter.displays')`, where every copy of this package
- * finds the same one.
+ * How plain data is displayed in a notebook. A class defines that by a method
+ * `Symbol.for('Jupyter.display')`; a record of tensors or a configuration is data and has no methods, and a
+ * method would not survive a spread or a file. So a package registers once how its data is displayed, and a
+ * kernel that knows this convention asks: the list is on the global object under
+ * `Symbol.for('Jupyter.displays')`, where every copy of this package finds the same one.
  */
 import type { Row } from './table.js';
 
@@ -13,7 +13,7 @@ export interface Summary {
   readonly rows?: readonly Row[];
 }
 
-/** A summary, or MIME type → content for what needs a form of its own. */
+/** A summary, or MIME type → content for values that need another form. */
 export type Shown = Summary | Readonly<Record<string, unknown>>;
 
 interface Display {
@@ -27,9 +27,9 @@ const registry = (): Map<string, Display> => {
 };
 
 /**
- * Tells how the values look that `is` knows. What is told later is asked earlier, so that a package can say
- * more of what one below it shows in general.
- * @param name of the kind of value; telling it again replaces what was told
+ * Registers how the values that `is` recognizes are displayed. What is registered later is asked first, so
+ * that a package can be more specific than one below it.
+ * @param name of the kind of value; registering it again replaces the earlier display
  */
 export function registerDisplay<T extends object>(
   name: string,
@@ -39,7 +39,7 @@ export function registerDisplay<T extends object>(
   registry().set(name, { is, show });
 }
 
-/** How `value` looks, or undefined if nobody told. */
+/** How `value` is displayed, or undefined if nothing is registered for it. */
 export function shownBy(value: unknown): Shown | undefined {
   if (typeof value !== 'object' || value === null) return undefined;
   const display = [...registry().values()].reverse().find(({ is }) => is(value));

@@ -17,7 +17,7 @@ export async function writeFileAtomic(path: string, data: string | Uint8Array, h
     const file = await open(place, 'w');
     try {
       await file.writeFile(data);
-      // A device has nothing to synchronise, and some refuse.
+      // A device has nothing to synchronize, and some refuse.
       if ((await file.stat()).isFile()) await file.sync();
     } finally {
       await file.close();
@@ -39,8 +39,8 @@ export async function copyFileAtomic(from: string, to: string): Promise<void> {
 }
 
 /**
- * Tries whether a file of `bytes` bytes can be written to `path`, and leaves nothing there: for asking before
- * an hour of work whose result goes there. @throws UserError when it cannot
+ * Tests whether a file of `bytes` bytes can be written to `path`, and leaves nothing there: to be called
+ * before an hour of work whose result goes there. @throws UserError when it cannot
  */
 export async function checkWritable(path: string, bytes = 0): Promise<void> {
   await onDisk(path, async () => {
@@ -76,7 +76,7 @@ export async function makeFolder(path: string, hint?: string): Promise<string | 
     try {
       return await mkdir(path, { recursive: true });
     } catch (error) {
-      // So Node calls a read-only disk; making one folder alone asks the disk itself.
+      // Node reports a read-only disk this way; making a single folder asks the disk itself.
       if ((error as NodeJS.ErrnoException).code === 'ENOENT') await mkdir(await firstMissing(path));
       throw error;
     }
@@ -84,13 +84,13 @@ export async function makeFolder(path: string, hint?: string): Promise<string | 
   return await onDisk(path, make, hint);
 }
 
-/** `path`, or the folder above it that is not there while the one above that is. */
+/** `path`, or the topmost folder above it that does not exist. */
 async function firstMissing(path: string): Promise<string> {
   const above = dirname(resolve(path));
   return (await stat(above).catch(ignoreMissing)) ? path : await firstMissing(above);
 }
 
-/** Lets `write` make a temporary file next to the file that `path` means, and renames it into place. */
+/** Lets `write` make a temporary file next to the file that `path` refers to, and renames it into place. */
 async function replaceFile(
   path: string,
   write: (place: string) => Promise<void>,
@@ -114,8 +114,8 @@ async function replaceFile(
 }
 
 /**
- * Where what is written to `path` must go. A file is replaced by renaming another over it, but neither a
- * symbolic link (the file that it leads to is replaced) nor what is no file at all, such as /dev/null or a
+ * Where what is written to `path` must go. A file is replaced by renaming another over it, except for a
+ * symbolic link (the file that it leads to is replaced) and for what is not a file, such as /dev/null or a
  * pipe, which is written to.
  */
 async function targetOf(
@@ -125,7 +125,7 @@ async function targetOf(
   if (found?.isDirectory()) throw Object.assign(new Error(`${path} is a folder`), { code: 'EISDIR' });
   if (found && !found.isFile()) return { kind: 'device' };
   if (found) return { kind: 'file', file: await realpath(path) };
-  // Not there, or a link to what is not there.
+  // Missing, or a link to something that is missing.
   const link = await readlink(path).catch(() => undefined);
   return link === undefined ? { kind: 'file', file: path } : await targetOf(resolve(dirname(path), link));
 }

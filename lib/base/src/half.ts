@@ -23,7 +23,7 @@ const word = new DataView(new ArrayBuffer(4));
 
 /**
  * The binary16 bit patterns nearest to `values`, ties to even. Numbers beyond ±65,504 become infinite, and
- * those below 2^-25 zero: whoever writes a file with them has to look.
+ * those below 2^-25 zero: the caller has to check for that.
  */
 export function toFloat16(values: Float32Array): Uint16Array {
   return Uint16Array.from(values, (value) => {

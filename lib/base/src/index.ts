@@ -1,5 +1,5 @@
 /**
- * What the other packages share: errors, whole files, hashes, random numbers, progress, tables as text,
+ * What the other packages share: errors, atomic files, hashes, random numbers, progress, tables as text,
  * safetensors.
  *
  * @module oabn-base

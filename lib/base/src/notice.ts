@@ -16,16 +16,16 @@ const runningCell = (): NotebookCell | undefined =>
   (globalThis as { [key: symbol]: NotebookKernel | undefined })[Symbol.for('Jupyter.kernel')]?.currentCell();
 
 /**
- * The signal that aborts when the cell that runs is interrupted; undefined outside a notebook. Whoever asks
- * promises to end then, and is given time to.
+ * The signal that aborts when the running cell is interrupted; undefined outside a notebook. Whoever asks for
+ * it promises to end then, and is given time to do so.
  */
 export const cellSignal = (): AbortSignal | undefined => runningCell()?.signal;
 
 const escapes: Readonly<Record<string, string>> = { '&': '&amp;', '<': '&lt;', '>': '&gt;' };
 
 /**
- * Says `message`, a sentence or two that are not an error: what is used in place of something missing, and
- * how to change it. In a notebook it is one quiet line below the cell, elsewhere a line on stderr.
+ * Says `message`, a sentence or two that report no error: what is used in place of something missing, and how
+ * to change it. In a notebook it is one quiet line below the cell, elsewhere a line on stderr.
  */
 export function sayNotice(message: string): void {
   const cell = runningCell();

@@ -1,7 +1,7 @@
 /**
  * Python's pickle format as far as `torch.save` uses it, read without executing anything: what a pickle would
- * call is recorded as a value, `{ call, args, state }`, and whoever reads the result decides which of these
- * it knows. Source: the opcodes' descriptions in CPython's `pickletools.py`, protocols 2 to 4.
+ * call is recorded as a value, `{ call, args, state }`, and the reader of the result decides which of these
+ * it accepts. Source: the opcodes' descriptions in CPython's `pickletools.py`, protocols 2 to 4.
  */
 import { UserError } from './errors.js';
 
@@ -25,7 +25,7 @@ export interface PickledReference {
   readonly reference: PickledValue;
 }
 
-/** What a pickle holds: plain values, and names of what it would call, which nothing here calls. */
+/** What a pickle holds: plain values, and the names of what it would call, none of which is called here. */
 export type PickledValue =
   | null
   | boolean
@@ -43,7 +43,8 @@ const mark = Symbol('mark');
 type Stacked = PickledValue | typeof mark;
 
 /**
- * The value of a pickle. @throws UserError naming `source` where it is cut off or uses what we do not read
+ * The value of a pickle. @throws UserError naming `source` where it is cut off, or uses something that is not
+ * read here
  */
 export function unpickle(bytes: Uint8Array, source: string): PickledValue {
   const view = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
@@ -199,7 +200,7 @@ export const isCall = (value: PickledValue): value is PickledCall =>
 /** Whether a value is the name of something in a Python module. */
 export const isGlobal = (value: PickledValue): value is PickledGlobal =>
   typeof value === 'object' && value !== null && 'global' in value;
-/** Whether a value stands for data that are kept outside of the pickle, such as a tensor's numbers. */
+/** Whether a value stands for data that are kept outside the pickle, such as a tensor's numbers. */
 export const isReference = (value: PickledValue): value is PickledReference =>
   typeof value === 'object' && value !== null && 'reference' in value;
 

@@ -1,10 +1,13 @@
-/** Processes as others see them: whether they live, and where their ids mean something. */
+/** Processes as others see them: whether they are alive, and where their ids have a meaning. */
 import { readFileSync, readlinkSync } from 'node:fs';
 import { hostname } from 'node:os';
 
 let host: string | undefined;
 
-/** Host, boot and process namespace, as far as the system says: there, and for so long, an id is one process. */
+/**
+ * Host, boot and process namespace, as far as the system reveals them: within these, an id belongs to one
+ * process.
+ */
 export function thisHost(): string {
   host ??= [
     hostname(),
@@ -26,7 +29,7 @@ export function processExists(pid: number): boolean {
   }
 }
 
-/** What `read` gives; empty on systems that have no such file. */
+/** The result of `read`; empty on systems that have no such file. */
 function orEmpty(read: () => string): string {
   try {
     return read();

@@ -1,6 +1,6 @@
 /**
- * Progress as events. Long work reports to a `Progress`; where the reader is decides how it looks: a bar in a
- * terminal, a line per epoch in a log, an updating display in a notebook cell (room `notebook/`).
+ * Progress as events. Long work reports to a `Progress`, and the reader's surroundings decide how it looks: a
+ * bar in a terminal, a line per epoch in a log, an updating display in a notebook cell (room `notebook/`).
  */
 export interface ProgressEvent {
   /** What is being done, such as «train s=2 epoch 3/8». */

@@ -111,7 +111,7 @@ function halfOf(name: string, data: Float32Array): Uint16Array {
 
 /**
  * The tensors of a safetensors file's bytes. As strict as the format's own reader (`safetensors` in Rust):
- * every byte belongs to the header or to exactly one tensor, and nothing is said twice.
+ * every byte belongs to the header or to exactly one tensor, and nothing is stated twice.
  * @throws UserError naming `source` when the file is not whole, is not safetensors, or holds a dtype that is
  * not read.
  */

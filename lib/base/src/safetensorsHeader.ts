@@ -2,14 +2,14 @@
  * The header of a safetensors file: an 8-byte little-endian length, then JSON that names each tensor once,
  * with its dtype, its shape and the bytes that it takes. Read as strictly as the format's own reader does it
  * (the crate `safetensors` of huggingface/safetensors), because the header of a file from elsewhere decides
- * how much memory is taken and which bytes become which weights.
+ * how much memory is allocated and which bytes become which weights.
  */
 import { parseStrictJson, type StrictJson } from './strictJson.js';
 
 /** The name in a header that holds texts, not a tensor. */
 export const metadataName = '__metadata__';
 
-/** The most that a header may take, as the format's own reader has it. */
+/** The largest header allowed, as in the format's own reader. */
 const longestHeader = 100_000_000;
 
 export interface HeaderEntry {
@@ -29,7 +29,7 @@ export interface Header {
   readonly dataStart: number;
 }
 
-/** The header of the file with these bytes. @throws what `bad` makes of the reason why it is none */
+/** The header of the file with these bytes. @throws what `bad` makes of the reason why it is not a header */
 export function readHeader(file: Uint8Array, bad: (why: string) => Error): Header {
   if (file.byteLength < 8) throw bad(`${file.byteLength} bytes`);
   const length = Number(new DataView(file.buffer, file.byteOffset, 8).getBigUint64(0, true));

@@ -1,8 +1,8 @@
 /**
- * What a value from outside (a configuration, a file's metadata) may look like, declared once: a
- * `Rule` is a function that throws a `UserError` naming the member, its value and what it must be. Rules are
- * put together from smaller ones, and look only at own members, so that no value, however it is made, gets
- * further than the rule that it breaks.
+ * What a value from outside (a configuration, a file's metadata) may look like, declared once: a `Rule` is a
+ * function that throws a `UserError` naming the member, its value and what it must be. Rules are composed of
+ * smaller ones, and look only at own members, so that no value, however it was made, gets past a rule that it
+ * breaks.
  *
  *     const scheme = object({ bits: whole(2, 8), weights: oneOf('uniform', 'kmeans') }, { layerBits: record(whole(2, 8)) });
  *     scheme(JSON.parse(text), 'scheme'); // «scheme.bits must be a whole number from 2 to 8, got "4"»
@@ -29,7 +29,7 @@ function shown(value: unknown): string {
   return text.length > 80 ? `${text.slice(0, 79)}…` : text;
 }
 
-/** A rule of numbers that fulfil `holds`, which `must` says in words. */
+/** A rule for numbers that satisfy `holds`, which `must` puts in words. */
 const numbers =
   (must: string, holds: (value: number) => boolean): Rule =>
   (value, name) => {
@@ -46,7 +46,7 @@ export const whole = (least: number, most = Number.MAX_SAFE_INTEGER): Rule =>
   );
 /** Any whole number. */
 export const integer: Rule = numbers('a whole number', Number.isSafeInteger);
-/** Any number but NaN and ±Infinity. */
+/** Any number except NaN and ±Infinity. */
 export const finite: Rule = numbers('a finite number', Number.isFinite);
 /** Any number above 0. */
 export const positive: Rule = numbers('> 0', (value) => value > 0 && value < Infinity);
@@ -64,7 +64,7 @@ export const text: Rule = (value, name) => {
 export const flag: Rule = (value, name) => {
   if (typeof value !== 'boolean') refuse(name, 'true or false', value);
 };
-/** Whatever it is: another function checks it. */
+/** Any value: another function checks it. */
 export const anything: Rule = () => undefined;
 
 /** One of these strings. */
@@ -101,7 +101,7 @@ export const listOf =
         value,
       );
     }
-    // By index, for `forEach` leaves holes out.
+    // By index, because `forEach` skips holes.
     for (let i = 0; i < value.length; i++) rule(value[i], `${name}[${i}]`);
   };
 

@@ -4,7 +4,7 @@
  * if they are written as such and exact. Objects become Maps, in which every name is only a name.
  */
 
-/** Numbers that are not whole, not ≥ 0, not exact, or written otherwise than in digits alone are NaN. */
+/** Numbers that are not whole, not ≥ 0, not exact, or not written in digits alone are NaN. */
 export type StrictJson = null | boolean | number | string | StrictJson[] | ReadonlyMap<string, StrictJson>;
 
 /** How deep objects and arrays may be nested: as many levels as serde_json allows. */

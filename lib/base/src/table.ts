@@ -1,15 +1,15 @@
 /**
- * Tables of plain records as text: columns padded to their widths, columns of numbers aligned right, also
+ * Tables of plain records as text: columns padded to their widths, columns of numbers aligned right, even
  * where they are written «97.1%», «0.52 ± 0.01» or «∞ (BN)».
  */
 import { formatNumber } from './progress.js';
 
 /**
- * A row: column → cell. Rows of a table have the same columns in the same order; what is missing stays empty.
+ * A row: column → cell. Rows of a table have the same columns in the same order; missing cells stay empty.
  */
 export type Row = Readonly<Record<string, unknown>>;
 
-/** What we read of a danfo DataFrame. */
+/** The part of a danfo DataFrame that is read here. */
 export interface DataFrameLike {
   readonly columns: readonly string[];
   readonly values: unknown;
@@ -58,7 +58,7 @@ function recordsOf({ columns, values }: DataFrameLike): Row[] {
   );
 }
 
-/** Lines of a table. */
+/** The number of rows of a table. */
 export const rowCount = (columns: readonly Column[]): number => columns[0]?.cells.length ?? 0;
 
 function cellText(value: unknown): string {

@@ -1,6 +1,6 @@
 /**
- * Names for files that are not whole yet, and what becomes of those that a killed process left. A name says
- * whose file it is: a process, and the machine that its id means something on.
+ * Names for files that are not complete yet, and what becomes of those that a killed process left. A name
+ * says whose file it is: a process, and the machine on which its id has a meaning.
  */
 import { createHash, randomBytes } from 'node:crypto';
 import { readdir, rm, stat } from 'node:fs/promises';
@@ -8,7 +8,7 @@ import { basename, dirname, join } from 'node:path';
 import { ignoreMissing } from './disk.js';
 import { processExists, thisHost } from './processes.js';
 
-/** After so long without a word written to it, a file is nobody's, whoever cannot be asked. */
+/** After this long without a write, a file counts as abandoned, even if its owner cannot be checked. */
 const millisecondsUntilNobodys = 24 * 3_600_000;
 
 /** A name beside `path` that no other process uses. */
@@ -19,7 +19,7 @@ export function temporaryName(path: string): string {
 
 /**
  * Deletes the temporary files beside `path` that were to become `path` and never will: of processes of this
- * machine that have ended, and of others after a day. What cannot be looked at or deleted stays.
+ * machine that have ended, and of others after a day. Files that cannot be examined or deleted stay.
  */
 export async function sweepTemporaries(path: string): Promise<void> {
   const [folder, start] = [dirname(path), `.${basename(path)}.`];

@@ -28,7 +28,7 @@ const storages: Readonly<Record<string, Storage>> = {
   LongStorage: { bytes: 8, read: (bytes) => new BigInt64Array(bytes) },
 };
 
-/** Where training code puts the state dict that one wants, the averaged one first. */
+/** Where training code puts the state dict that is wanted, the averaged one first. */
 const wrappers = [
   'state_dict_ema',
   'model_ema',
@@ -39,18 +39,17 @@ const wrappers = [
   'net',
   'module',
 ];
-/** Modules in modules: deeper than any network, and short of what a stack holds. */
+/** How deep modules may be nested: deeper than in any network, and less than a stack can hold. */
 const deepest = 64;
 /**
- * Modules and dictionaries in all. A module that stands in many places is pickled once, but looked at in
- * each.
+ * Modules and dictionaries in all. A module that occurs in many places is pickled once, but visited in each.
  */
 const mostParts = 1e6;
 
-/** Tensors may share storage; all together they are at most so many times the file. */
+/** Tensors may share storage; together they may be at most this many times as large as the file. */
 const mostOverlap = 8;
 
-/** What converts a file that we do not read. */
+/** How to convert a file that is not read here. */
 const conversion =
   "python -c \"import sys, torch; from safetensors.torch import save_file; s = torch.load(sys.argv[1], map_location='cpu'); " +
   "save_file({k: v.contiguous() for k, v in s.get('state_dict', s).items()}, sys.argv[2])\" in.pth out.safetensors";
@@ -58,7 +57,7 @@ const conversion =
 /** Whether bytes are a PyTorch file, of any age. */
 export function isTorchFile(file: Uint8Array): boolean {
   // Before 1.6, torch.save wrote a pickle, which begins with its protocol. So does a safetensors file whose
-  // header has, say, 0x380 bytes, but there follow the six other bytes of that length and a brace.
+  // header has, say, 0x380 bytes, but there the six other bytes of that length and a brace follow.
   const isPickle = file.length > 2 && file[0] === 0x80 && file[1]! >= 2 && file[1]! <= 5;
   const isHeader = file.subarray(2, 8).every((byte) => byte === 0) && file[8] === 0x7b;
   return isZip(file) || (isPickle && !isHeader);
@@ -112,7 +111,7 @@ type TensorReader = (value: PickledValue) => HostTensor | undefined;
 
 interface Walk {
   readonly reader: TensorReader;
-  /** Called for each module and dictionary. @throws UserError where they are too many */
+  /** Called for each module and dictionary. @throws UserError where there are too many */
   readonly enter: () => void;
 }
 

@@ -16,7 +16,7 @@ export {
   type StoreOptions,
 } from './store/index.js';
 
-// What it keeps of a run
+// What it keeps about a run
 export {
   type Checkpoint,
   type Machine,
@@ -28,5 +28,5 @@ export {
   type RunProvenance,
 } from './store/index.js';
 
-// How a run shows itself in a notebook
+// How a run is displayed in a notebook
 export { isStoredRun, runSummary } from './store/index.js';

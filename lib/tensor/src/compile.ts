@@ -4,9 +4,9 @@
  *     const step = await compile(trainStep, [state, batch]);
  *     const { state: next, loss } = await step(state, batch);
  *
- * The way there: `trace` writes down the kernels of one call, `optimize` makes the graph smaller, and an
- * engine takes it from there. On a CPU it becomes an ONNX graph that ONNX Runtime runs on all cores; on a GPU
- * it becomes a list of WGSL kernels that WebGPU replays. What a step returns lives where the engine computes,
+ * How it gets there: `trace` records the kernels of one call, `optimize` simplifies the graph, and an engine
+ * takes it from there. On a CPU it becomes an ONNX graph that ONNX Runtime runs on all cores; on a GPU it
+ * becomes a list of WGSL kernels that WebGPU replays. What a step returns lives where the engine computes,
  * and goes into the next call without a copy.
  */
 import { UserError } from 'oabn-base';
@@ -22,7 +22,7 @@ export type CompileEngine =
   | {
       readonly kind: 'webgpu';
       readonly adapter: string;
-      /** What steps use, of what the device offers. */
+      /** The features of the device that steps use. */
       readonly features: GpuFeatures;
       /** The precision that was asked for, if the device has it. */
       readonly precision: Precision;
@@ -37,28 +37,28 @@ export interface CompileOptions {
   readonly threads?: number;
   /**
    * `float16`: products and convolutions round what they multiply to half precision, and add in single
-   * precision; all tensors stay float32. On a GPU that can; others say so and use float32. Default
-   * `OABN_PRECISION`, or float32.
+   * precision; all tensors stay float32. Only on a GPU that supports it; elsewhere a warning says so, and
+   * float32 is used. Default `OABN_PRECISION`, or float32.
    */
   readonly precision?: Precision;
   /**
-   * Told, once per reason, when a step is not compiled, or not with the precision asked for; default
+   * Called once per reason when a step is not compiled, or not with the precision asked for; default
    * `console.warn`.
    */
   readonly warn?: (message: string) => void;
 }
 
-/** What became of a function, in numbers. */
+/** What compiling made of a function, in numbers. */
 export interface CompileStats {
   /** What runs the step. */
   readonly engine: CompileEngine;
-  /** tfjs kernels that one call runs eagerly, and what is left of them. */
+  /** tfjs kernels that one eager call runs. */
   readonly tracedKernels: number;
   /** Kernels in the simplified graph. */
   readonly kernels: number;
   /** Nodes of the ONNX graph; 0 on other engines. */
   readonly nodes: number;
-  /** What a call asks of the GPU; 0 on other engines. */
+  /** Dispatches of one call on the GPU; 0 on other engines. */
   readonly dispatches: number;
   /** Time for tracing, lowering and loading. */
   readonly milliseconds: number;
@@ -73,7 +73,7 @@ export interface Compiled<Args extends readonly unknown[], Result> {
    * disposed before the promise is fulfilled. The caller owns the tensors of the result.
    */
   (...args: Args): Promise<Awaited<Result>>;
-  /** Lets go of the native graph. */
+  /** Frees the native graph. */
   readonly dispose: () => Promise<void>;
   /** The graph, one kernel a line; empty for an eager step. */
   readonly print: () => string;
@@ -90,7 +90,7 @@ export interface Compiled<Args extends readonly unknown[], Result> {
 
 /**
  * The engine for the active backend: native for `wasm`, `cpu` and `webgpu`, eager where it cannot load and
- * elsewhere. Only a GPU has another precision than float32.
+ * elsewhere. Only a GPU has a precision other than float32.
  */
 export async function compileEngine(asked: Precision = precisionByDefault()): Promise<CompileEngine> {
   const backend = tf.getBackend();
@@ -173,8 +173,8 @@ export async function compile<Args extends readonly unknown[], Result>(
 }
 
 /**
- * Loaded when it is needed: a third of the package's files, which a process that computes on a CPU has no use
- * for.
+ * Loaded only when it is needed: it is a third of the package's files, and a process that computes on a CPU
+ * has no use for them.
  */
 const loadGpu = () => import('./webgpu/index.js');
 
@@ -188,7 +188,7 @@ async function createStep(
   return createGpuStep(graph, engine.precision);
 }
 
-/** Says where the precision that was asked for cannot be had. */
+/** Warns where the precision that was asked for is not available. */
 function warnOfPrecision(engine: CompileEngine, precision: Precision, warn: CompileOptions['warn']): void {
   if (precision === 'float32' || (engine.kind === 'webgpu' && engine.precision === precision)) return;
   const reason =

@@ -1,7 +1,7 @@
 /**
  * `tfjs-native/webgpu`: the GPU's convolutions and products one by one, as programs that are pure functions
  * of shapes, buffer names and what a device offers; and how a program is run, timed and checked. For
- * benchmarks and for kernels of one's own.
+ * benchmarks and for your own kernels.
  *
  * @module tfjs-native/webgpu
  */

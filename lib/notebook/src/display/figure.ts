@@ -28,7 +28,7 @@ export async function figureBundle(figure: Figure): Promise<Bundle> {
   };
 }
 
-/** The still picture of a figure: a PNG, in base64, or an SVG where there are no fonts to draw one with. */
+/** The still picture of a figure: a PNG in base64, or an SVG where there are no fonts to draw a PNG with. */
 export async function figurePicture(
   figure: Figure,
 ): Promise<{ readonly 'image/png': string } | { readonly 'image/svg+xml': string }> {
@@ -65,7 +65,7 @@ export function figureHtml(figure: Figure, source: string): string {
 })();</script>`;
 }
 
-/** What a terminal shows of a figure. */
+/** What a terminal shows for a figure. */
 export function figureText(figure: Figure): string {
   const names = figure.data.map(({ name }) => name).filter((name) => typeof name === 'string');
   return `[figure] ${figureTitle(figure)}${names.length > 0 ? `: ${names.join(', ')}` : ''}`;

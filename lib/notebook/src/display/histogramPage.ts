@@ -1,8 +1,8 @@
-/** What a histogram with a slider runs in the page: it draws an SVG from counts. */
+/** The script of a histogram with a slider: it draws an SVG from counts in the page. */
 
 /**
  * Defines `histogram(model)`: an element that shows the bars of `model.get('bars')` and is drawn again when
- * they change. A bar tells its count when the mouse is over it.
+ * they change. A bar shows its count when the mouse is over it.
  */
 export const histogramScript = `const histogram = (model) => {
   const [width, height, left, right, top, bottom] = [640, 320, 64, 16, 40, 52];
@@ -26,7 +26,7 @@ export const histogramScript = `const histogram = (model) => {
     const isLog = model.get('logCounts');
     const most = Math.max(1, ...counts);
     const x = (value) => left + ((value - from) / (to - from)) * (width - left - right);
-    // Half a value is the foot of a logarithmic axis, so that a bar of one is seen.
+    // Half a value is the foot of a logarithmic axis, so that a bar of one is visible.
     const part = (count) => (isLog ? Math.log(Math.max(count, 0.5) / 0.5) / Math.log(most / 0.5) : count / most);
     const y = (count) => height - bottom - part(count) * (height - top - bottom);
     const svg = node('svg', { viewBox: '0 0 ' + width + ' ' + height, width, height, role: 'img', style: 'max-width: 100%; height: auto; background: #ffffff; font: 13px system-ui, sans-serif' });

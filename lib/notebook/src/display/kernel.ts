@@ -1,21 +1,22 @@
 /**
- * From a package to the cell that runs: how output leaves the kernel. The kernel says which cell that is
- * under a symbol that every package of the process can look up; where nothing is, this is not a kernel.
+ * From a package to the running cell: how output leaves the kernel. The kernel publishes which cell that is
+ * under a symbol that every package of the process can look up; where there is nothing under it, this is not
+ * a kernel.
  */
 
 /** MIME type → content: text, base64 for pictures, an object for types that end in «json». */
 export type Bundle = Readonly<Record<string, unknown>>;
 
-/** What else there is to say of a display. */
+/** Options of a display. */
 export interface DisplayOptions {
   /** With the same `id` and `update`, a display replaces the earlier one in place. */
   readonly id?: string;
   readonly update?: boolean;
-  /** Kept with the output: MIME type → what its viewer should know, such as a picture's width. */
+  /** Stored with the output: MIME type → what its viewer should know, such as a picture's width. */
   readonly metadata?: Bundle;
 }
 
-/** Sends one display to the cell that runs. */
+/** Sends one display to the running cell. */
 export type Publish = (data: Bundle, display?: DisplayOptions) => void;
 
 interface RunningCell {
@@ -31,7 +32,7 @@ interface Comm {
 }
 
 interface RunningKernel {
-  /** The same object as long as the cell is the same. */
+  /** The same object for the same cell. */
   currentCell(): RunningCell | undefined;
   readonly comms: { open(target: string, data: Bundle, options: { metadata: Bundle }): Comm };
 }
@@ -39,11 +40,8 @@ interface RunningKernel {
 const kernel = (): RunningKernel | undefined =>
   (globalThis as { [key: symbol]: RunningKernel | undefined })[Symbol.for('Jupyter.kernel')];
 
-/**
- * The output of the cell that runs, or undefined outside a kernel. The same function as long as the cell is
- * the same.
- */
+/** The output of the running cell, or undefined outside a kernel; the same function for the same cell. */
 export const currentCell = (): Publish | undefined => kernel()?.currentCell()?.publish;
 
-/** What opens channels to the page, or undefined outside a kernel. */
+/** Opens channels to the page; undefined outside a kernel. */
 export const kernelComms = (): RunningKernel['comms'] | undefined => kernel()?.comms;

@@ -1,13 +1,13 @@
 /**
  * Jupyter's server drops a kernel's output beyond 1 MB a second, measured over three seconds, and shows a
- * warning in its place. Plotly alone is most of that, so figures that follow it at once wait until there is
- * room.
+ * warning in its place. Plotly alone takes up most of that, so figures that follow immediately wait until
+ * there is room.
  */
 import { setTimeout as sleep } from 'node:timers/promises';
 
 export interface PaceOptions {
   /**
-   * Bytes that may leave in `window` milliseconds: the server's limit, less what streams and updates need.
+   * Bytes that may be sent in `window` milliseconds: the server's limit, minus what streams and updates need.
    */
   readonly most?: number;
   readonly window?: number;
@@ -15,7 +15,7 @@ export interface PaceOptions {
   readonly wait?: (milliseconds: number) => Promise<unknown>;
 }
 
-/** A function that resolves when `bytes` more may be sent, and takes them as sent then. */
+/** A function that resolves when `bytes` more may be sent, and then counts them as sent. */
 export function pace(options: PaceOptions = {}): (bytes: number) => Promise<void> {
   const { most = 2_900_000, window = 3000, now = () => performance.now(), wait = sleep } = options;
   let sent: { at: number; bytes: number }[] = [];

@@ -1,8 +1,8 @@
 /**
  * Plotly for a page without network: the package's own file, once. It is 10 MB of text, and Jupyter's server
  * drops what exceeds 3 MB in three seconds, so it travels compressed (gzip, then base64) and the browser
- * unpacks it. `window.oabnPlotly` is the promise of it; figures wait for that, and keep their still picture
- * where it never comes.
+ * unpacks it. `window.oabnPlotly` is a promise of it; figures wait for it, and keep their still picture if it
+ * never comes.
  */
 import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
@@ -27,7 +27,8 @@ export function plotlyScript(): string {
 }
 
 /**
- * Whether a notebook's output does nothing but bring Plotly: a saved file need not keep it, a page needs one.
+ * Whether a notebook's output does nothing but bring Plotly: a saved file need not keep it, while a page
+ * needs one.
  */
 export function isPlotlyBundle(output: { readonly data?: unknown }): boolean {
   const html = (output.data as Record<string, unknown> | undefined)?.['text/html'];

@@ -1,7 +1,7 @@
 /**
- * Progress below a cell: one display, updated in place. Every task that works has a bar, every finished one a
+ * Progress below a cell: one display, updated in place. Every running task has a bar, every finished one a
  * line with its last figures; the numbered parts of one task, such as epochs, share a line. The stop button
- * ends what reports here, at its next report.
+ * ends whatever reports here, at its next report.
  */
 import { randomUUID } from 'node:crypto';
 import {
@@ -19,7 +19,7 @@ import { type Bundle, currentCell, type Publish } from './kernel.js';
 
 /** Where progress is shown; a test sets all of it. */
 export interface NotebookProgressOptions {
-  /** Where displays go; asked at each event, as a later cell has a place of its own. */
+  /** Where displays go; asked at each event, because a later cell has its own place. */
   readonly cell?: () => Publish | undefined;
   /** The clock, in milliseconds. */
   readonly now?: () => number;
@@ -28,21 +28,21 @@ export interface NotebookProgressOptions {
 }
 
 /**
- * The member of a display's metadata that marks progress, and holds the latest event for whoever runs the
- * notebook.
+ * The member of a display's metadata that marks it as progress, and holds the latest event for whoever runs
+ * the notebook.
  */
 export const progressMark = 'oabn-progress';
 
-/** Milliseconds between two updates, as a page has to draw each of them; less at the end of a task, which may be the
- * last event of the notebook, after which the kernel is soon gone. */
+/**
+ * Milliseconds between two updates, because a page has to draw each of them; fewer at the end of a task,
+ * which may be the last event of the notebook, after which the kernel is soon gone.
+ */
 const interval = { working: 200, finished: 50 } as const;
 
-/** Lines that a display may have. */
+/** The largest number of lines in a display. */
 const maxLines = 6;
 
-/**
- * A progress for notebook cells: an updating bar below the cell that runs, and lines in a terminal otherwise.
- */
+/** Progress for notebook cells: an updating bar below the running cell, and lines in a terminal otherwise. */
 export function notebookProgress(options: NotebookProgressOptions = {}): Progress {
   const { cell = currentCell, now = () => performance.now(), otherwise = consoleProgress() } = options;
   let current: { publish: Publish; display: Progress } | undefined;
@@ -54,7 +54,7 @@ export function notebookProgress(options: NotebookProgressOptions = {}): Progres
   };
 }
 
-/** A task as last heard of, with the seconds left. */
+/** A task as last reported, with the seconds left. */
 interface TaskState {
   readonly event: ProgressEvent;
   readonly left: number;

@@ -29,15 +29,15 @@ export async function show(figure: Figure): Promise<void> {
   publish(bundle, { metadata: { 'image/png': pictureSize(figure) } });
 }
 
-/** The size at which a viewer shows the picture, whose pixels are finer. */
+/** The size at which a viewer shows the picture, which has more pixels than that. */
 function pictureSize({ layout }: Figure): { width: unknown; height: unknown } {
   const { width = 820, height = 460 } = layout;
   return { width, height };
 }
 
 /**
- * Shows rows, or a danfo DataFrame, as a table that sorts by a click on a column's head; outside a notebook
- * as text.
+ * Shows rows, or a danfo DataFrame, as a table that is sorted by a click on a column's heading; outside a
+ * notebook as text.
  */
 export async function showTable(rows: readonly Row[] | DataFrameLike): Promise<void> {
   const publish = currentCell();

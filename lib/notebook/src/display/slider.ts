@@ -8,7 +8,7 @@ import { check } from 'oabn-base';
 import { sliderScript } from './sliderPage.js';
 import { widget, type Widget } from './widget.js';
 
-/** The range of a slider, and where it begins. */
+/** The range of a slider, and its first value. */
 export interface SliderOptions {
   readonly label?: string;
   readonly min: number;
@@ -19,7 +19,7 @@ export interface SliderOptions {
   readonly value?: number;
 }
 
-/** What a slider and its page share. */
+/** The state that a slider and its page share. */
 export type SliderState = { readonly label: string; readonly min: number; readonly max: number; readonly step: number; readonly value: number }; // prettier-ignore
 
 const esm = `${sliderScript}
@@ -51,6 +51,6 @@ export function sliderState(options: SliderOptions): SliderState {
   return { label, min, max, step, value };
 }
 
-/** What a terminal shows of a slider. */
+/** What a terminal shows for a slider. */
 export const sliderText = ({ label, value }: SliderState): string =>
   `${label === '' ? 'slider' : label} = ${value} (to move it, Jupyter needs anywidget)`;

@@ -1,12 +1,12 @@
 /**
- * A histogram of values that depend on a number, which a slider below the cell chooses: the kernel computes
- * the values and counts them, the page draws the bars.
+ * A histogram of values that depend on a number, chosen with a slider below the cell: the kernel computes and
+ * counts the values, the page draws the bars.
  *
  *     sliderHistogram({ label: 's', min: 0.1, max: 2, xTitle: 'ratio, limited to ±s' }, (s) =>
  *       ratios.map((r) => Math.max(-s, Math.min(s, r))),
  *     );
  *
- * Only counts travel, so that ten million values move as easily as a thousand.
+ * Only counts travel, so that ten million values update as smoothly as a thousand.
  */
 import { check } from 'oabn-base';
 import { figurePicture } from './figure.js';
@@ -23,7 +23,7 @@ export interface SliderHistogramOptions extends SliderOptions {
   readonly yTitle?: string;
   /** Default 60. */
   readonly bins?: number;
-  /** From where to where bars are drawn; unless said, it grows with the values, and never shrinks. */
+  /** The range over which bars are drawn; by default it grows with the values, and never shrinks. */
   readonly range?: readonly [number, number];
   /** A logarithmic axis shows one outlier beside a million others; default true. */
   readonly logCounts?: boolean;
@@ -38,7 +38,7 @@ export interface Drawn {
 /** What the page draws: counts of bins of one width from `from` to `to`, and vertical lines. */
 export type Bars = { readonly from: number; readonly to: number; readonly counts: readonly number[]; readonly lines: readonly number[] }; // prettier-ignore
 
-/** What the widget and its page share. */
+/** The state that the widget and its page share. */
 export type HistogramState = SliderState & { readonly title: string; readonly xTitle: string; readonly yTitle: string; readonly logCounts: boolean; readonly bars: Bars }; // prettier-ignore
 
 const esm = `${sliderScript}${histogramScript}
@@ -50,7 +50,7 @@ export default {
 
 /**
  * A slider and the histogram of what `draw` returns for its number. Where Jupyter has no anywidget, and on
- * exported pages, it is a picture of the first one.
+ * exported pages, it is a picture of the first histogram.
  * @throws UserError for an empty range, fewer than one bin, and outside a notebook
  */
 export function sliderHistogram(

@@ -1,6 +1,6 @@
-/** What widgets with a slider run in the page. */
+/** The script of widgets with a slider. */
 
-/** Defines `slider(model)`: a label with a range input, which tells the kernel each number that is chosen. */
+/** Defines `slider(model)`: a label with a range input, which sends the kernel each number that is chosen. */
 export const sliderScript = `const slider = (model) => {
   const label = document.createElement('label');
   const input = document.createElement('input');

@@ -14,7 +14,7 @@ export interface Figure {
 /** The texts around a figure. */
 export interface Titles {
   readonly title: string;
-  /** A line below the title: data, profile, seeds. Say here when data are made. */
+  /** A line below the title: data, profile, seeds. It says so when data are made. */
   readonly subtitle: string;
   /** Including units. */
   readonly xTitle: string;
@@ -46,8 +46,8 @@ export const symbols = [
 ] as const;
 
 /**
- * The house style's colours on a dark page; what is not here stays. They are a closed list, so a figure's
- * JSON or SVG is recoloured by replacing them.
+ * The house style's colours on a dark page; colours that are not listed stay. The list is closed, so a
+ * figure's JSON or SVG is recoloured by replacing them.
  */
 export const darkColors: Readonly<Record<string, string>> = {
   '#ffffff': '#14171b',
@@ -96,7 +96,7 @@ export function layoutOf(
   };
 }
 
-/** Margins that leave room for a subtitle of so many lines. */
+/** Margins that leave room for a subtitle of this many lines. */
 const marginsOf = (lines: number): Record<string, number> => ({ l: 70, r: 24, t: 70 + 17 * lines, b: 64 });
 
 /** A text in lines of at most `most` characters: as many as fit on a figure in the subtitle's size. */

@@ -8,7 +8,7 @@ import { tableHtml } from './table.js';
 
 type Table = readonly Row[] | DataFrameLike;
 
-/** Rows that are shown of a value which nobody asked to see whole. */
+/** How many rows are shown of a value that nobody asked to see in full. */
 const mostRows = 250;
 
 /** A line, and below it the table, in HTML and as text. */

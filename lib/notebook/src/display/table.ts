@@ -1,10 +1,10 @@
-/** Tables for readers of pages: rows of plain records, or a danfo DataFrame, as HTML. */
+/** Tables on pages: rows of plain records, or a danfo DataFrame, as HTML. */
 import { columnsOf, type DataFrameLike, type Row, rowCount, sha256 } from 'oabn-base';
 import { escapeHtml } from './html.js';
 
 let tables = 0;
 
-/** The table as HTML: legible on light and dark pages, and sorted by the column whose head is clicked. */
+/** The table as HTML: legible on light and dark pages, and sorted by the column whose heading is clicked. */
 export function tableHtml(rows: readonly Row[] | DataFrameLike): string {
   const columns = columnsOf(rows);
   const lines = Array.from({ length: rowCount(columns) }, (_, i) =>
@@ -16,10 +16,10 @@ export function tableHtml(rows: readonly Row[] | DataFrameLike): string {
   );
 }
 
-/** The head of a column. */
+/** The heading of a column. */
 export interface TableHead {
   readonly name: string;
-  /** Numbers stand at the right; `text` sorts by its letters even where it begins with a digit. */
+  /** Numbers are aligned right; `text` sorts by its letters even where it begins with a digit. */
   readonly kind: 'number' | 'text' | 'mixed';
 }
 
@@ -50,13 +50,12 @@ ${body.join('\n')}
 </tbody></table>${alone ? `\n<script>(${sortOnClick})(document.getElementById('${id}'))</script>` : ''}`;
 }
 
-/** Grey with half its colour shows on light and dark alike. */
+/** A half-transparent grey shows on light and dark alike. */
 const headBorder = '; border-bottom: 1px solid rgba(128, 128, 128, 0.6)';
 const tableStyle = 'border-collapse: collapse; font-variant-numeric: tabular-nums; margin: 0.5em 0';
 
 /**
- * Runs in the page. Numbers sort by value, ∞ last, texts by the alphabet; a second click turns the order
- * round.
+ * Runs in the page. Numbers sort by value, ∞ last, texts by the alphabet; a second click reverses the order.
  */
 const sortOnClick = `(table) => {
   const heads = [...table.querySelectorAll('th')];

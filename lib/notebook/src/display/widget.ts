@@ -1,7 +1,7 @@
 /**
  * Widgets: a state that the kernel and the page share, and a few lines of JavaScript that draw it there. It
  * is the protocol of anywidget (MIT; anywidget.dev), whose extension JupyterLab, VS Code and others have,
- * over Jupyter's comms: the page tells what the reader changed, the kernel what a cell changed.
+ * over Jupyter's comms: the page sends what the reader changed, the kernel what a cell changed.
  */
 import { UserError } from 'oabn-base';
 import { type Bundle, kernelComms } from './kernel.js';
@@ -15,7 +15,7 @@ export interface Widget<State extends Bundle> {
    * Called after the reader changed the state; what it prints and throws is shown below the widget's cell.
    */
   onChange?: (state: Readonly<State>) => unknown;
-  /** Takes the widget off the page. */
+  /** Removes the widget from the page. */
   close(): void;
 }
 
@@ -31,7 +31,7 @@ export interface WidgetOptions<State extends Bundle> {
   readonly picture?: (state: Readonly<State>) => Promise<Bundle>;
 }
 
-/** What a page asks the kernel for a widget by. */
+/** The MIME type under which a page asks the kernel for a widget. */
 export const widgetMime = 'application/vnd.jupyter.widget-view+json';
 
 /** The version of ipywidgets' protocol. */

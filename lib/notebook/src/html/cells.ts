@@ -77,7 +77,7 @@ function bundleHtml(data: MimeBundle, markdown: MarkdownRenderer): string {
   return `<pre class="stream">${ansiToHtml(String(data['text/plain'] ?? ''))}</pre>`;
 }
 
-/** What a notebook calls a figure, if it is one: traces that are objects, and a layout that is one. */
+/** The figure in a notebook's output, if it is one: its traces and its layout must be objects. */
 function figureIn(value: unknown): Figure | undefined {
   const isObject = (each: unknown): boolean =>
     typeof each === 'object' && each !== null && !Array.isArray(each);
@@ -88,7 +88,10 @@ function figureIn(value: unknown): Figure | undefined {
     : undefined;
 }
 
-/** The picture in a bundle as an element; an SVG as an image too, as its ids would clash with another's. */
+/**
+ * The picture in a bundle as an element; an SVG becomes an image too, because its ids would clash with
+ * another's.
+ */
 function picture(data: MimeBundle): string | undefined {
   const alt = escapeHtml(String(data['text/plain'] ?? 'picture').slice(0, 200));
   const image = (type: string, base64: string): string =>
@@ -106,9 +109,9 @@ const scriptJson = (value: unknown): string => JSON.stringify(value).replaceAll(
 
 /**
  * A figure: first its still picture, which the page's script replaces by Plotly's when it comes into view.
- * Its title stands above it as text, which, unlike Plotly's, breaks into lines on a narrow screen and can be
- * selected and searched. `made` is the picture that its notebook has; it serves for figures that our own
- * still picture cannot show.
+ * Its title is text above it, which, unlike Plotly's, wraps on a narrow screen and can be selected and
+ * searched. `made` is the picture in the notebook; it serves for figures that our own still picture cannot
+ * show.
  */
 export function figureHtml(figure: Figure, made?: string): string {
   const { title } = (figure.layout ?? {}) as {
@@ -140,6 +143,6 @@ function stillPicture(figure: Figure, alt: string): string | undefined {
   return `<img alt="${alt}" width="${width}" height="${height}" src="${source}">`;
 }
 
-/** Plotly's text: plain but for a few elements. */
+/** Plotly's text: plain except for a few elements. */
 const inlineHtml = (text: string): string =>
   escapeHtml(text).replace(/&lt;(\/?(?:b|i|em|strong|sub|sup|br)\s*\/?)&gt;/g, '<$1>');

@@ -1,7 +1,6 @@
 /**
  * `exportHtml`: notebooks as one page that needs nothing but itself: no network (its content security policy
- * allows none), no fonts, the Plotly bundle once. Its parts are here for whoever puts together a page of
- * another kind.
+ * allows none), no fonts, the Plotly bundle once. Its parts are exported for building other kinds of pages.
  *
  * @module tslab-kernel/html
  */
@@ -21,7 +20,7 @@ export { type PageAdditions, pageHtml, type PageParts, plainText } from './page.
 
 /** What a page contains besides its notebooks. */
 export interface ExportOptions {
-  /** The page's title; the first heading unless given. */
+  /** The page's title; default the first heading. */
   readonly title?: string;
   /** What else goes onto the page; default nothing. */
   readonly additions?: PageAdditions;

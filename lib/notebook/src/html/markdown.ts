@@ -1,7 +1,7 @@
 /**
  * Markdown cells as HTML. Formulas between `$…$` and `$$…$$` become MathML, which every current browser draws
  * without fonts or scripts from elsewhere. Headings get ids for the list of contents. HTML in the Markdown is
- * foreign and sanitized; formulas are ours, so they take their places after that.
+ * foreign and is sanitized; formulas are ours, so they are inserted after that.
  */
 import type { MimeBundle } from '../run/outputs.js';
 import { randomBytes } from 'node:crypto';
@@ -24,14 +24,14 @@ export interface MarkdownRenderer {
 
 /** Where headings and links go on the page. */
 export interface MarkdownOptions {
-  /** Keeps the ids apart from other notebooks' on the same page. */
+  /** Distinguishes the ids from those of other notebooks on the same page. */
   readonly prefix?: string;
   /**
    * By how many levels headings are lowered below a page's own; if > 0, no level is skipped either. Default
    * 0.
    */
   readonly levelsDown?: number;
-  /** Where a link to the notebook of that name leads; default the page of that name next to this one. */
+  /** The target of a link to the notebook of that name; default the page of that name next to this one. */
   readonly linkTo?: (name: string) => string | undefined;
 }
 
@@ -62,7 +62,7 @@ export async function createMarkdownRenderer({
       return `<code>${escapeHtml(tex)}</code>`;
     }
   };
-  // Words that no notebook can know stand for the formulas while the HTML around them is sanitized.
+  // Words that no notebook can contain stand for the formulas while the HTML around them is sanitized.
   const mark = `formula-${randomBytes(12).toString('hex')}-`;
   const formulas: string[] = [];
   const formula = (tex: string, display: boolean): string =>
@@ -92,7 +92,7 @@ export async function createMarkdownRenderer({
         return `<h${level} id="${id}">${html}</h${level}>\n`;
       },
       link({ href, tokens }) {
-        // A notebook's page lies next to the pages of the notebooks that it names.
+        // A notebook's page is next to the pages of the notebooks that it names.
         const target = href.replace(
           /^(?!\w+:)(.*)\.ipynb(#.*)?$/,
           (_, name: string, place: string = '') =>
@@ -125,7 +125,8 @@ function mathExtension(
   return {
     name,
     level,
-    // Where the next one may begin; a block only at the start of a line, as it would cut a paragraph in two.
+    // Where the next one may begin; a block only at the start of a line, because it would cut a paragraph in
+    // two.
     start(source: string): number | undefined {
       const at = source.search(level === 'block' ? /(?<=^|\n)\$\$/ : /\$/);
       return at < 0 ? undefined : at;
@@ -147,7 +148,7 @@ function attachmentUri(href: string, attachments: MimeBundle): string {
   return type === undefined ? href : `data:${type};base64,${String(content)}`;
 }
 
-/** A name in an address may have its odd letters as %…; one that is not written so stays. */
+/** A name in an address may have special characters written as %…; a name without them stays as it is. */
 function decoded(name: string): string {
   try {
     return decodeURI(name);

@@ -8,7 +8,7 @@ import type { Heading } from './markdown.js';
 import { pageScript } from './pageScript.js';
 import { pageStyle } from './pageStyle.js';
 
-/** What a page is put together from; its texts are HTML. */
+/** The parts of a page; its texts are HTML. */
 export interface PageParts {
   readonly title: string;
   /** The list of contents, in the page's order. */
@@ -76,7 +76,7 @@ ${plotly}
 `;
 }
 
-/** A script's text as a policy names it. */
+/** The hash by which a policy names a script. */
 const hashSource = (text: string): string => `'sha256-${createHash('sha256').update(text).digest('base64')}'`;
 
 const contentsEntry = ({ level, html, id }: Heading): string =>

@@ -7,7 +7,7 @@
 import { bareMargin } from '../picture/index.js';
 import { darkColors, sortAllTables } from '../display/index.js';
 
-/** What the function below needs of a browser, as Node's types have none of it. */
+/** The part of a browser that the function below needs, because Node's types do not have it. */
 interface PageElement {
   readonly dataset: Record<string, string | undefined>;
   readonly clientWidth: number;
@@ -54,9 +54,7 @@ function page(window: PageWindow, darkColors: Record<string, string>, bareMargin
   const prefersDark = window.matchMedia('(prefers-color-scheme: dark)');
   const isDark = (): boolean => (root.dataset.theme ? root.dataset.theme === 'dark' : prefersDark.matches);
 
-  /**
-   * Names of categories in lines where they fit, else turned and, if long, cut, with more height for them.
-   */
+  /** Names of categories wrapped where they fit, else turned and, if long, cut, with more height for them. */
   const fitNames = (data: readonly Trace[], layout: PlotLayout, width: number): void => {
     const axis = layout.xaxis;
     if (axis?.type !== 'category') return;
@@ -100,7 +98,7 @@ function page(window: PageWindow, darkColors: Record<string, string>, bareMargin
     if (narrow) {
       // Square cells shrink with the width, and the height with them.
       if (layout.yaxis?.scaleanchor) layout.height = 200;
-      // Above the axes, where no name of a category can reach; Plotly makes room for it.
+      // Above the axes, where no category name can reach; Plotly makes room for it.
       layout.legend = {
         ...layout.legend,
         orientation: 'h',

@@ -1,7 +1,7 @@
 /**
- * Foreign HTML made safe to look at. Whoever opens an exported page has not decided to run what is in the
- * notebook: what Markdown cells and outputs bring may show text, tables and pictures, and nothing that runs,
- * loads or navigates by itself. The page's content security policy is a second wall behind this one.
+ * Foreign HTML made safe to look at. Opening an exported page is no decision to run what is in the notebook:
+ * the HTML of Markdown cells and outputs may show text, tables and pictures, but nothing that runs, loads or
+ * navigates by itself. The page's content security policy is a second line of defence.
  */
 import sanitizeHtml from 'sanitize-html';
 
@@ -46,7 +46,7 @@ const styles = [
 /** Ids that the page's own scripts look for; a foreign element must not pass itself off as one of them. */
 const isReserved = (id: string): boolean => /^(oabn.*|theme|fold|main)$/i.test(id);
 
-/** With an option that the package's types do not have yet. */
+/** Options with one that the package's types do not have yet. */
 interface Options extends sanitizeHtml.IOptions {
   readonly allowedEmptyAttributes: readonly string[];
 }
@@ -77,7 +77,7 @@ const options: Options = {
     th: ['colspan', 'rowspan', 'scope', 'headers'],
     ol: ['start', 'type', 'reversed'],
     details: ['open'],
-    // Of task lists; nothing else of forms.
+    // For task lists; no other part of forms is allowed.
     input: ['type', 'checked', 'disabled'],
     button: ['type'],
   },
@@ -97,7 +97,7 @@ const options: Options = {
         ? { ...attribs, rel: 'noopener noreferrer' }
         : attribs,
     }),
-    // Others the policy would not load; without an address their text is shown.
+    // The policy would not load others; without an address, their text is shown.
     img: (tagName, attribs) => ({
       tagName,
       attribs: Object.fromEntries(

@@ -1,6 +1,4 @@
-/**
- * Text to HTML by the libraries that are known for it: TypeScript by highlight.js, terminal text by ansi_up.
- */
+/** Text to HTML by the usual libraries: TypeScript by highlight.js, terminal text by ansi_up. */
 import { AnsiUp } from 'ansi_up';
 import hljs from 'highlight.js/lib/core';
 import typescript from 'highlight.js/lib/languages/typescript';

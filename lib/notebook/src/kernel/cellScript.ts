@@ -1,12 +1,12 @@
 /**
- * The scripts that run a compiled cell or a local module: how they are wrapped, and the names that V8 knows
- * them by.
+ * The scripts that run a compiled cell or a local module: how they are wrapped, and the names by which V8
+ * knows them.
  */
 
 /** What stands before the cell's statements, on their first line. */
 const lead = "(async (__scope, __cell, require, __filename, __dirname) => { 'use strict'; ";
 
-/** The names that the wrapper gives a cell, which are none of the reader's. */
+/** The names that the wrapper passes to a cell, which are not the reader's. */
 export const wrapperNames: ReadonlySet<string> = new Set([
   '__scope',
   '__cell',

@@ -1,8 +1,8 @@
 /**
  * The kernelspec: the folder that tells every Jupyter of this user how to start our kernel. It is written
- * without Python, into the per-user data folder, where JupyterLab, the classic notebook, VS Code and
- * nbconvert of any Python environment look. Source: jupyter-client's documentation, «Making kernels for
- * Jupyter, kernel specs».
+ * without Python into the per-user data folder, where JupyterLab, the classic notebook, VS Code and nbconvert
+ * of any Python environment look for it. Source: jupyter-client's documentation, «Making kernels for Jupyter,
+ * kernel specs».
  */
 import { mkdir, readFile, rm } from 'node:fs/promises';
 import { existsSync } from 'node:fs';
@@ -33,7 +33,7 @@ export interface Kernelspec {
   readonly metadata: Readonly<Record<string, unknown>>;
 }
 
-/** `outdated`: installed, but not as this version would. */
+/** `outdated`: installed, but differently from how this version would do it. */
 export type KernelState = 'installed' | 'missing' | 'outdated';
 
 /** Whether Jupyter has the kernel. */
@@ -84,7 +84,7 @@ export async function installKernel({ env = {}, ...options }: InstallOptions = {
   return kernelStatus(options);
 }
 
-/** Takes the kernelspec out again; no harm if there is none. */
+/** Removes the kernelspec; does nothing if there is none. */
 export async function uninstallKernel(options: KernelspecOptions = {}): Promise<KernelStatus> {
   await rm(kernelFolder(options), { recursive: true, force: true });
   return kernelStatus(options);

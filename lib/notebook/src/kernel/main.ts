@@ -29,7 +29,7 @@ const [runtime, answers, language] = [createChannel(), createChannel(), createCh
 const data = join(jupyterDataFolder(), 'typescript');
 const [underway, answered] = [new SharedArrayBuffer(8), new SharedArrayBuffer(4)];
 
-/** Starts a thread without which the kernel is of no use. */
+/** Starts a thread that the kernel cannot do without. */
 function startThread(
   script: string,
   workerData: unknown,
@@ -60,10 +60,11 @@ const languageData: LanguageData = {
   folder,
   kernelFile,
   server: language.port1,
-  // Beside the compiler, as tools keep such things: not in the home folder of whoever runs a notebook.
+  // Next to the compiler, where tools keep such things, and not in the home folder of whoever runs a
+  // notebook.
   cacheFolder: join(dirname(require.resolve('typescript/package.json')), '..', '.cache', 'tslab-kernel'),
 };
-// Syntax trees live as long as the kernel: with more room for what is new, they are copied less often.
+// Syntax trees live as long as the kernel; with more room for new objects, they are copied less often.
 startThread('./language/thread.js', languageData, [language.port1], { maxYoungGenerationSizeMb: 64 });
 
 const version = (path: string): string => (require(path) as { version: string }).version;

@@ -1,12 +1,12 @@
 /**
- * The kernel's three threads, and what they tell each other:
+ * The kernel's three threads, and the messages between them:
  *
- * - the main thread runs cells (runtime/), since native modules and signals want to be there;
+ * - the main thread runs cells (runtime/), because native modules and signals belong there;
  * - the server thread speaks Jupyter's protocol (server/), so that it answers whatever a cell is doing;
  * - the language thread is TypeScript (language/), so that completion and documentation work meanwhile.
  *
- * The server stands in the middle: it has each cell compiled by the one, run by the other, and publishes what
- * comes.
+ * The server is in the middle: it has each cell compiled by the language thread and run by the main thread,
+ * and publishes the output.
  */
 import { MessageChannel, type MessagePort } from 'node:worker_threads';
 import type { CompiledCell } from './language/language.js';
@@ -47,7 +47,7 @@ export type FromRuntime =
   | { readonly type: 'ask'; readonly parent?: string; readonly question: number; readonly prompt: string; readonly password: boolean } // prettier-ignore
   /** The running cell listens to `kernel.signal`. */
   | { readonly type: 'listens'; readonly parent: string }
-  /** The main thread is alive and has taken in the interrupt. */
+  /** The main thread is alive and has received the interrupt. */
   | { readonly type: 'interrupted' }
   | { readonly type: 'handled'; readonly id: string }
   /** The process is about to end. */
@@ -59,7 +59,7 @@ export type FromRuntime =
 /** How a cell ended. */
 export interface Outcome {
   readonly status: 'ok' | 'error';
-  /** The value of the last expression, as it shows itself. */
+  /** The value of the last expression, as it is displayed. */
   readonly data?: Bundle;
   readonly metadata?: Bundle;
   readonly error?: ThrownError;

@@ -36,7 +36,7 @@ export function grid(x: Scale, y: Scale, box: Box): string {
   ].join('');
 }
 
-/** Axis lines, tick labels and axis titles; `labels` says how names of categories are set. */
+/** Axis lines, tick labels and axis titles; `labels` says how the names of categories are laid out. */
 export function axes(
   xTicks: readonly Tick[],
   yTicks: readonly Tick[],

@@ -92,7 +92,7 @@ function yValues(
   return [...single, ...ends.values()];
 }
 
-/** Marks may pass the box by half a marker, but not run into titles and legend. */
+/** Marks may extend beyond the box by half a marker, but not into titles and legend. */
 function clipped(box: Box, ...marks: readonly string[]): string {
   const rect = element('rect', {
     x: box.left - 6,

@@ -1,7 +1,7 @@
 /**
- * A Plotly figure as SVG, drawn here: no browser, no canvas, the same picture on every machine. It knows what
- * our own figures use (scatter, bar and heatmap traces; linear, log and category axes) and says on the
- * picture what it leaves out.
+ * A Plotly figure as SVG, drawn here: no browser, no canvas, the same picture on every machine. It supports
+ * what our own figures use (scatter, bar and heatmap traces; linear, log and category axes), and the picture
+ * says what it leaves out.
  */
 import { darkColors, type Figure } from '../display/style.js';
 import { escapeHtml } from '../display/html.js';
@@ -12,7 +12,9 @@ import { element, text } from './svg.js';
 
 /** What the picture shows besides the plot, and in which colours. */
 export interface PictureOptions {
-  /** Whether title and subtitle are in the picture; without them it is as much less high. Default true. */
+  /**
+   * Whether title and subtitle are in the picture; without them it is lower by their height. Default true.
+   */
   readonly titles?: boolean;
   /** Dark colours where the page around the picture is dark; default false: a white card everywhere. */
   readonly followsTheme?: boolean;
@@ -51,7 +53,7 @@ export function figureSvg(
   );
 }
 
-/** What Plotly needs above the axes for itself, where a page has the title as text. */
+/** The space that Plotly itself needs above the axes where a page has the title as text. */
 export const bareMargin = 16;
 
 function withoutTitleMargin(layout: LayoutSpec): LayoutSpec {

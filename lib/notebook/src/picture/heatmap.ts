@@ -38,7 +38,7 @@ export function heatmapBody(heatmap: HeatmapSpec, layout: LayoutSpec, width: num
   ].join('');
 }
 
-/** The ticks of a layout with texts of its own, thinned out to at most `most`. */
+/** The ticks of a layout that has its own texts, thinned out to at most `most`. */
 function givenTicks(
   { tickvals = [], ticktext = [] }: AxisSpec,
   place: (i: number) => number,

@@ -1,12 +1,12 @@
 /**
- * The names under a category axis, set so that none runs into its neighbour: in one line where they fit, else
- * broken into lines, else turned, and only where even turned ones would touch, left out in between.
+ * The names under a category axis, laid out so that none runs into its neighbour: on one line where they fit,
+ * else wrapped, else turned, and only where even turned ones would touch are some left out.
  */
 import type { Tick } from './scale.js';
 import { text, textWidth, wrapText } from './svg.js';
 
 export interface LabelPlan {
-  /** Every which category has its name. */
+  /** Every how many categories a name is shown. */
   readonly every: number;
   /** Pixels that the names need below what one line takes. */
   readonly extraHeight: number;

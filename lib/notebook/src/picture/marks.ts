@@ -68,7 +68,7 @@ function stepPath(run: readonly Point[]): string {
   return `M${xy(run[0]!)}${steps.join('')}`;
 }
 
-/** Plotly's name of a dash as SVG has it. */
+/** A dash by its name in Plotly, in SVG's form. */
 export const dashes = (dash: string | undefined, width: number): string | undefined =>
   dash === 'dash' ? `${3 * width} ${2 * width}` : dash === 'dot' ? `${width} ${width}` : undefined;
 

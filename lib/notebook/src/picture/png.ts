@@ -11,7 +11,7 @@ import { element, text } from './svg.js';
 export async function figurePng(figure: Figure, scale = 1.5): Promise<Uint8Array | undefined> {
   fontsFound ??= canDrawText();
   if (!(await fontsFound)) return undefined;
-  // A few hundred colours at most: a palette halves the bytes.
+  // There are at most a few hundred colours, so a palette halves the bytes.
   return sharp(Buffer.from(figureSvg(figure)), { density: 72 * scale })
     .png({ palette: true, compressionLevel: 9 })
     .toBuffer();

@@ -22,7 +22,7 @@ export interface Scale {
 /** What an axis has to show. */
 export interface Extent {
   readonly values: readonly (number | string)[];
-  /** Bars begin at zero and need half a category at both ends. */
+  /** Whether bars are drawn, which begin at zero and need half a category at both ends. */
   readonly bars?: boolean;
 }
 
@@ -100,7 +100,10 @@ function logScale(spec: AxisSpec, { values }: Extent, from: number, to: number, 
   return { place, ticks, step: Math.abs(to - from) / Math.max(1, logs.length) };
 }
 
-/** The range of `values` with a twentieth of it on both sides, but none below the zero that bars stand on. */
+/**
+ * The range of `values` with a twentieth of it added on both sides, but nothing below the zero that bars
+ * stand on.
+ */
 function padded(values: readonly number[], bars: boolean): [number, number] {
   const all = bars ? [0, ...values] : values;
   const low = all.reduce((least, value) => Math.min(least, value), Infinity);

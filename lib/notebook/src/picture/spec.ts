@@ -1,4 +1,4 @@
-/** The part of Plotly's JSON that our figures use, as types to read it by. */
+/** The part of Plotly's JSON that our figures use, as types for reading it. */
 import type { Figure } from '../display/style.js';
 
 export interface ScatterSpec {
@@ -68,7 +68,7 @@ const drawnTypes = ['scatter', 'bar', 'heatmap'];
 
 /**
  * The traces of a figure that a still picture can show, and the types of those that it cannot. A reader's own
- * figure may leave out what ours always have: x counts from 0 then, and a title may be a bare text.
+ * figure may lack what ours always have: x then counts from 0, and a title may be plain text.
  */
 export function readFigure({ data, layout }: Figure): {
   traces: TraceSpec[];

@@ -3,7 +3,7 @@ import { escapeHtml } from '../display/html.js';
 
 type Attributes = Readonly<Record<string, string | number | undefined>>;
 
-/** An element; numbers are cut to hundredths of a pixel, attributes that are undefined left out. */
+/** An element; numbers are rounded to hundredths of a pixel, and undefined attributes are left out. */
 export function element(name: string, attributes: Attributes, ...children: readonly string[]): string {
   const written = Object.entries(attributes)
     .filter(([, value]) => value !== undefined)
@@ -49,8 +49,8 @@ export function wrapText(content: string, width: number, size = 14): string[] {
 }
 
 /**
- * About the width of a text in a sans-serif font. No font is measured, as none is known: by the widths of
- * Helvetica, rounded up to three classes of letters.
+ * The approximate width of a text in a sans-serif font. The font is not known, so the width is computed from
+ * those of Helvetica, rounded up to three classes of letters.
  */
 export function textWidth(content: string, size = 14): number {
   const widths = [...content].map((letter) =>

@@ -9,7 +9,7 @@ import type { Connection } from './connection.js';
 
 /** A client's side of the sockets to a kernel. */
 export interface Channels {
-  /** Sends a request; resolves to the reply to it. Rejects when the channels are closed before. */
+  /** Sends a request; resolves to the reply to it. Rejects if the channels are closed before that. */
   request(type: string, content: Message['content'], channel?: 'shell' | 'control'): Promise<Message>;
   /** Like `request`, with the id of the request, which the outputs of a cell name as their parent. */
   send(
@@ -37,7 +37,7 @@ interface Waiting {
 export async function openChannels(connection: Connection): Promise<Channels> {
   const { Dealer, Subscriber } = await import('zeromq');
   const { transport, ip, key } = connection;
-  // A kernel asks the client whose cell it is: by the identity that shell and stdin have in common.
+  // A kernel asks the client that the cell belongs to, by the identity that shell and stdin share.
   const routingId = randomUUID();
   const shell = new Dealer({ linger: 0, routingId });
   const stdin = new Dealer({ linger: 0, routingId });

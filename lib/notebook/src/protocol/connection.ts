@@ -1,7 +1,7 @@
 /**
- * The connection file: on which ports a kernel listens, and the key that signs its messages. Ports are asked
- * of the system and given back before the kernel binds them, so another program may take one in between;
- * whoever starts a kernel tries again then.
+ * The connection file: on which ports a kernel listens, and the key that signs its messages. Ports are
+ * requested from the system and released before the kernel binds them, so another program may take one in
+ * between; whoever starts a kernel then tries again.
  */
 import { randomUUID } from 'node:crypto';
 import { rm, writeFile } from 'node:fs/promises';

@@ -80,7 +80,7 @@ export function decodeMessage(frames: readonly Uint8Array[], key: string): Messa
   return { header, parent, metadata, content, ...(buffers.length > 0 && { buffers }) };
 }
 
-/** The frames before the message: to whom a reply to it goes. */
+/** The frames before the message, which say where a reply goes. */
 export const identitiesOf = (frames: readonly Uint8Array[]): Uint8Array[] =>
   frames.slice(0, Math.max(0, delimiterAt(frames)));
 

@@ -1,7 +1,7 @@
 /**
  * The ZeroMQ sockets of a kernel: shell and control (requests), stdin (questions to the reader), iopub (what
- * all clients hear) and the heartbeat, which echoes. A socket sends one message at a time, so messages queue
- * here.
+ * all clients receive) and the heartbeat, which echoes. A socket sends one message at a time, so messages
+ * queue here.
  */
 import { Reply, Router, XPublisher } from 'zeromq';
 import type { Connection } from './connection.js';
@@ -37,7 +37,7 @@ export async function bindSockets(connection: Connection, session: string): Prom
     control: new Router({ linger: 500, sendHighWaterMark: 0, mandatory: false }),
     stdin: new Router({ linger: 500, sendHighWaterMark: 0, mandatory: false }),
   };
-  // Without limit: a cell that prints more than clients take in is slowed down elsewhere, and nothing is
+  // Without a limit: a cell that prints more than clients receive is slowed down elsewhere, and nothing is
   // lost.
   const iopub = new XPublisher({ linger: 500, sendHighWaterMark: 0 });
   const heartbeat = new Reply({ linger: 0 });

@@ -1,7 +1,7 @@
 /**
  * A notebook executed from top to bottom: its code cells run in one kernel, one after the other, until one
- * fails. The result is a new notebook with the outputs in it; the cells after a failed one have none, as
- * stale outputs below a fresh error would lie.
+ * fails. The result is a new notebook with the outputs in it; the cells after a failed one have none, because
+ * stale outputs below a fresh error would be misleading.
  */
 import { stripVTControlCharacters } from 'node:util';
 import { type Progress, type ProgressEvent, silent } from 'oabn-base';
@@ -13,7 +13,7 @@ import { hasTag, type Parameters, withParameters } from './parameters.js';
 import { savedOutputs, withErrorOutput } from './savedOutputs.js';
 import { type Execution, type ExecutionStatus, type SessionOptions, startKernelSession } from './session.js';
 
-/** A cell was begun, or has ended. */
+/** A cell has begun, or has ended. */
 export interface CellEvent {
   readonly kind: 'started' | 'finished';
   /** The cell's place in the notebook, from 1. */
@@ -25,15 +25,15 @@ export interface CellEvent {
   readonly outputs?: readonly Output[];
 }
 
-/** How a notebook is executed, and what is reported of it. */
+/** How a notebook is executed, and what is reported about it. */
 export interface ExecuteNotebookOptions extends SessionOptions {
-  /** Seconds for one cell; no limit unless said. */
+  /** Seconds allowed for one cell; default: no limit. */
   readonly timeout?: number;
   /** Values for the notebook's parameters; see `withParameters`. */
   readonly parameters?: Parameters;
   /** The notebook's name in progress events. */
   readonly name?: string;
-  /** Called as the notebook proceeds; default not. */
+  /** Called as the notebook proceeds; default: no progress is reported. */
   readonly progress?: Progress;
   /** Called when a cell begins and ends. */
   readonly onCell?: (event: CellEvent) => void;
@@ -55,7 +55,7 @@ export interface Failure {
 export interface ExecutedNotebook {
   readonly notebook: Notebook;
   readonly failure?: Failure;
-  /** Code cells that ran to their end, well. */
+  /** Code cells that ended well. */
   readonly cellsDone: number;
   readonly codeCells: number;
   readonly seconds: number;
@@ -85,7 +85,7 @@ export async function executeNotebook(
 
   if (codeCells === 0) return { notebook: { ...notebook, cells }, cellsDone: 0, codeCells, seconds: 0 };
   report(0, { cell: 'starting the kernel' });
-  // Nobody looks back at what a program typed: no history is kept in the user's folder.
+  // Nobody looks back at what a program typed, so no history is kept in the user's folder.
   const env = { JUPYTER_KERNEL_HISTORY: '0', ...options.env };
   const session = await startKernelSession({ ...options, env });
   let [cellsDone, failure] = [0, undefined as Failure | undefined];

@@ -1,7 +1,6 @@
 /**
- * The kernel's process: started with a connection file, watched, and ended for certain. It gets a process
- * group of its own, so that Ctrl-C in a terminal reaches only the runner, which then decides what to
- * interrupt.
+ * The kernel's process: started with a connection file, watched, and reliably ended. It gets its own process
+ * group, so that Ctrl-C in a terminal reaches only the runner, which then decides what to interrupt.
  */
 import { spawn } from 'node:child_process';
 import { existsSync } from 'node:fs';
@@ -14,7 +13,7 @@ const kernelScript = fileURLToPath(new URL('../../dist/kernel/main.js', import.m
 const nodeOptions = [
   // Packages are loaded by `require`, ES modules too, which Node 20 and 22 still call experimental.
   '--disable-warning=ExperimentalWarning',
-  // A loop in a timer's callback can be terminated: its record of nested calls is then wrong, which is no
+  // A loop in a timer's callback can be terminated; its record of nested calls is then wrong, which does no
   // harm.
   '--no-force-async-hooks-checks',
 ];
@@ -34,9 +33,11 @@ export function kernelCommand(connectionFile: string): string[] {
 
 export interface KernelProcess {
   readonly pid: number;
-  /** Resolves, when the process has ended, to what ended it, such as «exit code 1» or «signal SIGKILL». */
+  /** Resolves to what ended the process, when it has ended, such as «exit code 1» or «signal SIGKILL». */
   readonly ended: Promise<string>;
-  /** The last lines that the process itself wrote, outside the protocol: where a crash explains itself. */
+  /**
+   * The last lines that the process itself wrote, outside the protocol, which is where a crash is explained.
+   */
   lastWords(): string;
   kill(): void;
 }
@@ -81,7 +82,7 @@ export function startKernelProcess(
     try {
       process.kill(ownGroup && name === 'SIGKILL' ? -child.pid : child.pid, name);
     } catch {
-      // It ended in this moment.
+      // It has ended just now.
     }
   };
   const ended = new Promise<string>((resolve) => {

@@ -1,8 +1,7 @@
 /**
- * Notebook files: nbformat 4, read from any minor version and written as 4.5 in the very form in which
+ * Notebook files: nbformat 4, read from any minor version and written as 4.5 in exactly the form in which
  * Jupyter writes them (sorted keys, an indent of one, text as a list of lines), so that a notebook saved by
- * either gives small differences. What changes without meaning, such as times in the metadata, is not
- * written.
+ * either gives small differences. Meaningless changes, such as times in the metadata, are not written.
  */
 import { readFile } from 'node:fs/promises';
 import { check, parseJson, schema, sha256, UserError, writeFileAtomic } from 'oabn-base';
@@ -15,7 +14,7 @@ interface CellBase {
   readonly source: string;
 }
 
-/** A cell with code, and what it put out. */
+/** A cell with code, and its outputs. */
 export interface CodeCell extends CellBase {
   readonly cell_type: 'code';
   readonly execution_count: number | null;
@@ -47,7 +46,7 @@ export async function readNotebook(path: string): Promise<Notebook> {
   return parseNotebook(text, path);
 }
 
-/** The notebook in `text`. @throws UserError naming `source` when it is none. */
+/** The notebook in `text`. @throws UserError naming `source` when it is not a notebook. */
 export function parseNotebook(text: string, source = 'the notebook'): Notebook {
   const raw = parseJson(text, source) as { readonly nbformat?: unknown; readonly cells?: unknown } | null;
   check(
@@ -59,7 +58,7 @@ export function parseNotebook(text: string, source = 'the notebook'): Notebook {
   return { cells: cells.map(readCell), metadata };
 }
 
-/** What a notebook file says, texts as one string or in lines; what is left out has a default. */
+/** The content of a notebook file, with texts as one string or as lines; missing members have defaults. */
 interface RawNotebook {
   readonly cells: readonly Record<string, unknown>[];
   readonly metadata?: MimeBundle;

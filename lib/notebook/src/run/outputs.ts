@@ -1,7 +1,7 @@
 /**
- * From the kernel's messages to a cell's outputs as a notebook stores them: stream texts that follow each
- * other are one output; a display that is updated later changes where it stands, in whichever cell;
- * clear_output empties the cell, at once or when the next output comes.
+ * From the kernel's messages to a cell's outputs as a notebook stores them: consecutive stream texts are one
+ * output; a display that is updated later changes in its place, in whichever cell that is; clear_output
+ * empties the cell, at once or when the next output comes.
  */
 import type { Message } from '../protocol/message.js';
 
@@ -42,10 +42,10 @@ export interface ErrorOutput {
   readonly traceback: readonly string[];
 }
 
-/** What a cell put out, as nbformat 4 stores it. */
+/** An output of a cell, as nbformat 4 stores it. */
 export type Output = StreamOutput | DisplayOutput | ResultOutput | ErrorOutput;
 
-/** Where a display stands: the outputs of a cell and its place among them. */
+/** Where a display is: the outputs of a cell and its place among them. */
 interface DisplayPlace {
   readonly outputs: Output[];
   readonly output: Output;
@@ -56,7 +56,7 @@ export type Displays = Map<string, DisplayPlace[]>;
 
 export interface OutputCollector {
   readonly outputs: readonly Output[];
-  /** Takes in an iopub message of this cell. Resolves to true when the outputs changed. */
+  /** Receives an iopub message of this cell. Resolves to true if the outputs changed. */
   receive(message: Message): boolean;
 }
 

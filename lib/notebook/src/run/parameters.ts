@@ -17,9 +17,9 @@ export const hasTag = (cell: Cell, tag: string): boolean => tagsOf(cell).include
 const injected = 'injected-parameters';
 
 /**
- * `notebook` with a cell that sets `parameters` after the one tagged `parameters`, or before all if there is
- * none.
- * @throws UserError for a name that is no identifier, or a value that is not JSON.
+ * `notebook` with a cell that sets `parameters` after the one tagged `parameters`, or at the beginning if
+ * there is none.
+ * @throws UserError for a name that is not an identifier, or a value that is not JSON.
  */
 export function withParameters(notebook: Notebook, parameters: Parameters = {}): Notebook {
   const entries = Object.entries(parameters);

@@ -12,7 +12,7 @@ import { type Notebook, readNotebook, writeNotebook } from './notebookFile.js';
 
 /** How a notebook's file is executed, and what is written. */
 export interface RunNotebookOptions {
-  /** Write the outputs back into the .ipynb; true unless said otherwise. */
+  /** Whether to write the outputs back into the .ipynb; default true. */
   readonly write?: boolean;
   /** Where to write the executed notebook instead of over the file itself. */
   readonly output?: string;
@@ -20,13 +20,13 @@ export interface RunNotebookOptions {
   readonly parameters?: Parameters;
   /** A folder for `<name>.html`, a self-contained page. */
   readonly html?: string;
-  /** What the page gets besides its own style and script. */
+  /** What to add to the page besides its own style and script. */
   readonly additions?: PageAdditions;
-  /** Seconds for one cell; no limit unless said. */
+  /** Seconds allowed for one cell; default: no limit. */
   readonly timeout?: number;
   /** Added to this process's environment for the kernel. */
   readonly env?: Readonly<Record<string, string | undefined>>;
-  /** Called as the notebook proceeds; default not. */
+  /** Called as the notebook proceeds; default: no progress is reported. */
   readonly progress?: Progress;
   /** Called when a cell begins and ends. */
   readonly onCell?: (event: CellEvent) => void;
@@ -34,7 +34,7 @@ export interface RunNotebookOptions {
   readonly signal?: AbortSignal;
 }
 
-/** What became of a notebook. */
+/** The outcome of running a notebook. */
 export interface NotebookRun {
   /** The file that was read. */
   readonly path: string;

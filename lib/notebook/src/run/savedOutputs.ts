@@ -1,10 +1,10 @@
 /**
- * What of a cell's outputs a saved notebook keeps. A notebook on disk is read by code hosts and editors that
+ * Which of a cell's outputs a saved notebook keeps. A notebook on disk is read by code hosts and editors that
  * run no script, so the Plotly bundle and progress bars go, and a figure keeps its Plotly JSON (VS Code and
  * Jupyter extensions draw it) and its picture (all others show it), but not the page script made from the
  * same JSON, which hosts such as GitHub would prefer to the picture, strip of its script, and show as
- * nothing. A widget lives as long as its kernel, which has ended by then; what stands for it, such as a
- * picture, stays.
+ * nothing. A widget lives as long as its kernel, which has ended by then; its substitute, such as a picture,
+ * stays.
  */
 import { isPlotlyBundle, progressMark, widgetMime } from '../display/index.js';
 import { omit, type Output } from './outputs.js';

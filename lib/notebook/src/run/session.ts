@@ -17,17 +17,17 @@ import type { Message } from '../protocol/message.js';
 /** How a cell ended. */
 export type ExecutionStatus = 'ok' | 'error' | 'timeout' | 'interrupted' | 'died';
 
-/** What became of a piece of code. */
+/** The outcome of a piece of code. */
 export interface Execution {
   readonly status: ExecutionStatus;
   readonly executionCount: number | null;
-  /** What the cell printed and showed; later cells may still update displays among it. */
+  /** What the cell printed and showed; later cells may still update displays among them. */
   readonly outputs: readonly Output[];
   /** Why it did not end well: for «died» and «timeout», what the kernel's process said last. */
   readonly reason?: string;
 }
 
-/** How long code may take, and what is reported of it. */
+/** How long code may take, and what is reported about it. */
 export interface ExecuteOptions {
   /** Seconds after which the cell is interrupted, and the kernel killed if that does not help. */
   readonly timeout?: number;
@@ -41,19 +41,19 @@ export interface ExecuteOptions {
   readonly subshell?: string;
 }
 
-/** A kernel in a process of its own, and what can be asked of it. */
+/** A kernel in its own process, and what it can be asked to do. */
 export interface KernelSession {
   /** The process id of the kernel. */
   readonly pid: number;
-  /** What the kernel says of its language: name, version, MIME type, file extension. */
+  /** What the kernel says about its language: name, version, MIME type, file extension. */
   readonly languageInfo: Readonly<Record<string, unknown>>;
-  /** Runs a cell. Resolves to its status and outputs, also where the cell failed. */
+  /** Runs a cell. Resolves to its status and outputs, even if the cell failed. */
   execute(code: string, options?: ExecuteOptions): Promise<Execution>;
   /** The completions that the kernel offers at `cursor`, a position in `code`. */
   complete(code: string, cursor?: number): Promise<string[]>;
   /** The channels to the kernel, for the rest of the protocol. */
   readonly channels: Channels;
-  /** Asks the kernel to end, and sees that it does. */
+  /** Asks the kernel to end, and makes sure that it does. */
   close(): Promise<void>;
 }
 
@@ -145,7 +145,7 @@ interface RunningCell {
   readonly options: ExecuteOptions;
   /** The cell's number, from the message that announces it. */
   count: number | null;
-  /** Called when the kernel is through with it. */
+  /** Called when the kernel has finished with it. */
   idle(): void;
 }
 
@@ -227,9 +227,7 @@ function createSession(kernel: KernelProcess, channels: Channels, info: Message[
   };
 }
 
-/**
- * Interrupts the kernel at the timeout or when the signal aborts, and kills it if it continues regardless.
- */
+/** Interrupts the kernel at the timeout or when the signal aborts, and kills it if it does not stop. */
 function stopWhenAsked(
   kernel: KernelProcess,
   channels: Channels,

@@ -1,7 +1,7 @@
 /**
  * How long to wait for a kernel that starts. On a busy machine a start of one second can take minutes, so
- * what counts is the time in which its process does nothing; and only time in which this program runs too, as
- * a laptop may sleep meanwhile.
+ * what counts is the time in which its process does nothing, and only while this program is running too,
+ * because a laptop may sleep meanwhile.
  */
 import { readFileSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -9,24 +9,27 @@ import { setTimeout as sleep } from 'node:timers/promises';
 export interface StartPatience {
   /** Seconds in which the process may do nothing. One that computes gets ten times as long. */
   readonly seconds: number;
-  /** The seconds that the process has computed so far; undefined where the system does not tell. */
+  /** The seconds that the process has computed so far; undefined where the system does not say. */
   readonly processorTime: () => number | undefined;
   /** Ends the wait: the kernel is there, or its process has ended. */
   readonly signal: AbortSignal;
-  /** Lets milliseconds pass; resolves to whether to go on. Tests bring their own. */
+  /** Lets milliseconds pass; resolves to whether to go on. Tests supply their own. */
   readonly pass?: (milliseconds: number, signal: AbortSignal) => Promise<boolean>;
 }
 
-/** Seconds of computing in which a process has done something: one that waits looks around now and then. */
+/**
+ * From this many seconds of computing on, a process has done something: even a waiting one wakes up now and
+ * then.
+ */
 const something = 0.1;
-/** Parts of the wait, after each of which the process is looked at. */
+/** The number of parts of the wait, after each of which the process is checked. */
 const looks = 60;
 const mostWaits = 10;
 
 const passTime = (milliseconds: number, signal: AbortSignal): Promise<boolean> =>
   sleep(milliseconds, true, { signal }).catch(() => false);
 
-/** Resolves to why no more is to be waited for; to undefined when the signal aborts. */
+/** Resolves to the reason why there is no point in waiting longer; to undefined when the signal aborts. */
 export async function startPatience(options: StartPatience): Promise<string | undefined> {
   const { seconds, processorTime, signal, pass = passTime } = options;
   let [quiet, computed] = [0, 0];
@@ -42,7 +45,7 @@ export async function startPatience(options: StartPatience): Promise<string | un
   return `no answer in ${mostWaits * seconds} s, though its process computes`;
 }
 
-/** The seconds that process `pid` has computed on all its threads, where Linux tells it (proc(5), stat). */
+/** The seconds that process `pid` has computed on all its threads, where Linux reports it (proc(5), stat). */
 export function processorTime(pid: number): number | undefined {
   try {
     const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');

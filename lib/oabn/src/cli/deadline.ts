@@ -15,7 +15,10 @@ export const minutesOption = new Option(
   'stop between two steps after this many minutes, with exit code 75; run again, it continues',
 );
 
-/** Milliseconds in `minutes`; undefined for no minutes. @throws UserError when it is no number above 0 */
+/**
+ * The milliseconds in `minutes`; undefined where none are given. @throws UserError unless it is a number
+ * above 0
+ */
 export function millisecondsOf(minutes: string | undefined): number | undefined {
   if (minutes === undefined) return undefined;
   const value = Number(minutes);
@@ -23,15 +26,15 @@ export function millisecondsOf(minutes: string | undefined): number | undefined 
   return value * 60_000;
 }
 
-/** What a deadline ends a run with, as `AbortSignal.timeout` does. */
+/** The error with which a deadline ends a run, like that of `AbortSignal.timeout`. */
 export const timeIsOver = (): DOMException => new DOMException('The time is over', 'TimeoutError');
 
 /** True for what is thrown when a deadline ends a run. */
 const isDeadline = (error: unknown): boolean => error instanceof Error && error.name === 'TimeoutError';
 
 /**
- * What `work` gives; undefined when the deadline ends it, and then says what of `plan` is left and how to go
- * on.
+ * The result of `work`; undefined when the deadline ends it, after saying what is left of `plan` and how to
+ * continue.
  */
 export async function untilDeadline<T>(
   work: () => Promise<T>,

@@ -74,7 +74,7 @@ function isWell({ chosen, selfTest }: DoctorReport, kernels: KernelReport | unde
   return chosen !== undefined && !failed && kernels?.failure === undefined;
 }
 
-/** Our own GPU kernels: what the device offers to them, what of it is used, and how they did. */
+/** Our own GPU kernels: what the device offers them, what they use of it, and how they did. */
 interface KernelReport {
   readonly offered: GpuFeatures;
   readonly used: GpuFeatures;

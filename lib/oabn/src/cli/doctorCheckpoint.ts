@@ -71,13 +71,13 @@ export async function examineCheckpoint(checkpoint: string, options: DoctorOptio
   print(page, formatPage(page, options.html), options.json);
 }
 
-/** Convolutions that are merged already stand among the tensors of no block. */
+/** Convolutions that are already merged are among the tensors that belong to no block. */
 const withMerged = ({ blocks, rest }: Recognition): Pick<Recognition, 'blocks' | 'rest'> => ({
   blocks,
   rest,
 });
 
-/** The s that a file of ours says. */
+/** The s recorded in a file that we wrote. */
 function thresholdOf({ metadata }: StateDictFile): number | undefined {
   const s = Number(metadata.threshold);
   return s > 0 ? s : undefined;
@@ -116,12 +116,12 @@ async function tryOn(
   return { trials, refused, measured: { fp32, images: testImages, dataset: lab.test.provenance.dataset } };
 }
 
-/** The epochs of fine-tuning with OABN, of which s falls in all but the last. */
+/** Epochs of fine-tuning with OABN; s falls in all but the last. */
 const annealEpochs = 3;
 
 /**
  * The network with OABN, fine-tuned for as many images as --anneal has minutes for; undefined where it has
- * OABN already, or no identity branches to limit. The run is stored, so asked again it is there.
+ * OABN already, or no identity branches to limit. The run is stored, so asking again costs nothing.
  */
 async function anneal(
   lab: Lab,
@@ -141,9 +141,9 @@ async function anneal(
   const [{ secondsPerStep }] = (await estimateRuns([{ lab, config: usual }])) as [TimeEstimate];
   const { batchSize } = usual.training;
   const affordable = Math.floor((60 * minutes) / secondsPerStep / annealEpochs);
-  // A power of two, so that a machine that is a little slower today asks for the run that it did yesterday.
+  // A power of two, so that a machine that is a little slower today asks for the same run as yesterday.
   const images = batchSize * 2 ** Math.floor(Math.log2(Math.max(1, affordable)));
-  // Without a step to take, the usual run is in the store already.
+  // With no step left to take, the usual run is already in the store.
   const training = secondsPerStep > 0 ? { images: Math.min(lab.train.size, images) } : {};
   const config = annealConfig(lab, { source, threshold: s, training });
   const stored = await run(lab, config, { files: true });

@@ -218,11 +218,12 @@ Example:
     });
 }
 
-/** What `finetune` calls its own: the paper's uniform quantizer. */
+/** Names that `finetune` uses: there the paper's own quantizer is `uniform`. */
 const aliases: Readonly<Record<string, string>> = { uniform: 'minMax' };
 
 /**
- * What the options ask for. @throws UserError for an unknown name, and for what the method has no variant for
+ * The method and the scheme that the options ask for. @throws UserError for an unknown name, and where the
+ * method has no such variant
  */
 function schemeOf(options: QuantizeOptions): { method: PtqMethodName; scheme: QuantizationScheme } {
   const name = aliases[options.method] ?? options.method;

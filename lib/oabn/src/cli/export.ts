@@ -87,7 +87,10 @@ Examples:
     });
 }
 
-/** A network of ten classes is CIFAR-10's, others ImageNet's: their sides and colours. */
+/**
+ * A network of ten classes is taken for CIFAR-10's, any other for ImageNet's, which decides the size of the
+ * image and its normalization.
+ */
 function pageOf(network: ExportedNetwork, { output, runtime }: ExportOptions): string {
   const isCifar = network.arch.classes === cifar10Classes.length;
   return classifierPage({

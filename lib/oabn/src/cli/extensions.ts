@@ -9,7 +9,7 @@ import type { RunDefaults } from '../experiment/index.js';
 /** Adds commands to the program. */
 export type AddCommands = (program: Command) => void;
 
-/** What a module exports that adds to the command. */
+/** What a module that extends the command exports. */
 export interface Extension {
   readonly commands: readonly AddCommands[];
   /** The settings of a profile by its name. @throws UserError with the known names */
@@ -20,8 +20,8 @@ export interface Extension {
 const extensions = ['oabn-paper/cli'];
 
 /**
- * The commands that installed packages add, in their order. @throws whatever a package that is there throws
- * when it is loaded
+ * The commands that installed packages add, in their order. @throws whatever an installed package throws
+ * while it is loaded
  */
 export async function addedCommands(): Promise<AddCommands[]> {
   return (await installed()).flatMap(({ commands }) => commands);
@@ -29,7 +29,7 @@ export async function addedCommands(): Promise<AddCommands[]> {
 
 /**
  * The settings of the profile `name`. @throws UserError when no package that has profiles is installed, or it
- * knows no such
+ * has no profile of that name
  */
 export async function namedDefaults(name: string): Promise<RunDefaults> {
   const [first] = await installed();

@@ -1,6 +1,4 @@
-/**
- * `oabn inspect`: which family and network a checkpoint is, and what of it was recognised and what was not.
- */
+/** `oabn inspect`: which family and network a checkpoint is, and which of its tensors were recognized. */
 import type { Command } from 'commander';
 import { check, tableText } from 'oabn-base';
 import { describeRecognition, type FamilyReport, recognize } from '../family/index.js';

@@ -9,7 +9,7 @@ import { millisecondsOf, timeIsOver } from './deadline.js';
 const signals = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
 type EndingSignal = (typeof signals)[number];
 
-/** What a signal ends a run with; named like what `AbortController.abort` gives. */
+/** The error with which a signal ends a run, named like that of `AbortController.abort`. */
 class Interruption extends DOMException {
   constructor(readonly signal: EndingSignal) {
     super(`Ended by ${signal}`, 'AbortError');
@@ -18,8 +18,7 @@ class Interruption extends DOMException {
 
 /** Aborts at the first signal or the deadline. */
 export function interruption(minutes?: string): AbortSignal {
-  // One controller: of signals that are put together by AbortSignal.any, Node 20 forgets a timeout that
-  // nobody else holds.
+  // One controller, because with AbortSignal.any Node 20 forgets a timeout that nothing else refers to.
   const controller = new AbortController();
   const end = (signal: EndingSignal): void => {
     for (const name of signals) process.removeListener(name, end);
@@ -34,7 +33,7 @@ export function interruption(minutes?: string): AbortSignal {
 }
 
 /**
- * The exit code that a shell expects of what was thrown, if that was an interruption: 128 and the signal's
+ * The exit code that a shell expects for what was thrown, if it was an interruption: 128 plus the signal's
  * number.
  */
 export function interruptionCode(error: unknown): number | undefined {
@@ -43,8 +42,8 @@ export function interruptionCode(error: unknown): number | undefined {
 }
 
 /**
- * Lets the work continue when nobody reads its output any more (`oabn … | head -0`); where printing fails
- * otherwise, as on a full disk, ends the process with a message and exit code 2.
+ * Lets the work continue when nobody reads its output any more (`oabn … | head -0`); where printing fails for
+ * another reason, such as a full disk, ends the process with a message and exit code 2.
  */
 export function tolerateClosedPipes(): void {
   for (const stream of [process.stdout, process.stderr]) {

@@ -1,4 +1,7 @@
-/** `oabn latency`: compares how long ONNX Runtime takes for several files; checkpoints are exported first. */
+/**
+ * `oabn latency`: compares how long ONNX Runtime takes with each of several files; checkpoints are exported
+ * first.
+ */
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { basename, join } from 'node:path';

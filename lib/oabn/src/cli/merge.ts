@@ -1,4 +1,6 @@
-/** `oabn merge`: blocks of branches to one convolution each, for RepVGG and for other families. */
+/**
+ * `oabn merge`: merges the branches of each block into one convolution, for RepVGG and for other families.
+ */
 import type { Command } from 'commander';
 import { check, checkWritable, writeSafetensors } from 'oabn-base';
 import {
@@ -81,7 +83,7 @@ Examples:
     });
 }
 
-/** Merges a RepVGG into the official names; returns the number of its convolutions. */
+/** Merges a RepVGG network, under the official names; returns the number of its convolutions. */
 async function mergeOurs(path: string, file: StateDictFile, options: MergeOptions): Promise<number> {
   const { arch, stateDict } = repVGGOf(path, file, loadOptions(options));
   const merged = options.foldDead ? mergeWithoutDead(arch, stateDict) : mergeNetwork(arch, stateDict);
@@ -89,7 +91,7 @@ async function mergeOurs(path: string, file: StateDictFile, options: MergeOption
   return Object.keys(merged).filter((name) => name.endsWith('.rbr_reparam.weight')).length;
 }
 
-/** Merges blocks of whatever family; all other tensors stay. */
+/** Merges the blocks of any family; all other tensors stay as they are. */
 async function mergeFamily(
   path: string,
   output: string,

@@ -31,7 +31,7 @@ export const archOption = new Option(
   '--arch <name|json>',
   'the network: A0, A0@0.25, QA-A0 (QARepVGG), or JSON with widths, depths and strides',
 );
-/** `--strides`: what files of other families do not say. */
+/** `--strides`: what the files of other families do not contain. */
 export const stridesOption = new Option(
   '--strides <list>',
   'strides of the stages’ first blocks, such as 2,2,2,2,2, for files of other families, which do not contain them',
@@ -72,7 +72,7 @@ export const profileOption = new Option(
 );
 
 /**
- * Adds what says how the checkpoint of a network is read: `--arch`, `--family`, `--strides` and
+ * Adds the options that say how the checkpoint of a network is read: `--arch`, `--family`, `--strides` and
  * `--threshold`.
  */
 export function withNetworkOptions(command: Command): Command {
@@ -98,9 +98,9 @@ export function loadOptions(options: CommonOptions): LoadOptions {
 }
 
 /**
- * A lab as the options say. `--data` is a dataset's name, looked for in `OABN_DATA_DIR`, or a folder. The
- * made set stands in for CIFAR-10 only where the command allows it and nobody named CIFAR-10: a number on
- * other images than those that were asked for is worse than none.
+ * The lab that the options describe. `--data` is a dataset's name, looked for in `OABN_DATA_DIR`, or a
+ * folder. The made set stands in for CIFAR-10 only where the command allows it and nobody named CIFAR-10: a
+ * number from images other than those that were asked for is worse than none.
  */
 export async function labOf(options: CommonOptions, { standIn = false } = {}): Promise<Lab> {
   const { data } = options;
@@ -115,7 +115,7 @@ export async function labOf(options: CommonOptions, { standIn = false } = {}): P
   return lab;
 }
 
-/** The test images that the options say; the made set never stands in. */
+/** The test images that the options name; the made set never stands in. */
 export async function testBenchOf({ data, eager, precision }: CommonOptions): Promise<TestBench> {
   const name = profileName({});
   const bench = await openTestBench({
@@ -141,7 +141,7 @@ export function profileName({ profile }: CommonOptions): string | undefined {
   return profile ?? (process.env.OABN_PROFILE || undefined);
 }
 
-/** What the options specify of a lab, besides its data and its defaults. */
+/** The part of a lab that the options specify, besides its data and its defaults. */
 export function labOptions({ runs, minutes, precision, eager }: CommonOptions): LabOptions {
   return {
     ...(runs !== undefined && { runs }),
@@ -152,7 +152,7 @@ export function labOptions({ runs, minutes, precision, eager }: CommonOptions): 
   };
 }
 
-/** What `--data` means: a name of a dataset, or a folder. */
+/** What `--data` means: the name of a dataset, or a folder. */
 export function dataLocation(data: string | undefined): { dataset?: DatasetName; data?: string } {
   if (data === undefined) return {};
   const name = datasetNames.find((known) => known === data);

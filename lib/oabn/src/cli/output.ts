@@ -14,5 +14,5 @@ function jsonNumber(_: string, value: unknown): unknown {
   return value === Infinity ? 'Infinity' : value;
 }
 
-/** The exit code of commands that look after something and find it not well: `doctor`, `kernel status`. */
+/** The exit code of commands that check something and find a problem: `doctor`, `kernel status`. */
 export const exitUnwell = 4;

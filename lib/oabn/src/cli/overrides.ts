@@ -20,8 +20,8 @@ export const setOption = new Option(
 type Json = null | boolean | number | string | readonly Json[] | { readonly [member: string]: Json };
 
 /**
- * Members that a configuration leaves out where they are usual, and what they may be: a list of words, or a
- * value of the same type. The configuration itself checks the rest.
+ * Members that a configuration leaves out where they have their default, and what they may be: a list of
+ * words, or a value of the same type. The configuration itself checks the rest.
  */
 const optional: Readonly<Record<string, Json>> = {
   'arch.oabn.threshold': 1,
@@ -44,12 +44,12 @@ const optional: Readonly<Record<string, Json>> = {
   'cluster.rate': 0.5,
 };
 
-/** Members of no effect on what is computed, or that say what kind of run it is. */
+/** Members that have no effect on what is computed, or that say what kind of run it is. */
 const fixed = ['kind', 'data.name', 'data.checksum', 'source.kind', 'source.sha256'];
 
 /**
- * The configurations that `settings` make of one: itself without any. @throws UserError naming what is wrong
- * and what is near
+ * The configurations that `settings` make of one; without settings, that one itself. @throws UserError naming
+ * what is wrong and what is close to it
  */
 export function withOverrides<C extends object>(config: C, settings: readonly string[]): C[] {
   let configs: C[] = [config];
@@ -69,7 +69,7 @@ function findPath(config: object, key: string): string {
   const known = [...new Set([...paths, ...allowedOptional(config)])].filter((path) => !fixed.includes(path));
   if (known.includes(key)) return key;
   const matching = known.filter((path) => isPartOf(key.split('.'), path.split('.')));
-  // What belongs to the run itself comes before the same in the run that it starts from.
+  // A member of the run itself takes precedence over the same member of the run that it starts from.
   const own = matching.filter((path) => !path.startsWith('source.'));
   const [found, ...others] = own.length > 0 ? own : matching;
   const near = known
@@ -126,7 +126,7 @@ function valueOf(config: object, path: string, text: string): Json {
     );
     return value;
   }
-  // null stands for «all» or «the usual», which a number may replace and be replaced by.
+  // null stands for «all» or «the default»: a number may replace it, and it may replace a number.
   if (example === null) return value;
   const [wanted, got] = [kindOf(example), kindOf(value)];
   const good = wanted === got || value === null || (wanted === 'a switch' && got === 'an object');
@@ -148,7 +148,7 @@ function parse(text: string): Json {
   }
 }
 
-/** Parts between commas that no bracket or quotation mark holds. */
+/** The parts between commas that are outside brackets and quotation marks. */
 function splitList(text: string): string[] {
   const parts = [''];
   let [depth, quoted] = [0, false];

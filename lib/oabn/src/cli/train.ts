@@ -165,7 +165,7 @@ Example:
     .action(async (checkpoint: string, options: TrainOptions) => {
       const s = threshold(options.threshold);
       const lab = await labOf(options);
-      // --threshold is the s to come, not that of the file.
+      // --threshold is the new s, not that of the file.
       const { threshold: _s, ...ofFile } = options;
       const source = await openCheckpoint(lab, checkpoint, loadOptions(ofFile));
       checkClasses(source.arch.classes, lab.test.classes.length, lab.test.name);
@@ -191,7 +191,7 @@ Example:
     });
 }
 
-/** Runs one configuration, or each of a sweep, and prints what came of them: one result, or a list. */
+/** Runs one configuration, or each of a sweep, and prints the outcome: one result, or a list. */
 async function runEach<Config>(
   configs: readonly Config[],
   { output, json, set }: Omit<TrainOptions, 'threshold'>,

@@ -16,7 +16,7 @@ export interface Custom<F> {
   readonly name: string;
   /** An expression of JavaScript whose value is the function. */
   readonly source: string;
-  /** Never there; it keeps values for different purposes apart. */
+  /** Never present; it gives values for different purposes different types. */
   readonly of?: F;
 }
 
@@ -28,7 +28,7 @@ let trusting = process.env.OABN_TRUST === '1';
 
 /**
  * Makes a value of `fn` that configurations can hold.
- * @throws UserError when `fn` cannot be made from its text, as is so for bound and native functions
+ * @throws UserError when `fn` cannot be recreated from its text, as with bound and native functions
  */
 export function custom<F extends AnyFunction>(name: string, fn: F): Custom<F> {
   check(typeof name === 'string' && name.trim() !== '', 'A function of your own needs a name, for tables');
@@ -39,9 +39,9 @@ export function custom<F extends AnyFunction>(name: string, fn: F): Custom<F> {
 }
 
 /**
- * The function behind a value. One that was not made in this process by `custom` comes from elsewhere, a file
- * or a queue, and runs only with trust.
- * @throws UserError when it is not trusted, or its source is not that of a function
+ * The function behind a value. One that was not made in this process by `custom` comes from elsewhere, such
+ * as a file or a queue, and runs only if it is trusted.
+ * @throws UserError when it is not trusted, or its source is not a function's
  */
 export function functionOf<F extends AnyFunction>({ name, source }: Custom<F>): F {
   const key = sha256(source);
@@ -56,7 +56,7 @@ export function functionOf<F extends AnyFunction>({ name, source }: Custom<F>): 
   return known.get(key) as F;
 }
 
-/** From now on, functions that come with configurations are run in this process. */
+/** Trusts the functions that come with configurations: from now on, they run in this process. */
 export function trustSources(): void {
   trusting = true;
 }

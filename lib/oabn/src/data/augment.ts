@@ -1,13 +1,13 @@
 /**
- * From 8-bit pixels to the network's input in one pass: crop, flip and normalise. Normalising is a table
+ * From 8-bit pixels to the network's input in one pass: crop, flip and normalize. Normalizing is a table
  * lookup (256 values per channel), and padding is never built: a row or column outside the image is the
- * table's entry for black, as when torchvision pads before it normalises. What happens to an image is drawn
+ * table's entry for black, as when torchvision pads before it normalizes. What happens to an image is drawn
  * from (seed, epoch, row), so no other image, batch or thread influences it.
  */
 import { random, type Random } from 'oabn-base';
 import type { AugmentOptions } from './dataset.js';
 
-/** `[3][256]`, flat: the normalised value of each byte, per channel. */
+/** `[3][256]`, flat: the normalized value of each byte, per channel. */
 export type NormalizationTable = Float32Array;
 
 /** An image of 8-bit pixels, `[height, width, 3]`. */
@@ -36,7 +36,7 @@ export function normalizationTable(mean: readonly number[], std: readonly number
   });
 }
 
-/** Writes the image, normalised, to `out`. */
+/** Writes the image, normalized, to `out`. */
 export function normalize({ data }: Pixels, table: NormalizationTable, out: Float32Array): void {
   for (let i = 0; i < data.length; i += 3) {
     out[i] = table[data[i]!]!;
@@ -55,14 +55,14 @@ export function alternatingFlip(seed: number, epoch: number, row: number): boole
 
 /** Options of `padCrop`. */
 export interface PadCropOptions extends Pick<AugmentOptions, 'translate' | 'padding'> {
-  /** Whether to mirror the image; default drawn. */
+  /** Whether to mirror the image; by default this is drawn at random. */
   readonly flip?: boolean;
 }
 
 /**
  * The usual CIFAR augmentation: the image, moved by up to an eighth of its side each way with black coming
- * in, and mirrored in half the cases; normalised into `out`. Source: He et al. 2016, section 4.2 (pad 4, crop
- * 32, flip).
+ * in, and mirrored in half of the cases; normalized into `out`. Source: He et al. 2016, section 4.2 (pad 4,
+ * crop 32, flip).
  */
 export function padCrop(
   image: Pixels,
@@ -136,7 +136,7 @@ export function resizedCropBox(width: number, height: number, draw: Random): Box
 
 /**
  * A box of a small image, enlarged back to the image's size by bilinear interpolation (pixel centres, edges
- * held), mirrored if `flip`, normalised into `out`. For boxes no larger than the image, so that nothing is
+ * held), mirrored if `flip`, normalized into `out`. For boxes no larger than the image, so that nothing is
  * minified.
  */
 export function enlargeBox(

@@ -1,5 +1,5 @@
 /**
- * The one way from a description and a renderer to a `Dataset`. A renderer turns rows into normalised images;
+ * The one way from a description and a renderer to a `Dataset`. A renderer turns rows into normalized images;
  * this file decides which rows, checks options, and makes batches ahead of the consumer.
  */
 import { check } from 'oabn-base';
@@ -26,7 +26,7 @@ export interface View {
   readonly epoch: number;
 }
 
-/** Writes the images of `rows`, normalised, one after the other into `out` (`[rows.length, H, W, 3]`). */
+/** Writes the images of `rows`, normalized, one after the other into `out` (`[rows.length, H, W, 3]`). */
 export type Render = (rows: Uint32Array, view: View, out: Float32Array) => void | Promise<void>;
 
 const plain: View = { augmentation: 'none', seed: 0, epoch: 0 };
@@ -95,7 +95,7 @@ export function pixelDataset(head: DatasetHead, pixels: Uint8Array): Dataset {
   });
 }
 
-/** One image of the final size, varied as `view` says, normalised into `out`. */
+/** One image of the final size, varied as `view` says, normalized into `out`. */
 export function renderPixels(
   image: Pixels,
   row: number,
@@ -130,7 +130,7 @@ export function decidedFlip({ options, seed, epoch }: View, row: number): boolea
   return options?.flip === 'alternating' ? alternatingFlip(seed, epoch, row) : undefined;
 }
 
-/** Normalised images `[N, H, W, 3]` as bytes 0…255 again, for showing them. */
+/** Normalized images `[N, H, W, 3]` as bytes 0…255 again, for display. */
 export function denormalize(
   { mean, std }: Pick<DatasetHead, 'mean' | 'std'>,
   images: Float32Array,

@@ -21,7 +21,7 @@ import pLimit from 'p-limit';
 import { decodeImage, decodersAtOnce, type Placement } from './decode.js';
 import type { EncodedImages } from './parquet.js';
 
-/** Decoded images of one size, with their labels and what else is known of them. */
+/** Decoded images of one size, with their labels and whatever else is known of them. */
 export interface DecodedImages {
   /** `[size, side, side, 3]` */
   readonly pixels: Uint8Array;
@@ -36,8 +36,8 @@ export interface DecodedImages {
 export const largestCache = 1.5e9;
 
 /**
- * The folder for what can be made again: `OABN_CACHE_DIR`, or `.cache/oabn` next to the nearest package.json
- * above the working folder (so notebooks and the command line share it).
+ * The folder for files that can be made again: `OABN_CACHE_DIR`, or `.cache/oabn` next to the nearest
+ * package.json above the working folder (so notebooks and the command line share it).
  */
 export function cacheFolder(
   environment: Readonly<Record<string, string | undefined>> = process.env,
@@ -62,8 +62,8 @@ export async function listingChecksum(paths: readonly string[]): Promise<string>
 }
 
 /**
- * The decoded images at `path` if they are there, whole, and made from `source`; a damaged file is said to
- * `warn`.
+ * The decoded images at `path` if they are there, whole, and made from `source`; a damaged file is reported
+ * to `warn`.
  */
 export async function readDecoded(
   path: string,
@@ -121,7 +121,8 @@ export async function writeDecoded(path: string, source: string, decoded: Decode
 
 /**
  * Decodes all images of a set to `side`×`side`.
- * @throws UserError for an unreadable image, or one of another size when nothing places it, with its row
+ * @throws UserError naming the row of an unreadable image, or of one of another size where no placement is
+ * given
  */
 export async function decodeAll(
   images: EncodedImages,

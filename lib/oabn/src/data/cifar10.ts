@@ -14,11 +14,11 @@ import { checkMd5 } from './download.js';
 import { binaryFolder, checkShards, filesName } from './locate.js';
 import { openParquet } from './parquet.js';
 
-/** Where CIFAR-10 comes from, and what it must be like. */
+/** Where CIFAR-10 comes from, and what it is checked against. */
 export interface Cifar10Source {
   readonly url: string;
   readonly md5: string;
-  /** Images in each of the six files; others than 10,000 are for tests. */
+  /** Images in each of the six files; numbers other than 10,000 are for tests. */
   readonly imagesPerFile: number;
 }
 
@@ -135,7 +135,7 @@ export async function unpackCifar10(archive: string, folder: string, source: Cif
   } catch (error) {
     throw new UserError(`Cannot unpack ${archive} into ${folder}: ${errorMessage(error)}`);
   } finally {
-    // At a damaged archive, files that were begun before the damage may still be on their way.
+    // With a damaged archive, files that were begun before the damage may still be being written.
     await rm(temporary, { recursive: true, force: true, maxRetries: 10, retryDelay: 50 });
   }
 }

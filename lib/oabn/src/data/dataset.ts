@@ -18,7 +18,7 @@ export type Split = 'train' | 'test';
  */
 export type Augmentation = 'none' | 'padCrop' | 'resizedCrop';
 
-/** How training images are varied, where it is to differ from the dataset's usual way. */
+/** How training images are varied, where that differs from the dataset's default. */
 export interface AugmentOptions {
   /**
    * `random` (default): an image is mirrored in half of the epochs, at random. `alternating`: in every other
@@ -39,8 +39,8 @@ export interface Provenance {
   /** The file or folder inside the data folder, or the rule that made the images. */
   readonly source: string;
   /**
-   * `sha256:` of the source's bytes, or `listing-sha256:` of its names and sizes where hashing all would be
-   * slow.
+   * `sha256:` of the source's bytes, or `listing-sha256:` of its names and sizes where hashing everything
+   * would be slow.
    */
   readonly checksum: string;
   /** A caveat for readers of a figure, such as «JPEG-recompressed»; empty if there is none. */
@@ -71,7 +71,7 @@ export interface BatchOptions {
   readonly epoch?: number;
   /** Random order, default false. */
   readonly shuffle?: boolean;
-  /** Variation of the images, default none; `true` is the dataset's own kind, and options vary that. */
+  /** Variation of the images, default none; `true` is the dataset's own kind, which options modify. */
   readonly augment?: boolean | Augmentation | AugmentOptions;
   /** Use only this many images: the first of a fixed class-balanced order, the same for every seed. */
   readonly limit?: number;
@@ -87,15 +87,15 @@ export interface BatchOptions {
 
 /** What is known of a dataset before its first image is made. */
 export interface DatasetHead {
-  /** The name it opens by: `cifar10`, `imagenet`, `imagenet50`, `made`. */
+  /** The name by which it is opened: `cifar10`, `imagenet`, `imagenet50`, `made`. */
   readonly name: string;
   readonly split: Split;
-  /** How many images. */
+  /** Number of images. */
   readonly size: number;
   /** Class names; a label is an index into it. */
   readonly classes: readonly string[];
   readonly imageShape: readonly [height: number, width: number, channels: 3];
-  /** Per channel (R, G, B) of values in 0…1: what normalisation subtracts and divides by. */
+  /** Per channel (R, G, B) of values in 0…1: what normalization subtracts and divides by. */
   readonly mean: readonly [number, number, number];
   readonly std: readonly [number, number, number];
   /** What `augment: true` does. */
@@ -118,8 +118,8 @@ export interface Dataset extends DatasetHead {
   take(rows: ArrayLike<number>): Promise<Batch>;
 }
 
-/** Normalisation of the CIFAR-10 training images. */
+/** Normalization of the CIFAR-10 training images. */
 export const cifarStatistics = { mean: [0.4914, 0.4822, 0.4465], std: [0.247, 0.2435, 0.2616] } as const;
 
-/** Normalisation of ImageNet, as in torchvision and the official RepVGG checkpoints. */
+/** Normalization of ImageNet, as in torchvision and the official RepVGG checkpoints. */
 export const imagenetStatistics = { mean: [0.485, 0.456, 0.406], std: [0.229, 0.224, 0.225] } as const;

@@ -14,22 +14,22 @@ let library: Promise<Sharp> | undefined;
 /** libvips, loaded with the first image: processes that read decoded images begin without it. */
 const loadSharp = (): Promise<Sharp> =>
   (library ??= import('sharp').then(({ default: sharp }) => {
-    // One thread per image: many images are in work at the same time, and threads within each would only get
+    // One thread per image: many images are decoded at the same time, and threads within each would only get
     // in the way.
     sharp.concurrency(1);
     return sharp;
   }));
 
 /**
- * How many images to have in work: sharp decodes on the threads of libuv's pool (`UV_THREADPOOL_SIZE`,
- * default 4).
+ * How many images to decode at the same time: sharp decodes on the threads of libuv's pool
+ * (`UV_THREADPOOL_SIZE`, default 4).
  */
 export const decodersAtOnce = Math.max(
   Number(process.env['UV_THREADPOOL_SIZE'] ?? 4) || 4,
   availableParallelism(),
 );
 
-/** What to make of an image whose own width and height are known. */
+/** How an image of known width and height is cut and resized. */
 export interface Placement {
   /** The part to keep, in the image's pixels; all of it by default. */
   readonly box?: Box;
@@ -109,8 +109,8 @@ export function centerPlacement(size: number): (width: number, height: number) =
 }
 
 /**
- * libvips keeps its reasons in one place for all threads, so that of one image can be lost to another's
- * beginning.
+ * libvips keeps its messages in one place for all threads, so that one image's can be lost when another
+ * begins.
  */
 function decodingError(error: unknown): string {
   const message = errorMessage(error);

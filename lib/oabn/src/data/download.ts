@@ -118,7 +118,7 @@ async function fetchRest(
   }
 }
 
-/** Aborts when nothing renews it in time. */
+/** Aborts unless it is renewed in time. */
 function watchdog(controller: AbortController, milliseconds: number, reason: string) {
   const start = (time: number, why: string): NodeJS.Timeout =>
     setTimeout(() => controller.abort(new Error(`${why} for ${time / 1000} s`)), time);

@@ -32,7 +32,7 @@ const wave = (t: number): number => {
   return Math.min(1, Math.max(-1, 2.5 * triangle));
 };
 
-/** The two textures, by name: lying stripes and upright ones. */
+/** The two textures, by name: horizontal stripes and vertical ones. */
 export const textures = {
   barred: (_, v) => wave(v),
   striped: (u) => wave(u),
@@ -76,10 +76,7 @@ export function randomTilt(draw: Random, reach: number): readonly [number, numbe
   return [(1 - square) / (1 + square), (2 * tangent) / (1 + square)];
 }
 
-/**
- * Fills the canvas with two colours that run into each other, and blotches of the size of a quarter of the
- * canvas.
- */
+/** Fills the canvas with two colours that blend into each other, and with blotches a quarter of its size. */
 export function paintBackground(
   { side, values }: Canvas,
   from: Color,

@@ -31,7 +31,7 @@ const SMALL = 96;
 export interface ImagenetOptions extends CacheOptions {
   readonly name: string;
   readonly split: Split;
-  /** Side of the images in pixels; default 224 for photographs, their own for small images. */
+  /** Side of the images in pixels; default 224 for photographs, and their own size for small images. */
   readonly size?: number;
 }
 

@@ -1,6 +1,6 @@
 /**
- * What image data lies in a folder, by names alone: CIFAR-10's binary files or archive, Parquet files as
- * Hugging Face names them, or folders of classes. Nothing is opened here.
+ * What image data a folder holds, judging by names alone: CIFAR-10's binary files or archive, Parquet files
+ * as Hugging Face names them, or folders of classes. Nothing is opened here.
  */
 import { existsSync } from 'node:fs';
 import { readdir } from 'node:fs/promises';
@@ -28,7 +28,7 @@ const splitNames: Record<Split, readonly string[]> = {
   test: ['validation', 'val', 'valid', 'test'],
 };
 
-/** All the data in one folder, what is nearest to the original first. */
+/** All the data in one folder, the closest to the original first. */
 export async function findIn(folder: string): Promise<Found[]> {
   const found: Found[] = [];
   for (const place of [folder, join(folder, binaryFolder)]) {
@@ -86,7 +86,7 @@ export async function namesIn(folder: string): Promise<string[]> {
   return (await readdir(folder).catch(() => [] as string[])).sort();
 }
 
-/** The names of the folders (or links, which may lead to one) in a folder, sorted, but hidden ones. */
+/** The sorted names of the folders in a folder (and of links, which may lead to one), without hidden ones. */
 export async function foldersIn(folder: string): Promise<string[]> {
   const entries = await readdir(folder, { withFileTypes: true }).catch(() => []);
   const folders = entries.filter((entry) => entry.isDirectory() || entry.isSymbolicLink());
@@ -110,7 +110,7 @@ async function parquetFiles(folder: string): Promise<Partial<Record<Split, strin
   return (files.train ?? files.test) ? files : undefined;
 }
 
-/** @throws UserError when files named «…-00002-of-00005.parquet» are not all there. */
+/** @throws UserError when some of the files named like «…-00002-of-00005.parquet» are missing. */
 export function checkShards(paths: readonly string[]): void {
   for (const path of paths) {
     const total = /-of-(\d+)\.parquet$/.exec(path)?.[1];
@@ -121,7 +121,7 @@ export function checkShards(paths: readonly string[]): void {
   }
 }
 
-/** `folder/file` of a path: enough to know a file by, and nothing about the machine. */
+/** `folder/file` of a path: enough to identify a file, and nothing about the machine. */
 export const shortName = (path: string): string => path.split(/[\\/]/).filter(Boolean).slice(-2).join('/');
 
 /** One line for several files. */

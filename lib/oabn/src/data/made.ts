@@ -1,9 +1,9 @@
 /**
  * A made set of 10 classes of 32×32 images for when there is no CIFAR-10, and for tests: five shapes, each
- * with lying stripes («barred») or upright ones («striped»). Colours, place, size, rotation, light, noise and
- * distracting things around (other shapes, plain or with a weak texture of their own) are random, so neither
- * colour nor a single spot gives the class away: a network must see the outline and the texture. One number,
- * `difficulty`, makes all of it harder.
+ * with horizontal stripes («barred») or vertical ones («striped»). Colours, place, size, rotation, light,
+ * noise and the distractions around it (other shapes, plain or with a weak texture of their own) are random,
+ * so neither colour nor a single spot gives the class away: a network must see the outline and the texture.
+ * One number, `difficulty`, makes all of it harder.
  */
 import { check, random, sha256, type Random } from 'oabn-base';
 import { pixelDataset } from './batches.js';
@@ -38,8 +38,8 @@ export interface MadeOptions {
 }
 
 /**
- * The difficulty at which RepVGG-A0 at width 0.25 is right on about nine test images of ten, after 6 epochs
- * of 10,000.
+ * The difficulty at which RepVGG-A0 at width 0.25 classifies about nine of ten test images correctly after 6
+ * epochs of 10,000.
  */
 export const madeDifficulty = 0.75;
 

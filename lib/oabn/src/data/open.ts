@@ -1,7 +1,7 @@
 /**
- * From a name to a dataset. A folder that the user names is taken at its word: what is asked for is in it, or
- * that is an error. With no folder named, CIFAR-10 is fetched once into the cache folder; where that is
- * impossible, the made set stands in for it, and says so.
+ * From a name to a dataset. A folder that the user names is taken at its word: either it holds what is asked
+ * for, or that is an error. With no folder named, CIFAR-10 is fetched once into the cache folder; where that
+ * is impossible, the made set stands in for it, and says so.
  */
 import { existsSync } from 'node:fs';
 import { access, constants } from 'node:fs/promises';
@@ -26,7 +26,7 @@ export const datasetNames = ['auto', 'cifar10', 'imagenet', 'imagenet50', 'made'
 /** The name of a dataset, or `auto`: CIFAR-10 where it can be had, else the made set. */
 export type DatasetName = (typeof datasetNames)[number];
 
-/** Which dataset, where it lies, and what may be done where it is not there. */
+/** Which dataset, where it is, and what may be done if it is missing. */
 export interface OpenOptions {
   /** Default `auto`. */
   readonly name?: DatasetName;
@@ -45,7 +45,7 @@ export interface OpenOptions {
   readonly download?: boolean;
   /** Side of ImageNet's images, default 224, or their own when they are small. */
   readonly size?: number;
-  /** How the made set is to be. */
+  /** Options of the made set. */
   readonly made?: Omit<MadeOptions, 'split'>;
   /** Folder for decoded pixels and downloads; default `cacheFolder()`. */
   readonly cache?: string;
@@ -58,7 +58,7 @@ export interface OpenOptions {
   readonly environment?: Readonly<Record<string, string | undefined>>;
 }
 
-/** Folders in which a dataset may lie, within the data folder; the last is the folder itself. */
+/** Folders within the data folder in which a dataset may be; the last is the folder itself. */
 const places: Record<'cifar10' | 'imagenet' | 'imagenet50', readonly string[]> = {
   cifar10: ['cifar10', 'cifar-10', 'CIFAR-10', 'CIFAR10', '.'],
   imagenet: ['imagenet', 'imagenet-1k', 'ILSVRC2012', 'ImageNet', 'imagenet-sample', '.'],

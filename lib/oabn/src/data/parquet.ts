@@ -47,8 +47,8 @@ interface Block {
 
 /**
  * Opens the files as one set of images, in their order.
- * @throws UserError for a file that is not whole Parquet, lacks the columns, or has a label that is not a
- * whole number of 0 or more
+ * @throws UserError for a file that is not a whole Parquet file, lacks the columns, or has a label that is
+ * not a whole number of 0 or more
  */
 export async function openParquet(paths: readonly string[]): Promise<EncodedImages> {
   const tables = await Promise.all(paths.map(openTable));
@@ -113,8 +113,8 @@ async function openTable(path: string): Promise<Table> {
 }
 
 /**
- * The file's bytes for hyparquet, which asks for ranges ahead and looks at some of the answers only when all
- * went well: a range that cannot be read must not end the process as a rejection that nobody handles.
+ * The file's bytes for hyparquet, which requests ranges ahead and awaits some of them only when all went
+ * well: a range that cannot be read must not end the process as an unhandled rejection.
  */
 async function openBuffer(path: string): Promise<AsyncBuffer> {
   const { size } = await stat(path);
@@ -148,8 +148,8 @@ async function openBuffer(path: string): Promise<AsyncBuffer> {
 }
 
 /**
- * Checks what hyparquet takes for granted of row groups and columns: where it finds otherwise in the middle
- * of its work, reads that it has begun fail later with nobody listening, or it never ends.
+ * Checks what hyparquet takes for granted about row groups and columns: where that turns out to be wrong in
+ * the middle of its work, reads that have begun fail later with nobody listening, or it never ends.
  */
 function checkMetadata(metadata: FileMetaData, bytes: number): void {
   const isCount = (value: unknown): boolean =>
@@ -284,7 +284,7 @@ function notWhole(path: string, error: unknown): UserError {
   );
 }
 
-/** `load`, remembering the `capacity` results that were used last. */
+/** `load`, remembering the `capacity` most recently used results. */
 function keepRecent<T>(load: (key: number) => Promise<T>, capacity: number): (key: number) => Promise<T> {
   const kept = new Map<number, Promise<T>>();
   return (key) => {

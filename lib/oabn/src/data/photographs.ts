@@ -1,6 +1,6 @@
 /**
  * Photographs of any size, decoded as they are needed: ImageNet does not fit in memory. Many images are
- * decoded at the same time outside the JavaScript thread; the number in work bounds the memory.
+ * decoded at the same time outside the JavaScript thread; their number is what bounds the memory.
  */
 import pLimit from 'p-limit';
 import { normalizationTable, normalize, augmentationOf, resizedCropBox, type Pixels } from './augment.js';

@@ -2,8 +2,8 @@
 import type { Dataset } from './dataset.js';
 
 /**
- * Its proper name, that it is made where it is, and what readers should know of it in the first words of its
- * note.
+ * Its proper name, whether its images are made, and what readers should know about it, in the first words of
+ * its note.
  */
 export function datasetTitle({
   made,

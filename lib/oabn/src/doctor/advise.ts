@@ -3,7 +3,7 @@ import { causes, type Cause } from './diagnose.js';
 import type { Examination, Prediction } from './examine.js';
 import { keptText } from './page.js';
 
-/** What is lost at most counts as nothing. */
+/** The share of the accuracy above chance from which on nothing counts as lost. */
 const enough = 0.95;
 
 const remedyOf: Partial<Record<Exclude<Cause, 'identity'>, string>> = {
@@ -59,7 +59,7 @@ export function advise(
   return sentences;
 }
 
-/** What to say of outliers that identity branches make. */
+/** What to say about outliers that identity branches cause. */
 function remedyOfIdentity(threshold: number | undefined, trainable: boolean): string {
   if (threshold !== undefined) {
     return `OABN limits them to s = ${threshold} already, so a smaller s, one scale per channel or ClusterQAT is what is left`;

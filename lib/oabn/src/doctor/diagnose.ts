@@ -7,7 +7,7 @@ import { describeKernel } from '../merge/index.js';
 import type { Layer } from './layers.js';
 import { levelSpacing } from './law.js';
 
-/** What the largest weight of a merged layer may come from, each in words for a report. */
+/** What the largest weight of a merged layer may come from, in the words of a report. */
 export const causes = {
   bell: 'no outlier: about the reach of a bell-shaped layer of its size',
   dead: 'dead channel: the identity’s BN divides by almost nothing (σ ≪ √ε)',
@@ -42,7 +42,10 @@ export interface Diagnosis {
 /** The bits at which a diagnosis says how far apart the levels are. */
 export const diagnosedBits = [8, 6, 4] as const;
 
-/** How far beyond a bell's expected largest value a layer must reach to be said to have outliers. */
+/**
+ * How far beyond the expected largest value of a normal distribution a layer must reach to count as having
+ * outliers.
+ */
 const bellAllowance = 1.5;
 
 /** The expected largest |x| of n numbers from a normal distribution, in σ, to a few percent: √(2·ln n). */
@@ -100,7 +103,7 @@ function causeAt(
   return { cause: label === '1×1' && shape[2] > 1 ? 'pointwise' : 'kernel', share };
 }
 
-/** The mean over layers of what the law looks at. */
+/** The mean over layers of the level spacing, from which the law predicts. */
 export function meanSpacing(rows: readonly Diagnosis[], bits: number): number {
   return rows.reduce((sum, { peakToSigma }) => sum + levelSpacing(peakToSigma, bits), 0) / rows.length;
 }

@@ -28,7 +28,7 @@ export interface Prediction {
   readonly most: number;
   /** What is expected, between the two. */
   readonly expected: number;
-  /** Bits of the layers' weights with what decodes them. */
+  /** Bits that the layers' weights take, with the scales or codebooks that decode them. */
   readonly storedBits: number;
 }
 
@@ -41,7 +41,7 @@ export interface Examination {
   readonly predictions: readonly Prediction[];
   /** Output channels with a dead identity, in all layers. */
   readonly deadChannels: number;
-  /** Of one scale a layer. */
+  /** The law for one scale per layer. */
   readonly law: Law;
   /** OABN's s, where the network was trained with it. */
   readonly threshold?: number;
@@ -51,11 +51,11 @@ export interface Examination {
 export interface ExamineOptions extends MergeOptions {
   /** Default `diagnosedBits`. */
   readonly bits?: readonly number[];
-  /** Of one scale a layer; default that of RepVGG. `laws.perTensor` is for other families. */
+  /** The law for one scale per layer; default RepVGG's. `laws.perTensor` is for other families. */
   readonly law?: Law;
 }
 
-/** Examines a recognised file. @throws UserError where it has no layer to quantize */
+/** Examines a recognized file. @throws UserError where it has no layer to quantize */
 export function examine(
   stateDict: StateDict,
   recognition: Pick<Recognition, 'blocks' | 'rest'>,

@@ -21,11 +21,11 @@ export interface Law {
   readonly steepness: number;
   /** Standard deviation over networks of ln(midpoint). */
   readonly spread: number;
-  /** The kind of networks. */
+  /** The kind of networks that it was fitted on. */
   readonly source: string;
 }
 
-/** The law of RepVGG and VGG with one scale a layer. */
+/** The law for RepVGG and VGG with one scale per layer. */
 export const law: Law = {
   midpoint: 1.32,
   steepness: 4.84,
@@ -40,11 +40,11 @@ const severalFamilies =
   'CIFAR-10; 8 to 3 bits for weights and activations';
 
 /**
- * The laws for networks of other families, and for other remedies than one scale a layer: errors of other
- * kinds at the same mean, such as the few large ones that clipping makes, cost otherwise, and so do
- * activations of other shapes. Fitted on the networks in data/results/doctor-prediction.json
- * (`lib/paper/scripts/prediction`); a test of oabn-paper holds these numbers to them. The spread says how much
- * a prediction is worth: after clipping, little.
+ * The laws for networks of other families, and for remedies other than one scale per layer: at the same mean
+ * spacing, errors of another kind, such as the few large ones that clipping makes, cost more or less, and so
+ * do activations of other shapes. Fitted on the networks in data/results/doctor-prediction.json
+ * (`lib/paper/scripts/prediction`); a test of oabn-paper holds these numbers to them. The spread says how
+ * much a prediction is worth: after clipping, little.
  */
 export const laws: Readonly<Record<'perTensor' | 'perChannel' | 'clipped' | 'split' | 'cluster', Law>> = {
   perTensor: { midpoint: 1.14, steepness: 2.4, spread: 0.56, source: severalFamilies },
@@ -67,7 +67,9 @@ export function keptAt(
   return 1 / (1 + (spacing / midpoint) ** steepness);
 }
 
-/** How many standard deviations of networks `keptAccuracy` allows for, on either side: 95% of them. */
+/**
+ * How many standard deviations `keptAccuracy` allows for on either side, so that 95% of networks are within.
+ */
 const allowance = 2;
 
 /**

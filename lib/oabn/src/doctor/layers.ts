@@ -31,10 +31,10 @@ export interface Layer {
   readonly dead: readonly number[];
 }
 
-/** A kernel needs so many weights for its distribution to mean anything. */
+/** A kernel needs this many weights for its distribution to mean anything. */
 const leastWeights = 64;
 
-/** The layers of a recognised file, in the order of their names, without the one that takes the image. */
+/** The layers of a recognized file, in the order of their names, without the one that takes the image. */
 export function layersOf(
   stateDict: StateDict,
   { blocks, rest }: Pick<Recognition, 'blocks' | 'rest'>,
@@ -56,7 +56,7 @@ function layerOfBlock(block: FoundBlock, options: MergeOptions): Layer {
   return { name: block.name, kernel: { shape, data: Float32Array.from(kernel) }, shares, dead };
 }
 
-/** The convolution of the image: of three channels, or the first there is. */
+/** The convolution that takes the image: the one with three input channels, or else the first. */
 function firstOf(layers: readonly Layer[]): Layer | undefined {
   return layers.find(({ kernel: { shape } }) => shape[1] === 3) ?? layers[0];
 }

@@ -10,7 +10,7 @@ import type { Trial, Trials } from './tryRemedies.js';
 /** What the doctor's page shows. */
 export interface DoctorPage extends Examination {
   readonly checkpoint: string;
-  /** Of the family, for people. */
+  /** The name of the family, for people. */
   readonly family: string;
   /** Measured on images, where there were any. */
   readonly trials?: readonly Trial[];
@@ -18,7 +18,7 @@ export interface DoctorPage extends Examination {
   readonly refused?: Trials['refused'];
   /** FP32 accuracy, chance, and what it was measured on. */
   readonly measured?: { readonly fp32: number; readonly images: number; readonly dataset: string };
-  /** Sentences: what to do. */
+  /** What to do, in sentences. */
   readonly advice: readonly string[];
 }
 

@@ -3,7 +3,7 @@
  * needs nothing else.
  */
 
-/** Okabe and Ito's colours, told apart by all eyes, then a brown and a grey. */
+/** Okabe and Ito's colours, which people with any colour vision can tell apart, then a brown and a grey. */
 const palette = [
   ...['#0072B2', '#D55E00', '#009E73', '#CC79A7', '#E69F00', '#56B4E9'],
   ...['#8C6D1F', '#7F7F7F'],
@@ -33,7 +33,7 @@ export interface PlaneSpec {
   readonly points: readonly Point[];
   readonly xTitle: string;
   readonly yTitle: string;
-  /** A horizontal line with its words. */
+  /** A horizontal line with its label. */
   readonly reference?: { readonly y: number; readonly label: string };
   /** All groups in the order of their colours; default those of the points. */
   readonly groups?: readonly string[];
@@ -199,7 +199,7 @@ export function escapeText(text: string): string {
 
 function svg(tall: number, parts: readonly string[], description: string): string {
   return (
-    // Narrow screens scroll, for letters of a size that can be read.
+    // On narrow screens it scrolls, so that the letters stay large enough to read.
     `<div class="wide"><svg viewBox="0 0 ${width} ${tall}" role="img" aria-label="${escapeText(description)}" ` +
     `style="width:100%;min-width:${0.8 * width}px">${parts.join('')}</svg></div>`
   );
@@ -228,7 +228,7 @@ const tickDigits = [
 ] as const;
 const mostTicks = 8;
 
-/** Round numbers between two, at most eight but for many powers of ten. */
+/** Round numbers between two; at most eight, except over many powers of ten. */
 function niceTicks(from: number, to: number): number[] {
   const choices = tickDigits.map((digits) => ticksOf(digits, from, to));
   return choices.findLast(({ length }) => length <= mostTicks) ?? choices[0]!;

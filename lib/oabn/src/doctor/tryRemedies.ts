@@ -82,8 +82,8 @@ interface Course extends Treatment {
 }
 
 /**
- * All treatments at all bits; each as it is done goes to `progress`. A method that has no variant for the
- * network, such as equalization where there is no plain chain, is left out and said.
+ * All treatments at all bits; each is reported to `progress` when it is done. A method that has no variant
+ * for the network, such as equalization where there is no plain chain, is left out and reported.
  */
 export async function tryRemedies(
   patient: Patient,

@@ -34,8 +34,8 @@ export interface RecipeOptions extends Partial<Omit<PretrainRecipe, 'schedule'>>
 }
 
 /**
- * `images` × `epochs` in batches, with an eighth of the epochs, at most one, of warm-up; the rest as usual
- * for CIFAR.
+ * Training on `images` for `epochs`, of which an eighth, at most one, is warm-up; the rest as usual for
+ * CIFAR.
  */
 export function trainingRecipe({ epochs, learningRate, ...changes }: RecipeOptions): PretrainRecipe {
   return {
@@ -64,7 +64,7 @@ export const smallNetwork: Architecture = normalizeArchitecture({
   classes: 10,
 });
 
-/** What a lab has that is opened without others. */
+/** The defaults of a lab that is opened without any. */
 export const runDefaults: RunDefaults = {
   data: { name: 'cifar10', testImages: 2_000 },
   arch: smallNetwork,

@@ -69,7 +69,7 @@ function together(label: string, parts: readonly TimeEstimate[]): TimeEstimate {
   };
 }
 
-/** How many of `plan` are done, begun and not there. */
+/** How many runs of `plan` are done, begun, and missing. */
 export async function progressOf(
   plan: readonly Job[],
 ): Promise<{ done: number; begun: number; left: number }> {

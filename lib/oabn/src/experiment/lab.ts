@@ -31,8 +31,8 @@ export interface LabOptions {
   /** The folder of the runs; default `runsFolder()`. */
   readonly runs?: string;
   /**
-   * A folder of results that answer for runs whose networks are not needed; default none. They are of the
-   * same configuration and the same images, or they are not used.
+   * A folder of results that answer for runs whose networks are not needed; default none. They are used only
+   * for the same configuration and the same images.
    */
   readonly shipped?: string;
   /** Where progress goes; default nowhere. */
@@ -71,7 +71,7 @@ export interface Lab {
   readonly defaults: RunDefaults;
   /** Where runs are kept. */
   readonly store: Store;
-  /** SHA-256 → reading again the checkpoints from elsewhere that were opened here. */
+  /** SHA-256 → what reads the checkpoint again, for checkpoints from elsewhere that were opened here. */
   readonly checkpoints: Map<string, () => Promise<Network>>;
   /**
    * The run of a configuration in its canonical form: from the store, or executed. `files`: its files are
@@ -90,7 +90,7 @@ export interface Lab {
   readonly engine: CompileEngine;
   /** How another process opens the same lab. */
   readonly opening: LabOpening;
-  /** Ends what runs in it, between two steps; in a notebook the stop button does too (`stopSignal`). */
+  /** Ends whatever runs in it, between two steps; in a notebook the stop button does too (`stopSignal`). */
   readonly signal?: AbortSignal;
 }
 
@@ -182,7 +182,7 @@ export function runsFolder(): string {
   return process.env.OABN_RUNS_DIR || join(projectFolder(), 'runs');
 }
 
-/** Said when the stop button ended a run: what of it is kept. */
+/** The message when the stop button ended a run: what of it is kept. */
 async function keptNotice(store: Store, config: object): Promise<string> {
   const kept = await store.checkpoint(configHash(config));
   return kept

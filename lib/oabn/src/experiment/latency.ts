@@ -29,7 +29,7 @@ export async function measureLatency(
   { shape, calls }: LatencyOptions,
 ): Promise<Latency[]> {
   const size = shape.reduce((product, side) => product * side, 1);
-  // Values as normalised pixels have them; what they are changes no time.
+  // Values like those of normalized pixels; they make no difference to the time.
   const images = Float32Array.from({ length: size }, (_, i) => Math.sin(i));
   const models: OnnxModel[] = [];
   try {
@@ -48,7 +48,7 @@ export async function measureLatency(
   }
 }
 
-/** Of at least one time. */
+/** The latency from at least one time. */
 export function latencyOf(times: readonly number[]): Latency {
   const sorted = [...times].sort((a, b) => a - b);
   const at = (share: number): number => sorted[Math.round(share * (sorted.length - 1))]!;

@@ -1,6 +1,6 @@
 /**
- * Requests for runs: answered from the store if done, resumed if begun, executed otherwise. Also, the
- * networks that runs make.
+ * Requests for runs: answered from the store if done, resumed if begun, executed otherwise. And the networks
+ * that runs produce.
  */
 import { join } from 'node:path';
 import { check, fileDigest } from 'oabn-base';
@@ -50,7 +50,7 @@ export async function run<C extends RunConfig>(
   return { ...answer, config: normal, result: kind.readResult?.(answer.result) ?? answer.result };
 }
 
-/** A network, and where it comes from in words, as figures of it say. */
+/** A network, and where it comes from, in the words of a caption. */
 export interface SourcedNetwork extends Network {
   /** Such as «OABN s=0.5». */
   readonly name: string;
@@ -58,7 +58,9 @@ export interface SourcedNetwork extends Network {
   readonly source: string;
 }
 
-/** The three-branch network that a pretraining run ends with; the run is made if it is not there. */
+/**
+ * The three-branch network that a pretraining run ends with; the run is computed if it is not in the store.
+ */
 export async function trainedNetwork(lab: Lab, config: PretrainConfig): Promise<SourcedNetwork> {
   const { folder, result } = await run(lab, config, { files: true });
   const { epochs } = config.training.schedule;
@@ -85,9 +87,8 @@ export async function mergedSource(lab: Lab, source: NetworkSource): Promise<Sta
 }
 
 /**
- * A checkpoint from elsewhere as the source of quantization runs in
- * `lab`: ours, or of a family that is computed here. `options` say what the file does not say of itself, or
- * the architecture alone.
+ * A checkpoint from elsewhere as the source of quantization runs in `lab`: ours, or one of a family that the
+ * library computes. `options` say what the file itself does not, or are just its architecture.
  */
 export async function openCheckpoint(
   lab: Lab,

@@ -1,6 +1,6 @@
 /**
- * Bits by layer for a run of the lab: what each block loses by few bits, measured on the run's own
- * calibration images.
+ * Bits by layer for a run of the lab: what few bits cost each block, measured on the run's own calibration
+ * images.
  */
 import { takeCalibration } from '../data/index.js';
 import { sensitivities, type Sensitivity } from '../quantize/index.js';

@@ -13,11 +13,11 @@ export interface DataConfig {
   readonly checksum: string;
   /** Images that accuracy is measured on: the first of a fixed class-balanced order; `null` is all. */
   readonly testImages: number | null;
-  /** Where in that order they begin; default 0. Images that a search looked at are left to the search. */
+  /** Where in that order they begin; default 0. Images that a search has looked at are left to the search. */
   readonly firstTestImage?: number;
   /**
-   * Measure accuracy on so many training images instead, which training leaves out: the last of their fixed
-   * class-balanced order. What is chosen by such a run is not chosen on test images.
+   * Measure accuracy on this many training images instead, which training leaves out: the last of their fixed
+   * class-balanced order. What is chosen by such runs is then not chosen on test images.
    */
   readonly heldOut?: number;
 }
@@ -69,12 +69,12 @@ const trainingMembers = {
   labelSmoothing: below(1),
 };
 
-/** What every training has, with the members that a kind adds. */
+/** The members that all training settings have, with those that a kind adds. */
 export const trainingRule = (more: Readonly<Record<string, schema.Rule>> = {}): schema.Rule =>
   object(trainingMembers, more);
 
 /**
- * With held-out images, which test images there are makes no difference. @throws UserError naming what is out
+ * With held-out images, the choice of test images makes no difference. @throws UserError naming what is out
  * of range
  */
 export function normalizeData(data: DataConfig): DataConfig {
@@ -104,7 +104,7 @@ export function trainingSteps(training: TrainingConfig, data: DataConfig, availa
 }
 
 /**
- * Checked, with what is usual left out, so that runs from before an option keep their names.
+ * Checked, with defaults left out, so that runs from before an option existed keep their names.
  * @throws UserError naming what is out of range
  */
 export function normalizeTraining<T extends TrainingConfig>(training: T): T {

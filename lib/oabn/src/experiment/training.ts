@@ -27,8 +27,8 @@ export function stepKey(arch: Architecture, step: PretrainStepOptions, more: obj
 }
 
 /**
- * What the precision that the lab's steps compute in adds to the options of one: no part of what a run is
- * named by.
+ * What the precision in which the lab's steps compute adds to the options of a step; it is no part of a run's
+ * name.
  */
 export function precisionOptions(
   { engine }: Pick<Lab, 'engine'>,
@@ -39,8 +39,8 @@ export function precisionOptions(
 }
 
 /**
- * The steps of a run by their index, and what tells them from those of other runs: equal keys, equal
- * functions.
+ * The steps of a run by their index, and a key that tells them from those of other runs: equal keys mean
+ * equal functions.
  */
 export interface Steps {
   readonly at: (index: number) => TrainStep;
@@ -57,14 +57,14 @@ export interface TrainRun {
   /** The state before the first step. */
   readonly fresh: () => TrainState;
   readonly steps: Steps;
-  /** What else is noted of the state after each epoch. */
+  /** What else is recorded of the state after each epoch. */
   readonly observe?: (state: TrainState) => Promise<Observed>;
 }
 
 /** Numbers that describe a state after an epoch, apart from its loss, by name. */
 export type Observed = Readonly<Record<string, number>>;
 
-/** The metrics of an epoch, with what was observed after it; results from before have nothing observed. */
+/** The metrics of an epoch, with what was observed after it; older results have nothing observed. */
 export type ObservedEpoch<O extends object> = EpochMetrics & Partial<O>;
 
 /**

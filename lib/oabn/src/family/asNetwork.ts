@@ -52,7 +52,7 @@ export function asNetwork(
   }
 }
 
-/** A convolution of the file: a block that is merged when it is asked for, or one that is merged already. */
+/** A convolution of the file: a block that is merged when it is needed, or one that is merged already. */
 interface Found {
   readonly tensors: readonly string[];
   readonly hasIdentity: boolean;
@@ -119,7 +119,7 @@ class Assembly {
   #each({ each, steps }: Extract<LayoutStep, { readonly each: string }>, prefix: string): Operation[] {
     let stage: string | undefined;
     return modulesOf(Object.keys(this.stateDict), prefix, each).flatMap(({ module, first }) => {
-      // Patterns within a stage (`blocks.*`) begin none.
+      // Patterns within a stage (`blocks.*`) do not begin one.
       if (/\*.*\*/.test(each) && first !== stage) {
         stage = first;
         this.#stage = Math.max(0, this.#stage) + 1;
@@ -164,7 +164,7 @@ class Assembly {
     return found;
   }
 
-  /** The convolution of a kernel as wide as what enters it, in as many groups as that takes. */
+  /** The convolution with this kernel of what enters it, in as many groups as that takes. */
   #operation(name: string, kernel: readonly number[], stride: number): ConvolutionOperation {
     const [out, inPerGroup] = kernel as [number, number];
     const groups = this.#channels / inPerGroup;

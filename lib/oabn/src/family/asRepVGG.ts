@@ -14,7 +14,7 @@ import {
 } from '../model/index.js';
 import { type FoundBlock, naturally, type Recognition } from './recognize.js';
 
-/** A network of another code as a RepVGG of ours. */
+/** A network from other code as a RepVGG of ours. */
 export interface AsRepVGG {
   readonly arch: Architecture;
   /** Under official names. */
@@ -24,14 +24,14 @@ export interface AsRepVGG {
 }
 
 /**
- * Networks with at least so many classes are taken to be ImageNet's, whose stages all begin with a stride of
- * 2.
+ * Networks with at least this many classes are taken to be ImageNet's, whose stages all begin with a stride
+ * of 2.
  */
 const imagenetClasses = 200;
 
 /**
- * The network as RepVGG. `strides` of the stages' first blocks, where they are known; shapes do not tell
- * them, except that a block with an identity branch has none.
+ * The network as RepVGG. `strides` of the stages' first blocks, where they are known; shapes do not show
+ * them, except that a block with an identity branch has a stride of 1.
  * @returns the reason where it is not RepVGG
  */
 export function asRepVGG(
@@ -139,7 +139,7 @@ function inStages(units: readonly Unit[]): Unit[][] {
   return [...stages.values()];
 }
 
-/** The one matrix of the rest, with its bias; the reason where there is more. */
+/** The one matrix among the remaining tensors, with its bias; the reason where more is left. */
 function classifierOf(
   stateDict: StateDict,
   { rest, merged }: Recognition,
@@ -155,7 +155,7 @@ function classifierOf(
   return { weight: stateDict[weight]!, bias: stateDict[bias]! };
 }
 
-/** The strides that the identity branches tell, and for stages where they tell nothing the usual ones. */
+/** The strides that the identity branches imply, and the usual ones for stages where they imply nothing. */
 function stridesOf(stages: readonly (readonly Unit[])[], classes: number): number[] {
   const usual = classes >= imagenetClasses ? imagenetStrides : cifarStrides;
   return stages.map(([first], i) => {

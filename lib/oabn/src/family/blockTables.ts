@@ -4,7 +4,7 @@
  */
 import type { BlockTable, Term } from './table.js';
 
-/** A convolution behind which a BN stands. */
+/** A convolution followed by a BN. */
 export const convBn = (conv: string, bn: string): Term => ({ conv, bn });
 
 /** A convolution and its BN, the block of every ordinary network. */
@@ -89,7 +89,7 @@ export const largeKernel = (large: string, small: string, merged: string): Block
 });
 
 const avgBn = 'dbb_avg.avgbn';
-/** A 1×1 convolution before the k×k one; its BN pads with what it makes of zeros. */
+/** A 1×1 convolution before the k×k one; its BN pads with the value that zeros take in it. */
 const dbbChain = (first: Term): Term => ({
   chain: [{ ...first, bn: 'dbb_1x1_kxk.bn1.bn' }, convBn('dbb_1x1_kxk.conv2', 'dbb_1x1_kxk.bn2')],
 });

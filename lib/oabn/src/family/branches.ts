@@ -1,6 +1,6 @@
 /**
  * A block's table compared with a state dict: which of its terms are there, under which names, and what
- * convolution each of them is. Nothing is computed before it is needed, so a file of any size is recognised
+ * convolution each of them is. Nothing is computed before it is needed, so a file of any size is recognized
  * at once.
  */
 import { check } from 'oabn-base';
@@ -25,17 +25,17 @@ export interface FoundBranch {
   /** The names of its tensors. */
   readonly tensors: readonly string[];
   /**
-   * The convolution that it is, its BN and its scale with it; an OABN threshold limits the ratios of an
+   * The convolution that it is, including its BN and its scale; an OABN threshold limits the ratios of an
    * identity's BN.
    */
   readonly convolution: (threshold?: number) => Convolution;
   /** For an identity with BN: the running statistics of the block's input, [channels]. */
   readonly input?: { readonly mean: Float32Array; readonly variance: Float32Array };
-  /** What is taken for granted without a tensor that shows it. */
+  /** What is assumed without a tensor that shows it. */
   readonly assumption?: string;
 }
 
-/** What one needs to know of a block before its terms: the channels and the largest kernel. */
+/** What must be known of a block before its terms: the channels and the largest kernel. */
 interface Frame {
   readonly out: number;
   readonly inPerGroup: number;
@@ -43,8 +43,8 @@ interface Frame {
 }
 
 /**
- * The branches of the block at a place. @throws UserError where a tensor is missing that must be with those
- * that are there
+ * The branches of the block at a place. @throws UserError where a tensor is missing that must accompany those
+ * in the file
  */
 export function branchesOf(place: Place, table: BlockTable): FoundBranch[] {
   const frame = frameOf(place, table.terms);
@@ -227,8 +227,8 @@ function identityIsThere(
 }
 
 /**
- * The frame that a block's convolutions give; without any, that of a depthwise block whose channels a BN
- * tells.
+ * The frame that a block's convolutions imply; without any, that of a depthwise block with the channels of a
+ * BN.
  */
 function frameOf(place: Place, terms: readonly Term[]): Frame {
   const shapes = terms.flatMap((term) => shapesOf(place, term));

@@ -5,15 +5,15 @@
  *
  *     r·x + b   →   0·x + (b + r·μ)
  *
- * On the running statistics the mean of the output stays exactly, whatever σ is, and what is lost has the
- * standard deviation |r|·σ = |γ|·σ/√(σ²+ε): nothing where σ = 0, and at most `tolerance`·|γ| for the channels
- * taken here. The identity's weight is at the kernel's centre, which padding never touches, so borders lose
- * no more.
+ * Under the running statistics the mean of the output stays exactly the same, whatever σ is, and what is lost
+ * has the standard deviation |r|·σ = |γ|·σ/√(σ²+ε): nothing where σ = 0, and at most `tolerance`·|γ| for the
+ * channels taken here. The identity's weight is at the kernel's centre, which padding never touches, so
+ * borders lose no more.
  */
 import type { FoundBranch } from './branches.js';
 import { type Convolution, identityIndex } from './convolution.js';
 
-/** Channels whose identity passes at most so many of its γ's standard deviations count as dead. */
+/** Channels whose identity branch passes at most this share of γ as standard deviation count as dead. */
 export const deadTolerance = 0.01;
 
 /**
@@ -31,9 +31,7 @@ export function deadChannels(
   });
 }
 
-/**
- * An identity branch, as it is with its BN, without the weights of `channels`, which are in its bias instead.
- */
+/** An identity branch with its BN, without the weights of `channels`, which are in its bias instead. */
 export function foldDead(
   { shape, kernel, bias }: Convolution,
   { mean }: NonNullable<FoundBranch['input']>,

@@ -1,5 +1,5 @@
 /**
- * What a file is, in rows for people: blocks that were recognised, those already merged, and tensors that
+ * What a file is, in rows for people: blocks that were recognized, those already merged, and tensors that
  * belong to none.
  */
 import type { Architecture, StateDict } from '../model/index.js';
@@ -14,11 +14,11 @@ export interface FamilyReport {
   /** Added to the variances of its BNs. */
   readonly epsilon: number;
   readonly blocks: readonly BlockReport[];
-  /** Modules that are merged convolutions already. */
+  /** Modules that are already merged convolutions. */
   readonly merged: readonly string[];
   /** Blocks of which something is missing, with the reason. */
   readonly incomplete: Readonly<Record<string, string>>;
-  /** Tensors that belong to no block, as many as there are of each kind. */
+  /** Tensors that belong to no block. */
   readonly rest: readonly string[];
   readonly assumptions: readonly string[];
   /**
@@ -38,7 +38,7 @@ export interface BlockReport {
   readonly branches: readonly string[];
 }
 
-/** The report of a recognised file. */
+/** The report on a recognized file. */
 export function describeRecognition(stateDict: StateDict, recognition: Recognition): FamilyReport {
   const { family, blocks, merged, incomplete, rest } = recognition;
   const ofMerged = new Set(merged.flatMap((module) => [`${module}.weight`, `${module}.bias`]));

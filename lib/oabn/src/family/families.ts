@@ -1,6 +1,6 @@
 /**
- * The families that we know, as tables. Block structures are from the papers named; names of tensors are
- * those of the code that published the checkpoints. Order matters only between equals: the first that
+ * The families that are known, as tables. Block structures are from the papers named; the names of tensors
+ * are those of the code that published the checkpoints. Order matters only between equals: the first that
  * explains as much wins.
  */
 import {

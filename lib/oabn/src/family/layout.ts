@@ -21,23 +21,23 @@ export interface ConvolutionStep {
    * both.
    */
   readonly stride?: number | 'stage';
-  /** Left out, with all that this step says, where the file has no such convolution. */
+  /** The whole step is left out where the file has no such convolution. */
   readonly optional?: boolean;
-  /** A tensor that multiplies the output channels (layer scale), there or not. */
+  /** A tensor that multiplies the output channels (layer scale), if the file has it. */
   readonly scale?: string;
-  /** The module of squeeze-and-excitation between it and its activation, there or not. */
+  /** The module of squeeze-and-excitation between it and its activation, if the file has it. */
   readonly squeeze?: string;
   /** The gate of the squeeze-and-excitation; default `sigmoid`. */
   readonly gate?: Gate;
   readonly activation?: Activation;
 }
 
-/** A step of a layout, from an image to the next. */
+/** A step of a layout, from one image to the next. */
 export type LayoutStep =
   | ConvolutionStep
   /** x + steps(x) */
   | { readonly residual: readonly LayoutStep[] }
-  /** Squeeze-and-excitation by itself, there or not: where it stands behind the activation. */
+  /** Squeeze-and-excitation by itself, if the file has it, for where it follows the activation. */
   | { readonly squeeze: string; readonly gate?: Gate }
   /** The mean over the image. */
   | { readonly average: true }

@@ -22,7 +22,7 @@ import { mergeWithoutDead } from './merge.js';
 import { type Recognition, recognitions } from './recognize.js';
 import { defaultEpsilon, type Family } from './table.js';
 
-/** What a reader knows of a file that the file does not say. */
+/** What is known about a file that the file itself does not say. */
 export interface LoadOptions {
   /** Overrules what the file says of itself, and what its shapes say. */
   readonly arch?: Architecture | undefined;
@@ -30,18 +30,18 @@ export interface LoadOptions {
   readonly strides?: readonly number[] | undefined;
   /** How the file's names are read; default what they say. */
   readonly family?: Family | undefined;
-  /** OABN's s of a three-branch network that does not say it. */
+  /** OABN's s, for a three-branch file that does not record it. */
   readonly threshold?: number | undefined;
   /**
-   * Called with what was assumed, and when a network that is described as plain BN looks as if trained with
-   * OABN.
+   * Called with what was assumed, and when a network that is described as plain BN looks as if it had been
+   * trained with OABN.
    */
   readonly notice?: (message: string) => void;
 }
 
 /**
- * Reads a network. @throws UserError as `loadNetwork`, and where the file is of a family that is only merged
- * and analysed
+ * Reads a network. @throws UserError as `loadNetwork`, and where the file is of a family that can only be
+ * merged and analysed
  */
 export async function loadRepVGG(path: string, options: LoadOptions = {}): Promise<Network> {
   return repVGGOf(path, await readStateDict(path), options);
@@ -74,7 +74,7 @@ function underAnyNames(path: string, file: StateDictFile, options: LoadOptions):
     return networkOf(path, file, arch && own && !arch.oabn ? { ...arch, oabn: own } : arch);
   }
   if (arch && isOurs && !options.family) return networkOf(path, file, arch);
-  // What we merged says its family: merged names alone do not tell all families apart.
+  // A file that we merged names its family: merged names alone do not tell all families apart.
   const family = options.family ?? families.find(({ name }) => name === file.metadata.family);
   const possible = recognitions(file.stateDict, family);
   const { family: told } = file.metadata;
@@ -82,7 +82,7 @@ function underAnyNames(path: string, file: StateDictFile, options: LoadOptions):
     possible.length > 0 || arch !== undefined || told === undefined,
     `${path} is of the family ${told}, which only the JSON file that describes it knows; name that with --family`,
   );
-  // A file that nothing is known of gets the message that asks for --arch.
+  // A file of which nothing is known gets the message that asks for --arch.
   if (possible.length === 0) return networkOf(path, file, arch);
   const networks = possible.map((each) => computed(file.stateDict, each, options));
   const index = Math.max(
@@ -102,7 +102,7 @@ function underAnyNames(path: string, file: StateDictFile, options: LoadOptions):
 }
 
 /**
- * What was recognised as a network to compute with: RepVGG in the form that the file has, else the family's
+ * What was recognized, as a network to compute with: RepVGG in the form that the file has, else the family's
  * own operations with its blocks merged. @returns the reason where it is neither
  */
 export function computed(
@@ -121,7 +121,7 @@ export function computed(
 
 /**
  * The merge of a network that was read from `stateDict`, its dead channels folded into the biases; undefined
- * where it has none, or nobody knows because it was merged before.
+ * where it has none, or where that is unknown because it was merged before.
  */
 export function withoutDead(
   { arch, form, stateDict: own }: Pick<Network, 'arch' | 'form' | 'stateDict'>,
@@ -143,7 +143,7 @@ export function withoutDead(
   return 'arch' in network ? network.stateDict : undefined;
 }
 
-/** Tells `notice` where a RepVGG of whatever names has OABN's trace. */
+/** Tells `notice` where a RepVGG, under any names, shows OABN's trace. */
 export function warnOfTrace(
   path: string,
   stateDict: StateDict,

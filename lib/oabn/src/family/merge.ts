@@ -1,6 +1,6 @@
 /**
  * Merging blocks of any family: every branch as a convolution, their sum, rounded once. The merged file has
- * the names that the family's own code gives to merged blocks, so that its own network loads it; all other
+ * the names that the family's own code gives to merged blocks, so that this code can load it; all other
  * tensors stay as they were.
  */
 import { check, type HostTensor } from 'oabn-base';
@@ -26,12 +26,12 @@ export interface MergeOptions {
   readonly deadTolerance?: number;
   /**
    * Folds the BNs of ordinary convolutions as well; default false, because the families' own merged networks
-   * keep them. Families that are nothing but convolutions with BN are folded always.
+   * keep them. Families that are nothing but convolutions with BN are always folded.
    */
   readonly foldOrdinary?: boolean;
 }
 
-/** What each branch of a block gives to the merged convolution. */
+/** What each branch of a block contributes to the merged convolution. */
 export function sharesOf(block: FoundBlock, { threshold, deadTolerance }: MergeOptions = {}): Share[] {
   return block.branches.map((branch) => {
     const convolution = branch.convolution(threshold);
@@ -91,7 +91,7 @@ export function mergeRecognized(
 
 /**
  * `mergeNetwork` of a three-branch RepVGG, with dead channels folded into the biases.
- * @throws UserError for a learned s or a limit on other branches than the identity
+ * @throws UserError for a learned s or a limit on branches other than the identity
  */
 export function mergeWithoutDead(
   { oabn }: Pick<Architecture, 'oabn'>,

@@ -3,7 +3,7 @@ import { check, type HostTensor } from 'oabn-base';
 import { get, type StateDict } from '../model/index.js';
 import type { KernelShape } from './convolution.js';
 
-/** Where names are looked up and what is added to variances. */
+/** Where names are looked up, and the ε that is added to variances. */
 export interface Place {
   readonly stateDict: StateDict;
   /** With its final dot; empty for the whole file. */
@@ -15,7 +15,7 @@ export interface Place {
 export const hasConvolution = ({ stateDict, prefix }: Place, conv: string | undefined): boolean =>
   conv !== undefined && stateDict[`${prefix}${conv}.weight`]?.shape.length === 4;
 
-/** The shape [out, in per group, height, width] of a kernel. @throws UserError where it has not four sides */
+/** The shape [out, in per group, height, width] of a kernel. @throws UserError unless it has four sides */
 export function kernelShape(stateDict: StateDict, name: string): KernelShape {
   const { shape }: HostTensor = get(stateDict, name);
   check(shape.length === 4, `${name} is [${shape.join(', ')}]; a convolution's kernel has four sides`);
@@ -39,7 +39,7 @@ const statistics = [
   ['_mean', '_variance'],
 ] as const;
 
-/** Whether a BN of this name is there, which its running variance tells. */
+/** Whether a BN of this name is there, judging by its running variance. */
 export const hasBn = ({ stateDict, prefix }: Place, bn: string): boolean =>
   statistics.some(([, variance]) => `${prefix}${bn}.${variance}` in stateDict);
 

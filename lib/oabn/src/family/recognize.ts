@@ -1,6 +1,7 @@
 /**
- * Which family a state dict is of, and which of its tensors are which: every table of every family is matched
- * against the names, larger blocks before smaller ones, and the family that explains most tensors is taken.
+ * Which family a state dict belongs to, and which of its tensors are which: every table of every family is
+ * matched against the names, larger blocks before smaller ones, and the family that explains the most tensors
+ * is taken.
  */
 import { errorMessage } from 'oabn-base';
 import type { StateDict } from '../model/index.js';
@@ -14,7 +15,7 @@ export interface FoundBlock {
   readonly name: string;
   readonly table: BlockTable;
   readonly branches: readonly FoundBranch[];
-  /** All its tensors, their BNs' included. */
+  /** All its tensors, including those of its BNs. */
   readonly tensors: readonly string[];
   /** Added to the variances of its BNs. */
   readonly epsilon: number;
@@ -23,7 +24,7 @@ export interface FoundBlock {
 /** A state dict taken apart: its blocks, and what belongs to none. */
 export interface Recognition {
   readonly family: Family;
-  /** In the order in which people count: stage 2 before stage 10. */
+  /** In natural order: stage 2 before stage 10. */
   readonly blocks: readonly FoundBlock[];
   /** Convolutions under a name that the family gives to merged blocks. */
   readonly merged: readonly string[];
@@ -33,10 +34,13 @@ export interface Recognition {
   readonly rest: readonly string[];
 }
 
-/** A family must explain so much of a file's tensors: by chance, others have a name or two of its blocks. */
+/** A family must explain this share of a file's tensors: others may share a name or two by chance. */
 const leastExplained = 0.05;
 
-/** The family of `stateDict`, or what the given one makes of it; undefined where no table finds a block. */
+/**
+ * `stateDict` as the family that explains it best, or as the given one; undefined where no table finds a
+ * block.
+ */
 export function recognize(stateDict: StateDict, family?: Family): Recognition | undefined {
   return recognitions(stateDict, family)[0];
 }

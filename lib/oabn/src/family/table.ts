@@ -1,6 +1,6 @@
 /**
  * A family of networks as a table: which branches its blocks have and what their tensors are called. A JSON
- * value, so a network that is unknown here is described in a file, not in code:
+ * value, so that a network that is unknown here is described in a file, not in code:
  *
  *     { "name": "mine", "blocks": [{ "keys": ["dense.conv.weight"], "merged": "merged", "terms": [
  *       { "conv": "dense.conv", "bn": "dense.bn" },
@@ -8,8 +8,8 @@
  *       { "identity": "named", "bn": "skip" } ] }] }
  *
  * A block computes BN(Σ terms), then whatever follows (an activation, squeeze-and-excitation), which merging
- * leaves alone. Names stand below the block's own prefix. A term whose tensors are not in the file is not in
- * the block.
+ * leaves alone. Names are relative to the block's own prefix. A term whose tensors are not in the file is not
+ * in the block.
  */
 import { check, UserError } from 'oabn-base';
 import { type Layout, layoutRule } from './layout.js';
@@ -27,14 +27,14 @@ export interface Term {
   /** The convolution's kernel is its tensor plus the identity (Diverse Branch Block). */
   readonly plusIdentity?: boolean;
   /**
-   * `named`: there where its BN, or else its scale, is in the file. `always`. `sameShape`: no tensor shows
-   * it; taken to be there where input and output channels are as many, which is wrong only for a block that
-   * keeps them and has a stride.
+   * `named`: present if its BN, or else its scale, is in the file. `always`: always present. `sameShape`: no
+   * tensor shows it; assumed to be present where there are as many input as output channels, which is wrong
+   * only for a block that keeps them and has a stride.
    */
   readonly identity?: 'named' | 'always' | 'sameShape';
   /**
-   * The mean of k×k pixels; `kernel`: as large as the block's largest kernel. There where its BN is, if it
-   * has one.
+   * The mean of k×k pixels; `kernel`: as large as the block's largest kernel. Present if its BN is, if it has
+   * one.
    */
   readonly averagePool?: number | 'kernel';
   /** One after the other: 1×1 convolutions and a last one of any size, no activation between. */
@@ -45,22 +45,24 @@ export interface Term {
   /** A tensor [out], or of that many elements, which multiplies the result; 1 where the file has none. */
   readonly scale?: string;
   readonly subtract?: boolean;
-  /** Not there where the file has this tensor. */
+  /** Absent where the file has this tensor. */
   readonly unless?: string;
 }
 
-/** A kind of block: the tensors by which it is found, its branches, and the name of what it is merged to. */
+/**
+ * A kind of block: the tensors by which it is found, its branches, and the name of what it is merged into.
+ */
 export interface BlockTable {
   /** Its name in reports; default `block`. */
   readonly title?: string;
-  /** A block is where one of these tensors is. */
+  /** There is a block wherever one of these tensors is. */
   readonly keys: readonly string[];
-  /** No block where this tensor is. */
+  /** There is none where this tensor is. */
   readonly unless?: string;
   readonly terms: readonly Term[];
   /** The BN after the sum. */
   readonly bn?: string;
-  /** Found in networks of any kind: does not tell the family. */
+  /** Found in networks of any kind, so it does not identify the family. */
   readonly ordinary?: boolean;
   /** The module of the merged convolution below the block; empty: the block itself. */
   readonly merged: string;

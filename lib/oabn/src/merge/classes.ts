@@ -15,7 +15,7 @@ export const weightClasses = ['A', 'B', 'C'] as const;
  */
 export type WeightClass = (typeof weightClasses)[number];
 
-/** The class of the weight at flat `index` of a kernel [out,in,…] of so many taps, 9 for 3×3. */
+/** The class of the weight at flat `index` of a kernel [out,in,…] of `taps` taps, 9 for 3×3. */
 export function weightClass(index: number, inChannels: number, taps = 9): WeightClass {
   if (index % taps !== (taps - 1) / 2) return 'C';
   const position = Math.floor(index / taps);

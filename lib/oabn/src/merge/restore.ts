@@ -31,7 +31,7 @@ export function restoredArchitecture({ widths, depths, strides, classes }: Archi
 
 /**
  * The state dict of `restoredArchitecture(arch)` that computes what `merged` does.
- * @param images [N,H,W,3], normalized, by which the statistics are measured; a few hundred do
+ * @param images [N,H,W,3], normalized, on which the statistics are measured; a few hundred suffice
  */
 export async function restoreBatchNorm(
   arch: Architecture,
@@ -64,7 +64,7 @@ export async function restoreBatchNorm(
   return stateDict;
 }
 
-/** Mean and variance [out] of what each block's convolution gives, before the bias; block after block. */
+/** Mean and variance [out] of the output of each block's convolution, before the bias; block after block. */
 function outputStatistics(arch: Architecture, params: Tensors, images: tf.Tensor4D): tf.Tensor[] {
   const statistics: tf.Tensor[] = [];
   let features = images;

@@ -1,6 +1,6 @@
 /**
  * A network's outliers in six numbers, cheap enough to be recorded after every epoch: how far its merged
- * weights reach, and what its identity branches do to make them (paper, section 2).
+ * weights reach, and what its identity branches contribute to that (paper, section 2).
  */
 import {
   type Architecture,
@@ -19,7 +19,7 @@ export interface OutlierSummary {
   readonly maxPeakToSigma: number;
   /** The largest |r0| of all identity branches, as merged; 0 where there is none, as for the next three. */
   readonly maxRatio: number;
-  /** √(running variance) of what enters the identity's BN, a mean over channels. */
+  /** √(running variance) of what enters the identity's BN, the mean over channels. */
   readonly inputDeviation: number;
   /** Share of the identity's channels whose |γ/σ| OABN limits. */
   readonly clipped: number;
@@ -53,7 +53,7 @@ interface Channel {
   readonly variance: number;
 }
 
-/** The channels of all identity BNs; none in blocks without, as QARepVGG's. */
+/** The channels of all identity BNs; none in blocks without one, such as QARepVGG's. */
 function identityChannels(arch: Architecture, stateDict: StateDict): Channel[] {
   return quantizedBlocks(arch).flatMap((block) => {
     const prefix = block.branches.includes('identity') ? bnPrefix(block, 'identity') : undefined;

@@ -1,11 +1,11 @@
 /**
- * Was this network trained with OABN? No tensor tells, and merged as plain BN it would silently lose
+ * Was this network trained with OABN? No tensor says so, and merged as plain BN it would silently lose
  * accuracy. Yet training leaves a trace: where a ratio γ/σ is clipped, γ has no gradient. Channels that were
  * clipped all the time keep exactly the number that they began with (or, with weight decay, the same smaller
  * one), which learned γ never share. A clipped channel's |γ/σ| is at least s, so the smallest of them bounds
  * s from above.
  *
- * A clip whose gradient passes straight through leaves no trace; such a network can only be recognised by its
+ * A clip whose gradient passes straight through leaves no trace; such a network can only be recognized by its
  * accuracy.
  */
 import {
@@ -19,7 +19,7 @@ import {
 
 /** Signs, in the identity branches' BNs, that a network was trained with OABN. */
 export interface ThresholdTrace {
-  /** Channels of identity BNs that live, and how many of them share one γ with most others of their BN. */
+  /** Live channels of identity BNs, and how many of them share one γ with most others of their BN. */
   readonly channels: number;
   readonly frozen: number;
   /** The smallest |γ/σ| of a frozen channel: s is at most this. */
@@ -27,11 +27,11 @@ export interface ThresholdTrace {
 }
 
 /**
- * A frozen value must be shared by so many channels of a BN: chance does not make even three learned numbers
- * equal.
+ * A frozen value must be shared by this many channels of a BN: chance does not make even three learned
+ * numbers equal.
  */
 const leastEqual = 4;
-/** A trace is spoken of from this share of the channels on. */
+/** A trace is reported from this share of the channels on. */
 const leastShare = 0.05;
 
 /**

@@ -7,7 +7,7 @@
  * exists where the stride is 1 and the channels stay the same. With `branches: ['3x3']` the same description
  * is an ordinary VGG with batch normalization.
  *
- * QARepVGG (Chu et al., arXiv 2212.01593, section 4) has the same branches and other normalizations,
+ * QARepVGG (Chu et al., arXiv 2212.01593, section 4) has the same branches and different normalizations,
  * `ReLU(BN(BN(conv3×3(x)) + conv1×1(x) + x))`: none on the 1×1 and identity branches, one after the sum.
  */
 import { check, schema } from 'oabn-base';
@@ -69,7 +69,7 @@ export interface Oabn {
 }
 
 /**
- * A network of five stages, described in plain data (JSON keeps it): widths, depths, strides, classes, and
+ * A network of five stages, described in plain data that JSON can hold: widths, depths, strides, classes, and
  * OABN.
  */
 export interface Architecture {
@@ -88,9 +88,8 @@ export interface Architecture {
   /** Absent: plain BN everywhere. */
   readonly oabn?: Oabn;
   /**
-   * A merged network of another family: what it consists of, in place of RepVGG's chain of blocks. Of
-   * `widths`, `depths` and `strides` it has only the channels that enter the classifier: [features], [1],
-   * [1].
+   * A merged network of another family: what it consists of, in place of RepVGG's chain of blocks. Its
+   * `widths`, `depths` and `strides` hold only the channels that enter the classifier: [features], [1], [1].
    */
   readonly operations?: readonly Operation[];
 }

@@ -88,7 +88,7 @@ function clipTo(ratio: tf.Tensor, threshold: tf.Scalar): tf.Tensor {
   return tf.minimum(tf.maximum(ratio, tf.neg(s)), s);
 }
 
-/** Inference: normalizes with the running statistics. */
+/** Inference: x [N,H,W,C] normalized with the running statistics; γ, β, mean and variance are [C]. */
 export function batchNormInference(
   x: tf.Tensor4D,
   gamma: tf.Tensor,
@@ -101,7 +101,10 @@ export function batchNormInference(
   return tf.add(tf.mul(x, ratio), tf.sub(beta, tf.mul(ratio, runningMean)));
 }
 
-/** Training: normalizes with the batch's statistics and returns them for the running ones. */
+/**
+ * Training: x [N,H,W,C], with γ and β [C], normalized with the batch's statistics, which are returned for
+ * updating the running ones.
+ */
 export function batchNormTraining(
   x: tf.Tensor4D,
   gamma: tf.Tensor,
@@ -180,7 +183,9 @@ export function updateRunning(running: tf.Tensor, batch: tf.Tensor, unbias = 1):
   return tf.add(tf.mul(running, 1 - bnMomentum), tf.mul(batch, bnMomentum * unbias));
 }
 
-/** The limit of the BN at `place` of `block`, with a learned s out of `params`; undefined for plain BN. */
+/**
+ * The limit of the BN at `place` of `block`, with a learned s taken from `params`; undefined for plain BN.
+ */
 export function limitOf(
   arch: Architecture,
   block: Block,

@@ -1,6 +1,6 @@
 /**
- * The blocks of a network, as its description gives them: their names, their shapes, and how large their
- * outputs are.
+ * The blocks that a network's description stands for: their names, their shapes, and the size of their
+ * outputs.
  */
 import { type Architecture, type BlockKind, type Branch, branchNames } from './architecture.js';
 import { type Operation, outputSides, placedConvolutions } from './operations.js';
@@ -66,8 +66,8 @@ function blocksOfOperations(operations: readonly Operation[]): Block[] {
 }
 
 /**
- * The blocks whose merged kernels and inputs are quantized: all but the first convolution (paper, figure 6),
- * and but those of squeeze-and-excitation.
+ * The blocks whose merged kernels and inputs are quantized: all except the first convolution (paper, figure
+ * 6) and those of squeeze-and-excitation.
  */
 export function quantizedBlocks(arch: Architecture): Block[] {
   return blocksOf(arch)

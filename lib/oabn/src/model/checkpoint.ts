@@ -23,7 +23,7 @@ export interface Network {
 
 /**
  * Writes a network; `metadata` joins the architecture and the form in the file's header.
- * @throws UserError for a network that `loadNetwork` would refuse, as one with NaN
+ * @throws UserError for a network that `loadNetwork` would refuse, such as one with NaN
  */
 export async function saveNetwork(
   path: string,
@@ -42,7 +42,7 @@ export async function saveNetwork(
 /**
  * Reads a network. `arch` overrules the file's own description and is needed for files from elsewhere; the
  * number of classes is always the file's.
- * @throws UserError when tensors are missing, of other shapes, or not finite, naming the first of them.
+ * @throws UserError naming the first tensor that is missing, has another shape, or is not finite.
  */
 export async function loadNetwork(path: string, arch?: Architecture): Promise<Network> {
   return networkOf(path, await readStateDict(path), arch);
@@ -74,7 +74,7 @@ export function networkOf(path: string, file: StateDictFile, arch?: Architecture
   return network;
 }
 
-/** What a file's metadata say of its network. @throws UserError naming what of it cannot be */
+/** What a file's metadata say about its network. @throws UserError naming the part that cannot be right */
 export function describedIn(text: string, path: string): Architecture {
   return naming(path, () => normalizeArchitecture(parseJson(text, 'arch') as Architecture));
 }

@@ -1,10 +1,10 @@
 /**
- * Convolutions in groups and the activations of other families, of operations that every engine compiles,
- * gradients included.
+ * Grouped convolutions and the activations of other families, built from operations that every engine
+ * compiles, gradients included.
  *
- * - Few groups: each group's channels by themselves, side by side again at the end.
+ * - Few groups: each group's channels are convolved by themselves and concatenated again.
  * - Depthwise, one channel a group: Σ over the taps of the shifted image times that tap's weights. With a
- *   stride, only the pixels that count are looked at.
+ *   stride, only the pixels that count are computed.
  */
 import { check } from 'oabn-base';
 import { tf } from 'tfjs-native';
@@ -37,8 +37,8 @@ export function convolve(
 }
 
 /**
- * The same on both sides; of each axis where the kernel is no square, which tfjs's type of `conv2d` does not
- * know. @throws UserError for kernels of an even side, which have no centre
+ * The same on both sides; given for each axis where the kernel is not square, which tfjs's type of `conv2d`
+ * does not allow for. @throws UserError for kernels of an even side, which have no centre
  */
 function paddingOf(height: number, width: number): number | tf.backend_util.ExplicitPadding {
   const [rows, columns] = [(height - 1) / 2, (width - 1) / 2];
@@ -69,7 +69,7 @@ function depthwise(x: tf.Tensor4D, kernel: tf.Tensor4D, stride: number): tf.Tens
   const [kh, kw] = kernel.shape;
   const [rows, columns] = [Math.ceil(height / stride), Math.ceil(width / stride)];
   const [top, left] = [(kh - 1) / 2, (kw - 1) / 2];
-  // So much that each tap, wherever it is in the kernel, finds a whole grid of `stride` steps.
+  // Enough that each tap, wherever it is in the kernel, finds a whole grid of `stride` steps.
   const after = (out: number, before: number, side: number, size: number): number =>
     Math.max(0, side - 1 + out * stride - before - size);
   const padded = tf.pad(x, [

@@ -17,7 +17,7 @@ export interface Cost {
   readonly activations: number;
 }
 
-/** The cost of `arch` on images of `size`×`size`, in the training-time form or merged. */
+/** The cost of `arch` on images of `size`×`size` pixels, in the training-time form or merged. */
 export function costOf(arch: Architecture, size: number, form: NetworkForm): Cost {
   const sides = sidesOf(arch, size);
   let macs = arch.widths.at(-1)! * arch.classes;

@@ -2,8 +2,8 @@
  * A merged network that is not a plain chain of 3×3 blocks, as the list of operations that it consists of:
  * MobileOne's depthwise and pointwise convolutions, a grouped RepVGG, FastViT's residual blocks,
  * squeeze-and-excitation. It is plain JSON like the rest of an architecture, and says enough to run,
- * quantize, fine-tune and export the network. What the families' own tables say of it, `family/layout.ts`
- * turns into this.
+ * quantize, fine-tune and export the network. `family/layout.ts` turns what the families' own tables say into
+ * this.
  *
  * The classifier is not among them: every network ends in the mean over the image and a matrix.
  */
@@ -50,7 +50,7 @@ export type Operation =
 
 const { listOf, object, oneOf, text, whole } = schema;
 
-/** Residual blocks within one another; networks have one or two. */
+/** How deep residual blocks may be nested; networks have one or two levels. */
 const deepest = 16;
 
 const convolutionRule = object(
@@ -58,7 +58,7 @@ const convolutionRule = object(
   { stride: whole(1, 64), groups: whole(1, 2 ** 20) },
 );
 
-/** What an operation is made of; whether one fits the next, `checkOperations` says. */
+/** The members of an operation; whether one fits the next is checked by `placedConvolutions`. */
 const rulesOf = (depth: number): Record<Operation['op'], schema.Rule> => ({
   convolution: convolutionRule,
   activation: object({ op: oneOf('activation'), of: oneOf(...activations) }),

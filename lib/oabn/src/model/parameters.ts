@@ -4,9 +4,9 @@
  * convolution stands alone and the normalization after the sum is the block's own: `rbr_1x1.weight`,
  * `bn.weight`, ….
  *
- * And the values that they begin with, as PyTorch initializes them: convolutions and the classifier from
- * `kaiming_uniform_(a=√5)`, which is U(−1/√fanIn, 1/√fanIn), and BN with γ = 1, β = 0. A learned s begins at
- * the architecture's threshold.
+ * And their initial values, as in PyTorch: convolutions and the classifier from `kaiming_uniform_(a=√5)`,
+ * which is U(−1/√fanIn, 1/√fanIn), and BN with γ = 1, β = 0. A learned s begins at the architecture's
+ * threshold.
  */
 import { check, random, sizeOf } from 'oabn-base';
 import type { Architecture, BlockKind, Branch } from './architecture.js';

@@ -17,7 +17,7 @@ import type { StateDict } from './stateDict.js';
 export interface StateDictFile {
   /** The floating-point tensors. */
   readonly stateDict: StateDict;
-  /** Tensors of integers, such as indices: no part of any block. */
+  /** Tensors of integers, such as indices, which are part of no block. */
   readonly integers: Readonly<Record<string, HostTensor>>;
   /** The metadata of a safetensors file; empty for other formats. */
   readonly metadata: Readonly<Record<string, string>>;

@@ -130,7 +130,7 @@ function sampleActivations(
   return seen;
 }
 
-/** Runs `look` on some images, and returns the values of its tensors. */
+/** Runs `look` on some images and returns the values of its tensors. */
 type Pass = (
   images: CalibrationImages,
   look: (params: Tensors, x: tf.Tensor4D) => tf.Tensor[],

@@ -98,7 +98,7 @@ export function updateCentroids<T extends tf.Tensor>(
   return centroidsFromRows(ascending(seeded as tf.Tensor2D), centroids) as T;
 }
 
-/** Where the empty clusters of each row go: [R,k], of which only the empty ones' entries are used. */
+/** Where the empty clusters of each row go: [R,k]; only the entries of empty ones are used. */
 function seeds(means: tf.Tensor, inertia: tf.Tensor2D, members: tf.Tensor, isEmpty: tf.Tensor): tf.Tensor {
   const k = inertia.shape[1];
   const largest = tf.oneHot(tf.argMax(inertia, 1), k, 1, 0, 'float32');
@@ -129,13 +129,13 @@ function toRows(weights: tf.Tensor, centroids: tf.Tensor): ClusterRows {
   return { weights: weightRows(weights, centroids), centroids: tf.transpose(centroids as tf.Tensor2D) };
 }
 
-/** The rows [R,N] of values that lie as the weights do. */
+/** The rows [R,N] of values that are laid out like the weights. */
 function weightRows(values: tf.Tensor, centroids: tf.Tensor): tf.Tensor2D {
   if (centroids.rank === 1) return tf.reshape(values, [1, -1]);
   return tf.transpose(tf.reshape(values, [-1, centroids.shape[1]!]) as tf.Tensor2D);
 }
 
-/** Rows [R,N] in the shape of the weights that they were. */
+/** Rows [R,N] in the shape of the weights that they came from. */
 function fromRows(rows: tf.Tensor2D, shape: readonly number[], centroids: tf.Tensor): tf.Tensor {
   return tf.reshape(centroids.rank === 1 ? rows : tf.transpose(rows), [...shape]);
 }

@@ -1,4 +1,4 @@
-/** How a quantized network shows itself in a notebook: the scheme, and what each quantized layer keeps. */
+/** How a quantized network is displayed in a notebook: the scheme, and what each quantized layer keeps. */
 import { registerDisplay, type Row, type Summary } from 'oabn-base';
 import { get, quantizedBlocks } from '../model/index.js';
 import { type QuantizedNetwork, storedBits, storedStates } from './quantizedNetwork.js';

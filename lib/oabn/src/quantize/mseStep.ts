@@ -1,5 +1,5 @@
 /**
- * Clipping that costs least: the step S of uniform levels S·quantMin … S·quantMax with the least squared
+ * The clipping that costs least: the step S of uniform levels S·quantMin … S·quantMax with the least squared
  * error. A larger step clips less and rounds more. The values are sorted once, after which the error of a
  * step is found in O(levels · log n) by the prefix sums of 1-D k-means.
  */
@@ -7,7 +7,7 @@ import { nearestTo } from './kmeans/lloyd.js';
 import { type SortedSample, sortedSample } from './kmeans/segments.js';
 
 /**
- * Steps tried: this many between 0 and that which clips nothing, then as many between the best one's
+ * Steps tried: this many between 0 and the one that clips nothing, then as many between the best one's
  * neighbours.
  */
 const candidates = 64;

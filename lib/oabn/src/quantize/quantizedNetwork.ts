@@ -54,7 +54,7 @@ export interface StoredWeights {
   readonly bits: number;
 }
 
-/** What a checkpoint stores of a quantized network besides its tensors. */
+/** What a checkpoint stores about a quantized network besides its tensors. */
 export type Quantization = Pick<QuantizedNetwork, 'scheme' | 'activations' | 'stored'>;
 
 /** What `quantizeNetwork` quantizes, and how. */
@@ -131,7 +131,7 @@ export function forwardQuantized(
 
 /**
  * The state size (paper, section 4.2.2): the number of distinct weight values, summed over the quantized
- * layers. Uniform per-layer quantization gives at most 2^b − 1 a layer, k-means at most 2^b; per-channel
+ * layers. Uniform per-layer quantization gives at most 2^b − 1 per layer, k-means at most 2^b; per-channel
  * quantization as many for each channel, less what channels share, such as 0. It is counted on the kernels as
  * they compute, so it is the size of the codebooks only where each weight is one code: `storedStates` counts
  * what is stored.
@@ -152,8 +152,8 @@ export function storedStates({ arch, stateDict, stored }: QuantizedNetwork): num
 }
 
 /**
- * Bits of the codes of all quantized weights: b a weight, unless a block stores them otherwise. Scales not
- * counted.
+ * Bits of the codes of all quantized weights: b per weight, unless a block stores them differently. Scales
+ * are not counted.
  */
 export function storedBits({ arch, scheme, stateDict, stored }: QuantizedNetwork): number {
   const codes = (block: string): number =>
@@ -205,7 +205,10 @@ const quantizationRule = object(
   { stored: record(object({ states: whole(0), bits: whole(0) })) },
 );
 
-/** What a file's metadata say of how it is quantized. @throws UserError naming what of it cannot be */
+/**
+ * What a file's metadata say about how it is quantized. @throws UserError naming the part that cannot be
+ * right
+ */
 function parseQuantization(text: string, arch: Architecture, path: string): Quantization {
   const name = `${path}: its quantization`;
   const quantization = withSchemeRead(parseJson(text, name)) as Quantization;

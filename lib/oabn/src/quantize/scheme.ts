@@ -4,9 +4,9 @@
  */
 import { check, type HostTensor, schema } from 'oabn-base';
 
-/** The fewest bits of a quantizer. */
+/** The smallest number of bits of a quantizer. */
 export const minBits = 2;
-/** The most bits of a quantizer. */
+/** The largest number of bits of a quantizer. */
 export const maxBits = 8;
 
 /**

@@ -1,10 +1,10 @@
 /**
  * How much each block suffers from few bits: every block quantized alone, weights and the activation that
  * enters it, all others in FP32, at each number of bits, and the error that this makes in the logits of
- * calibration images. No labels are needed, and an error of the logits is finer than an accuracy.
- * `allocateBits` spends bits where they count by it.
+ * calibration images. No labels are needed, and the error of the logits is a finer measure than accuracy.
+ * `allocateBits` spends bits where they count most by it.
  *
- * One function is traced for all of it: what differs are kernels, levels and a switch for each block, which
+ * One traced function serves all of it: what differs are kernels, levels and a switch for each block, which
  * are tensors.
  */
 import { compile, tf } from 'tfjs-native';
@@ -36,7 +36,7 @@ export interface SensitivityProblem {
   readonly arch: Architecture;
   /** The merged network in FP32. */
   readonly merged: StateDict;
-  /** How a block is quantized; its bits are those of `bits` in turn. */
+  /** How a block is quantized; its bits are replaced by each of `bits` in turn. */
   readonly scheme: QuantizationScheme;
   readonly calibration: CalibrationImages;
   /** Default 2 to 8. */
@@ -141,7 +141,7 @@ function relativeError(values: Float32Array, exact: Float32Array): number {
   return error / Math.max(variance, Number.MIN_VALUE);
 }
 
-/** A way to spend bits on the blocks so far; `previous` leads to those of the blocks before. */
+/** A way to spend bits on the blocks so far; `previous` leads to the choices for the blocks before. */
 interface Plan {
   /** Σ weights · bits */
   readonly cost: number;
@@ -151,9 +151,9 @@ interface Plan {
 }
 
 /**
- * The bits of each block, for `scheme.layerBits`, of least total error with at most `averageBits` a weight on
- * average. Exact, by dynamic programming over the plans that no other plan beats in both cost and error, if
- * errors add up: the assumption of every such method, true for small independent errors.
+ * The bits of each block, for `scheme.layerBits`, of least total error with at most `averageBits` bits per
+ * weight on average. Exact, by dynamic programming over the plans that no other plan beats in both cost and
+ * error, if errors add up: the assumption of every such method, true for small independent errors.
  * @throws UserError when even the fewest bits exceed the average
  */
 export function allocateBits(
@@ -192,7 +192,7 @@ export function allocateBits(
   return Object.fromEntries(sensitivities.map(({ block }) => [block, allocated[block]!]));
 }
 
-/** The plans of which none is both cheaper and better, from the cheapest to the best. */
+/** The plans than which no other is both cheaper and better, from the cheapest to the best. */
 function unbeaten(plans: readonly Plan[]): Plan[] {
   const sorted = [...plans].sort((a, b) => a.cost - b.cost || a.error - b.error);
   const kept: Plan[] = [];

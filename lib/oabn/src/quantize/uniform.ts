@@ -74,8 +74,8 @@ const sharedAxes = (granularity: Granularity): number[] | undefined =>
   granularity === 'perChannel' ? [0, 1, 2] : undefined;
 
 /**
- * Symmetric weights as `weightQuantizer`, with the scale taken from `weights` at every call: one scale, or
- * for `perChannel` one for each output channel of a kernel [3,3,in,out].
+ * Symmetric weights, as `weightQuantizer` makes them, with the scale taken from `weights` at every call: one
+ * scale, or for `perChannel` one for each output channel of a kernel [3,3,in,out].
  */
 export function fakeQuantizeWeights<T extends tf.Tensor>(
   weights: T,
@@ -141,8 +141,8 @@ export function fittedStep(weights: tf.Tensor, step: tf.Tensor, quantMax: number
 }
 
 /**
- * Asymmetric per-layer activations, as `activationQuantizer`, for a range given as numbers or scalars. The
- * gradient passes inside the range and is zero where the value is clamped.
+ * Asymmetric per-layer activations, as `activationQuantizer` makes them, for a range given as numbers or
+ * scalars. The gradient passes inside the range and is zero where the value is clamped.
  */
 export function fakeQuantizeActivation<T extends tf.Tensor>(
   x: T,

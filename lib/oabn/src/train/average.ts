@@ -1,6 +1,6 @@
 /**
  * An exponential moving average of the weights (Polyak and Juditsky 1992; as an EMA, arXiv 1803.05407
- * discusses it along with its own): a step behind the optimizer's noise, at the price of one pass over the
+ * discusses it along with its own): smoother than the weights themselves, at the price of one pass over the
  * parameters. The average is what the run ends with. It is part of the training state, so that a run that is
  * resumed ends with the same bits.
  *

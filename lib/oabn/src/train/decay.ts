@@ -8,7 +8,7 @@
  *   none).
  * - `all`: every parameter, as PyTorch's optimizers do unless told otherwise.
  * - `repvggCustom`: RepVGG's «custom L2» (`get_custom_L2` of the same code). It decays the kernel that a
- *   block will merge to, rather than the branches, and γ of the identity by itself. With tb = γb/√(σb²+ε) of
+ *   block will merge to, rather than the branches, and the identity's γ by itself. With tb = γb/√(σb²+ε) of
  *   branch b, held constant, the loss has λ/2 times, for each block,
  *
  *       Σ over the taps off the centre of K3²  +  Σ E²/(t3² + t1²),  E = t3·K3[centre] + t1·K1.
@@ -35,7 +35,7 @@ export type DecayPolicy = (typeof decayPolicies)[number];
 
 /**
  * Refuses a policy that does not go with the blocks.
- * @throws UserError for an unknown policy, or one that the network's blocks do not know.
+ * @throws UserError for an unknown policy, or one that does not apply to the network's blocks.
  */
 export function checkDecay(policy: DecayPolicy, { block }: Pick<Architecture, 'block'>): void {
   check(

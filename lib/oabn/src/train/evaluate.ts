@@ -3,16 +3,15 @@ import { tf } from 'tfjs-native';
 import { check, packBits } from 'oabn-base';
 import type { ImageShape, LabelledBatch } from './loop.js';
 
-/** How many images a network got right. */
+/** The accuracy of a network, and on how many images it was measured. */
 export interface Accuracy {
   /** Share of images whose largest logit is at the label, in [0, 1]. */
   readonly accuracy: number;
   /** The number of images that it was measured on. */
   readonly images: number;
   /**
-   * Which of the images were right, in their order: base64 of a bitmap, read by `unpackBits`. Two networks
-   * measured on the same images can then be compared image by image. Missing in results from before it was
-   * kept.
+   * Which of the images were classified correctly, in their order: base64 of a bitmap, read by `unpackBits`.
+   * Two networks measured on the same images can then be compared image by image. Older results lack it.
    */
   readonly right?: string;
 }
@@ -20,10 +19,10 @@ export interface Accuracy {
 /** What a network is evaluated on. */
 export interface EvaluationOptions {
   readonly batches: AsyncIterable<LabelledBatch> | Iterable<LabelledBatch>;
-  /** Images in a call of the network. */
+  /** Images in one call of the network. */
   readonly batchSize: number;
   readonly imageShape: ImageShape;
-  /** Ends it between two batches. */
+  /** When aborted, ends the evaluation between two batches. */
   readonly signal?: AbortSignal | undefined;
 }
 

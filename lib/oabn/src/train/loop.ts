@@ -26,7 +26,7 @@ export interface Position {
   readonly correctSum: number;
 }
 
-/** What an epoch of training came to. */
+/** The outcome of an epoch of training. */
 export interface EpochMetrics {
   /** Epochs finished, from 1. */
   readonly epoch: number;
@@ -49,7 +49,7 @@ export interface LoopOptions {
   readonly imageShape: ImageShape;
   /** The batches of `epoch` (from 0) from `startBatch` on, all of `batchSize` images. */
   readonly batches: (epoch: number, startBatch: number) => AsyncIterable<LabelledBatch>;
-  /** How the step with the given index is made to run, once for each function; default eagerly. */
+  /** Prepares the step with the given index, once for each function; default: it runs eagerly. */
   readonly prepare?: (
     step: TrainStep,
     state: TrainState,
@@ -58,18 +58,24 @@ export interface LoopOptions {
   ) => Promise<RunStep>;
   /** Called at the end of each epoch; it must not dispose of the state. */
   readonly onEpoch?: (metrics: EpochMetrics, state: TrainState) => Promise<void>;
-  /** Called at the end of each epoch and every `checkpointSeconds` (default 60) between. */
+  /** Called at the end of each epoch, and every `checkpointSeconds` (default 60) in between. */
   readonly onCheckpoint?: (position: Position, state: TrainState) => Promise<void>;
   readonly checkpointSeconds?: number;
   readonly progress?: Progress;
-  /** Ends it between two steps, after a checkpoint; default in a notebook: the stop button. */
+  /**
+   * When aborted, ends training between two steps, after a checkpoint; default in a notebook: the stop
+   * button.
+   */
   readonly signal?: AbortSignal;
 }
 
-/** A step made to run, such as a compiled one. */
+/** A step that is ready to run, such as a compiled one. */
 export type RunStep = (state: TrainState, input: StepInput) => StepResult | Promise<StepResult>;
 
-/** A loss that is NaN or infinite. Says what, where and what to do; the last checkpoint is older and good. */
+/**
+ * A loss that is NaN or infinite. Says what, where and what to do; the last checkpoint is from before and
+ * still good.
+ */
 export class NonFiniteLossError extends UserError {
   override readonly name = 'NonFiniteLossError';
 }
@@ -128,8 +134,8 @@ export async function train(
     for (let epoch = Math.floor(step / stepsPerEpoch); epoch < schedule.epochs; epoch++) {
       for await (const batch of options.batches(epoch, step % stepsPerEpoch)) {
         if (signal?.aborted) {
-          // The steps since the last checkpoint are kept, unless it is the run's lock that was lost: then
-          // this fails too.
+          // The steps since the last checkpoint are kept, unless it was the run's lock that was lost, in
+          // which case this fails too.
           await save().catch(() => undefined);
           signal.throwIfAborted();
         }

@@ -43,7 +43,9 @@ export interface Regularizer {
   readonly penalty: PenaltyName | Custom<Penalty>;
   /** λ > 0. */
   readonly strength: number;
-  /** The kernels that it looks at: of each branch (default), or merged with the running statistics. */
+  /**
+   * The kernels that it acts on: those of each branch (default), or those merged with the running statistics.
+   */
   readonly on?: 'branches' | 'merged';
 }
 

@@ -1,8 +1,8 @@
 /**
  * BN statistics re-estimated for weights that no training step has seen, such as an average of weights:
- * forward passes in training mode, and the mean of what each batch has as its mean and its variance (arXiv
- * 1803.05407, section 3.2; PyTorch's `update_bn`). Here that needs no code of its own in the network: running
- * statistics that were zero are, after one batch, that batch's own times the momentum.
+ * forward passes in training mode, and the average of each batch's mean and variance (arXiv 1803.05407,
+ * section 3.2; PyTorch's `update_bn`). Here that needs no code of its own in the network: running statistics
+ * that were zero are, after one batch, that batch's own times the momentum.
  */
 import { tf } from 'tfjs-native';
 import type { HostTensor } from 'oabn-base';
@@ -17,7 +17,8 @@ import {
 import type { ImageShape, LabelledBatch } from './loop.js';
 
 /**
- * What the running statistics become: for weights, zeros in the shapes of the buffers, and images [N,H,W,3].
+ * The running statistics after a batch of images [N,H,W,3], from weights and from zeros in the shapes of the
+ * buffers.
  */
 export type StatisticsPass = (params: Tensors, zeros: Tensors, images: tf.Tensor4D) => Tensors;
 

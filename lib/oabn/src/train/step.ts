@@ -25,7 +25,7 @@ export interface TrainState {
   readonly average?: Tensors;
 }
 
-/** A batch on the engine, and the learning rate, which changes and is a tensor for that reason. */
+/** A batch on the engine, and the learning rate, which is a tensor because it changes. */
 export interface StepInput {
   /** [N,H,W,3], normalized. */
   readonly images: tf.Tensor4D;
@@ -56,7 +56,7 @@ export interface StepOptions extends SgdOptions {
 export interface PretrainStepOptions extends StepOptions {
   /** What weight decay acts on; default `kernels`. */
   readonly decay?: DecayPolicy;
-  /** Average the weights over the steps; default not. */
+  /** Average the weights over the steps; default: no average. */
   readonly ema?: EmaOptions;
   /** What the loss has besides cross entropy and weight decay; default nothing. */
   readonly regularizer?: Regularizer;
@@ -76,7 +76,7 @@ export function initialState(params: Tensors, buffers: Tensors, ema?: EmaOptions
 export function pretrainStep(arch: Architecture, options: PretrainStepOptions): TrainStep {
   const { decay = 'kernels', ema, regularizer, weightDecay, optimizer } = options;
   const ofThreshold = thresholdRules(arch);
-  // What SGD decays by itself are the kernels.
+  // SGD decays the kernels by itself.
   const ofDecay = decay === 'kernels' ? () => undefined : decayRules(arch, decay, weightDecay);
   const step = gradientStep({
     ...options,
@@ -154,11 +154,11 @@ export interface ValueAndGradients<Extra extends Tensors> {
 }
 
 /**
- * What to multiply the mean loss of a batch by where products are of half precision (loss scaling: arXiv
+ * The factor by which to multiply a batch's mean loss where products have half precision (loss scaling: arXiv
  * 1710.03740, section 3.2); a power of two, so that dividing by it again loses nothing. Half precision has
  * its eleven bits from 6e-5 to 7e4, and nothing below 3e-8. Behind the convolutions of RepVGG-A0 gradients
- * have medians of 3e-8 to 3e-6 at batch 128: 95 to 99% of them would lose bits and 9 to 18% be gone. They
- * reach 1e-2. With 512 for each image less than 1% lose bits, and the upper end is far
+ * have medians of 3e-8 to 3e-6 at batch 128: 95 to 99% of them would lose bits, and 9 to 18% would vanish.
+ * They reach 1e-2. With 512 for each image, less than 1% lose bits, and the upper limit is far away
  * (`bench/half-gradients.ts`).
  */
 export function halfPrecisionLossScale(batchSize: number): number {

@@ -3,11 +3,11 @@
  * the merged kernel is a differentiable function of them, and that kernel is what is quantized and convolved
  * with, once per block.
  *
- * The statistics by which a branch's BN is merged are a choice:
+ * Which statistics a branch's BN is merged with is a choice:
  * - `running`: those of pretraining, frozen. Training sees exactly the network that it ends with, at the cost
  *   of one convolution a block.
- * - `batch`: those of the batch, as in pretraining, with the running ones following for the end. This needs
- *   the branches' own convolutions too, in FP32, for their mean and variance.
+ * - `batch`: those of the batch, as in pretraining, with the running ones following, for use at the end. This
+ *   needs the branches' own convolutions too, in FP32, for their mean and variance.
  */
 import { tf } from 'tfjs-native';
 import { type BnStatistics, type MergedBlock, mergeTensors, type StatisticsOf } from '../merge/index.js';
@@ -31,7 +31,7 @@ export const mergeStatistics = ['running', 'batch'] as const;
 /** `running` statistics, as in the merged network, or those of the `batch`. */
 export type MergeStatistics = (typeof mergeStatistics)[number];
 
-/** The hooks of a merged network, and which statistics it is merged by. */
+/** The hooks of a merged network, and which statistics it is merged with. */
 export interface ThroughMergeOptions extends MergedHooks {
   /** Default `running`. */
   readonly statistics?: MergeStatistics;
@@ -90,7 +90,7 @@ function batchStatistics(
   next: Record<string, tf.Tensor>,
 ): BnStatistics {
   const mean = tf.mean(z, [0, 1, 2]);
-  // tfjs's gradient of squaredDifference does not sum over what was broadcast.
+  // tfjs's gradient of squaredDifference does not sum over broadcast axes.
   const variance = tf.mean(tf.square(tf.sub(z, mean)), [0, 1, 2]);
   const count = z.size / z.shape[3];
   const before = running(place);

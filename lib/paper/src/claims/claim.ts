@@ -1,8 +1,8 @@
 /**
  * A claim of the paper, tested on our own runs: a verdict with the effect and the interval that it rests on.
- * The claims are numbered as the project's description of the paper numbers them (README). Margins and error
- * rates were fixed before the runs were made, but for the margins of C2 and C7, which were set when results
- * of `quick` were known; each claim's `rule` states what its verdict means.
+ * The claims are numbered as in the README. Margins and error rates were fixed before the runs were made,
+ * except for the margins of C2 and C7, which were set when results of `quick` were known; each claim's `rule`
+ * states what its verdict means.
  */
 import { check } from 'oabn-base';
 import {
@@ -30,24 +30,24 @@ export interface ClaimPart {
   readonly evidence: string;
 }
 
-/** One of the paper's claims, and what our runs say of it. */
+/** One of the paper's claims, and what our runs say about it. */
 export interface Claim {
   /** C1, C2, … */
   readonly id: string;
   readonly statement: string;
-  /** What held means. */
+  /** What «held» means. */
   readonly rule: string;
   readonly verdict: Verdict;
-  /** The part that the verdict is of, where there are several. */
+  /** The part whose verdict this is, where there are several. */
   readonly at?: string;
   readonly effect: string;
   readonly parts: readonly ClaimPart[];
 }
 
 /**
- * A claim from its parts: the verdict is that of the first whose precondition is met. Parts are in the order
- * of the article, its own number of bits first, then fewer, so which part speaks is not chosen by what it
- * says.
+ * A claim from its parts: the verdict is that of the first whose precondition is met. Parts are in the
+ * paper's order, its own number of bits first, then fewer, so the part that decides is not chosen by its
+ * result.
  */
 export function claimOf(claim: Pick<Claim, 'id' | 'statement' | 'rule' | 'parts'>): Claim {
   const { parts } = claim;
@@ -57,12 +57,12 @@ export function claimOf(claim: Pick<Claim, 'id' | 'statement' | 'rule' | 'parts'
   return { ...claim, verdict, effect, ...(parts.length > 1 && { at: name }) };
 }
 
-/** What every measured accuracy knows of itself. */
+/** What is known about every measured accuracy. */
 export interface Measured {
   /** s of OABN in pretraining; Infinity is plain BN. */
   readonly threshold: number;
   readonly seed: number;
-  /** Test images behind an accuracy. */
+  /** The number of test images behind an accuracy. */
   readonly images: number;
 }
 
@@ -76,10 +76,7 @@ export interface QuantizedPoint extends Measured {
   readonly fp32: number;
   /** Distinct weight values, summed over the quantized layers. */
   readonly stateSize: number;
-  /**
-   * Which images each of the two was right on: bitmaps, read by `unpackBits`; results from before they were
-   * kept have none.
-   */
+  /** Which images each of the two was right on: bitmaps, read by `unpackBits`; older results have none. */
   readonly right?: string;
   readonly fp32Right?: string;
 }
@@ -154,7 +151,7 @@ export function effectOn(
   return effectOf(networks.map((network) => terms(network)));
 }
 
-/** What quantization takes: FP32 minus quantized. */
+/** What quantization costs: FP32 minus quantized. */
 export const gap = ({ fp32, quantized }: Judged, sign = 1): WeightedAnswers[] => [
   [sign, fp32],
   [-sign, quantized],
@@ -166,11 +163,12 @@ export const fp32Of = (networks: readonly Judged[]): MeanEstimate => effectOn(ne
 export const quantizedOf = (networks: readonly Judged[]): MeanEstimate =>
   effectOn(networks, (n) => [[1, n.quantized]]);
 
-/** From this loss of accuracy on, a plain-BN network counts as hurt by quantization. */
+/** A plain-BN network that loses at least this much accuracy counts as hurt by quantization. */
 export const hurtFrom = 0.02;
 
 /**
- * Whether the networks with plain BN are hurt, which C3, C6 and C9 speak of, and what to say if they are not.
+ * Whether the networks with plain BN are hurt, which C3, C6 and C9 presuppose, and what to say if they are
+ * not.
  */
 export function hurtBy(plain: readonly Judged[]): { met: boolean; loss: MeanEstimate; text: string } {
   const loss = effectOn(plain, gap);
@@ -187,7 +185,7 @@ export function effectIn(
   return { effect: format(estimate), ...(Number.isFinite(interval.high) && { interval }) };
 }
 
-/** Said with claims on runs that did not store which images were right. */
+/** A note for claims on runs that did not store which images were right. */
 export function imagesNote(points: readonly QuantizedPoint[]): string {
   return points.every(({ right, fp32Right }) => right !== undefined && fp32Right !== undefined)
     ? ''

@@ -23,7 +23,7 @@ export interface CostPoint {
 /**
  * C12: RepVGG with OABN trains at less cost than QARepVGG in operations, memory and time. Operations and
  * memory are counted, so they are facts: less, equal or more. Time is measured and has an interval over the
- * rounds. What is not less refutes the claim, whatever the others are, so the verdict does not hang on the
+ * rounds. What is not less refutes the claim, whatever the others are, so the verdict does not depend on the
  * noise of a clock.
  */
 export function claimC12(oabn: CostPoint, qa: CostPoint): Claim {

@@ -71,7 +71,7 @@ const beyond = (networks: readonly Judged[], share: number, sign = 1): MeanEstim
 /**
  * C9: after ClusterQAT, a network pretrained with plain BN has lost more than half of its FP32 accuracy, and
  * the best one pretrained with OABN has not. `rates`: ClusterQAT at several learning rates of fine-tuning,
- * for a rate that is too high can make plain BN fail where a lower one does not.
+ * because a rate that is too high can make plain BN fail where a lower one does not.
  */
 export function claimC9(
   points: readonly LowBitPoint[],
@@ -174,7 +174,7 @@ export function claimC10(points: readonly LowBitPoint[], bits: readonly number[]
   };
 }
 
-/** The difference in accuracy below which it is little for C11. */
+/** The difference in accuracy that C11 counts as little. */
 export const littleBelow = 0.02;
 
 /** C11: after uniform QAT, no s of the grid is more than 2 points from plain BN. */

@@ -1,4 +1,4 @@
-/** C1 and C2: where the largest merged weights are, and which branch makes them. */
+/** C1 and C2: where the largest merged weights are, and which branch they come from. */
 import type { OutlierRow } from 'oabn/merge';
 import {
   allOf,
@@ -48,7 +48,7 @@ export function claimC1(reports: readonly (readonly OutlierRow[])[]): Claim {
 }
 
 /**
- * The largest share that the other branches may add for the identity's ratio to nearly equal a class-A
+ * The largest share that the other branches may add if the identity's ratio is to nearly equal a class-A
  * weight.
  */
 export const nearlyEqual = 0.2;

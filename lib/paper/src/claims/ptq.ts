@@ -70,8 +70,8 @@ const limited = (points: readonly PtqPoint[]): PtqPoint[] =>
 
 /**
  * C6: every method gains from OABN, at the s that suits it best among those tried (chosen on other seeds and
- * images). What is compared is what quantization takes from each network, so that a difference of the FP32
- * networks, which all methods share, is not counted once for each of them; it is stated separately.
+ * images). What is compared is how much quantization takes from each network, so that a difference of the
+ * FP32 networks, which all methods share, is not counted once for each of them; it is stated separately.
  */
 export function claimC6(all: readonly PtqPoint[], bits: readonly number[]): Claim {
   return claimOf({
@@ -130,7 +130,7 @@ function gaining(points: readonly PtqPoint[], bits: number): ClaimPart {
   };
 }
 
-/** The factor of the article, and how far from it «about» reaches: a factor of two, up or down. */
+/** The paper's factor, and how far from it «about» reaches: a factor of two, up or down. */
 const articleFactor = 100;
 
 /** C7: the state size of the methods, over that of the smallest per-layer one. */
@@ -176,7 +176,7 @@ const well = 0.9;
 
 /**
  * C8: per channel, QARepVGG loses little (under a tenth of its FP32 accuracy); per layer, RepVGG with OABN
- * beats it. Each with its best method (and s), chosen on seeds and images that it is not judged by.
+ * beats it. Each is taken with its best method (and s), chosen on seeds and images by which it is not judged.
  */
 export function claimC8(all: readonly PtqPoint[], bits: readonly number[]): Claim {
   return claimOf({

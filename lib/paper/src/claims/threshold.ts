@@ -67,7 +67,7 @@ function closing(points: readonly ThresholdPoint[], bits: number): ClaimPart {
 
 /**
  * C4: the smallest s of the grid costs accuracy in FP32 and quantized alike, against the best larger s (∞
- * among them), which is chosen on seeds and images that it is not judged by (`bestOf`).
+ * among them), which is chosen on seeds and images by which it is not judged (`bestOf`).
  */
 export function claimC4(all: readonly ThresholdPoint[], bits: readonly number[]): Claim {
   const least = thresholdsOf(replicated(all))[0]!;
@@ -106,8 +106,8 @@ function costing(points: readonly ThresholdPoint[], bits: number, least: number)
 /**
  * C5: the curves over s have the same shape on two datasets. One dataset's curve, less its mean, weighs the
  * points of the other: the sum over s of the two is above 0 where they rise and fall together. The weights
- * are independent of what they weigh, so the test keeps its error rate; it is done both ways, in FP32 and
- * quantized.
+ * are independent of what they weigh, so the test keeps its error rate; it is done both ways round, in FP32
+ * and quantized.
  */
 export function claimC5(
   ofCifar: readonly ThresholdPoint[],
@@ -159,7 +159,7 @@ function slope(
   const curve = curveOf(weights, of);
   const mean = curve.reduce((sum, value) => sum + value, 0) / curve.length;
   const squares = curve.reduce((sum, value) => sum + (value - mean) ** 2, 0);
-  // Equal means, but for their rounding, weigh nothing.
+  // Means that are equal up to rounding weigh nothing.
   if (squares < 1e-18) return { mean: 0, variance: Infinity, df: 1 };
   return effectOf(
     sameSeeds(...judged).map((row) => row.map((network, i) => [(curve[i]! - mean) / squares, network[of]])),

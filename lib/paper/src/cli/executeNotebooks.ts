@@ -9,7 +9,7 @@ import type { Labs, Profile } from '../profiles/index.js';
 import type { ReportNotebook } from '../report/index.js';
 import { kernelEnvironment } from './notebook.js';
 
-/** A line on standard error in the place of a bar, which is drawn again below it. */
+/** Prints a line on standard error in place of the bar, which is redrawn below it. */
 export function sayBesideBar(line: string): void {
   process.stderr.write(`${process.stderr.isTTY ? '\r\u001b[K' : ''}${line}\n`);
 }
@@ -20,7 +20,7 @@ const isOfStory = (name: string, { story }: Profile): boolean =>
 
 /** What the notebooks are executed with. */
 export interface NotebookOptions {
-  /** Put the outputs into the notebooks themselves, too. */
+  /** Whether to write the outputs into the notebooks themselves, too. */
   readonly write?: boolean;
   /** The folders of data and of runs. */
   readonly data?: string;
@@ -63,7 +63,7 @@ export async function runNotebooks(
         ...(runs !== undefined && { OABN_RUNS_DIR: resolve(runs) }),
         ...(data !== undefined && existsSync(data) && { OABN_DATA_DIR: resolve(data) }),
       },
-      // Bars of several notebooks would write over each other: then one counts them.
+      // The bars of several notebooks would overwrite each other, so a single bar counts the notebooks.
       progress: workers > 1 ? silent : progress,
     }).catch((error: unknown) => {
       if (!(error instanceof UserError)) throw error;

@@ -11,5 +11,5 @@ import { addWorker } from './sweep/worker.js';
 
 export { profileNamed } from '../profiles/index.js';
 
-/** What adds this package's commands to the program `oabn`. */
+/** The functions that add this package's commands to the program `oabn`. */
 export const commands = [addNotebook, addKernel, addReproduce, addWorker, addQueue, addRuns];

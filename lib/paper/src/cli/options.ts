@@ -3,8 +3,8 @@ import { type CommonOptions, dataLocation, labOptions } from 'oabn/cli';
 import { type Labs, openLabs } from '../profiles/index.js';
 
 /**
- * The labs of both sides; `--data` is a folder that holds the data of both. Nothing that ships is taken for a
- * run.
+ * The labs of both sides; `--data` is a folder that holds the data of both. Shipped results do not count as
+ * runs here.
  */
 export async function labsOf(options: CommonOptions): Promise<Labs> {
   const { data } = dataLocation(options.data);

@@ -48,7 +48,7 @@ interface ReproduceOptions extends CommonOptions, SweepOptions {
   readonly jobs?: string;
 }
 
-/** Said before hours of computing. @throws UserError where there are no notebooks to execute */
+/** Called before hours of computing. @throws UserError where there are no notebooks to execute */
 function checkNotebooks({ notebooks }: ReproduceOptions): void {
   const found =
     existsSync(notebooksFolder) && readdirSync(notebooksFolder).some((name) => name.endsWith('.ipynb'));
@@ -134,7 +134,7 @@ Examples:
       const figures = await writeFigures(reportFigures(notebooks), join(folder, 'figures'));
       const names = reportFigures(notebooks).map(({ name }) => name);
       await writeCrate(folder, names, { labs, runs, startedAt });
-      // A report with a failed notebook in it is worth more than none.
+      // A report with a failed notebook in it is better than none.
       check(
         failures.length === 0,
         () => `${failures.join('\n')}\nThe report, without the rest of it: ${report}`,
@@ -160,7 +160,7 @@ function workersOf({ queue, store, onBackend: backend }: ReproduceOptions): Comp
   return { queue, store, say: sayBesideBar, ...(backend !== undefined && { backend }) };
 }
 
-/** How many runs at a time. @throws UserError when `--jobs` is no whole number above 0 */
+/** How many runs at a time. @throws UserError unless `--jobs` is a whole number above 0 */
 function jobsOf({ jobs }: ReproduceOptions, { cifar, imagenet }: Labs): number {
   if (jobs === undefined) return defaultWorkers([cifar, imagenet]);
   const count = wholeNumber('--jobs', jobs);
@@ -168,7 +168,7 @@ function jobsOf({ jobs }: ReproduceOptions, { cifar, imagenet }: Labs): number {
   return count;
 }
 
-/** Every run of both labs; says how many there are and how long it has taken. */
+/** Every run of both labs; reports how many there are and how long they took. */
 async function runEverything(labs: Labs, workers: number): Promise<ReportRun[]> {
   const began = performance.now();
   if (workers > 1) process.stderr.write(`${workers} runs at a time (--jobs 1: one, with all cores)\n`);

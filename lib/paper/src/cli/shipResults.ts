@@ -37,7 +37,7 @@ export async function writeFigures(
   return pictures;
 }
 
-/** Writes what archives read of the report's folder: an RO-Crate, and the runs that it is about. */
+/** Writes the part of the report's folder that archives read: an RO-Crate, and the runs that it is about. */
 export async function writeCrate(
   folder: string,
   figures: readonly string[],
@@ -56,7 +56,7 @@ export async function writeCrate(
   await writeJsonAtomic(join(folder, crateFile), runCrate(parts));
 }
 
-/** The figures that ship with the project, by how the names of their notebooks begin. */
+/** The figures that ship with the project, by the beginnings of their notebooks' names. */
 const shippedFigures = /^(fig(?:1|2|4|5|7a|7b|8))-(?!.*-\d+$)/;
 
 /**

@@ -22,12 +22,12 @@ export async function table(rows: readonly Row[]): Promise<DataFrame> {
   return new danfo.DataFrame([...rows]);
 }
 
-/** Members of rows that are no use in a table: which images were right, packed. */
+/** Members of rows that are of no use in a table: which images were right, packed. */
 const packed = new Set(['right', 'fp32Right']);
 
 /**
  * The runs of a study as a DataFrame, a row each: what was varied, and what came out as numbers. Accuracies
- * are in percent; `s` is the threshold as text, for heads of columns.
+ * are in percent; `s` is the threshold as text, for column headings.
  */
 export async function runTable<Row>({ rows }: Pick<StudyResult<Row>, 'rows'>): Promise<DataFrame> {
   return await table(rows.map((row) => flatRow(row as object)));
@@ -43,11 +43,11 @@ function flatRow(row: object): Row {
   return flat;
 }
 
-/** Which columns become lines, heads and cells. */
+/** Which columns become rows, headings and cells. */
 export interface PivotOptions {
-  /** The columns that stay, and tell the lines apart. */
+  /** The columns that stay, and that identify the rows. */
   readonly index: readonly string[];
-  /** The column whose values become heads. */
+  /** The column whose values become headings. */
   readonly columns: string;
   /** The column whose values fill the cells. */
   readonly values: string;
@@ -56,9 +56,9 @@ export interface PivotOptions {
 }
 
 /**
- * A DataFrame with a line for each value of `index` and a column for each value of `columns`, in the order in
- * which they come. What is not there is `–`.
- * @throws UserError for a column that is not there, and for two rows that belong into one cell
+ * A DataFrame with a row for each value of `index` and a column for each value of `columns`, in the order of
+ * their first occurrence. Missing cells are `–`.
+ * @throws UserError for a missing column, and for two rows that belong in one cell
  */
 export async function pivot(
   frame: DataFrame,

@@ -19,8 +19,8 @@ export interface HistogramOptions extends Titles {
 }
 
 /**
- * Half a weight: where the steps of a log axis stand, so that a bin of one weight is seen, alone or next to
- * others.
+ * Half a weight: the foot of the steps on a log axis, so that a bin of one weight is visible, alone or next
+ * to others.
  */
 const logFloor = 0.5;
 

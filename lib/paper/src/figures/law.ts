@@ -14,7 +14,10 @@ export interface LawFigureOptions {
   readonly source: string;
 }
 
-/** The curve with the band of 95% of the networks, and the points by group; those of no fit are named so. */
+/**
+ * The curve with the band of 95% of the networks, and the points by group; groups that were not fitted on say
+ * so.
+ */
 export function lawFigure(points: readonly LawPoint[], { law, source }: LawFigureOptions): Figure {
   const groups = [...new Set(points.map(({ group, fitted }) => `${group}${fitted ? '' : ' (not fitted)'}`))];
   const spacings = points.map(({ spacing }) => spacing);

@@ -13,7 +13,7 @@ export interface LineSeries {
   readonly markers?: boolean;
   /** Whether the points are joined; default true. */
   readonly joined?: boolean;
-  /** Place in the palette, where several lines belong together; default that in the list. */
+  /** Index in the palette, where several lines belong together; default the index in the list. */
   readonly color?: number;
 }
 

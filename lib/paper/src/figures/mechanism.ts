@@ -8,7 +8,7 @@ import { lineFigure, type LineSeries } from './lines.js';
 import { captionOf, type FigureNetwork } from './paper.js';
 import type { Figure, Titles } from 'tslab-kernel/display';
 
-/** Figure 5: what value stands for x, for each of some quantizers, over [from, to]. */
+/** Figure 5: the value that stands for x, for each of several quantizers, over [from, to]. */
 export function transferFigure(
   quantizers: Readonly<Record<string, UniformQuantizer>>,
   [from, to]: readonly [number, number],
@@ -39,7 +39,7 @@ export function layersFigure(arch: Architecture, { subtitle }: { readonly subtit
     })),
     { name: 'linear', weights: arch.widths.at(-1)! * arch.classes },
   ];
-  // Every layer is in both series, at 0 in one, so that the axis has them in their order.
+  // Every layer is in both series, at 0 in one of them, so that the axis shows them in order.
   const series = (title: string, wanted: boolean) => ({
     name: title,
     x: layers.map(({ name }) => name),

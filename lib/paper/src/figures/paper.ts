@@ -1,5 +1,6 @@
 /**
- * The paper's figures from our measurements: which numbers go where. Each says where its numbers come from.
+ * The paper's figures from our measurements: which numbers go where. Each figure says where its numbers come
+ * from.
  */
 import { check, concatenate } from 'oabn-base';
 import type { SourcedNetwork } from 'oabn/experiment';
@@ -71,7 +72,7 @@ export function mergedKernelFigure(
   });
 }
 
-/** Figure 4(b): what each branch gives to the class-A weights of a block, channel by channel. */
+/** Figure 4(b): what each branch contributes to the class-A weights of a block, channel by channel. */
 export function classAPartsFigure(network: FigureNetwork, { block }: { readonly block: Block }): Figure {
   const { kernels } = mergeParts(network.arch, network.stateDict, block);
   const channels = Array.from({ length: block.outChannels }, (_, i) => i);

@@ -18,7 +18,10 @@ const distinct = <T>(values: readonly T[]): T[] => [...new Set(values)];
 const networkTitle = (threshold: number): string =>
   threshold === Infinity ? 'BN' : `OABN s = ${formatThreshold(threshold)}`;
 
-/** max|w|/σ of each quantized layer, a bar for each threshold; layers with an identity branch have an i. */
+/**
+ * max|w|/σ of each quantized layer, a bar for each threshold; layers with an identity branch are marked with
+ * an i.
+ */
 export function peaksFigure({ rows, source: subtitle }: StudyResult<NetworkRow>): Figure {
   const blocks = rows[0]!.outliers.map(({ block, identity }) => ({
     block,
@@ -93,7 +96,7 @@ export function bitsFigure(
   });
 }
 
-/** A row may stand in both studies. */
+/** A row may occur in both studies. */
 const onceASeed = (rows: readonly LowBitPoint[]): LowBitPoint[] => [
   ...new Map(rows.map((row) => [row.seed, row])).values(),
 ];

@@ -1,4 +1,4 @@
-/** Figures of the studies: which measurements go where. Each says where its rows come from. */
+/** Figures of the studies: which measurements go where. Each figure says where its rows come from. */
 import { estimate, formatThreshold, type LowBitMethod, type LowBitPoint } from '../claims/index.js';
 import {
   type AblationPoint,
@@ -14,7 +14,7 @@ import { barFigure } from './bars.js';
 import { lineFigure } from './lines.js';
 import type { Figure } from 'tslab-kernel/display';
 
-/** Uniform weights leave a code unused, clusters do not: said wherever the two are compared. */
+/** Uniform weights leave a code unused, clusters do not; this is stated wherever the two are compared. */
 export const levelsText = (bits: number): string =>
   `a layer’s weights: uniform ${2 ** bits - 1} levels, ClusterQAT ${2 ** bits}`;
 
@@ -43,7 +43,7 @@ export function overviewFigure(
     xTitle: 'stage',
     yTitle: 'test accuracy (%)',
     yRange: [0, 100],
-    // Plain BN comes first, and so has the same colour whatever the order of the study's cells.
+    // Plain BN comes first, so that it has the same colour whatever the order of the study's cells.
     series: fromLargest(chosen.map((point) => point.threshold)).map((threshold) => {
       const at = chosen.filter((point) => point.threshold === threshold);
       const estimates = stages.map(({ of }) => estimate(of(at)));
@@ -181,9 +181,7 @@ const traced = {
   dead: 'dead channels (%)',
 } as const;
 
-/**
- * What makes the outliers: a value of the trace over the epochs, a line for each network; means over seeds.
- */
+/** What makes outliers: a value of the trace over the epochs, a line for each network; means over seeds. */
 export function outlierFigure(
   { rows, source: subtitle }: StudyResult<OutlierPoint>,
   { value }: { readonly value: keyof typeof traced },

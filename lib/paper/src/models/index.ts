@@ -11,7 +11,7 @@ import type { Network } from 'oabn/model';
 import { loadAnyNetwork, type Quantization } from 'oabn/quantize';
 import type { PaperLab } from '../profiles/index.js';
 
-/** What the list of shipped networks, `data/models/models.json`, says of one. */
+/** What the list of shipped networks, `data/models/models.json`, says about one. */
 export interface ShippedModel {
   /** Such as `cifar10-oabn-0.5`. */
   readonly name: string;
@@ -20,7 +20,7 @@ export interface ShippedModel {
   readonly profile: string;
   /** The dataset's name in results, such as «CIFAR-10 (images JPEG-recompressed)». */
   readonly data: string;
-  /** The run that made it: the hash of its configuration, and the commit of the code. */
+  /** The run that produced it: the hash of its configuration, and the commit of the code. */
   readonly run: string;
   readonly commit: string;
   readonly seed: number;
@@ -56,7 +56,7 @@ export function modelFile({ name }: Pick<ShippedModel, 'name'>): string {
   return join(modelsFolder(), `${name}.safetensors`);
 }
 
-/** A shipped network by name. @throws UserError for an unknown name, with those that there are */
+/** A shipped network by name. @throws UserError for an unknown name, listing those that exist */
 export async function openModel(name: string): Promise<OpenedModel> {
   const models = await shippedModels();
   const model = models.find((one) => one.name === name);
@@ -70,8 +70,8 @@ export async function openModel(name: string): Promise<OpenedModel> {
 }
 
 /**
- * The three-branch network that ships under this name, or where none does, that of a run in the lab, which is
- * made if it is not there. Its `source` says which.
+ * The three-branch network that ships under this name, or, where none does, that of a run in the lab, which
+ * is computed if it is not there. Its `source` says which.
  */
 export async function bestNetwork(
   lab: PaperLab,

@@ -1,6 +1,6 @@
 /**
- * The profile `quick` of version 0.1, one pass over 20,000 images, whose results still ship: they are read
- * where no better profile has any yet, and are not run again.
+ * The profile `quick` of version 0.1, one pass over 20,000 images, whose results still ship: they are used
+ * where no better profile has any yet, and are not computed again.
  */
 import { runDefaults } from 'oabn/experiment';
 import type { Profile } from './profile.js';

@@ -18,7 +18,7 @@ export interface PaperLabOptions extends Omit<LabOptions, 'defaults' | 'shipped'
   readonly profile?: Profile | string;
   /**
    * Whether results that ship with the project answer for runs whose networks are not needed; default true,
-   * unless `OABN_SHIPPED=0`. They are of the same configuration and the same images, or they are not used.
+   * unless `OABN_SHIPPED=0`. They are used only for the same configuration and the same images.
    */
   readonly shipped?: boolean;
 }
@@ -40,16 +40,13 @@ export async function openPaperLab({
   return { ...lab, profile: { ...profile, ...lab.defaults } };
 }
 
-/** The two sides of the article's experiments. */
+/** The two sides of the paper's experiments. */
 export interface Labs {
   readonly cifar: PaperLab;
   readonly imagenet: PaperLab;
 }
 
-/**
- * A profile's lab and that of its ImageNet side, where made images stand in for what is not there, and say
- * so.
- */
+/** A profile's lab and that of its ImageNet side, where made images stand in for missing ones, and say so. */
 export async function openLabs(options: Omit<PaperLabOptions, 'dataset'> = {}): Promise<Labs> {
   const cifar = await openPaperLab(options);
   return { cifar, imagenet: await openImagenetLab(options) };
@@ -65,14 +62,14 @@ export function resolveProfile(named: Profile | string = process.env.OABN_PROFIL
   return typeof named === 'string' ? profileNamed(named) : named;
 }
 
-/** Where the results are that ship with the project. */
+/** The folder of the results that ship with the project. */
 export function shippedFolder(): string {
   return join(projectFolder(), 'data', 'results', 'runs');
 }
 
 /**
- * What figures and tables say of the runs behind them: profile, data and scale, and that data are made when
- * they are.
+ * What figures and tables say about the runs behind them: profile, data and scale, and whether the data are
+ * made.
  */
 export function describeScale({ profile, train }: Pick<PaperLab, 'profile' | 'train'>): string {
   const images = Math.min(train.size, profile.pretraining.images ?? train.size);

@@ -4,12 +4,12 @@
 import { notebookProgress } from 'tslab-kernel';
 import { describeLab, openImagenetLab, openPaperLab, type PaperLab, type PaperLabOptions } from './lab.js';
 
-/** The lab of `OABN_PROFILE`, or of `quick`: says below the cell what it is. */
+/** The lab of `OABN_PROFILE`, or of `quick`; a line below the cell describes it. */
 export async function notebookLab(options: Omit<PaperLabOptions, 'progress'> = {}): Promise<PaperLab> {
   return said(await openPaperLab({ ...options, progress: notebookProgress() }));
 }
 
-/** Its side of ImageNet, or of what stands in for it. */
+/** Its ImageNet side, or that of what stands in for ImageNet. */
 export async function notebookImagenetLab(
   options: Omit<PaperLabOptions, 'progress' | 'dataset'> = {},
 ): Promise<PaperLab> {

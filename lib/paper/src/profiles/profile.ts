@@ -6,11 +6,11 @@ import type { Architecture } from 'oabn/model';
 export interface Profile extends RunDefaults {
   readonly name: string;
   /**
-   * The grid of the main job: the paper's s (Infinity is plain BN), seeds, and bits with and without
-   * training.
+   * The values of s in the main job; Infinity is plain BN. The seeds and the bits with and without training
+   * follow below.
    */
   readonly thresholds: readonly number[];
-  /** Those of the low-bit table, where every cell is a fine-tuning run. */
+  /** The values of s in the low-bit tables, where every cell is a fine-tuning run. */
   readonly lowBitThresholds: readonly number[];
   readonly seeds: readonly number[];
   /** Thresholds that only draw the curve over s, with the first seed alone; no claim rests on them. */
@@ -21,11 +21,11 @@ export interface Profile extends RunDefaults {
   readonly tableThresholds: readonly number[];
   readonly tableBits: readonly number[];
   readonly tableSeeds: readonly number[];
-  /** Steps of its methods that learn, for each unit. */
+  /** Steps of Table 3's learning methods, for each unit. */
   readonly tableIterations: number;
   /**
    * What the search for the learning rates of fine-tuning tries, with which seeds (default one of its own),
-   * and what it is scored on: so many of the last training images, on which its networks do not train, or
+   * and what it is scored on: this many of the last training images, on which its networks do not train, or
    * test images that no result of the profile uses.
    */
   readonly search: {
@@ -35,7 +35,7 @@ export interface Profile extends RunDefaults {
     readonly seeds?: readonly number[];
     readonly heldOut: number | { readonly first: number; readonly images: number };
   };
-  /** Where the ablations are made. */
+  /** The network on which the ablations are made. */
   readonly ablation: { readonly threshold: number; readonly bits: number; readonly seeds: readonly number[] };
   /** The study of what makes outliers: lengths of training, factors of the widths, values of s, and seeds. */
   readonly outliers: {
@@ -45,30 +45,30 @@ export interface Profile extends RunDefaults {
     readonly seeds: readonly number[];
   };
   /**
-   * The notebooks that tell the story, by how their names begin. With it, `reproduce` computes what these
-   * need, figures 2, 4, 7a and 8 and table 5, and executes these; without, all of the article.
+   * The notebooks that tell the story, by the beginnings of their names. If given, `reproduce` computes what
+   * these need (figures 2, 4, 7a and 8, and table 5) and executes these; otherwise everything in the paper.
    */
   readonly story?: readonly string[];
-  /** What differs on ImageNet's side of the article (figure 7b, tables 3 and 6); see `onImagenet`. */
+  /** What differs on the ImageNet side of the paper (figure 7b, tables 3 and 6); see `onImagenet`. */
   readonly imagenet?: Partial<Omit<Profile, 'name' | 'imagenet'>>;
 }
 
 /** The data that stand in for ImageNet-1k where a profile names no other: 50 classes at 64×64. */
 export const imagenetStandIn = { name: 'imagenet50', testImages: null } as const;
 
-/** For images of twice the side: the stem halves them, and everything after it is as large as before. */
+/** For images with twice the side: the stem halves them, and everything after it is as large as before. */
 const forTwiceTheSide = ({ strides: [first = 1, ...rest], ...arch }: Architecture): Architecture => ({
   ...arch,
   strides: [2 * first, ...rest],
 });
 
-/** ImageNet's side of a profile is the profile `<name>-imagenet`. */
+/** The ImageNet side of a profile is the profile `<name>-imagenet`. */
 export const imagenetSuffix = '-imagenet';
 
 /**
- * ImageNet's side of a profile, as a profile of its own: all sweeps run on it. A profile that does not say
- * otherwise takes the stand-in for ImageNet, 50 classes at 64×64, with strides that make its network cost
- * there what it costs on 32×32.
+ * The ImageNet side of a profile, as a profile of its own, on which all studies can run. Unless the profile
+ * says otherwise, it takes the stand-in for ImageNet, 50 classes at 64×64, with strides that make its network
+ * cost there what it costs on 32×32.
  */
 export function onImagenet({ imagenet, ...profile }: Profile): Profile {
   return {

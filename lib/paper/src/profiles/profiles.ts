@@ -1,8 +1,8 @@
 /**
- * Profiles: the same experiments at another scale. `smoke` takes seconds and shows only that all of it runs;
+ * Profiles: the same experiments at several scales. `smoke` takes seconds and shows only that all of it runs;
  * `quick` tells the story in minutes on two CPU cores; `desk` has networks worth quantizing, in hours of two
- * cores; `paper` has the article's networks, sized for hours of one GPU; `full` is ImageNet-1k and training
- * as long as RepVGG's own, for days. A notebook names its profile and changes single values of it for an
+ * cores; `paper` has the paper's networks, sized for hours of one GPU; `full` is ImageNet-1k and training as
+ * long as RepVGG's own, in days. A notebook names its profile and changes single values of it for an
  * ablation.
  */
 import { check } from 'oabn-base';
@@ -44,14 +44,17 @@ interface DeskRecipe {
   readonly batchSize?: number;
 }
 
-/** Fine-tuning of the merged weights as pretraining ended: the same images, no label smoothing, no decay. */
+/**
+ * Fine-tuning of the merged weights in the way that pretraining ended: the same images, no label smoothing,
+ * no decay.
+ */
 function deskFinetuning(options: Omit<DeskRecipe, 'learningRate'>): RunDefaults['finetuning'] {
   const { decay: _, ...recipe } = deskRecipe({ ...options, learningRate: 3e-3 });
   const finetuning = { ...recipe, labelSmoothing: 0, weightDecay: 0 };
   return { uniform: finetuning, cluster: finetuning };
 }
 
-/** The article's network and its sweeps on all of CIFAR-10, in an order of hours on one GPU. */
+/** The paper's network and its sweeps on all of CIFAR-10, in hours on one GPU. */
 const paper = {
   data: { name: 'cifar10', testImages: null },
   arch: repvgg('A0'),
@@ -237,7 +240,7 @@ export const profiles = {
 export type ProfileName = keyof typeof profiles;
 
 /**
- * A profile by name, such as `quick`, or ImageNet's side of it: `quick-imagenet`. @throws UserError with the
+ * A profile by name, such as `quick`, or its ImageNet side: `quick-imagenet`. @throws UserError with the
  * known names.
  */
 export function profileNamed(name: string): Profile {

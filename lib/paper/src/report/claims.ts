@@ -1,6 +1,6 @@
 /**
  * The claims board for readers: one line for each claim of the paper with its verdict in words, symbol and
- * colour, the effect and its interval; what held means, the other numbers of bits and the details fold out
+ * colour, the effect and its interval; what «held» means, the other numbers of bits and the details unfold
  * below it.
  */
 import type { Claim, ClaimPart } from '../claims/index.js';
@@ -50,8 +50,8 @@ let boards = 0;
 
 /**
  * The board as HTML; its buttons choose a verdict where scripts run.
- * @param alone whether it brings its style and script, as an output must; a page may have `claimsAdditions`
- * for all
+ * @param alone whether it brings its own style and script, as an output must; a page can have
+ * `claimsAdditions` for all boards
  */
 export function claimsBoardHtml(claims: readonly Claim[], alone = true): string {
   const lines = inOrder(claims).map(lineHtml).join('\n');
@@ -88,7 +88,7 @@ ${parts.map(partHtml).join('\n')}
 const partHtml = ({ name, verdict, effect, evidence }: ClaimPart): string =>
   `<li>${badge(verdict)} <strong>${escapeHtml(name)}</strong>: ${escapeHtml(effect)}. ${escapeHtml(evidence)}</li>`;
 
-/** Half-transparent greys show on light and dark alike; the badges bring their own paper. */
+/** Half-transparent greys show on light and dark alike; the badges have their own background. */
 const style = `
 .oabn-claims ul { list-style: none; margin: 0.6em 0; padding: 0; }
 .oabn-claim { border-bottom: 1px solid rgba(128, 128, 128, 0.35); }
@@ -130,7 +130,7 @@ const filterByVerdict = `(board) => {
   board.querySelector('.oabn-filter').hidden = false;
 }`;
 
-/** What a page needs for the boards on it, whose own style and scripts it does not let through. */
+/** What a page needs for the boards on it, because it does not let their own style and scripts through. */
 export const claimsAdditions: PageAdditions = {
   style,
   script: `for (const board of document.querySelectorAll('.oabn-claims')) (${filterByVerdict})(board);`,

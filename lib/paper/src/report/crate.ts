@@ -1,8 +1,8 @@
 /**
  * A report as a research object: an RO-Crate of the profile Workflow Run Crate 0.5
  * (https://w3id.org/ro/wfrun), which records in JSON-LD what was run, on which data, by what software, when,
- * and which files came of it. Archives and workflow hubs read it. Next to the metadata lies `workflow.json`,
- * the workflow as it was carried out: every run's configuration, result and provenance. From data to JSON,
+ * and which files resulted. Archives and workflow hubs read it. Next to the metadata is `workflow.json`, the
+ * workflow as it was carried out: every run's configuration, result and provenance. From data to JSON,
  * without effects.
  */
 import { storedConfig } from 'oabn/experiment';
@@ -11,16 +11,16 @@ import type { ReportRun } from './runs.js';
 
 /** What the description of a report is made from. */
 export interface CrateParts {
-  /** Of a lab, what tells its data and scale. */
+  /** The part of each lab that describes its data and scale. */
   readonly labs: Readonly<Record<'cifar' | 'imagenet', Pick<PaperLab, 'profile' | 'train'>>>;
   readonly runs: readonly ReportRun[];
-  /** Of the report's folder, relative to it, such as `index.html` and `figures/fig2.png`. */
+  /** Files of the report's folder, relative to it, such as `index.html` and `figures/fig2.png`. */
   readonly files: readonly string[];
   /** ISO 8601. */
   readonly startedAt: string;
   readonly finishedAt: string;
   readonly command: string;
-  /** Name → version of what computed. */
+  /** Name → version of the software that computed. */
   readonly versions: Readonly<Record<string, string>>;
 }
 

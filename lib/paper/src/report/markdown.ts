@@ -1,6 +1,6 @@
-/** Tables in Markdown, aligned as Prettier aligns them, so that they can stand in a file that it checks. */
+/** Tables in Markdown, aligned as Prettier aligns them, so that they can be part of a file that it checks. */
 
-/** The first line holds the heads; `right`: columns whose text ends at the right. */
+/** A table whose first row holds the headings; `right`: the columns that are aligned right. */
 export function markdownTable(
   lines: readonly (readonly string[])[],
   { right = [] }: { readonly right?: readonly number[] } = {},

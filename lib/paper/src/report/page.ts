@@ -12,7 +12,7 @@ import { figureTitle } from 'tslab-kernel/picture';
 import { type Notebook, plotlyMime } from 'tslab-kernel/run';
 import { cellHtml, createMarkdownRenderer, type Heading, pageHtml, plainText } from 'tslab-kernel/html';
 
-/** A notebook, executed, by its file's name without `.ipynb`. */
+/** An executed notebook, with its file's name without `.ipynb`. */
 export interface ReportNotebook {
   readonly name: string;
   readonly notebook: Notebook;
@@ -20,7 +20,7 @@ export interface ReportNotebook {
 
 /** What the report is made from. */
 export interface ReportParts {
-  /** Of a lab, what describes its data and scale. */
+  /** The part of each lab that describes its data and scale. */
   readonly labs: Readonly<Record<'cifar' | 'imagenet', Pick<PaperLab, 'profile' | 'train'>>>;
   readonly story: Story;
   readonly notebooks: readonly ReportNotebook[];
@@ -115,8 +115,8 @@ function datasets({ cifar, imagenet }: ReportParts['labs']): string {
 }
 
 /**
- * By the numbers that their names begin with; without, figures, then tables, each by number, then the rest by
- * name.
+ * Ordered by the numbers that their names begin with; without numbers, figures, then tables, each by number,
+ * then the rest by name.
  */
 export function paperOrder<N extends { readonly name: string }>(notebooks: readonly N[]): N[] {
   const kind = (name: string): number => (/^fig/.test(name) ? 0 : /^tab/.test(name) ? 1 : 2);
@@ -158,7 +158,8 @@ const plainHtml = (html: string): string => escapeHtml(plainText(html));
 /** A figure of an executed notebook. */
 export interface ReportFigure {
   /**
-   * A file's name without extension: the notebook's without its number, with one from its second figure on.
+   * A file's name without extension: the notebook's name without its number, and with a number from its
+   * second figure on.
    */
   readonly name: string;
   readonly title: string;

@@ -1,6 +1,6 @@
 /**
- * What the project's README shows of the runs: a table of results and the board of claims, each between marks
- * that name the profile that it is of, such as `<!-- claims of desk -->` and `<!-- end of claims -->`.
+ * What the project's README shows about the runs: a table of results and the board of claims, each between
+ * marks that name the profile that it is of, such as `<!-- claims of desk -->` and `<!-- end of claims -->`.
  */
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -9,13 +9,13 @@ import type { Claim } from '../claims/index.js';
 import { claimsMarkdown } from './claims.js';
 import { resultsMarkdown, type ResultRows } from './results.js';
 
-/** What stands between marks. */
+/** What is between marks. */
 export type ReadmePart = 'results' | 'claims';
 
 const marked = (part: ReadmePart): RegExp =>
   new RegExp(`(<!-- ${part} of (\\w+) -->\n\n)([^]*?)\n?<!-- end of ${part} -->`);
 
-/** A part of a README: of which profile, and its text. @throws UserError where it does not have the marks */
+/** A part of a README: its profile, and its text. @throws UserError where the marks are missing */
 export function readmePart(
   readme: string,
   part: ReadmePart,
@@ -25,7 +25,7 @@ export function readmePart(
   return { profile: found[2]!, text: found[3]! };
 }
 
-/** Writes the parts anew that are of this profile. */
+/** Rewrites the parts that are of this profile. */
 export async function updateReadme(
   profile: string,
   { claims, ...rows }: ResultRows & { readonly claims: readonly Claim[] },

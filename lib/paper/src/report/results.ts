@@ -19,12 +19,12 @@ export interface ResultRows {
   readonly cells: readonly LowBitPoint[];
 }
 
-/** At 2 bits nothing is left without training. */
+/** At 2 bits, nothing is left without training. */
 const least = 3;
 
 /**
  * Test accuracy in percent, mean ± standard deviation over seeds; a line for each number of bits and method,
- * a column for each s that was fine-tuned, and for the smallest. A head names the seeds where they are not
+ * a column for each s that was fine-tuned, and for the smallest. A heading names the seeds where they are not
  * the same everywhere.
  */
 export function resultsMarkdown({ sweep, cells }: ResultRows): string {

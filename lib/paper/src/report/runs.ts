@@ -16,7 +16,10 @@ import { escapeHtml, sortableTable } from 'tslab-kernel/display';
 /** A finished run as `run` returns it. */
 export type ReportRun = StoredRun<PretrainResult | QuantizedResult, RunConfig>;
 
-/** The runs as a table that is sorted by its heads and, where scripts run, filtered by what is typed. */
+/**
+ * The runs as a table that, where scripts run, is sorted by a click on a heading and filtered by what is
+ * typed.
+ */
 export function runsHtml(runs: readonly ReportRun[]): string {
   const heads = [
     { name: 'run', kind: 'text' },
@@ -53,7 +56,7 @@ function cellsOf({ hash, config, result, provenance, from }: ReportRun): string[
   ];
 }
 
-/** Runs in the page: a row stays when it has every word that is typed. */
+/** Runs in the page: a row stays if it contains every word that is typed. */
 const filterRows = `(box) => {
   const input = box.querySelector('input');
   const rows = [...box.querySelectorAll('tbody tr')];

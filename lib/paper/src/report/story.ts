@@ -28,10 +28,10 @@ export interface Story {
   readonly claims: readonly Claim[];
 }
 
-/** The bits of the pictures of ClusterQAT, of those that there are. */
+/** The bits of the pictures of ClusterQAT, as far as there are results for them. */
 const recoveredBits = [4, 3];
 
-/** The board has the intervals. */
+/** The intervals are on the board. */
 const percent = ({ mean }: Estimate): string => `${(100 * mean).toFixed(1)}%`;
 
 const distinct = (values: readonly number[]): number[] => [...new Set(values)];
@@ -132,7 +132,7 @@ ${pictures.join('\n')}
 </div>`;
 }
 
-/** Of the first screen. */
+/** The style of the first screen. */
 export const storyStyle = `
 .story { margin: 0.4rem 0 0.6rem; padding-left: 1.3rem; line-height: 1.45; } .story li { margin: 0.2rem 0; }
 .story-pictures { display: grid; grid-template-columns: repeat(3, minmax(0, 1fr)); gap: 0.8rem; }

@@ -23,9 +23,9 @@ export interface MeanEstimate {
  * The mean of `table`, whose rows are seeds and whose columns are images; rows of the same length, at least
  * two of each.
  *
- * Of one seed nothing can be said about seeds; two seeds have one degree of freedom, and hence wide
+ * One seed says nothing about the spread over seeds; two seeds have one degree of freedom, and hence wide
  * intervals. Seeds whose means happen to agree, as counts of right answers do now and then, are no proof of
- * precision: their mean square is σe² + n·σa², so it counts as no less than the estimate of σe².
+ * precision: the expected mean square is σe² + n·σa², so it counts as no less than the estimate of σe².
  * @throws RangeError for fewer than two rows or columns, or rows of different lengths
  */
 export function crossedMean(table: readonly ArrayLike<number>[]): MeanEstimate {

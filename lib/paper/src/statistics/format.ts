@@ -2,7 +2,7 @@
 import type { MeanEstimate } from './crossed.js';
 import { type Interval, intervalOf } from './verdict.js';
 
-/** One interval's numbers; an interval without ends, as for one seed, is marked as such. */
+/** One interval's numbers; an infinite interval, as for one seed, is marked as such. */
 const within = (mean: string, { low, high }: Interval, digits: (value: number) => string): string =>
   Number.isFinite(high - low) ? `${mean} [${digits(low)}, ${digits(high)}]` : `${mean} (one seed)`;
 

@@ -1,7 +1,7 @@
 /**
  * Effects on networks that were quantized: each network's answers on the test images, before and after, one
- * network for each seed; and the best of several kinds of network, chosen without looking at what it is
- * judged by.
+ * network for each seed; and the best of several kinds of network, chosen without looking at the answers by
+ * which it is judged.
  */
 import { check } from 'oabn-base';
 import { contrast, type Rights, unpackRights } from './contrast.js';
@@ -12,7 +12,7 @@ export interface Answers {
   /** The share of images that it got right, in [0, 1]. */
   readonly accuracy: number;
   readonly images: number;
-  /** Which images it was right on; unknown for older runs, which did not store it. */
+  /** Which images it was right on; unknown for older runs, which did not store this. */
   readonly rights?: Rights;
 }
 
@@ -50,10 +50,9 @@ export type WeightedAnswers = readonly [weight: number, answers: Answers];
  *
  * - Where the runs stored which images they had right: image by image (`contrast`).
  * - Where they did not: the spread over seeds, and in addition the whole sampling error of the accuracies as
- *   if
- *   each had been measured on images of its own. Networks agree on most images, so this errs on the wide
+ *   if each had been measured on images of its own. Networks agree on most images, so this errs on the wide
  *   side. It is not divided by the number of seeds, which all see the same images.
- * - Of one seed nothing is known about seeds: the variance is Infinity, and every verdict undecided.
+ * - One seed says nothing about the spread over seeds: the variance is Infinity, and every verdict undecided.
  *
  * @throws UserError without a seed
  */
@@ -84,7 +83,8 @@ export interface Candidate<Name> {
 /**
  * The kind with the best quantized accuracy, cross-fitted: which kind stands for a seed on one half of the
  * images was chosen on the *other* seeds and the *other* half (without stored images, on the other seeds), so
- * that no kind is judged by what it was chosen by, and luck in the choice is not counted as an effect.
+ * that no kind is judged by the answers by which it was chosen, and luck in the choice does not count as an
+ * effect.
  *
  * @returns a network for each seed, put together from halves, and the kinds chosen, each once
  */
@@ -121,7 +121,10 @@ function networkOf<Name>({ name, networks }: Candidate<Name>, seed: number): Jud
   return found;
 }
 
-/** On every other image, from `half` (0 or 1) on; on all where it is not known which were right. */
+/**
+ * The accuracy on every other image, from `half` (0 or 1) on; on all images where it is not known which were
+ * right.
+ */
 function accuracyOnHalf({ rights, accuracy }: Answers, half: number): number {
   if (!rights) return accuracy;
   let right = 0;

@@ -14,7 +14,7 @@
 import type { MeanEstimate } from './crossed.js';
 import { tQuantile, tTail } from './distributions.js';
 
-/** `precondition not met`: the runs are not of the kind that the claim speaks of, so they cannot test it. */
+/** `precondition not met`: the runs are not of the kind that the claim is about, so they cannot test it. */
 export type Verdict = 'held' | 'not held' | 'undecided' | 'precondition not met';
 
 /** Chance of a wrong verdict where there is no effect. */
@@ -35,10 +35,12 @@ export interface Test {
   readonly against: number;
 }
 
-/** What sums of rounded numbers may make of 0; accuracies differ by more. */
+/** Rounding errors of sums that should be 0 stay below this; accuracies differ by more. */
 const rounding = 1e-9;
 
-/** The two-sided interval of an estimate; `level` in (0, 1). Infinite where nothing is known of the error. */
+/**
+ * The two-sided interval of an estimate; `level` in (0, 1). Infinite where nothing is known about the error.
+ */
 export function intervalOf({ mean, variance, df }: MeanEstimate, level = 1 - errorRate): Interval {
   const half = variance > 0 ? tQuantile((1 + level) / 2, df) * Math.sqrt(variance) : 0;
   return { mean, low: mean - half, high: mean + half, level };
@@ -101,7 +103,8 @@ export function areGreater(estimates: readonly MeanEstimate[]): Verdict[] {
 }
 
 /**
- * The verdict on a claim with several parts: held when all are, not held when one is refuted among so many.
+ * The verdict on a claim with several parts: held when all are, not held when one is refuted after Holm's
+ * correction.
  */
 export function allOf(tests: readonly Test[]): Verdict {
   if (tests.some(({ verdict }) => verdict === 'precondition not met')) return 'precondition not met';

@@ -1,7 +1,7 @@
 /**
- * Ablations beyond the paper: the value of choices that the article leaves open or does not try. All of
- * them are fine-tunings of one network at few bits (the profile says which), each compared with the default
- * of its group. A variant of your own is a cell.
+ * Ablations beyond the paper: the value of choices that the paper leaves open or does not try. All of them
+ * are fine-tunings of one network at few bits (the profile says which), each compared with the default of its
+ * group. A variant of your own is a cell.
  */
 import { type FinetuneChanges, finetuneConfig, pretrainConfig } from 'oabn/experiment';
 import type { Oabn } from 'oabn/model';
@@ -11,7 +11,7 @@ import { measured } from './measured.js';
 import type { Study } from './study.js';
 import { rounded } from './table.js';
 
-/** What is fine-tuned how, where it is not ClusterQAT of a network with OABN as the paper has them. */
+/** How a variant differs from the paper's ClusterQAT of a network with OABN. */
 export interface Variant {
   readonly weights: WeightMethod;
   /** Options of OABN in pretraining. */
@@ -40,13 +40,13 @@ export interface AblationPoint extends QuantizedPoint {
 export interface AblationGrid {
   /** Default all; see `ablationGroups`. */
   readonly groups?: readonly string[];
-  /** Default the profile's, as those below. */
+  /** Default the profile's, like those below. */
   readonly threshold?: number;
   readonly bits?: number;
   readonly seeds?: readonly number[];
 }
 
-/** Choices that the article leaves open or does not try, one varied at a time. */
+/** Choices that the paper leaves open or does not try, varied one at a time. */
 export function ablationStudy({ groups = ablationGroups, ...grid }: AblationGrid = {}): Study<
   AblationCell,
   AblationPoint

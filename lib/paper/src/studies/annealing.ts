@@ -2,8 +2,8 @@
  * Four ways to low bit widths for a RepVGG that has been trained with plain BN: OABN added afterwards (s
  * annealed from its own largest ratio, `oabn anneal`), fine-tuning through the merge (RepQ, arXiv
  * 2311.05317), equalization with corrected biases (DFQ, arXiv 1906.04721), and nothing; compared with a
- * network that had OABN from the start. Not a study, because the annealed network is a checkpoint that must
- * be there before the runs on it have a name.
+ * network that had OABN from the start. This is not a study, because the annealed network is a checkpoint
+ * that must exist before the runs on it have a name.
  */
 import { join } from 'node:path';
 import {
@@ -18,7 +18,7 @@ import {
 } from 'oabn/experiment';
 import type { PaperLab } from '../profiles/index.js';
 
-/** The ways that are compared to a network that stands few bits. */
+/** The ways to a network that copes with few bits. */
 export const annealingWays = [
   'plain BN',
   'OABN from the start',
@@ -50,7 +50,7 @@ export interface AnnealingGrid {
 }
 
 /**
- * The rows, by running what the lab's store does not have. Uniform quantization with one scale per layer
+ * The rows; whatever the lab's store does not have is computed. Uniform quantization with one scale per layer
  * throughout.
  */
 export async function compareAnnealing(lab: PaperLab, grid: AnnealingGrid = {}): Promise<AnnealingPoint[]> {

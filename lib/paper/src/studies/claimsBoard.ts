@@ -1,7 +1,7 @@
 /**
  * The claims board: every claim of the paper on the runs of both labs. A claim is judged at the bits that the
- * article names and, where a small network shows the same effect only at fewer bits, at those as well, in
- * this order.
+ * paper names and, where a small network shows the same effect only at fewer bits, at those as well, in this
+ * order.
  */
 import {
   type Claim,
@@ -39,8 +39,8 @@ export type RowsOf = <Cell, Row, Config extends RunConfig>(
 ) => Promise<Pick<StudyResult<Row>, 'rows'>>;
 
 /**
- * All claims, but C5 to C8 where the profile tells the story alone: C1 to C11 by running what the stores do
- * not have, C12 by measuring a few training steps here and now.
+ * All claims, except C5 to C8 where the profile only tells the story: C1 to C11 by computing what the stores
+ * do not have, C12 by measuring a few training steps here and now.
  */
 export async function claimsBoard(labs: Labs): Promise<Claim[]> {
   const judgements = await judgementsOn(labs, runStudy);
@@ -48,8 +48,8 @@ export async function claimsBoard(labs: Labs): Promise<Claim[]> {
 }
 
 /**
- * Those of C1 to C11 that the rows so far allow, of a profile that is not finished: claims that would compare
- * what is not there yet are left out.
+ * Those of C1 to C11 that the rows so far allow, for a profile that is not finished: claims that would
+ * compare what is not there yet are left out.
  */
 export async function claimsSoFar(labs: Labs, rowsOf: RowsOf): Promise<Claim[]> {
   const judgements = await judgementsOn(labs, rowsOf);
@@ -63,14 +63,14 @@ export async function claimsSoFar(labs: Labs, rowsOf: RowsOf): Promise<Claim[]> 
   });
 }
 
-/** Each gives its claim, or throws a UserError where rows are missing that it compares. */
+/** Each returns its claim, or throws a UserError where rows that it compares are missing. */
 async function judgementsOn({ cifar, imagenet }: Labs, rowsOf: RowsOf): Promise<(() => Claim)[]> {
   const reports = (await rowsOf(cifar, plainNetworkStudy)).rows.map(({ outliers }) => outliers);
   const { rows: sweep } = await rowsOf(cifar, thresholdStudy());
   const { rows: cells } = await rowsOf(cifar, lowBitStudy());
   const { ptqBits, bits, story, thresholds } = cifar.profile;
   const low = lowBits(bits).filter((b) => cells.some((cell) => cell.bits === b && cell.method !== 'ptq'));
-  // The story alone has neither ImageNet's side nor the search.
+  // A profile that only tells the story has neither the ImageNet side nor the search.
   const search = story ? [] : (await rowsOf(cifar, learningRateStudy)).rows;
   const networks = (): typeof reports => {
     check(reports.length > 0, 'No network with plain BN is there yet');
@@ -99,7 +99,7 @@ async function judgementsOn({ cifar, imagenet }: Labs, rowsOf: RowsOf): Promise<
   ];
 }
 
-/** C5 to C8, which rest on ImageNet's side too. */
+/** C5 to C8, which rest on the ImageNet side too. */
 async function judgementsOnBoth(
   sweep: readonly ThresholdPoint[],
   imagenet: PaperLab,
@@ -117,7 +117,7 @@ async function judgementsOnBoth(
   ];
 }
 
-/** Claims that ImageNet's side can judge by itself, as its figure and table do: C3 and C4, C9 to C11. */
+/** Claims that the ImageNet side can decide by itself, as its figure and table do: C3 and C4, C9 to C11. */
 export async function imagenetClaims({ imagenet }: Pick<Labs, 'imagenet'>): Promise<Claim[]> {
   if (imagenet.profile.story) return [];
   const { rows: sweep } = await runStudy(imagenet, thresholdStudy());

@@ -1,6 +1,6 @@
 /**
  * The law behind claims C3, C4 and C11: what uniform quantization leaves of a network's accuracy follows the
- * level spacing of its weights (`oabn/doctor`, law.ts), whatever made them so: s, bits, width or kind of
+ * level spacing of its weights (`oabn/doctor`, law.ts), whatever brought it about: s, bits, width or kind of
  * network. Here it is measured on the runs of a profile, fitted with its error, and tried on networks that it
  * was not fitted on.
  */
@@ -40,7 +40,7 @@ export interface LawPoint {
 /** Which networks, on which data. */
 export interface LawGrid {
   readonly networks?: readonly LawNetwork[];
-  /** Of the data, whose chance of a right guess is not accuracy that is kept; default CIFAR-10's. */
+  /** The number of classes, which sets the accuracy of guessing; default CIFAR-10's. */
   readonly classes?: number;
 }
 
@@ -51,7 +51,7 @@ const branches: Partial<Record<LawNetwork, object>> = {
 
 /**
  * Uniform per-layer PTQ of RepVGG over s and bits, of figure 2's VGG, and, if asked, of table 3's QARepVGG,
- * which is trained on ImageNet's side only.
+ * which is trained on the ImageNet side only.
  */
 export function lawStudy({ networks = ['RepVGG', 'VGG'], classes = 10 }: LawGrid = {}): Study<
   LawCell,
@@ -114,7 +114,7 @@ export interface LawFit extends Law {
   readonly rmse: number;
   readonly rmseElsewhere?: number;
   /**
-   * Of the points that were not fitted, how many lie between the least and the most that the law allows for,
+   * How many of the points that were not fitted lie between the least and the most that the law allows for,
    * of how many.
    */
   readonly within?: readonly [number, number];
@@ -122,7 +122,7 @@ export interface LawFit extends Law {
   readonly points: number;
 }
 
-/** Fits the curve by least squares to the points marked so. Needs three networks at least. */
+/** Fits the curve by least squares to the points marked for it. Needs at least three networks. */
 export function fitLaw(points: readonly LawPoint[], source: string): LawFit {
   const fitted = points.filter((point) => point.fitted);
   const others = points.filter((point) => !point.fitted);
@@ -177,7 +177,7 @@ const squaredError = (points: readonly LawPoint[], curve: Curve): number =>
 const rootMeanSquare = (points: readonly LawPoint[], curve: Curve): number =>
   Math.sqrt(squaredError(points, curve) / points.length);
 
-/** A grid, then ever finer ones about the best: two numbers in a bowl need no more. */
+/** A grid, then ever finer ones about the best point: two numbers with a single minimum need no more. */
 function leastSquares(points: readonly LawPoint[], start?: Curve): Curve {
   let best: Curve = start ?? { midpoint: 1, steepness: 4 };
   let least = squaredError(points, best);

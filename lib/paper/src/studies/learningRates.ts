@@ -1,8 +1,8 @@
 /**
- * The search for the learning rates of fine-tuning: for each method, the profile's few rates on two networks,
- * plain BN and the best s of the low-bit tables, at the bits where methods differ. The search has seeds of
- * its own and is scored on images that no other result uses, so that what is reported later was not chosen by
- * its own noise. Its ClusterQAT side is also what C9 is asked at each rate.
+ * The search for the learning rates of fine-tuning: for each method, it tries the profile's few rates on two
+ * networks, plain BN and the best s of the low-bit tables, at the bits where methods differ. The search has
+ * its own seeds and is scored on images that no other result uses, so that what is reported later was not
+ * chosen by its own noise. Its ClusterQAT runs also test C9 at each rate.
  */
 import { type DataConfig, finetuneConfig, pretrainConfig } from 'oabn/experiment';
 import type { WeightMethod } from 'oabn/quantize';
@@ -58,7 +58,7 @@ function searchData({ profile, data, train, test }: PaperLab): DataConfig {
   if (typeof heldOut === 'number') {
     return { ...data, testImages: null, heldOut: Math.min(heldOut, Math.floor(train.size / 5)) };
   }
-  // A smaller test set, as the made one, has no images to spare: then its last ones serve both.
+  // A smaller test set, such as the made one, has no images to spare: its last ones then serve both.
   const testImages = Math.min(heldOut.images, test.size);
   return { ...data, testImages, firstTestImage: Math.min(heldOut.first, test.size - testImages) };
 }

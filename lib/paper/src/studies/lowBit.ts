@@ -32,7 +32,7 @@ export interface LowBitCell {
 export interface LowBitGrid {
   /** Default all three. */
   readonly methods?: readonly LowBitMethod[];
-  /** Default the profile's, as those below. */
+  /** Default the profile's, like those below. */
   readonly thresholds?: readonly number[];
   readonly seeds?: readonly number[];
   readonly bits?: readonly number[];

@@ -13,10 +13,10 @@ import { thresholdStudy } from './threshold.js';
 /** Figures 2, 4, 7a and 8, and table 5. */
 const storyStudies: readonly AnyStudy[] = [ordinaryCnnStudy, thresholdStudy(), lowBitStudy()];
 
-/** CIFAR-10's side: the story, the search for learning rates, the law and the ablations. */
+/** The CIFAR-10 side: the story, the search for learning rates, the law and the ablations. */
 const cifarStudies: readonly AnyStudy[] = [...storyStudies, learningRateStudy, lawStudy(), ablationStudy()];
 
-/** ImageNet's side: figure 7b, tables 3 and 6. */
+/** The ImageNet side: figure 7b, tables 3 and 6. */
 const imagenetStudies: readonly AnyStudy[] = [
   thresholdStudy(),
   ptqStudy(),
@@ -24,7 +24,7 @@ const imagenetStudies: readonly AnyStudy[] = [
   lawStudy({ networks: ['RepVGG', 'QARepVGG'] }),
 ];
 
-/** The runs of both sides, or of the story alone, as the profile says. */
+/** The runs of both sides, or only those of the story, as the profile says. */
 export function mainJob({ cifar, imagenet }: Labs): Job[] {
   if (cifar.profile.story) return studyJobs(cifar, storyStudies);
   return [...studyJobs(cifar, cifarStudies), ...studyJobs(imagenet, imagenetStudies)];

@@ -20,7 +20,7 @@ export const decayTitles: Readonly<Record<DecayPolicy, string>> = {
   repvggCustom: 'custom L2 (RepVGG)',
 };
 
-/** A network and how it was trained, quantized to so many bits. */
+/** A network and how it was trained, quantized to a number of bits. */
 export interface OutlierCell {
   readonly decay: DecayPolicy;
   readonly epochs: number;
@@ -40,7 +40,7 @@ export interface OutlierPoint extends OutlierCell, QuantizedPoint {
 /** Which networks and bits. */
 export interface OutlierGrid {
   readonly decays?: readonly DecayPolicy[];
-  /** Default the profile's, as those below. */
+  /** Default the profile's, like those below. */
   readonly epochs?: readonly number[];
   readonly widths?: readonly number[];
   readonly thresholds?: readonly number[];
@@ -99,7 +99,7 @@ export function outlierStudy({
   };
 }
 
-/** The network of a cell, in the heads of its line. */
+/** The network of a cell, as the headings of its row. */
 export function outlierHeads({ decay, epochs, width, threshold }: OutlierCell) {
   return { 'decay of': decayTitles[decay], epochs, width, s: formatThreshold(threshold) };
 }

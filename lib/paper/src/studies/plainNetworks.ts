@@ -1,6 +1,6 @@
 /**
- * Networks and their outliers, before any quantization: those with plain BN, which claims C1 and C2 speak of,
- * together with those with OABN, and figure 2's ordinary CNN.
+ * Networks and their outliers, before any quantization: those with plain BN, which claims C1 and C2 are
+ * about, together with those with OABN, and figure 2's ordinary CNN.
  */
 import { type PretrainConfig, pretrainConfig } from 'oabn/experiment';
 import type { OutlierRow } from 'oabn/merge';
@@ -33,7 +33,7 @@ export const plainNetworkStudy: Study<NetworkCell, NetworkRow, PretrainConfig> =
   name: 'networks with plain BN',
 };
 
-/** Figure 2's network to compare with: the same widths and depths, one 3×3 convolution with BN a block. */
+/** Figure 2's network to compare with: the same widths and depths, one 3×3 convolution with BN per block. */
 export const ordinaryCnnStudy: Study<NetworkCell, NetworkRow, PretrainConfig> = {
   ...plainNetworkStudy,
   name: 'an ordinary CNN',

@@ -1,7 +1,7 @@
 /**
  * What the doctor predicts beside what was measured, remedy by remedy, on networks of many families
  * (`scripts/prediction`): how far the law of level spacing holds for networks that it was not fitted on, and,
- * for remedies other than one scale a layer, the laws of their own that the doctor uses.
+ * for remedies other than one scale per layer, the separate laws that the doctor uses.
  */
 import { keptAccuracy, type Law, type WeightRemedyName, weightRemedyNames } from 'oabn/doctor';
 import { fitLaw, type LawFit, type LawPoint } from './law.js';
@@ -10,17 +10,17 @@ import { fitLaw, type LawFit, type LawPoint } from './law.js';
 export interface MeasuredRemedy {
   readonly remedy: WeightRemedyName | 'foldDead';
   readonly bits: number;
-  /** Mean over the quantized layers, in σ, as the doctor has it from the weights. */
+  /** Mean over the quantized layers, in σ, as the doctor computes it from the weights. */
   readonly spacing: number;
   /** In [0, 1]. */
   readonly accuracy: number;
 }
 
-/** A network with all that was measured on it. */
+/** A network with everything that was measured on it. */
 export interface PredictedNetwork {
-  /** As tables name it: «MobileOne, seed 1». */
+  /** The name in tables, such as «MobileOne, seed 1». */
   readonly name: string;
-  /** Whether the law for one scale a layer was fitted on networks of its kind. */
+  /** Whether the law for one scale per layer was fitted on networks of its kind. */
   readonly ofTheFit: boolean;
   /** Accuracy in FP32. */
   readonly fp32: number;
@@ -55,7 +55,7 @@ export interface Coverage {
 /** What measuring an accuracy on two thousand images may add to what a network keeps. */
 const measuringError = 0.04;
 
-/** How well `law` foretells the points. */
+/** How well `law` predicts the points. */
 export function coverage(points: readonly LawPoint[], law: Law): Coverage {
   const errors = points.map(({ spacing, kept }) => {
     const { least, expected, most } = keptAccuracy(spacing, law);
@@ -66,11 +66,11 @@ export function coverage(points: readonly LawPoint[], law: Law): Coverage {
   return { within: errors.filter(({ isWithin }) => isWithin).length, of: errors.length, rmse };
 }
 
-/** A remedy's own law, and how well laws that did not see a network foretell it. */
+/** A remedy's own law, and how well laws that were fitted without a network predict it. */
 export interface RemedyFit {
   readonly remedy: WeightRemedyName;
   readonly fit: LawFit;
-  /** Each network foretold by the law that is fitted on all others. */
+  /** Each network predicted by the law that is fitted on all others. */
   readonly leftOut: Coverage;
 }
 

@@ -31,7 +31,7 @@ export interface PtqCell {
 export interface PtqGrid {
   /** Default all, each with the granularities that it has. */
   readonly methods?: readonly PtqMethodName[];
-  /** The values of s of RepVGG with OABN; like those below, default the profile's. */
+  /** The values of s of RepVGG with OABN; default the profile's, like those below. */
   readonly thresholds?: readonly number[];
   readonly seeds?: readonly number[];
   readonly bits?: readonly number[];
@@ -88,7 +88,7 @@ export function ptqStudy({
       return [
         { line, column: network, sample: seed, value: accuracy },
         {
-          // Of all networks together, which differ little.
+          // Over all networks together, because they differ little.
           ...{ line, column: 'state size', last: true, format: rounded },
           ...{ sample: `${network}, seed ${seed}`, value: stateSize },
         },

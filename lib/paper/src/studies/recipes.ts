@@ -1,6 +1,6 @@
 /**
  * The search for a profile's recipe: which network, trained how, is worth its processor time? Each recipe is
- * judged on training images that it did not train on, so that nothing is chosen by test images, and by what
+ * judged on training images that it did not train on, so that nothing is chosen on test images, and by what
  * the paper is about: how far its merged weights reach, and what post-training quantization leaves of its
  * accuracy.
  */
@@ -29,7 +29,7 @@ export interface Recipe {
   readonly training: PretrainTraining;
 }
 
-/** A recipe's network, quantized to so many bits after training. */
+/** A recipe's network, quantized to a number of bits after training. */
 export interface RecipeCell extends Recipe {
   readonly bits: number;
 }
@@ -56,7 +56,7 @@ export interface RecipeRow extends Recipe {
   readonly quantized: Readonly<Record<number, number>>;
 }
 
-/** Training images that are held out to judge by. */
+/** The number of training images that are held out for judging. */
 export const heldOutImages = 5_000;
 
 /** The bits of the uniform PTQ by which a recipe is judged. */

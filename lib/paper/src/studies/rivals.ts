@@ -17,7 +17,7 @@ import { measured } from './measured.js';
 import type { QuantizedConfig, Study } from './study.js';
 import { rounded } from './table.js';
 
-/** A way to pretrain: what it changes of the profile's. */
+/** A way to pretrain: what it changes in the profile's. */
 export interface PretrainingRival {
   readonly source: string;
   /** Default plain BN; `profile` is the s of the profile's ablations. */
@@ -93,8 +93,8 @@ export interface RivalCell {
 /** The accuracy and the size that a cell gives. */
 export interface RivalPoint extends RivalCell, QuantizedPoint {
   /**
-   * Of the quantized weights, packed: b bits each, and for each layer a scale, or a codebook of 2^b values,
-   * of 4 bytes.
+   * Bytes of the packed quantized weights: b bits each, and for each layer a scale, or a codebook of 2^b
+   * values, of 4 bytes each.
    */
   readonly bytes: number;
 }
@@ -106,14 +106,14 @@ export interface RivalGrid {
    * BN and OABN.
    */
   readonly rounds?: readonly ('pretraining' | 'fine-tuning')[];
-  /** Default those of the profile up to 4, as those below. */
+  /** Default the profile's bits up to 4; the members below default to the profile's, too. */
   readonly bits?: readonly number[];
   readonly seeds?: readonly number[];
   /** The s of OABN. */
   readonly threshold?: number;
 }
 
-/** How ways to pretrain are judged: without fine-tuning, and with the article's two methods. */
+/** How ways to pretrain are judged: without fine-tuning, and with the paper's two methods. */
 const judges = ['uniform PTQ', 'uniform QAT', 'ClusterQAT'];
 /** The networks that ways to fine-tune are judged on. */
 const grounds = ["BN, and of the identity's γ", 'OABN'];
@@ -172,7 +172,10 @@ export function rivalStudy({ rounds = ['pretraining', 'fine-tuning'], ...grid }:
 const product = (a: readonly string[], b: readonly string[]): [string, string][] =>
   a.flatMap((x) => b.map((y): [string, string] => [x, y]));
 
-/** Bytes of the quantized layers at `bits` bits a weight, with what tells the values of each. */
+/**
+ * Bytes of the quantized layers at `bits` bits per weight, with the scales or codebooks that give their
+ * values.
+ */
 function storedBytes(
   layers: readonly { readonly weights: number }[],
   bits: number,

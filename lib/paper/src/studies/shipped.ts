@@ -1,7 +1,7 @@
 /**
  * What ships with the project: the rows of a study from the results in `data/results/runs`, with nothing
- * computed and no data needed. They come from the best profile that has any, and tell how many of its runs
- * are available.
+ * computed and no data needed. They come from the best profile that has any, and say how many of its runs are
+ * available.
  *
  *     const best = await shippedStudy(thresholdStudy());
  *     figure(thresholdFigure(best)); // «profile desk · CIFAR-10 … · as shipped (24 of 30 rows)»
@@ -22,18 +22,18 @@ import { rowOf, seedsText, type Study, type StudyResult } from './study.js';
 
 /** Which results are looked for, and where. */
 export interface ShippedOptions {
-  /** Default CIFAR-10's. */
+  /** Default the CIFAR-10 side. */
   readonly side?: 'cifar' | 'imagenet';
-  /** Default from the best one on. */
+  /** Default all, from the best one on. */
   readonly profiles?: readonly Profile[];
   /** Default the project's. */
   readonly folder?: string;
 }
 
-/** The rows of a study that ship with the project, and the profile that they are of. */
+/** The rows of a study that ship with the project, and the profile that they belong to. */
 export interface ShippedResult<Row> extends StudyResult<Row> {
   readonly profile: Profile;
-  /** How many rows there are, of all that the study has in the profile. */
+  /** How many rows there are, out of all that the study has in the profile. */
   readonly there: number;
   readonly of: number;
 }
@@ -64,7 +64,7 @@ async function rowsThere<Cell, Row, Config extends RunConfig>(
   return rows;
 }
 
-/** From the best on: whose networks are worth more. */
+/** From the best one on: the one with the best networks. */
 const bestFirst: readonly Profile[] = [all.full, all.paper, all.desk, all.quick, formerQuick];
 
 /**
@@ -79,7 +79,7 @@ export async function shippedStudy<Cell, Row, Config extends RunConfig>(
   const shipped = await shippedResults(folder);
   let best: ShippedResult<Row> | undefined;
   for (const whole of profiles) {
-    // What is left of an older version answers only where nothing else does.
+    // Results of an older version are used only where there are no others.
     if (whole === formerQuick && best) break;
     const profile = side === 'imagenet' ? onImagenet(whole) : whole;
     const lab = shippedLab(profile, shipped);
@@ -101,7 +101,7 @@ function unlessNotShipped(error: unknown): undefined {
   if (!(error instanceof NotShipped)) throw error;
 }
 
-/** By folder, then by hash. Read once in a process. */
+/** By folder, then by hash; read once per process. */
 const known = new Map<string, Promise<ReadonlyMap<string, RunEntry>>>();
 
 function shippedResults(folder: string): Promise<ReadonlyMap<string, RunEntry>> {
@@ -113,7 +113,7 @@ function shippedResults(folder: string): Promise<ReadonlyMap<string, RunEntry>> 
   return known.get(folder)!;
 }
 
-/** A lab whose runs are all answered from what ships; undefined where nothing of the profile's data does. */
+/** A lab whose runs are all answered from what ships; undefined where nothing on the profile's data ships. */
 function shippedLab(profile: Profile, shipped: ReadonlyMap<string, RunEntry>): PaperLab | undefined {
   const entry = [...shipped.values()].find(
     ({ config }) => networkIn(config)?.data.name === profile.data.name,
@@ -144,7 +144,7 @@ function shippedLab(profile: Profile, shipped: ReadonlyMap<string, RunEntry>): P
 
 type OfNetwork = Pick<PretrainConfig, 'data' | 'arch'>;
 
-/** Data and shape of the network that a run is, or begins with. */
+/** Data and shape of the network that a run makes or starts from. */
 function networkIn(config: unknown): OfNetwork | undefined {
   const { source, ...own } = config as Partial<OfNetwork> & { readonly source?: OfNetwork };
   return source ?? (own as OfNetwork);

@@ -1,7 +1,7 @@
 /**
- * A study is a value: its cells in a profile, the run behind a cell, and the row that the run's result makes.
- * Everything else follows from that value and is written here once: running it, listing its runs, and stating
- * where its rows come from. A study with other cells is another value:
+ * A study is a value: its cells in a profile, the run behind a cell, and the row that the run's result
+ * becomes. Everything else follows from that value and is written once, here: running it, listing its runs,
+ * and stating where its rows come from. A study with other cells is another value:
  *
  *     const study = lowBitStudy({ bits: [3] });
  *     const mine = { ...study, cells: () => [{ threshold: 0.7, seed: 1, bits: 3, method: 'clusterQat' }] };
@@ -26,32 +26,34 @@ import { describeScale, type PaperLab, type Profile } from '../profiles/index.js
 /** The configuration of a run that makes a quantized network. */
 export type QuantizedConfig = PtqConfig | FinetuneConfig;
 
-/** A study: its cells in a profile, the run behind a cell, and the row that the run's result makes. */
+/** A study: its cells in a profile, the run behind a cell, and the row that the run's result becomes. */
 export interface Study<Cell, Row, Config extends RunConfig = QuantizedConfig> {
   readonly name: string;
-  /** In the order of the rows. Cells whose runs compile the same functions stand together. */
+  /**
+   * The cells in the order of the rows; cells whose runs compile the same functions are next to each other.
+   */
   cells(profile: Profile): readonly Cell[];
   /** The configuration of the run behind a cell. */
   config(cell: Cell, lab: PaperLab): Config;
   /**
-   * The row of a cell. `network` is the result of the pretraining run behind it, which may be the run itself.
+   * The row of a cell. `network` is the result of the pretraining run behind the run, or of the run itself.
    */
   row(cell: Cell, result: ResultOf<Config>, network: PretrainResult): Row;
-  /** What a row puts into the study's table; absent if there is no table. */
+  /** What a row contributes to the study's table; absent if there is no table. */
   entries?(row: Row): readonly Entry[];
 }
 
 /** A value and where it belongs. */
 export interface Entry {
-  /** The heads of the line. */
+  /** The headings of the row. */
   readonly line: TableRow;
   readonly column: string;
-  /** Whose value it is, such as a seed: the same place and sample again is the same value. */
+  /** What the value belongs to, such as a seed: the same place with the same sample is the same value. */
   readonly sample: number | string;
   readonly value: number;
   /** Default as a percentage. */
   readonly format?: (values: Estimate) => string | number;
-  /** In the last columns, whatever is named first. */
+  /** Whether it goes into the last columns, whatever is named first. */
   readonly last?: boolean;
 }
 
@@ -70,7 +72,7 @@ export interface StudyResult<Row> {
   readonly source: string;
 }
 
-/** The rows of a study, by running what the lab's store does not have. */
+/** The rows of a study; whatever the lab's store does not have is computed. */
 export async function runStudy<Cell, Row, Config extends RunConfig>(
   lab: PaperLab,
   study: Study<Cell, Row, Config>,
@@ -87,7 +89,7 @@ export function seedsText(cells: readonly unknown[]): string {
   return seeds.size === 0 ? '' : ` · ${seeds.size === 1 ? '1 seed' : `${seeds.size} seeds`}`;
 }
 
-/** The row of one cell, by running what the lab's store does not have. */
+/** The row of one cell; its run is computed if the lab's store does not have it. */
 export async function rowOf<Cell, Row, Config extends RunConfig>(
   lab: PaperLab,
   study: Study<Cell, Row, Config>,
@@ -113,7 +115,7 @@ export function studyJobs(lab: PaperLab, studies: readonly AnyStudy[]): Job[] {
   return [...new Map(jobs).values()];
 }
 
-/** Every pair of a seed and one of `thresholds`, seed by seed; those `once` with the first seed alone. */
+/** Every pair of a seed and one of `thresholds`, seed by seed; those in `once` with the first seed only. */
 export function networksOf(
   seeds: readonly number[],
   thresholds: readonly number[],

@@ -1,7 +1,7 @@
 /**
- * Tables of studies: each row of a study puts its values into lines and columns, where the values of several
- * seeds become a mean and a standard deviation. Lines and columns are in the order in which rows name them
- * first.
+ * Tables of studies: each row of a study puts its values into rows and columns of a table, where the values
+ * of several seeds become a mean and a standard deviation. They are in the order in which they are first
+ * named.
  */
 import type { Row as TableRow } from 'oabn-base';
 import { type Estimate, estimate, formatPercent } from '../claims/index.js';
@@ -10,7 +10,7 @@ import type { Entry, StudyResult } from './study.js';
 /** A mean as a whole number. */
 export const rounded = ({ mean }: Estimate): number => Math.round(mean);
 
-/** The table of a study's rows, or of those that `where` keeps; empty for a study that has none. */
+/** The table of a study's rows, or of those that `where` keeps; empty for a study without a table. */
 export function studyTable<Row>(
   { study, rows }: StudyResult<Row>,
   where: (row: Row) => boolean = () => true,
@@ -42,7 +42,7 @@ interface Line {
 }
 
 interface Place {
-  /** The first one there, for its format. */
+  /** The first entry there, for its format. */
   readonly entry: Entry;
   /** By sample. */
   readonly values: Map<number | string, number>;

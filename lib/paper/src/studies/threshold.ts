@@ -4,7 +4,7 @@ import { formatThreshold, type ThresholdPoint } from '../claims/index.js';
 import { measured } from './measured.js';
 import { networksOf, type Study } from './study.js';
 
-/** A network with some s, quantized to some bits. */
+/** A network with a value of s, quantized to a number of bits. */
 export interface ThresholdCell {
   readonly threshold: number;
   readonly seed: number;
@@ -13,7 +13,7 @@ export interface ThresholdCell {
 
 /** Which networks and bits. */
 export interface ThresholdGrid {
-  /** Default the profile's, as the others. */
+  /** Default the profile's, like the others. */
   readonly thresholds?: readonly number[];
   readonly seeds?: readonly number[];
   readonly bits?: readonly number[];

@@ -25,7 +25,7 @@ export interface TrainingCostRow {
   readonly params: number;
   /** Counted: floating-point operations of one training step on the batch. */
   readonly flops: number;
-  /** Those of them that are no convolutions: BN, sums, ReLU, the optimizer. */
+  /** Those of them that are not convolutions: BN, sums, ReLU, the optimizer. */
   readonly otherFlops: number;
   /** Counted: bytes of activations that a step keeps for its backward pass. */
   readonly activationBytes: number;
@@ -35,8 +35,8 @@ export interface TrainingCostRow {
   /** The time of each round; the networks take turns, so the rounds of two networks can be paired. */
   readonly roundSeconds: readonly number[];
   /**
-   * Measured: by how much the process, or the GPU's memory where it is known, grew from before the first step
-   * on.
+   * Measured: by how much the process, or the GPU's memory where it is known, grew since before the first
+   * step.
    */
   readonly memoryBytes: number;
   /** Counted: multiply–accumulates of the merged network for one image, the same for all three. */
@@ -92,7 +92,7 @@ export async function measureTrainingCost(
     labels: tf.tensor1d(labels, 'int32'),
     learningRate: tf.scalar(0.01),
   };
-  // What the engine loads once is not the first network's.
+  // What the engine loads once must not count for the first network.
   const smallest = { ...networks[0]![1], widths: arch.widths.map(() => 8), depths: arch.depths.map(() => 1) };
   await stepper(lab, smallest, input).then(({ dispose }) => dispose());
   const steppers: Awaited<ReturnType<typeof stepper>>[] = [];
@@ -100,7 +100,7 @@ export async function measureTrainingCost(
   try {
     for (const [, each] of networks) steppers.push(await stepper(lab, each, input));
     for (let round = 0; round < rounds; round++) {
-      // Each round begins with another network, so that none is always the one after a pause.
+      // Each round begins with another network, so that it is not always the same one that follows a pause.
       for (let i = 0; i < steppers.length; i++) await steppers[(round + i) % steppers.length]!.time();
     }
     const costs = networks.map(([network, each], i): TrainingCostRow => {
@@ -130,7 +130,7 @@ export async function measureTrainingCost(
   }
 }
 
-/** What claim C12 compares of a row. */
+/** The part of a row that claim C12 compares. */
 export function costPointOf({ flops, activationBytes, roundSeconds }: TrainingCostRow): CostPoint {
   return { flops, activationBytes, seconds: roundSeconds };
 }

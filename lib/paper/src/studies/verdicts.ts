@@ -1,8 +1,7 @@
 /**
  * Verdicts, stored once: `oabn reproduce` judges the claims, and the README's board, the notebooks and the
- * report show what it stored. They lie next to the runs that they were judged on
- * (`<runs>/verdicts/<profile>.json`), and, of profiles whose results ship, in
- * `data/results/<profile>/claims.json`.
+ * report show what it stored. They are next to the runs that they rest on (`<runs>/verdicts/<profile>.json`)
+ * and, for profiles whose results ship, in `data/results/<profile>/claims.json`.
  */
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -21,17 +20,17 @@ export interface StoredVerdicts {
   readonly profile: string;
   /** Profile, data and scale of the two sides. */
   readonly scales: readonly string[];
-  /** Profile of a side → a digest of the runs that its claims rest on. Others have other verdicts. */
+  /** Profile of a side → a digest of the runs that its claims rest on; other runs have other verdicts. */
   readonly basis: Readonly<Record<string, string>>;
-  /** Of a profile that is not finished: how many rows of figure 7a and table 5 are there, of all. */
+  /** For a profile that is not finished: how many rows of figure 7a and table 5 there are, out of all. */
   readonly rows?: { readonly there: number; readonly of: number };
-  /** The board: each claim where the article makes it. */
+  /** The board: each claim, on the data for which the paper makes it. */
   readonly claims: readonly Claim[];
-  /** Those that ImageNet's side judges by itself. */
+  /** The claims that the ImageNet side decides by itself. */
   readonly onImagenet: readonly Claim[];
 }
 
-/** Where the verdicts of a profile are that ship with the project. */
+/** The file of the verdicts of a profile that ship with the project. */
 export const shippedVerdicts = (profile: string): string =>
   join(projectFolder(), 'data', 'results', profile, 'claims.json');
 
@@ -62,7 +61,7 @@ export async function storeVerdicts(
   await writeJsonAtomic(localVerdicts(cifar, verdicts.profile), verdicts);
 }
 
-/** Stores the verdicts on what is there yet of a profile where they ship; they answer for no lab. */
+/** Stores the verdicts on a profile's results so far among the shipped files; no lab uses them as its own. */
 export async function shipVerdictsSoFar(
   { cifar, imagenet }: Labs,
   { claims, rows }: Required<Pick<StoredVerdicts, 'claims' | 'rows'>>,
@@ -78,7 +77,7 @@ export const verdictsFile = ({ cifar }: Labs): string => localVerdicts(cifar, ci
 
 /**
  * The stored verdicts on a lab's runs, of the claims named by `ids` (default all); undefined where none are
- * stored that rest on exactly these runs. On ImageNet's side its own, where it has them.
+ * stored that rest on exactly these runs. For the ImageNet side, its own, where it has them.
  */
 export function storedClaims(lab: PaperLab, ids?: readonly string[]): Claim[] | undefined {
   const profile = lab.profile.name.replace(/-imagenet$/, '');

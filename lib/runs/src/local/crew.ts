@@ -4,15 +4,15 @@ import { once } from 'node:events';
 import { UserError } from 'oabn-base';
 import type { Answer, Order } from './messages.js';
 
-/** How workers are begun. */
+/** How workers are started. */
 export interface Crew<Setup = unknown> {
   /** The module that a worker runs; it calls `serve`. */
   readonly module: string | URL;
   /** What each worker opens first: anything that a structured clone can hold. */
   readonly setup: Setup;
-  /** Environment variables in addition to this process's own, for a crew of so many workers. */
+  /** Environment variables in addition to this process's own, for a crew of this many workers. */
   readonly environment?: (workers: number) => Readonly<Record<string, string>>;
-  /** Each ends the work when it fires, between two steps. */
+  /** Each of them, when it fires, ends the work between two steps. */
   readonly signals?: readonly AbortSignal[];
 }
 
@@ -28,20 +28,21 @@ export interface Worker<Task> {
 export interface CrewOptions {
   /** Processes. */
   readonly workers: number;
-  /** Hears once what several workers say alike; default standard error. */
+  /** Called once for a message that several workers send; default standard error. */
   readonly notice?: (message: string) => void;
 }
 
-/** An answer that belongs to the work; what went wrong is dealt with here. */
+/** An answer that belongs to the work; failures are dealt with here. */
 export type WorkAnswer<Result> = Exclude<Answer<Result>, { kind: 'failed' | 'notice' }>;
 
 const toStandardError = (message: string): void => void process.stderr.write(`${message}\n`);
 
 /**
- * Begins the workers of a crew, and passes on to `hear` what they answer, until it says that all is done.
- * Each worker is `ready` first. Ends all of them, whatever happens, between two steps.
- * @throws UserError what a worker reports, or that it was killed; the reason of a signal of the crew when
- * that fires
+ * Starts the workers of a crew, and passes their answers on to `hear` until that says that all is done. The
+ * first answer of each worker is `ready`. Whatever happens, all of them are ended in the end, between two
+ * steps.
+ * @throws UserError with what a worker reports, or saying that it was killed; the reason of one of the crew's
+ * signals when that fires
  */
 export async function withWorkers<Setup, Task, Result>(
   { module, setup, environment = () => ({}), signals = [] }: Crew<Setup>,
@@ -93,7 +94,7 @@ export async function withWorkers<Setup, Task, Result>(
 interface Process<Setup, Task> extends Worker<Task> {
   readonly process: ChildProcess;
   tell(order: Order<Setup, Task>): void;
-  /** Waits until it has ended, between two steps of what it is at. */
+  /** Waits until it has ended, between two steps of its work. */
   end(): Promise<void>;
 }
 
@@ -102,14 +103,14 @@ function begin<Setup, Task>(
   module: string | URL,
   environment: Readonly<Record<string, string>>,
 ): Process<Setup, Task> {
-  // It runs for this process's command, and says so in what it makes.
+  // It runs for this process's command, and its results say so.
   const child = fork(module, process.argv.slice(1), {
     serialization: 'advanced',
     env: { ...process.env, ...environment },
   });
   const exited = once(child, 'exit');
   const tell = (order: Order<Setup, Task>): void => {
-    // One that cannot hear has ended, and its end is heard of.
+    // One that cannot be reached has ended, which is reported elsewhere.
     if (child.connected) child.send(order, () => undefined);
   };
   return {

@@ -1,11 +1,11 @@
 /** A job of a plan, as far as the scheduler needs to know it; what it computes is not part of it. */
 export interface PoolJob<Task = unknown> {
-  /** The name of what it makes: the hash of its configuration. */
+  /** The name of its run: the hash of its configuration. */
   readonly hash: string;
-  /** Hashes of the results that it starts from; where the plan makes them, it waits for them. */
+  /** Hashes of the results that it starts from; where the plan produces them, the job waits for them. */
   readonly needs?: readonly string[];
   /** Jobs of one key share what a worker has prepared, such as a compiled function. */
   readonly key: string;
-  /** What a worker is told to compute it: anything that a structured clone can hold. */
+  /** What a worker is told in order to compute it: anything that a structured clone can hold. */
   readonly task: Task;
 }

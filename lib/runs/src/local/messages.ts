@@ -12,5 +12,5 @@ export type Answer<Result> =
   | { readonly kind: 'progress'; readonly event: ProgressEvent }
   | { readonly kind: 'notice'; readonly message: string }
   | { readonly kind: 'done'; readonly result: Result }
-  /** `mendable`: by the user, hence without a stack trace. */
+  /** `mendable`: the user can fix it, so it is shown without a stack trace. */
   | { readonly kind: 'failed'; readonly message: string; readonly mendable: boolean };

@@ -8,21 +8,20 @@ import { type Crew, type Worker, withWorkers } from './crew.js';
 import type { PoolJob } from './job.js';
 import { schedule } from './schedule.js';
 
-/** How jobs become runs, in how many processes, and what is reported of it. */
+/** How jobs become runs, in how many processes, and what is reported about it. */
 export interface PoolOptions<J extends PoolJob, Run extends StoredRun> {
   /** The store that a job's result is in. */
   readonly storeOf: (job: J) => Store;
   /** The job's result: from the store, or computed in this process. */
   readonly request: (job: J) => Promise<Run>;
   /**
-   * Computes in workers; one carries out a job's task by requesting its run, and answers where that was
-   * `from`.
+   * The workers; one carries out a job's task by requesting its run, and answers with where that was `from`.
    */
   readonly crew: Crew;
   /** Processes. 1 computes in this one. */
   readonly workers: number;
   readonly progress?: Progress;
-  /** Hears of each job that was computed, how many are done, and of how many. */
+  /** Called after each job that was computed, with how many of how many are done. */
   readonly onComputed?: (job: J, done: number, total: number) => void;
   /** Takes messages for the user, a line each; default standard error. */
   readonly notice?: (message: string) => void;
@@ -111,7 +110,7 @@ async function inWorkers<J extends PoolJob, Run extends StoredRun>(
   );
 }
 
-/** One progress for all workers: jobs done, and what each of them is at. */
+/** One progress for all workers: the jobs done, and what each worker is doing. */
 function sharedProgress(total: number, progress: Progress) {
   const at = new Map<number, string>();
   let done = 0;

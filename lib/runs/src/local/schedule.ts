@@ -1,15 +1,15 @@
 /** Which job a worker is to compute next. */
 import type { PoolJob } from './job.js';
 
-/** Which job which worker does next. */
+/** Decides which job each worker does next. */
 export interface Schedule {
   /**
-   * The index of the next job for `worker`: none that starts from a result that is not made yet, and one
-   * whose key the worker had last, if there is one; else one whose key no other worker had last. Undefined:
+   * The index of the next job for `worker`: never one that starts from a result that does not exist yet;
+   * preferably one whose key the worker had last, else one whose key no other worker had last. Undefined:
    * there is none at the moment.
    */
   next(worker: number): number | undefined;
-  /** The job is done; what starts from its result can begin. */
+  /** The job is done; jobs that start from its result can begin. */
   done(index: number): void;
   readonly left: number;
 }

@@ -1,6 +1,6 @@
 /**
- * What a worker's module calls: opens what it works in, then carries out tasks, one after the other. Told to
- * stop, or left alone, the process ends between two steps with a checkpoint.
+ * What a worker's module calls: opens what it works in, then carries out tasks, one after the other. When it
+ * is told to stop, or the other process is gone, it ends between two steps with a checkpoint.
  */
 import { errorMessage, type Progress, UserError } from 'oabn-base';
 import type { Answer, Order } from './messages.js';
@@ -13,7 +13,7 @@ export interface Service<Setup, Bench, Task, Result> {
   carryOut(task: Task, bench: Bench): Promise<Result>;
 }
 
-/** What leads from a worker to the process that began it. */
+/** What a worker can send to the process that started it. */
 export interface ServicePorts {
   readonly progress: Progress;
   /** Takes messages for the user, a line each; default standard error. */
@@ -21,7 +21,7 @@ export interface ServicePorts {
   readonly signal: AbortSignal;
 }
 
-/** Serves the process that forked this one until it is told to stop or left alone. */
+/** Serves the process that forked this one, until it is told to stop or that process is gone. */
 export function serve<Setup, Bench, Task, Result>({
   open,
   carryOut,
@@ -43,16 +43,16 @@ export function serve<Setup, Bench, Task, Result>({
   };
   /** Orders are carried out one after the other. */
   let work = Promise.resolve();
-  // What is left is the command that this process runs for.
+  // What remains is the command that this process runs for.
   process.argv.splice(1, 1);
   process.on('message', (order: Order<Setup, Task>) => {
     if (order.kind === 'stop') return stopping.abort();
     work = work.then(() => obey(order)).catch((error: unknown) => answer(failure(error)));
   });
-  // Ctrl-C reaches every process of a terminal; the one that hands out the tasks says what is to be done.
+  // Ctrl-C reaches every process of a terminal; the one that hands out the tasks decides what happens.
   process.on('SIGINT', () => undefined);
-  // A preempted job's processes are all told to end: with a checkpoint, as the one that hands out the tasks
-  // does it.
+  // All processes of a preempted job are told to end: this one does so with a checkpoint, like the one that
+  // hands out the tasks.
   for (const name of ['SIGTERM', 'SIGHUP'] as const) {
     process.on(name, () =>
       stopping.abort(
@@ -60,7 +60,7 @@ export function serve<Setup, Bench, Task, Result>({
       ),
     );
   }
-  // What it prints is for show: whoever reads it may be gone.
+  // What it prints is only for show: its reader may be gone.
   for (const stream of [process.stdout, process.stderr]) stream.on('error', () => undefined);
   process.on('disconnect', () => {
     stopping.abort();

@@ -1,7 +1,7 @@
 /**
  * One job from beginning to end on one machine: fetch what it needs, compute it in a child process, leave
- * checkpoints in the store as they come, and the result when it is done. What is in the store by then is
- * never lost again; what happens to the job in the queue is up to the caller.
+ * checkpoints in the store as they come, and the result when it is done. Whatever is in the store by then is
+ * never lost; what happens to the job in the queue is up to the caller.
  */
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -16,9 +16,9 @@ export type Ending =
   | { readonly kind: 'done'; readonly computed: boolean }
   /** Something it needs is not in the store. */
   | { readonly kind: 'notReady'; readonly need: string }
-  /** It stopped on demand; others can continue from the last checkpoint. */
+  /** It was stopped; others can continue from the last checkpoint. */
   | { readonly kind: 'stopped' }
-  /** It failed by its own fault. */
+  /** It failed, through its own fault. */
   | { readonly kind: 'failed'; readonly message: string; readonly stack?: string }
   /** Its process died, for whatever reason. */
   | { readonly kind: 'died'; readonly message: string }
@@ -32,7 +32,7 @@ export interface CarryOutOptions {
   readonly runs: string;
   /** The folder of a data set; undefined where the executor has it itself. */
   readonly data: (name: string) => Promise<string | undefined>;
-  /** Whether nobody has begun it before since it was planned, so that nobody else can be at it. */
+  /** Whether nobody has begun it since it was planned, so that nobody else can be computing it. */
   readonly isFirst: boolean;
   readonly stop: AbortSignal;
   readonly progress: (event: ProgressEvent) => void;
@@ -41,14 +41,14 @@ export interface CarryOutOptions {
 
 const millisecondsBetweenLooks = 500;
 
-/** Carries out `job`. What goes wrong is part of the ending. */
+/** Carries out `job`. If something goes wrong, the ending says so. */
 export async function carryOut(job: QueueJob, options: CarryOutOptions): Promise<Ending> {
   const { shared, computer, runs, stop, notice } = options;
   const folder = join(runs, job.hash);
   const session = newSession();
   try {
     const { data } = job.requirements;
-    // All at once: a place far away answers four questions as fast as one.
+    // All at once: a distant place answers four questions as fast as one.
     const [done, missing, dataFolder, { keys, resumed }] = await Promise.all([
       shared.done(job.hash),
       fetchNeeds(job, options),
@@ -65,7 +65,7 @@ export async function carryOut(job: QueueJob, options: CarryOutOptions): Promise
       case 'done': {
         const isAlone = options.isFirst && keys.length === 0 && !leftStates;
         const counts = await shared.commit(job.hash, session, folder, isAlone ? [] : undefined);
-        // What others begin from is what counts here, too.
+        // What others start from is what counts here, too.
         if (counts.session !== session) await shared.fetchRun(job.hash, runs);
         return { kind: 'done', computed: true };
       }
@@ -98,7 +98,10 @@ async function fetchNeeds(
   return needs.find((_, i) => !there[i]);
 }
 
-/** Fetches the state that a run can go on from; its step, if there is one, and what was left of the run. */
+/**
+ * Fetches the state from which a run can continue; returns its step, if there is one, and what others have
+ * left of the run.
+ */
 async function fetchState(
   { hash }: QueueJob,
   { shared, runs }: CarryOutOptions,
@@ -109,7 +112,7 @@ async function fetchState(
 
 /**
  * Looks for new checkpoints of a run and leaves each in the store, one at a time, until it is ended; then it
- * says whether it left any.
+ * says whether there were any.
  */
 function mirrorCheckpoints(
   job: QueueJob,
@@ -124,7 +127,7 @@ function mirrorCheckpoints(
     let touched = performance.now();
     while (!over.signal.aborted) {
       await sleep(millisecondsBetweenLooks, undefined, { signal: over.signal }).catch(() => undefined);
-      // A run that is done leaves its result, one that was stopped is seen to by who stopped it.
+      // A finished run leaves its result; whoever stopped a run takes care of it.
       if (over.signal.aborted) return;
       const [last = -1] = await checkpointSteps(folder);
       try {

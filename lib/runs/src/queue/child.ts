@@ -1,7 +1,7 @@
 /**
- * The process that computes. It is told which module to load and which runs to compute; left alone, it stops
- * with a checkpoint and ends. Signals that reach all processes of a terminal or of a Slurm step are the
- * worker's to answer.
+ * The process that computes. It is told which module to load and which runs to compute; when the worker is
+ * gone, it stops with a checkpoint and ends. Signals that reach all processes of a terminal or of a Slurm
+ * step are for the worker to handle.
  */
 import { errorMessage, UserError } from 'oabn-base';
 import type { CreateExecutor, Executor } from './executor.js';
@@ -47,7 +47,7 @@ async function run({ job, data }: Extract<Order, { kind: 'run' }>): Promise<void
     });
     answer({ kind: 'done' });
   } catch (error) {
-    // A run that failed while it was told to stop has failed, unless this is just what stopping looks like.
+    // A run that fails while it is told to stop has failed, unless the error is just how stopping shows.
     const stopped = signal.aborted && (error === signal.reason || (error as Error).name === 'AbortError');
     answer(stopped ? { kind: 'stopped' } : { kind: 'failed', ...failure(error) });
   } finally {
@@ -64,7 +64,7 @@ function failure(error: unknown): Failure {
   };
 }
 
-// What is left is the command that this process runs for, which is part of what a run says of its origin.
+// What remains is the command that this process runs for, which is part of a run's provenance.
 process.argv.splice(1, 1);
 process.on('message', (order: Order) => {
   if (order.kind === 'stop') {

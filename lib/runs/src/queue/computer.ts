@@ -26,8 +26,8 @@ export interface ComputerOptions {
 
 export interface Computer {
   /**
-   * Computes `job`; stops with a checkpoint when `stop` aborts, and is killed if it has not `graceSeconds`
-   * later.
+   * Computes `job`; it stops with a checkpoint when `stop` aborts, and is killed if it has not done so
+   * `graceSeconds` later.
    */
   run(
     job: QueueJob,
@@ -40,7 +40,7 @@ export interface Computer {
 
 const graceSeconds = 120;
 
-/** Begins the process when the first job comes, and again when it died. */
+/** Starts the process when the first job comes, and again if it died. */
 export function computer(options: ComputerOptions): Computer {
   let child: ChildProcess | undefined;
   let hear: (answer: Answer) => void = () => undefined;
@@ -113,6 +113,6 @@ export function computer(options: ComputerOptions): Computer {
 const isAlive = ({ exitCode, signalCode }: ChildProcess): boolean => exitCode === null && signalCode === null;
 
 function send(child: ChildProcess, order: Order): void {
-  // One that cannot hear has ended, and its end is heard of.
+  // One that cannot be reached has ended, which is reported elsewhere.
   if (child.connected) child.send(order, () => undefined);
 }

@@ -10,7 +10,7 @@
  *     {name}:failures           hash → why it failed
  *     {name}:worker:<id>        what a worker is at; gone when it is silent for half a minute
  *
- * All of it can be lost: the plan is made again from the store, which knows what is done.
+ * All of this can be lost: planning again restores it, because the store knows what is done.
  */
 import { isIP } from 'node:net';
 import type { Queue } from 'bullmq';
@@ -36,7 +36,7 @@ export interface QueueConnection {
   classes(): Promise<Map<string, JobClass>>;
   /** Makes sure that the class is known; its id. */
   register(each: JobClass): Promise<string>;
-  /** A connection of its own, for what blocks or listens. */
+  /** A separate connection, for commands that block or listen. */
   duplicate(): Redis;
   /** Ends the connection. */
   close(): Promise<void>;
@@ -45,14 +45,14 @@ export interface QueueConnection {
 /** Where secrets are read from, and what is called when the server cannot be reached. */
 export interface ConnectOptions {
   readonly environment?: Readonly<Record<string, string | undefined>>;
-  /** Hears that the server is away, once for each time. */
+  /** Called when the server cannot be reached, once each time. */
   readonly notice?: (message: string) => void;
 }
 
 /**
  * Connects to `redis://host:port/database?name=sweep`, or `rediss://` for TLS. User and password come from
  * REDIS_USERNAME and REDIS_PASSWORD (or redis-cli's REDISCLI_AUTH); in the address they work as well, and are
- * never shown. A certificate of one's own is trusted by NODE_EXTRA_CA_CERTS. Two sweeps on one server have
+ * never shown. NODE_EXTRA_CA_CERTS names a certificate of your own to trust. Two sweeps on one server have
  * different names; default `runs`.
  * @throws UserError when the address is wrong, or nothing answers there
  */
@@ -75,7 +75,7 @@ export async function connectQueue(address: string, options: ConnectOptions = {}
     db: Number(url.pathname.slice(1) || 0),
     ...(username && { username }),
     ...(password && { password }),
-    // A server with several names is told which is meant; an address of numbers is no name.
+    // A server with several names is told which one is meant; a numeric address is not a name.
     ...(url.protocol === 'rediss:' && { tls: isIP(host) ? {} : { servername: host } }),
     // Commands wait for a server that is away, however long, and are sent again when it comes back.
     maxRetriesPerRequest: null,

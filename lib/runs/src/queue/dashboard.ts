@@ -1,7 +1,7 @@
 /**
- * BullMQ's ready-made dashboard, which can pause queues and delete jobs: so it is served on this machine
- * alone, to its own page alone, and that page loads nothing from elsewhere. Whoever wants it installs it;
- * nothing else needs it.
+ * BullMQ's ready-made dashboard, which can pause queues and delete jobs: so it is served only on this machine
+ * and only to its own page, which loads nothing from elsewhere. It is installed by those who want it; nothing
+ * else needs it.
  */
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import { once } from 'node:events';
@@ -16,7 +16,10 @@ export interface Dashboard {
   close(): Promise<void>;
 }
 
-/** The few functions of these packages that are used: their types are not installed where they are not. */
+/**
+ * The few functions of these packages that are used; their types are not installed where the packages are
+ * not.
+ */
 interface BoardPackages {
   readonly api: { createBullBoard(options: object): unknown };
   readonly adapter: { readonly BullMQAdapter: new (queue: unknown, options: object) => unknown };
@@ -47,7 +50,8 @@ const headers = {
 };
 
 /**
- * Whether who asks is a page of this server: not another site's, nor one whose name was made to lead here.
+ * Whether a request comes from a page of this server, and not from another site or one whose name was made to
+ * point here.
  */
 function isOwn({ headers: { host = '', origin } }: IncomingMessage): boolean {
   return (
@@ -56,7 +60,7 @@ function isOwn({ headers: { host = '', origin } }: IncomingMessage): boolean {
   );
 }
 
-/** The page as it comes links to a font on another machine, and does well without it. */
+/** The original page links to a font on another machine, and looks fine without it. */
 const withoutForeignLinks = (html: string): string =>
   html.replace(/<link\b[^>]*\bhref="https?:[^>]*>\s*/g, '');
 
@@ -96,7 +100,7 @@ export async function openDashboard(connection: QueueConnection, port = 3000): P
 }
 
 async function boardPackages(): Promise<BoardPackages> {
-  // By variable names, so that no compiler looks for them.
+  // Under variable names, so that no compiler looks for them.
   const load = async (name: string): Promise<unknown> => await import(name);
   try {
     const [api, adapter, express, server] = await Promise.all(

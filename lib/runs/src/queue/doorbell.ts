@@ -2,7 +2,7 @@
 import type { QueueConnection } from './connection.js';
 
 export interface Doorbell {
-  /** Resolves at the next word, when `signal` aborts, or after so many milliseconds. */
+  /** Resolves at the next signal from the queue, when `signal` aborts, or after this many milliseconds. */
   wait(signal: AbortSignal, milliseconds: number): Promise<void>;
   close(): void;
 }
@@ -23,7 +23,7 @@ export function doorbell({ duplicate, key }: QueueConnection): Doorbell {
           signal.removeEventListener('abort', end);
           resolve();
         };
-        // Spread, so that workers who wait for the same do not all ask in the same moment.
+        // Spread, so that workers waiting for the same thing do not all ask at the same moment.
         const timer = setTimeout(end, milliseconds * (0.5 + Math.random()));
         if (signal.aborted) return end();
         waiting.add(end);

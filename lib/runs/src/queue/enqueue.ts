@@ -1,6 +1,6 @@
 /**
- * Putting a plan into the queue: what is done is left out, what is there already stays, what failed is tried
- * again.
+ * Putting a plan into the queue: runs that are done are left out, those that are queued already stay, and
+ * those that failed are tried again.
  */
 import { check } from 'oabn-base';
 import type { SharedRuns } from '../remote/index.js';
@@ -14,7 +14,7 @@ const batch = 500;
 /** Finished jobs that the queue remembers, for a dashboard; the store knows all of them. */
 const remembered = 100;
 
-/** How often a run's process may die under it before the run has failed. */
+/** How often the process of a run may die before the run counts as failed. */
 const timesItMayDie = 3;
 
 /** Jobs by their hashes, and which of them are not done. */
@@ -24,8 +24,8 @@ export interface Enqueued {
 }
 
 /**
- * Puts those of `jobs` that are not done into the queue. The same plan may be put in as often as one likes,
- * by several machines at a time.
+ * Puts those of `jobs` that are not done into the queue. The same plan may be put in any number of times, by
+ * several machines at once.
  * @throws UserError when a job needs a run that is neither done nor among `jobs`
  */
 export async function enqueue(
@@ -99,7 +99,9 @@ export async function addJobs(
   }
 }
 
-/** Takes out of the queues what ended there: what failed is tried again when it is asked for again. */
+/**
+ * Removes ended jobs from the queues, so that a run that failed is tried again when it is requested again.
+ */
 async function forgetFailures(connection: QueueConnection, jobs: readonly QueueJob[]): Promise<void> {
   const { redis, key, queue, classes } = connection;
   const asked = new Set(jobs.map(({ hash }) => jobId(hash)));
@@ -113,7 +115,7 @@ async function forgetFailures(connection: QueueConnection, jobs: readonly QueueJ
   }
 }
 
-/** A run that was done while those that need it were put in did not know of them. */
+/** A run that finished while those that need it were being put in did not know about them. */
 async function releaseFinished(
   connection: QueueConnection,
   shared: SharedRuns,

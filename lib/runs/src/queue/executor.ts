@@ -1,6 +1,6 @@
 /**
  * What computes. A worker names a module; each of the worker's child processes loads it once and hands it one
- * job after the other, so what it compiled and loaded for one is there for the next.
+ * job after the other, so that what it compiled and loaded for one job is there for the next.
  *
  *     // executor.ts
  *     export const createExecutor = storeExecutor(async (context) => train(context.config, context));
@@ -16,7 +16,7 @@ export interface ExecutorOptions {
    * goes.
    */
   readonly runs: string;
-  /** Hears what a person should know. */
+  /** Called with what a person should know. */
   readonly notice: (message: string) => void;
   /** What the worker's owner gave for the executor, as JSON. */
   readonly options: unknown;

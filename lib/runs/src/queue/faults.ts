@@ -14,7 +14,7 @@ const machineCodes = new Set([
   'ENOTDIR',
 ]);
 
-/** True for what disks and folders refuse, however it was wrapped. */
+/** True for an error with which a disk or a folder refuses something, however it is wrapped. */
 export function isMachineFault(error: unknown): boolean {
   for (let each = error; each instanceof Error; each = each.cause) {
     if (machineCodes.has((each as NodeJS.ErrnoException).code ?? '')) return true;

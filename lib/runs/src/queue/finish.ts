@@ -5,7 +5,7 @@ import type { QueueConnection } from './connection.js';
 import { executed, heldMilliseconds, noteNeeds, release, wake } from './graph.js';
 import type { Taken } from './take.js';
 
-/** What listeners hear of a run that is out of the queue. */
+/** What listeners are told about a run that has left the queue. */
 export interface Finished {
   readonly hash: string;
   /** Why it failed, if it did. */
@@ -20,12 +20,12 @@ export interface FailedRun {
   readonly at: string;
 }
 
-/** Settles the job of a run that ended so, and says whether the run itself is settled. */
+/** Settles the job of a run that ended this way, and says whether the run itself is settled. */
 export async function finish(connection: QueueConnection, taken: Taken, ending: Ending): Promise<boolean> {
   const { job, token } = taken;
   switch (ending.kind) {
     case 'done':
-      // First, so that whoever takes over from a worker that dies here does it again.
+      // This comes first, so that whoever takes over from a worker that dies here repeats it.
       await release(connection, job.data.hash);
       await job.moveToCompleted(undefined, token, false);
       await forget(connection, { hash: job.data.hash });
@@ -56,7 +56,7 @@ export async function finish(connection: QueueConnection, taken: Taken, ending: 
   }
 }
 
-/** Fails a run for good, once, and lets what needs it fail too. */
+/** Fails a run for good, once, and with it the runs that need it. */
 async function fail(
   connection: QueueConnection,
   taken: Taken,
@@ -95,12 +95,12 @@ async function hold(connection: QueueConnection, taken: Taken, need: string): Pr
   }
   await noteNeeds(connection, [{ hash: job.data.hash, needs: [need] }]);
   await job.moveToDelayed(Date.now() + heldMilliseconds, token);
-  // It may have been finished between the look and the note.
+  // It may have finished between the check and the note.
   if ((await redis.hget(key('at'), need)) === null) await release(connection, need);
   return false;
 }
 
-/** Takes the notes on a run that is out of the queue away, and tells listeners. */
+/** Removes the notes on a run that has left the queue, and tells listeners. */
 async function forget({ redis, key }: QueueConnection, finished: Finished): Promise<void> {
   const { hash } = finished;
   await executed(

@@ -22,7 +22,7 @@ export interface FollowOptions {
   readonly signal?: AbortSignal;
   /** Takes what is done, such as its files into the local store; called once for each run. */
   readonly collect?: (job: QueueJob) => Promise<void>;
-  /** Hears of each run that was finished while this was watching. */
+  /** Called after each run that finished while this was watching. */
   readonly onDone?: (job: QueueJob, done: number, total: number) => void;
   /** Takes messages for the user, a line each; default standard error. */
   readonly notice?: (message: string) => void;
@@ -41,14 +41,14 @@ export interface PlanResult {
 }
 
 const millisecondsBetweenLooks = 1000;
-/** Runs whose state is asked for at a look. */
+/** Number of runs whose state is requested at once. */
 const window = 500;
-/** Files of so many runs are fetched at a time. */
+/** The files of this many runs are fetched at a time. */
 const collectors = 4;
 
 /**
  * Puts `jobs` into the queue and waits until each of them is done or has failed.
- * @throws UserError for a plan that cannot be; the signal's reason
+ * @throws UserError for a plan that cannot be carried out; the signal's reason when it aborts
  */
 export async function computeInQueue(
   connection: QueueConnection,
@@ -67,7 +67,8 @@ export async function computeInQueue(
   const { key, duplicate } = connection;
   const listening = duplicate();
   const heard: Finished[] = [];
-  // Before anything is put in, so that nothing is missed; what is missed all the same is found by asking.
+  // Listening begins before anything is put in, so that nothing is missed; what is missed all the same is
+  // found by asking.
   let wake = (): void => undefined;
   listening.on('message', (_, text: string) => {
     heard.push(JSON.parse(text) as Finished);
@@ -106,7 +107,7 @@ export async function computeInQueue(
       onDone?.(job, done.size + computed, all.size);
     };
     const show = async (): Promise<void> => {
-      // At the end nobody is asked any more: the server may be gone with its work.
+      // At the end there is nobody left to ask: the server may be gone once its work is done.
       const workers = left.size > 0 ? await workersOf(connection) : [];
       const mine = workers.flatMap(({ host, runs }) => runs.map((run) => ({ host, run })));
       const running = mine.filter(({ run }) => left.has(run.hash));
@@ -146,7 +147,7 @@ export async function computeInQueue(
         for (const each of await lookAfter(connection, shared, part, plan, (hash) => left.has(hash))) {
           settle(each.hash, each.failure);
         }
-        // Those that were asked after go to the end of the line.
+        // Those that have been asked about go to the end of the line.
         for (const { hash } of part) {
           const job = left.get(hash);
           if (job && left.delete(hash)) left.set(hash, job);
@@ -176,7 +177,7 @@ export async function computeInQueue(
   }
 }
 
-/** Says, asked as often as one likes, whether so many milliseconds have passed since it last said so. */
+/** Says, however often it is asked, whether this many milliseconds have passed since it last said yes. */
 function dueEvery(milliseconds: number, first = milliseconds): () => boolean {
   let due = performance.now() + first;
   return () => {
@@ -198,8 +199,8 @@ async function failureOf(
 }
 
 /**
- * Asks after runs of which nothing was heard: those that ended, and puts those in again that the queue does
- * not know any more, though they are not done (a server that lost its memory).
+ * Asks about runs of which nothing was heard: collects those that ended, and puts in again those that the
+ * queue no longer knows although they are not done (because the server lost its memory).
  */
 async function lookAfter(
   connection: QueueConnection,

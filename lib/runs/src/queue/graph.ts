@@ -1,7 +1,7 @@
 /**
  * Runs that wait for others. A run that is not ready is in its queue as a delayed job; when the last run that
- * it needs is done, whoever finished that one brings it forward. Every step may be repeated, and is, by
- * whoever takes over from a worker that died between two of them.
+ * it needs is done, whoever finished that one brings it forward. Every step can be repeated, and is repeated
+ * by whoever takes over from a worker that died between two of them.
  */
 import type { QueueConnection } from './connection.js';
 import { jobId } from './job.js';
@@ -25,7 +25,7 @@ export async function noteNeeds(
 }
 
 /**
- * Brings forward what waited for nothing but `hash`, which is done, or has failed and will let them fail too.
+ * Brings forward the runs that waited only for `hash`, which is done, or has failed so that they fail too.
  */
 export async function release(connection: QueueConnection, hash: string): Promise<void> {
   const { redis, key } = connection;
@@ -43,7 +43,7 @@ async function bringForward({ redis, key, queue }: QueueConnection, hash: string
   const job = id === null ? undefined : await queue(id).getJob(jobId(hash));
   if (!job) return;
   for (const name of job.data.affinity) await redis.sadd(key('affinity', name), hash);
-  // Somebody else was faster, or it has begun.
+  // Another worker was faster, or the job has begun.
   await job.promote().catch(() => undefined);
 }
 

@@ -1,6 +1,6 @@
 /**
- * What the queue knows of a run: its hash, which is the job's name, its configuration, the runs that must be
- * done before, and what a machine needs to compute it. No tensors: those are in the store.
+ * What the queue knows about a run: its hash, which is the job's name, its configuration, the runs that must
+ * be done before, and what a machine needs to compute it. No tensors: those are in the store.
  */
 import { canonicalJson, check, configHash, sha256 } from 'oabn-base';
 
@@ -17,12 +17,13 @@ export interface QueueJob<Config = unknown> {
   readonly needs: readonly string[];
   readonly requirements: Requirements;
   /**
-   * Names of what is worth keeping from one run to the next, such as a compiled function, the dearest first.
+   * Names of what is worth keeping from one run to the next, such as a compiled function, the most expensive
+   * first.
    */
   readonly affinity: readonly string[];
 }
 
-/** A job of a configuration; it needs nothing that is not said. */
+/** The job of a configuration; it needs nothing except what is given. */
 export function queueJob<Config>(
   job: Pick<QueueJob<Config>, 'title' | 'config'> & Partial<Omit<QueueJob<Config>, 'hash'>>,
 ): QueueJob<Config> {
@@ -68,7 +69,7 @@ export interface JobClass {
 /** What is common to the jobs that are put into the queue together. */
 export interface Plan {
   readonly version: string;
-  /** Whether a configuration holds source code of its own. */
+  /** Whether a configuration contains source code. */
   readonly holdsCode: (config: unknown) => boolean;
 }
 
@@ -81,7 +82,7 @@ export const classOf = ({ requirements, config }: QueueJob, { version, holdsCode
 /** The name of a class's queue. */
 export const classId = (each: JobClass): string => sha256(canonicalJson(each)).slice(0, 12);
 
-/** What BullMQ calls the job. Never digits alone, which it does not take, as a hash may be. */
+/** What BullMQ calls the job. Never just digits, which a hash may be and BullMQ does not accept. */
 export const jobId = (hash: string): string => `run-${hash}`;
 
 /** Why a worker does not take jobs of `each`; undefined if it does. */
@@ -102,7 +103,7 @@ export async function obstacle(
 }
 
 /**
- * A job as it came out of the queue, where anybody could have put it.
+ * Checks a job from the queue, where anybody could have put it.
  * @throws UserError when its name is not that of its configuration, or it is not of the class it came in
  */
 export function checkJob(job: QueueJob, { trust }: JobClass, holdsCode: (config: unknown) => boolean): void {

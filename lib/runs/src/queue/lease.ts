@@ -1,7 +1,7 @@
 /**
  * The right to work on a job, which a worker must renew. BullMQ's known weakness is a processor that computes
- * without pause: the timer that should renew its lock does not come to run, and the job is given to a second
- * worker (its issues 2857, 3056, 3078). Here the process that renews never computes; runs are computed by its
+ * without pause: the timer that should renew its lock never runs, and the job is given to a second worker
+ * (its issues 2857, 3056, 3078). Here the process that renews never computes; runs are computed by its
  * children.
  */
 import type { Job, QueueConnection } from './connection.js';
@@ -14,8 +14,8 @@ export interface Lease {
 }
 
 /**
- * Takes the lock of a job again that ran out while the server was away or the machine slept, if nobody was
- * given the job since: then nothing has happened. LPOS says whether it is still among the active ones.
+ * Retakes the lock of a job that ran out while the server was away or the machine slept, if nobody has been
+ * given the job since: then no harm was done. LPOS says whether it is still among the active ones.
  */
 const takeAgain = `
 if redis.call('EXISTS', KEYS[1]) == 1 then return 0 end
@@ -24,7 +24,7 @@ redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[2])
 redis.call('SREM', KEYS[3], ARGV[3])
 return 1`;
 
-/** Renews the lock of `job`, which is of the queue `id`, three times in each of its lives. */
+/** Renews the lock of `job`, from the queue `id`, three times before it would run out. */
 export function holdLease(
   connection: QueueConnection,
   id: string,

@@ -1,11 +1,11 @@
-/** What a worker and the processes that compute for it say to each other. */
+/** The messages between a worker and the processes that compute for it. */
 import type { ProgressEvent } from 'oabn-base';
 import type { QueueJob } from './job.js';
 
 export type Order =
   | { readonly kind: 'open'; readonly module: string; readonly runs: string; readonly options: unknown }
   | { readonly kind: 'run'; readonly job: QueueJob; readonly data?: string }
-  /** End that run with a checkpoint, or do not begin it. */
+  /** Ends that run with a checkpoint, or keeps it from beginning. */
   | { readonly kind: 'stop'; readonly hash: string };
 
 export type Answer =

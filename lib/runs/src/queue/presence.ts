@@ -12,11 +12,11 @@ export interface AtWork {
   readonly title: string;
   /** The share of the work that is done, from 0 to 1, as reported by its progress. */
   readonly share: number;
-  /** What it says of itself, such as the loss. */
+  /** What it says about itself, such as the loss. */
   readonly text: string;
 }
 
-/** What is known of a worker. */
+/** What is known about a worker. */
 export interface WorkerPresence {
   readonly id: string;
   readonly host: string;
@@ -53,7 +53,7 @@ export function presence(
     );
   };
   const timer = setInterval(() => {
-    // While the server is away, one command waits for it, not one for each beat.
+    // While the server is away, a single command waits for it, not one for each heartbeat.
     if (asking) return;
     asking = true;
     tell()
@@ -69,7 +69,7 @@ export function presence(
   };
 }
 
-/** The workers that are there. */
+/** The workers that are present. */
 export async function workersOf({ redis, key }: QueueConnection): Promise<WorkerPresence[]> {
   const ids = await redis.smembers(key('workers'));
   if (ids.length === 0) return [];

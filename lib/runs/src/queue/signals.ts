@@ -16,12 +16,12 @@ export function anyOf(signals: readonly (AbortSignal | undefined)[]): {
   };
 }
 
-/** What who is stopped gives to a queue that does not answer. */
+/** How long a stopped worker waits for a queue that does not answer. */
 const millisecondsForServer = 5000;
 
 /**
- * `work`'s value; undefined if it has none some seconds after `stop`: commands wait for a server that is
- * away.
+ * The value of `work`; undefined if it has none some seconds after `stop`, because commands wait for a server
+ * that is away.
  */
 export async function unlessAway<T>(work: Promise<T>, stop: AbortSignal): Promise<T | undefined> {
   const over = new AbortController();

@@ -24,7 +24,7 @@ export interface SlotOptions {
   readonly holdsCode: (config: unknown) => boolean;
   readonly leaseSeconds: number;
   readonly stop: AbortSignal;
-  /** What it is at, now; undefined when it is at nothing. */
+  /** What it is doing now; undefined when it is idle. */
   readonly show: (at: AtWork | undefined) => void;
   readonly notice: (message: string) => void;
 }
@@ -32,7 +32,7 @@ export interface SlotOptions {
 /** How a job ended here; `elsewhere`: another worker has it. */
 export type Attended = Ending | { readonly kind: 'elsewhere' };
 
-/** Attends to a job that was taken, from its lease to what becomes of it in the queue. */
+/** Attends to a job that was taken, from its lease to its end in the queue. */
 export async function attend(taken: Taken, options: SlotOptions): Promise<Attended> {
   const { connection, leaseSeconds, notice, show } = options;
   const { hash, title } = taken.job.data;
@@ -46,7 +46,8 @@ export async function attend(taken: Taken, options: SlotOptions): Promise<Attend
       notice(`«${title}» was given to another worker while this one was cut off from the queue`);
       return { kind: 'elsewhere' };
     }
-    // Who is stopped does not wait for a queue that is away: the lease runs out, and others have the job.
+    // A worker that is stopped does not wait for a queue that is away: the lease runs out, and others get the
+    // job.
     const settled = await unlessAway(finish(connection, taken, ending), options.stop);
     if (settled === undefined)
       notice(`The queue does not hear what became of «${title}», and will give it to another worker.`);
@@ -67,7 +68,7 @@ export async function attend(taken: Taken, options: SlotOptions): Promise<Attend
 
 async function endingOf(taken: Taken, options: SlotOptions, stop: AbortSignal): Promise<Ending> {
   const { deferredFailure, data: job } = taken.job;
-  // What BullMQ says of a job whose workers vanished too often.
+  // What BullMQ says about a job whose workers vanished too often.
   if (deferredFailure)
     return { kind: 'failed', message: `Its workers vanished too often (${deferredFailure})` };
   try {

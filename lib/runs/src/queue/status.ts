@@ -24,7 +24,7 @@ export interface QueueStatus {
   readonly classes: readonly ClassStatus[];
   readonly workers: readonly WorkerPresence[];
   readonly failures: readonly (FailedRun & { readonly hash: string })[];
-  /** Jobs that no worker which is there can do, in words. */
+  /** Jobs that none of the present workers can do, in words. */
   readonly unserved: readonly string[];
 }
 

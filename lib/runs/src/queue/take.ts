@@ -19,14 +19,11 @@ export interface Serving extends Capabilities {
 }
 
 export interface OpenQueues {
-  /**
-   * A job that is ready, one that likes to follow what had `affinity` if there is one; undefined if there is
-   * none.
-   */
+  /** A job that is ready, preferably one that shares an `affinity`; undefined if there is none. */
   next(token: string, affinity: readonly string[]): Promise<Taken | undefined>;
   /** Jobs of these queues that are not finished. */
   left(): Promise<number>;
-  /** Whether anything was ever planned, by what was seen last. */
+  /** Whether anything was ever planned, judging by the last look. */
   readonly planned: boolean;
   /** The classes that this worker does not serve, and why, where jobs of theirs wait. */
   refused(): Promise<string[]>;
@@ -35,7 +32,8 @@ export interface OpenQueues {
 }
 
 /**
- * How often a job may be found without its worker: kill -9, power, network. Each costs a lease, no result.
+ * How often a job may be found without its worker (kill -9, power, network). Each time costs a lease, but no
+ * result.
  */
 const mostStalls = 25;
 const millisecondsClassesLast = 1000;
@@ -47,8 +45,8 @@ export function openQueues(connection: QueueConnection, serving: Serving): OpenQ
   let lookedAt = -Infinity;
 
   const begin = async (id: string): Promise<Worker<QueueJob>> => {
-    // Without a processor: this file takes, and the lease is renewed elsewhere. It still looks for stalled
-    // jobs.
+    // Without a processor: jobs are taken here, and the lease is renewed elsewhere. It still looks for
+    // stalled jobs.
     const worker = new bullmq.Worker<QueueJob>(id, null, {
       connection: redis,
       prefix,
@@ -98,7 +96,7 @@ export function openQueues(connection: QueueConnection, serving: Serving): OpenQ
     async next(token, affinity) {
       if (performance.now() - lookedAt >= millisecondsClassesLast) await refresh();
       await prefer(affinity);
-      // What few can do comes first for those who can.
+      // Jobs that few workers can do come first for those that can.
       const demanding = ({ jobClass }: { jobClass: JobClass }): number =>
         Object.keys(jobClass.requirements).length + Number(jobClass.trust);
       const order = [...open].sort(([, a], [, b]) => demanding(b) - demanding(a));
@@ -115,7 +113,7 @@ export function openQueues(connection: QueueConnection, serving: Serving): OpenQ
     },
     async left() {
       // Always asked anew: a worker that is stopped before its first look leaves everything, and an
-      // unreachable server does not know.
+      // unreachable server cannot say.
       await refresh();
       const counts = await Promise.all([...open.keys()].map((id) => unfinished(connection, id)));
       return counts.reduce((sum, each) => sum + each, 0);

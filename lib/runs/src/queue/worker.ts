@@ -20,7 +20,7 @@ import { anyOf, unlessAway } from './signals.js';
 import { attend, type Attended, type SlotOptions } from './slot.js';
 import { openQueues } from './take.js';
 
-/** What a worker serves, where it keeps its files, and when it ends. */
+/** What a worker serves, where it keeps its files, and when it stops. */
 export interface WorkerOptions {
   /** `redis://…` */
   readonly queue: string;
@@ -35,7 +35,7 @@ export interface WorkerOptions {
    * share it.
    */
   readonly cache: string;
-  /** Bound of the local copies of runs; default 20. */
+  /** Limit for the local copies of runs; default 20. */
   readonly cacheGiB?: number;
   /** Runs at a time; default 1. */
   readonly jobs?: number;
@@ -75,10 +75,10 @@ export interface WorkerReport {
   readonly left: number | undefined;
 }
 
-/** How long an idle worker waits for a word before it looks by itself. */
+/** How long an idle worker waits for a signal before it looks by itself. */
 const millisecondsBetweenLooks = 3000;
 const millisecondsBetweenBounds = 30_000;
-/** What a stopped worker is given to leave its checkpoints in a store that does not answer. */
+/** The time that a stopped worker has to leave its checkpoints in a store that does not answer. */
 const millisecondsToSave = 60_000;
 
 /** Works until it is told to stop. @throws UserError when this machine cannot go on: no disk, no executor */
@@ -92,7 +92,7 @@ export async function runWorker(options: WorkerOptions): Promise<WorkerReport> {
   };
   options.stop?.addEventListener('abort', onStop);
   try {
-    // A run that is done waits for its store however long that takes; only who was told to stop does not.
+    // A finished run waits for its store however long that takes, unless the worker was told to stop.
     const patience = { seconds: Infinity, signal: hurry.signal, notice };
     const objects = await openObjects(options.store, patience);
     return await work({ ...options, jobs, notice }, connection, objects);
@@ -211,8 +211,8 @@ async function work(options: Settled, connection: QueueConnection, objects: Obje
 }
 
 /**
- * `work`, at the first call and then so rarely that it takes a twentieth of the time at most: it looks at all
- * runs.
+ * `work` at the first call, and then so rarely that it takes at most a twentieth of the time, because it
+ * looks at all runs.
  */
 function nowAndThen(work: () => Promise<unknown>): () => Promise<void> {
   let next = -Infinity;
@@ -226,7 +226,7 @@ function nowAndThen(work: () => Promise<unknown>): () => Promise<void> {
   };
 }
 
-/** `fetch`, but slots that need the same at the same time share it. */
+/** `fetch`, shared by slots that need the same thing at the same time. */
 function fetchedOnce<T>(fetch: (name: string) => Promise<T>): (name: string) => Promise<T> {
   const fetching = new Map<string, Promise<T>>();
   return (name) => {

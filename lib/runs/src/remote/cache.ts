@@ -1,6 +1,4 @@
-/**
- * Keeps the local copies of runs that are safe in the store within bounds: those that were used last stay.
- */
+/** Limits the local copies of runs that are safe in the store: the most recently used ones stay. */
 import { stat, utimes } from 'node:fs/promises';
 import { join } from 'node:path';
 import { namesIn } from '../store/durable.js';
@@ -8,7 +6,7 @@ import { fileNames } from '../store/files.js';
 import { openStore } from '../store/openStore.js';
 import { filesIn } from './files.js';
 
-/** What was used in the last minutes may be in use still, by another process of this machine. */
+/** What was used in the last minutes may still be in use by another process of this machine. */
 const minutesUntouchable = 5;
 
 /** Notes that the run is used now. */
@@ -18,8 +16,8 @@ export async function touchRun(runs: string, hash: string): Promise<void> {
 }
 
 /**
- * Deletes finished runs of the local store at `runs`, those used longest ago first, until `bytes` hold the
- * rest.
+ * Deletes finished runs of the local store at `runs`, the least recently used first, until the rest fits into
+ * `bytes`.
  */
 export async function boundCache(runs: string, bytes: number, now = Date.now()): Promise<string[]> {
   const found: { hash: string; bytes: number; used: number }[] = [];

@@ -29,8 +29,8 @@ export async function hasData(objects: Objects, name: string): Promise<boolean> 
 }
 
 /**
- * Puts the files `names` of `folder` into the store as the data set `name`, unless it is there. Says whether
- * it did.
+ * Puts the files `names` of `folder` into the store as the data set `name`, unless it is there. Returns
+ * whether it did.
  */
 export async function putData(
   objects: Objects,

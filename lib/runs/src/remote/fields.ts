@@ -4,7 +4,7 @@
  */
 import { check } from 'oabn-base';
 
-/** Path, with dots → a value that is no object. */
+/** Path, with dots → a value that is not an object. */
 export type Fields = Readonly<Record<string, unknown>>;
 
 /** The leaves of a value by their paths: `{ training: { seed: 1 } }` → `{ 'training.seed': 1 }`. */
@@ -27,9 +27,9 @@ export interface Condition {
 
 /**
  * A condition such as `training.seed=1`, `kind!=ptq`, `arch.oabn.threshold<=0.5` or `title~QAT` (contains).
- * Where no field has that very name, it may be the end of a path (`seed=1`); then it holds if it holds for
- * one of those. A field that is not there is not equal to anything.
- * @throws UserError when it is none
+ * Where no field has exactly that name, it may be the end of a path (`seed=1`); the condition then holds if
+ * it holds for one of the paths. A missing field is not equal to anything.
+ * @throws UserError when `text` is not a condition
  */
 export function parseCondition(text: string): Condition {
   const [, name, operator, wanted] = /^\s*([\w.-]+)\s*(!=|<=|>=|=|<|>|~)\s*(.*?)\s*$/.exec(text) ?? [];

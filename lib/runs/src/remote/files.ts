@@ -12,11 +12,11 @@ export interface FileEntry {
   readonly name: string;
   readonly bytes: number;
   readonly sha256: string;
-  /** All of it, if it is a short text: then it is here, and no object of its own that must be asked for. */
+  /** The whole content of a short text, which then needs no object and no request of its own. */
   readonly text?: string;
 }
 
-/** Bytes of the short texts that a list of files holds itself. */
+/** The largest size in bytes of a text that is kept in the list of files itself. */
 const mostText = 16_384;
 
 /** The names of all files in `folder` and below, sorted; temporary ones are left out. */
@@ -31,8 +31,8 @@ export async function filesIn(folder: string): Promise<string[]> {
 }
 
 /**
- * Puts the files `names` of `folder` below `prefix`, but for short texts, which go into the entries
- * themselves: a request takes longer than they do.
+ * Puts the files `names` of `folder` below `prefix`, except for short texts, which go into the entries
+ * themselves because a request would take longer.
  */
 export async function putEntries(
   objects: Objects,
@@ -136,7 +136,7 @@ export async function fetchEntry(
   }
 }
 
-/** A JSON value under `key`; undefined if there is none, or what is there is no JSON. */
+/** A JSON value under `key`; undefined if there is none, or it is not JSON. */
 export async function getJson(objects: Objects, key: string): Promise<unknown> {
   const bytes = await objects.get(key);
   if (!bytes) return undefined;

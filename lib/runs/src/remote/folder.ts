@@ -79,7 +79,7 @@ export async function folderObjects(root: string): Promise<Objects> {
         await rename(temporary, path);
         return true;
       } catch (error) {
-        // Where it cannot be written is on this machine, and not for the store to wait out.
+        // The refusal is this machine's, and waiting for the store would not help.
         if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw diskError(path, error);
         return false;
       } finally {

@@ -1,7 +1,6 @@
 /**
  * Named bytes that every machine of a sweep can reach: a shared folder, or a bucket that speaks S3. This is
- * all that the rest of the room asks of a place; whoever has another kind of place writes these six
- * functions.
+ * all that the rest of the room needs from a place; for another kind of place, write these six functions.
  *
  * An object is complete or absent. Once written it is not changed, except where stated: names contain what
  * makes them unique, so nothing here depends on how fast one machine sees another's overwriting.

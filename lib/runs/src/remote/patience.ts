@@ -13,21 +13,21 @@ export interface Patience {
   readonly seconds?: number;
   /** Ends the waiting. */
   readonly signal?: AbortSignal;
-  /** Hears that a place cannot be reached and that it is waited for; default standard error. */
+  /** Called when a place cannot be reached and is being waited for; default standard error. */
   readonly notice?: (message: string) => void;
 }
 
-/** An error that may pass; all others are thrown at once. */
+/** An error that may go away; all others are thrown at once. */
 export class PassingError extends Error {
   override readonly name = 'PassingError';
 }
 
-/** Thrown when patience is at its end. */
+/** Thrown when patience has run out. */
 export class UnreachableError extends UserError {
   override readonly name = 'UnreachableError';
 }
 
-/** What a file system says for a while only. ESTALE is NFS's word for a server that came back. */
+/** Errors of a file system that may pass. ESTALE is what NFS reports after its server came back. */
 const passingCodes = new Set([
   'ENOSPC',
   'EDQUOT',
@@ -44,7 +44,7 @@ const mayPass = (error: unknown): boolean =>
 
 const longestPause = 15_000;
 
-/** The value of `work`, which is repeated while it throws what may pass. */
+/** The value of `work`, which is repeated as long as it throws errors that may pass. */
 export async function patiently<T>(
   what: string,
   work: () => Promise<T>,
@@ -66,12 +66,12 @@ export async function patiently<T>(
           { cause: error },
         );
       }
-      // A single lost packet is not worth a line.
+      // A single lost packet is not worth a message.
       if (!said && waited > 2) {
         notice(`${what} does not work at the moment (${errorMessage(error)}); trying again.`);
         said = true;
       }
-      // Machines that lost the same server must not come back in the same moment.
+      // Machines that lost the same server must not all come back at the same moment.
       await sleep(pause * (0.5 + Math.random()), undefined, signal && { signal }).catch(() => undefined);
       signal?.throwIfAborted();
     }

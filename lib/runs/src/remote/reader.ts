@@ -1,7 +1,4 @@
-/**
- * The runs of a shared store with the same functions as those of a local one: listed, found, read, deleted,
- * exported.
- */
+/** The runs of a shared store, with the functions of a local one: listed, found, read, deleted, exported. */
 import { join } from 'node:path';
 import { check } from 'oabn-base';
 import pLimit from 'p-limit';
@@ -82,7 +79,7 @@ export function sharedReader(shared: SharedRuns): RunsReader {
         () => `Run ${hash} is not finished in ${objects.address}; only finished runs can be exported`,
       );
       const path = join(folder, `${hash}.json`);
-      // As the local store does it: the digests are of files that are not exported.
+      // As in the local store: the digests are of files that are not exported.
       const {
         checksum: _,
         files: __,

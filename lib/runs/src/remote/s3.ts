@@ -17,7 +17,7 @@ import { optional } from './optional.js';
 import type { Objects } from './objects.js';
 import { PassingError } from './patience.js';
 
-/** A request that says nothing for so long has failed. Large files take longer, but they keep talking. */
+/** A request that is silent for this long has failed. Large files take longer, but they keep arriving. */
 const silenceMilliseconds = 60_000;
 
 interface Wanted {
@@ -60,7 +60,8 @@ export async function s3Objects(address: string, environment = process.env): Pro
   const send = async ({ method, key, query = {}, headers = {}, body }: Wanted): Promise<Response> => {
     const url = new URL(`${endpoint}/${bucket}${key === undefined ? '' : `/${encode(root + key)}`}`);
     for (const [name, value] of Object.entries(query)) url.searchParams.set(name, value);
-    // The body is not part of the signature (UNSIGNED-PAYLOAD), so it can be a file that is not read for it.
+    // The body is not part of the signature (UNSIGNED-PAYLOAD), so it can be a file that need not be read
+    // first.
     const signed = await client.sign(url.href, { method, headers });
     return await fetch(url, {
       method,
@@ -75,8 +76,7 @@ export async function s3Objects(address: string, environment = process.env): Pro
     });
   };
   /**
-   * The answer if its status is one of `expected`. What a server refuses may pass: keys are renewed, limits
-   * lifted.
+   * The answer if its status is one of `expected`. A refusal may pass: keys are renewed, limits are lifted.
    */
   const ask = async (wanted: Wanted, expected: readonly number[]): Promise<Response> => {
     const response = await send(wanted);
@@ -119,8 +119,7 @@ export async function s3Objects(address: string, environment = process.env): Pro
     return status === 200;
   };
   /**
-   * Whether the server refuses to write over what is there. Tried once, because some servers leave the
-   * condition out.
+   * Whether the server refuses to overwrite an object. Tried once, because some servers ignore the condition.
    */
   const knowsCondition = async (): Promise<boolean> => {
     const key = `.condition-${randomBytes(8).toString('hex')}`;
@@ -132,7 +131,7 @@ export async function s3Objects(address: string, environment = process.env): Pro
   };
   let conditional: Promise<boolean> | undefined;
 
-  // Wrong credentials and a wrong name are said at once, not waited out.
+  // Wrong credentials and a wrong name are reported at once, without waiting.
   await page('', undefined, 1).catch((error: unknown) => {
     if (!/: (400|401|403|404) /.test(errorMessage(error))) return;
     throw new UserError(
@@ -153,7 +152,7 @@ export async function s3Objects(address: string, environment = process.env): Pro
       conditional ??= knowsCondition();
       conditional.catch(() => (conditional = undefined));
       if (await conditional) return await putNew(key, body);
-      // Then a look before and one after are all there is.
+      // Then all that can be done is to check before and after.
       if (await found(key)) return false;
       await putNew(key, body);
       const there = await bytesOf(await ask({ method: 'GET', key }, [200]));
@@ -210,6 +209,6 @@ const unescape = (text: string): string =>
     code === undefined ? (entities[name!] ?? whole) : String.fromCodePoint(Number(code)),
   );
 
-/** Where a name has several addresses, Node puts their errors together without a message. */
+/** Where a name has several addresses, Node combines their errors without a message. */
 const describe = (cause: unknown): string =>
   errorMessage(cause) || ((cause as NodeJS.ErrnoException).code ?? 'no answer');

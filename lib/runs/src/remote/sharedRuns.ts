@@ -6,12 +6,13 @@
  *     runs/<hash>/<session>/done/…                     those files
  *     runs/<hash>/<session>/<step>/snapshot.json, …    a state to resume from: checkpoint, metrics, provenance
  *
- * Short texts among the files are in the lists themselves. Each request costs milliseconds, as much as a tiny
- * run: one that nobody had begun asks three times.
+ * Short texts among the files are in the lists themselves, because each request costs milliseconds, as much
+ * as a tiny run: a run that nobody has begun takes three requests.
  *
- * A session is one machine's work on a run. Two may be at the same run when one of them was cut off and taken
- * for dead. So neither ever writes where the other writes, a state is whole in itself, and the first `done`
- * wins: whoever comes second finds it and drops its own. All that begins from the run begins from that one.
+ * A session is one machine's work on a run. Two may work on the same run when one of them was cut off and
+ * taken for dead. So neither ever writes where the other writes, a state is complete in itself, and the first
+ * `done` wins: whoever comes second finds it and drops its own. Whatever starts from the run starts from that
+ * one.
  */
 import { randomBytes } from 'node:crypto';
 import { readFile, rm } from 'node:fs/promises';
@@ -61,7 +62,7 @@ export interface SharedRuns {
   doneHashes(): Promise<Set<string>>;
   /** A finished run, or undefined where it is not finished. */
   done(hash: string): Promise<DoneRun | undefined>;
-  /** The keys of all that was left of a run, by any session. */
+  /** The keys of everything that any session left of a run. */
   keys(hash: string): Promise<readonly string[]>;
   /** The latest whole state of a run that is not done. */
   snapshot(hash: string): Promise<Snapshot | undefined>;
@@ -70,21 +71,21 @@ export interface SharedRuns {
   /** Puts a finished run into the local store at `runs`, its result last. False if it is not done. */
   fetchRun(hash: string, runs: string): Promise<boolean>;
   /**
-   * Puts the latest state of a run into the local store at `runs`, unless what is there is further; of those
-   * with the given keys, if they were asked for.
+   * Puts the latest state of a run into the local store at `runs`, unless the one there is later; only of
+   * those with the given keys, if they are known.
    */
   fetchSnapshot(hash: string, runs: string, keys?: readonly string[]): Promise<number | undefined>;
   /**
-   * Leaves the last checkpoint in `folder` for others, with what belongs to it. Its step; undefined if there
-   * is none.
+   * Leaves the last checkpoint in `folder` for others, with what belongs to it. Returns its step; undefined
+   * if there is none.
    */
   putSnapshot(hash: string, session: string, folder: string): Promise<number | undefined>;
   /**
-   * Leaves a finished run for others. The run that counts: this one, or what another session had left before.
-   * What was left on the way to it goes: that of the given keys, if it is known that there is no more.
+   * Leaves a finished run for others. Returns the run that counts: this one, or the one that another session
+   * left earlier. The states on the way to it are deleted: only the given keys, if they are known to be all.
    */
   commit(hash: string, session: string, folder: string, keys?: readonly string[]): Promise<DoneRun>;
-  /** Deletes a run and all states of it. False if there is nothing of it. */
+  /** Deletes a run and all states of it. Returns false if there was nothing of it. */
   remove(hash: string): Promise<boolean>;
 }
 
@@ -96,8 +97,8 @@ const runPrefix = (hash: string): string => `runs/${hash}/`;
 const snapshotName = 'snapshot.json';
 
 /**
- * In a finished run's folder, what is not the run's: the locks, what is shown, what it could have gone on
- * from.
+ * Files in a finished run's folder that are not the run's: the locks, the published progress, what it could
+ * have resumed from.
  */
 const notOfTheRun =
   /^(lock(\..*)?|progress\.json|error\.json|result\.json|checkpoint-\d+\.safetensors(\.damaged)?)$/;
@@ -180,10 +181,10 @@ export function sharedRuns(objects: Objects): SharedRuns {
         const files = snapshot && (await fetchAll(objects, prefix, snapshot.files));
         if (!files) continue;
         const attempt = await tryLock(join(folder, fileNames.lock));
-        // Another process on this machine is at it: what it has counts.
+        // Another process on this machine is working on it, and what that one has counts.
         if (attempt.kind === 'held') return undefined;
         try {
-          // Cut short between any two of these, it begins anew, and fetches again.
+          // Interrupted between any two of these, it starts over and fetches again.
           for (const old of await checkpointSteps(folder))
             await rm(join(folder, checkpointName(old)), { force: true });
           const last = checkpointName(step);
@@ -205,7 +206,7 @@ export function sharedRuns(objects: Objects): SharedRuns {
       const read = (name: string): Promise<Uint8Array | undefined> =>
         onDisk(join(folder, name), () => readFile(join(folder, name)).catch(ignoreMissing));
       const checkpoint = await read(checkpointName(step));
-      // Two newer ones have replaced it: the next call takes the latest.
+      // Two newer ones have replaced it; the next call takes the latest.
       if (!checkpoint) return undefined;
       const prefix = `${runPrefix(hash)}${session}/${step}/`;
       const putIfThere = async (name: string): Promise<FileEntry[]> => {
@@ -228,7 +229,7 @@ export function sharedRuns(objects: Objects): SharedRuns {
         files,
       };
       await objects.put(prefix + snapshotName, jsonBytes(snapshot));
-      // The one before is kept, as in the local store; what is behind both is of no use to anyone.
+      // The one before is kept, as in the local store; older ones are of no use to anyone.
       const keys = await keysOf(hash);
       const behind = statesAt(keys)
         .filter((each) => each.step < step)
@@ -246,8 +247,7 @@ export function sharedRuns(objects: Objects): SharedRuns {
       );
       const prefix = `${runPrefix(hash)}${session}/done/`;
       const names = (await filesIn(folder)).filter((each) => !notOfTheRun.test(each));
-      // What there is besides them is asked for at the same time: states, which nobody needs once the run is
-      // done.
+      // Everything else is asked for at the same time: states, which nobody needs once the run is done.
       const [result, states, files] = await Promise.all([
         readFile(path, 'utf8').then((text) => JSON.parse(text) as ResultFile),
         keys ?? keysOf(hash),
@@ -255,7 +255,7 @@ export function sharedRuns(objects: Objects): SharedRuns {
       ]);
       const mine: DoneRun = { format: 'provable-runs-done-1', session, result, files };
       const first = await objects.put(doneKey(hash), jsonBytes(mine), { ifAbsent: true });
-      // A request that was repeated may have found its own object: what is there decides.
+      // A repeated request may have found its own object, so what is there decides.
       const counts = first ? mine : ((await readDone(hash)) ?? mine);
       if (counts.session === session) await removeAll(states.filter((key) => !key.startsWith(prefix)));
       else await removeBelow(`${runPrefix(hash)}${session}/`);

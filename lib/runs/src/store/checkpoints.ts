@@ -1,7 +1,7 @@
 /**
  * Checkpoints of a run: `checkpoint-<step>.safetensors`, whose metadata holds a checksum of everything else
- * in it. A checkpoint that does not agree with its checksum is set aside, and the one before is used; so the
- * last two are kept, and an older one is deleted only when the newer lasts.
+ * in it. A checkpoint that does not match its checksum is set aside, and the one before is used; so the last
+ * two are kept, and an older one is deleted only when the newer one is safely on disk.
  */
 import { createHash } from 'node:crypto';
 import { readFile, rename, rm } from 'node:fs/promises';
@@ -23,7 +23,7 @@ import { namesIn, onDisk, writeDurable } from './durable.js';
 export interface Checkpoint extends Safetensors {
   /** Steps taken when it was made. */
   readonly step: number;
-  /** Seconds of work that are in it, over all sessions of the run. */
+  /** Seconds of work that went into it, over all sessions of the run. */
   readonly wallSeconds: number;
   /** Processor seconds of that work; absent in checkpoints from before they were counted. */
   readonly cpuSeconds?: number;
@@ -45,7 +45,7 @@ export async function checkpointSteps(folder: string): Promise<number[]> {
   return steps.sort((a, b) => b - a);
 }
 
-/** The bytes of a checkpoint's file. Copies the tensors, so they may change afterwards. */
+/** The bytes of a checkpoint's file. The tensors are copied, so they may change afterwards. */
 export function encodeCheckpoint(checkpoint: Checkpoint): Uint8Array {
   const { step, wallSeconds, cpuSeconds, metricsDigest, tensors, metadata } = checkpoint;
   check(
@@ -69,7 +69,7 @@ export function encodeCheckpoint(checkpoint: Checkpoint): Uint8Array {
   });
 }
 
-/** Writes a checkpoint's bytes, whole and lasting, then deletes all but the last `keep`. */
+/** Writes a checkpoint's bytes, complete and durable, then deletes all but the last `keep`. */
 export async function writeCheckpoint(
   folder: string,
   step: number,
@@ -113,8 +113,8 @@ export async function readCheckpoint(folder: string, step: number): Promise<Chec
 }
 
 /**
- * The last whole checkpoint in `folder`, if any, that stands on whole metrics too. Says which do not, and
- * renames them to `….damaged`.
+ * The last undamaged checkpoint in `folder`, if any, whose metrics are undamaged too. Reports those that are
+ * not, and renames them to `….damaged`.
  * @param rows all rows of the run's metrics
  */
 export async function lastCheckpoint(

@@ -1,4 +1,4 @@
-/** How a run shows itself in a notebook: where it comes from, and its results. */
+/** How a run is displayed in a notebook: where it comes from, and its results. */
 import { formatDuration, registerDisplay, type Row, type Summary } from 'oabn-base';
 import type { StoredRun } from './store.js';
 
@@ -19,7 +19,7 @@ const origins = {
   shipped: 'shipped with the project',
 } as const;
 
-/** The run called `name`: what its result says in single values, and what it was made on. */
+/** The run called `name`: the single values of its result, and what it was computed on. */
 export function runSummary({ hash, from, result, provenance }: StoredRun, name: string): Summary {
   const { backend, device, machine, wallSeconds, finishedAt } = provenance;
   const isPlain = (value: unknown): boolean => ['number', 'string', 'boolean'].includes(typeof value);

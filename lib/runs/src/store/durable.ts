@@ -1,7 +1,7 @@
 /**
- * Writing that survives: a file is complete or absent after a kill at any moment (written to a temporary
- * name, synchronised, renamed), and stays there after a power cut (its folder is synchronised too). What a
- * disk refuses is reported as an error that a user can act on.
+ * Writing that survives: a file is complete or absent after a kill at any moment (written under a temporary
+ * name, synchronized, renamed), and survives a power cut (its folder is synchronized too). What a disk
+ * refuses is reported as an error that a user can act on.
  */
 import { open, readdir, readFile, rm, stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
@@ -13,10 +13,10 @@ import {
   writeFileAtomic,
 } from 'oabn-base';
 
-/** Where runs go can be chosen, which is the way out of most refusals. */
+/** The folder of the runs can be chosen, which is the way out of most refusals. */
 const hint = 'OABN_RUNS_DIR names the folder of all runs';
 
-/** Writes `data` to `path`, whole and lasting. @throws UserError when the disk refuses */
+/** Writes `data` to `path`, complete and durable. @throws UserError when the disk refuses */
 export async function writeDurable(path: string, data: string | Uint8Array): Promise<void> {
   await onDisk(path, async () => {
     await writeFileAtomic(path, data, hint);
@@ -29,14 +29,14 @@ export async function writeJsonDurable(path: string, value: unknown): Promise<vo
   await writeDurable(path, `${JSON.stringify(value, null, 2)}\n`);
 }
 
-/** Makes `folder` and those above it, lasting. @throws UserError when the disk refuses */
+/** Makes `folder` and those above it, durably. @throws UserError when the disk refuses */
 export async function makeFolder(folder: string): Promise<void> {
   await onDisk(folder, async () => {
     if (await makeAnyFolder(folder, hint)) await syncFolder(dirname(folder));
   });
 }
 
-/** Makes the names in `folder` last. Windows cannot, and does not need to: it journals them. */
+/** Makes the names in `folder` durable. Windows cannot do that and does not need to: it journals them. */
 export async function syncFolder(folder: string): Promise<void> {
   if (process.platform === 'win32') return;
   const handle = await open(folder, 'r');

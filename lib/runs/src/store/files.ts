@@ -17,7 +17,7 @@ export const fileNames = {
 } as const;
 
 /**
- * The store's own files, which have checksums in them or change after the result; temporary files; what was
+ * The store's own files, which contain checksums or change after the result; temporary files; and what was
  * set aside.
  */
 function isOwn(name: string): boolean {
@@ -35,9 +35,9 @@ export async function digestFiles(folder: string): Promise<Record<string, string
 }
 
 /**
- * Why the file `name` of a run cannot be used, or undefined if it can: it is not there, or not as the run
- * left it.
- * @param expected its SHA-256; undefined where the run did not note it, as earlier versions
+ * Why the file `name` of a run cannot be used, or undefined if it can: it is missing, or not as the run left
+ * it.
+ * @param expected its SHA-256; undefined where the run did not record it, like earlier versions
  */
 export async function damageOf(
   folder: string,

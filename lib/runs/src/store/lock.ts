@@ -1,13 +1,13 @@
 /**
- * A lock file: at most one process computes a run. It is made whole under another name and *linked* into
- * place, which fails if it is there, so that nobody ever sees a lock without its owner.
+ * A lock file: at most one process computes a run. It is written under another name and *linked* into place,
+ * which fails if there is one already, so that nobody ever sees a lock without its owner.
  *
  * A lock is stale when its owner is known to be gone (same host: the process ended, or its id belongs to
  * another process now), or, where that cannot be known, when its heartbeat stood still for minutes while we
- * watched. A stale lock is replaced by renaming a new one over it. Only who holds the *guard*, a lock named
- * after the stale lock's nonce, may do so, and looks again first: two processes that saw the same stale lock
- * cannot both replace it. A guard whose owner died is a stale lock like any other, so this needs no further
- * rule.
+ * watched. A stale lock is replaced by renaming a new one over it. Only the holder of the *guard*, a lock
+ * named after the stale lock's nonce, may do so, and it looks again first: two processes that saw the same
+ * stale lock cannot both replace it. A guard whose owner died is a stale lock like any other, so this needs
+ * no further rule.
  */
 import { link, open, readFile, rename, rm, stat, utimes } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
@@ -32,7 +32,8 @@ const secondsBetweenBeats = 5;
 const patienceSeconds = 120;
 
 /**
- * Remembers since when each lock's heartbeat stands still, by this process's own clock: hosts' clocks differ.
+ * Remembers since when each lock's heartbeat has stood still, by this process's own clock, because hosts'
+ * clocks differ.
  */
 export interface Watch {
   secondsStill(nonce: string, beat: number): number;
@@ -91,7 +92,7 @@ async function readLock(path: string): Promise<SeenLock | undefined> {
     const text = await readFile(path, 'utf8').catch(ignoreMissing);
     const file = text === undefined ? undefined : await stat(path).catch(ignoreMissing);
     if (text === undefined || !file) return undefined;
-    // A power cut can leave an empty lock. Of its owner nothing is known, so the heartbeat alone decides.
+    // A power cut can leave an empty lock. Nothing is known about its owner, so the heartbeat alone decides.
     const unknown = { pid: 0, processStart: null, host: 'unknown', since: '', nonce: `damaged-${file.ino}` };
     return { owner: parseOwner(text) ?? unknown, beat: file.mtimeMs };
   });
@@ -131,7 +132,7 @@ async function placeNew(
       await place(temporary);
       return owner;
     } catch (error) {
-      // EEXIST: locked by another. ENOENT: the folder was removed between, with all that was in it.
+      // EEXIST: locked by another. ENOENT: the folder was removed in between, with everything in it.
       if (['EEXIST', 'ENOENT'].includes((error as NodeJS.ErrnoException).code ?? '')) return undefined;
       throw error;
     } finally {
@@ -154,8 +155,8 @@ async function heldLock(path: string, owner: Owner): Promise<Lock> {
     if (!(await isHeld())) lose();
     else await utimes(path, new Date(), new Date()).catch(ignoreMissing);
   };
-  // Stops while the event loop is blocked, which is why on one host the process itself is asked after, not
-  // its beat.
+  // The heartbeat stops while the event loop is blocked, which is why on the same host the process itself is
+  // checked, not its heartbeat.
   const timer = setInterval(() => void beat().catch(() => undefined), 1000 * secondsBetweenBeats);
   timer.unref();
   await removeGuards(path, owner.nonce);

@@ -1,13 +1,13 @@
 /**
- * Metrics as JSON lines: a row is one line, appended while the run goes. A kill can cut the last line short;
- * reading drops it. Before a checkpoint is written the rows are synchronised, so that a checkpoint never
- * knows more than they.
+ * Metrics as JSON lines: a row is one line, appended while the run goes on. A kill can cut the last line
+ * short; reading drops it. Before a checkpoint is written, the rows are synchronized, so that a checkpoint is
+ * never ahead of them.
  */
 import { closeSync, fsyncSync, openSync, writeSync } from 'node:fs';
 import { check, sha256 } from 'oabn-base';
 import { diskError, readIfThere, writeDurable } from './durable.js';
 
-/** What is logged of a step: JSON members besides the number of steps taken. */
+/** What is logged about a step: JSON members besides the number of steps taken. */
 export interface MetricsRow {
   /** The step after which the row was written, a whole number ≥ 0. */
   readonly step: number;
@@ -21,11 +21,11 @@ export interface MetricsLog {
    */
   append(row: MetricsRow): void;
   /**
-   * Of the file's rows up to `step`, those from earlier sessions with them: what a checkpoint of that step
-   * stands on.
+   * The digest of the file's rows up to `step`, including those from earlier sessions: what a checkpoint of
+   * that step rests on.
    */
   digestUpTo(step: number): string;
-  /** Makes all rows last. */
+  /** Makes all rows durable. */
   sync(): void;
   close(): void;
 }
@@ -37,7 +37,7 @@ export async function readMetrics(path: string): Promise<MetricsRow[]> {
 
 /** The whole rows in a metrics file's text. */
 export function parseMetrics(text: string): MetricsRow[] {
-  // What stands after the last line end is a row cut short, or nothing.
+  // After the last line break there is a row that was cut short, or nothing.
   return text
     .split('\n')
     .slice(0, -1)
@@ -45,7 +45,8 @@ export function parseMetrics(text: string): MetricsRow[] {
 }
 
 /**
- * Rewrites a metrics file without the rows after `step`, and without what is cut short; returns what is left.
+ * Rewrites a metrics file without the rows after `step`, and without any that was cut short; returns what is
+ * left.
  */
 export async function keepMetricsUpTo(path: string, step: number): Promise<MetricsRow[]> {
   const rows = (await readMetrics(path)).filter((row) => row.step <= step);
@@ -53,7 +54,7 @@ export async function keepMetricsUpTo(path: string, step: number): Promise<Metri
   return rows;
 }
 
-/** A digest of rows, the same after they were written and read. */
+/** A digest of rows, which is the same after they have been written and read. */
 export function metricsDigest(rows: readonly MetricsRow[]): string {
   return sha256(rows.map(lineOf).join(''));
 }

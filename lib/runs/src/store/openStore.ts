@@ -42,7 +42,7 @@ export function openStore(folder = process.env.OABN_RUNS_DIR ?? 'runs', options:
     if (!said.has(message)) notice(message);
     said.add(message);
   };
-  /** A result file's content; a damaged one is as good as none, and that is said. */
+  /** A result file's content; a damaged one counts as missing, and that is reported. */
   const wholeResult = async (path: string, then: string): Promise<ResultFile | undefined> => {
     const found = await readResultFile(path);
     if (found.kind === 'damaged') sayOnce(`${found.why}. ${then}`);
@@ -183,7 +183,7 @@ export function openStore(folder = process.env.OABN_RUNS_DIR ?? 'runs', options:
           `Run ${hash} is being computed by ${describeOwner(attempt.owner)}; stop that process first`,
         );
       }
-      // Renamed first, so that nobody finds a run of which half is deleted.
+      // Renamed first, so that nobody finds a half-deleted run.
       const removed = join(root, `.removed-${hash}-${randomBytes(4).toString('hex')}`);
       try {
         await onDisk(removed, () => rename(folderOf(hash), removed));
@@ -208,10 +208,7 @@ export function openStore(folder = process.env.OABN_RUNS_DIR ?? 'runs', options:
   return store;
 }
 
-/**
- * Removes what a process left that was killed after the result was there. A store that may only be read keeps
- * it.
- */
+/** Removes what a process left that was killed after the result was written. A read-only store keeps it. */
 async function clearUp(folder: string): Promise<void> {
   const path = join(folder, 'lock');
   try {
@@ -230,7 +227,7 @@ function pick({ hash, config, result, provenance }: ResultFile): Omit<ResultFile
   return { hash, config, result, provenance };
 }
 
-/** The seed that the configuration names, if it does so at its top. */
+/** The seed that the configuration names, if it does so at its top level. */
 function seedOf(config: unknown): RunFacts {
   const seed = (config as { seed?: unknown } | null)?.seed;
   return typeof seed === 'number' ? { seed } : {};

@@ -1,6 +1,6 @@
 /**
- * Who holds a lock, distinguished from every other owner: process ids are reused, so the start time goes with
- * the id, and the host with its boot and process namespace, in which that id means something.
+ * Who holds a lock, distinguished from every other owner: process ids are reused, so the id comes with the
+ * start time, and the host with its boot and process namespace, within which that id has a meaning.
  */
 import { execFile } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
@@ -16,7 +16,7 @@ export interface Owner {
   readonly host: string;
   /** When the lock was taken. */
   readonly since: string;
-  /** No two lockings have the same. */
+  /** No two locks have the same one. */
   readonly nonce: string;
 }
 
@@ -31,7 +31,7 @@ export async function newOwner(): Promise<Owner> {
   };
 }
 
-/** The owner that `text` describes; undefined when it is no whole description. */
+/** The owner that `text` describes; undefined when it is not a complete description. */
 export function parseOwner(text: string): Owner | undefined {
   let read: Partial<Owner> | null;
   try {
@@ -52,8 +52,8 @@ export function parseOwner(text: string): Owner | undefined {
 }
 
 /**
- * `gone` or `alive` when that can be known from here, else `unknown`: another host, or a system that cannot
- * tell.
+ * `gone` or `alive` when that can be known from here, else `unknown`: another host, or a system that does not
+ * say.
  */
 export async function stateOf(owner: Owner): Promise<'alive' | 'gone' | 'unknown'> {
   if (owner.host !== thisHost()) return 'unknown';

@@ -1,5 +1,5 @@
 /**
- * Where a result comes from: enough to judge it and to make it again. Paths are written relative to the
+ * Where a result comes from: enough to judge it and to compute it again. Paths are written relative to the
  * working directory, so that a stored result can be published.
  */
 import { execFile } from 'node:child_process';
@@ -32,13 +32,11 @@ export interface Provenance extends RunFacts {
   readonly startedAt: string;
   /** How many times the run was begun or resumed. */
   readonly sessions: number;
-  /** Missing as long as the run is not finished. */
+  /** Absent until the run is finished. */
   readonly finishedAt?: string;
-  /** Seconds of work that are in the result: what a kill undid is not counted. */
+  /** Seconds of work that are in the result: work undone by a kill is not counted. */
   readonly wallSeconds?: number;
-  /**
-   * Processor seconds of the process over the same work, in which another load of the machine does not show.
-   */
+  /** Processor seconds of the process for the same work, which other load on the machine does not affect. */
   readonly cpuSeconds?: number;
 }
 
@@ -75,7 +73,7 @@ export async function beginProvenance(
   };
 }
 
-/** False for what a damaged file may have there instead. */
+/** False for what a damaged file may contain instead. */
 const isTime = (text: unknown): text is string => typeof text === 'string' && !Number.isNaN(Date.parse(text));
 
 /**
@@ -93,13 +91,13 @@ function shownArgument(argument: string): string {
   return `${name ?? ''}${/[\s"'$]/.test(shown) ? JSON.stringify(shown) : shown}`;
 }
 
-/** A user and password in an address, as in redis://user:password@host, are nobody's business. */
+/** A user and password in an address, as in redis://user:password@host, must not be stored. */
 const withoutPassword = (text: string): string =>
   text.replace(/(\b[a-z][a-z0-9+.-]*:\/\/)[^\s/?#]*@/gi, '$1');
 
 /**
- * The versions of installed packages, read from their own descriptions without loading them; of those that
- * are not installed, none.
+ * The versions of installed packages, read from their package.json without loading them; packages that are
+ * not installed are left out.
  * @param packages what a provenance calls a package → its name on npm
  * @param from the module that would import them: `import.meta.url`, or what `import.meta.resolve` says of a
  * package

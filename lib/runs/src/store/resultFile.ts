@@ -1,5 +1,5 @@
 /**
- * `result.json`, with which a run is done: configuration, result and provenance in one file, with a checksum.
+ * `result.json`, which makes a run done: configuration, result and provenance in one file, with a checksum.
  * The same file, named after the run's hash, is how small results ship with the project.
  */
 import { canonicalJson, configHash, sha256 } from 'oabn-base';

@@ -1,7 +1,7 @@
 /**
- * One session of a run: from taking the lock to the result, an error, or a kill. Begins from the last whole
- * checkpoint and the metrics up to it, so that a deterministic run ends with the same bytes however often it
- * was killed.
+ * One session of a run: from taking the lock to the result, an error, or a kill. It begins with the last
+ * undamaged checkpoint and the metrics up to it, so that a deterministic run ends with the same bytes however
+ * often it was killed.
  */
 import { readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { rm } from 'node:fs/promises';
@@ -23,18 +23,18 @@ import { keepMetricsUpTo, type MetricsRow, openMetricsLog, readMetrics } from '.
 import { beginProvenance, command, type Provenance, type RunFacts } from './provenance.js';
 import { type ResultFile, writeResultFile } from './resultFile.js';
 
-/** What a run is given to work with. */
+/** What a run gets to work with. */
 export interface RunContext<Config = unknown> {
   /** The configuration of the run. */
   readonly config: Config;
   /** The run's folder; files that the run writes here are kept with it. */
   readonly folder: string;
-  /** Where to go on, if the run was begun before. */
+  /** Where to continue, if the run was begun before. */
   readonly resumed?: Checkpoint & { readonly metrics: readonly MetricsRow[] };
   /**
-   * Writes a checkpoint after `step` steps, whole and lasting; keeps the one before. Tensors are copied at
-   * the call. Log the metrics of these steps before: a resumed run has the rows up to its checkpoint's step,
-   * and no others.
+   * Writes a checkpoint after `step` steps, complete and durable, and keeps the one before. Tensors are
+   * copied at the call. Log the metrics of these steps first: a resumed run has the rows up to its
+   * checkpoint's step, and no others.
    */
   saveCheckpoint(
     step: number,
@@ -43,7 +43,7 @@ export interface RunContext<Config = unknown> {
   ): Promise<void>;
   /** Appends a row to the run's metrics; it is written when the call returns. */
   logMetrics(row: MetricsRow): Promise<void>;
-  /** Adds to the provenance what is known only now, such as the device. */
+  /** Adds facts to the provenance that are known only now, such as the device. */
   addProvenance(facts: RunFacts): void;
   /** To be called as the work proceeds. */
   readonly progress: Progress;
@@ -65,7 +65,7 @@ export interface SessionOptions<Config, Result> {
   readonly signal?: AbortSignal;
 }
 
-/** A run that failed, as `error.json` tells it. */
+/** A run that failed, as described in `error.json`. */
 export interface RunError {
   readonly message: string;
   readonly name: string;
@@ -79,7 +79,8 @@ export interface RunError {
 }
 
 /**
- * Executes a run, whose lock the caller holds, to its result. @throws what `execute` throws, after noting it
+ * Executes a run, whose lock the caller holds, to its result. @throws what `execute` throws, after recording
+ * it
  */
 export async function runSession<Config, Result>(
   options: SessionOptions<Config, Result>,
@@ -119,7 +120,7 @@ export async function runSession<Config, Result>(
       const spent = { wallSeconds: wallSeconds(), cpuSeconds: cpuSeconds() };
       const about = { step, ...spent, metricsDigest: log.digestUpTo(step) };
       const bytes = encodeCheckpoint({ ...about, tensors, metadata });
-      // One after the other, whether the caller waits or not.
+      // One after the other, whether or not the caller waits.
       const saved = saving.then(() => save(step, bytes));
       saving = saved.catch(() => undefined);
       return saved;
@@ -200,7 +201,7 @@ function publishedProgress(
         writeFileSync(temporary, JSON.stringify({ owner, event } satisfies PublishedProgress));
         renameSync(temporary, path);
       } catch {
-        // Only for show: a full disk shows itself at the next checkpoint.
+        // Only for show: a full disk will be noticed at the next checkpoint.
         rmSync(temporary, { force: true });
       }
     },

@@ -10,8 +10,9 @@
  *                 error.json                only when it failed: why, and what it can resume from
  *                 lock, progress.json       only while a process works on it
  *
- * Asking for a run returns it if it is done, waits for it if another process is at it, resumes it if it was
- * begun, and else starts it. A kill at any moment loses the work since the last checkpoint and nothing else.
+ * Asking for a run returns it if it is done, waits for it if another process is computing it, resumes it if
+ * it was begun, and otherwise starts it. A kill at any moment loses the work since the last checkpoint and
+ * nothing else.
  */
 import type { Progress } from 'oabn-base';
 import type { Checkpoint } from './checkpoints.js';
@@ -30,23 +31,23 @@ export interface StoreOptions {
    * Versions of what computes, by name, as each provenance lists them besides node's; see `packageVersions`.
    */
   readonly versions?: Readonly<Record<string, string>>;
-  /** Where to say what a reader should know, such as a damaged checkpoint; default: standard error. */
+  /** Called with what a person should know, such as that a checkpoint is damaged; default: standard error. */
   readonly notice?: (message: string) => void;
 }
 
-/** What is asked of a run besides its configuration. */
+/** What is requested of a run besides its configuration. */
 export interface RequestOptions<Result = unknown> {
   /** Throw a `UserError` if another process is computing the run, instead of waiting for it. */
   readonly noWait?: boolean;
   /**
    * The names of the files (networks) of a run with this result that the caller needs; default none. With it
-   * a shipped result will not do, and a run whose file is missing or damaged is made again from its last
+   * a shipped result will not do, and a run whose file is missing or damaged is computed again from its last
    * checkpoint.
    */
   readonly needs?: (result: Result) => readonly string[];
   /** Seed, dataset, backend and device, for the provenance. The seed defaults to the configuration's. */
   readonly provenance?: RunFacts;
-  /** Called as the work proceeds; default not. */
+  /** Called as the work proceeds; default: no progress is reported. */
   readonly progress?: Progress;
   /** When aborted, the request ends with the reason; the run can be resumed. */
   readonly signal?: AbortSignal;
@@ -68,7 +69,7 @@ export interface StoredRun<Result = unknown, Config = unknown> {
   readonly from: 'computed' | 'store' | 'shipped';
 }
 
-/** What the store knows of a run, done or not. */
+/** What the store knows about a run, done or not. */
 export interface RunEntry {
   /** The hash of `config`, which names the run. */
   readonly hash: string;

@@ -75,6 +75,6 @@ async function lastRow(folder: string, owner: Owner): Promise<Parameters<Progres
       ['number', 'string'].includes(typeof entry[1]),
     ),
   );
-  // How many steps there will be, its metrics do not tell.
+  // Its metrics do not tell how many steps there will be.
   return { task: `waiting for process ${owner.pid}`, done: 0, total: 1, fields };
 }

@@ -1,4 +1,4 @@
-/** What is said about backends: which there are, which one runs, and why not the others. */
+/** What there is to say about backends: which there are, which one runs, and why the others do not. */
 export const backendNames = ['tensorflow', 'webgpu', 'wasm'] as const;
 
 /** From the fastest to the one that always works; `auto` takes the first that does. */
@@ -8,11 +8,11 @@ export type BackendName = (typeof backendNames)[number];
 export interface Rejection {
   /** The backend that was not taken. */
   readonly name: BackendName;
-  /** Why not, in a sentence for users. */
+  /** The reason, in a sentence for users. */
   readonly reason: string;
 }
 
-/** What a backend says of itself once it runs. */
+/** What a backend says about itself once it runs. */
 export interface StartedBackend {
   /** The device in words, such as «NVIDIA H200 (vulkan)» or «AMD EPYC, 1 thread, SIMD». */
   readonly device: string;

@@ -1,6 +1,6 @@
 /**
- * How steps run where nobody says: OABN_EAGER, OABN_PRECISION, OABN_THREADS, so that a notebook fits any
- * machine as it is.
+ * How steps run by default: OABN_EAGER, OABN_PRECISION and OABN_THREADS, so that a notebook fits any machine
+ * unchanged.
  */
 import { check } from 'oabn-base';
 
@@ -21,7 +21,7 @@ export function precisionByDefault(): Precision {
 }
 
 /**
- * Threads of a step on the CPU: `OABN_THREADS`, if it is set. @throws UserError when it is no number of
+ * Threads of a step on the CPU: `OABN_THREADS`, if it is set. @throws UserError unless it is a number of
  * threads
  */
 export function threadsAsked(): number | undefined {

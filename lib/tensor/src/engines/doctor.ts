@@ -1,4 +1,4 @@
-/** What this machine has and what of it is used, as data; `formatDoctor` says it in words. */
+/** What this machine has and which of it is used, as data; `formatDoctor` puts it in words. */
 import { cpus, totalmem } from 'node:os';
 import { createRequire } from 'node:module';
 import { errorMessage } from 'oabn-base';
@@ -31,7 +31,7 @@ export interface BackendFinding {
 export type OnnxRuntime =
   { readonly loads: true; readonly version: string } | { readonly loads: false; readonly reason: string };
 
-/** What a machine has, what is missing, and what runs; `formatDoctor` says it in words. */
+/** What a machine has, what is missing, and what runs; `formatDoctor` puts it in words. */
 export interface DoctorReport {
   /** The version of Node, and whether it is supported. */
   readonly node: { readonly version: string; readonly supported: boolean };
@@ -96,7 +96,7 @@ async function look(name: BackendName): Promise<BackendFinding> {
   }
 }
 
-/** Node 20.19 is the first that loads ES modules by `require`, as the packages below need. */
+/** Node 20.19 is the first version that loads ES modules by `require`, which the packages below need. */
 export function nodeIsSupported(version: string): boolean {
   const [major, minor] = version.split('.').map(Number) as [number, number];
   return major > 20 || (major === 20 && minor >= 19);

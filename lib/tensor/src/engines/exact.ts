@@ -9,7 +9,7 @@ export type Terms = (element: number) => Iterable<number>;
 
 /**
  * The largest |value − Σ terms| / √Σ terms² of `places` random elements: the terms are random, so their sum
- * is of this size. NaN where a value is no number.
+ * is of this size. NaN where a value is not a number.
  */
 export function relativeError(
   values: Float32Array,
@@ -58,7 +58,7 @@ export function convolutionTerms({ side, channels, x, w, dy }: SquareConvolution
 } {
   const pixels = x.length / channels;
   const taps = Array.from({ length: 9 }, (_, tap) => [tap, Math.floor(tap / 3) - 1, (tap % 3) - 1] as const);
-  /** The pixel that lies so far from `pixel` in its image. */
+  /** The pixel at this distance from `pixel` in its image. */
   const moved = (pixel: number, down: number, right: number): number | undefined => {
     const [row, column] = [(Math.floor(pixel / side) % side) + down, (pixel % side) + right];
     const inside = row >= 0 && row < side && column >= 0 && column < side;

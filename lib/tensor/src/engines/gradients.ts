@@ -1,7 +1,7 @@
 /**
  * The gradients of Sum and Mean without `tf.ones`: tfjs multiplies by a tensor of ones that it makes in
- * JavaScript and uploads at every call (8 MB for one batch-norm statistic of 128 images). A broadcast is the
- * same values, made where the data is.
+ * JavaScript and uploads at every call (8 MB for one batch-norm statistic of 128 images). A broadcast gives
+ * the same values, made where the data is.
  */
 import { tf } from './tf.js';
 

@@ -5,11 +5,13 @@ import type { BackendWasm } from './wasm/simd.js';
 
 /** How much memory the tensors, the backend and the process hold. */
 export interface MemoryUse {
-  /** Tensors that are not disposed of. */
+  /** Tensors that have not been disposed of. */
   readonly tensors: number;
   /** Bytes of their data. */
   readonly tensorBytes: number;
-  /** Bytes that the backend holds on its device: the wasm heap, or buffers on the GPU, also unused ones. */
+  /**
+   * Bytes that the backend holds on its device: the wasm heap, or buffers on the GPU, including unused ones.
+   */
   readonly deviceBytes?: number;
   /** Bytes of the whole process in main memory. */
   readonly processBytes: number;

@@ -1,12 +1,12 @@
 /**
- * Does the backend compute rightly, and how fast? A matrix product and a convolution with its two gradients,
- * each held against float64 at some places of the result and timed.
+ * Does the backend compute correctly, and how fast? A matrix product and a convolution with its two
+ * gradients, each compared with float64 at some places of the result, and timed.
  */
 import { random } from 'oabn-base';
 import { convolutionTerms, productTerms, relativeError, type Terms } from './exact.js';
 import { tf } from './tf.js';
 
-/** One result that was held against float64, and how fast it came. */
+/** One result, compared with float64, and how fast it was computed. */
 export interface SelfTest {
   /** What was computed. */
   readonly name: string;
@@ -50,7 +50,7 @@ async function examine({ name, gflop, compute, terms }: Subject): Promise<SelfTe
   const output = compute();
   const values = await output.data<'float32'>();
   output.dispose();
-  // A result that is no number fails: NaN is not below the tolerance.
+  // A result that is not a number fails: NaN is not below the tolerance.
   const error = relativeError(values, terms, { name, places });
   return { name, error, correct: error < tolerance, gflops: gflop / (await secondsOf(compute)) };
 }

@@ -33,7 +33,7 @@ export function forwardConvolution(
   return emitConvolution(b, x, filter, shape, options, { strides, dilations, pads });
 }
 
-/** dy blocked → the gradient of the input, blocked. Undefined for geometries that need another way. */
+/** dy blocked → the gradient of the input, blocked. Undefined for geometries that need another method. */
 export function inputGradient(
   b: Builder,
   dy: string,
@@ -66,7 +66,7 @@ export function inputGradient(
     return emitConvolution(b, dy, filter, declared, single ? options : {}, attributes);
   };
   if (single) return phase(rows[0]!, columns[0]!);
-  // Only a plain sum can be interleaved; what else is to be fused comes after it.
+  // Only a plain sum can be interleaved; whatever else is to be fused comes after it.
   if (options.scale !== undefined && options.scale !== 1) {
     const scaled = scaledKernel(b, exchanged, options.scale);
     return inputGradient(b, dy, b.transpose(scaled, [0, 1, 3, 2]), geometry, block, { ...options, scale: 1 });

@@ -6,7 +6,7 @@
  *
  * With the images of x side by side, as [N/B, H, W·C, B], a step of one column is C positions, so a kernel
  * [H', W'] that is dilated by s·C columns finds all taps and channels as its rows [kh, kw·C]: long rows,
- * which the engine computes at its full rate, and no tap needs a copy of x of its own. A stride becomes a
+ * which the engine computes at its full rate, and no tap needs its own copy of x. A stride becomes a
  * dilation, a dilation a stride.
  */
 import { type Geometry, type Shape, sizeOf } from '../ops/index.js';
@@ -58,13 +58,13 @@ export function kernelGradient(b: Builder, x: string, dy: string, geometry: Geom
   return sliceTo(b, ordered, [kh, kw, cin, cout]);
 }
 
-/** Pieces of work that the engine can give to its threads should be this many at least. */
+/** There should be at least this many pieces of work for the engine's threads. */
 const fewestPieces = 16;
 
 /**
  * In how many groups of images the sum is computed. The engine divides a convolution by rows of its result
- * and by four blocks of channels, which are few here; the number of threads has no say, so that it does not
- * change the sums.
+ * and by four blocks of channels, which are few here; the number of threads plays no part, so that it does
+ * not change the sums.
  */
 function groupsOf(blocks: number, pieces: number): number {
   const divisors = Array.from({ length: blocks }, (_, i) => i + 1).filter((n) => blocks % n === 0);

@@ -34,7 +34,7 @@ export type Source =
   | {
       readonly kind: 'convolution';
       readonly emit: (options: ConvOptions) => string;
-      /** It can add nothing to its result, so it is the one to begin a sum with. */
+      /** It cannot add to an earlier sum, so a sum has to begin with it. */
       readonly alone?: boolean;
     };
 
@@ -86,7 +86,7 @@ export function toBlocked(b: Builder, name: string, block: number): string {
   const [n, h, w] = shape as [number, number, number];
   const target = blockedShape(shape, block);
   const padded = padTo(b, name, [n, h, w, target[1]!]);
-  // A single block of channels lies as tfjs has it.
+  // A single block of channels is laid out as in tfjs.
   if (h * w === 1 || target[1] === block) return b.reshape(padded, target);
   return b.emit('ReorderInput', [padded], { shape: target, domain: nchwc, attributes: { channels_last: 1 } });
 }

@@ -3,8 +3,8 @@
  * that the engine writes and reads in place. The next call of a step gets them back without a copy. Anything
  * else works as usual: `data()` reads a copy, and an eager operation moves the tensor to the active backend.
  *
- * Arrays of disposed tensors are used again for later results of the same size, so a training loop that
- * disposes its old state runs in constant memory.
+ * Arrays of disposed tensors are reused for later results of the same size, so a training loop that disposes
+ * its old state runs in constant memory.
  */
 import { tf } from '../engines/index.js';
 import { type ConstantData, type DType, type Shape, sizeOf } from '../ops/index.js';
@@ -46,13 +46,13 @@ export function elementsOfTensor(tensor: tf.Tensor): ConstantData {
   return tensor.dtype === 'bool' && !(data instanceof Uint8Array) ? Uint8Array.from(data) : data;
 }
 
-/** How many tensors and bytes live here, and how many bytes wait to be used again. */
+/** How many tensors and bytes live here, and how many bytes wait to be reused. */
 export function nativeMemory(): { tensors: number; bytes: number; freeBytes: number } {
   const waiting = [...free.values()].flat().reduce((sum, data) => sum + data.byteLength, 0);
   return { tensors: count, bytes, freeBytes: waiting };
 }
 
-/** Lets go of all arrays that wait to be used again. */
+/** Frees all arrays that wait to be reused. */
 export function releaseFreeBuffers(): void {
   free.clear();
 }
@@ -85,7 +85,7 @@ class NativeBackend extends tf.KernelBackend {
     addEntry(dataId, values as ConstantData, references);
   }
 
-  /** A copy, as the array itself will be used again. */
+  /** A copy, because the array itself will be reused. */
   override readSync(dataId: object): ConstantData {
     return entries.get(dataId)!.data.slice();
   }

@@ -1,6 +1,6 @@
 /**
- * The part of ONNX's file format that a compiled step needs, written by hand: protocol buffers are a few
- * lines when one only writes them. A message is a list of fields; a field is its number, its wire type (0:
+ * The part of ONNX's file format that a compiled step needs, written by hand: protocol buffers take a few
+ * lines when they are only written. A message is a list of fields; a field is its number, its wire type (0:
  * variable length integer, 2: bytes with their length, 5: four bytes) and its content. The numbers are those
  * of `onnx.proto` (https://github.com/onnx/onnx/blob/main/onnx/onnx.proto), named next to each.
  */
@@ -64,7 +64,7 @@ export interface OnnxGraph {
 
 /** What a model file contains besides its graph. */
 export interface ModelOptions {
-  /** Version of the file format; default 9. Operator set 21 wants 10. */
+  /** Version of the file format; default 9. Operator set 21 needs 10. */
   readonly irVersion?: number;
   /** Who made the file; default `tfjs-native`. */
   readonly producer?: string;
@@ -115,7 +115,7 @@ function encodeNode({ op, domain, inputs, outputs, attributes }: OnnxNode, name:
   ]);
 }
 
-/** Field 20 repeats which of the value fields holds: `AttributeProto.AttributeType`. */
+/** Field 20 repeats which of the value fields is used: `AttributeProto.AttributeType`. */
 function encodeAttribute(name: string, attribute: OnnxAttribute): Uint8Array {
   const key = textField(1, name);
   switch (attribute.kind) {

@@ -18,7 +18,7 @@ export type RuntimeState =
 
 let state: Promise<RuntimeState> | undefined;
 
-/** Loads the engine once; says why if it cannot be used. */
+/** Loads the engine once; the result says why if it cannot be used. */
 export function loadRuntime(): Promise<RuntimeState> {
   state ??= load();
   return state;
@@ -38,8 +38,8 @@ async function load(): Promise<RuntimeState> {
 }
 
 /**
- * npm leaves the package out where its install script fails, as it does where it cannot download what it
- * wants.
+ * npm leaves the package out where its install script fails, which it does where it cannot download what it
+ * needs.
  */
 function whyMissing(error: unknown): string {
   const [message] = errorMessage(error).split('\n');

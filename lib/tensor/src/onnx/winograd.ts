@@ -7,7 +7,7 @@
  *
  * where · is a convolution along the columns: four of them with one row of taps, on half as many rows,
  * instead of one with three. The differences of rows are depthwise convolutions with stride 2 and cost a pass
- * each, so it pays only where there is much arithmetic per element. Measured on one core of an EPYC 9004 at
+ * each, so this pays only where there is much arithmetic per element. Measured on one core of an EPYC 9004 at
  * batch 128: with 192 channels at 8×8 54 → 43 ms, with 96 at 16×16 52 → 45 ms, with 48 at either size no
  * gain.
  */
@@ -26,7 +26,7 @@ export interface WinogradGeometry {
   readonly pads: readonly number[];
 }
 
-/** Whether a kernel [H,W,in,out] on a blocked input [N,C,H,W] is better off this way. */
+/** Whether a kernel [H,W,in,out] on a blocked input [N,C,H,W] is faster this way. */
 export function suitsWinograd(
   kernel: Shape,
   input: Shape,

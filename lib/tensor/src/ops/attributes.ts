@@ -3,7 +3,7 @@
  * three kernels are ours: `QuantizedLevels` and `InsideRange`, which the optimizer finds (quantize.ts), and
  * `Copy`.
  *
- * `Attributes` is the one list of kernels: a name that is added to it is asked for by every table that is
+ * `Attributes` is the one list of kernels: a name that is added to it is required by every table that is
  * typed by it (shapes in ops/, the CPU's lowering in onnx/lower/, the GPU's in webgpu/lower/kinds.ts).
  */
 import type { tf } from '../engines/index.js';
@@ -42,7 +42,7 @@ export interface Convolution extends Pick<tf.Conv2DAttrs, 'strides' | 'pad' | 'd
   readonly dilations?: tf.Conv2DAttrs['dilations'];
 }
 
-/** Of the levels of a quantizer, the smallest and the largest: whole numbers. */
+/** The smallest and the largest level of a quantizer: whole numbers. */
 interface Levels {
   readonly min: number;
   readonly max: number;

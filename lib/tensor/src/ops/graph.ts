@@ -43,7 +43,7 @@ export interface KernelCall<K extends KernelName> {
   readonly outputs: readonly Value[];
 }
 
-/** A call of any kernel: which one, tells what its attributes are. */
+/** A call of any kernel: the kernel's name determines its attributes. */
 export type KernelNode = { readonly [K in KernelName]: KernelCall<K> }[KernelName];
 
 export type Node = InputNode | ConstantNode | KernelNode;

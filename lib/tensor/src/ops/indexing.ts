@@ -16,7 +16,7 @@ export const indexingKernels = {
     };
   }),
   OneHot: kernel(['indices'], ([indices], { depth, dtype, onValue, offValue }) => {
-    // tfjs lets an int32 result hold fractions (on its cpu backend); here it is what it holds.
+    // tfjs lets an int32 result hold fractions (on its cpu backend); here its dtype is what it holds.
     const whole = Number.isInteger(onValue) && Number.isInteger(offValue);
     return { dtype: whole ? (dtype ?? 'int32') : 'float32', shape: [...indices!.shape, Number(depth)] };
   }),

@@ -1,4 +1,4 @@
-/** The tfjs backend that computes nothing: each of its kernels is written down by the recorder. */
+/** The tfjs backend that computes nothing: each of its kernels is recorded. */
 import { UserError } from 'oabn-base';
 import { tf } from '../engines/index.js';
 import {

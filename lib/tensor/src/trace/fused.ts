@@ -1,6 +1,6 @@
 /**
- * Kernels of tfjs that say several in one, as its layers use them where no gradient is taken: written down as
- * the kernels that they stand for. The engines fuse in ways of their own.
+ * Kernels of tfjs that combine several, which its layers use where no gradient is taken; they are recorded as
+ * the kernels that they stand for. The engines fuse in their own ways.
  */
 import { UserError } from 'oabn-base';
 import type { tf } from '../engines/index.js';

@@ -1,14 +1,14 @@
 /**
- * Simplifies a traced graph without changing what it computes: in one pass from the inputs on it is rewritten
- * (writer.ts), each kernel as the first rule that applies says (rules/), and in one pass back, nodes that no
- * result needs go.
+ * Simplifies a traced graph without changing what it computes: one pass from the inputs on rewrites it
+ * (writer.ts), each kernel by the first rule that applies (rules/), and one pass back removes nodes that no
+ * result needs.
  */
 import { type Graph, type KernelNode, nextId, type Node, type ValueId } from '../ops/index.js';
 import type { Rule, Writer } from './rule.js';
 import { rules } from './rules/index.js';
 import { createWriter } from './writer.js';
 
-/** The smaller graph. Its inputs are all there, in their order, for callers count them. */
+/** The smaller graph. All of its inputs are kept, in their order, because callers count them. */
 export function optimize(graph: Graph): Graph {
   return withoutDead(rewrite(graph, rules));
 }

@@ -1,8 +1,8 @@
 /**
  * Tracing: a step is called once, on a tfjs backend that computes nothing. Each kernel that it runs is
- * written down with the shapes of its results; gradients are kernels like all others. Values do not exist
- * while tracing, so a step that asks for one (`dataSync`, `arraySync`, `if` on a value) cannot be compiled
- * and says so.
+ * recorded with the shapes of its results; gradients are kernels like all others. There are no values while
+ * tracing, so a step that asks for one (`dataSync`, `arraySync`, `if` on a value) cannot be compiled and says
+ * so.
  *
  * Tensors that the step did not get as arguments are constants, with the values that they have now. So is
  * randomness that tfjs draws in JavaScript (`tf.randomNormal`): give a step its random tensors as arguments.
@@ -50,7 +50,7 @@ export function trace(step: (...args: never[]) => unknown, args: readonly unknow
 function runStep(step: (...args: never[]) => unknown, inputs: unknown[]): unknown {
   const result = step(...(inputs as never[]));
   if (result instanceof Promise) {
-    // Whatever it rejects with comes from reading values; the error below says what to do.
+    // If it rejects, that is because values were read; the error below says what to do.
     result.catch(() => undefined);
     throw new UserError('A compiled step must not be async: return tensors, and read them outside the step');
   }

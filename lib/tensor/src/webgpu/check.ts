@@ -1,7 +1,7 @@
 /**
  * Does this device compute the kernels correctly? Drivers for matrix units are young and Dawn's extension is
- * an experiment, so they are used only after a small convolution, its gradients and a matrix product have
- * come out right.
+ * experimental, so they are used only after a small convolution, its gradients and a matrix product have come
+ * out right.
  */
 import type { MatrixUnits, Precision } from '../engines/index.js';
 import { random } from 'oabn-base';
@@ -17,7 +17,7 @@ import { gpuFeatures, withoutMatrixUnits } from './features.js';
 import type { GpuFeatures, GpuProgram } from './program.js';
 import { readFloats, runProgram, uploadFloats } from './run.js';
 
-/** Whether a kernel computed rightly on a device. */
+/** Whether a kernel computed correctly on a device. */
 export interface KernelCheck {
   readonly name: string;
   /** The largest |result − float64| / Σ|terms|. */
@@ -86,7 +86,7 @@ export async function checkKernels(
 const trusted = new WeakMap<GPUDevice, Promise<GpuFeatures>>();
 
 /**
- * The features of `device`, without matrix units where they do not compute rightly. Checked once for each
+ * The features of `device`, without matrix units where they do not compute correctly. Checked once for each
  * device; `matrixUnits` as in `gpuFeatures`.
  */
 export function trustedFeatures(

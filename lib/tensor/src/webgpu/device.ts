@@ -18,8 +18,8 @@ export interface GpuDeviceInfo {
 
 /**
  * The device that backend webgpu runs on, for steps of a precision; undefined while it is not started. Matrix
- * units round what they multiply to half precision, so float32 does without; float16 has them once they have
- * computed rightly.
+ * units round what they multiply to half precision, so float32 does without them; float16 has them once they
+ * have been found to compute correctly.
  */
 export async function gpuDeviceInfo(precision: Precision): Promise<GpuDeviceInfo | undefined> {
   const device = webgpuDevice();

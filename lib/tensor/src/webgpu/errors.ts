@@ -8,8 +8,8 @@ import { UserError } from 'oabn-base';
 const filters = ['out-of-memory', 'internal', 'validation'] as const;
 
 /**
- * Does `work`, which hands commands to the device without waiting for them, and throws what WebGPU reports of
- * them. Its messages name the dispatch by its label.
+ * Does `work`, which hands commands to the device without waiting for them, and throws what WebGPU reports
+ * about them. Its messages name the dispatch by its label.
  * @param what what is going on, as in «running a compiled step»
  * @throws UserError when the device is lost, out of memory, or refuses a command
  */

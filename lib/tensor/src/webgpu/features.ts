@@ -3,8 +3,8 @@ import { webgpuMatrixUnits } from '../engines/index.js';
 import type { GpuFeatures, SubgroupMatrix } from './program.js';
 
 /**
- * The features of `device`. `matrixUnits` are its adapter's, which a device does not tell: default those that
- * WebGPU was started with.
+ * The features of `device`. `matrixUnits` are its adapter's, which a device does not report: default those
+ * that WebGPU was started with.
  */
 export function gpuFeatures(device: GPUDevice, matrixUnits = webgpuMatrixUnits()): GpuFeatures {
   const { features, limits } = device;
@@ -20,9 +20,7 @@ export function gpuFeatures(device: GPUDevice, matrixUnits = webgpuMatrixUnits()
   };
 }
 
-/**
- * Half-precision matrices with float32 sums, the largest; those that kernels know no use for are left out.
- */
+/** Half-precision matrices with float32 sums, the largest; those that the kernels cannot use are left out. */
 function bestUnits(units: readonly SubgroupMatrix[]): SubgroupMatrix | undefined {
   const volume = ({ m, n, k }: SubgroupMatrix): number => m * n * k;
   return units
@@ -30,7 +28,7 @@ function bestUnits(units: readonly SubgroupMatrix[]): SubgroupMatrix | undefined
     .sort((a, b) => volume(b) - volume(a))[0];
 }
 
-/** The same features but the matrix units. */
+/** The same features without the matrix units. */
 export const withoutMatrixUnits = (features: GpuFeatures): GpuFeatures =>
   Object.fromEntries(
     Object.entries(features).filter(([name]) => name !== 'subgroupMatrix'),

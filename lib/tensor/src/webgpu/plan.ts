@@ -1,6 +1,6 @@
 /**
  * Which scratch values share memory. A value lives from the dispatch that writes it first to the one that
- * reads it last; buffers of values that have died are used again, the one that fits best first.
+ * reads it last; buffers of values that have died are reused, the best fit first.
  */
 import type { GpuProgram } from './program.js';
 
@@ -11,7 +11,7 @@ export interface BufferPlan {
   readonly bufferOf: ReadonlyMap<string, number>;
 }
 
-/** A buffer is used again for values of at least this share of its size. */
+/** A buffer is reused for values of at least this share of its size. */
 const leastShare = 0.5;
 
 export function planBuffers({ dispatches, scratch }: GpuProgram): BufferPlan {

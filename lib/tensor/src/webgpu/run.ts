@@ -8,7 +8,7 @@ export interface PreparedProgram {
   readonly label: string;
   /** Adds its dispatches to a compute pass. @throws UserError when `buffers` lacks one */
   readonly encode: (pass: GPUComputePassEncoder, buffers: Readonly<Record<string, GPUBuffer>>) => void;
-  /** Lets go of the scratch. */
+  /** Frees the scratch memory. */
   readonly dispose: () => void;
 }
 

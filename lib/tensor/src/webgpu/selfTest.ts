@@ -99,7 +99,7 @@ async function examine(
 ): Promise<SelfTest> {
   const { seconds } = await timeProgram(device, program(way.features, way.options), buffers, { budgetMs });
   const values = await readFloats(device, buffers[output]!);
-  // A result that is no number fails: NaN is not below the tolerance.
+  // A result that is not a number fails: NaN is not below the tolerance.
   const error = relativeError(values, terms, { name, places });
   return { name: `${name}, ${way.name}`, error, correct: error < tolerance, gflops: gflop / seconds };
 }

@@ -1,7 +1,7 @@
 /**
- * How long a program takes on its device. A sample is one pass that runs the program so often that starting
- * it does not count; the device's own clock measures it where there is one, else the time from submitting to
- * the end.
+ * How long a program takes on its device. A sample is one pass that runs the program often enough that
+ * starting it does not matter; the device's own clock measures it where there is one, else the time from
+ * submitting to the end.
  */
 import type { GpuProgram } from './program.js';
 import { prepareProgram, runPrepared } from './run.js';
@@ -39,7 +39,7 @@ export async function timeProgram(
   const prepared = await prepareProgram(device, program);
   const clock = makeClock(device);
   try {
-    // Reports what is wrong, and warms caches and the card's clock up.
+    // Reports errors, and warms up caches and the card's clock.
     await runPrepared(device, prepared, buffers);
     const sample = (runs: number): Promise<number> =>
       clock.measure((pass) => {

@@ -27,7 +27,7 @@ const f = ts.factory;
 const scope = '__scope';
 const cell = '__cell';
 
-/** What `cellTransformer` has to know of the cell. */
+/** What `cellTransformer` has to know about the cell. */
 export interface CellSyntax {
   readonly checker: ts.TypeChecker;
   /** Where the user's text starts and ends in the file; the rest, which we added, is left out. */

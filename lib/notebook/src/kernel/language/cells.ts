@@ -8,7 +8,7 @@
  *     … the cell …
  *     export { squares };
  *
- * A variable comes in as `declare let`, since what is imported cannot be assigned to.
+ * A variable comes in as `declare let`, because imports cannot be assigned to.
  */
 import ts from './typescript.js';
 import { type DeclaredNames, declaredNames } from './declaredNames.js';
@@ -22,11 +22,11 @@ export interface CellFile {
   readonly declared: DeclaredNames;
 }
 
-/** From which cell a name comes. */
+/** The cell that a name comes from. */
 interface Origin {
   readonly cell: number;
   readonly assignable: boolean;
-  /** Whether the cell's declaration is value and type at once. */
+  /** Whether the cell's declaration is both a value and a type. */
   readonly both: boolean;
   /** What was declared, in Jupyter's words. */
   readonly kind: string;
@@ -52,7 +52,8 @@ export function cellNumber(path: string): number | undefined {
 }
 
 /**
- * TypeScript's words without the places that only the kernel knows: `import("…/__cell_3__").Point` → `Point`.
+ * TypeScript's messages without the paths that only the kernel knows: `import("…/__cell_3__").Point` →
+ * `Point`.
  */
 export const withoutCellPaths = (text: string): string =>
   text.replace(/import\("[^"]*__cell_\d+__"\)\./g, '');
@@ -93,7 +94,9 @@ function broughtIn(name: string, { values, types }: CellNames, declared: Declare
   return `declare ${value.assignable ? 'let' : 'const'} ${name}: typeof import(${from(value)}).${name}; ${typeImport}`;
 }
 
-/** `names` after cell `number`, of whose declarations only those count that `isSet` says were reached. */
+/**
+ * `names` after cell `number`, with only those of its declarations that were reached according to `isSet`.
+ */
 export function namesAfter(
   names: CellNames,
   number: number,

@@ -12,7 +12,8 @@ const node = modules as { enableCompileCache?(folder: string): unknown; flushCom
 
 /**
  * Loads `file`, so that `require` of this thread has it. `save` writes what the next start reads from
- * `folder`: best called when the code has run for a while, since it keeps the functions that were compiled.
+ * `folder`; it is best called when the code has run for a while, because it keeps the functions compiled so
+ * far.
  */
 export function loadCompiled(file: string, folder: string): { save(): void } {
   if (node.enableCompileCache) {
@@ -33,7 +34,7 @@ export function loadCompiled(file: string, folder: string): { save(): void } {
         writeFileSync(whole, script.createCachedData());
         renameSync(whole, cache);
       } catch {
-        // A folder that cannot be written costs time, and nothing else.
+        // A folder that cannot be written costs time and nothing else.
       }
     },
   };

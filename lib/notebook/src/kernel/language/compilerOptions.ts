@@ -1,12 +1,12 @@
 /**
  * How cells are checked: today's TypeScript, modules found as a bundler finds them, and no strictness by
- * default, as a cell is an experiment. A `tsconfig.json` in the notebook's own folder changes what concerns
- * checking.
+ * default, because a cell is an experiment. A `tsconfig.json` in the notebook's own folder can change how
+ * cells are checked.
  */
 import { join } from 'node:path';
 import ts from './typescript.js';
 
-/** What a tsconfig.json may not change, as running a cell depends on it. */
+/** What a tsconfig.json may not change, because running a cell depends on it. */
 const fixed: ts.CompilerOptions = {
   target: ts.ScriptTarget.ES2022,
   module: ts.ModuleKind.ESNext,

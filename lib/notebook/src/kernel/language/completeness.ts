@@ -1,5 +1,5 @@
 /**
- * Whether a cell can run as it stands: what a console asks after each line, to know if Enter runs or
+ * Whether a cell can run as it stands: which a console asks after each line, to know whether Enter runs or
  * continues it.
  */
 import ts from './typescript.js';
@@ -8,13 +8,14 @@ export type Completeness =
   { readonly status: 'complete' | 'invalid' } | { readonly status: 'incomplete'; readonly indent: string };
 
 /**
- * Judges `source` by TypeScript's own parser: an error at the very end asks for more, any other is a fault.
+ * Judges `source` by TypeScript's own parser: an error at the very end means that more is to come, any other
+ * is a mistake.
  */
 export function completenessOf(source: string): Completeness {
   const errors = syntaxErrors(source);
   if (errors.length === 0) return { status: 'complete' };
   const end = source.trimEnd().length;
-  // What is open ends at the end of the text: a bracket, a template, a comment.
+  // Something unclosed ends at the end of the text: a bracket, a template, a comment.
   const atEnd = ({ start = 0, code }: ts.Diagnostic): boolean =>
     unterminated.has(code) || (start >= end && code !== unterminatedString);
   return errors.every(atEnd) ? { status: 'incomplete', indent: nextIndent(source) } : { status: 'invalid' };

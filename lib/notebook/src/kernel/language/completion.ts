@@ -1,6 +1,6 @@
 /**
  * What can be written at a position of a cell, ranked as tslab ranks it: what begins with the word there,
- * then what begins so in another case, and if there is none, what contains it.
+ * then what begins with it in another case, and, if there is none, what contains it.
  */
 import ts from './typescript.js';
 import type { CellFile } from './cells.js';
@@ -12,7 +12,7 @@ export interface Completions {
   readonly entries: readonly { readonly name: string; readonly kind: string }[];
 }
 
-/** Jupyter's words for the kinds of TypeScript that it shows with a sign of their own. */
+/** Jupyter's words for the kinds of TypeScript that it shows with their own icon. */
 const kinds: Readonly<Record<string, string>> = {
   method: 'function',
   'local function': 'function',
@@ -58,7 +58,7 @@ export function completionsAt(
     end,
     entries: ranked.map(({ entry: { name, kind } }) => ({
       name,
-      // What comes from an earlier cell is an alias to TypeScript, whatever it is.
+      // What comes from an earlier cell is an alias for TypeScript, whatever it is.
       kind: (kind === 'alias' && kindOfName(name)) || (kinds[kind] ?? kind),
     })),
   };
@@ -66,7 +66,7 @@ export function completionsAt(
 
 const compare = (a: string, b: string): number => (a < b ? -1 : a > b ? 1 : 0);
 
-/** The rank of what only contains the word: offered where nothing begins with it. */
+/** The rank of what only contains the word; it is offered where nothing begins with it. */
 const contains = 2;
 
 function rankOf(name: string, typed: string): number | undefined {

@@ -6,7 +6,7 @@
 import ts from './typescript.js';
 
 export interface DeclaredName {
-  /** What it stands for; an import is taken for both. */
+  /** What it stands for; an import counts as both. */
   readonly meaning: 'value' | 'type' | 'both';
   /** Whether later cells may assign to it: `let` and `var`. */
   readonly assignable: boolean;
@@ -76,7 +76,7 @@ function addDeclarations(statement: ts.Statement, add: Add): void {
   const exported = hasModifier(statement, ts.SyntaxKind.ExportKeyword);
   if (ts.isVariableStatement(statement)) {
     const { flags } = statement.declarationList;
-    // What `using` holds is disposed of when its cell ends; no later cell should see it.
+    // What `using` holds is disposed of when its cell ends, so no later cell should see it.
     if ((flags & ts.NodeFlags.Using) !== 0 && (flags & ts.NodeFlags.Const) === 0) return;
     if ((flags & ts.NodeFlags.AwaitUsing) === ts.NodeFlags.AwaitUsing) return;
     const assignable = (flags & ts.NodeFlags.Const) === 0;

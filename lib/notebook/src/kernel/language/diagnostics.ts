@@ -6,7 +6,8 @@ import type { Problem } from './problem.js';
 /** What is wrong at `diagnostic`, with lines counted from `start`, an offset at the beginning of a line. */
 export function problemOf(diagnostic: ts.Diagnostic, start: number, end: number, file?: string): Problem {
   const text = diagnostic.file?.text ?? '';
-  // What goes wrong in the lines that we add, a missing brace for example, is the end of the user's text.
+  // A mistake that shows in the lines that we add, such as a missing brace, is placed at the end of the
+  // user's text.
   const at = Math.min(Math.max(diagnostic.start ?? start, start), end);
   const lineStart = Math.max(text.lastIndexOf('\n', at - 1) + 1, start);
   const lineEnd = text.indexOf('\n', at);

@@ -1,11 +1,14 @@
 /**
- * Comments that document, read when somebody asks. They are a quarter of what TypeScript parses when a kernel
- * starts (its own declarations and Node's), so the language service leaves them out; the file of a
+ * Documentation comments, read when somebody asks for them. They are a quarter of what TypeScript parses when
+ * a kernel starts (its own declarations and Node's), so the language service leaves them out; the file of a
  * declaration is parsed once more, with them, when its documentation is wanted.
  */
 import ts from './typescript.js';
 
-/** What the language service parses at first: in JavaScript, where comments are types, all the same. */
+/**
+ * What the language service parses at first; comments in JavaScript are parsed anyway, because they are types
+ * there.
+ */
 export const jsDocParsingMode = ts.JSDocParsingMode.ParseForTypeInfo;
 
 /** Where the parser puts a node's comments, which TypeScript's declarations leave out. */
@@ -13,7 +16,7 @@ type Documented = ts.Node & { jsDoc?: unknown };
 
 const documented = new WeakSet<ts.SourceFile>();
 
-/** Reads the comments of the files that declare what stands at `position` of `file`, or ends there. */
+/** Reads the comments of the files that declare the name at `position` of `file`, or one that ends there. */
 export function documentAt(program: ts.Program, file: ts.SourceFile, position: number): void {
   const checker = program.getTypeChecker();
   for (const place of [position, position - 1]) {

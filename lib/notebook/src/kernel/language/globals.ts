@@ -10,11 +10,11 @@ declare namespace Jupyter {
   /** MIME type → content: text, base64 for pictures, any JSON value for types that end in «json». */
   type MimeBundle = Record<string, unknown>;
   interface DisplayOptions {
-    /** A display with the same \`id\` and \`update\` replaces the earlier one where it stands. */
+    /** A display with the same \`id\` and \`update\` replaces the earlier one in its place. */
     id?: string;
     update?: boolean;
     metadata?: MimeBundle;
-    /** The value is a MIME bundle already. */
+    /** Whether the value is already a MIME bundle. */
     raw?: boolean;
   }
   interface DisplayHandle {
@@ -43,10 +43,11 @@ declare namespace Jupyter {
   }
   interface Kernel {
     /**
-     * Aborts when the running cell is interrupted. A cell that has asked for it gets time to end by itself.
+     * Aborts when the running cell is interrupted. A cell that has asked for this signal gets time to end by
+     * itself.
      */
     readonly signal: AbortSignal;
-    /** Whether type errors stop a cell («error»), are only shown («warn») or not looked for («off»). */
+    /** Whether type errors stop a cell («error»), are only shown («warn») or are not checked for («off»). */
     typecheck: 'error' | 'warn' | 'off';
     readonly comms: Comms;
     readonly versions: { readonly kernel: string; readonly typescript: string; readonly node: string };

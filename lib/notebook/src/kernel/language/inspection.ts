@@ -26,7 +26,7 @@ export function inspectAt(
     if (place === undefined || place < file.start) continue;
     documentAt(program, sourceFile, place);
     const info = service.getQuickInfoAtPosition(file.path, place);
-    // TypeScript says «any» of a name that it does not know.
+    // TypeScript says «any» for a name that it does not know.
     if (info?.displayParts?.length && joined(info.displayParts) !== 'any') {
       const source = detail > 0 ? sourceOf(service, program, file.path, place) : undefined;
       return inspectionOf(info, source);

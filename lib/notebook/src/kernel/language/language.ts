@@ -1,7 +1,7 @@
 /**
  * TypeScript for the cells of one kernel: compiling them, and answering what an editor asks while they run.
- * It holds what the cells have declared so far; running them is somebody else's affair (runtime/), which says
- * afterwards what became of each (`settle`).
+ * It holds what the cells have declared so far; they are run elsewhere (runtime/), and `settle` is told
+ * afterwards how each of them ended.
  */
 import { dirname } from 'node:path';
 import ts from './typescript.js';
@@ -18,7 +18,7 @@ import { createLanguageHost } from './languageHost.js';
 import { type LocalModule, localModules, withoutMapComment } from './localModules.js';
 import type { Problem } from './problem.js';
 
-/** Whether type errors stop a cell, are only shown, or not looked for. */
+/** Whether type errors stop a cell, are only shown, or are not checked for. */
 export type Typecheck = 'error' | 'warn' | 'off';
 
 export interface CompiledCell {
@@ -43,15 +43,15 @@ export interface Language {
   readonly typescript: string;
   /** Compiles cell `number`; its names count from now on, until `settle` says otherwise. */
   compile(number: number, source: string, typecheck: Typecheck): Compilation;
-  /** Says how cell `number` ended: well, or with only the values `set` reached. */
+  /** Records how cell `number` ended: well, or with only the values in `set` reached. */
   settle(number: number, set?: readonly string[]): void;
   complete(source: string, position: number): Completions;
   inspect(source: string, position: number, detail: number): Inspection | undefined;
 }
 
 /**
- * Starts TypeScript for cells in `folder`; packages come from there or else from where `kernelFile` finds its
- * own.
+ * Starts TypeScript for cells in `folder`; packages come from there, or else from where `kernelFile` finds
+ * its own.
  */
 export function createLanguage(folder: string, kernelFile: string): Language {
   const options = cellCompilerOptions(folder);
@@ -117,7 +117,7 @@ export function createLanguage(folder: string, kernelFile: string): Language {
       const cell = running.get(number);
       running.delete(number);
       if (!cell || !set) return;
-      // Cells that started meanwhile keep what they declared.
+      // Cells that have started meanwhile keep what they declared.
       const later = [...running].filter(([other]) => other > number);
       names = namesAfter(cell.before, number, cell.declared, (name) => set.includes(name));
       for (const [other, { declared }] of later) names = namesAfter(names, other, declared);

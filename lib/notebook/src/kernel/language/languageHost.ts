@@ -16,7 +16,7 @@ export interface LanguageHostOptions {
   readonly compilerOptions: ts.CompilerOptions;
   /** The files to start from. */
   rootFiles(): string[];
-  /** A file in memory, and how often it changed; undefined for a file on disk. */
+  /** A file in memory, and how often it has changed; undefined for a file on disk. */
   memoryFile(path: string): { readonly text: string; readonly version: string } | undefined;
 }
 
@@ -35,7 +35,7 @@ export function createLanguageHost(options: LanguageHostOptions): ts.LanguageSer
   const fileExists = (path: string): boolean => memoryFile(path) !== undefined || sys.fileExists(path);
   const readFile = (path: string, encoding?: string): string | undefined =>
     memoryFile(path)?.text ?? sys.readFile(path, encoding);
-  // Packages and TypeScript's own declarations are taken as unchanging; the reader's files are not.
+  // Packages and TypeScript's own declarations are assumed not to change; the reader's files are not.
   const packageVersions = new Map<string, string>();
   const snapshots = new Map<string, { version: string; snapshot: ts.IScriptSnapshot }>();
   const cache = ts.createModuleResolutionCache(folder, (path) => path, compilerOptions);
@@ -87,7 +87,8 @@ export function createLanguageHost(options: LanguageHostOptions): ts.LanguageSer
       return literals.map(({ text }) => {
         const cell = memoryFile(join(dirname(containingFile), `${text}.ts`).replaceAll('\\', '/'));
         if (cell) return resolvedCell(containingFile, text);
-        // What a package imports stays as it is; the reader may install what a cell could not find before.
+        // The imports of a package stay as they are; the reader may install what a cell could not find
+        // before.
         const inPackage = isPackageFile(containingFile);
         return kept(inPackage ? `${dirname(containingFile)}\0${text}` : undefined, () => {
           const resolve = (from: string): ts.ResolvedModuleWithFailedLookupLocations =>

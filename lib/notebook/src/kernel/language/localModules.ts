@@ -1,7 +1,7 @@
 /**
  * The `.ts` files next to a notebook that a cell imports, and what these import in turn: compiled to
- * CommonJS, each with a version that changes when it or anything below it changes. The runtime loads a module
- * anew when its version did.
+ * CommonJS, each with a version that changes when it or anything below it changes. The runtime reloads a
+ * module when its version has changed.
  */
 import { createHash } from 'node:crypto';
 import { fileURLToPath } from 'node:url';
@@ -25,7 +25,7 @@ const isLocalSource = (path: string): boolean =>
   !isPackageFile(path) &&
   cellNumber(path) === undefined;
 
-/** The local modules that `file` reaches, itself left out. */
+/** The local modules that `file` reaches, without `file` itself. */
 export function localModules(
   program: ts.Program,
   file: ts.SourceFile,
@@ -104,7 +104,7 @@ function compileModule(path: string, source: string): { js: string; map: string;
   return { js: withoutMapComment(outputText), map: sourceMapText ?? '', source };
 }
 
-/** `import.meta` → `__meta`, which the runtime provides, as CommonJS has none. */
+/** `import.meta` → `__meta`, which the runtime provides, because CommonJS has none. */
 const importMeta: ts.TransformerFactory<ts.SourceFile> = (context) => (file) => {
   const visit = (node: ts.Node): ts.Node =>
     ts.isMetaProperty(node) && node.keywordToken === ts.SyntaxKind.ImportKeyword

@@ -1,5 +1,6 @@
 /**
- * Type errors as a cell shows them: where, what, and the line with the fault underlined. Knows no TypeScript.
+ * Type errors as a cell shows them: where, what, and the line with the error underlined. This file does not
+ * need TypeScript.
  */
 
 export interface Problem {
@@ -11,7 +12,7 @@ export interface Problem {
   /** Such as `TS2322`. */
   readonly code: string;
   readonly message: string;
-  /** The line, and below it a line of `~` under the fault. */
+  /** The line, and below it a line with `~` under the error. */
   readonly excerpt: readonly [line: string, mark: string];
 }
 

@@ -31,7 +31,7 @@ export interface Comms {
 const bytesOf = (view: ArrayBufferView): Uint8Array =>
   new Uint8Array(view.buffer, view.byteOffset, view.byteLength);
 
-/** The comms of this kernel, and what takes in a message of the page. */
+/** The comms of this kernel, and the function that receives a message from the page. */
 export function createComms(output: Output): {
   comms: Comms;
   receive(message: Extract<ToRuntime, { type: 'comm' }>): Promise<void>;

@@ -1,9 +1,9 @@
 /**
- * Which cell the code that runs now belongs to, also after an await and in a timer, so that what it prints
- * and the promises that it forgets are shown below the cell that made them. It follows promises by V8's own
- * hooks: AsyncLocalStorage would do the same, but on Node before 24 it keeps a stack that breaks when a loop
- * is terminated. A callback that neither a promise nor a timer brought, of a socket for example, counts for
- * the latest cell.
+ * Which cell the running code belongs to, even after an await and in a timer, so that what it prints and the
+ * rejections that it does not handle are shown below the cell that caused them. It follows promises by V8's
+ * own hooks: AsyncLocalStorage would do the same, but on Node before 24 it keeps a stack that breaks when a
+ * loop is terminated. A callback that comes from neither a promise nor a timer, such as that of a socket,
+ * counts for the latest cell.
  */
 import { promiseHooks } from 'node:v8';
 
@@ -20,7 +20,7 @@ export interface Context<T extends object> {
 const mark = Symbol('the cell of a promise');
 type Marked<T> = { [mark]?: T };
 
-/** Starts to follow; for the life of the process. */
+/** Starts following, for the life of the process. */
 export function createContext<T extends object>(): Context<T> {
   let current: T | undefined;
   let outer: (T | undefined)[] = [];

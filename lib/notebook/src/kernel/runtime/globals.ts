@@ -42,7 +42,7 @@ export function installGlobals(options: GlobalsOptions): void {
     { metadata, raw }: DisplayOptions,
   ): void | Promise<void> => {
     const bundle = raw ? (value as Bundle) : bundleOf(value);
-    // At once where possible, so that a display stands before what is printed after it.
+    // At once where possible, so that a display comes before what is printed after it.
     if (bundle instanceof Promise) return bundle.then((data) => show(data, id, update, metadata));
     show(bundle, id, update, metadata);
   };
@@ -50,7 +50,7 @@ export function installGlobals(options: GlobalsOptions): void {
     const { id = randomUUID(), update = false } = given;
     const handle = {
       id,
-      /** At the end of a cell the handle itself is nothing to see. */
+      /** At the end of a cell, the handle itself shows nothing. */
       [displayMethod]: () => ({}),
       update: async (next: unknown, more: DisplayOptions = {}) => showValue(next, id, true, more),
     };
@@ -81,7 +81,7 @@ export function installGlobals(options: GlobalsOptions): void {
   );
 
   const cells = new WeakMap<RunningCell, object>();
-  /** The running cell for packages: the same object as long as the cell is. */
+  /** The running cell for packages: the same object for the same cell. */
   const publicCell = (): object | undefined => {
     const cell = currentCell();
     if (!cell) return undefined;

@@ -14,9 +14,9 @@ import { ImportOnly, type Packages } from './packages.js';
 import { addSource } from './stackTraces.js';
 
 export interface LocalModules {
-  /** Takes in what a cell is about to import. */
+  /** Receives the modules that a cell is about to import. */
   update(modules: readonly LocalModule[]): void;
-  /** The exports of the file that `specifier` means in a file of `folder`. */
+  /** The exports of the file to which `specifier` refers in a file of `folder`. */
   load(specifier: string, folder: string): Promise<unknown>;
   require(specifier: string, folder: string): unknown;
 }
@@ -57,7 +57,8 @@ export function createLocalModules(packages: Packages): LocalModules {
   };
 
   /**
-   * The compiled file that `path` means, as TypeScript finds it: with its extension or another's, or none.
+   * The compiled file to which `path` refers, as TypeScript finds it: with its extension or another's, or
+   * none.
    */
   const compiledFile = (path: string): string | undefined => {
     const bare = path.replace(/\.([cm]?)jsx?$/, '');
@@ -103,7 +104,7 @@ export function createLocalModules(packages: Packages): LocalModules {
         try {
           return require(specifier, folder);
         } catch (error) {
-          // Nothing of the module was kept: once the package is there, it is evaluated again.
+          // Nothing of the module was kept, so it is evaluated again once the package is there.
           if (!(error instanceof ImportOnly)) throw error;
           await packages.load(error.specifier);
         }

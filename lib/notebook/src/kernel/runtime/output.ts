@@ -10,11 +10,11 @@ export interface Output {
   send(message: FromRuntime): void;
   /** Publishes a message below the cell that runs. */
   publish(kind: string, content: Bundle, more?: { metadata?: Bundle; buffers?: readonly Uint8Array[] }): void;
-  /** Before the process ends: waits until everything is with the clients and the sockets are closed. */
+  /** Before the process ends: waits until everything has reached the clients and the sockets are closed. */
   leave(): void;
 }
 
-/** Characters that may be underway to the server. */
+/** The largest number of characters on their way to the server. */
 const mostUnderway = 8 * 1024 * 1024;
 
 export function createOutput(

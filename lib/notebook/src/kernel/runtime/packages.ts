@@ -8,7 +8,7 @@ import { isModuleNamespaceObject } from 'node:util/types';
 import { constants, Script } from 'node:vm';
 
 export interface Packages {
-  /** The exports of a package. @throws the error of the notebook's folder if it is nowhere. */
+  /** The exports of a package. @throws the error of the notebook's folder if it is not found anywhere. */
   load(name: string): Promise<unknown>;
   /** The same without waiting. @throws ImportOnly for a package that cannot be required. */
   require(name: string): unknown;

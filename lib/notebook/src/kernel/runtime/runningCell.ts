@@ -11,12 +11,12 @@ export class Interrupted extends Error {
 export interface RunningCell {
   /** The request that started it. */
   readonly id: string;
-  /** Aborts when the cell is interrupted. Asking for it tells that the cell ends by itself then. */
+  /** Aborts when the cell is interrupted. Asking for it means that the cell will then end by itself. */
   readonly signal: AbortSignal;
   readonly listens: boolean;
   /** Rejects when the cell should no longer be waited for. */
   readonly interrupted: Promise<never>;
-  /** Asks the cell to end; `hard` does not wait until it does. */
+  /** Asks the cell to end; `hard` does not wait for it. */
   interrupt(hard: boolean): void;
 }
 

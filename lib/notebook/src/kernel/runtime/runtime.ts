@@ -41,7 +41,7 @@ type CellFunction = (
   dirname: string,
 ) => Promise<[unknown] | undefined>;
 
-/** What a cell shows of its last value. A figure goes the way of `show`, which brings the page its Plotly. */
+/** What a cell shows for its last value. A figure goes through `show`, which brings Plotly to the page. */
 async function resultOf(value: unknown): Promise<Bundle> {
   if (!isFigure(value) || displayMethod in value) return bundleOf(value);
   const { show } = await import('../../display/show.js');
@@ -131,7 +131,7 @@ export function startRuntime(options: RuntimeOptions): void {
     const before = new Map(cell.values.map((name) => [name, { was: name in scope, value: scope[name] }]));
     let outcome: Outcome;
     try {
-      // In a job of its own: a terminated loop takes everything with it that is on the stack.
+      // In its own job, because a terminated loop takes everything on the stack with it.
       const finished = new Promise<Bundle | undefined>((resolve, reject) =>
         setImmediate(() =>
           context.run(current, () =>

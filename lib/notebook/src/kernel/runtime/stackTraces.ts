@@ -43,7 +43,7 @@ export function originalPlace(file: string, line: number, column: number): Place
   return { name, source, line: originalLine, column: callStart(text, found.originalColumn) + 1 };
 }
 
-/** V8 places a call of `(0, __scope.f)()` after its name; a reader looks for the name. */
+/** V8 places a call of `(0, __scope.f)()` after its name, while a reader looks for the name. */
 const callStart = (text: string, column: number): number =>
   text[column] === '(' ? column - /[\w$]*$/.exec(text.slice(0, column))![0].length : column;
 

@@ -1,6 +1,6 @@
 /**
  * A tensor of TensorFlow.js as text: its type and shape, then its values in rows and blocks, with the middle
- * left out where there are many, as PyTorch prints. A tensor is known by what it has, so that the kernel
+ * left out where there are many, as PyTorch prints. A tensor is recognized by its members, so that the kernel
  * needs no tfjs.
  */
 
@@ -65,8 +65,8 @@ export function valuesText(values: ArrayLike<unknown>, shape: readonly number[])
 const range = (from: number, to: number): number[] => Array.from({ length: to - from }, (_, i) => from + i);
 
 /**
- * One form for all: whole numbers as they are, others with four digits, in powers of ten if they lie far
- * apart.
+ * One format for all: whole numbers as they are, others with four digits, and in powers of ten if they lie
+ * far apart.
  */
 function numberFormat(values: readonly unknown[]): (value: unknown) => string {
   const numbers = values.filter(

@@ -1,6 +1,6 @@
 /**
- * What a cell shows of an error: name and message, the frames that the reader wrote with their lines, and
- * what caused it. Frames of the kernel are left out. A `UserError` says all in its message.
+ * What a cell shows for an error: name and message, the frames that the reader wrote with their lines, and
+ * what caused it. Frames of the kernel are left out. The message of a `UserError` says everything.
  */
 import { inspect } from 'node:util';
 import type { ThrownError } from '../threads.js';
@@ -87,7 +87,7 @@ function framesOf({ stack = '', message }: ErrorLike): string[] {
     .slice(0, mostFrames);
 }
 
-/** Frames for a reader: those in cells and files of theirs with the lines around. */
+/** Frames for a reader: those in the reader's cells and files, with the lines around them. */
 function showFrames(frames: readonly string[]): string[] {
   let excerpts = 0;
   return frames.flatMap((frame) => {

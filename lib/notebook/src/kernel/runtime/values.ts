@@ -1,6 +1,6 @@
 /**
  * How a value is displayed: by the method `Symbol.for('Jupyter.display')`, which returns a MIME bundle (the
- * convention of Deno's kernel too), an empty one for nothing at all; plain data as its package told
+ * convention of Deno's kernel too), an empty one for nothing at all; plain data as its package has registered
  * (`registerDisplay`); a tensor by its values, rows and DataFrames as tables, a figure of Plotly and the
  * bytes of a picture as pictures; anything else as Node's text for it, without colours.
  */

@@ -28,13 +28,13 @@ export interface ExecutionsOptions {
 export interface Executions {
   /** Queues an execute_request. */
   add(request: Request): void;
-  /** Takes in how a cell ended. */
+  /** Receives how a cell ended. */
   done(id: string, outcome: Outcome): void;
   /** The requests that run, first come first. */
   running(): readonly Request[];
   /** Ends the cells that are still being compiled. */
   interrupt(): void;
-  /** Aborts what is queued, and forgets the subshell. */
+  /** Aborts queued cells, and forgets the subshell. */
   remove(subshell: string): void;
   typecheck: Typecheck;
 }
@@ -50,14 +50,14 @@ interface ExecuteContent {
 interface Shell {
   readonly queue: Request[];
   running?: Request;
-  /** When the last error was, by our clock: what a client sent before it, and only that, is aborted. */
+  /** The time of the last error by our clock: only what a client sent before it is aborted. */
   abortBefore?: number;
 }
 
-/** Milliseconds after an error in which cells may still arrive that were sent before it. */
+/** For this many milliseconds after an error, cells may still arrive that were sent before it. */
 const underway = 1000;
 
-/** Numbers of cells that are not counted begin here. */
+/** The numbers of uncounted cells begin here. */
 const uncounted = 1_000_000;
 
 export function createExecutions(options: ExecutionsOptions): Executions {

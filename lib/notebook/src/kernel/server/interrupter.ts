@@ -10,17 +10,17 @@ import type { ToRuntime } from '../threads.js';
 export interface Interrupter {
   /** The stop button was pressed. */
   press(): void;
-  /** A cell started, or the last one ended. */
+  /** A cell has started, or the last one has ended. */
   reset(): void;
   /** The running cell listens to `kernel.signal`. */
   listens(): void;
-  /** The main thread has taken in the interrupt. */
+  /** The main thread has received the interrupt. */
   acknowledged(): void;
 }
 
 /**
- * Milliseconds until a main thread that does not answer is taken to be in a loop: plainly, and if the cell
- * listens.
+ * Milliseconds until a main thread that does not answer is taken to be in a loop: in a plain cell, and if the
+ * cell listens.
  */
 const patience = { plain: 400, listening: 10_000, pressedAgain: 50, afterTermination: 1000 } as const;
 /** Milliseconds that a cell which listens may take to end: a step of a large network, and its checkpoint. */

@@ -1,6 +1,6 @@
 /**
  * What all clients are told, in the order in which it happened. Text that a cell prints is collected for a
- * moment, since a message for every line would drown a browser: the server between it and us drops what
+ * moment, because a message for every line would swamp a browser: the server between it and us drops what
  * exceeds 1000 messages a second.
  */
 import { createHeader, type Header, type Message } from '../../protocol/message.js';
@@ -16,9 +16,9 @@ export interface Publisher {
   flush(): void;
 }
 
-/** Milliseconds that printed text may wait for more. */
+/** How many milliseconds printed text may wait for more. */
 const collectFor = 15;
-/** Characters after which it does not wait. */
+/** The number of characters from which it does not wait. */
 const collectMost = 64 * 1024;
 
 export function createPublisher(sockets: ServerSockets, session: string): Publisher {

@@ -1,4 +1,4 @@
-/** What a cell asks of its reader, one question after the other, of the client that runs the cell. */
+/** The questions that a cell asks its reader, one after the other, through the client that runs the cell. */
 import { createHeader } from '../../protocol/message.js';
 import type { Request, ServerSockets } from '../../protocol/serverSockets.js';
 
@@ -11,9 +11,9 @@ export interface Question {
 export interface Questions {
   /** Asks the client of `request`; a client that takes no input answers with nothing at once. */
   ask(request: Request | undefined, question: Question): void;
-  /** The reader's answer to the question that stands. */
+  /** The reader's answer to the current question. */
   reply(value: string): void;
-  /** Answers all questions with nothing. */
+  /** Answers all questions with an empty text. */
   cancel(): void;
 }
 

@@ -31,11 +31,11 @@ export interface ServerOptions {
 }
 
 export interface Server {
-  /** Takes in what the main thread says. */
+  /** Receives a message from the main thread. */
   receive(message: FromRuntime): void;
 }
 
-/** Requests that are remembered for output that comes late. */
+/** How many requests are remembered for late output. */
 const mostHeaders = 20_000;
 
 type Answer = Bundle | Promise<Bundle>;
@@ -130,7 +130,7 @@ export function startServer(options: ServerOptions): Server {
     list_subshell_request: () => ({ status: 'ok', subshell_id: [...subshells] }),
   };
 
-  /** Says which cell is running again, after another request was said to be done. */
+  /** Reports again which cell is running, after another request was reported as done. */
   const restoreStatus = (): void => {
     for (const request of executions.running()) publisher.status('busy', request.header);
   };
@@ -181,8 +181,8 @@ export function startServer(options: ServerOptions): Server {
       post({ type: 'comm', id, kind: type, content, metadata, buffers });
     } else if (answers[type]) void answer(request);
   });
-  // Nobody hears it before; and who is the first to hear something must be welcomed first. After a request its
-  // status would come too late.
+  // Nobody would receive it earlier, and the first client to receive anything must be welcomed first. After a
+  // request, its status would come too late.
   void sockets.subscribed.then(() => {
     if (!asked) publisher.status('starting', {});
   });

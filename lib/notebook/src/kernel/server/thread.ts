@@ -16,8 +16,8 @@ export interface ServerData {
   readonly answers: MessagePort;
   readonly language: MessagePort;
   /**
-   * The characters that the runtime has sent and this thread has not yet taken; then 1 if the sockets are
-   * closed.
+   * The number of characters that the runtime has sent and this thread has not yet received; then 1 if the
+   * sockets are closed.
    */
   readonly underway: SharedArrayBuffer;
   /** Set and notified when an answer is there. */
@@ -34,7 +34,7 @@ const post = (message: ToRuntime): void => data.runtime.postMessage(message);
 const underway = new Int32Array(data.underway);
 const answered = new Int32Array(data.answered);
 
-// Milliseconds for the last messages to leave, and for the main thread to end by itself.
+// Milliseconds for the last messages to be sent, and for the main thread to end by itself.
 const [farewell, patience] = [50, 1000];
 
 const session = randomUUID();

@@ -3,7 +3,7 @@ import type { RunContext } from 'provable-runs';
 import type { DataConfig } from '../settings.js';
 import type { Work } from './work.js';
 
-/** What a kind of run tells of its cost. */
+/** What a kind of run says about its cost. */
 export interface RunCost<Config> {
   /** What the time of a run depends on, besides its network and data. */
   key(config: Config): object;
@@ -61,7 +61,10 @@ export async function timeSteps<Config>(
  */
 const timedIterations = [10, 60] as const;
 
-/** Seconds of a run of `iterations`, from two runs of few, if it has many more; else from the run itself. */
+/**
+ * Seconds of a run of `iterations`: computed from two short runs if it has many more, else measured on the
+ * run itself.
+ */
 export async function secondsOfIterations(
   iterations: number | undefined,
   execute: (iterations: number | undefined) => Promise<unknown>,

@@ -136,7 +136,7 @@ const methodNames = { uniform: 'uniform QAT', cluster: 'ClusterQAT' } as const s
 const methodName = (weights: WeightMethod, quantizer: QuantizerOptions['quantizer']): string =>
   quantizer ? quantizerName(quantizer) : methodNames[weights];
 
-/** Defaults left out, and what the kind of weights has no use for. */
+/** The options without defaults, and without those that the kind of weights has no use for. */
 function normalizeQuantizers(options: FinetuneQuantizers, weights: WeightMethod): FinetuneQuantizers {
   const {
     through = 'merged',
@@ -243,8 +243,8 @@ function quantizersOf({
 }
 
 /**
- * What the step's function depends on: merged, of the architecture the shapes alone; of the clusters not
- * their start.
+ * What the step's function depends on: for merged weights, only the shapes of the architecture; of the
+ * cluster options, all but how they begin.
  */
 function finetuneKey(config: FinetuneConfig, moves: boolean): string {
   const { source, scheme, training, through } = config;

@@ -74,7 +74,7 @@ export function describeConfig(config: RunConfig): string {
   return kindOf(config).describe(config);
 }
 
-/** Where the network comes from that the run of `config` starts from; undefined where it starts from none. */
+/** The source of the network that the run of `config` starts from; undefined where it starts from none. */
 export function sourceOf(config: RunConfig): NetworkSource | undefined {
   return kindOf(config).source(config) as NetworkSource | undefined;
 }

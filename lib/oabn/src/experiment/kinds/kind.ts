@@ -23,7 +23,7 @@ export interface Kind<Config, Result> {
   store?(config: Config): object;
   /** What `store` made. */
   read?(stored: object): Config;
-  /** A result out of a store, of this version or of one before, where they differ. */
+  /** A stored result of this version or an earlier one, where they differ. */
   readResult?(stored: Result): Result;
   /** A run in a few words, such as «train s=2 seed 1». */
   describe(config: Config): string;
@@ -38,18 +38,18 @@ export interface Kind<Config, Result> {
    */
   network(config: Config): { readonly arch: Architecture; readonly data: DataConfig };
   /**
-   * Where the network comes from that the run starts from: a configuration of a run, or a file; undefined for
+   * The source of the network that the run starts from: the configuration of a run, or a file; undefined for
    * none.
    */
   source(config: Config): { readonly kind: string } | undefined;
-  /** The seed that is drawn from, if one is. */
+  /** The seed of its random numbers, if it draws any. */
   seed(config: Config): number | undefined;
   /**
-   * What runs have in common that compile the same function besides that of evaluation, and in most cases no
-   * others.
+   * A key that is shared by runs that compile the same function, apart from that of evaluation, and by hardly
+   * any others.
    */
   compiledKey(config: Config): string;
-  /** Computes the run. @throws UserError for what the user can mend, AbortError when stopped */
+  /** Computes the run. @throws UserError for what the user can fix, AbortError when stopped */
   execute(work: Work<Config>): Promise<Result>;
   readonly cost: RunCost<Config>;
 }

@@ -113,7 +113,7 @@ export const pretrain: Kind<PretrainConfig, PretrainResult> = {
   },
 };
 
-/** The peak-to-σ ratio was called `reach` in results of before. */
+/** The peak-to-σ ratio was called `reach` in earlier results. */
 function readRow({ reach, ...row }: OutlierRow & { readonly reach?: number }): OutlierRow {
   return reach === undefined ? row : { ...row, peakToSigma: reach };
 }
@@ -167,7 +167,8 @@ async function execute({ config, lab, context }: Work<PretrainConfig>): Promise<
 }
 
 /**
- * Training images by which BN statistics of averaged weights are re-estimated, or as many as an epoch has.
+ * Training images on which the BN statistics of averaged weights are re-estimated; fewer where an epoch has
+ * fewer.
  */
 const statisticsImages = 5_000;
 

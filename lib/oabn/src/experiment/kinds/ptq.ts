@@ -104,7 +104,7 @@ async function execute(work: Work<PtqConfig>): Promise<QuantizedResult> {
     scheme,
     calibration: await takeCalibration(lab.train, calibrationImages, 0),
     imageShape: lab.train.imageShape,
-    // A method draws new random numbers for each network, so that a spread over seeds has that in it too.
+    // A method draws new random numbers for each network, so that the spread over seeds includes that.
     seed: sourceSeed(source),
     ...(iterations !== undefined && { iterations }),
     progress: context.progress,

@@ -1,6 +1,5 @@
 /**
- * Where the network that a quantization run starts from comes from: a pretraining run, or a file from
- * elsewhere.
+ * The source of the network that a quantization run starts from: a pretraining run, or a file from elsewhere.
  */
 import { schema } from 'oabn-base';
 import { type Architecture, architectureRule, normalizeArchitecture } from '../../model/index.js';
@@ -43,7 +42,7 @@ export function describeSource(source: NetworkSource): string {
     : `${describeNetwork(source.arch)} file ${source.sha256.slice(0, 8)}`;
 }
 
-/** The seed of the network's training; 0 for a file, of which it is not known. */
+/** The seed of the network's training; 0 for a file, whose seed is not known. */
 export function sourceSeed(source: NetworkSource): number {
   return source.kind === 'pretrain' ? source.training.seed : 0;
 }

@@ -27,7 +27,7 @@ export function crewOf(labs: readonly Lab[]): Crew<readonly LabOpening[]> {
     // Next to this file, compiled or not as this one is.
     module: new URL(`worker${extname(import.meta.url)}`, import.meta.url),
     setup: labs.map(({ opening }) => opening),
-    // The backend by its name: what `auto` has to say was said here.
+    // The backend by its name: what `auto` has to report was reported here.
     environment: (workers) => ({
       OABN_BACKEND: labs[0]!.backend,
       OABN_THREADS: String(threadsEach(workers)),

@@ -13,8 +13,8 @@ export interface EstimateAllOptions {
 }
 
 /**
- * `estimateRuns` for several processes at a time: all of them measure the same steps at the same time, for
- * they slow each other down, and share what is left.
+ * `estimateRuns` for several processes at a time: all of them measure the same steps at the same time,
+ * because they slow each other down, and they share what is left.
  */
 export async function estimateAll(
   jobs: readonly Job[],

@@ -29,8 +29,8 @@ export interface RunAllOptions {
 const bytesOfWorker = 2 * 2 ** 30;
 
 /**
- * As many as cores (or `OABN_THREADS` of them each) where steps run on them, and as memory holds; one where a
- * GPU or a library with threads of its own works.
+ * As many as there are cores (each with `OABN_THREADS` of them, if that is set) and as memory holds, where
+ * steps run on the CPU; one where a GPU or a library with threads of its own does the work.
  */
 export function defaultWorkers(labs: readonly Lab[]): number {
   const onCores = labs.every(({ engine, backend }) => engine.kind === 'onnxruntime' || backend === 'wasm');
@@ -60,8 +60,8 @@ export async function runAll(
 }
 
 /**
- * Jobs as a pool of workers needs to know them: networks before what starts from them, equal functions
- * together.
+ * Jobs as a pool of workers needs to know them: networks before the runs that start from them, equal
+ * functions together.
  */
 export function poolJobs(jobs: readonly Job[]): (Job & PoolJob<Task>)[] {
   const labs = labsOf(jobs);

@@ -1,7 +1,7 @@
 /**
- * What engines that quantize by themselves want besides a network in FP32: the ranges that we found, as their
- * calibration files. Both know symmetric 8-bit quantization alone, so a range [min, max] becomes ±max(|min|,
- * |max|).
+ * What engines that do their own quantization need besides a network in FP32: the ranges that we found, as
+ * their calibration files. Both know only symmetric 8-bit quantization, so a range [min, max] becomes
+ * ±max(|min|, |max|).
  *
  * - TensorRT's calibration cache (a header, then `tensor: scale` a line, the scale max/127 as the hexadecimal
  *   digits of a 32-bit float, most significant first), for the tensor names of our FP32 ONNX file.
@@ -65,7 +65,7 @@ export function ncnnTable({ arch, stateDict, activations }: Calibrated): string 
   return [...weights, ...inputs, ''].join('\n');
 }
 
-/** max(|min|, |max|) of what enters a block; never 0, which no scale can be made of. */
+/** max(|min|, |max|) of what enters a block; never 0, from which no scale can be made. */
 function largest(activations: ActivationRanges, block: string): number {
   const range = activations[block];
   check(range, () => `No activation range for ${block}; calibrate the network first`);

@@ -1,18 +1,18 @@
 /**
- * A network as an ONNX file for other programs: images [N,3,H,W], normalised as in training, to logits [N,
+ * A network as an ONNX file for other programs: images [N,3,H,W], normalized as in training, to logits [N,
  * classes]. Each block is one 3×3 convolution with bias and ReLU (paper, figure 3); networks of other
  * families are their operations.
  *
  * A quantized network keeps its few bits in the file: activations pass QuantizeLinear, DequantizeLinear and a
  * clip to b bits; uniform weights are int8 or int4 behind DequantizeLinear; clustered weights are indices of
  * b bits, which standard operators unpack and look up in the layer's codebook. The first convolution and the
- * classifier are FP32 (paper, figure 6). An engine computes what depends on no image once, when it opens the
- * file.
+ * classifier are FP32 (paper, figure 6). An engine computes what does not depend on the image once, when it
+ * opens the file.
  *
- * Its logits are ours to the last bit where sums are exact in single precision. Elsewhere engines add up in
- * other orders, and an activation that lies within such a difference of half-way between two levels may take
- * the other one: of 3,000 small networks with random weights and ranges, five had logits that were more than
- * 0.01% away from ours for that reason, by 0.23% at most.
+ * Its logits equal ours to the last bit where sums are exact in single precision. Elsewhere engines add in
+ * other orders, and an activation that is that close to half-way between two levels may take the other one:
+ * of 3,000 small networks with random weights and ranges, five had logits that were more than 0.01% away from
+ * ours for that reason, by 0.23% at most.
  */
 import { check, writeFileAtomic } from 'oabn-base';
 import { encodeModel, type OnnxGraph } from 'tfjs-native/onnx';
@@ -57,7 +57,7 @@ export function exportOnnx(network: ExportedNetwork): Uint8Array {
   return encodeModel(exportGraph(network), opsets, { irVersion, producer: 'oabn', name: 'oabn', metadata });
 }
 
-/** Writes the ONNX file; returns its bytes. */
+/** Writes the ONNX file; returns its size in bytes. */
 export async function saveOnnx(path: string, network: ExportedNetwork): Promise<number> {
   const bytes = exportOnnx(network);
   await writeFileAtomic(path, bytes);
@@ -98,7 +98,7 @@ function operationsOf(arch: Architecture): readonly Operation[] {
   );
 }
 
-/** Adds operations behind `x`; returns their output. `path` tells apart what has no name of its own. */
+/** Adds operations behind `x`; returns their output. `path` distinguishes what has no name of its own. */
 function exportOperations(
   draft: Draft,
   network: ExportedNetwork,
@@ -114,7 +114,7 @@ function exportOperations(
         before = operation.name;
         return exportConvolution(draft, network, operation, x);
       case 'activation': {
-        // Named after the convolution that it follows, as other programs' tables refer to it.
+        // Named after the convolution that it follows, because other programs' tables refer to it so.
         const name = operations[index - 1]?.op === 'convolution' ? before : `activation${here}`;
         return activationNode(draft, operation.of, x, `${name}.output`);
       }

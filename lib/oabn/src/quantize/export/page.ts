@@ -7,7 +7,7 @@
 export interface ClassifierPage {
   readonly title: string;
   readonly onnx: Uint8Array;
-  /** Sides of the square that the network was trained on. */
+  /** Side of the square images that the network was trained on, in pixels. */
   readonly side: number;
   /** Mean and standard deviation of the colours, each in [0, 1]: x = (colour − mean)/std. */
   readonly mean: readonly number[];

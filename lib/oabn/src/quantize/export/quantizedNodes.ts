@@ -10,11 +10,11 @@ import { type Draft, int, text } from './draft.js';
 import type { StoredKernel } from './storedKernel.js';
 
 /**
- * x̂ of figure 5: q = round(x/S)+Z in 8 bits, back to S·(q−Z), and there the clamp of q to 0 … 2^b−1, as
- * S·(0−Z) … S·(2^b−1−Z). It comes last, and at 8 bits too, for what ONNX Runtime (1.30, from its basic
- * optimizations on) makes of other orders is another network: it drops a clamp between QuantizeLinear and
- * DequantizeLinear, and where DequantizeLinear stands directly before a convolution it rounds that one's FP32
- * constants to integers.
+ * x̂ of figure 5: q = round(x/S)+Z in 8 bits, back to S·(q−Z), and the clamp of q to 0 … 2^b−1 there, as
+ * S·(0−Z) … S·(2^b−1−Z). It comes last, and at 8 bits too, because ONNX Runtime (1.30, from its basic
+ * optimizations on) turns any other order into another network: it drops a clamp between QuantizeLinear and
+ * DequantizeLinear, and where DequantizeLinear stands directly before a convolution it rounds the
+ * convolution's FP32 constants to integers.
  */
 export function quantizedActivation(
   draft: Draft,
@@ -28,8 +28,8 @@ export function quantizedActivation(
   check(range, () => `No activation range for ${block}; calibrate the network first`);
   const name = `${block}.input`;
   // In single precision and half to even, as the engine computes it in `fakeQuantizeActivation`: in the range
-  // −1 … 1 the zero point lies half-way between two levels, and a last bit, or half up, would move all of
-  // them by one.
+  // −1 … 1 the zero point lies half-way between two levels, and a difference in the last bit, or rounding
+  // half up, would move all of them by one.
   const low = Math.fround(Math.min(0, range.min));
   const width = Math.fround(Math.fround(Math.max(0, range.max)) - low);
   const scaleValue = Math.max(Math.fround(width / (2 ** bits - 1)), Math.fround(1e-12));

@@ -1,13 +1,13 @@
 /**
  * How a quantized kernel's values are stored, found from the values alone, whatever method made them:
  *
- * - `levels`: whole multiples of one scale a group, as uniform quantizers make them; int8, or int4 where that
- *   suffices.
+ * - `levels`: whole multiples of one scale per group, as uniform quantizers make them; int8, or int4 where
+ *   that suffices.
  * - `codebook`: few values without such a scale, as k-means makes them; each weight is an index into its
  *   group's values.
  * - `float`: neither is smaller than FP32.
  *
- * All of them give back the same values, `levels` to the last bit or two of single precision.
+ * All of them reproduce the values, `levels` to the last bit or two of single precision.
  */
 import type { HostTensor } from 'oabn-base';
 import { type Granularity, groupsOf } from '../scheme.js';
@@ -37,7 +37,7 @@ export type StoredKernel =
 /** The largest level that int8 holds on both sides. */
 const mostLevels = 127;
 
-/** The smallest form that holds the values of a kernel [out,in,3,3] whose groups have a quantizer each. */
+/** The smallest form that holds the values of a kernel [out,in,3,3] whose groups each have a quantizer. */
 export function storedKernel(
   kernel: HostTensor<Float32Array>,
   granularity: Granularity = 'perTensor',

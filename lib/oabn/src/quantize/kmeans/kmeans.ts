@@ -3,7 +3,8 @@
  * K = 2^b quantization points of ClusterQAT (algorithm 2 of the paper) before training; during training,
  * `updateCentroids` moves them on.
  *
- * Lloyd's steps only find a local optimum, so the beginning matters: it is an ablation of ClusterQAT.
+ * Lloyd's steps only find a local optimum, so the beginning matters; it is one of the ablations of
+ * ClusterQAT.
  * - `quantile`: the middles of k equal shares of the values: many centroids where the values are dense.
  * - `uniform`: the middles of k equal parts of the range: the points of a uniform quantizer.
  * - `kmeans++`: drawn one by one with probability ∝ squared distance to those drawn (Arthur & Vassilvitskii
@@ -38,7 +39,7 @@ export interface KmeansOptions extends DescendOptions {
  * Clusters `values` [n] into `k` clusters. The result depends on the values but not on their order, and is
  * the same on every run. With fewer distinct values than k, each distinct value is a centroid, and the
  * surplus centroids repeat the largest with count 0; otherwise all k centroids are distinct.
- * @param values [n ≥ 1] finite weights, or a sample sorted before, to be used with several k
+ * @param values [n ≥ 1] finite weights, or a sorted sample, to be used with several k
  * @param k from 1 to 65536; 2^b for b-bit weights
  * @throws UserError for no or non-finite values, and for options out of range
  */

@@ -5,8 +5,8 @@
  * A cluster that has lost all its values is reseeded, never lost: the cluster of the largest inertia is split
  * at its mean. Empty intervals cost nothing and a split lowers the inertia, so a step never raises it.
  *
- * The descent takes steps until the clusters stay the same, the inertia hardly falls, or the patience is
- * spent. The centroids are float64 on the way and float32 in the result, which is measured once more in a
+ * The descent takes steps until the clusters stay the same, the inertia hardly falls, or `maxIterations` is
+ * reached. The centroids are float64 on the way and float32 in the result, which is measured once more in a
  * pass over all values, so that counts and inertia belong to the centroids that are returned, free of the
  * prefix sums' cancellation.
  */
@@ -30,9 +30,9 @@ export interface LloydStep {
 
 /**
  * One step of Lloyd's algorithm. With values in any order: one pass, about 5 ns a value. With a
- * `SortedSample`: O(k log n). Deterministic; does not depend on the order of the values but for the rounding
- * of float64 sums. With fewer distinct values than clusters, the surplus centroids repeat the largest and
- * have count 0.
+ * `SortedSample`: O(k log n). Deterministic; does not depend on the order of the values, except for the
+ * rounding of float64 sums. With fewer distinct values than clusters, the surplus centroids repeat the
+ * largest and have count 0.
  * @param data values [n] or a sorted sample
  * @param centroids [k], ascending
  * @throws UserError when values are missing or not finite, or centroids not ascending finite numbers
@@ -70,7 +70,7 @@ export interface Clustering {
 
 /** When Lloyd's iterations stop. */
 export interface DescendOptions {
-  /** Most Lloyd steps; default 1000. */
+  /** The largest number of Lloyd steps; default 1000. */
   readonly maxIterations?: number;
   /**
    * Stop when a step lowers the inertia by less than this part of it; default 0: until no cluster changes.

@@ -24,7 +24,10 @@ import { checkClusters } from './thresholds.js';
 
 /** How large a problem is solved exactly. */
 export interface OptimalOptions {
-  /** Candidates for a cluster's begin, above which a histogram's edges are used instead; default 16384. */
+  /**
+   * The number of candidates for a cluster's start above which the edges of a histogram are used instead;
+   * default 16384.
+   */
   readonly maxCandidates?: number;
 }
 
@@ -35,8 +38,8 @@ export interface OptimalClustering extends Clustering {
 }
 
 /**
- * The k centroids [k] with the least inertia over `values` [n], and their counts.
- * With fewer distinct values than k, each is a centroid and the surplus repeat the largest, with count 0.
+ * The k centroids [k] with the least inertia over `values` [n], and their counts. With fewer distinct values
+ * than k, each is a centroid and the surplus ones repeat the largest, with count 0.
  * @param k from 1 to 65536
  * @throws UserError for no or non-finite values, and for k that is not a whole number in its range
  */

@@ -102,7 +102,7 @@ export interface Extremes {
   readonly maxima: Float32Array;
 }
 
-/** Values to cluster: as they are, or sorted before. */
+/** Values to cluster: as they are, or sorted beforehand. */
 export type Data = Float32Array | SortedSample;
 
 /**

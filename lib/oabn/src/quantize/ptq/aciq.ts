@@ -1,6 +1,6 @@
 /**
  * ACIQ (Banner et al., arXiv 1810.05723): clipping without search. An activation is taken for a Laplace or a
- * normal variable cut by the ReLU; the threshold α that minimises clipping error plus rounding noise then
+ * normal variable cut by the ReLU; the threshold α that minimizes clipping error plus rounding noise then
  * depends on the distribution's one parameter and on M bits alone (section 3). For a range [−α, α] of a
  * Laplace variable of scale b,
  *
@@ -14,9 +14,9 @@
  *
  *     q becomes E(w) + ξ·(q − E(q)),   ξ = ‖w − E(w)‖ / ‖q − E(q)‖,
  *
- * which restores both, as the authors' code does (equation 13 scales the corrected mean, too). That is a
- * scale and an offset for all that shares a quantizer: each channel as in the paper, or a whole layer, so
- * that the layer keeps its 2^b − 1 values.
+ * which restores both, as the authors' code does (equation 13 scales the corrected mean, too). That is one
+ * scale and one offset for all weights that share a quantizer: each channel as in the paper, or a whole
+ * layer, so that the layer keeps its 2^b − 1 values.
  */
 import { check } from 'oabn-base';
 import { mapKernels, quantizedBlocks } from '../../model/index.js';
@@ -29,7 +29,7 @@ import { observeHistograms, rangesUpTo } from './observe.js';
 
 /** Which prior ACIQ has of activations, and whether channels get bits of their own. */
 export interface AciqOptions {
-  /** What activations are taken for; default `best`, whichever clips with less error. */
+  /** The distribution that activations are taken to have; default `best`, whichever clips with less error. */
   readonly prior?: Prior | 'best';
   /**
    * Gives each output channel bits of its own, b on average (section 4); default false. Needs weights
@@ -43,7 +43,7 @@ export type Prior = (typeof priors)[number];
 
 /**
  * ACIQ: clipping at the threshold with the least expected error under a prior (arXiv 1810.05723).
- * @throws UserError for what it has no variant for
+ * @throws UserError for a scheme that it has no variant for
  */
 export function aciqMethod({ prior = 'best', bitAllocation = false }: AciqOptions = {}): PtqMethod {
   return {

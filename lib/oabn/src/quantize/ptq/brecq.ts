@@ -1,9 +1,9 @@
 /**
  * BRECQ (Li et al., arXiv 2102.05426): roundings are learned block by block, so that errors of one layer can
- * make up for those of another (section 3), and each squared error of the block's output weighs as the loss
- * feels it (equation 10, the diagonal of the Fisher information; see `reconstruct/fisher.ts` for how that
- * needs no labels). The reach of each activation quantizer is learned with the roundings (LSQ; the paper's
- * algorithm 1).
+ * make up for those of another (section 3), and each squared error of the block's output is weighted by its
+ * effect on the loss (equation 10, the diagonal of the Fisher information; see `reconstruct/fisher.ts` for
+ * how that needs no labels). The reach of each activation quantizer is learned with the roundings (LSQ; the
+ * paper's algorithm 1).
  *
  * A block of a merged RepVGG, which is a plain chain, is two consecutive convolutions of a stage
  * (`reconstruct/units.ts`). The authors' published script learns with weights 1 and trains the ranges after

@@ -1,9 +1,8 @@
 /**
  * CFWS, coarse and fine weight splitting (Yang et al., arXiv 2312.10588; details as in the authors' published
  * code, NeonHo/Coarse-Fine-Weight-Split): made for re-parameterized networks, whose centre taps reach far
- * beyond the others. The centre taps are quantized with their own, coarse scale. What that leaves of them,
- * less than half a coarse step, joins the other taps in the fine part, which is quantized with a scale of its
- * own:
+ * beyond the others. The centre taps are quantized with their own, coarse scale. What remains of them, less
+ * than half a coarse step, joins the other taps in the fine part, which is quantized with a scale of its own:
  *
  *     W ≈ S_c·q_c [centre taps] + S_f·q_f [all nine taps]     q_c = round(W/S_c), both codes of b bits
  *
@@ -12,8 +11,8 @@
  *
  * Activations are clipped by a KL metric that differs from TensorRT's in two places: bins that are empty in
  * either distribution are left out, and mass beyond the threshold is held against it, by + ln(ΣP/ΣQ) where
- * D(P‖Q) of the normalized counts has a minus. This form is the code's; the paper's text we could not
- * compare.
+ * D(P‖Q) of the normalized counts has a minus. This form is the code's; we could not compare it with the
+ * paper's text.
  */
 import { mapKernels } from '../../model/index.js';
 import type { HostTensor } from 'oabn-base';
@@ -35,7 +34,7 @@ export const cfws: PtqMethod = {
     const stored: Record<string, StoredWeights> = {};
     const stateDict = mapKernels(arch, merged, (block, kernel) => {
       const bits = weightBitsOf(scheme, block);
-      // A 1×1 kernel is all centre: there is nothing to set it apart from.
+      // A 1×1 kernel is all centre: there is nothing to separate it from.
       if (tapsOf(kernel) === 1) return quantizeKernel(kernel, scheme, block);
       const { centre, fine } = splitWeights(kernel, bits, scheme.granularity);
       stored[block] = {

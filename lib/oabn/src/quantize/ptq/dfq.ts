@@ -1,11 +1,11 @@
 /**
  * DFQ (Nagel et al., arXiv 1906.04721): make the network easy to quantize without changing what it computes,
- * then mend what quantization does to the means.
+ * then repair what quantization does to the means.
  *
  * 1. Cross-layer equalization of the weights' ranges (section 4.1): `equalize.ts`.
  * 2. High biases are absorbed (section 4.1.3): of an output channel with mean β and deviation γ, c = max(0, β
- *    − 3γ) goes into the next layer's bias, for nearly all values lie above it. β and γ are measured on the
- *    calibration images: the merged network has no BN left that knew them.
+ *    − 3γ) goes into the next layer's bias, because nearly all values lie above it. β and γ are measured on
+ *    the calibration images: the merged network has no BN left that records them.
  * 3. Weights and activations are quantized by min–max.
  * 4. Bias correction (section 4.2): quantized weights W + ε shift a layer's output by ε·E[x] on average,
  *    which is taken from its bias. E[x] is measured on the calibration images, as each tap sees it, padding
@@ -44,7 +44,7 @@ export interface ChannelMoments {
   readonly std: Float64Array;
 }
 
-/** The moments of what enters each quantized block, which is what the layer before it puts out. */
+/** The moments of what enters each quantized block, which is the output of the layer before it. */
 export async function observeMoments(problem: Observed, merged: StateDict): Promise<ChannelMoments[]> {
   const { arch, calibration } = problem;
   // Sums over the batches, by channel: the mean, its square, and the variance within the batch.
@@ -71,8 +71,8 @@ export async function observeMoments(problem: Observed, merged: StateDict): Prom
 }
 
 /**
- * c = max(0, β − 3γ) of each channel. Behind the ReLU it is as before it: where c > 0, next to nothing was
- * cut.
+ * c = max(0, β − 3γ) of each channel. It is the same behind the ReLU as before it: where c > 0, next to
+ * nothing is cut off.
  */
 export function highBiases(moments: readonly ChannelMoments[]): Float64Array[] {
   return moments.map(({ mean, std }) => mean.map((beta, c) => Math.max(0, beta - 3 * std[c]!)));
@@ -84,7 +84,7 @@ export interface TapMeans {
   readonly maxima: Float64Array;
   /**
    * Of each block, the mean [in,3,3] of what each tap of its kernel is multiplied by, over the calibration
-   * images and all places that the kernel goes to: 0 where it reaches into the padding.
+   * images and all places of the kernel: 0 where it reaches into the padding.
    */
   readonly means: readonly Float64Array[];
 }
@@ -111,7 +111,7 @@ export async function observeTapMeans(problem: Observed, merged: StateDict): Pro
   return { maxima, means };
 }
 
-/** Subtracts from each quantized block's bias what the change of its kernel adds to its output on average. */
+/** Subtracts from each quantized block's bias what the change of its kernel adds to its mean output. */
 function correctBiases(
   { arch, stateDict }: Pick<QuantizedNetwork, 'arch' | 'stateDict'>,
   original: StateDict,

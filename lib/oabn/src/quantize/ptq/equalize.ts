@@ -1,9 +1,9 @@
 /**
  * Cross-layer equalization and bias absorption (Nagel et al., arXiv 1906.04721, section 4.1). The merged
- * network is a single chain, convolution → ReLU → convolution → … → pooling → classifier, and all of it
- * between two layers lets a positive factor through: dividing output channel i of a layer by s_i and
- * multiplying input channel i of the next by it changes no output. With r1_i and r2_i the largest |w| of
- * these two channels,
+ * network is a single chain, convolution → ReLU → convolution → … → pooling → classifier, and everything
+ * between two layers passes on a positive factor: dividing output channel i of a layer by s_i and multiplying
+ * input channel i of the next by it changes no output. With r1_i and r2_i the largest |w| of these two
+ * channels,
  *
  *     s_i = √(r1_i·r2_i) / r2_i     makes both ranges √(r1_i·r2_i),
  *
@@ -62,8 +62,8 @@ export function equalize(arch: Architecture, merged: StateDict): Equalized {
 }
 
 /**
- * High biases absorbed: `shifts` [out] of each layer but the last are taken from its bias, and what the next
- * layer makes of them is given to that one's bias. Nothing changes where the layer's output stays above the
+ * High biases absorbed: `shifts` [out] are subtracted from the bias of each layer but the last, and what the
+ * next layer makes of them is added to its bias. Nothing changes where the layer's output stays above the
  * shift; at the borders the next layer's padding does not see it.
  */
 export function absorbBiases(

@@ -1,6 +1,6 @@
 /**
  * Uniform quantization with all 2^b levels: weights from their least to their largest value, with a zero
- * point, as the article's own PTQ quantizes activations. Symmetric weights (min–max) leave one of the codes
+ * point, as the paper's own PTQ quantizes activations. Symmetric weights (min–max) leave one of the codes
  * unused, 2^b − 1 levels; at 2 bits that is 3 against the 4 of clusters, a difference that should not decide
  * a comparison.
  */

@@ -1,7 +1,7 @@
 /**
  * The histogram of an activation behind a ReLU, from which percentile, MSE, KL and ACIQ each take a clipping
- * threshold. Zeros are counted apart: they are half of all values or more, and every quantizer here holds 0
- * exactly.
+ * threshold. Zeros are counted separately: they are at least half of all values, and every quantizer here
+ * holds 0 exactly.
  */
 import { quantizeValue, type UniformQuantizer } from '../uniform.js';
 
@@ -12,7 +12,7 @@ export const histogramBins = 2048;
 export interface ActivationHistogram {
   /** The largest value; the bins divide (0, max] evenly. */
   readonly max: number;
-  /** [2048] numbers of positive values. */
+  /** [2048] the number of positive values in each bin. */
   readonly counts: Float64Array;
   /**
    * Over all values: their number, how many are positive, and the sums of the positive ones and of their

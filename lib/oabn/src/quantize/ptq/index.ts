@@ -26,7 +26,7 @@ export { type Observed, observeHistograms } from './observe.js';
 export { ownMethod, type QuantizeWeights } from './own.js';
 export { percentileMethod, type PercentileOptions } from './percentile.js';
 
-/** A method that refuses networks that are not finite, and never gives one. */
+/** A method that refuses networks that are not finite, and never returns one. */
 function checked(method: PtqMethod): PtqMethod {
   return {
     ...method,
@@ -57,7 +57,7 @@ export const ptqMethods = {
   repApq: checked(repApq),
 } as const satisfies Record<string, PtqMethod>;
 
-/** Those that take `iterations`. */
+/** The methods that take `iterations`. */
 export const learningMethods: ReadonlySet<string> = new Set(['adaRound', 'brecq', 'qdrop', 'repApq']);
 
 /** The name of a method in `ptqMethods`. */

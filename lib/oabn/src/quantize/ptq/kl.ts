@@ -3,11 +3,11 @@
  * thresholds on a 2048-bin histogram, the one whose quantized distribution preserves most of the original's
  * information. For a threshold after bin i, P is the first i bins with all that lies beyond added to the
  * last, and Q is those i bins without it, put into the quantizer's levels and spread again evenly over the
- * bins that were not empty; the threshold with the least D(P‖Q) wins, and lies half a bin further. Weights
- * keep their min–max range, as there.
+ * bins that were not empty; the threshold with the least D(P‖Q) wins, and is placed half a bin further.
+ * Weights keep their min–max range, as in TensorRT.
  *
  * TensorRT's activations are signed, with 2^(b−1) levels on this side of 0; behind a ReLU ours have all 2^b.
- * Zeros are outside of the histogram, for both distributions hold them alike.
+ * Zeros are left out of the histogram, because both distributions hold them alike.
  */
 import { quantizedBlocks } from '../../model/index.js';
 import type { ActivationRanges } from '../calibrate.js';
@@ -32,7 +32,9 @@ export const kl: PtqMethod = {
 export interface Comparison {
   readonly sumP: number;
   readonly sumQ: number;
-  /** Of P, what lies in those bins: less than `sumP` where mass from beyond fell into an empty bin. */
+  /**
+   * The part of P that lies in those bins: less than `sumP` where mass from beyond fell into an empty bin.
+   */
   readonly overlap: number;
   /** Σ p·ln(p/q) over those bins. */
   readonly difference: number;
@@ -76,7 +78,7 @@ export function klThreshold(
 /** [2049] sums over the first bins, so that a level costs the same however many bins it spans. */
 interface PrefixSums {
   readonly counts: Float64Array;
-  /** Bins that are not empty. */
+  /** The number of bins that are not empty. */
   readonly filled: Float64Array;
   /** Of n·ln(n), n a bin's count. */
   readonly entropies: Float64Array;

@@ -33,6 +33,6 @@ export interface PtqMethod {
   readonly source: string;
   /** What may share a weight quantizer with it. */
   readonly granularities: readonly Granularity[];
-  /** @throws UserError for a scheme that the method has no variant for */
+  /** The quantized network. @throws UserError for a scheme that the method has no variant for */
   readonly quantize: (problem: PtqProblem) => Promise<QuantizedNetwork>;
 }

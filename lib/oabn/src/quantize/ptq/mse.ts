@@ -1,5 +1,5 @@
 /**
- * OMSE (Choukroun et al., arXiv 1902.06822, the MMSE problem): the scale that minimises Σ(x − Q(x))², found
+ * OMSE (Choukroun et al., arXiv 1902.06822, the MMSE problem): the scale that minimizes Σ(x − Q(x))², found
  * by search over clipping thresholds from 1% to 100% of the largest |x|. So an outlier is clipped when that
  * costs less than the coarser steps that it asks for. Weights by layer or by channel, exactly; activations
  * over their histogram.
@@ -53,9 +53,8 @@ export function mseThreshold(histogram: ActivationHistogram, bits: number): numb
 }
 
 /**
- * The fraction in (0, 1] with the least error: hundredths, then thousandths about the best. The error is no
- * convex function, because each step of a scale brings other values onto the grid, so every candidate is
- * looked at.
+ * The fraction in (0, 1] with the least error: hundredths, then thousandths about the best. The error is not
+ * convex, because each change of scale brings other values onto the grid, so every candidate is tried.
  */
 function bestFraction(errorAt: (fraction: number) => number): number {
   let [best, least] = [1, errorAt(1)];

@@ -21,7 +21,7 @@ import type { PtqProblem } from './method.js';
 /** What an observer needs of a problem. */
 export type Observed = Pick<PtqProblem, 'arch' | 'calibration' | 'imageShape' | 'signal'>;
 
-/** Images in one pass through the network: many enough for the engine, few enough for memory. */
+/** Images in one pass through the network: enough to keep the engine busy, few enough for memory. */
 const batchSize = 64;
 
 /**
@@ -101,7 +101,7 @@ export async function observeHistograms(
   return histograms;
 }
 
-/** @throws UserError naming a block that negative values enter: ranges that begin at 0 would cut them off */
+/** @throws UserError naming a block that negative values enter, which ranges that begin at 0 would cut off */
 export function checkBehindReLU(arch: Architecture): void {
   const signed = quantizedBlocks(arch).find(({ nonNegative }) => nonNegative === false);
   check(

@@ -1,7 +1,7 @@
 /**
  * Percentile calibration (Wu et al., arXiv 2004.09602, on calibration): an activation's range ends where
- * 99.99% of its values lie below, and the few above are clipped. Weights keep their min–max range, as there,
- * unless a percentile of |w| is asked for.
+ * 99.99% of its values lie below, and the few above are clipped. Weights keep their min–max range, as in the
+ * paper, unless a percentile of |w| is asked for.
  */
 import { check } from 'oabn-base';
 import { checkScheme, mapGroups } from '../scheme.js';

@@ -1,8 +1,8 @@
 /**
  * QDrop (Wei et al., arXiv 2203.05740): block reconstruction in which each element of an activation is
- * quantized or left in full precision at random, with probability 1/2 for itself in each step (the authors'
- * setting). The weights learn to do with errors of activations that the calibration images do not show, which
- * finds a flatter minimum.
+ * quantized or left in full precision at random, independently with probability 1/2 in each step (the
+ * authors' setting). The weights learn to cope with errors of activations that the calibration images do not
+ * show, which finds a flatter minimum.
  *
  * What enters a block is dropped to the full-precision network's activation, what is inside it to the value
  * before its quantizer; after learning, everything is quantized.

@@ -10,12 +10,12 @@
  * is the set of the authors' code, and it gives 2^m different sums for every m.
  *
  * As in the paper (sections 2.3 and 2.4), weights are normalized by their mean μ and deviation σ, clipped at
- * a learned α, and the gradient of α knows both what is clipped and what is rounded:
+ * a learned α, and the gradient of α accounts for both clipping and rounding:
  *
  *     ŵ = μ + σ·α·Q(x/α), x = (w − μ)/σ      ∂ŵ/∂α = σ·sign(x) where |x| > α, else σ·(Q(x/α) − x/α)      ∂ŵ/∂w = [|x| ≤ α]
  *
  * with μ and σ held constant. There a BN follows, which takes up the scale; a merged network has none, so
- * here the normalization is undone. α begins where the squared error is least rather than at 3, for
+ * here the normalization is undone. α begins where the squared error is least rather than at 3, because
  * fine-tuning is short, and its gradient is scaled by 1/√N, N weights, like that of LSQ's step, because it
  * has the learning rate of the weights.
  */
@@ -132,7 +132,7 @@ function momentsOf(weights: Float32Array): { mean: number; sigma: number } {
 /** The α of least squared error among 0.2, 0.4, … up to the farthest weight, in σ. */
 function bestAlpha(weights: Float32Array, levels: Float32Array): number {
   const { mean, sigma } = momentsOf(weights);
-  // A layer's error is a mean: a few thousand weights tell it.
+  // A layer's error is a mean, so a few thousand weights suffice.
   const stride = Math.max(1, Math.floor(weights.length / 4096));
   const sample = weights.filter((_, i) => i % stride === 0).map((w) => (w - mean) / sigma);
   const farthest = sample.reduce((most, x) => Math.max(most, Math.abs(x)), 0.2);

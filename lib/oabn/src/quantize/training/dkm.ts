@@ -7,9 +7,9 @@
  * The first three are repeated, from the centroids that the last step ended with, and the gradient is the
  * true one, back through all repetitions: nothing is passed straight through. When training ends, each weight
  * becomes its nearest centroid. Two things differ from the paper: it repeats until the centroids rest, at
- * most five times, and we a fixed number of times, so that a step can be compiled; and its τ is a number for
- * each network, where ours is in units of the standard deviation of the layer's weights, so that one value
- * serves layers of any scale.
+ * most five times, while we repeat a fixed number of times, so that a step can be compiled; and its τ is a
+ * number for each network, where ours is in units of the standard deviation of the layer's weights, so that
+ * one value serves layers of any scale.
  */
 import { check, type HostTensor, schema } from 'oabn-base';
 import { tf } from 'tfjs-native';
@@ -32,7 +32,7 @@ export interface DkmQuantizer extends DkmOptions {
   readonly method: 'dkm';
 }
 
-/** What DKM uses where options say nothing else. */
+/** DKM's defaults. */
 export const dkmDefaults = { temperature: 0.02, iterations: 2 } as const satisfies DkmOptions;
 
 /** A value that `finetune` takes in place of k-means. @throws UserError naming what is out of range */

@@ -1,4 +1,4 @@
-/** Quantizers while a network is fine-tuned: their state, how it moves or is learned, and what it becomes. */
+/** Quantizers during fine-tuning: their state, how it moves or is learned, and what it becomes. */
 export * from './activations.js';
 export * from './apot.js';
 export * from './cluster.js';

@@ -1,7 +1,7 @@
 /**
  * A weight quantizer of your own in training, from three small functions on the points that weights are moved
- * to. The straight-through gradient, the state's way through checkpoints, and the stored codebook are the
- * same as ClusterQAT's.
+ * to. The straight-through gradient, the handling of the state in checkpoints and the stored codebook are
+ * ClusterQAT's.
  */
 import { check, type HostTensor } from 'oabn-base';
 import { tf } from 'tfjs-native';
@@ -9,7 +9,7 @@ import { type Custom, custom, functionOf, normalizeCustom, valuesOnHost } from '
 import { straightThrough } from '../uniform.js';
 import type { WeightTraining } from './weightTraining.js';
 
-/** The points that a layer begins with: of its weights, flat, and b. Usually 2^b of them. */
+/** The points that a layer begins with, from its weights, flat, and b. Usually 2^b of them. */
 export type BeginPoints = (engine: typeof tf, weights: Float32Array, bits: number) => ArrayLike<number>;
 /** Weights of any shape as the points [K] that stand for them: the same shape. */
 export type QuantizeToPoints = (engine: typeof tf, weights: tf.Tensor, points: tf.Tensor) => tf.Tensor;
@@ -22,7 +22,7 @@ export interface OwnQuantizer {
   readonly name: string;
   readonly begin: Custom<BeginPoints>;
   readonly quantize: Custom<QuantizeToPoints>;
-  /** Absent: the points rest. */
+  /** Absent: the points stay where they are. */
   readonly move?: Custom<MovePoints>;
 }
 
@@ -42,7 +42,7 @@ export function ownQuantizer(
   };
 }
 
-/** The canonical form. @throws UserError when it is no value of `ownQuantizer` */
+/** The canonical form. @throws UserError when it was not made by `ownQuantizer` */
 export function normalizeOwnQuantizer(value: OwnQuantizer): OwnQuantizer {
   const { name, begin, quantize, move } = (value ?? {}) as Partial<OwnQuantizer>;
   check(

@@ -3,7 +3,7 @@
  *
  * - `max`: max|w| / (2^(b−1)−1) at every step, nothing is clipped (paper, figure 5).
  * - `mse`: begins where the squared error is least, and at every step moves to the best fit of the levels in
- *   use, ⟨w,q⟩/⟨q,q⟩: to uniform levels what Lloyd's step is to centroids.
+ *   use, ⟨w,q⟩/⟨q,q⟩: it is to uniform levels what Lloyd's step is to centroids.
  * - `lsq`: begins there too, and is learned by gradient: LSQ (arXiv 1902.08153), with its gradient scale
  *   1/√(N·(2^(b−1)−1)) for N weights. Levels are symmetric here, and the paper's start is
  *   2⟨|w|⟩/√(2^(b−1)−1).

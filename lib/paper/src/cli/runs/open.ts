@@ -37,7 +37,7 @@ export async function openReader({ runs, store }: RunsOptions): Promise<RunsRead
     : sharedReader(sharedRuns(await openObjects(store)));
 }
 
-/** What is known of a run, flat: what it is called, how it stands, its configuration, its result. */
+/** What is known about a run, flat: its name, its state, its configuration and its result. */
 export function factsOf({
   hash,
   status,
@@ -59,7 +59,7 @@ export function factsOf({
   };
 }
 
-/** A configuration with the names that the library has for things today; another program's as it is. */
+/** A configuration in the library's present terms; another program's as it is. */
 function inOurWords(config: unknown): unknown {
   try {
     return readConfig(config);
@@ -68,7 +68,7 @@ function inOurWords(config: unknown): unknown {
   }
 }
 
-/** A run in a few words; of another program's, its kind. */
+/** A run in a few words; for another program's, its kind. */
 export function titleOf(config: unknown): string {
   try {
     return describeConfig(readConfig(config));
@@ -77,7 +77,7 @@ export function titleOf(config: unknown): string {
   }
 }
 
-/** The runs of a place that the conditions leave. */
+/** The runs of a place that meet the conditions. */
 export async function runsWhere(reader: RunsReader, where: readonly string[] = []): Promise<RunEntry[]> {
   const conditions = where.map(parseCondition);
   return (await reader.list()).filter((entry) => {

@@ -18,8 +18,8 @@ export interface ComputeOptions extends JobOptions {
 }
 
 /**
- * Computes `jobs` on the workers of a queue, and brings what they made into the labs' store. What is done is
- * not lost by ending this: started again, here or on another machine, it continues.
+ * Computes `jobs` on the workers of a queue, and brings their results into the labs' store. Ending this loses
+ * no finished work: started again, here or on another machine, it continues.
  * @throws UserError naming the runs that failed, once all others are done
  */
 export async function computeOnWorkers(
@@ -73,7 +73,10 @@ const isDone = async ({ store }: Lab, hash: string): Promise<boolean> =>
     (entry) => entry.hash === hash && entry.status === 'done' && entry.from === 'store',
   );
 
-/** What was computed here before is not computed again elsewhere, and others can start from it. */
+/**
+ * Shares what was computed here before, so that it is not computed again elsewhere and others can start from
+ * it.
+ */
 async function shareFinished(jobs: readonly Job[], shared: SharedRuns): Promise<void> {
   const there = await shared.doneHashes();
   const hashes = new Set(queueJobs(jobs).map(({ hash }) => hash));

@@ -1,6 +1,6 @@
 /**
- * What a worker's processes load: computes runs in labs that are opened once and kept for the runs that
- * follow.
+ * The module that a worker's processes load: it computes runs in labs that are opened once and kept for the
+ * runs that follow.
  */
 import { canonicalJson, check, type Progress, silent } from 'oabn-base';
 import { kindOf, type Lab, openLab, readConfig, run } from 'oabn/experiment';

@@ -23,7 +23,10 @@ export interface JobOptions {
 /** Memory that a process with both datasets and a small network's step takes. */
 const gibibytesOfRun = 2;
 
-/** What a worker must have in common with whoever planned, for a run to be what its configuration says. */
+/**
+ * The version that a worker and whoever planned the runs must share, for a run to be what its configuration
+ * says.
+ */
 export function programVersion(): string {
   const { oabn, tfjs } = softwareVersions();
   return `oabn ${oabn} (tfjs ${tfjs})`;
@@ -31,7 +34,7 @@ export function programVersion(): string {
 
 export const plan = (): Plan => ({ version: programVersion(), holdsCode: holdsFunctions });
 
-/** Whether a configuration holds a function of its author's: a name and its source, at any depth. */
+/** Whether a configuration contains a function of its author's (a name and a source) at any depth. */
 export function holdsFunctions(config: unknown): boolean {
   if (typeof config !== 'object' || config === null) return false;
   return (
@@ -39,7 +42,7 @@ export function holdsFunctions(config: unknown): boolean {
   );
 }
 
-/** What a dataset is called in a store: by its images. */
+/** The name of a dataset in a store, which depends on its images. */
 export const dataName = ({ name, checksum }: { readonly name: string; readonly checksum: string }): string =>
   `${name}-${sha256(checksum).slice(0, 16)}`;
 
@@ -69,7 +72,7 @@ export function queueJobs(jobs: readonly Job[], { backend }: JobOptions = {}): Q
         ...(backend !== undefined && { backend }),
         ...(!lab.train.made && { data: dataName(lab.data) }),
       },
-      // What is compiled is dearer than what is fetched.
+      // Compiling costs more than fetching.
       affinity: [sha256(key).slice(0, 16), ...needs],
     };
   });

@@ -6,7 +6,7 @@ export interface SweepOptions {
   readonly store?: string;
 }
 
-/** Each command has an option of its own: some must be given it, others need not. */
+/** A new option for each command, because some require it and others do not. */
 export const queueOption = (): Option =>
   new Option(
     '--queue <address>',

@@ -93,12 +93,12 @@ Example:
       const leftText =
         left === undefined ? 'the queue does not say what is left' : `${left} left in the queue`;
       notice(`${computed} runs computed, ${failed} failed, ${givenBack} given back, ${leftText}`);
-      // A queue that is away may have some: better asked again than given up.
+      // A queue that is away may still have some, so it is better to ask again than to give up.
       if (stop.signal.aborted && (left !== 0 || givenBack > 0)) process.exitCode = exitUnfinished;
     });
 }
 
-/** As many as cores and memory hold, where runs are computed on cores. */
+/** As many as cores and memory allow, where runs are computed on the CPU. */
 function defaultJobs(backend: string): number {
   if (backend !== 'wasm') return 1;
   const cores = availableParallelism() / (threadsAsked() ?? 1);
@@ -106,8 +106,8 @@ function defaultJobs(backend: string): number {
 }
 
 /**
- * Whether a dataset, by its name in a store, is in the data folder of this machine. Opened once, at the first
- * question.
+ * Whether a dataset, given by its name in a store, is in this machine's data folder, which is opened once,
+ * when first asked.
  */
 function localData(data: string | undefined): (name: string) => Promise<boolean> {
   const known = new Map<DatasetName, Promise<string | undefined>>();

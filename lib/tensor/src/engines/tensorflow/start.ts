@@ -1,7 +1,7 @@
 /**
  * libtensorflow through `@tensorflow/tfjs-node-gpu`: CUDA kernels and, without a GPU, its own CPU kernels.
- * The package is an optional dependency; one whose native binding is missing or does not load counts as
- * missing, with the reason.
+ * The package is an optional dependency; where its native binding is missing or does not load, the package
+ * counts as missing, with the reason.
  */
 import { readdirSync, readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
@@ -51,7 +51,7 @@ function nvidiaModel(cards = '/proc/driver/nvidia/gpus'): string | undefined {
 
 async function loadBinding(): Promise<void> {
   restoreUtilities();
-  // Unless the user says otherwise: no notes about each card and instruction set, and memory only as it is
+  // Unless the user says otherwise: no messages about each card and instruction set, and memory only as it is
   // needed.
   process.env.TF_CPP_MIN_LOG_LEVEL ??= '1';
   process.env.TF_FORCE_GPU_ALLOW_GROWTH ??= 'true';

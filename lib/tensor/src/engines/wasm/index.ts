@@ -50,7 +50,7 @@ const kernels: Record<string, (original: Kernel) => Kernel> = {
 let completed = false;
 
 /**
- * Registers our kernels for 'wasm', whose backend must be initialised; false when that has been done before.
+ * Registers our kernels for 'wasm', whose backend must be initialized; false when that has been done before.
  */
 export function completeWasmKernels(): boolean {
   if (completed) return false;

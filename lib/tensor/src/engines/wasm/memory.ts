@@ -1,8 +1,8 @@
 /**
- * Running out of wasm memory as an error that names it. tfjs-backend-wasm does not look at what `malloc`
+ * Running out of wasm memory as an error that names it. tfjs-backend-wasm does not check what `malloc`
  * returns, and the limit is 4 GiB, where the 32-bit arithmetic of its allocator wraps around: it then returns
  * addresses beyond the end, and later ones that overlap other tensors. So an allocation that needs more than
- * the memory can grow by is refused before it is tried, and one that went wrong all the same ends the work.
+ * the memory can grow by is refused before it is tried, and one that goes wrong all the same ends the work.
  */
 import { UserError } from 'oabn-base';
 import { type BackendWasm, memoryOf } from './simd.js';
@@ -38,7 +38,7 @@ export function guardMemory(backend: BackendWasm): void {
     reserve = 0;
     throw new UserError(outOfMemory(bytes, length()));
   };
-  // What lives needs more than the memory has, so it would have to grow, and cannot.
+  // Live tensors need more than the memory has, so it would have to grow, and cannot.
   const growsTooFar = (bytes: number): boolean =>
     liveBytes + bytes > length() && length() + bytes + overhead > addressSpace;
   heap._malloc = (bytes) => {

@@ -6,8 +6,8 @@
  *
  * The tile is 4×8: eight accumulators, one broadcast and two loads per pixel leave V8 enough of the sixteen
  * vector registers (larger tiles spill and are slower). Sums run in blocks of about 256 pixels, few enough
- * for the caches, and blocks are added to the result, which also keeps float32 rounding far below one long
- * sum's.
+ * for the caches, and blocks are added to the result, which also keeps float32 rounding errors far below
+ * those of one long sum.
  */
 import { advance, defineFunction, type FunctionSource, type Local, repeat, v128 } from './assembler.js';
 import { type BackendWasm, type SimdFunctions, simdModule } from './simd.js';

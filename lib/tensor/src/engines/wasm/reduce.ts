@@ -165,7 +165,8 @@ function strip(kind: Reduction, width: number): FunctionSource {
       offset: 16 * j,
     }));
     const [from, target] = [p.from!, p.target!];
-    // The block's own total is made first: adding each row to a large running total would lose its low bits.
+    // The block's own total is computed first: adding each row to a large running total would lose its low
+    // bits.
     return [
       ...sums.map(({ sum, offset }) => sum.set(load(from, offset))),
       repeat(row, i32.subtract(p.rows!, i32.constant(1)), [

@@ -1,4 +1,4 @@
-/** Starts the wasm backend: tfjs-backend-wasm with SIMD, our kernels, and errors that can be read. */
+/** Starts the wasm backend: tfjs-backend-wasm with SIMD, our kernels, and readable errors. */
 import { tf } from '../tf.js';
 import { completeWasmKernels } from './index.js';
 import { guardMemory } from './memory.js';

@@ -1,7 +1,7 @@
 /**
- * Which GPU Dawn would give, asked in a child process: without a driver Dawn and the Vulkan loader write
- * warnings to stderr, and a broken driver can end the process that loads it. Neither may happen to the
- * process of a user.
+ * Which GPU Dawn would provide, found out in a child process: without a driver Dawn and the Vulkan loader
+ * write warnings to stderr, and a broken driver can end the process that loads it. Neither may happen to a
+ * user's process.
  */
 import { execFile } from 'node:child_process';
 import { readdir } from 'node:fs/promises';
@@ -23,7 +23,7 @@ export interface Adapter {
 
 /**
  * What Dawn is started with. Matrix units count as an unsafe API because the extension is still experimental;
- * times are rounded to 0.1 ms unless told otherwise, longer than many kernels take.
+ * times are rounded to 0.1 ms by default, which is longer than many kernels take.
  */
 export const dawnOptions = [
   'enable-dawn-features=allow_unsafe_apis',
@@ -107,7 +107,7 @@ export function describeAdapter({
   return description || [vendor, architecture, device].filter(Boolean).join(' ') || 'unnamed adapter';
 }
 
-/** Whether an adapter is a CPU at work: SwiftShader, llvmpipe, Microsoft's basic renderer. */
+/** Whether an adapter is really a CPU: SwiftShader, llvmpipe, Microsoft's basic renderer. */
 export function isSoftware(
   info: Record<'vendor' | 'architecture' | 'device' | 'description', string>,
 ): boolean {
@@ -162,7 +162,7 @@ function run(script: string): Promise<Finished> {
 }
 
 const lines = (text: string): string[] => text.split('\n').map((line) => line.trim());
-/** Of Dawn's words the last warning says it best; «at …» lines are its source files. */
+/** The last warning is Dawn's clearest; lines with «at …» name its source files. */
 const lastLine = (text: string): string =>
   lines(text)
     .findLast((line) => line !== '' && !/^(at |- While|error: XDG)/.test(line))

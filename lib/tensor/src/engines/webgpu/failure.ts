@@ -1,6 +1,6 @@
 /**
- * A lost device or a failed allocation, as an error where results are read. WebGPU reports both aside: the
- * commands that follow do nothing, and reading gives zeros, which would end up in a table.
+ * A lost device or a failed allocation, as an error where results are read. WebGPU reports both out of band:
+ * the commands that follow do nothing, and reading gives zeros, which would end up in a table.
  */
 import { UserError } from 'oabn-base';
 

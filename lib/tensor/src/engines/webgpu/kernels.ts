@@ -1,4 +1,4 @@
-/** Kernels of tfjs-backend-webgpu that are put right. */
+/** Corrections to kernels of tfjs-backend-webgpu. */
 import { tf } from '../tf.js';
 
 /** Registers them for 'webgpu'. */

@@ -1,7 +1,7 @@
 /**
  * WebGPU in Node: Dawn (npm `webgpu`) below `@tensorflow/tfjs-backend-webgpu`, with the limits and features
  * that the adapter has instead of the defaults of browsers. `navigator.gpu` exists only while tfjs's backend
- * looks for it: other packages take a `navigator` for a browser.
+ * looks for it: other packages take the presence of `navigator` for a browser.
  */
 import { mkdtempSync, rmSync } from 'node:fs';
 import { createRequire } from 'node:module';
@@ -55,7 +55,7 @@ export const webgpuDevice = (): GPUDevice | undefined => running?.device;
  */
 export const webgpuMatrixUnits = (): readonly MatrixUnits[] => running?.matrixUnits ?? [];
 
-/** Makes 'webgpu' the backend of tfjs. @throws an Error that says why when no fitting GPU answers */
+/** Makes 'webgpu' the backend of tfjs. @throws an Error that says why when no suitable GPU answers */
 export async function startWebgpu(): Promise<StartedBackend> {
   if (!running) {
     const probe = await probeAdapter();
@@ -107,7 +107,7 @@ async function registerBackend(gpu: GPU, device: GPUDevice): Promise<void> {
   }
 }
 
-/** Mesa's loader complains on stderr when XDG_RUNTIME_DIR is not set, as it is not on servers. */
+/** Mesa's loader complains on stderr when XDG_RUNTIME_DIR is not set, which is usual on servers. */
 async function withRuntimeFolder<T>(work: () => Promise<T>): Promise<T> {
   if (process.platform !== 'linux' || process.env.XDG_RUNTIME_DIR) return work();
   const folder = mkdtempSync(join(tmpdir(), 'tfjs-native-'));

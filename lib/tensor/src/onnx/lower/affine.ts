@@ -34,7 +34,7 @@ export function affineProduct(l: Lowering, { inputs: [x, y], outputs }: Call): A
 }
 
 /**
- * Division by a known number only: by others, x·(1/y) would round otherwise than x/y, which quantizers
+ * Division by a known number only: by others, x·(1/y) would round differently from x/y, which quantizers
  * notice.
  */
 export function affineQuotient(l: Lowering, { inputs: [x, y], outputs }: Call): Affine | undefined {

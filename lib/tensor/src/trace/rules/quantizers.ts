@@ -1,7 +1,7 @@
 /**
  * Finds fake quantization, x̂ = (clip(round(x/s) + z, min, max) − z)·s with scalars s and z, as tfjs
- * operations spell it, and says it in the kernels of ops/quantize.ts. Each rule is an identity for whole z,
- * whatever network it stands in.
+ * operations spell it, and expresses it in the kernels of ops/quantize.ts. Each rule is an identity for whole
+ * z, whatever network it stands in.
  */
 import { sameShape, sizeOf, type ValueId } from '../../ops/index.js';
 import { eitherWay, type Rule, type Writer } from '../rule.js';

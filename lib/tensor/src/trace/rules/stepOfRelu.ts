@@ -1,5 +1,5 @@
 /**
- * Whether x > 0 is asked of ReLU(x) where there is one, so that x itself need not be kept for the gradient.
+ * The test x > 0 is made on ReLU(x) where there is one, so that x itself need not be kept for the gradient.
  */
 import type { Rule } from '../rule.js';
 

@@ -1,7 +1,7 @@
 /**
  * Convolutions, their gradients and matrix products in the most direct way: a thread for each number of the
- * result, which adds its terms in order. For emulated GPUs, which have no memory of workgroups to be fast
- * with, and which take minutes to build the unrolled kernels of the fast way.
+ * result, which adds its terms in order. For emulated GPUs, on which workgroup memory is no faster, and which
+ * take minutes to build the unrolled kernels of the fast way.
  */
 import type { Geometry } from '../../ops/index.js';
 import type { GpuDispatch, GpuFeatures, GpuProgram } from '../program.js';

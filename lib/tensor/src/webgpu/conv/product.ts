@@ -13,7 +13,7 @@ export interface Product {
   readonly label: string;
   readonly m: number;
   readonly n: number;
-  /** Terms of a sum; the most of any group. */
+  /** Terms of a sum; the largest number in any group. */
   readonly k: number;
   /** Products side by side: the batch, or the phases of a strided gradient. */
   readonly groups: number;

@@ -21,9 +21,9 @@ export interface ConvOptions {
   readonly precision?: Precision;
   /** Use the matrix units that `features` has, for the precisions that they have. Default true. */
   readonly matrixUnits?: boolean;
-  /** Instead of the tile that the rule in `tile.ts` chooses. */
+  /** Overrides the tile that the rule in `tile.ts` chooses. */
   readonly tile?: Tile;
-  /** Splits along k, instead of those of the rule. */
+  /** Splits along k; overrides the rule's. */
   readonly splits?: number;
 }
 

@@ -7,10 +7,10 @@
  *
  *     ⌈blocks · splits / units⌉ · tile.m · tile.n · (k / splits) · (1 + 2 (1/rows + 1/columns))
  *
- * The first factor counts rounds of workgroups on a GPU of `units` multiprocessors and with that punishes
- * blocks that stick out of the matrix or that are too few; the last one is the traffic of workgroup memory: a
- * thread with rows × columns sums reads rows + columns numbers for rows · columns products. Splits cost a
- * pass over their sums.
+ * The first factor counts rounds of workgroups on a GPU of `units` multiprocessors, and so penalizes blocks
+ * that extend beyond the matrix and too few blocks; the last one is the traffic of workgroup memory: a thread
+ * with rows × columns sums reads rows + columns numbers for rows · columns products. Splits cost a pass over
+ * their sums.
  */
 import { check } from 'oabn-base';
 import type { GpuFeatures, SubgroupMatrix } from '../program.js';
@@ -47,9 +47,9 @@ export interface Extent {
 /** Bytes of workgroup memory for a tile with 1 or 2 buffers. */
 export type StorageOf = (tile: Tile, buffers: 1 | 2) => number;
 
-/** Multiprocessors of a large card; WebGPU does not tell. */
+/** Multiprocessors of a large card; WebGPU does not say. */
 const units = 128;
-/** A split has at least this many terms, or adding it up costs more than it gives. */
+/** A split has at least this many terms, or adding it up costs more than it saves. */
 const shortestSplit = 256;
 const mostSplits = 64;
 /** No more than this for the sums of the splits. */
@@ -176,7 +176,7 @@ function estimate({ tile, splits, steps, buffers }: Cut, extent: Extent): number
   const [rows, columns] = tile.each;
   const rounds = Math.ceil((blocksOf(tile, extent) * splits) / units);
   const perTerm = tile.m * tile.n * (1 + 2 * (1 / rows + 1 / columns));
-  // A step has a barrier, or two; with a longer step it is paid more rarely.
+  // A step has a barrier or two; with longer steps there are fewer of them.
   const overhead = buffers === 2 ? 1 + 1 / tile.k : 1 + 4 / tile.k;
   const adding = splits > 1 ? (8 * splits * extent.m * extent.n * extent.groups) / units : 0;
   return rounds * perTerm * steps * tile.k * overhead + adding;

@@ -1,6 +1,6 @@
 /**
- * Brings a graph into the form that is lowered: softmax as its parts, biases and ReLU as parts of the
- * convolution before them, fillings as constants, and results that have a buffer of their own.
+ * Brings a graph into the form that is lowered: softmax becomes its parts, biases and ReLU become parts of
+ * the convolution before them, fillings become constants, and each result gets its own buffer.
  */
 import {
   type Attributes,

@@ -1,6 +1,6 @@
 /**
- * Breakpoints by file. A client sets them for a cell before it has run, when V8 has no script of it: they are
- * kept, and bound to the script as soon as there is one.
+ * Breakpoints by file. A client sets them for a cell before it has run, when V8 has no script for it: they
+ * are kept, and bound to the script as soon as there is one.
  */
 import type { Bundle } from '../../threads.js';
 import type { Inspector } from './inspector.js';
@@ -13,11 +13,11 @@ export interface SourceBreakpoint {
 }
 
 export interface Breakpoints {
-  /** Replaces those of a file; resolves to each as the Debug Adapter Protocol tells it. */
+  /** Replaces those of a file; resolves to each in the form of the Debug Adapter Protocol. */
   replace(path: string, wanted: readonly SourceBreakpoint[], inspector: Inspector): Promise<Bundle[]>;
   /** Sets those of a file in its newest script, if it has any. */
   rebind(path: string, inspector: Inspector): Promise<void>;
-  /** All, as `debugInfo` tells them. */
+  /** All of them, in the form of `debugInfo`. */
   list(): Bundle[];
   clear(): void;
 }

@@ -24,7 +24,7 @@ export interface Debugger {
    * Lets the main thread continue if it is stopped at a breakpoint, ignoring later ones until the next cell.
    */
   interrupt(): void;
-  /** Takes the inspector off: Node does not end before. */
+  /** Disconnects the inspector, without which Node would not end. */
   stop(): void;
 }
 
@@ -89,8 +89,8 @@ export function createDebugger(publish: (event: Bundle) => void): Debugger {
       variables?.clear();
       emit('continued', { threadId: thread.id, allThreadsContinued: true });
     });
-    // Without the frames of before an `await`, which would switch on Node's hooks: a terminated loop breaks
-    // their stack.
+    // Without the frames before an `await`, which would switch on Node's hooks, whose stack a terminated loop
+    // breaks.
     await connected.post('Debugger.enable');
     await connected.post('Debugger.setBlackboxPatterns', { patterns: passedOver });
     return connected;
@@ -156,7 +156,7 @@ export function createDebugger(publish: (event: Bundle) => void): Debugger {
     ];
   };
 
-  /** In the frame, where the names of cells do not stand; else among those. */
+  /** In the frame, which does not contain the names of cells; otherwise among those. */
   const evaluateIn = async (expression: string, frameId: unknown): Promise<RemoteObject> => {
     const call = frames?.[Number(frameId) - 1]?.call;
     if (call) {
@@ -231,7 +231,7 @@ export function createDebugger(publish: (event: Bundle) => void): Debugger {
     },
     async richInspectVariables({ variableName, frameId }) {
       const name = String(variableName);
-      // A value that shows itself may have to wait for the engine, which stands still at a breakpoint.
+      // A value with its own display may have to wait for the engine, which is stopped at a breakpoint.
       if (frames) {
         const { value } = variables!.describe(await evaluateIn(name, frameId));
         return { data: { 'text/plain': value }, metadata: {} };
@@ -281,7 +281,7 @@ export function createDebugger(publish: (event: Bundle) => void): Debugger {
     },
     interrupt() {
       if (!frames || !inspector) return;
-      // In a loop it would stop again at once.
+      // In a loop, it would stop again at once.
       void inspector.post('Debugger.setBreakpointsActive', { active: false });
       void inspector.post('Debugger.resume');
     },

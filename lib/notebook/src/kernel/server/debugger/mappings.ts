@@ -1,6 +1,6 @@
 /**
- * From a line that the reader wrote to where it stands in the compiled script: a source map read the other
- * way round.
+ * From a line that the reader wrote to its place in the compiled script: a source map read in the other
+ * direction.
  */
 
 /** A place of the script that stands for a place of the source; all from 0. */

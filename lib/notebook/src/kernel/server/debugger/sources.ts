@@ -34,7 +34,7 @@ export interface Stop {
 }
 
 export interface Sources {
-  /** Makes a cell and the modules that it imports known; the files whose scripts are new. */
+  /** Registers a cell and the modules that it imports; returns the files whose scripts are new. */
   add(code: string, cell: CompiledCell): string[];
   /** Whether a script of `path` is known. */
   has(path: string): boolean;

@@ -1,7 +1,7 @@
 /** Values of the main thread for a variables panel: each level is read when the reader opens it. */
 import type { Inspector } from './inspector.js';
 
-/** A value as the inspector tells it. */
+/** A value in the inspector's form. */
 export interface RemoteObject {
   readonly type: string;
   readonly subtype?: string;
@@ -21,9 +21,9 @@ interface Property {
 export interface Variable {
   readonly name: string;
   readonly value: string;
-  /** Not of a primitive value: where there is a type, JupyterLab's tree shows it in place of the value. */
+  /** Absent for a primitive value, because JupyterLab's tree shows a type in place of the value. */
   readonly type?: string;
-  /** What `variables` asks for its members by; 0 for none. */
+  /** The number by which `variables` asks for its members; 0 for none. */
   readonly variablesReference: number;
   readonly evaluateName: string;
 }
@@ -33,16 +33,16 @@ export interface Variables {
   refer(...objectIds: readonly string[]): number;
   /** The members behind such a number. */
   members(reference: number): Promise<Variable[]>;
-  /** The text of a value, and what its members are asked for by. */
+  /** The text of a value, and the number by which its members are asked for. */
   describe(value: RemoteObject): Pick<Variable, 'value' | 'type' | 'variablesReference'>;
-  /** Forgets all numbers: the program went on. */
+  /** Forgets all numbers, because the program has continued. */
   clear(): void;
 }
 
 /** Characters of a value that are shown. */
 const longest = 300;
 
-/** Members of one level; an array of a million numbers would drown a page. */
+/** Members of one level that are shown; an array of a million numbers would swamp a page. */
 const mostMembers = 500;
 
 /** @param isHidden whether a name is the kernel's own */

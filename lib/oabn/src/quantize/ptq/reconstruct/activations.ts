@@ -31,8 +31,8 @@ export function runLayer(x: tf.Tensor4D, { kernel, bias }: LayerTensors, stride:
 export const chunkSize = 64;
 
 /**
- * `run` over all images of `inputs`, which have equally many: what it returns for a chunk of each, put
- * together again. The last chunk is filled up with the first images, so that one compiled function serves.
+ * `run` over all images of `inputs`, which have equally many: what it returns for each chunk, put together
+ * again. The last chunk is filled up with the first images, so that one compiled function serves.
  */
 export async function mapImages(
   inputs: readonly Activations[],

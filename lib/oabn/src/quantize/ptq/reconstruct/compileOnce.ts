@@ -1,6 +1,6 @@
 /**
  * Functions that units of equal shape share, compiled once per reconstruction: compiling takes as long as
- * dozens of steps. In float32 whatever OABN_PRECISION says: errors of rounding are what is learned from.
+ * dozens of steps. In float32 whatever OABN_PRECISION says, because rounding errors are what is learned from.
  */
 import { compile, type Compiled, tf } from 'tfjs-native';
 
@@ -15,7 +15,7 @@ export type CompileOnce = <Args extends readonly unknown[], Result>(
   example: Args,
 ) => Promise<Compiled<Args, Result>>;
 
-/** A `CompileOnce`, and `dispose`, which lets go of all that it compiled. */
+/** A `CompileOnce`, and `dispose`, which frees all that it compiled. */
 export function compiledOnce(): { compileOnce: CompileOnce; dispose: () => Promise<void> } {
   const compiled = new Map<string, Compiled<never, unknown>>();
   return {

@@ -30,7 +30,7 @@ export interface LearningOptions extends LearnedParts {
   readonly batchSize: number;
 }
 
-/** Of any parameter: a tenth of what it begins with, or of the logits' unit. */
+/** The largest rate of any parameter: a tenth of its initial value, or of the logits' unit. */
 const largestRate = 0.1;
 
 export interface LearningContext {
@@ -61,8 +61,8 @@ export interface UnitData {
 }
 
 /**
- * The unit's layers after the steps. @throws UserError at an error that is not finite; the signal's reason
- * when aborted
+ * The unit's layers after the steps. @throws UserError when an error is not finite; the signal's reason when
+ * aborted
  */
 export async function learnUnit(
   data: UnitData,

@@ -23,7 +23,7 @@ export function batchIndices(
     .subarray(start, start + size);
 }
 
-/** `size` ones, each dropped to 0 with the given probability (to 1/65,536) for itself. */
+/** `size` ones, each independently dropped to 0 with the given probability, to within 1/65,536. */
 export function keepMask(
   size: number,
   dropProbability: number,

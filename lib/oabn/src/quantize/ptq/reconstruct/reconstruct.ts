@@ -1,11 +1,12 @@
 /**
  * Reconstruction, the frame of AdaRound, BRECQ, QDrop and RepAPQ: unit by unit from the first to the last,
- * roundings (and more) are learned so that the unit, fed by what is quantized already, gives what it gives in
- * the full-precision network (asymmetric reconstruction with ReLU: AdaRound, arXiv 2004.10568, section 3.3).
+ * roundings (and more) are learned so that the unit, fed by what is already quantized, produces what it
+ * produces in the full-precision network (asymmetric reconstruction with ReLU: AdaRound, arXiv 2004.10568,
+ * section 3.3).
  *
- * The methods differ in their `Recipe`. The papers take 10,000 (AdaRound) to 20,000 steps a unit on ImageNet;
- * the default here is for networks that two CPU cores train. Learning rates are such that the way that a
- * parameter can go, rate × steps, does not depend on the number of steps.
+ * The methods differ in their `Recipe`. The papers take 10,000 (AdaRound) to 20,000 steps per unit on
+ * ImageNet; the default here is for networks that two CPU cores can train. Learning rates are such that the
+ * distance that a parameter can travel, rate × steps, does not depend on the number of steps.
  */
 import { tf } from 'tfjs-native';
 import { check, type HostTensor, silent } from 'oabn-base';
@@ -29,7 +30,7 @@ import { kernelScales, roundingProblem } from './rounding.js';
 import type { UnitLayer } from './unitState.js';
 import { type Unit, unitsOf } from './units.js';
 
-/** What makes a method of reconstruction. */
+/** What distinguishes a method of reconstruction. */
 export interface Recipe extends LearningOptions {
   readonly title: string;
   /** Layers reconstructed together. */
@@ -42,7 +43,7 @@ export interface Recipe extends LearningOptions {
   readonly acrossBlocks: boolean;
 }
 
-/** What the methods have in common, with AdaRound's choices where they differ. */
+/** What the methods have in common, and AdaRound's choices where they differ. */
 export const learningDefaults = {
   error: 'squared',
   fisher: false,

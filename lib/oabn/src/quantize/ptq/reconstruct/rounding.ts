@@ -4,8 +4,8 @@
  *     ŵ = S · clip(⌊w/S⌋ + h(V), −L, L),    h(V) = clip(1.2·σ(V) − 0.1, 0, 1)
  *
  * where h, the rectified sigmoid (equation 23), begins at the fraction of w/S, so that at first ŵ = w. The
- * regularizer Σ 1 − |2h − 1|^β (equation 24) drives each h to 0 or 1: softly while β is large, to the end
- * when it is small. What is left in the end is the choice between the level below and the level above.
+ * regularizer Σ 1 − |2h − 1|^β (equation 24) drives each h to 0 or 1: softly while β is large, firmly when it
+ * is small. What remains in the end is the choice between the level below and the level above.
  */
 import { tf } from 'tfjs-native';
 import type { HostTensor } from 'oabn-base';
@@ -109,7 +109,7 @@ export function roundingRegularizer(h: tf.Tensor, beta: tf.Scalar): tf.Scalar {
   return tf.sum(tf.sub(1, tf.pow(distance, beta))) as tf.Scalar;
 }
 
-/** Of the iterations, the first fifth has no regularizer (BRECQ's and AdaRound's published settings). */
+/** The first fifth of the iterations has no regularizer (BRECQ's and AdaRound's published settings). */
 export const warmUp = 0.2;
 
 /** β at `progress` of the iterations, in [0, 1]: 20 until the warm-up ends, then falling linearly to 2. */

@@ -20,7 +20,7 @@ export interface ReconstructionState {
   readonly moments: Moments;
 }
 
-/** What stays of a layer: with the state, all that its quantized form is. */
+/** The part of a layer that stays fixed: with the state, it makes up the quantized layer. */
 export interface FixedLayer {
   /** [3,3,in,out]: the lower end of each weight's rounding interval, and the interval's width. */
   readonly low: tf.Tensor4D;
@@ -46,9 +46,9 @@ export interface FixedUnit {
 export interface Minibatch {
   /** What enters the unit behind the quantized part of the network. */
   readonly input: tf.Tensor4D;
-  /** What the unit gives in the full-precision network. */
+  /** The unit's output in the full-precision network. */
   readonly target: tf.Tensor4D;
-  /** What the stage gives in it; absent where the unit ends the stage, or the stage is not compared. */
+  /** The stage's output there; absent where the unit ends the stage, or the stage is not compared. */
   readonly stageTarget?: tf.Tensor4D;
   /** The weight of each squared error; default 1. */
   readonly importance?: tf.Tensor4D;

@@ -65,7 +65,7 @@ function fixedLayer({ rounding, bias, activation, meanOutput }: UnitLayer): Fixe
   };
 }
 
-/** What is learned, before the first step: the unit gives what it gives without rounding its weights. */
+/** What is learned, before the first step: the unit's output is then the one without rounding. */
 export function initialState(
   layers: readonly UnitLayer[],
   { learnsRanges, learnsAffine }: LearnedParts,
@@ -83,7 +83,7 @@ export function initialState(
 
 /**
  * Layer i of the unit as it ends: roundings decided, and the affine layer y ↦ gain·y + shift absorbed: the
- * gain of a group of weights into its scale, which leaves as many levels as there were, the shift into the
+ * gain of a group of weights into its scale, which leaves the number of levels as it was, the shift into the
  * bias.
  */
 export async function learnedLayer(

@@ -12,7 +12,7 @@ export interface Unit {
   readonly rest: readonly Block[];
 }
 
-/** The units of the quantized blocks, each of up to `size` consecutive convolutions of one stage. */
+/** The units that the quantized blocks form, each of up to `size` consecutive convolutions of one stage. */
 export function unitsOf(arch: Architecture, size: number): Unit[] {
   checkChain(arch, 'Reconstruction (AdaRound, BRECQ, QDrop, RepAPQ)');
   const stages = new Map<string, Block[]>();

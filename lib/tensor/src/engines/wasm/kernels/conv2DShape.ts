@@ -1,5 +1,6 @@
 /**
- * The geometry of a 2-D convolution, as its gradient kernels need it. NHWC only, as all of tfjs-backend-wasm.
+ * The geometry of a 2-D convolution, as its gradient kernels need it. NHWC only, like all of
+ * tfjs-backend-wasm.
  */
 import { tf } from '../../tf.js';
 

@@ -26,7 +26,7 @@ export const mean =
 function reduced(kind: Reduction, { inputs, attrs, backend }: KernelCall): TensorInfo | undefined {
   const { x } = inputs as { x: TensorInfo };
   if (x.dtype !== 'float32') return undefined;
-  // Max names its axes otherwise than the other three.
+  // Max names its axes differently from the other three.
   const { axis, reductionIndices, keepDims } = attrs as unknown as Attributes;
   const axes = tf.util.parseAxisParam(axis ?? reductionIndices!, x.shape);
   const [outShape] = tf.backend_util.computeOutAndReduceShapes(x.shape, axes);

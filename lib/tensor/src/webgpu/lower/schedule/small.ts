@@ -1,7 +1,7 @@
 /**
  * Kernels on a few numbers, of which there are many (the updates of centroids and of scales), take turns in
- * one workgroup. What they compute for the result of the step only, they compute at the end, when most of
- * them can go together.
+ * one workgroup. What they compute only for the result of the step comes last, when most of them can go
+ * together.
  */
 import type { ValueId } from '../../../ops/index.js';
 import type { SmallStep } from './group.js';
