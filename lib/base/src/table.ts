@@ -38,25 +38,26 @@ export function tableText(rows: readonly Row[] | DataFrameLike): string {
 
 /** The columns of a table, in the order in which the rows name them. */
 export function columnsOf(rows: readonly Row[] | DataFrameLike): Column[] {
-  const records = isFrame(rows) ? recordsOf(rows) : rows;
-  const names = [...new Set(records.flatMap((row) => Object.keys(row)))];
-  return names.map((name) => {
-    const cells = records.map((row) => cellText(row[name]));
-    const numeric =
-      cells.some((cell) => /\d|∞/.test(cell)) && cells.every((cell) => cell === '' || looksNumeric(cell));
-    return { name, cells, numeric };
-  });
+  if (!isFrame(rows)) {
+    const names = new Set(rows.flatMap((row) => Object.keys(row)));
+    return [...names].map((name) => columnOf(name, rows, (row) => row[name]));
+  }
+  // Not by records, in which names that are whole numbers would come first. A frame of one column may give
+  // its cells without a list around each.
+  const lines = rows.values as readonly unknown[];
+  return rows.columns.map((name, j) =>
+    columnOf(name, lines, (line) => (Array.isArray(line) ? (line as unknown[])[j] : line)),
+  );
+}
+
+function columnOf<Line>(name: string, lines: readonly Line[], valueIn: (line: Line) => unknown): Column {
+  const cells = lines.map((line) => cellText(valueIn(line)));
+  const numeric =
+    cells.some((cell) => /\d|∞/.test(cell)) && cells.every((cell) => cell === '' || looksNumeric(cell));
+  return { name, cells, numeric };
 }
 
 const isFrame = (rows: readonly Row[] | DataFrameLike): rows is DataFrameLike => !Array.isArray(rows);
-
-function recordsOf({ columns, values }: DataFrameLike): Row[] {
-  const lines = values as readonly (readonly unknown[])[];
-  // A frame of one column may give its cells without a list around each.
-  return lines.map((line) =>
-    Object.fromEntries(columns.map((name, j) => [name, Array.isArray(line) ? line[j] : line])),
-  );
-}
 
 /** The number of rows of a table. */
 export const rowCount = (columns: readonly Column[]): number => columns[0]?.cells.length ?? 0;

@@ -1,5 +1,5 @@
 /**
- * Ships what is there yet of a profile that is not finished: the results of finished runs go to
+ * Ships what exists so far of an unfinished profile: the results of finished runs go to
  * `data/results/runs`, where notebooks find them; the claims that they allow are judged and stored, and the
  * README's board is written anew if it is of this profile. Nothing is trained. A finished profile is shipped
  * by `oabn reproduce --write`.

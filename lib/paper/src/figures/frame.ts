@@ -14,13 +14,16 @@ import type { StudyResult } from '../studies/index.js';
  * @throws UserError where danfojs-node is not installed
  */
 export async function table(rows: readonly Row[]): Promise<DataFrame> {
-  const danfo = await import('danfojs-node').catch((error: unknown) => {
+  const { DataFrame } = await danfo();
+  return new DataFrame([...rows]);
+}
+
+const danfo = (): Promise<typeof import('danfojs-node')> =>
+  import('danfojs-node').catch((error: unknown) => {
     throw new UserError(
       `A table needs danfojs-node, which does not load: ${errorMessage(error)}. Run npm ci in the project's folder.`,
     );
   });
-  return new danfo.DataFrame([...rows]);
-}
 
 /** Members of rows that are of no use in a table: which images were right, packed. */
 const packed = new Set(['right', 'fp32Right']);
@@ -72,22 +75,23 @@ export async function pivot(
   const [heads, across, filling] = [index.map(place), place(columns), place(values)];
   const rows = frame.values as (string | number)[][];
   const names = [...new Set(rows.map((row) => String(row[across])))];
-  const lines = new Map<string, Record<string, string | number>>();
+  const lines = new Map<string, (string | number)[]>();
   for (const row of rows) {
-    const key = JSON.stringify(heads.map((at) => row[at]));
-    if (!lines.has(key)) {
-      const head = index.map((name, i) => [name, row[heads[i]!]!] as const);
-      lines.set(key, Object.fromEntries([...head, ...names.map((name) => [name, '–'] as const)]));
-    }
-    const line = lines.get(key)!;
+    const head = heads.map((at) => row[at]!);
+    const key = JSON.stringify(head);
+    const line = lines.get(key) ?? [...head, ...names.map(() => '–')];
+    lines.set(key, line);
     const name = String(row[across]);
+    const cell = index.length + names.indexOf(name);
     check(
-      line[name] === '–',
+      line[cell] === '–',
       () =>
-        `Two rows belong into one cell, ${key} × ${name}; group them first, by ${[...index, columns].join(', ')}`,
+        `Two rows belong in one cell, ${key} × ${name}; group them first, by ${[...index, columns].join(', ')}`,
     );
     const value = row[filling]!;
-    line[name] = typeof value === 'number' ? value.toFixed(digits) : value;
+    line[cell] = typeof value === 'number' ? value.toFixed(digits) : value;
   }
-  return await table([...lines.values()]);
+  // Not from records, which would put columns that are named by whole numbers first.
+  const { DataFrame } = await danfo();
+  return new DataFrame([...lines.values()], { columns: [...index, ...names] });
 }

@@ -43,7 +43,7 @@ export function verdictByBits({ verdict, at, parts }: Claim): string {
   });
   const text = `${groups.join('; ')} bits`;
   // The verdict of a claim on all bit widths together is not that of a single width.
-  return at !== undefined && width.test(at) ? text : `${verdict} in all (${text})`;
+  return at !== undefined && width.test(at) ? text : `${verdict} overall (${text})`;
 }
 
 let boards = 0;

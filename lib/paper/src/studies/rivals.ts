@@ -38,8 +38,8 @@ export interface QuantizationRival {
 
 /** Ways to pretrain, by name. */
 export const pretrainingRivals: Readonly<Record<string, PretrainingRival>> = {
-  'BN, decay of kernels': { source: '2101.03697', training: { decay: 'kernels' } },
-  "BN, and of the identity's γ": { source: "RepVGG's code", training: { decay: 'kernelsAndIdentity' } },
+  'BN, decay of the kernels': { source: '2101.03697', training: { decay: 'kernels' } },
+  'BN, decay of kernels and γ': { source: "RepVGG's code", training: { decay: 'kernelsAndIdentity' } },
   OABN: { source: '2402.07200', threshold: 'profile' },
   'OABN, straight through': {
     source: 'ours',
@@ -116,7 +116,7 @@ export interface RivalGrid {
 /** How ways to pretrain are judged: without fine-tuning, and with the paper's two methods. */
 const judges = ['uniform PTQ', 'uniform QAT', 'ClusterQAT'];
 /** The networks that ways to fine-tune are judged on. */
-const grounds = ["BN, and of the identity's γ", 'OABN'];
+const grounds = ['BN, decay of kernels and γ', 'OABN'];
 
 /** OABN and ClusterQAT compared with their rivals: ways to pretrain, and ways to quantize. */
 export function rivalStudy({ rounds = ['pretraining', 'fine-tuning'], ...grid }: RivalGrid = {}): Study<

@@ -57,6 +57,14 @@ describe('figures/frame: the runs of a study', () => {
     ]);
   });
 
+  it('keep the index first where numbers become the columns', async () => {
+    const means = (await runTable({ rows })).groupby(['bits', 's']).col(['accuracy']).mean();
+    const turned = await pivot(means, { index: ['s'], columns: 'bits', values: 'accuracy_mean' });
+    assert.deepEqual(turned.columns, ['s', '3', '4']);
+    assert.match(tableText(turned), /^ +s +3 +4\n/);
+    assert.match(tableHtml(turned), />s<.*>3<.*>4</s);
+  });
+
   it('turn into a table with dashes where nothing is, and refuse what is not unique', async () => {
     const frame = await table([
       { bits: 4, s: 'a', value: 1 },
@@ -74,7 +82,7 @@ describe('figures/frame: the runs of a study', () => {
     const twice = await runTable({ rows });
     await assert.rejects(
       pivot(twice, { index: ['bits'], columns: 's', values: 'accuracy' }),
-      /Two rows belong into one cell.*group them first, by bits, s/,
+      /Two rows belong in one cell.*group them first, by bits, s/,
     );
   });
 });
