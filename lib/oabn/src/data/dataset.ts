@@ -89,17 +89,21 @@ export interface BatchOptions {
 export interface DatasetHead {
   /** The name by which it is opened: `cifar10`, `imagenet`, `imagenet50`, `made`. */
   readonly name: string;
+  /** Which split of the dataset this is. */
   readonly split: Split;
   /** Number of images. */
   readonly size: number;
   /** Class names; a label is an index into it. */
   readonly classes: readonly string[];
+  /** [height, width, 3], the same for all images. */
   readonly imageShape: readonly [height: number, width: number, channels: 3];
   /** Per channel (R, G, B) of values in 0…1: what normalization subtracts and divides by. */
   readonly mean: readonly [number, number, number];
+  /** Per channel, like `mean`. */
   readonly std: readonly [number, number, number];
   /** What `augment: true` does. */
   readonly augmentation: Exclude<Augmentation, 'none'>;
+  /** Where the images came from. */
   readonly provenance: Provenance;
   /** True for drawn images: a figure or table that rests on them says so. */
   readonly made: boolean;

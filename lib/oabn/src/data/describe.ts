@@ -18,21 +18,29 @@ import { openParquet } from './parquet.js';
 
 /** One split of a dataset that was found. */
 export interface SplitDescription {
+  /** Which split. */
   readonly split: Split;
+  /** Number of images. */
   readonly images: number;
   /** How many different labels occur. */
   readonly classes: number;
+  /** Number of files. */
   readonly files: number;
+  /** Their size on disk. */
   readonly bytes: number;
+  /** The source's checksum, as in `Provenance`. */
   readonly checksum: string;
 }
 
 /** What a folder of images holds, as `oabn data` reports it. */
 export interface DataDescription {
+  /** How the images are stored. */
   readonly format: Found['format'];
+  /** The folder that holds them. */
   readonly folder: string;
   /** What it looks like: CIFAR-10, or ImageNet at some size. */
   readonly content: string;
+  /** The splits that were found. */
   readonly splits: readonly SplitDescription[];
   /** What a user should fix; empty when all is well. */
   readonly problems: readonly string[];

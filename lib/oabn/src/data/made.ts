@@ -28,6 +28,7 @@ import { checkCount } from './order.js';
 
 /** How many images are drawn, from which seed, and how hard they are to tell apart. */
 export interface MadeOptions {
+  /** Default `train`. */
   readonly split?: Split;
   /** Images, default 10,000 for training and 2,000 for testing. */
   readonly size?: number;

@@ -49,12 +49,15 @@ export interface OpenOptions {
   readonly made?: Omit<MadeOptions, 'split'>;
   /** Folder for decoded pixels and downloads; default `cacheFolder()`. */
   readonly cache?: string;
+  /** Called as data is downloaded and decoded; default: no progress is reported. */
   readonly progress?: Progress;
   /** Called once with each caveat, such as that the made set is used; default `console.warn`. */
   readonly warn?: (message: string) => void;
   /** Where CIFAR-10 is fetched from: a mirror, or a test's server. */
   readonly cifar10?: Cifar10Source;
+  /** How patient a download is. */
   readonly downloading?: Omit<DownloadOptions, 'progress'>;
+  /** Where `OABN_DATA_DIR` is read from; default the process's environment. */
   readonly environment?: Readonly<Record<string, string | undefined>>;
 }
 
@@ -115,7 +118,9 @@ export async function openDatasets(
  * elsewhere.
  */
 export interface DatasetFiles {
+  /** The folder that the paths are relative to. */
   readonly folder: string;
+  /** Paths relative to `folder`. */
   readonly files: readonly string[];
 }
 

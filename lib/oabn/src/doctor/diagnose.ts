@@ -25,17 +25,23 @@ export type Cause = keyof typeof causes;
 
 /** What a merged layer's weights look like, and which branch their largest comes from. */
 export interface Diagnosis {
+  /** The name of the layer. */
   readonly layer: string;
+  /** [out, in per group, kh, kw] of the merged kernel. */
   readonly shape: readonly number[];
+  /** max|w| */
   readonly maxAbs: number;
+  /** σ, the standard deviation of the weights. */
   readonly std: number;
   /** max|w| / σ */
   readonly peakToSigma: number;
   /** Bits → level spacing in σ. */
   readonly spacing: Readonly<Record<number, number>>;
+  /** What the largest weight comes from. */
   readonly cause: Cause;
   /** Output and input channel of the largest weight, and the share of the branch that caused it. */
   readonly at: { readonly out: number; readonly in: number; readonly share?: number };
+  /** Output channels with a dead identity. */
   readonly deadChannels: number;
 }
 

@@ -18,13 +18,17 @@ import {
 
 /** What one way to store the weights is expected to keep. */
 export interface Prediction {
+  /** The remedy, by name. */
   readonly remedy: WeightRemedyName | 'foldDead';
+  /** Its name for people. */
   readonly title: string;
+  /** b of the weights. */
   readonly bits: number;
   /** Mean level spacing over the layers, in σ. */
   readonly spacing: number;
   /** The least and the most of the accuracy above chance that is kept. */
   readonly least: number;
+  /** The most of the accuracy above chance that is kept. */
   readonly most: number;
   /** What is expected, between the two. */
   readonly expected: number;
@@ -36,6 +40,7 @@ export interface Prediction {
  * What is known of a network from its weights alone: a diagnosis of each layer, and what few bits will cost.
  */
 export interface Examination {
+  /** A diagnosis of each layer. */
   readonly layers: readonly Diagnosis[];
   /** The first: one scale per layer, as it is. */
   readonly predictions: readonly Prediction[];

@@ -18,6 +18,7 @@ import { symmetricLevels } from '../quantize/index.js';
 export interface Law {
   /** The mean spacing, in σ, at which half of the accuracy above chance is left. */
   readonly midpoint: number;
+  /** The exponent of the curve; > 0. */
   readonly steepness: number;
   /** Standard deviation over networks of ln(midpoint). */
   readonly spread: number;

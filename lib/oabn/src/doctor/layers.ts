@@ -20,6 +20,7 @@ import type { StateDict } from '../model/index.js';
 
 /** A merged convolution as the doctor looks at it, with its branches where they are known. */
 export interface Layer {
+  /** The name of its block. */
   readonly name: string;
   /** [out, in per group, kh, kw] */
   readonly kernel: HostTensor<Float32Array>;

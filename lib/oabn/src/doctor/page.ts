@@ -9,6 +9,7 @@ import type { Trial, Trials } from './tryRemedies.js';
 
 /** What the doctor's page shows. */
 export interface DoctorPage extends Examination {
+  /** The checkpoint's name. */
   readonly checkpoint: string;
   /** The name of the family, for people. */
   readonly family: string;

@@ -17,11 +17,13 @@ import {
 
 /** A merged network, and the images to calibrate it with. */
 export interface Patient {
+  /** Its description. */
   readonly arch: Architecture;
   /** The merged network in FP32. */
   readonly merged: StateDict;
   /** The same with its dead channels folded into the biases, where it has any. */
   readonly folded?: StateDict;
+  /** Images for calibration. */
   readonly calibration: CalibrationImages;
   /** [H, W, 3] */
   readonly imageShape: readonly [number, number, number];
@@ -35,7 +37,9 @@ export interface Patient {
 
 /** A remedy as it was measured: its accuracy on test images, and what its weights take in storage. */
 export interface Trial {
+  /** The name of the treatment. */
   readonly title: string;
+  /** b of the weights. */
   readonly bits: number;
   /** Top-1 accuracy, in [0, 1]. */
   readonly accuracy: number;
@@ -65,13 +69,17 @@ const treatments: readonly Treatment[] = [
 export interface TrialOptions {
   /** The accuracy of a network, in [0, 1]. */
   readonly measure: (network: QuantizedNetwork) => Promise<number>;
+  /** The bits to try. */
   readonly bits: readonly number[];
+  /** Called after each treatment; default: no progress is reported. */
   readonly progress?: Progress;
 }
 
 /** What was measured, and what could not be, with the reason. */
 export interface Trials {
+  /** What was measured. */
   readonly trials: readonly Trial[];
+  /** Treatments that do not apply to the network, with the reason. */
   readonly refused: readonly { readonly title: string; readonly reason: string }[];
 }
 

@@ -17,6 +17,7 @@ import {
 
 /** Another way to store a kernel [out, in per group, kh, kw] in few bits, which needs no images. */
 export interface WeightRemedy {
+  /** Its name for people. */
   readonly title: string;
   /** Kernel and bits → the values that stand for the weights. */
   readonly quantize: (kernel: HostTensor<Float32Array>, bits: number) => Float32Array;

@@ -20,10 +20,13 @@ export type ConfigLab = Pick<Lab, 'data' | 'defaults'>;
 export interface PretrainChanges {
   /** s of OABN; Infinity is plain BN. */
   readonly threshold: number;
+  /** Seed of the initial weights and of the order and augmentation of images. */
   readonly seed: number;
+  /** The network without OABN; default the lab's. */
   readonly arch?: Architecture;
   /** Options of OABN besides its threshold. */
   readonly oabn?: Omit<Oabn, 'threshold'>;
+  /** Training settings that differ from the lab's. */
   readonly training?: Partial<PretrainTraining>;
 }
 
@@ -44,9 +47,11 @@ export function pretrainConfig(
 export interface PtqChanges extends Pick<PtqConfig, 'method' | 'iterations'> {
   /** The network; it is merged first. */
   readonly source: NetworkSource;
+  /** b of weights and activations, 2 to 8. */
   readonly bits: number;
   /** Default `uniform`. */
   readonly weights?: WeightMethod;
+  /** Members of the scheme besides bits and weights. */
   readonly scheme?: SchemeChanges;
 }
 
@@ -65,7 +70,9 @@ export function ptqConfig(
  * What an ablation changes of a fine-tuning run: single training settings, members of the scheme, quantizers.
  */
 export interface FinetuneChanges extends FinetuneQuantizers {
+  /** Training settings that differ from the lab's. */
   readonly training?: Partial<TrainingConfig>;
+  /** Members of the scheme besides bits and weights. */
   readonly scheme?: SchemeChanges;
 }
 
@@ -73,6 +80,7 @@ export interface FinetuneChanges extends FinetuneQuantizers {
 export interface FinetuneOf extends FinetuneChanges {
   /** The network; it is merged first, unless it is trained through its branches. */
   readonly source: NetworkSource;
+  /** b of weights and activations, 2 to 8. */
   readonly bits: number;
   /** `uniform` QAT, or `cluster` for ClusterQAT. */
   readonly weights: WeightMethod;
@@ -99,6 +107,7 @@ export interface AnnealOf {
   readonly source: NetworkSource;
   /** The s at the end. */
   readonly threshold: number;
+  /** Training settings that differ from the usual ones. */
   readonly training?: Partial<TrainingConfig>;
   /** Default all epochs but the last. */
   readonly annealEpochs?: number;

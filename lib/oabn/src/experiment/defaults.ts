@@ -19,17 +19,23 @@ export interface RunDefaults {
   readonly data: { readonly name: DatasetName; readonly testImages: number | null };
   /** Without OABN; a configuration's threshold is put on it. */
   readonly arch: Architecture;
+  /** Settings of pretraining. */
   readonly pretraining: PretrainRecipe;
   /** One for each kind of weights, because the best learning rates differ. */
   readonly finetuning: Readonly<Record<WeightMethod, TrainingRecipe>>;
+  /** Training images for calibrating activations. */
   readonly calibrationImages: number;
 }
 
 /** A recipe in its main numbers: images (`null` is all), batch, epochs, and the highest learning rate. */
 export interface RecipeOptions extends Partial<Omit<PretrainRecipe, 'schedule'>> {
+  /** Training images; `null` is all of them. */
   readonly images: number | null;
+  /** Images per step. */
   readonly batchSize: number;
+  /** Passes over the images. */
   readonly epochs: number;
+  /** The highest rate, at the end of the warm-up. */
   readonly learningRate: number;
 }
 

@@ -19,14 +19,17 @@ import { measureAccuracy } from './measure.js';
 export interface TimeEstimate {
   /** Such as «train, cifar10» or «ClusterQAT, cifar10». */
   readonly label: string;
+  /** How many runs there are, done or not. */
   readonly runs: number;
   /** How many of these are in the store. */
   readonly done: number;
   /** Training steps that are left; 0 where nothing is trained. */
   readonly steps: number;
+  /** Seconds of a training step; 0 where nothing is trained. */
   readonly secondsPerStep: number;
   /** Seconds of a run apart from its steps: calibration, evaluation, and its share of compilation. */
   readonly secondsBeside: number;
+  /** Seconds that the runs which are not done will take. */
   readonly secondsLeft: number;
 }
 

@@ -3,6 +3,8 @@ import type { Lab } from './lab.js';
 
 /** A run of a larger plan and the lab it belongs in. */
 export interface Job {
+  /** The lab in which it runs. */
   readonly lab: Lab;
+  /** Its configuration. */
   readonly config: RunConfig;
 }

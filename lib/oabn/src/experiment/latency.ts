@@ -6,9 +6,11 @@ import { openOnnxModel, type OnnxModel } from 'tfjs-native/onnx';
 
 /** Milliseconds of one call. */
 export interface Latency {
+  /** The median. */
   readonly median: number;
   /** The tenth and the ninetieth percentile. */
   readonly low: number;
+  /** The ninetieth percentile. */
   readonly high: number;
 }
 

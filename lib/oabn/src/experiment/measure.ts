@@ -53,14 +53,17 @@ export async function openTestBench(
 
 /** A merged network to measure; quantized, where it says how. */
 export interface MeasuredNetwork {
+  /** Its description. */
   readonly arch: Architecture;
   /** Merged. */
   readonly stateDict: StateDict;
+  /** How it is quantized; absent: it is in FP32. */
   readonly quantization?: Pick<QuantizedNetwork, 'scheme' | 'activations'>;
 }
 
 /** Which network is measured, and on which images. */
 export interface Measurement extends Pick<DataConfig, 'testImages' | 'firstTestImage' | 'heldOut'> {
+  /** The network to measure. */
   readonly network: MeasuredNetwork;
 }
 

@@ -8,6 +8,7 @@ import { annealings, type PretrainStepOptions, type Schedule, type StepOptions }
 
 /** The images of a run, as its configuration names them. */
 export interface DataConfig {
+  /** The dataset's name, such as `cifar10`. */
   readonly name: string;
   /** Checksum of the source's bytes: the same name with other images is another run. */
   readonly checksum: string;
@@ -26,10 +27,13 @@ export interface DataConfig {
 export interface TrainingConfig extends Omit<StepOptions, 'lossScale'> {
   /** Training images: the first of a fixed class-balanced order; `null` is all. */
   readonly images: number | null;
+  /** Images per step. */
   readonly batchSize: number;
+  /** The epochs, and the learning rate over them. */
   readonly schedule: Schedule;
   /** Variation of the images: none, the dataset's usual one, or that with options. */
   readonly augment: boolean | AugmentOptions;
+  /** Seed of whatever training draws at random. */
   readonly seed: number;
 }
 

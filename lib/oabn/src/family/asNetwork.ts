@@ -22,6 +22,7 @@ import type { FoundBlock, Recognition } from './recognize.js';
 
 /** A network of another family, merged, as this library computes it. */
 export interface AsNetwork {
+  /** Its operations as a description. */
   readonly arch: Architecture;
   /** Merged, under the names of the operations. */
   readonly stateDict: StateDict;

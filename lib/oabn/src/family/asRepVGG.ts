@@ -16,6 +16,7 @@ import { type FoundBlock, naturally, type Recognition } from './recognize.js';
 
 /** A network from other code as a RepVGG of ours. */
 export interface AsRepVGG {
+  /** Its description. */
   readonly arch: Architecture;
   /** Under official names. */
   readonly stateDict: StateDict;

@@ -13,6 +13,7 @@ import { check } from 'oabn-base';
 export interface Convolution {
   /** [out, in per group, height, width] */
   readonly shape: KernelShape;
+  /** W, flat in the order of `shape`. */
   readonly kernel: Float64Array;
   /** [out] */
   readonly bias: Float64Array;

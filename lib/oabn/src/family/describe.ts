@@ -8,11 +8,15 @@ import type { FoundBlock, Recognition } from './recognize.js';
 
 /** What a state dict was recognized as, for people and for `--json`. */
 export interface FamilyReport {
+  /** The family's name. */
   readonly family: string;
+  /** Its name for people. */
   readonly title: string;
+  /** The paper, or the code whose names these are. */
   readonly source?: string;
   /** Added to the variances of its BNs. */
   readonly epsilon: number;
+  /** The blocks that were recognized. */
   readonly blocks: readonly BlockReport[];
   /** Modules that are already merged convolutions. */
   readonly merged: readonly string[];
@@ -20,6 +24,7 @@ export interface FamilyReport {
   readonly incomplete: Readonly<Record<string, string>>;
   /** Tensors that belong to no block. */
   readonly rest: readonly string[];
+  /** What was assumed without a tensor that shows it, in words. */
   readonly assumptions: readonly string[];
   /**
    * Where it is RepVGG, or what stands between its blocks is known: it can be evaluated and quantized here.
@@ -31,10 +36,13 @@ export interface FamilyReport {
 
 /** A block of a recognized network. */
 export interface BlockReport {
+  /** The block's name. */
   readonly block: string;
+  /** The kind of block, such as «RepVGG block». */
   readonly kind: string;
   /** [out, in per group, kh, kw] of the merged kernel. */
   readonly shape: readonly number[];
+  /** Its branches, by their names for people. */
   readonly branches: readonly string[];
 }
 

@@ -15,6 +15,7 @@ import { activations, type Activation, type Gate, gates } from '../model/index.j
 
 /** A convolution of a layout, with what follows it. */
 export interface ConvolutionStep {
+  /** The name of the convolution or block. */
   readonly conv: string;
   /**
    * Default 1. `stage`: that of the stage, in its first block; 1 in the others. An identity branch overrules
@@ -29,6 +30,7 @@ export interface ConvolutionStep {
   readonly squeeze?: string;
   /** The gate of the squeeze-and-excitation; default `sigmoid`. */
   readonly gate?: Gate;
+  /** The activation that follows; default none. */
   readonly activation?: Activation;
 }
 
@@ -52,6 +54,7 @@ export type Classifier = string | readonly { readonly linear: string; readonly b
 
 /** How the blocks of a family follow one another, as JSON. */
 export interface Layout {
+  /** What follows what, from the image to the classifier. */
   readonly steps: readonly LayoutStep[];
   /** The possible ones; the first that the file has is taken. */
   readonly classifier: readonly Classifier[];

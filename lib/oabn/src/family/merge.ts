@@ -11,7 +11,9 @@ import { type FoundBlock, type Recognition, recognize } from './recognize.js';
 
 /** One branch's share of a merged block. */
 export interface Share {
+  /** The branch's name for people. */
   readonly label: string;
+  /** What it contributes, at the size of the merged kernel. */
   readonly convolution: Convolution;
 }
 

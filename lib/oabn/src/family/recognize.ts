@@ -13,7 +13,9 @@ import { type BlockTable, defaultEpsilon, type Family } from './table.js';
 export interface FoundBlock {
   /** The block's name, without a final dot; empty where the whole file is one. */
   readonly name: string;
+  /** The table that it matches. */
   readonly table: BlockTable;
+  /** Its branches. */
   readonly branches: readonly FoundBranch[];
   /** All its tensors, including those of its BNs. */
   readonly tensors: readonly string[];
@@ -23,6 +25,7 @@ export interface FoundBlock {
 
 /** A state dict taken apart: its blocks, and what belongs to none. */
 export interface Recognition {
+  /** The family that explains the tensors. */
   readonly family: Family;
   /** In natural order: stage 2 before stage 10. */
   readonly blocks: readonly FoundBlock[];

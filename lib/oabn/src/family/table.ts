@@ -39,11 +39,13 @@ export interface Term {
   readonly averagePool?: number | 'kernel';
   /** One after the other: 1×1 convolutions and a last one of any size, no activation between. */
   readonly chain?: readonly Term[];
+  /** The sum of several terms. */
   readonly sum?: readonly Term[];
   /** The module of the batch normalization that follows. */
   readonly bn?: string;
   /** A tensor [out], or of that many elements, which multiplies the result; 1 where the file has none. */
   readonly scale?: string;
+  /** Whether the term is subtracted instead of added. */
   readonly subtract?: boolean;
   /** Absent where the file has this tensor. */
   readonly unless?: string;
@@ -59,6 +61,7 @@ export interface BlockTable {
   readonly keys: readonly string[];
   /** There is none where this tensor is. */
   readonly unless?: string;
+  /** The summands. */
   readonly terms: readonly Term[];
   /** The BN after the sum. */
   readonly bn?: string;
@@ -70,7 +73,9 @@ export interface BlockTable {
 
 /** A family of networks, as `--family` reads it from JSON. */
 export interface Family {
+  /** Its name, as `--family` takes it. */
   readonly name: string;
+  /** Its name for people. */
   readonly title?: string;
   /** The paper, or the code whose names these are. */
   readonly source?: string;
@@ -80,6 +85,7 @@ export interface Family {
    * A regular expression that some tensor's name must match, where names alone do not tell families apart.
    */
   readonly recognisedBy?: string;
+  /** The blocks that its networks consist of. */
   readonly blocks: readonly BlockTable[];
   /**
    * What stands between the blocks, so that the network can be computed; without it they are merged and

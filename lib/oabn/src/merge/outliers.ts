@@ -9,9 +9,13 @@ import { mergeNetwork, mergeParts } from './merge.js';
 
 /** How the merged weights of a block are distributed, and what of it class A explains. */
 export interface OutlierRow {
+  /** The block's name. */
   readonly block: string;
+  /** The number of its merged weights. */
   readonly weights: number;
+  /** max|w| */
   readonly maxAbs: number;
+  /** σ, the standard deviation of the weights. */
   readonly std: number;
   /** Peak-to-σ ratio, maxAbs / std: 4 to 6 for a bell-shaped layer of this size, far more with outliers. */
   readonly peakToSigma: number;
@@ -19,6 +23,7 @@ export interface OutlierRow {
   readonly kurtosis: number;
   /** Share of class A among the largest 0.1% (at least one weight), and among all. */
   readonly classAOfLargest: number;
+  /** Share of class A among all weights. */
   readonly classAOfAll: number;
   /** In blocks with an identity branch of known BN: r0 against the class-A weights. */
   readonly identity?: {

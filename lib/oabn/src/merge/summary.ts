@@ -16,6 +16,7 @@ import { analyzeOutliers } from './outliers.js';
 export interface OutlierSummary {
   /** max|w|/σ of the merged, quantized layers: the mean, and the largest. */
   readonly meanPeakToSigma: number;
+  /** The largest max|w|/σ of a layer. */
   readonly maxPeakToSigma: number;
   /** The largest |r0| of all identity branches, as merged; 0 where there is none, as for the next three. */
   readonly maxRatio: number;

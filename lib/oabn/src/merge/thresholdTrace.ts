@@ -21,6 +21,7 @@ import {
 export interface ThresholdTrace {
   /** Live channels of identity BNs, and how many of them share one γ with most others of their BN. */
   readonly channels: number;
+  /** How many of them are frozen. */
   readonly frozen: number;
   /** The smallest |γ/σ| of a frozen channel: s is at most this. */
   readonly atMost: number;

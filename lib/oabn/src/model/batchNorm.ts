@@ -28,14 +28,17 @@ export const bnMomentum = 0.1;
 
 /** The output [N,H,W,C] of batch normalization, and the statistics that it used. */
 export interface BatchNormResult {
+  /** [N,H,W,C] */
   readonly y: tf.Tensor4D;
   /** Batch statistics [C], in training only: the mean and the variance (biased, divided by N·H·W). */
   readonly mean: tf.Tensor1D;
+  /** [C] */
   readonly variance: tf.Tensor1D;
 }
 
 /** The limit of OABN; a learned s is a scalar tensor. */
 export interface Limit extends Pick<Oabn, 'gradient' | 'limit'> {
+  /** s > 0; a scalar tensor where it is learned. */
   readonly threshold: number | tf.Scalar;
 }
 

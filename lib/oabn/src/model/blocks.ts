@@ -12,15 +12,21 @@ import { type Operation, outputSides, placedConvolutions } from './operations.js
 export interface Block {
   /** `stage0`, `stage1.0`, `stage1.1`, … */
   readonly name: string;
+  /** Channels of its input. */
   readonly inChannels: number;
+  /** Channels of its output. */
   readonly outChannels: number;
+  /** Stride of its convolutions, the same along both axes. */
   readonly stride: number;
+  /** Where it normalizes. */
   readonly kind: BlockKind;
+  /** Its training-time branches; none for another family. */
   readonly branches: readonly Branch[];
   /**
    * Only for a merged network of another family: the shape [out, in per group, height, width] of its kernel.
    */
   readonly kernel?: readonly number[];
+  /** Whether it belongs to squeeze-and-excitation. */
   readonly inSqueeze?: boolean;
   /** Absent: as in RepVGG, where a ReLU stands before all blocks but the first. */
   readonly nonNegative?: boolean;

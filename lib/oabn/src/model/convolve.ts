@@ -12,7 +12,9 @@ import type { Activation, Gate } from './operations.js';
 
 /** The stride and the groups of a convolution; both default to 1. */
 export interface ConvolveOptions {
+  /** Default 1. */
   readonly stride?: number;
+  /** Default 1. */
   readonly groups?: number;
 }
 

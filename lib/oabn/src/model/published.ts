@@ -36,11 +36,15 @@ export const imagenetStrides = [2, 2, 2, 2, 2] as const;
 export interface RepVGGOptions {
   /** Scales every width, rounded up to a multiple of 8; default 1. */
   readonly width?: number;
+  /** Default 10. */
   readonly classes?: number;
+  /** Strides of the stages; default those for 32×32 images. */
   readonly strides?: readonly number[];
   /** Overrides what the name implies. */
   readonly block?: BlockKind;
+  /** The branches of a training-time block; default all three. */
   readonly branches?: readonly Branch[];
+  /** OABN; default plain BN. */
   readonly oabn?: Oabn;
 }
 

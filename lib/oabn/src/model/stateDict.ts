@@ -16,7 +16,9 @@ export type Tensors = Readonly<Record<string, tf.Tensor>>;
 
 /** A network's trainable parameters and the running statistics that are not trained. */
 export interface Variables {
+  /** What training changes by gradients. */
   readonly params: Tensors;
+  /** The running statistics. */
   readonly buffers: Tensors;
 }
 

@@ -29,8 +29,11 @@ export interface TrainingCost {
   readonly params: number;
   /** Floating-point operations of one step on the batch, forward and backward. */
   readonly convolutionFlops: number;
+  /** Of BN and OABN. */
   readonly normalizationFlops: number;
+  /** Of sums, ReLU and pooling. */
   readonly elementwiseFlops: number;
+  /** Of SGD. */
   readonly optimizerFlops: number;
   /** All of the above. */
   readonly flops: number;

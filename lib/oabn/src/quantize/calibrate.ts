@@ -44,7 +44,9 @@ export function observeRanges(
  * Images without labels, [size, H, W, 3], normalized and concatenated; H = W where no shape is given.
  */
 export interface CalibrationImages {
+  /** [size, H, W, 3], flat. */
   readonly images: Float32Array;
+  /** The number of images. */
   readonly size: number;
 }
 

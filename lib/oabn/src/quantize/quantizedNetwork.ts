@@ -59,11 +59,13 @@ export type Quantization = Pick<QuantizedNetwork, 'scheme' | 'activations' | 'st
 
 /** What `quantizeNetwork` quantizes, and how. */
 export interface NetworkToQuantize {
+  /** Its description. */
   readonly arch: Architecture;
   /** The merged network in FP32. */
   readonly merged: StateDict;
   /** The ranges of the activations, as `calibrate` finds them. */
   readonly ranges: ActivationRanges;
+  /** How it is to be quantized. */
   readonly scheme: QuantizationScheme;
 }
 

@@ -25,7 +25,9 @@ import { activationBitsOf, checkScheme, maxBits, minBits, type QuantizationSchem
 
 /** What quantizing one block alone does to the logits. */
 export interface Sensitivity {
+  /** The block's name. */
   readonly block: string;
+  /** The number of its weights. */
   readonly weights: number;
   /** b → mean squared error of the logits over their variance, with this block alone in b bits. */
   readonly errors: Readonly<Record<number, number>>;
@@ -33,15 +35,19 @@ export interface Sensitivity {
 
 /** The network, the images, and the bits to try. */
 export interface SensitivityProblem {
+  /** Its description. */
   readonly arch: Architecture;
   /** The merged network in FP32. */
   readonly merged: StateDict;
   /** How a block is quantized; its bits are replaced by each of `bits` in turn. */
   readonly scheme: QuantizationScheme;
+  /** The images whose logits are compared. */
   readonly calibration: CalibrationImages;
   /** Default 2 to 8. */
   readonly bits?: readonly number[];
+  /** Called as blocks are done; default: no progress is reported. */
   readonly progress?: Progress;
+  /** When aborted, the measurement ends with the reason. */
   readonly signal?: AbortSignal;
 }
 

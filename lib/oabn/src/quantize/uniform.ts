@@ -17,15 +17,21 @@ import { checkBits, type Granularity } from './scheme.js';
 
 /** A quantizer x̂ = scale · (clamp(round(x/scale) + zeroPoint, quantMin, quantMax) − zeroPoint). */
 export interface UniformQuantizer {
+  /** The distance between levels; > 0. */
   readonly scale: number;
+  /** The level of 0, a whole number. */
   readonly zeroPoint: number;
+  /** The smallest level, a whole number. */
   readonly quantMin: number;
+  /** The largest level, a whole number. */
   readonly quantMax: number;
 }
 
 /** The observed range of a layer's activation. */
 export interface ActivationRange {
+  /** The smallest value. */
   readonly min: number;
+  /** The largest value, ≥ `min`. */
   readonly max: number;
 }
 

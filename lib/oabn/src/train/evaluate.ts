@@ -18,9 +18,11 @@ export interface Accuracy {
 
 /** What a network is evaluated on. */
 export interface EvaluationOptions {
+  /** The images, of `batchSize` or fewer each. */
   readonly batches: AsyncIterable<LabelledBatch> | Iterable<LabelledBatch>;
   /** Images in one call of the network. */
   readonly batchSize: number;
+  /** [H, W, 3] */
   readonly imageShape: ImageShape;
   /** When aborted, ends the evaluation between two batches. */
   readonly signal?: AbortSignal | undefined;

@@ -120,7 +120,9 @@ export function weightTraining(
 
 /** Which network is fine-tuned, and to which scheme. */
 export interface FinetunedTo {
+  /** The network. */
   readonly arch: Architecture;
+  /** How it is quantized in the end. */
   readonly scheme: QuantizationScheme;
 }
 
@@ -230,7 +232,9 @@ function rulesOf(arch: Architecture, quantizers: readonly BlockQuantizers[]): Pa
 
 /** A fine-tuned state, downloaded by `toStateDict`. */
 export interface FinetuneEnd extends FinetunedTo, QuantizerOptions {
+  /** What gradients have changed. */
   readonly params: StateDict;
+  /** The quantizers, and any running statistics. */
   readonly buffers: StateDict;
 }
 

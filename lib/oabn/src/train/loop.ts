@@ -23,6 +23,7 @@ export interface Position {
   readonly step: number;
   /** Sums over the steps of the epoch so far, for its mean loss and accuracy. */
   readonly lossSum: number;
+  /** Images of the epoch so far that were classified correctly. */
   readonly correctSum: number;
 }
 
@@ -30,10 +31,13 @@ export interface Position {
 export interface EpochMetrics {
   /** Epochs finished, from 1. */
   readonly epoch: number;
+  /** Steps taken since the beginning of training. */
   readonly step: number;
+  /** That of the last step. */
   readonly learningRate: number;
   /** Means over the epoch's batches, while the weights were changing. */
   readonly trainLoss: number;
+  /** In [0, 1]. */
   readonly trainAccuracy: number;
 }
 
@@ -43,9 +47,13 @@ export interface LoopOptions {
   readonly task: string;
   /** The step with the given index, from 0. */
   readonly stepAt: (index: number) => TrainStep;
+  /** The epochs, and the learning rate over them. */
   readonly schedule: Schedule;
+  /** Images per step. */
   readonly batchSize: number;
+  /** Steps in an epoch. */
   readonly stepsPerEpoch: number;
+  /** [H, W, 3] */
   readonly imageShape: ImageShape;
   /** The batches of `epoch` (from 0) from `startBatch` on, all of `batchSize` images. */
   readonly batches: (epoch: number, startBatch: number) => AsyncIterable<LabelledBatch>;
@@ -60,7 +68,9 @@ export interface LoopOptions {
   readonly onEpoch?: (metrics: EpochMetrics, state: TrainState) => Promise<void>;
   /** Called at the end of each epoch, and every `checkpointSeconds` (default 60) in between. */
   readonly onCheckpoint?: (position: Position, state: TrainState) => Promise<void>;
+  /** Seconds between checkpoints within an epoch; default 60. */
   readonly checkpointSeconds?: number;
+  /** Called after steps; default: no progress is reported. */
   readonly progress?: Progress;
   /**
    * When aborted, ends training between two steps, after a checkpoint; default in a notebook: the stop

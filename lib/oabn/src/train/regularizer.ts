@@ -40,6 +40,7 @@ export type PenaltyName = keyof typeof penalties;
 
 /** What is added to the loss: a penalty on each kernel, times λ. */
 export interface Regularizer {
+  /** The penalty on a kernel, by name or as a function of your own. */
   readonly penalty: PenaltyName | Custom<Penalty>;
   /** λ > 0. */
   readonly strength: number;

@@ -10,6 +10,7 @@ export interface Schedule {
   readonly learningRate: number;
   /** Epochs of linear warm-up; may be a fraction. */
   readonly warmupEpochs: number;
+  /** The whole length of training, with the warm-up. */
   readonly epochs: number;
   /** The way from the highest rate to zero; default `cosine`. */
   readonly annealing?: Annealing;

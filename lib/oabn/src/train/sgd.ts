@@ -37,7 +37,9 @@ export function zeroMomentum(params: Tensors): Tensors {
 
 /** What a step of SGD starts from: tensors by the parameters' names. */
 export interface SgdState {
+  /** The parameters. */
   readonly params: Tensors;
+  /** The gradient of each parameter. */
   readonly gradients: Tensors;
   /** `zeroMomentum(params)` before the first step. */
   readonly momentum: Tensors;

@@ -30,10 +30,13 @@ export function statisticsPass(arch: Architecture): StatisticsPass {
 
 /** Which network, and on which images. */
 export interface StatisticsOptions {
+  /** The weights. */
   readonly params: Tensors;
   /** Their names and shapes are used, not their values. */
   readonly buffers: Tensors;
+  /** The images. */
   readonly batches: AsyncIterable<LabelledBatch> | Iterable<LabelledBatch>;
+  /** [H, W, 3] */
   readonly imageShape: ImageShape;
 }
 

@@ -31,11 +31,13 @@ export interface StepInput {
   readonly images: tf.Tensor4D;
   /** [N], int32. */
   readonly labels: tf.Tensor1D;
+  /** A scalar. */
   readonly learningRate: tf.Scalar;
 }
 
 /** What a step returns: a new state, and the metrics of the batch. */
 export interface StepResult {
+  /** The state after the step. */
   readonly state: TrainState;
   /** The batch's mean loss and the number of images it got right. */
   readonly metrics: { readonly loss: tf.Scalar; readonly correct: tf.Scalar };
@@ -148,8 +150,11 @@ export function gradientStep(options: GradientStepOptions): TrainStep {
 
 /** A loss, its gradients by the parameters' names, and whatever else was computed on the way. */
 export interface ValueAndGradients<Extra extends Tensors> {
+  /** The loss, a scalar. */
   readonly value: tf.Scalar;
+  /** The gradient of each parameter. */
   readonly gradients: Tensors;
+  /** Whatever else the loss computed. */
   readonly extra: Extra;
 }
 

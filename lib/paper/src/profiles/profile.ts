@@ -4,22 +4,25 @@ import type { Architecture } from 'oabn/model';
 
 /** What runs have by default, and the grids of the paper's experiments. */
 export interface Profile extends RunDefaults {
+  /** Such as `quick`. */
   readonly name: string;
-  /**
-   * The values of s in the main job; Infinity is plain BN. The seeds and the bits with and without training
-   * follow below.
-   */
+  /** The values of s in the main job; Infinity is plain BN. */
   readonly thresholds: readonly number[];
   /** The values of s in the low-bit tables, where every cell is a fine-tuning run. */
   readonly lowBitThresholds: readonly number[];
+  /** The seeds of the main job. */
   readonly seeds: readonly number[];
   /** Thresholds that only draw the curve over s, with the first seed alone; no claim rests on them. */
   readonly curveThresholds?: readonly number[];
+  /** b of fine-tuning. */
   readonly bits: readonly number[];
+  /** b of quantization after training. */
   readonly ptqBits: readonly number[];
-  /** Table 3: the values of s to compare with QARepVGG, the bits and the seeds. */
+  /** The values of s in table 3, whose networks are compared with QARepVGG. */
   readonly tableThresholds: readonly number[];
+  /** b of table 3. */
   readonly tableBits: readonly number[];
+  /** The seeds of table 3. */
   readonly tableSeeds: readonly number[];
   /** Steps of Table 3's learning methods, for each unit. */
   readonly tableIterations: number;

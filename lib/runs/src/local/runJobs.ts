@@ -20,6 +20,7 @@ export interface PoolOptions<J extends PoolJob, Run extends StoredRun> {
   readonly crew: Crew;
   /** Processes. 1 computes in this one. */
   readonly workers: number;
+  /** Called as the work proceeds; default: no progress is reported. */
   readonly progress?: Progress;
   /** Called after each job that was computed, with how many of how many are done. */
   readonly onComputed?: (job: J, done: number, total: number) => void;

@@ -15,9 +15,11 @@ export interface Service<Setup, Bench, Task, Result> {
 
 /** What a worker can send to the process that started it. */
 export interface ServicePorts {
+  /** Reports progress to the process that started this one. */
   readonly progress: Progress;
   /** Takes messages for the user, a line each; default standard error. */
   readonly notice: (message: string) => void;
+  /** Aborts when the work is to end between two steps. */
   readonly signal: AbortSignal;
 }
 

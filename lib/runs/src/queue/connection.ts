@@ -25,10 +25,13 @@ export type { Job, Queue, Worker } from 'bullmq';
 export interface QueueConnection {
   /** Without secrets. */
   readonly address: string;
+  /** The connection itself. */
   readonly redis: Redis;
+  /** The prefix of all of BullMQ's keys. */
   readonly prefix: string;
   /** The name of a key of this queue in Redis. */
   readonly key: (...parts: readonly string[]) => string;
+  /** The package BullMQ. */
   readonly bullmq: typeof import('bullmq');
   /** The queue of a class, by its id. */
   queue(id: string): Queue<QueueJob>;
@@ -44,6 +47,7 @@ export interface QueueConnection {
 
 /** Where secrets are read from, and what is called when the server cannot be reached. */
 export interface ConnectOptions {
+  /** Default the process's environment. */
   readonly environment?: Readonly<Record<string, string | undefined>>;
   /** Called when the server cannot be reached, once each time. */
   readonly notice?: (message: string) => void;

@@ -11,6 +11,7 @@ import { describeClass } from './status.js';
 
 /** The queue's page, served on this machine. */
 export interface Dashboard {
+  /** The address of the page. */
   readonly url: string;
   /** Ends the server. */
   close(): Promise<void>;

@@ -19,7 +19,9 @@ const timesItMayDie = 3;
 
 /** Jobs by their hashes, and which of them are not done. */
 export interface Enqueued {
+  /** Hashes of jobs that are done. */
   readonly done: ReadonlySet<string>;
+  /** Hash → job, for jobs that are not. */
   readonly open: ReadonlyMap<string, QueueJob>;
 }
 

@@ -24,6 +24,7 @@ export interface ExecutorOptions {
 
 /** What an executor is given for one run. */
 export interface ExecuteContext {
+  /** To be called as the work proceeds. */
   readonly progress: Progress;
   /** Aborts when the run is to stop with a checkpoint. */
   readonly signal: AbortSignal;

@@ -14,9 +14,13 @@ export interface Finished {
 
 /** A run that failed, as the queue remembers it. */
 export interface FailedRun {
+  /** The run in a few words. */
   readonly title: string;
+  /** Why it failed. */
   readonly message: string;
+  /** The machine on which it failed. */
   readonly host: string;
+  /** When it failed, in ISO 8601. */
   readonly at: string;
 }
 

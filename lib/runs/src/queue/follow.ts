@@ -18,7 +18,9 @@ import { queueStatus } from './status.js';
 
 /** What is called as the runs of a plan end, and what takes their results. */
 export interface FollowOptions {
+  /** Called as runs end; default: no progress is reported. */
   readonly progress?: Progress;
+  /** When aborted, the watching ends with the reason; the runs go on. */
   readonly signal?: AbortSignal;
   /** Takes what is done, such as its files into the local store; called once for each run. */
   readonly collect?: (job: QueueJob) => Promise<void>;
@@ -30,6 +32,7 @@ export interface FollowOptions {
 
 /** A run of the plan that failed, or needs one that did. */
 export interface PlanFailure extends FailedRun {
+  /** The run's hash. */
   readonly hash: string;
 }
 
@@ -37,6 +40,7 @@ export interface PlanFailure extends FailedRun {
 export interface PlanResult {
   /** Runs that others computed while this was watching. */
   readonly computed: number;
+  /** Runs that failed. */
   readonly failures: readonly PlanFailure[];
 }
 

@@ -10,11 +10,13 @@ export interface QueueJob<Config = unknown> {
   readonly hash: string;
   /** The run in a few words, for people. */
   readonly title: string;
+  /** Its configuration. */
   readonly config: Config;
   /** What the executor needs besides the configuration, as JSON. */
   readonly setting?: unknown;
   /** Hashes of the runs that this one starts from. */
   readonly needs: readonly string[];
+  /** What a machine must have to compute it. */
   readonly requirements: Requirements;
   /**
    * Names of what is worth keeping from one run to the next, such as a compiled function, the most expensive
@@ -63,11 +65,13 @@ export interface JobClass {
    * Whether the configurations contain functions, which run only where somebody has declared trust in them.
    */
   readonly trust: boolean;
+  /** What a machine must have to compute its jobs. */
   readonly requirements: Requirements;
 }
 
 /** What is common to the jobs that are put into the queue together. */
 export interface Plan {
+  /** The version of the program that plans. */
   readonly version: string;
   /** Whether a configuration contains source code. */
   readonly holdsCode: (config: unknown) => boolean;

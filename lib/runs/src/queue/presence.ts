@@ -8,7 +8,9 @@ import type { QueueConnection } from './connection.js';
 
 /** A run that is being computed. */
 export interface AtWork {
+  /** The run's hash. */
   readonly hash: string;
+  /** The run in a few words. */
   readonly title: string;
   /** The share of the work that is done, from 0 to 1, as reported by its progress. */
   readonly share: number;
@@ -18,13 +20,19 @@ export interface AtWork {
 
 /** What is known about a worker. */
 export interface WorkerPresence {
+  /** A name that no other worker has. */
   readonly id: string;
+  /** The machine that it runs on. */
   readonly host: string;
+  /** Its process id. */
   readonly pid: number;
+  /** Its program's version. */
   readonly version: string;
+  /** How many runs it computes at a time. */
   readonly slots: number;
   /** Ids of the classes that it serves. */
   readonly serves: readonly string[];
+  /** What it is computing. */
   readonly runs: readonly AtWork[];
 }
 

@@ -6,13 +6,17 @@ import { workersOf, type WorkerPresence } from './presence.js';
 
 /** How many jobs of a class wait, run and failed. */
 export interface ClassStatus {
+  /** The class's id. */
   readonly id: string;
+  /** What its jobs have in common. */
   readonly jobClass: JobClass;
   /** Ready to be taken. */
   readonly ready: number;
   /** Waiting for other runs. */
   readonly held: number;
+  /** Being computed. */
   readonly running: number;
+  /** Failed. */
   readonly failed: number;
   /** Workers that serve it. */
   readonly workers: number;
@@ -22,7 +26,9 @@ export interface ClassStatus {
 export interface QueueStatus {
   /** Classes with jobs. */
   readonly classes: readonly ClassStatus[];
+  /** The workers that are present. */
   readonly workers: readonly WorkerPresence[];
+  /** Runs that failed. */
   readonly failures: readonly (FailedRun & { readonly hash: string })[];
   /** Jobs that none of the present workers can do, in words. */
   readonly unserved: readonly string[];

@@ -65,8 +65,11 @@ export interface WorkerOptions {
 
 /** What a worker did. */
 export interface WorkerReport {
+  /** Runs that it finished. */
   readonly computed: number;
+  /** Runs that failed here. */
   readonly failed: number;
+  /** Runs that it gave back, for others to continue. */
   readonly givenBack: number;
   /**
    * Runs in the queue that are not finished and that a worker like this one could do; unknown where it did

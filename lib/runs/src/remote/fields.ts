@@ -20,6 +20,7 @@ export function fieldsOf(value: unknown, path = ''): Fields {
 
 /** A condition on the fields of a run, such as `bits<=4`. */
 export interface Condition {
+  /** The condition as it was written. */
   readonly text: string;
   /** Whether a run with these fields meets the condition. */
   holds(fields: Fields): boolean;

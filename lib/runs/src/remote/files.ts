@@ -10,7 +10,9 @@ import type { Objects } from './objects.js';
 export interface FileEntry {
   /** Relative to the folder, with `/`. */
   readonly name: string;
+  /** Its size. */
   readonly bytes: number;
+  /** The SHA-256 of its bytes, in hexadecimal. */
   readonly sha256: string;
   /** The whole content of a short text, which then needs no object and no request of its own. */
   readonly text?: string;

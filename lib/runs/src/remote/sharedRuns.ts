@@ -38,25 +38,35 @@ import type { Objects } from './objects.js';
 
 /** What `done/<hash>.json` holds. */
 export interface DoneRun {
+  /** The version of the format. */
   readonly format: 'provable-runs-done-1';
+  /** Which session computed it. */
   readonly session: string;
   /** The content of the run's `result.json`. */
   readonly result: ResultFile;
+  /** The run's files. */
   readonly files: readonly FileEntry[];
 }
 
 /** A state that a run can resume from. */
 export interface Snapshot {
+  /** The version of the format. */
   readonly format: 'provable-runs-snapshot-1';
+  /** Which session left it. */
   readonly session: string;
+  /** The step of its checkpoint. */
   readonly step: number;
+  /** The run's configuration. */
   readonly config: unknown;
+  /** The run's provenance so far. */
   readonly provenance: unknown;
+  /** Its files. */
   readonly files: readonly FileEntry[];
 }
 
 /** The runs in a place that many machines reach: those that are done, and states to resume from. */
 export interface SharedRuns {
+  /** The place that holds them. */
   readonly objects: Objects;
   /** The hashes of the runs that are done. */
   doneHashes(): Promise<Set<string>>;

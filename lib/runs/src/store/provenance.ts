@@ -28,7 +28,9 @@ export interface Provenance extends RunFacts {
   readonly command: string;
   /** The git commit of the working directory, if it has one. */
   readonly commit?: string;
+  /** What it was computed on. */
   readonly machine: Machine;
+  /** When the run was first begun, in ISO 8601. */
   readonly startedAt: string;
   /** How many times the run was begun or resumed. */
   readonly sessions: number;

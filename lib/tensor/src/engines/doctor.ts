@@ -37,6 +37,7 @@ export interface DoctorReport {
   readonly node: { readonly version: string; readonly supported: boolean };
   /** Operating system and processor family, such as «linux x64». */
   readonly platform: string;
+  /** The processor, its logical cores, and the main memory in bytes. */
   readonly cpu: { readonly model: string; readonly cores: number; readonly memoryBytes: number };
   /** What was found out about each backend. */
   readonly backends: readonly BackendFinding[];

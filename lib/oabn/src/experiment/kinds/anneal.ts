@@ -25,6 +25,7 @@ import { describeSource, type NetworkSource, normalizeSource } from './source.js
 
 /** A run that gives OABN to a network with plain BN: it trains on while s falls to `threshold`. */
 export interface AnnealConfig {
+  /** What kind of run it is. */
   readonly kind: 'anneal';
   /** A three-branch network. */
   readonly source: NetworkSource;
@@ -32,6 +33,7 @@ export interface AnnealConfig {
   readonly threshold: number;
   /** Epochs in which s falls; those after them train with the last. */
   readonly annealEpochs: number;
+  /** How it trains. */
   readonly training: TrainingConfig;
 }
 

@@ -62,10 +62,15 @@ export interface FinetuneQuantizers extends Omit<QuantizerOptions, 'through'> {
 
 /** A run that fine-tunes a quantized network: uniform QAT or ClusterQAT, from a pretraining run or a file. */
 export interface FinetuneConfig extends FinetuneQuantizers {
+  /** What kind of run it is. */
   readonly kind: 'finetune';
+  /** The network that it starts from. */
   readonly source: NetworkSource;
+  /** How the network is quantized. */
   readonly scheme: QuantizationScheme;
+  /** Training images for calibrating activations. */
   readonly calibrationImages: number;
+  /** How it trains. */
   readonly training: TrainingConfig;
 }
 

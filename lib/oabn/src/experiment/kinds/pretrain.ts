@@ -53,9 +53,13 @@ import { describeNetwork } from './network.js';
 
 /** A run that trains a three-branch network from a seed, then merges and measures it. */
 export interface PretrainConfig {
+  /** What kind of run it is. */
   readonly kind: 'pretrain';
+  /** The images that it is trained and measured on. */
   readonly data: DataConfig;
+  /** The network, with OABN or without. */
   readonly arch: Architecture;
+  /** How it trains. */
   readonly training: PretrainTraining;
 }
 

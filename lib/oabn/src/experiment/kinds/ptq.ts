@@ -25,8 +25,11 @@ import { describeSource, type NetworkSource, normalizeSource, sourceSeed } from 
 
 /** A run that quantizes a network after training, and measures it. */
 export interface PtqConfig {
+  /** What kind of run it is. */
   readonly kind: 'ptq';
+  /** The network that is quantized. */
   readonly source: NetworkSource;
+  /** How it is quantized. */
   readonly scheme: QuantizationScheme;
   /** A method by name, or a function of your own on a layer's weights; default `minMax`, the paper's own. */
   readonly method?: PtqMethodName | Custom<QuantizeWeights>;

@@ -9,9 +9,13 @@ import { describePretrained, pretrain, type PretrainConfig } from './pretrain.js
 
 /** A network that comes from a file: a checkpoint from PyTorch, say. The file's bytes are its identity. */
 export interface CheckpointSource {
+  /** What kind of source it is. */
   readonly kind: 'checkpoint';
+  /** SHA-256 of the file's bytes, in hexadecimal. */
   readonly sha256: string;
+  /** The images that it is measured on. */
   readonly data: DataConfig;
+  /** Its description. */
   readonly arch: Architecture;
 }
 

@@ -7,7 +7,9 @@ import type { Lab } from '../lab.js';
 export interface Work<Config> {
   /** Normalized. */
   readonly config: Config;
+  /** The lab in which it runs. */
   readonly lab: Lab;
+  /** The run's folder, checkpoints, metrics and signal. */
   readonly context: RunContext;
   /** The network that the run starts from, three-branch or merged; for kinds that start from one. */
   readonly start: () => Promise<Network>;

@@ -18,6 +18,7 @@ import { crewOf, labsOf, type Task } from './crew.js';
 export interface RunAllOptions {
   /** Processes; default `defaultWorkers`. 1 computes in this one. */
   readonly workers?: number;
+  /** Called as the work proceeds; default: no progress is reported. */
   readonly progress?: Progress;
   /** Called after each run that was computed, with how many of how many are done. */
   readonly onComputed?: (config: RunConfig, done: number, total: number) => void;

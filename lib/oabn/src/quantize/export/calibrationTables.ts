@@ -25,9 +25,11 @@ import { groupsOf } from '../scheme.js';
 
 /** A merged network with the ranges of its activations. */
 export interface Calibrated {
+  /** Its description. */
   readonly arch: Architecture;
   /** Merged. */
   readonly stateDict: StateDict;
+  /** Block name → range of the activation that enters it. */
   readonly activations: ActivationRanges;
 }
 

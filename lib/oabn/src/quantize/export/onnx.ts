@@ -36,8 +36,11 @@ import { storedKernel } from './storedKernel.js';
 
 /** A merged network, quantized or not. */
 export interface ExportedNetwork {
+  /** Its description. */
   readonly arch: Architecture;
+  /** Merged. */
   readonly stateDict: StateDict;
+  /** How it is quantized; absent: it is in FP32. */
   readonly quantization?: Pick<QuantizedNetwork, 'scheme' | 'activations'>;
 }
 

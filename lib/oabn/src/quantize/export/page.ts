@@ -5,13 +5,17 @@
  */
 
 export interface ClassifierPage {
+  /** The page's title. */
   readonly title: string;
+  /** The bytes of the ONNX file. */
   readonly onnx: Uint8Array;
   /** Side of the square images that the network was trained on, in pixels. */
   readonly side: number;
   /** Mean and standard deviation of the colours, each in [0, 1]: x = (colour − mean)/std. */
   readonly mean: readonly number[];
+  /** Per channel, like `mean`. */
   readonly std: readonly number[];
+  /** Names of the classes, in the order of the logits. */
   readonly classes: readonly string[];
   /**
    * The address of a folder with onnxruntime-web's `ort.wasm.min.js` and its `.wasm` files, with the final

@@ -10,10 +10,13 @@ import type { Granularity, QuantizationScheme } from '../scheme.js';
 
 /** What a method is given: a merged network, a scheme, and images to calibrate with. */
 export interface PtqProblem {
+  /** Its description. */
   readonly arch: Architecture;
   /** The merged network in FP32. */
   readonly merged: StateDict;
+  /** How it is to be quantized. */
   readonly scheme: QuantizationScheme;
+  /** Images for calibration. */
   readonly calibration: CalibrationImages;
   /** [H, W, 3] */
   readonly imageShape: readonly [number, number, number];
@@ -21,7 +24,9 @@ export interface PtqProblem {
   readonly seed: number;
   /** Optimization steps of a layer or block, for methods that learn; default the method's own. */
   readonly iterations?: number;
+  /** Called as the method proceeds; default: no progress is reported. */
   readonly progress?: Progress;
+  /** When aborted, the method ends with the reason. */
   readonly signal?: AbortSignal;
 }
 

@@ -20,7 +20,9 @@ export type MovePoints = (engine: typeof tf, weights: tf.Tensor, points: tf.Tens
 export interface OwnQuantizer {
   /** Its name in tables. */
   readonly name: string;
+  /** The points that a layer begins with. */
   readonly begin: Custom<BeginPoints>;
+  /** Weights as the points that stand for them. */
   readonly quantize: Custom<QuantizeToPoints>;
   /** Absent: the points stay where they are. */
   readonly move?: Custom<MovePoints>;

@@ -11,13 +11,17 @@ import { errorMessage } from 'oabn-base';
 
 /** A GPU as WebGPU sees it. */
 export interface Adapter {
+  /** Who made it. */
   readonly vendor: string;
+  /** The family of GPUs that it belongs to. */
   readonly architecture: string;
+  /** The device, as the driver names it. */
   readonly device: string;
   /** Name and driver, as the driver gives them. */
   readonly description: string;
   /** True for a GPU that is emulated on the CPU. */
   readonly software: boolean;
+  /** WebGPU's names of what it offers. */
   readonly features: readonly string[];
 }
 
@@ -34,10 +38,15 @@ export const dawnOptions = [
  * A shape of matrices that a subgroup multiplies at once, [m,k]·[k,n], and the types of operands and sums.
  */
 export interface MatrixUnits {
+  /** Rows of the left operand and of the result. */
   readonly m: number;
+  /** Columns of the right operand and of the result. */
   readonly n: number;
+  /** Columns of the left operand, and rows of the right one. */
   readonly k: number;
+  /** Precision of the operands. */
   readonly component: 'f16' | 'f32';
+  /** Precision of the sums. */
   readonly result: 'f16' | 'f32';
   /** Lanes of a subgroup. */
   readonly subgroupSize: number;
