@@ -9,7 +9,9 @@ import type { Row } from './table.js';
 
 /** A value in one line, and a table below it. A notebook draws it as HTML, a terminal as text. */
 export interface Summary {
+  /** The line. */
   readonly title: string;
+  /** The table; default none. */
   readonly rows?: readonly Row[];
 }
 

@@ -7,7 +7,9 @@ import { UserError } from './errors.js';
 
 /** An object that Python would build by calling `call` (module and name) with `args`. */
 export interface PickledCall {
+  /** What would be called: module and name. */
   readonly call: string;
+  /** Its arguments. */
   readonly args: PickledValue;
   /** What `__setstate__` would get. */
   state?: PickledValue;
@@ -17,11 +19,13 @@ export interface PickledCall {
 
 /** A global name, such as `torch FloatStorage`. */
 export interface PickledGlobal {
+  /** Module and name. */
   readonly global: string;
 }
 
 /** A reference to something outside the pickle, such as a storage. */
 export interface PickledReference {
+  /** Its persistent id. */
   readonly reference: PickledValue;
 }
 

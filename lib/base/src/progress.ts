@@ -7,6 +7,7 @@ export interface ProgressEvent {
   readonly task: string;
   /** Units finished and in all, within this task. */
   readonly done: number;
+  /** Units in all. */
   readonly total: number;
   /** Figures to show next to the bar, such as loss or img/s, in the order in which they are shown. */
   readonly fields?: Readonly<Record<string, number | string>>;
@@ -54,6 +55,7 @@ export function remainingTime(now: () => number = () => performance.now() / 1000
 export interface TextStream {
   /** Whether a person reads it in a terminal, `columns` characters wide. */
   readonly isTTY?: boolean;
+  /** Characters in a line. */
   readonly columns?: number;
   /** Writes `text` as it is. */
   write(text: string): unknown;

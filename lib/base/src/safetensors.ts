@@ -43,13 +43,17 @@ export type HostArray =
 
 /** A tensor in host memory: row-major `data`, whose length is the product of `shape`. */
 export interface HostTensor<Data extends HostArray = HostArray> {
+  /** The lengths of its axes; none for a scalar. */
   readonly shape: readonly number[];
+  /** Its elements, row-major. */
   readonly data: Data;
 }
 
 /** The contents of a safetensors file: tensors by name, and texts in its metadata. */
 export interface Safetensors {
+  /** Name → tensor. */
   readonly tensors: Readonly<Record<string, HostTensor>>;
+  /** Name → text. */
   readonly metadata: Readonly<Record<string, string>>;
 }
 

@@ -11,14 +11,19 @@ export type Row = Readonly<Record<string, unknown>>;
 
 /** The part of a danfo DataFrame that is read here. */
 export interface DataFrameLike {
+  /** The names of its columns. */
   readonly columns: readonly string[];
+  /** Its rows, each a list of cells. */
   readonly values: unknown;
 }
 
 /** A column of a table, its cells as text. */
 export interface Column {
+  /** Its heading. */
   readonly name: string;
+  /** Its cells as text. */
   readonly cells: readonly string[];
+  /** Whether all cells are numbers. */
   readonly numeric: boolean;
 }
 

@@ -11,6 +11,7 @@ export type Bundle = Readonly<Record<string, unknown>>;
 export interface DisplayOptions {
   /** With the same `id` and `update`, a display replaces the earlier one in place. */
   readonly id?: string;
+  /** Whether it replaces the display with the same `id`; default false. */
   readonly update?: boolean;
   /** Stored with the output: MIME type → what its viewer should know, such as a picture's width. */
   readonly metadata?: Bundle;

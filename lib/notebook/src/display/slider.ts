@@ -10,8 +10,11 @@ import { widget, type Widget } from './widget.js';
 
 /** The range of a slider, and its first value. */
 export interface SliderOptions {
+  /** What the number is; default none. */
   readonly label?: string;
+  /** The least number. */
   readonly min: number;
+  /** The largest number, > `min`. */
   readonly max: number;
   /** Default a hundredth of the range. */
   readonly step?: number;

@@ -18,8 +18,11 @@ import { widget, type Widget } from './widget.js';
 
 /** The slider, and the histogram above it. */
 export interface SliderHistogramOptions extends SliderOptions {
+  /** Default none. */
   readonly title?: string;
+  /** The title of the x axis; default none. */
   readonly xTitle?: string;
+  /** The title of the y axis; default `count`. */
   readonly yTitle?: string;
   /** Default 60. */
   readonly bins?: number;
@@ -31,7 +34,9 @@ export interface SliderHistogramOptions extends SliderOptions {
 
 /** Values, of which those that are not finite are left out, and places to mark by vertical lines. */
 export interface Drawn {
+  /** What is counted. */
   readonly values: ArrayLike<number>;
+  /** Where vertical lines are drawn; default none. */
   readonly lines?: ArrayLike<number>;
 }
 

@@ -13,11 +13,13 @@ export interface Figure {
 
 /** The texts around a figure. */
 export interface Titles {
+  /** The title of the figure. */
   readonly title: string;
   /** A line below the title: data, profile, seeds. It says so when data are made. */
   readonly subtitle: string;
   /** Including units. */
   readonly xTitle: string;
+  /** Including units. */
   readonly yTitle: string;
 }
 

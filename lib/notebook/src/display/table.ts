@@ -18,6 +18,7 @@ export function tableHtml(rows: readonly Row[] | DataFrameLike): string {
 
 /** The heading of a column. */
 export interface TableHead {
+  /** Its text. */
   readonly name: string;
   /** Numbers are aligned right; `text` sorts by its letters even where it begins with a digit. */
   readonly kind: 'number' | 'text' | 'mixed';

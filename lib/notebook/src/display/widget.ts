@@ -8,6 +8,7 @@ import { type Bundle, kernelComms } from './kernel.js';
 
 /** A widget on a page, and its state, which both sides can change. */
 export interface Widget<State extends Bundle> {
+  /** The state at present. */
   readonly state: Readonly<State>;
   /** Changes the state here and on the page. */
   set(change: Partial<State>): void;
@@ -23,7 +24,9 @@ export interface Widget<State extends Bundle> {
 export interface WidgetOptions<State extends Bundle> {
   /** An ES module that exports `{ render({ model, el }) }` as anywidget has it. */
   readonly esm: string;
+  /** A style sheet for the page; default none. */
   readonly css?: string;
+  /** The first state; JSON. */
   readonly state: State;
   /** What a terminal shows. */
   readonly text: (state: Readonly<State>) => string;

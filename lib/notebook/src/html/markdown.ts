@@ -10,9 +10,11 @@ import { safeHtml, safeInlineHtml } from './sanitize.js';
 
 /** A heading, for the list of contents. */
 export interface Heading {
+  /** 1 to 6. */
   readonly level: number;
   /** HTML without links. */
   readonly html: string;
+  /** Its id on the page. */
   readonly id: string;
 }
 

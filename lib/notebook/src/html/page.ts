@@ -10,18 +10,23 @@ import { pageStyle } from './pageStyle.js';
 
 /** The parts of a page; its texts are HTML. */
 export interface PageParts {
+  /** The page's title, as text. */
   readonly title: string;
   /** The list of contents, in the page's order. */
   readonly contents: readonly Heading[];
+  /** What the page shows. */
   readonly body: string;
   /** Whether the page starts with the code of its cells folded. */
   readonly folded: boolean;
+  /** What its maker adds; default nothing. */
   readonly additions?: PageAdditions;
 }
 
 /** What the maker of a page adds to its style and its script, besides what the body brings as safe HTML. */
 export interface PageAdditions {
+  /** A style sheet. */
   readonly style?: string;
+  /** A script. */
   readonly script?: string;
 }
 

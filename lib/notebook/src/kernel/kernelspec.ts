@@ -38,7 +38,9 @@ export type KernelState = 'installed' | 'missing' | 'outdated';
 
 /** Whether Jupyter has the kernel. */
 export interface KernelStatus {
+  /** Whether it is installed, and as this version would do it. */
   readonly state: KernelState;
+  /** The kernelspec's folder. */
   readonly folder: string;
   /** The same in a sentence, with what to do. */
   readonly summary: string;

@@ -15,13 +15,17 @@ import { type Execution, type ExecutionStatus, type SessionOptions, startKernelS
 
 /** A cell has begun, or has ended. */
 export interface CellEvent {
+  /** Which of the two. */
   readonly kind: 'started' | 'finished';
   /** The cell's place in the notebook, from 1. */
   readonly cell: number;
+  /** The cell's code. */
   readonly source: string;
   /** Present when finished. */
   readonly status?: ExecutionStatus;
+  /** How long it took; present when finished. */
   readonly seconds?: number;
+  /** What it put out; present when finished. */
   readonly outputs?: readonly Output[];
 }
 
@@ -45,19 +49,27 @@ export interface ExecuteNotebookOptions extends SessionOptions {
 export interface Failure {
   /** The failed cell's place in the notebook, from 1. */
   readonly cell: number;
+  /** How it ended. */
   readonly status: Exclude<ExecutionStatus, 'ok'>;
+  /** The cell's code. */
   readonly source: string;
+  /** The error in a line. */
   readonly error: string;
+  /** The error with its frames, as text. */
   readonly traceback: string;
 }
 
 /** A notebook with its new outputs, and how far it came. */
 export interface ExecutedNotebook {
+  /** The notebook with its new outputs. */
   readonly notebook: Notebook;
+  /** The cell that failed; absent if all went well. */
   readonly failure?: Failure;
   /** Code cells that ended well. */
   readonly cellsDone: number;
+  /** All code cells. */
   readonly codeCells: number;
+  /** How long it took. */
   readonly seconds: number;
 }
 

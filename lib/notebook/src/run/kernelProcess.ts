@@ -32,6 +32,7 @@ export function kernelCommand(connectionFile: string): string[] {
 }
 
 export interface KernelProcess {
+  /** Its process id. */
   readonly pid: number;
   /** Resolves to what ended the process, when it has ended, such as «exit code 1» or «signal SIGKILL». */
   readonly ended: Promise<string>;
@@ -39,6 +40,7 @@ export interface KernelProcess {
    * The last lines that the process itself wrote, outside the protocol, which is where a crash is explained.
    */
   lastWords(): string;
+  /** Ends it at once. */
   kill(): void;
 }
 

@@ -19,7 +19,9 @@ export type ExecutionStatus = 'ok' | 'error' | 'timeout' | 'interrupted' | 'died
 
 /** The outcome of a piece of code. */
 export interface Execution {
+  /** How it ended. */
   readonly status: ExecutionStatus;
+  /** The cell's number; null if it was not counted. */
   readonly executionCount: number | null;
   /** What the cell printed and showed; later cells may still update displays among them. */
   readonly outputs: readonly Output[];

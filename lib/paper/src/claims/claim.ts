@@ -21,6 +21,7 @@ import {
 export interface ClaimPart {
   /** «5 bits», «time of a step» */
   readonly name: string;
+  /** The verdict on this part. */
   readonly verdict: Verdict;
   /** What was measured, with its interval: «+31.9 points [20.1, 43.7]». */
   readonly effect: string;
@@ -34,13 +35,17 @@ export interface ClaimPart {
 export interface Claim {
   /** C1, C2, … */
   readonly id: string;
+  /** What the paper claims, in a sentence. */
   readonly statement: string;
   /** What «held» means. */
   readonly rule: string;
+  /** The verdict on the claim. */
   readonly verdict: Verdict;
   /** The part whose verdict this is, where there are several. */
   readonly at?: string;
+  /** What was measured, with its interval. */
   readonly effect: string;
+  /** Its parts, such as the numbers of bits. */
   readonly parts: readonly ClaimPart[];
 }
 
@@ -61,6 +66,7 @@ export function claimOf(claim: Pick<Claim, 'id' | 'statement' | 'rule' | 'parts'
 export interface Measured {
   /** s of OABN in pretraining; Infinity is plain BN. */
   readonly threshold: number;
+  /** Seed of the network. */
   readonly seed: number;
   /** The number of test images behind an accuracy. */
   readonly images: number;
@@ -70,14 +76,17 @@ export interface Measured {
  * The accuracy of a network that was quantized, and that of the same network in FP32, on the same images.
  */
 export interface QuantizedPoint extends Measured {
+  /** b of weights and activations. */
   readonly bits: number;
   /** The accuracy in [0, 1], like `fp32`. */
   readonly accuracy: number;
+  /** The accuracy in FP32, in [0, 1]. */
   readonly fp32: number;
   /** Distinct weight values, summed over the quantized layers. */
   readonly stateSize: number;
   /** Which images each of the two was right on: bitmaps, read by `unpackBits`; older results have none. */
   readonly right?: string;
+  /** Like `right`, in FP32. */
   readonly fp32Right?: string;
 }
 

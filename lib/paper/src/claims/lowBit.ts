@@ -36,11 +36,13 @@ export type LowBitMethod = 'ptq' | 'uniformQat' | 'clusterQat';
 
 /** One cell of the low-bit tables. */
 export interface LowBitPoint extends QuantizedPoint {
+  /** How the weights reached low bits. */
   readonly method: LowBitMethod;
 }
 
 /** ClusterQAT at one learning rate of its fine-tuning. */
 export interface RatedPoint extends QuantizedPoint {
+  /** The highest rate of fine-tuning. */
   readonly learningRate: number;
 }
 

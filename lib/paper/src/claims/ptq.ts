@@ -39,12 +39,15 @@ export type NetworkKind = 'RepVGG' | 'QARepVGG';
 
 /** One cell of table 3. */
 export interface PtqPoint extends QuantizedPoint {
+  /** The kind of network. */
   readonly network: NetworkKind;
   /** Its name in tables. */
   readonly method: string;
+  /** What shares a weight quantizer. */
   readonly granularity: Granularity;
   /** Where the method comes from, and its steps for each unit if it learns. */
   readonly source?: string;
+  /** Its steps for each unit, if it learns. */
   readonly iterations?: number;
 }
 

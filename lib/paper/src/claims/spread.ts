@@ -4,9 +4,11 @@
 
 /** A mean over seeds. */
 export interface Estimate {
+  /** The mean. */
   readonly mean: number;
   /** Standard deviation over the values (n − 1); 0 for one value. */
   readonly sd: number;
+  /** The number of values. */
   readonly n: number;
 }
 

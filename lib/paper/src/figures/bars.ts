@@ -3,17 +3,23 @@ import { axis, colorAt, type Figure, layoutOf, type Titles } from 'tslab-kernel/
 
 /** Bars of one colour; `error` is half the length of their error bars. */
 export interface BarSeries {
+  /** Its name in the legend. */
   readonly name: string;
+  /** The categories. */
   readonly x: readonly (number | string)[];
+  /** The heights. */
   readonly y: readonly number[];
+  /** Half the length of each error bar; default none. */
   readonly error?: readonly number[];
 }
 
 /** What a figure of bars shows. */
 export interface BarOptions extends Titles {
+  /** The bars, a colour for each series. */
   readonly series: readonly BarSeries[];
   /** `relative` stacks positive values up and negative ones down. */
   readonly mode?: 'group' | 'relative';
+  /** The range of the y axis; default that of the bars. */
   readonly yRange?: readonly [number, number];
 }
 

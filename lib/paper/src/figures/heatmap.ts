@@ -8,9 +8,11 @@ import { axis, type Figure, layoutOf, type Titles } from 'tslab-kernel/display';
 export interface KernelGridOptions extends Titles {
   /** |w| of a kernel [out,in,3,3], flat. */
   readonly values: ArrayLike<number>;
+  /** Input channels of the kernel. */
   readonly inChannels: number;
   /** Output channels to show, from the first. */
   readonly rows: number;
+  /** The title of the colour scale. */
   readonly colorTitle: string;
 }
 

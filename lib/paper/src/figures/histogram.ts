@@ -6,13 +6,17 @@ import { axis, colorAt, type Figure, layoutOf, type Titles } from 'tslab-kernel/
 
 /** The values of one curve. */
 export interface HistogramSeries {
+  /** Its name in the legend. */
   readonly name: string;
+  /** The values, in any order. */
   readonly values: Float32Array;
 }
 
 /** What a histogram shows. */
 export interface HistogramOptions extends Titles {
+  /** The curves. */
   readonly series: readonly HistogramSeries[];
+  /** In units of the values. */
   readonly binWidth: number;
   /** A log axis shows single outliers next to millions; default true. */
   readonly logCounts?: boolean;

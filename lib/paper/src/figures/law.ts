@@ -9,6 +9,7 @@ import type { Figure } from 'tslab-kernel/display';
 
 /** What is drawn besides the points. */
 export interface LawFigureOptions {
+  /** The fitted curve. */
   readonly law: Law;
   /** Where the points come from. */
   readonly source: string;

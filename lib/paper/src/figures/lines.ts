@@ -3,11 +3,15 @@ import { colorAt, axis, type Figure, layoutOf, symbols, type Titles } from 'tsla
 
 /** The points of one line. */
 export interface LineSeries {
+  /** Its name in the legend. */
   readonly name: string;
+  /** The x values. */
   readonly x: readonly (number | string)[];
+  /** The y values, as many. */
   readonly y: readonly number[];
   /** Half the length of the error bar at each point; none where there is one seed. */
   readonly error?: readonly number[];
+  /** Default `solid`. */
   readonly dash?: 'solid' | 'dash' | 'dot';
   /** A marker at each point; default true. False for curves of many points. */
   readonly markers?: boolean;
@@ -19,9 +23,11 @@ export interface LineSeries {
 
 /** What a figure of lines shows. */
 export interface LineOptions extends Titles {
+  /** The lines. */
   readonly series: readonly LineSeries[];
   /** `category` puts the x values side by side in the order of the first series. */
   readonly xKind?: 'linear' | 'log' | 'category';
+  /** The range of the y axis; default that of the points. */
   readonly yRange?: readonly [number, number];
 }
 

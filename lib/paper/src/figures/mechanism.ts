@@ -57,7 +57,9 @@ export function layersFigure(arch: Architecture, { subtitle }: { readonly subtit
 
 /** Which part of which block is drawn. */
 export interface MergeFigureOptions {
+  /** The block. */
   readonly block: Block;
+  /** A branch, or the sum of all. */
   readonly part: Branch | 'sum';
   /** Output channels; default 4. */
   readonly rows?: number;

@@ -17,17 +17,23 @@ export interface ShippedModel {
   readonly name: string;
   /** Such as «OABN s=0.5». */
   readonly title: string;
+  /** The profile that it was trained with. */
   readonly profile: string;
   /** The dataset's name in results, such as «CIFAR-10 (images JPEG-recompressed)». */
   readonly data: string;
   /** The run that produced it: the hash of its configuration, and the commit of the code. */
   readonly run: string;
+  /** The commit of the code that trained it. */
   readonly commit: string;
+  /** Seed of the network. */
   readonly seed: number;
+  /** The SHA-256 of the file, in hexadecimal. */
   readonly sha256: string;
+  /** The size of the file. */
   readonly bytes: number;
   /** The accuracy of the file as it is, merged, on all test images; in [0, 1]. */
   readonly accuracy: number;
+  /** The test images behind the accuracy. */
   readonly images: number;
   /** Only for a quantized network. */
   readonly bits?: number;

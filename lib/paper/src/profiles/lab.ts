@@ -42,7 +42,9 @@ export async function openPaperLab({
 
 /** The two sides of the paper's experiments. */
 export interface Labs {
+  /** The CIFAR-10 side. */
   readonly cifar: PaperLab;
+  /** The ImageNet side. */
   readonly imagenet: PaperLab;
 }
 

@@ -13,7 +13,9 @@
 
 /** A mean with the variance of its error, and the degrees of freedom of that variance. */
 export interface MeanEstimate {
+  /** The mean. */
   readonly mean: number;
+  /** The variance of its error; Infinity where it is unknown. */
   readonly variance: number;
   /** > 0; Infinity for a variance that is known. */
   readonly df: number;

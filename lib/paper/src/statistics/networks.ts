@@ -11,6 +11,7 @@ import { type MeanEstimate, seedMean } from './crossed.js';
 export interface Answers {
   /** The share of images that it got right, in [0, 1]. */
   readonly accuracy: number;
+  /** The number of test images. */
   readonly images: number;
   /** Which images it was right on; unknown for older runs, which did not store this. */
   readonly rights?: Rights;
@@ -18,8 +19,11 @@ export interface Answers {
 
 /** A network before and after quantization. */
 export interface Judged {
+  /** Seed of the network. */
   readonly seed: number;
+  /** Before quantization. */
   readonly fp32: Answers;
+  /** After quantization. */
   readonly quantized: Answers;
 }
 
@@ -76,7 +80,9 @@ export function effectOf(seeds: readonly (readonly WeightedAnswers[])[], constan
 
 /** One of several kinds of network, such as a threshold s or a method: its networks, one for each seed. */
 export interface Candidate<Name> {
+  /** What tells it from the others. */
   readonly name: Name;
+  /** In the order of their seeds. */
   readonly networks: readonly Judged[];
 }
 

@@ -22,14 +22,19 @@ export const errorRate = 0.05;
 
 /** Where the true value is with probability `level`, over seeds and images. */
 export interface Interval {
+  /** The estimate. */
   readonly mean: number;
+  /** The lower end. */
   readonly low: number;
+  /** The upper end. */
   readonly high: number;
+  /** In (0, 1), such as 0.95. */
   readonly level: number;
 }
 
 /** One part of a claim, tested. */
 export interface Test {
+  /** The verdict on the part. */
   readonly verdict: Verdict;
   /** The p-value of refuting the part: at most half the error rate where it is not held. */
   readonly against: number;

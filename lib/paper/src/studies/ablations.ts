@@ -13,6 +13,7 @@ import { rounded } from './table.js';
 
 /** How a variant differs from the paper's ClusterQAT of a network with OABN. */
 export interface Variant {
+  /** Uniform QAT or ClusterQAT. */
   readonly weights: WeightMethod;
   /** Options of OABN in pretraining. */
   readonly oabn?: Omit<Oabn, 'threshold'>;
@@ -24,15 +25,21 @@ export interface Variant {
 export interface AblationCell extends Variant {
   /** What is varied. */
   readonly group: string;
+  /** The name of the variant within its group. */
   readonly variant: string;
+  /** The paper's s; Infinity is plain BN. */
   readonly threshold: number;
+  /** Seed of the network. */
   readonly seed: number;
+  /** b of weights and activations. */
   readonly bits: number;
 }
 
 /** An ablation's accuracy, quantized and in FP32. */
 export interface AblationPoint extends QuantizedPoint {
+  /** What is varied. */
   readonly group: string;
+  /** The name of the variant. */
   readonly variant: string;
 }
 
@@ -42,7 +49,9 @@ export interface AblationGrid {
   readonly groups?: readonly string[];
   /** Default the profile's, like those below. */
   readonly threshold?: number;
+  /** Default the profile's. */
   readonly bits?: number;
+  /** Default the profile's. */
   readonly seeds?: readonly number[];
 }
 

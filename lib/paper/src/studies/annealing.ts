@@ -31,11 +31,15 @@ export type AnnealingWay = (typeof annealingWays)[number];
 
 /** The accuracy that a way gives. */
 export interface AnnealingPoint {
+  /** The way. */
   readonly way: AnnealingWay;
+  /** Seed of the network. */
   readonly seed: number;
+  /** b of weights and activations. */
   readonly bits: number;
   /** In FP32, before quantization; in [0, 1]. */
   readonly fp32: number;
+  /** After quantization; in [0, 1]. */
   readonly accuracy: number;
 }
 
@@ -43,7 +47,9 @@ export interface AnnealingPoint {
 export interface AnnealingGrid {
   /** The s of OABN; default that of the profile's ablations. */
   readonly threshold?: number;
+  /** Default 8, 6, 5 and 4. */
   readonly bits?: readonly number[];
+  /** Default the profile's. */
   readonly seeds?: readonly number[];
   /** Epochs of annealing; default 3. */
   readonly epochs?: number;

@@ -16,9 +16,13 @@ export type LawNetwork = 'RepVGG' | 'VGG' | 'QARepVGG';
 
 /** A network at some bits. */
 export interface LawCell {
+  /** The kind of network. */
   readonly network: LawNetwork;
+  /** The paper's s; Infinity is plain BN. */
   readonly threshold: number;
+  /** Seed of the network. */
   readonly seed: number;
+  /** b of weights and activations. */
   readonly bits: number;
 }
 
@@ -28,6 +32,7 @@ export interface LawPoint {
   readonly group: string;
   /** Network and seed: the points of one network go together. */
   readonly cluster: string;
+  /** b of weights and activations. */
   readonly bits: number;
   /** Mean over the quantized layers of max|w|/σ / (2^(b−1) − 1). */
   readonly spacing: number;
@@ -39,6 +44,7 @@ export interface LawPoint {
 
 /** Which networks, on which data. */
 export interface LawGrid {
+  /** Default RepVGG and VGG. */
   readonly networks?: readonly LawNetwork[];
   /** The number of classes, which sets the accuracy of guessing; default CIFAR-10's. */
   readonly classes?: number;
@@ -109,9 +115,11 @@ export function recipePoints(rows: readonly RecipeRow[], classes = 10): LawPoint
 export interface LawFit extends Law {
   /** Standard errors, by leaving out one network at a time (jackknife over clusters). */
   readonly midpointError: number;
+  /** Like `midpointError`, of the steepness. */
   readonly steepnessError: number;
   /** Root mean square of kept − predicted, on the points of the fit and on the others. */
   readonly rmse: number;
+  /** The same on points that were not fitted; absent without any. */
   readonly rmseElsewhere?: number;
   /**
    * How many of the points that were not fitted lie between the least and the most that the law allows for,

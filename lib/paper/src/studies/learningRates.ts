@@ -13,10 +13,15 @@ import type { Study } from './study.js';
 
 /** A rate, tried with one method at some bits on one network. */
 export interface RateCell {
+  /** Uniform QAT or ClusterQAT. */
   readonly weights: WeightMethod;
+  /** The paper's s; Infinity is plain BN. */
   readonly threshold: number;
+  /** Seed of the network. */
   readonly seed: number;
+  /** b of weights and activations. */
   readonly bits: number;
+  /** The highest rate of fine-tuning. */
   readonly learningRate: number;
 }
 

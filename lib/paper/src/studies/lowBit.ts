@@ -22,9 +22,13 @@ const fineTunedWeights: Readonly<Record<Exclude<LowBitMethod, 'ptq'>, WeightMeth
 
 /** A method at some bits on one network. */
 export interface LowBitCell {
+  /** The paper's s; Infinity is plain BN. */
   readonly threshold: number;
+  /** Seed of the network. */
   readonly seed: number;
+  /** b of weights and activations. */
   readonly bits: number;
+  /** How the weights reach low bits. */
   readonly method: LowBitMethod;
 }
 
@@ -34,7 +38,9 @@ export interface LowBitGrid {
   readonly methods?: readonly LowBitMethod[];
   /** Default the profile's, like those below. */
   readonly thresholds?: readonly number[];
+  /** Default the profile's. */
   readonly seeds?: readonly number[];
+  /** Default the profile's. */
   readonly bits?: readonly number[];
 }
 

@@ -22,12 +22,17 @@ export const decayTitles: Readonly<Record<DecayPolicy, string>> = {
 
 /** A network and how it was trained, quantized to a number of bits. */
 export interface OutlierCell {
+  /** What weight decay acts on. */
   readonly decay: DecayPolicy;
+  /** The length of training. */
   readonly epochs: number;
   /** Factor of the profile's widths. */
   readonly width: number;
+  /** The paper's s; Infinity is plain BN. */
   readonly threshold: number;
+  /** Seed of the network. */
   readonly seed: number;
+  /** b of weights and activations. */
   readonly bits: number;
 }
 
@@ -39,12 +44,17 @@ export interface OutlierPoint extends OutlierCell, QuantizedPoint {
 
 /** Which networks and bits. */
 export interface OutlierGrid {
+  /** Default all four rules. */
   readonly decays?: readonly DecayPolicy[];
   /** Default the profile's, like those below. */
   readonly epochs?: readonly number[];
+  /** Default the profile's. */
   readonly widths?: readonly number[];
+  /** Default the profile's. */
   readonly thresholds?: readonly number[];
+  /** Default the profile's. */
   readonly seeds?: readonly number[];
+  /** Default the profile's. */
   readonly bits?: readonly number[];
 }
 

@@ -8,7 +8,9 @@ import { networksOf, type Study } from './study.js';
 
 /** A network and its outliers. */
 export interface NetworkRow {
+  /** The paper's s; Infinity is plain BN. */
   readonly threshold: number;
+  /** Seed of the network. */
   readonly seed: number;
   /** The outliers of the merged weights, block by block. */
   readonly outliers: readonly OutlierRow[];

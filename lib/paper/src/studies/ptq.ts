@@ -17,11 +17,17 @@ import { rounded } from './table.js';
 
 /** A method of quantization after training at some bits on one network. */
 export interface PtqCell {
+  /** The kind of network. */
   readonly network: NetworkKind;
+  /** The paper's s; Infinity is plain BN. */
   readonly threshold: number;
+  /** Seed of the network. */
   readonly seed: number;
+  /** The method. */
   readonly method: PtqMethodName;
+  /** What shares a weight quantizer. */
   readonly granularity: Granularity;
+  /** b of weights and activations. */
   readonly bits: number;
   /** Steps for each unit, of a method that learns. */
   readonly iterations?: number;
@@ -33,7 +39,9 @@ export interface PtqGrid {
   readonly methods?: readonly PtqMethodName[];
   /** The values of s of RepVGG with OABN; default the profile's, like those below. */
   readonly thresholds?: readonly number[];
+  /** Default the profile's. */
   readonly seeds?: readonly number[];
+  /** Default the profile's. */
   readonly bits?: readonly number[];
 }
 

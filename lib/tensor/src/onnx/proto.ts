@@ -20,7 +20,9 @@ export type ElementType = keyof typeof elementTypes;
 
 /** A constant. */
 export interface OnnxTensor {
+  /** The type of its elements. */
   readonly type: ElementType;
+  /** The lengths of its axes. */
   readonly shape: readonly number[];
   /** The elements, little endian, row-major; two int4 a byte, the first in the lower half. */
   readonly bytes: Uint8Array;
@@ -36,19 +38,25 @@ export type OnnxAttribute =
 
 /** One operator with its inputs and outputs by name. */
 export interface OnnxNode {
+  /** The name of the operator, such as `Conv`. */
   readonly op: string;
   /** '' is ONNX's own operators. */
   readonly domain: string;
   /** Names; '' leaves an optional input out. */
   readonly inputs: readonly string[];
+  /** The names of its results. */
   readonly outputs: readonly string[];
+  /** Name → value. */
   readonly attributes: Readonly<Record<string, OnnxAttribute>>;
 }
 
 /** An input or an output of a graph. */
 export interface OnnxValueInfo {
+  /** Its name in the graph. */
   readonly name: string;
+  /** The type of its elements. */
   readonly type: ElementType;
+  /** The lengths of its axes; those in `free` do not count. */
   readonly shape: readonly number[];
   /** Axis → name of those sizes that are not fixed. */
   readonly free?: Readonly<Record<number, string>>;
@@ -56,9 +64,13 @@ export interface OnnxValueInfo {
 
 /** A graph: nodes in an order that can be executed, and the constants that they read. */
 export interface OnnxGraph {
+  /** The operators. */
   readonly nodes: readonly OnnxNode[];
+  /** Name → constant. */
   readonly initializers: ReadonlyMap<string, OnnxTensor>;
+  /** What a caller gives. */
   readonly inputs: readonly OnnxValueInfo[];
+  /** What a caller gets. */
   readonly outputs: readonly OnnxValueInfo[];
 }
 
@@ -70,6 +82,7 @@ export interface ModelOptions {
   readonly producer?: string;
   /** The graph's name; default `step`. */
   readonly name?: string;
+  /** Name → text; default none. */
   readonly metadata?: Readonly<Record<string, string>>;
 }
 

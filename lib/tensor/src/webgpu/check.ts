@@ -19,9 +19,11 @@ import { readFloats, runProgram, uploadFloats } from './run.js';
 
 /** Whether a kernel computed correctly on a device. */
 export interface KernelCheck {
+  /** What was computed. */
   readonly name: string;
   /** The largest |result − float64| / Σ|terms|. */
   readonly error: number;
+  /** Whether the result is right. */
   readonly correct: boolean;
   /** Why it did not run, if it did not. */
   readonly failure?: string;

@@ -10,14 +10,17 @@
 export interface GpuDispatch {
   /** What it computes, for profiles: «conv 3×3 forward 128×32×32×48». */
   readonly label: string;
+  /** The module. */
   readonly wgsl: string;
   /** Names of buffers: those of the program's caller, or of its scratch. */
   readonly bindings: readonly string[];
+  /** Workgroups in x, y and z. */
   readonly workgroups: readonly [number, number, number];
 }
 
 /** Dispatches in order, and the memory that they need besides that of their caller. */
 export interface GpuProgram {
+  /** In the order in which they run. */
   readonly dispatches: readonly GpuDispatch[];
   /** Buffers for intermediate values by name, in bytes. */
   readonly scratch: Readonly<Record<string, number>>;

@@ -5,6 +5,7 @@ import type { GpuProgram } from './program.js';
 
 /** A program on a device, to be encoded any number of times. */
 export interface PreparedProgram {
+  /** The labels of its dispatches. */
   readonly label: string;
   /** Adds its dispatches to a compute pass. @throws UserError when `buffers` lacks one */
   readonly encode: (pass: GPUComputePassEncoder, buffers: Readonly<Record<string, GPUBuffer>>) => void;

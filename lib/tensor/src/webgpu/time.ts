@@ -12,7 +12,9 @@ export interface Timing {
   readonly seconds: number;
   /** Runs in a sample, and samples. */
   readonly runs: number;
+  /** How many samples were taken. */
   readonly samples: number;
+  /** Whose clock measured. */
   readonly clock: 'device' | 'host';
 }
 

@@ -6,8 +6,11 @@ import { type ConvOptions, productProgram } from './productProgram.js';
 
 /** A product [m,k]·[k,n], or a batch of them. */
 export interface MatMulShape {
+  /** Rows of the left operand and of the result. */
   readonly m: number;
+  /** Columns of the right operand and of the result. */
   readonly n: number;
+  /** Terms of each sum. */
   readonly k: number;
   /** `a` is [batch, k, m] instead of [batch, m, k]. */
   readonly transposeA?: boolean;
@@ -19,7 +22,9 @@ export interface MatMulShape {
 
 /** Names of buffers. */
 export interface MatMulBuffers {
+  /** [batch, m, k], or transposed. */
   readonly a: string;
+  /** [batch, k, n], or transposed. */
   readonly b: string;
   /** [batch, m, n], written. */
   readonly c: string;
