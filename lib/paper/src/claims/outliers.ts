@@ -4,10 +4,12 @@ import {
   allOf,
   greater,
   intervalOf,
+  limitedTo,
   little,
   type MeanEstimate,
   numberWithin,
   percentOf,
+  percentWithin,
   seedMean,
 } from '../statistics/index.js';
 import { type Claim, claimOf, effectIn } from './claim.js';
@@ -60,6 +62,7 @@ export function claimC2(reports: readonly (readonly OutlierRow[])[]): Claim {
   const correlation = overSeeds(
     identities.map((rows) => meanOf(rows.flatMap((row) => row.correlation ?? []))),
   );
+  const percent = (of: MeanEstimate): string => percentWithin(limitedTo(intervalOf(of), 0, Infinity));
   return claimOf({
     id: 'C2',
     statement:
@@ -71,10 +74,10 @@ export function claimC2(reports: readonly (readonly OutlierRow[])[]): Claim {
       {
         name: 'plain BN',
         verdict: allOf([little(others, nearlyEqual), greater(shifted(correlation, -0.5))]),
-        ...effectIn(others, percentOf),
+        ...effectIn(others, percent),
         evidence:
-          `Mean |W_A − r0| is ${percentOf(others)} of mean |W_A|; over channels, |W_A| and |r0| correlate with r = ` +
-          `${numberWithin(intervalOf(correlation))}, averaged over blocks.`,
+          `Mean |W_A − r0| is ${percent(others)} of mean |W_A|; over channels, |W_A| and |r0| correlate with r = ` +
+          `${numberWithin(limitedTo(intervalOf(correlation), -1, 1))}, averaged over blocks.`,
       },
     ],
   });

@@ -1,6 +1,6 @@
 /** Estimates as text: a mean with its interval. */
 import type { MeanEstimate } from './crossed.js';
-import { type Interval, intervalOf } from './verdict.js';
+import { type Interval, intervalOf, limitedTo } from './verdict.js';
 
 /** One interval's numbers; an infinite interval, as for one seed, is marked as such. */
 const within = (mean: string, { low, high }: Interval, digits: (value: number) => string): string =>
@@ -32,5 +32,6 @@ export function numberWithin(interval: Interval, places = 2): string {
 /** The estimate's 95% interval as `pointsWithin`. */
 export const pointsOf = (estimate: MeanEstimate): string => pointsWithin(intervalOf(estimate));
 
-/** The estimate's 95% interval as `percentWithin`. */
-export const percentOf = (estimate: MeanEstimate): string => percentWithin(intervalOf(estimate));
+/** The 95% interval of an accuracy or another share in [0, 1] as `percentWithin`. */
+export const percentOf = (estimate: MeanEstimate): string =>
+  percentWithin(limitedTo(intervalOf(estimate), 0, 1));

@@ -19,6 +19,7 @@ export {
   intervalOf,
   isGreater,
   isLittle,
+  limitedTo,
   little,
   pValue,
   type Test,

@@ -51,6 +51,16 @@ export function intervalOf({ mean, variance, df }: MeanEstimate, level = 1 - err
   return { mean, low: mean - half, high: mean + half, level };
 }
 
+/**
+ * An interval without its parts below `least` and above `most`, for a quantity that has no such values. An
+ * infinite one, of an unknown error, stays as it is.
+ */
+export function limitedTo(interval: Interval, least: number, most: number): Interval {
+  const { low, high } = interval;
+  if (!Number.isFinite(high - low)) return interval;
+  return { ...interval, low: Math.max(least, low), high: Math.min(most, high) };
+}
+
 /** Whether the estimated effect is above 0. */
 export const isGreater = (estimate: MeanEstimate): Verdict => greater(estimate).verdict;
 

@@ -13,6 +13,7 @@ import {
   isGreater,
   isLittle,
   little,
+  percentOf,
   percentWithin,
   pointsWithin,
   pValue,
@@ -215,6 +216,8 @@ describe('verdicts', () => {
     const interval = { mean: 0.0312, low: -0.002, high: 0.0644, level: 0.95 };
     assert.equal(pointsWithin(interval), '+3.1 points [−0.2, 6.4]');
     assert.equal(percentWithin(interval), '3.1% [−0.2, 6.4]');
+    assert.equal(percentOf(seedMean([0.79, 0.83])), '81.0% [55.6, 100.0]', 'no share is above 1');
+    assert.equal(percentOf({ mean: 0.8, variance: Infinity, df: 1 }), '80.0% (one seed)');
   });
 });
 
