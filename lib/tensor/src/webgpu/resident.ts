@@ -17,13 +17,36 @@ export function bufferOfTensor(backend: WebGPUBackend, { dataId }: tf.Tensor): G
     const engine = tf.engine() as unknown as { moveData(backend: unknown, dataId: object): void };
     engine.moveData(backend, dataId);
   }
-  backend.uploadToGPU(dataId);
+  upload(backend, dataId);
   return backend.tensorMap.get(dataId).resource as GPUBuffer;
 }
 
-/** Ends and submits what tfjs has recorded but not yet handed to the device. */
+/**
+ * What `backend.uploadToGPU` does, without a new staging buffer for each tensor: such buffers are destroyed
+ * at once, but what the driver keeps of them waits for V8's collector, and a training loop uploads a batch in
+ * each step.
+ */
+function upload(backend: WebGPUBackend, dataId: object): void {
+  const data = backend.tensorMap.get(dataId);
+  const { values, dtype } = data;
+  const isPlain = dtype === 'float32' || dtype === 'int32' || dtype === 'bool';
+  if (data.resource || !values || values.length === 0 || !isPlain) return backend.uploadToGPU(dataId);
+  const Elements = dtype === 'float32' ? Float32Array : Int32Array;
+  const elements = new Elements(values as unknown as ArrayLike<number>);
+  const usage = GPUBufferUsage.STORAGE | GPUBufferUsage.COPY_SRC | GPUBufferUsage.COPY_DST;
+  const buffer = backend.bufferManager.acquireBuffer(elements.byteLength, usage) as GPUBuffer;
+  backend.queue.writeBuffer(buffer, 0, elements);
+  data.resource = buffer;
+  // As in tfjs: what is on the GPU is not kept here too.
+  data.values = null as never;
+}
+
+/**
+ * Ends and submits what tfjs has recorded but not yet handed to the device. What it releases after that,
+ * buffers among them, no recorded command uses any more.
+ */
 export function submitPending(backend: WebGPUBackend): void {
-  backend.ensureCommandEncoderReady();
+  if (!(backend as unknown as { commandEncoder: unknown }).commandEncoder) return;
   backend.endComputePassEncoder();
   backend.submitQueue();
 }

@@ -1,7 +1,8 @@
 /**
  * A lowered program on a device: pipelines, memory and bind groups are made once; a call sets them one after
  * the other in one pass. Each result has buffers of its own, so that a training loop whose state goes round
- * uses the same few bind groups again and again.
+ * uses the same few bind groups again and again. That also keeps memory flat: what the driver holds for a
+ * bind group is freed only when V8 collects the object, whose size V8 takes for a few bytes.
  */
 import { checkDevice, type tf } from '../engines/index.js';
 import { withErrors } from './errors.js';
@@ -22,12 +23,15 @@ export interface GpuSession {
 
 interface PreparedDispatch extends Pipeline {
   readonly dispatch: GpuDispatch;
-  /** The same in every call; undefined if it binds arguments or results. */
-  readonly fixed?: GPUBindGroup;
+  /** Its bind group for buffers by name. */
+  readonly bind: (bufferOf: (name: string) => GPUBuffer | undefined) => GPUBindGroup;
 }
 
-/** Sets of bind groups that are kept: a training loop has two, one for each parity of the step. */
-const keptSets = 8;
+/**
+ * Bind groups that a dispatch keeps: a training loop has one for each parity of the step, times the buffers
+ * that its batches go round in.
+ */
+const keptGroups = 16;
 /** Calls that the device may be behind. */
 const mostInFlight = 3;
 
@@ -40,7 +44,6 @@ export async function createGpuSession(device: GPUDevice, program: LoweredProgra
   );
   const prepared = await prepareDispatches(device, program, buffers);
   const pools = program.results.map(() => new Set<GPUBuffer>());
-  const kept = new Map<string, readonly GPUBindGroup[]>();
   const inFlight: Promise<unknown>[] = [];
   let open = true;
 
@@ -68,26 +71,14 @@ export async function createGpuSession(device: GPUDevice, program: LoweredProgra
     else destroy(buffer);
   };
   const bind = (inputs: readonly GPUBuffer[], results: readonly GPUBuffer[]): readonly GPUBindGroup[] => {
-    const key = [...inputs, ...results].map(numberOf).join();
-    const before = kept.get(key);
-    if (before) {
-      kept.delete(key);
-      kept.set(key, before);
-      return before;
-    }
     const named = new Map(buffers);
     program.inputs.forEach(({ name }, i) => named.set(name, inputs[i]!));
     program.results.forEach(({ name }, i) => named.set(name, results[i]!));
-    const groups = prepared.map(
-      (own) => own.fixed ?? bindGroup(device, own.dispatch, own, (name) => named.get(name)),
-    );
-    kept.set(key, groups);
-    if (kept.size > keptSets) kept.delete(kept.keys().next().value!);
-    return groups;
+    return prepared.map((own) => own.bind((name) => named.get(name)));
   };
   const start = (inputs: readonly tf.Tensor[]) => {
-    const given = inputs.map((tensor) => bufferOfTensor(backend, tensor));
     submitPending(backend);
+    const given = inputs.map((tensor) => bufferOfTensor(backend, tensor));
     const results = program.results.map((_, i) => takeResult(i));
     return { groups: bind(given, results), results };
   };
@@ -127,7 +118,6 @@ export async function createGpuSession(device: GPUDevice, program: LoweredProgra
     owned.forEach((buffer) => buffer.destroy());
     pools.forEach((pool) => pool.forEach(destroy));
     pools.forEach((pool) => pool.clear());
-    kept.clear();
   };
   return { run, profile, scratchBytes, release };
 }
@@ -151,7 +141,7 @@ function allocate(device: GPUDevice, program: LoweredProgram, owned: GPUBuffer[]
   return { buffers, scratchBytes: owned.reduce((sum, { size }) => sum + size, 0) };
 }
 
-/** Pipelines, and the bind groups of dispatches that read and write nothing but the session's own memory. */
+/** Pipelines, and what makes their bind groups; those that bind nothing but the session's memory are made. */
 async function prepareDispatches(
   device: GPUDevice,
   { dispatches }: LoweredProgram,
@@ -164,15 +154,32 @@ async function prepareDispatches(
   );
   return dispatches.map((dispatch, i): PreparedDispatch => {
     const own = { dispatch, ...pipelines[i]! };
-    if (!dispatch.bindings.every((name) => buffers.has(name))) return own;
-    return { ...own, fixed: bindGroup(device, dispatch, own, (name) => buffers.get(name)) };
+    const make = (bufferOf: (name: string) => GPUBuffer | undefined): GPUBindGroup =>
+      bindGroup(device, dispatch, own, bufferOf);
+    if (dispatch.bindings.every((name) => buffers.has(name))) {
+      const fixed = make((name) => buffers.get(name));
+      return { ...own, bind: () => fixed };
+    }
+    const kept = new Map<string, GPUBindGroup>();
+    const bind: PreparedDispatch['bind'] = (bufferOf) => {
+      const key = dispatch.bindings.map((name) => numberOf(bufferOf(name))).join();
+      const group = kept.get(key) ?? make(bufferOf);
+      // A map is in the order of insertion, so the first is the one that was used longest ago.
+      kept.delete(key);
+      kept.set(key, group);
+      if (kept.size > keptGroups) kept.delete(kept.keys().next().value!);
+      return group;
+    };
+    return { ...own, bind };
   });
 }
 
 const numbers = new WeakMap<GPUBuffer, number>();
 let count = 0;
 
-function numberOf(buffer: GPUBuffer): number {
+/** A number that stands for the buffer; 0 for none. */
+function numberOf(buffer: GPUBuffer | undefined): number {
+  if (!buffer) return 0;
   const known = numbers.get(buffer);
   if (known !== undefined) return known;
   numbers.set(buffer, ++count);
