@@ -10,12 +10,18 @@ import { formatThreshold } from '../claims/index.js';
 import type { StudyResult } from '../studies/index.js';
 
 /**
- * A danfo DataFrame of `rows`. Danfo takes two seconds to load, so it is loaded by the first call.
+ * A danfo DataFrame of `rows`, with a column for each member that any of them has. Danfo takes two seconds to
+ * load, so it is loaded by the first call.
  * @throws UserError where danfojs-node is not installed
  */
 export async function table(rows: readonly Row[]): Promise<DataFrame> {
   const { DataFrame } = await danfo();
-  return new DataFrame([...rows]);
+  const columns = [...new Set(rows.flatMap((row) => Object.keys(row)))];
+  // Not from the records: danfo takes the columns of the first one, and the values of all in their own order.
+  return new DataFrame(
+    rows.map((row) => columns.map((name) => row[name])),
+    { columns },
+  );
 }
 
 const danfo = (): Promise<typeof import('danfojs-node')> =>

@@ -17,6 +17,21 @@ describe('figures/frame', () => {
     assert.match(tableHtml(frame), /<td[^>]*>1<.*<td[^>]*>x</s);
   });
 
+  it('puts values under their names where some rows have more members than others', async () => {
+    const frame = await table([
+      { method: 'min–max', bits: 8, accuracy: 61 },
+      { method: 'AdaRound', iterations: 40, bits: 4, accuracy: 62 },
+      { method: 'AdaRound', iterations: 40, bits: 4, accuracy: 64 },
+    ]);
+    assert.deepEqual(frame.columns, ['method', 'bits', 'accuracy', 'iterations']);
+    assert.deepEqual(frame['method'].values, ['min–max', 'AdaRound', 'AdaRound']);
+    assert.deepEqual(frame.groupby(['method']).col(['accuracy']).mean().values, [
+      ['min–max', 61],
+      ['AdaRound', 63],
+    ]);
+    assert.equal((await table([])).shape[0], 0);
+  });
+
   it('groups and sorts', async () => {
     const frame = await table([
       { s: 0.5, accuracy: 60 },
