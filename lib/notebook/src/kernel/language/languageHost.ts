@@ -4,6 +4,7 @@
  * `import … from` of what comes with the kernel works in any folder; the same holds for the types of Node.
  */
 import { statSync } from 'node:fs';
+import { isBuiltin } from 'node:module';
 import { dirname, join } from 'node:path';
 import ts from './typescript.js';
 import { jsDocParsingMode } from './documentation.js';
@@ -20,6 +21,8 @@ export interface LanguageHostOptions {
   memoryFile(path: string): { readonly text: string; readonly version: string } | undefined;
 }
 
+const isNodeTypes = (path: string): boolean => /[\\/]@types[\\/]node[\\/]/.test(path);
+
 export const isPackageFile = (path: string): boolean => /[\\/]node_modules[\\/]/.test(path);
 
 /** Changes when the file does; undefined when there is none. */
@@ -35,8 +38,6 @@ export function createLanguageHost(options: LanguageHostOptions): ts.LanguageSer
   const fileExists = (path: string): boolean => memoryFile(path) !== undefined || sys.fileExists(path);
   const readFile = (path: string, encoding?: string): string | undefined =>
     memoryFile(path)?.text ?? sys.readFile(path, encoding);
-  // Packages and TypeScript's own declarations are assumed not to change; the reader's files are not.
-  const packageVersions = new Map<string, string>();
   const snapshots = new Map<string, { version: string; snapshot: ts.IScriptSnapshot }>();
   const cache = ts.createModuleResolutionCache(folder, (path) => path, compilerOptions);
   const resolutionHost: ts.ModuleResolutionHost = {
@@ -56,10 +57,8 @@ export function createLanguageHost(options: LanguageHostOptions): ts.LanguageSer
     getScriptVersion(path) {
       const memory = memoryFile(path);
       if (memory) return memory.version;
-      if (!isPackageFile(path)) return diskVersion(path) ?? 'missing';
-      const known = packageVersions.get(path) ?? diskVersion(path) ?? 'missing';
-      packageVersions.set(path, known);
-      return known;
+      // Packages and TypeScript's own declarations are assumed not to change; the reader's files are not.
+      return isPackageFile(path) ? 'unchanging' : (diskVersion(path) ?? 'missing');
     },
     getScriptSnapshot(path) {
       const version = host.getScriptVersion(path);
@@ -84,7 +83,10 @@ export function createLanguageHost(options: LanguageHostOptions): ts.LanguageSer
     realpath: sys.realpath?.bind(sys),
     getModuleResolutionCache: () => cache,
     resolveModuleNameLiterals(literals, containingFile, redirected, settings) {
+      const inNodeTypes = isNodeTypes(containingFile);
       return literals.map(({ text }) => {
+        // The types of Node declare it: no folder has it, and all of them would be searched for it.
+        if (text.startsWith('node:') || (inNodeTypes && isBuiltin(text))) return unresolved;
         const cell = memoryFile(join(dirname(containingFile), `${text}.ts`).replaceAll('\\', '/'));
         if (cell) return resolvedCell(containingFile, text);
         // The imports of a package stay as they are; the reader may install what a cell could not find
@@ -128,6 +130,8 @@ function keeper<T>(): (key: string | undefined, compute: () => T) => T {
     return value;
   };
 }
+
+const unresolved: ts.ResolvedModuleWithFailedLookupLocations = { resolvedModule: undefined };
 
 const resolvedCell = (from: string, name: string): ts.ResolvedModuleWithFailedLookupLocations =>
   ({
