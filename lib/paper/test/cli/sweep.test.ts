@@ -1,8 +1,11 @@
 /** A sweep of this project over workers of a queue, and the commands that look at it, with a real Redis. */
 import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import sharp from 'sharp';
 import { createProgram } from 'oabn/cli';
 import {
@@ -187,6 +190,49 @@ describe('a sweep on workers', function () {
       said(...minutes.slice(0, -1), '50000'),
       /--minutes must be a number above 0 and below 35000/,
     );
+  });
+
+  it('is queued again by its Slurm script, whose log says why, when its minutes are over and runs are left', async () => {
+    const queue = `${redis.url}?name=slurm`;
+    const store = join(folder, 'slurm-store');
+    const connection = await connectQueue(queue);
+    await enqueue(connection, sharedRuns(await openObjects(store)), queueJobs(jobs).slice(1, 2), plan());
+    await connection.close();
+    const tools = join(folder, 'slurm-tools');
+    await mkdir(tools);
+    await writeFile(join(tools, 'scontrol'), `#!/bin/sh\necho "$@" >>${tools}/said\n`, { mode: 0o755 });
+    const env = {
+      ...process.env,
+      PATH: `${tools}:${process.env.PATH}`,
+      STORE: store,
+      QUEUE: queue,
+      SLURM_ARRAY_JOB_ID: '17',
+      SLURM_ARRAY_TASK_ID: '3',
+      OABN_CACHE_DIR: join(folder, 'cache'),
+    };
+    const script = fileURLToPath(new URL('../../../runs/scripts/slurm/sweep.sbatch', import.meta.url));
+    const task = async (more: NodeJS.ProcessEnv): Promise<{ code: number | null; log: string }> => {
+      const child = spawn('bash', [script], { env: { ...env, ...more }, stdio: ['ignore', 'pipe', 'pipe'] });
+      let log = '';
+      for (const stream of [child.stdout, child.stderr]) stream.on('data', (text: Buffer) => (log += text));
+      const [code] = (await once(child, 'close')) as [number | null];
+      return { code, log };
+    };
+    const command = fileURLToPath(new URL('../../../oabn/bin/oabn.js', import.meta.url));
+    const worker = `${process.execPath} ${command} worker`;
+    const unfinished = await task({ WORKER: worker, MINUTES: '0.0001' });
+    assert.equal(unfinished.code, 75, unfinished.log);
+    assert.match(unfinished.log, /0 runs computed, 0 failed, 0 given back, 1 left in the queue/);
+    assert.match(unfinished.log, /exit code 75: runs are left, so this task is queued again/);
+    assert.equal(await readFile(join(tools, 'said'), 'utf8'), 'requeue 17_3\n');
+    for (const [command, code] of [
+      ['true', 0],
+      ['false', 1],
+    ] as const) {
+      const ended = await task({ WORKER: command });
+      assert.deepEqual([ended.code, ended.log], [code, `The worker ended with exit code ${code}\n`]);
+    }
+    assert.equal(await readFile(join(tools, 'said'), 'utf8'), 'requeue 17_3\n', 'not queued again');
   });
 
   it('lists, shows, compares, exports and deletes runs, here and in the store', async () => {
