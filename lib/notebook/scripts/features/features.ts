@@ -91,8 +91,8 @@ async function signsOf(subject: Subject, wanted: readonly Probe[]): Promise<stri
 }
 
 /**
- * Medians of milliseconds: until the first answer, the first completion after it, and a cell `1 + 1`. A first
- * start is not counted, after which each kernel has its caches.
+ * Medians of milliseconds: until the first answer, the first completion after it, both together, and a cell
+ * `1 + 1`. A first start is not counted, after which each kernel has its caches.
  */
 async function latencies(subject: Subject): Promise<string[]> {
   const data = await mkdtemp(join(tmpdir(), 'kernel-features-data-'));
@@ -107,12 +107,12 @@ async function latencies(subject: Subject): Promise<string[]> {
     await session.execute('1 + 1');
     const cells: number[] = [];
     for (let i = 0; i < 20; i++) cells.push(await timed(() => session.execute('1 + 1')));
-    if (round > 0) rounds.push([start, first, median(cells)]);
+    if (round > 0) rounds.push([start, first, start + first, median(cells)]);
     else await sleep(2000);
     await end();
   }
   await rm(data, { recursive: true, force: true });
-  return [0, 1, 2].map((i) => `${median(rounds.map((round) => round[i]!)).toFixed(0)} ms`);
+  return [0, 1, 2, 3].map((i) => `${median(rounds.map((round) => round[i]!)).toFixed(0)} ms`);
 }
 
 const median = (numbers: readonly number[]): number =>
@@ -134,7 +134,7 @@ for (const [i, { feature }] of wanted.entries()) row([feature, ...columns.map((s
 if (values.latency) {
   const all: string[][] = [];
   for (const subject of subjects) all.push(await latencies(subject));
-  for (const [i, what] of ['start', 'first completion', 'a trivial cell'].entries())
+  for (const [i, what] of ['start', 'first completion', 'both', 'a trivial cell'].entries())
     row([what, ...all.map((each) => each[i]!)]);
 }
 process.exit();

@@ -1,6 +1,20 @@
 /** What can be done while a cell runs: stopping it, answering it, working beside it, looking into it. */
 import { setTimeout as sleep } from 'node:timers/promises';
-import { afterError, ask, by, interrupted, run, shownBy, started, within, type Probe } from './tried.js';
+import {
+  afterError,
+  ask,
+  by,
+  heardFrom,
+  interrupted,
+  run,
+  shownBy,
+  started,
+  within,
+  type Probe,
+} from './tried.js';
+
+/** The body of a debugger's reply. */
+type Reply = Readonly<Record<string, unknown>>;
 
 export const runningProbes: readonly Probe[] = [
   {
@@ -80,6 +94,27 @@ export const runningProbes: readonly Probe[] = [
     },
   },
   {
+    feature: '… and messages from the page are answered, as anywidget’s sliders need',
+    async has(kernel) {
+      const name = 'features-echo';
+      const code = by(
+        kernel,
+        // Deno's kernel can open a comm, but offers nothing to hear from it.
+        `const g = globalThis as any;
+         if (g.kernel) { const c = g.kernel.comms.open('${name}'); c.onMessage = ({ data }) => c.send({ twice: 2 * data.s }); }
+         else await g.Deno.jupyter.broadcast('comm_open', { comm_id: '${name}', target_name: '${name}', data: {} });`,
+        `from comm import create_comm
+c = create_comm(target_name='${name}')
+c.on_msg(lambda message: c.send({'twice': 2 * message['content']['data']['s']}))`,
+      );
+      await run(kernel, code);
+      const opened = await heardFrom(kernel, ({ header, content }) => header.msg_type === 'comm_open' && content.target_name === name); // prettier-ignore
+      kernel.session.channels.tell('comm_msg', { comm_id: opened.content.comm_id, data: { s: 21 } });
+      const answer = await heardFrom(kernel, ({ header, content }) => header.msg_type === 'comm_msg' && content.comm_id === opened.content.comm_id); // prettier-ignore
+      return (answer.content.data as { twice?: number }).twice === 42;
+    },
+  },
+  {
     feature: 'subshells (JEP 91)',
     async has(kernel) {
       const { supported_features: features } = await ask(kernel, 'kernel_info_request');
@@ -94,6 +129,43 @@ export const runningProbes: readonly Probe[] = [
       const beside = performance.now() - began < 2000;
       await within(slow);
       return beside;
+    },
+  },
+  {
+    feature: 'debugger: stops at a breakpoint of a cell, shows frames and variables, goes on',
+    leavesBusy: true,
+    async has(kernel) {
+      let seq = 0;
+      const debug = async (command: string, args: object = {}): Promise<Reply> => {
+        const content = { seq: ++seq, type: 'request', command, arguments: args };
+        const { success, body } = await within(ask(kernel, 'debug_request', content, 'control'), 10_000);
+        if (success !== true) throw new Error(`${command} failed`);
+        return (body ?? {}) as Reply;
+      };
+      await debug('initialize', { clientID: 'features', adapterID: '' });
+      await debug('attach');
+      const code = by(
+        kernel,
+        'interface Unused {}\nfunction half(whole: number) {\n  const part = whole / 2;\n  return part;\n}\nhalf(84)',
+        '\ndef half(whole):\n  part = whole // 2\n  return part\n\nhalf(84)',
+      );
+      const { sourcePath } = await debug('dumpCell', { code });
+      await debug('setBreakpoints', { source: { path: sourcePath }, breakpoints: [{ line: 4 }] });
+      await debug('configurationDone');
+      const running = kernel.session.execute(code);
+      const { content: stop } = await heardFrom(kernel, ({ header, content }) => header.msg_type === 'debug_event' && content.event === 'stopped'); // prettier-ignore
+      const { threadId } = stop.body as { threadId: number };
+      const { stackFrames } = await debug('stackTrace', { threadId });
+      const [frame] = stackFrames as { name: string; line: number; id: number }[];
+      const { scopes } = await debug('scopes', { frameId: frame!.id });
+      const [locals] = scopes as { variablesReference: number }[];
+      const { variables } = await debug('variables', {
+        variablesReference: locals!.variablesReference,
+      });
+      await debug('continue', { threadId });
+      const part = (variables as { name: string; value: string }[]).find(({ name }) => name === 'part');
+      const ended = await within(running, 10_000);
+      return frame!.name === 'half' && frame!.line === 4 && part?.value === '42' && ended.status === 'ok';
     },
   },
   {

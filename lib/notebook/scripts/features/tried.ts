@@ -58,6 +58,19 @@ export const run = ({ session }: Tried, code: string): Promise<Execution> => wit
 export const by = ({ subject }: Tried, typescript: string, python: string): string =>
   subject.language === 'typescript' ? typescript : python;
 
+/** The first iopub message that `is` says is meant; rejects if none comes. */
+export async function heardFrom(
+  { heard }: Tried,
+  is: (message: Message) => boolean,
+  milliseconds = 10_000,
+): Promise<Message> {
+  for (const end = Date.now() + milliseconds; Date.now() < end; await sleep(50)) {
+    const found = heard.find(is);
+    if (found) return found;
+  }
+  throw new Error('not heard');
+}
+
 export const resultOf = ({ outputs }: Execution): Record<string, unknown> | undefined =>
   outputs.flatMap((output) => (output.output_type === 'execute_result' ? [output.data] : [])).at(-1);
 
