@@ -1,7 +1,13 @@
 /** `oabn inspect`: which family and network a checkpoint is, and which of its tensors were recognized. */
 import type { Command } from 'commander';
 import { check, tableText } from 'oabn-base';
-import { describeRecognition, type FamilyReport, recognize } from '../family/index.js';
+import {
+  describeRecognition,
+  type FamilyReport,
+  type Leftover,
+  namePatterns,
+  recognize,
+} from '../family/index.js';
 import { blocksOf, readStateDict } from '../model/index.js';
 import { familyOf, familyOption } from './familyOptions.js';
 import { type CommonOptions, jsonOption } from './options.js';
@@ -43,7 +49,7 @@ Examples:
 }
 
 function formatReport(checkpoint: string, report: FamilyReport): string {
-  const { blocks, merged, incomplete, rest, assumptions } = report;
+  const { blocks, merged, incomplete, leftovers, assumptions } = report;
   const rows = blocks.map(({ block, kind, shape, branches }) => ({
     block: block || '(whole file)',
     kind,
@@ -55,11 +61,17 @@ function formatReport(checkpoint: string, report: FamilyReport): string {
     ...(rows.length > 0 ? ['', tableText(rows), ''] : []),
     ...(merged.length > 0 ? [`merged already: ${list(merged)}`] : []),
     ...Object.entries(incomplete).map(([name, reason]) => `incomplete: ${name}: ${reason}`),
-    ...(rest.length > 0 ? [`in no block, kept as it is: ${list(rest)}`] : []),
+    ...(leftovers.length > 0
+      ? ['in no block, kept as it is:', tableText(leftovers.map(formatLeftover)), '']
+      : []),
     ...assumptions.map((assumption) => `taken for granted: ${assumption}`),
     networkLine(report),
   ];
   return lines.join('\n');
+}
+
+function formatLeftover({ kind, modules, tensors }: Leftover): Record<string, string | number> {
+  return { kind, modules: modules.length, tensors, which: list(namePatterns(modules)) };
 }
 
 function networkLine({ arch, notComputed }: FamilyReport): string {

@@ -26,10 +26,15 @@ export interface LatencyOptions {
 const warmUp = 3;
 
 /** The latency of each ONNX file, in their order. */
-export async function measureLatency(
+export async function measureLatency(paths: readonly string[], options: LatencyOptions): Promise<Latency[]> {
+  return (await interleavedTimes(paths, options)).map(latencyOf);
+}
+
+/** The milliseconds of every timed call, for each ONNX file in their order. */
+export async function interleavedTimes(
   paths: readonly string[],
   { shape, calls }: LatencyOptions,
-): Promise<Latency[]> {
+): Promise<number[][]> {
   const size = shape.reduce((product, side) => product * side, 1);
   // Values like those of normalized pixels; they make no difference to the time.
   const images = Float32Array.from({ length: size }, (_, i) => Math.sin(i));
@@ -44,7 +49,7 @@ export async function measureLatency(
         if (call >= 0) times[i]!.push(performance.now() - start);
       }
     }
-    return times.map(latencyOf);
+    return times;
   } finally {
     for (const model of models) await model.release();
   }

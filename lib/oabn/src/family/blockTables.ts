@@ -41,6 +41,29 @@ export const qarepvggBlock: BlockTable = {
 };
 
 /**
+ * The second version of QARepVGG's block, which YOLOv6 has: an average over k×k pixels stands beside the
+ * identity.
+ */
+export const qarepvggAverageBlock: BlockTable = {
+  ...qarepvggBlock,
+  title: 'QARepVGG block, second version',
+  terms: [...qarepvggBlock.terms, { averagePool: 'kernel', sameShape: true }],
+};
+
+/** RepOptimizer's block (arXiv 2205.15242) while it searches for its scales. */
+export const linearAddBlock: BlockTable = {
+  title: 'linear-add block',
+  keys: ['scale_conv.weight'],
+  terms: [
+    { conv: 'conv', scale: 'scale_conv.weight' },
+    { conv: 'conv_1x1', scale: 'scale_1x1.weight' },
+    { identity: 'named', scale: 'scale_identity.weight' },
+  ],
+  bn: 'bn',
+  merged: 'rbr_reparam',
+};
+
+/**
  * MobileOne's block (arXiv 2206.04040) by the names of the official code: several convolutions of one size, a
  * 1×1 one and an identity, each with its BN.
  */

@@ -55,6 +55,7 @@ export function branchesOf(place: Place, table: BlockTable): FoundBranch[] {
 
 function branchesOfTerm(place: Place, term: Term, frame: Frame): FoundBranch[] {
   if (term.unless !== undefined && place.prefix + term.unless in place.stateDict) return [];
+  if (term.sameShape === true && !keepsChannels(frame)) return [];
   const inner = expand(place, term).flatMap((one) => plainBranches(place, one, frame));
   if (inner.length === 0) return [];
   return scaled(place, term, inner);
@@ -134,13 +135,16 @@ function identityBranch({ identity }: Term, { out, inPerGroup }: Frame): FoundBr
   };
 }
 
-function averageBranch({ averagePool }: Term, { out, inPerGroup, size }: Frame): FoundBranch {
+function averageBranch({ averagePool, sameShape }: Term, { out, inPerGroup, size }: Frame): FoundBranch {
   const side = averagePool === 'kernel' ? size : (averagePool as number);
   return {
     label: `average ${side}×${side}`,
     shape: [out, inPerGroup, side, side],
     tensors: [],
     convolution: () => averageConvolution(out, inPerGroup, side),
+    ...(sameShape === true && {
+      assumption: `an average over ${side}×${side} pixels, which has no tensors, where the channels stay the same (${out})`,
+    }),
   };
 }
 
@@ -220,10 +224,15 @@ function identityIsThere(
   { out, inPerGroup }: Frame,
 ): boolean {
   if (term.identity === 'always') return true;
-  if (term.identity === 'sameShape') return inPerGroup === out || inPerGroup === 1;
+  if (term.identity === 'sameShape') return keepsChannels({ out, inPerGroup });
   return term.bn === undefined
     ? prefix + term.scale! in stateDict
     : hasBn({ stateDict, prefix, ...place }, term.bn);
+}
+
+/** Dense with as many input as output channels, or depthwise. */
+function keepsChannels({ out, inPerGroup }: Pick<Frame, 'out' | 'inPerGroup'>): boolean {
+  return inPerGroup === out || inPerGroup === 1;
 }
 
 /**

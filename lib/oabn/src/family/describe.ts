@@ -3,8 +3,10 @@
  * belong to none.
  */
 import type { Architecture, StateDict } from '../model/index.js';
+import { type Leftover, leftoversOf } from './leftover.js';
 import { computed } from './load.js';
 import type { FoundBlock, Recognition } from './recognize.js';
+import { defaultEpsilon } from './table.js';
 
 /** What a state dict was recognized as, for people and for `--json`. */
 export interface FamilyReport {
@@ -24,6 +26,8 @@ export interface FamilyReport {
   readonly incomplete: Readonly<Record<string, string>>;
   /** Tensors that belong to no block. */
   readonly rest: readonly string[];
+  /** The modules that they belong to, by kind. */
+  readonly leftovers: readonly Leftover[];
   /** What was assumed without a tensor that shows it, in words. */
   readonly assumptions: readonly string[];
   /**
@@ -51,16 +55,25 @@ export function describeRecognition(stateDict: StateDict, recognition: Recogniti
   const { family, blocks, merged, incomplete, rest } = recognition;
   const ofMerged = new Set(merged.flatMap((module) => [`${module}.weight`, `${module}.bias`]));
   const network = computed(stateDict, recognition);
-  const assumed = blocks.flatMap(({ branches }) => branches.flatMap(({ assumption }) => assumption ?? []));
+  const unmerged = rest.filter((name) => !ofMerged.has(name));
+  const { epsilon = defaultEpsilon } = family;
+  const assumed = [
+    ...(epsilon === defaultEpsilon || blocks.length === 0
+      ? []
+      : [`ε = ${epsilon} in every BN, as ${family.name} has it`]),
+    ...blocks.flatMap(({ branches }) => branches.flatMap(({ assumption }) => assumption ?? [])),
+    ...blocks.flatMap(({ table }) => table.assumption ?? []),
+  ];
   return {
     family: family.name,
     title: family.title ?? family.name,
     ...(family.source !== undefined && { source: family.source }),
-    epsilon: family.epsilon ?? 1e-5,
+    epsilon,
     blocks: blocks.map(describeBlock),
     merged,
     incomplete,
-    rest: rest.filter((name) => !ofMerged.has(name)),
+    rest: unmerged,
+    leftovers: leftoversOf(stateDict, unmerged),
     assumptions: [...new Set(assumed), ...('arch' in network ? network.assumptions : [])],
     ...('arch' in network ? { arch: network.arch } : { notComputed: network.reason }),
   };

@@ -7,9 +7,11 @@ import {
   convBn,
   diverseBranchBlock,
   largeKernel,
+  linearAddBlock,
   mobileOneBlock,
   ordinary,
   pair,
+  qarepvggAverageBlock,
   qarepvggBlock,
   repMixer,
   repvggBlock,
@@ -28,15 +30,42 @@ import {
 } from './layouts.js';
 import type { Family } from './table.js';
 
+/** Matches no name: for tables that fit the same tensors as another one, so that only the reader can tell. */
+const neverByItself = '(?!)';
+
+/**
+ * Backbone, neck and head alike: what is re-parameterized is one of these blocks, in whatever they are stacked
+ * to (RepBlock, CSPStackRep, MBLA).
+ */
+const yolov6 = {
+  title: 'YOLOv6 (EfficientRep, Rep-PAN and its head)',
+  source: 'arXiv 2209.02976 and 2301.05586; names of meituan/YOLOv6',
+  epsilon: 1e-3,
+  notComputed: 'the detector’s neck and head are no chain of layers',
+  blocks: [repvggBlock, linearAddBlock, diverseBranchBlock, ...ordinary],
+} as const satisfies Partial<Family>;
+
 /** The families that are known. Of those that explain equally many tensors of a file, the first is taken. */
 export const families: readonly Family[] = [
   {
+    ...yolov6,
     name: 'yolov6',
-    title: 'YOLOv6 (EfficientRep and Rep-PAN)',
-    source: 'arXiv 2209.02976; names of meituan/YOLOv6, whose BNs have ε = 1e-3',
-    epsilon: 1e-3,
     recognisedBy: '(^|\\.)ERBlock_\\d',
-    blocks: [repvggBlock, qarepvggBlock, ...ordinary],
+    blocks: [
+      {
+        ...qarepvggBlock,
+        assumption:
+          'QARepVGG blocks of the first version; the second one’s average pool has no tensors (--family yolov6-qarepvgg-v2 adds it)',
+      },
+      ...yolov6.blocks,
+    ],
+  },
+  {
+    ...yolov6,
+    name: 'yolov6-qarepvgg-v2',
+    title: 'YOLOv6 with QARepVGG blocks of the second version',
+    recognisedBy: neverByItself,
+    blocks: [qarepvggAverageBlock, ...yolov6.blocks],
   },
   {
     name: 'repvgg',
@@ -181,20 +210,7 @@ export const families: readonly Family[] = [
     title: 'RepOptimizer, the search network of RepOpt-VGG',
     source: 'arXiv 2205.15242; names of the official code',
     recognisedBy: '(^|\\.)scale_(conv|1x1|identity)\\.weight$',
-    blocks: [
-      {
-        title: 'linear-add block',
-        keys: ['scale_conv.weight'],
-        terms: [
-          { conv: 'conv', scale: 'scale_conv.weight' },
-          { conv: 'conv_1x1', scale: 'scale_1x1.weight' },
-          { identity: 'named', scale: 'scale_identity.weight' },
-        ],
-        bn: 'bn',
-        merged: 'rbr_reparam',
-      },
-      ...ordinary,
-    ],
+    blocks: [linearAddBlock, ...ordinary],
     layout: repvggLayout,
   },
   {
@@ -232,6 +248,12 @@ export const families: readonly Family[] = [
         keys: ['conv.c.weight'],
         terms: [convBn('conv.c', 'conv.bn'), { conv: 'conv1' }, { identity: 'always' }],
         bn: 'bn',
+        merged: '',
+      },
+      {
+        title: 'depthwise RepVGG block, first version',
+        keys: ['conv.c.weight'],
+        terms: [convBn('conv.c', 'conv.bn'), convBn('conv1.c', 'conv1.bn'), { identity: 'always' }],
         merged: '',
       },
       pair('c', 'bn', ''),

@@ -11,6 +11,7 @@ export * from './deadChannels.js';
 export * from './describe.js';
 export * from './families.js';
 export * from './layout.js';
+export * from './leftover.js';
 export * from './load.js';
 export * from './merge.js';
 export { isSqueeze } from './moduleNames.js';

@@ -18,6 +18,7 @@ import { asNetwork, type AsNetwork } from './asNetwork.js';
 import { asRepVGG } from './asRepVGG.js';
 import { deadChannels, deadTolerance } from './deadChannels.js';
 import { families } from './families.js';
+import { leftoversOf } from './leftover.js';
 import { mergeWithoutDead } from './merge.js';
 import { type Recognition, recognitions } from './recognize.js';
 import { defaultEpsilon, type Family } from './table.js';
@@ -116,7 +117,12 @@ export function computed(
     strides,
     ...(threshold !== undefined && { threshold }),
   });
-  return 'arch' in network || recognition.family.layout ? network : repvgg;
+  if ('arch' in network) return network;
+  const { family, rest } = recognition;
+  const attention = leftoversOf(stateDict, rest).find(({ kind }) => kind === 'self-attention');
+  if (attention) return { reason: `${attention.modules[0]} is self-attention` };
+  if (family.notComputed !== undefined) return { reason: family.notComputed };
+  return family.layout ? network : repvgg;
 }
 
 /**

@@ -37,6 +37,11 @@ export interface Term {
    * one.
    */
   readonly averagePool?: number | 'kernel';
+  /**
+   * There only where input and output channels are as many, for branches of which no tensor tells: an average
+   * pool without BN.
+   */
+  readonly sameShape?: boolean;
   /** One after the other: 1×1 convolutions and a last one of any size, no activation between. */
   readonly chain?: readonly Term[];
   /** The sum of several terms. */
@@ -67,6 +72,8 @@ export interface BlockTable {
   readonly bn?: string;
   /** Found in networks of any kind, so it does not identify the family. */
   readonly ordinary?: boolean;
+  /** What is taken for granted about blocks of this kind, because no tensor shows it; for reports. */
+  readonly assumption?: string;
   /** The module of the merged convolution below the block; empty: the block itself. */
   readonly merged: string;
 }
@@ -92,15 +99,26 @@ export interface Family {
    * analysed only.
    */
   readonly layout?: Layout;
+  /** For reports: why no layout describes it. */
+  readonly notComputed?: string;
 }
 
 /** What PyTorch's BatchNorm adds to the variance. */
 export const defaultEpsilon = 1e-5;
 
 const kinds = ['conv', 'identity', 'averagePool', 'chain', 'sum'] as const satisfies readonly (keyof Term)[];
-const termMembers = [...kinds, 'plusIdentity', 'bn', 'scale', 'subtract', 'unless'];
-const blockMembers = ['title', 'keys', 'unless', 'terms', 'bn', 'ordinary', 'merged'];
-const familyMembers = ['name', 'title', 'source', 'epsilon', 'recognisedBy', 'blocks', 'layout'];
+const termMembers = [...kinds, 'plusIdentity', 'sameShape', 'bn', 'scale', 'subtract', 'unless'];
+const blockMembers = ['title', 'keys', 'unless', 'terms', 'bn', 'ordinary', 'assumption', 'merged'];
+const familyMembers = [
+  'name',
+  'title',
+  'source',
+  'epsilon',
+  'recognisedBy',
+  'blocks',
+  'layout',
+  'notComputed',
+];
 
 /** What a term is. */
 export function termKind(term: Term): (typeof kinds)[number] {
@@ -139,7 +157,7 @@ function checkBlock(where: string, value: unknown): void {
     typeof block.merged === 'string',
     `${where}.merged must name the merged convolution, got ${show(block.merged)}`,
   );
-  checkNames(where, block, ['unless', 'bn', 'title']);
+  checkNames(where, block, ['unless', 'bn', 'title', 'assumption']);
   checkList(`${where}.terms`, block.terms).forEach((term, i) => checkTerm(`${where}.terms[${i}]`, term));
 }
 

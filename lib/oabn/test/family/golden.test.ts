@@ -3,10 +3,13 @@ import { readSafetensors } from 'oabn-base';
 import {
   asRepVGG,
   type Convolution,
+  describeRecognition,
   families,
+  leftoversOf,
   mergedName,
   mergeFound,
   mergeRecognized,
+  namePatterns,
   parseFamily,
   recognize,
 } from '../../src/family/index.js';
@@ -29,40 +32,50 @@ function convolve(
   channels: number,
   height: number,
   width: number,
+  stride = 1,
 ): Float64Array {
   const [out, inPerGroup, kh, kw] = shape;
   const outPerGroup = out / (channels / inPerGroup);
-  const y = new Float64Array(out * height * width);
+  const [rows, columns] = [height / stride, width / stride];
+  const y = new Float64Array(out * rows * columns);
   for (let o = 0; o < out; o++) {
-    for (let row = 0; row < height; row++) {
-      for (let column = 0; column < width; column++) {
+    for (let row = 0; row < rows; row++) {
+      for (let column = 0; column < columns; column++) {
         let sum = bias[o]!;
         for (let i = 0; i < inPerGroup; i++) {
           const channel = Math.floor(o / outPerGroup) * inPerGroup + i;
           for (let ky = 0; ky < kh; ky++) {
             for (let kx = 0; kx < kw; kx++) {
-              const [r, c] = [row + ky - (kh - 1) / 2, column + kx - (kw - 1) / 2];
+              const [r, c] = [stride * row + ky - (kh - 1) / 2, stride * column + kx - (kw - 1) / 2];
               if (r < 0 || c < 0 || r >= height || c >= width) continue;
               sum +=
                 kernel[((o * inPerGroup + i) * kh + ky) * kw + kx]! * x[(channel * height + r) * width + c]!;
             }
           }
         }
-        y[(o * height + row) * width + column] = sum;
+        y[(o * rows + row) * columns + column] = sum;
       }
     }
   }
   return y;
 }
 
+/** The golden blocks: those of each family, and other versions of some. */
+const goldenFamilies = [...families.map(({ name }) => name), 'repvit-first'];
+/** Its tensors are those of another one, so it must be named. */
+const named = families.filter(({ name }) => name === 'yolov6-qarepvgg-v2');
+
 describe('family against PyTorch', () => {
-  for (const { name } of families) {
+  for (const name of goldenFamilies) {
     it(`recognises ${name} by its tensors and merges each block to what its modules compute, borders included`, async () => {
       const stateDict = await tensorsBelow('families.safetensors', `${name}/`);
       const expected = await tensorsBelow('families-expected.safetensors', `${name}/`);
-      const found = recognize(stateDict);
+      const found = recognize(
+        stateDict,
+        named.find((family) => family.name === name),
+      );
       assert.ok(found);
-      assert.equal(found.family.name, name);
+      assert.equal(found.family.name, name.replace('-first', ''));
       assert.deepEqual(found.rest, []);
       assert.deepEqual(found.incomplete, {});
       const blocks = Object.keys(expected)
@@ -84,6 +97,106 @@ describe('family against PyTorch', () => {
       );
     });
   }
+});
+
+describe('whole YOLOv6 detectors against PyTorch', () => {
+  for (const size of ['n', 'm']) {
+    it(`merges every block of backbone and neck of ${size}, keeps the rest, and has the merged detector’s names`, async () => {
+      const stateDict = await tensorsBelow('yolov6.safetensors', `${size}/`);
+      const expected = await tensorsBelow('yolov6-expected.safetensors', `${size}/`);
+      const found = recognize(stateDict)!;
+      assert.equal(found.family.name, 'yolov6');
+      assert.deepEqual(found.incomplete, {});
+      const blocks = found.blocks.filter(({ table }) => !table.ordinary);
+      assert.equal(blocks.length, Object.keys(expected).length / 2);
+      assert.ok(blocks.some(({ name }) => name.startsWith('neck.')));
+      for (const block of blocks) {
+        const [input, output] = [expected[`${block.name}/input`]!, expected[`${block.name}/output`]!];
+        const [, channels, height, width] = input.shape as [number, number, number, number];
+        const y = convolve(mergeFound(block), input.data, channels, height, width, height / output.shape[2]!);
+        assertClose(y, output.data, 2e-6, block.name);
+      }
+      const merged = mergeRecognized(stateDict, found);
+      const { metadata } = await readSafetensors(goldenPath('yolov6-expected.safetensors'));
+      assert.deepEqual(Object.keys(merged).sort(), JSON.parse(metadata[size]!));
+    });
+  }
+
+  it('are described by what each part of the rest is', async () => {
+    const stateDict = await tensorsBelow('yolov6.safetensors', 'm/');
+    const { leftovers, assumptions, notComputed } = describeRecognition(stateDict, recognize(stateDict)!);
+    const counted = leftovers.map(({ kind, modules }) => [kind, modules.length]);
+    assert.deepEqual(counted, [
+      ['transposed convolution', 2],
+      ['convolution without branches or BN', 13],
+      ['scale', 16],
+      ['other', 1],
+    ]);
+    assert.deepEqual(leftovers.at(-1)!.modules, ['detect.proj']);
+    assert.deepEqual(assumptions, ['ε = 0.001 in every BN, as yolov6 has it']);
+    assert.match(notComputed!, /the detector’s neck and head/);
+  });
+
+  it('with QARepVGG blocks say which version was taken for granted, and how the other one is named', async () => {
+    const stateDict = await tensorsBelow('families.safetensors', 'yolov6-qarepvgg-v2/');
+    const { assumptions } = describeRecognition(stateDict, recognize(stateDict)!);
+    assert.match(assumptions.join('\n'), /first version.*--family yolov6-qarepvgg-v2/);
+    const second = describeRecognition(stateDict, recognize(stateDict, named[0])!);
+    assert.match(second.assumptions.join('\n'), /an average over 3×3 pixels, which has no tensors/);
+  });
+});
+
+describe('family/leftover', () => {
+  const of = (...shape: number[]) => ({ shape, data: new Float32Array(shape.reduce((a, b) => a * b, 1)) });
+
+  it('tells attention, squeeze-and-excitation, linear layers, norms and scales apart', () => {
+    const stateDict: StateDict = {
+      'stages.3.blocks.0.token_mixer.qkv.weight': of(6, 2),
+      'stages.3.blocks.0.token_mixer.proj.weight': of(2, 2),
+      'stages.3.blocks.0.norm.weight': of(2),
+      'stages.3.blocks.0.norm.running_var': of(2),
+      'stages.3.blocks.10.ls.gamma': of(2, 1, 1),
+      'layers.0.attn.q_proj.weight': of(2, 2),
+      'layers.0.attn.out.bias': of(2),
+      'final.se.fc1.weight': of(2, 2, 1, 1),
+      'up.upsample_transpose.weight': of(2, 2, 2, 2),
+      'mlp.fc1.weight': of(2, 2, 1, 1),
+      'ln.weight': of(2),
+      'head.fc.weight': of(3, 2),
+      'head.fc.bias': of(3),
+      anchors: of(2),
+    };
+    const found = leftoversOf(stateDict, Object.keys(stateDict));
+    assert.deepEqual(
+      found.map(({ kind, modules, tensors }) => [kind, modules.join(' '), tensors]),
+      [
+        ['self-attention', 'layers.0.attn stages.3.blocks.0.token_mixer', 4],
+        ['squeeze-and-excitation', 'final.se', 1],
+        ['transposed convolution', 'up.upsample_transpose', 1],
+        ['convolution without branches or BN', 'mlp.fc1', 1],
+        ['batch normalization alone', 'stages.3.blocks.0.norm', 2],
+        ['linear layer', 'head.fc', 2],
+        ['normalization without running statistics', 'ln', 1],
+        ['scale', 'stages.3.blocks.10.ls.gamma', 1],
+        ['other', 'anchors', 1],
+      ],
+    );
+  });
+
+  it('counts names that differ in their numbers alone as one', () => {
+    const names = ['stem', 'stages.0.blocks.0.fc', 'stages.0.blocks.1.fc', 'stages.1.blocks.10.fc'];
+    assert.deepEqual(namePatterns(names), ['stem', 'stages.*.blocks.*.fc (3)']);
+    assert.deepEqual(namePatterns(['head.0.fc']), ['head.0.fc']);
+  });
+
+  it('is the reason why a network with attention is not computed', async () => {
+    const stateDict = {
+      ...(await tensorsBelow('families.safetensors', 'fastvit-timm/')),
+      'stages.3.blocks.0.token_mixer.qkv.weight': of(6, 2),
+    };
+    const { notComputed } = describeRecognition(stateDict, recognize(stateDict)!);
+    assert.equal(notComputed, 'stages.3.blocks.0.token_mixer is self-attention');
+  });
 });
 
 describe('family/asRepVGG', () => {

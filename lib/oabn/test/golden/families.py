@@ -93,12 +93,17 @@ families = {
     },
     "acnet": {"layer1": Asymmetric(3, 4, 3)},
     "repvit": {"stem.conv1": conv_bn(3, 4, 3, conv_name="c"), "stages.0.blocks.0.token_mixer": RepVGGDW(4)},
+    "repvit-first": {"stages.0.blocks.0.token_mixer": RepVGGDW(4, first=True)},
     "pplcnet-v2": {
         "stages.0.0": Sum(dw_conv_list=Each([conv_bn(4, 4, 5, 4), conv_bn(4, 4, 3, 4), conv_bn(4, 4, 1, 4)])),
         "stages.0.0.pw_conv": conv_bn(4, 6, 1),
     },
     "pplcnet-timm": {"blocks.0.0": nn.Sequential(dict_of(conv_dw=conv(4, 4, 3, 4), bn1=BN(4)))},
     "conv-bn": {"blocks2.0.dw_conv": conv_bn(4, 4, 5, 4)},
+    "yolov6-qarepvgg-v2": {
+        "backbone.ERBlock_2.0": qarepvgg(3, 4, eps=1e-3, average=True),
+        "backbone.ERBlock_2.1.conv1": qarepvgg(4, 4, eps=1e-3, average=True),
+    },
 }
 
 paddle = {"running_mean": "_mean", "running_var": "_variance"}

@@ -157,16 +157,21 @@ class LinearAdd(nn.Module):
 
 
 class RepVGGDW(nn.Module):
-    """RepViT's depthwise block: BN(BN(conv3x3(x)) + conv1x1(x) + x), both convolutions depthwise."""
+    """
+    RepViT's depthwise block: BN(BN(conv3x3(x)) + conv1x1(x) + x), both convolutions depthwise; in its first
+    version BN(conv3x3(x)) + BN(conv1x1(x)) + x.
+    """
 
-    def __init__(self, c):
+    def __init__(self, c, first=False):
         super().__init__()
         self.conv = conv_bn(c, c, 3, c, conv_name="c")
-        self.conv1 = conv(c, c, 1, c, bias=True)
-        self.bn = nn.BatchNorm2d(c)
+        self.conv1 = conv_bn(c, c, 1, c, conv_name="c") if first else conv(c, c, 1, c, bias=True)
+        if not first:
+            self.bn = nn.BatchNorm2d(c)
 
     def forward(self, x):
-        return self.bn(self.conv(x) + self.conv1(x) + x)
+        y = self.conv(x) + self.conv1(x) + x
+        return self.bn(y) if hasattr(self, "bn") else y
 
 
 class Position(nn.Module):
@@ -207,8 +212,10 @@ def repvgg(names, cin, cout, identity, groups=1, eps=1e-5):
     return Sum(**parts)
 
 
-def qarepvgg(cin, cout, eps=1e-5):
+def qarepvgg(cin, cout, eps=1e-5, average=False):
+    """`average`: the second version, which averages 3x3 pixels where it has an identity."""
     return Sum(
+        **(dict(rbr_avg=nn.AvgPool2d(3, 1, 1)) if average and cin == cout else {}),
         plain_identity=cin == cout,
         bn=BN(cout, eps=eps),
         rbr_dense=conv_bn(cin, cout, 3, eps=eps),

@@ -239,6 +239,7 @@ networks = {
         num_classes=classes,
     ),
     "repvit": repvit.RepVit(embed_dim=(8, 16, 24, 32), depth=(2, 1, 2, 1), num_classes=classes, distillation=True),
+    "repvit-first": repvit.RepVit(embed_dim=(8, 16, 24), depth=(2, 1, 1), num_classes=classes, legacy=True),
     "pplcnet-timm": mobilenetv3._gen_lcnet("lcnet_050", 0.25, num_classes=classes),
 }
 

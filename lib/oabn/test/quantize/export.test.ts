@@ -20,6 +20,7 @@ import {
   exportedSize,
   exportOnnx,
   forwardQuantized,
+  type OnnxExportOptions,
   packBitPlanes,
   packInt4,
   type QuantizationScheme,
@@ -53,12 +54,13 @@ function trainedLike(): StateDict {
 async function logitsOfFile(
   network: ExportedNetwork,
   x = tf.tensor4d(images, [4, 9, 9, 3]),
+  options: OnnxExportOptions = {},
 ): Promise<Float32Array> {
   const nchw = tf.tidy(() => tf.transpose(x, [0, 3, 1, 2]).dataSync() as Float32Array);
   return await inFolder(async (folder) => {
     const path = join(folder, 'network.onnx');
-    const bytes = await saveOnnx(path, network);
-    assert.equal(bytes, exportOnnx(network).length);
+    const bytes = await saveOnnx(path, network, options);
+    assert.equal(bytes, exportOnnx(network, options).length);
     const model = await openOnnxModel(path);
     const logits = await model.run(nchw, [4, 3, x.shape[1], x.shape[2]]);
     await model.release();
@@ -74,6 +76,46 @@ describe('quantize/export', () => {
     const x = tf.tensor4d(images, [4, 9, 9, 3]);
     const expected = forwardMerged(arch, toVariables(stateDict).params, x).dataSync();
     assertClose(await logitsOfFile({ arch, stateDict }), expected, 1e-5, 'logits');
+  });
+
+  it('for integer kernels leaves out the clamps at 8 bits, gives nearly the same logits, and refuses other bits', async () => {
+    const merged = trainedLike();
+    const x = tf.tensor4d(images, [4, 9, 9, 3]);
+    const ranges = await calibrate(arch, merged, [{ images, size: 4 }]);
+    const scheme = { bits: 8, weights: 'uniform' } as const;
+    const { stateDict, activations } = quantizeNetwork({ arch, merged, ranges, scheme });
+    const network = { arch, stateDict, quantization: { scheme, activations } };
+    const hasClamp = (bytes: Uint8Array): boolean => Buffer.from(bytes).includes('Clip');
+    assert.ok(hasClamp(exportOnnx(network)));
+    assert.ok(!hasClamp(exportOnnx(network, { integer: true })));
+    const [usual, integer] = [
+      await logitsOfFile(network, x),
+      await logitsOfFile(network, x, { integer: true }),
+    ];
+    assertClose(integer, usual, 0.02, 'logits');
+    const refuse = (quantization: ExportedNetwork['quantization'], message: RegExp): void => {
+      assert.throws(
+        () => exportOnnx({ arch, stateDict, ...(quantization && { quantization }) }, { integer: true }),
+        message,
+      );
+    };
+    refuse(
+      { activations, scheme: { bits: 4, weights: 'uniform' } },
+      /this network has uniform weights of 4 bits/,
+    );
+    refuse(
+      { activations, scheme: { bits: 8, weights: 'cluster' } },
+      /this network has cluster weights of 8 bits/,
+    );
+    refuse(
+      { activations, scheme: { ...scheme, layerBits: { 'stage1.1': 4 }, activationBits: 8 } },
+      /uniform weights and activations of 8 bits/,
+    );
+    refuse(
+      { activations, scheme: { ...scheme, activationBits: 6 } },
+      /uniform weights and activations of 8 bits/,
+    );
+    refuse(undefined, /this network has FP32 weights/);
   });
 
   const schemes: readonly [QuantizationScheme, number][] = [

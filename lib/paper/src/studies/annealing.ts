@@ -51,8 +51,12 @@ export interface AnnealingGrid {
   readonly bits?: readonly number[];
   /** Default the profile's. */
   readonly seeds?: readonly number[];
-  /** Epochs of annealing; default 3. */
+  /** Of annealing and of fine-tuning through the merge alike; default 3. */
   readonly epochs?: number;
+  /** The training images of each of these epochs; default all that pretraining had. */
+  readonly images?: number;
+  /** The bits to which the network is fine-tuned through the merge, each a training; default all. */
+  readonly repqBits?: readonly number[];
 }
 
 /**
@@ -61,12 +65,13 @@ export interface AnnealingGrid {
  */
 export async function compareAnnealing(lab: PaperLab, grid: AnnealingGrid = {}): Promise<AnnealingPoint[]> {
   const { threshold, seeds } = { ...lab.profile.ablation, ...grid };
-  const { bits = [8, 6, 5, 4], epochs = 3 } = grid;
+  const { bits = [8, 6, 5, 4], epochs = 3, repqBits = bits, images } = grid;
+  const budget = { epochs, ...(images !== undefined && { images }) };
   const points: AnnealingPoint[] = [];
   for (const seed of seeds) {
     const plain = pretrainConfig(lab, { threshold: Infinity, seed });
     const limited = pretrainConfig(lab, { threshold, seed });
-    const annealed = await annealedNetwork(lab, plain, { threshold, epochs, seed });
+    const annealed = await annealedNetwork(lab, plain, { threshold, budget, seed });
     const fp32 = {
       plain: (await run(lab, plain)).result.accuracy,
       limited: (await run(lab, limited)).result.accuracy,
@@ -86,9 +91,10 @@ export async function compareAnnealing(lab: PaperLab, grid: AnnealingGrid = {}):
     await ptq('OABN from the start', fp32.limited, limited);
     await ptq('OABN annealed', annealed.fp32, annealed.source);
     await ptq('equalization (DFQ)', fp32.plain, plain, 'dfq');
-    for (const b of bits) {
-      const config = finetuneConfig(lab, { source: plain, bits: b, weights: 'uniform', through: 'branches' });
-      const { result } = await run(lab, config);
+    for (const b of repqBits) {
+      const training = within(budget, lab.defaults.finetuning.uniform);
+      const config = { source: plain, bits: b, weights: 'uniform', through: 'branches', training } as const;
+      const { result } = await run(lab, finetuneConfig(lab, config));
       points.push({
         ...{ way: 'through the merge (RepQ)', seed, bits: b, fp32: fp32.plain },
         accuracy: result.accuracy,
@@ -98,21 +104,38 @@ export async function compareAnnealing(lab: PaperLab, grid: AnnealingGrid = {}):
   return points;
 }
 
+/** What a fine-tuning may take. */
+interface Budget {
+  readonly epochs: number;
+  readonly images?: number;
+}
+
+/** The settings of a training that keep it within the budget. */
+function within<S extends { readonly epochs: number }>(
+  { epochs, ...images }: Budget,
+  { schedule }: { readonly schedule: S },
+): { readonly images?: number; readonly schedule: S } {
+  return { ...images, schedule: { ...schedule, epochs } };
+}
+
 /** The network of `plain` with s annealed, as a checkpoint that runs can start from. */
 async function annealedNetwork(
   lab: PaperLab,
   plain: NetworkSource,
-  { threshold, epochs, seed }: { threshold: number; epochs: number; seed: number },
+  { threshold, budget, seed }: { threshold: number; budget: Budget; seed: number },
 ): Promise<{ source: NetworkSource; fp32: number }> {
   const usual = annealConfig(lab, { source: plain, threshold }).training;
-  const training = { ...usual, seed, schedule: { ...usual.schedule, epochs } };
+  const training = { ...usual, ...within(budget, usual), seed };
   const { folder, result } = await run(lab, annealConfig(lab, { source: plain, threshold, training }), {
     files: true,
   });
   return { source: await openCheckpoint(lab, join(folder, result.network)), fp32: result.accuracy };
 }
 
-/** One line for each way, one column for each number of bits: means over the seeds in percent. */
+/**
+ * One line for each way, one column for each number of bits: means over the seeds in percent, a dash where a
+ * way was not measured.
+ */
 export function annealingTable(points: readonly AnnealingPoint[]): Record<string, string>[] {
   const percent = (values: readonly number[]): string =>
     ((100 * values.reduce((sum, value) => sum + value, 0)) / values.length).toFixed(1);
@@ -120,10 +143,10 @@ export function annealingTable(points: readonly AnnealingPoint[]): Record<string
   const there = annealingWays.filter((way) => points.some((point) => point.way === way));
   return there.map((way) => {
     const own = points.filter((point) => point.way === way);
-    const columns = bits.map((b): [string, string] => [
-      `${b} bits`,
-      percent(own.filter((point) => point.bits === b).map(({ accuracy }) => accuracy)),
-    ]);
+    const columns = bits.map((b): [string, string] => {
+      const measured = own.filter((point) => point.bits === b).map(({ accuracy }) => accuracy);
+      return [`${b} bits`, measured.length > 0 ? percent(measured) : '–'];
+    });
     return { way, FP32: percent(own.map(({ fp32 }) => fp32)), ...Object.fromEntries(columns) };
   });
 }

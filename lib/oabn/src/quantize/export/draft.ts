@@ -5,6 +5,8 @@ import type { OnnxAttribute, OnnxNode, OnnxTensor } from 'tfjs-native/onnx';
 export interface Draft {
   readonly nodes: OnnxNode[];
   readonly initializers: Map<string, OnnxTensor>;
+  /** Whether engines may convolve in integers. */
+  readonly integer: boolean;
   readonly constant: (
     name: string,
     type: OnnxTensor['type'],
@@ -20,12 +22,13 @@ export interface Draft {
 }
 
 /** A graph without nodes. */
-export function createDraft(): Draft {
+export function createDraft(integer = false): Draft {
   const nodes: OnnxNode[] = [];
   const initializers = new Map<string, OnnxTensor>();
   return {
     nodes,
     initializers,
+    integer,
     constant(name, type, shape, data) {
       const bytes = new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
       initializers.set(name, { type, shape, bytes });

@@ -14,7 +14,8 @@ import type { StoredKernel } from './storedKernel.js';
  * S·(0−Z) … S·(2^b−1−Z). It comes last, and at 8 bits too, because ONNX Runtime (1.30, from its basic
  * optimizations on) turns any other order into another network: it drops a clamp between QuantizeLinear and
  * DequantizeLinear, and where DequantizeLinear stands directly before a convolution it rounds the
- * convolution's FP32 constants to integers.
+ * convolution's FP32 constants to integers. Integer kernels want just that; at 8 bits the clamp changes nothing,
+ * so it is left out for them.
  */
 export function quantizedActivation(
   draft: Draft,
@@ -38,6 +39,7 @@ export function quantizedActivation(
   const zeroPoint = draft.constant(`${name}.zero_point`, 'uint8', [], Uint8Array.of(zero));
   const q = draft.node('QuantizeLinear', [x, scale, zeroPoint], `${name}.quantized`);
   const back = draft.node('DequantizeLinear', [q, scale, zeroPoint], `${name}.dequantized`);
+  if (draft.integer) return back;
   const bound = (end: string, level: number): string =>
     draft.constant(`${name}.${end}`, 'float32', [], Float32Array.of((level - zero) * scaleValue));
   return draft.node('Clip', [back, bound('min', 0), bound('max', 2 ** bits - 1)], `${name}.clipped`);
