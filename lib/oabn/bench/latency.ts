@@ -7,13 +7,14 @@
  *       [--out data/results]
  *
  * Files are made and their accuracies measured before the clock runs; --folder keeps both, so that they can be
- * made at another time (--rounds 0). With --out, the numbers go to bench-cpu-latency.json there, and the table
+ * made at another time (--rounds 0). On a machine with other work, `taskset -c 0` before node gives both
+ * engines one core for themselves. With --out, the numbers go to bench-cpu-latency.json there, and the table
  * of bench/README.md is written anew.
  */
 import { spawn } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
-import { loadavg, tmpdir } from 'node:os';
+import { availableParallelism, loadavg, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
@@ -222,7 +223,8 @@ try {
     console.log(latencyMarkdown(result));
     if (flags.out) {
       const path = join(flags.out, 'bench-cpu-latency.json');
-      const finished = { finishedAt: new Date().toISOString(), load: { before, after: loadavg()[0]! } };
+      const load = { before, after: loadavg()[0]! };
+      const finished = { finishedAt: new Date().toISOString(), load, cores: availableParallelism() };
       await writeJsonAtomic(path, { ...provenance, ...finished, ...result });
       const readme = here('README.md');
       await writeFile(readme, withLatencyTable(await readFile(readme, 'utf8'), result));

@@ -64,12 +64,12 @@ function markdownTable(cells: readonly (readonly string[])[]): string {
   return [line(cells[0]!), `| ${rule.join(' | ')} |`, ...cells.slice(1).map(line)].join('\n');
 }
 
-const marked = /(<!-- latency -->\n\n)[^]*?(\n\n<!-- end of latency -->)/;
+const marked = /(<!-- latency -->\n\n)[^]*?(<!-- end of latency -->)/;
 
 /** The README with its table written anew. */
 export function withLatencyTable(readme: string, result: LatencyResult): string {
   return readme.replace(
     marked,
-    (_, begin: string, end: string) => `${begin}${latencyMarkdown(result)}${end}`,
+    (_, begin: string, end: string) => `${begin}${latencyMarkdown(result)}\n\n${end}`,
   );
 }

@@ -28,7 +28,7 @@ export function addInspect(program: Command): void {
       'after',
       `
 Reads safetensors and PyTorch's own files (.pt, .pth; nothing in them is executed). A family that is not known is described
-by a JSON file: the branches of its blocks and the names of their tensors.
+by a JSON file: the branches of its blocks and the names of their tensors (docs/your-own-family.md of this package).
 
 Examples:
   $ oabn inspect mobileone_s1.safetensors

@@ -104,25 +104,27 @@ function underAnyNames(path: string, file: StateDictFile, options: LoadOptions):
 
 /**
  * What was recognized, as a network to compute with: RepVGG in the form that the file has, else the family's
- * own operations with its blocks merged. @returns the reason where it is neither
+ * own operations with its blocks merged. A layout that someone has described is taken at its word, even where
+ * the blocks alone would make a RepVGG. @returns the reason where it is neither
  */
 export function computed(
   stateDict: StateDict,
   recognition: Recognition,
   { arch, strides, threshold }: LoadOptions = {},
 ): AsNetwork | { readonly reason: string } {
-  const repvgg = asRepVGG(stateDict, recognition, strides ?? arch?.strides);
-  if ('arch' in repvgg) return repvgg;
+  const { family, rest } = recognition;
+  const isDescribed = family.layout !== undefined && !families.includes(family);
+  const repvgg = isDescribed ? undefined : asRepVGG(stateDict, recognition, strides ?? arch?.strides);
+  if (repvgg && 'arch' in repvgg) return repvgg;
   const network = asNetwork(stateDict, recognition, {
     strides,
     ...(threshold !== undefined && { threshold }),
   });
   if ('arch' in network) return network;
-  const { family, rest } = recognition;
   const attention = leftoversOf(stateDict, rest).find(({ kind }) => kind === 'self-attention');
   if (attention) return { reason: `${attention.modules[0]} is self-attention` };
   if (family.notComputed !== undefined) return { reason: family.notComputed };
-  return family.layout ? network : repvgg;
+  return family.layout ? network : (repvgg ?? network);
 }
 
 /**

@@ -47,6 +47,9 @@ export function findThresholdTrace(arch: Architecture, stateDict: StateDict): Th
       (member) => stateDict[`${prefix}.${member}`]?.data,
     );
     if (!gamma || !variance) continue;
+    // Where no γ of the 3×3 branch has moved either, nothing was trained.
+    const dense = stateDict[`${bnPrefix(block, '3x3')}.weight`]?.data;
+    if (dense && dense.length >= leastEqual && dense.every((value) => value === dense[0])) continue;
     // A dead channel's γ has no gradient either, whatever the normalization; a variance of 1 was never
     // measured.
     const living = [...gamma.keys()].filter(

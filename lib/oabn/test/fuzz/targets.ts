@@ -13,6 +13,7 @@ import {
 import { examine } from '../../src/doctor/index.js';
 import {
   computed,
+  describeRecognition,
   families,
   mergeRecognized,
   parseFamily,
@@ -32,9 +33,10 @@ export interface Target {
 export async function fuzzTargets(): Promise<Target[]> {
   const torch = (name: string): Promise<Buffer> =>
     readFile(new URL(`../../../base/test/golden/${name}`, import.meta.url));
-  const [types, networks] = [
+  const [types, networks, detectors] = [
     await torch('types.safetensors'),
     await readFile(goldenPath('families.safetensors')),
+    await readFile(goldenPath('yolov6.safetensors')),
   ];
   const golden = JSON.parse(await readFile(goldenPath('networks.json'), 'utf8')) as Record<
     string,
@@ -54,7 +56,13 @@ export async function fuzzTargets(): Promise<Target[]> {
     },
     {
       name: 'families: names and shapes',
-      originals: familyFiles(decodeSafetensors(networks).tensors),
+      originals: [
+        ...filesBelow(
+          decodeSafetensors(networks).tensors,
+          families.map(({ name }) => name),
+        ),
+        ...filesBelow(decodeSafetensors(detectors).tensors, ['n', 'm']),
+      ],
       read: (bytes) => {
         const stateDict = decodeSafetensors(bytes, 'x').tensors as StateDict;
         const floats = Object.fromEntries(
@@ -62,6 +70,7 @@ export async function fuzzTargets(): Promise<Target[]> {
         );
         const recognition = recognize(floats);
         if (!recognition) return 0;
+        describeRecognition(floats, recognition);
         examine(floats, recognition);
         return sizeOfTensors(
           mergeRecognized(floats, recognition, { foldOrdinary: true, deadTolerance: 0.01 }),
@@ -137,9 +146,9 @@ function ofShapes(text: string): StateDict {
   );
 }
 
-/** One file for each family of the golden ones. */
-function familyFiles(tensors: Readonly<Record<string, HostTensor>>): Uint8Array[] {
-  return families.map(({ name }) => {
+/** One file for each of the networks that a golden file holds, each below its own name. */
+function filesBelow(tensors: Readonly<Record<string, HostTensor>>, names: readonly string[]): Uint8Array[] {
+  return names.map((name) => {
     const own = Object.entries(tensors).filter(([key]) => key.startsWith(`${name}/`));
     const named = own.map(([key, tensor]) => [key.slice(name.length + 1), tensor] as const);
     return encodeSafetensors({ tensors: Object.fromEntries(named), metadata: {} });

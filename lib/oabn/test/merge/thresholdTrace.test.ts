@@ -38,6 +38,12 @@ describe('merge/thresholdTrace', () => {
       ]),
     );
     assert.equal(findThresholdTrace(plain.arch, untrained), undefined);
+    // Its statistics were measured, but no γ has moved in any branch.
+    const measured = Object.entries((await trained([0, 1, 2, 3])).stateDict).map(([name, tensor]) => [
+      name,
+      name.endsWith('rbr_dense.bn.weight') ? { ...tensor, data: tensor.data.map(() => 1) } : tensor,
+    ]);
+    assert.equal(findThresholdTrace(plain.arch, Object.fromEntries(measured)), undefined);
     const three = await trained([0, 1, 2]);
     assert.equal(findThresholdTrace(three.arch, three.stateDict), undefined);
     const { arch, stateDict } = await trained([0, 1, 2, 3]);
