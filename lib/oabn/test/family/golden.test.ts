@@ -67,7 +67,7 @@ const named = families.filter(({ name }) => name === 'yolov6-qarepvgg-v2');
 
 describe('family against PyTorch', () => {
   for (const name of goldenFamilies) {
-    it(`recognises ${name} by its tensors and merges each block to what its modules compute, borders included`, async () => {
+    it(`recognizes ${name} by its tensors and merges each block to what its modules compute, borders included`, async () => {
       const stateDict = await tensorsBelow('families.safetensors', `${name}/`);
       const expected = await tensorsBelow('families-expected.safetensors', `${name}/`);
       const found = recognize(
