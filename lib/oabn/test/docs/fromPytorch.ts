@@ -40,7 +40,7 @@ const trained = await toStateDict(state.params, state.buffers);
 
 import { analyzeOutliers, mergeNetwork } from 'oabn';
 
-const merged = mergeNetwork(arch, trained); // one 3×3 convolution a block, `rbr_reparam`
+const merged = mergeNetwork(arch, trained); // one 3×3 convolution per block, `rbr_reparam`
 console.log(analyzeOutliers(arch, trained)[0]!.peakToSigma); // max|w|/σ, what few bits suffer from
 
 import { activationQuantizer, calibrate, ptqMethods, quantizeNetwork, takeCalibration } from 'oabn';
@@ -88,5 +88,5 @@ for (const [method, network] of Object.entries({ minMax, best, clustered })) {
   );
   console.log(method, accuracy);
 }
-const bytes = await saveOnnx('network.onnx', { ...clustered, quantization: clustered }); // 4 bits a weight
+const bytes = await saveOnnx('network.onnx', { ...clustered, quantization: clustered }); // 4 bits per weight
 console.log(`${bytes} bytes`);
