@@ -87,7 +87,7 @@ export async function shippedStudy<Cell, Row, Config extends RunConfig>(
     const cells = study.cells(profile);
     const rows = await rowsThere(lab, study, cells);
     const counts = { there: rows.length, of: cells.length };
-    const found = { study, rows, profile, ...counts, source: describe(lab, cells, counts) };
+    const found = { study, rows, profile, ...counts, source: describe(lab, rows, counts) };
     if (3 * found.there >= found.of && found.there > 0) return found;
     if (found.there * (best?.of ?? 1) > (best?.there ?? 0) * found.of) best = found;
   }
@@ -152,13 +152,13 @@ function networkIn(config: unknown): OfNetwork | undefined {
 
 function describe(
   { profile, train }: PaperLab,
-  cells: readonly unknown[],
+  rows: readonly unknown[],
   { there, of }: { readonly there: number; readonly of: number },
 ): string {
   const { images, schedule } = profile.pretraining;
   return (
     `profile ${profile.name} · ${datasetTitle(train)} · ${images ?? 'all'} training images × ` +
-    `${schedule.epochs === 1 ? '1 epoch' : `${schedule.epochs} epochs`}${seedsText(cells)} · as shipped` +
+    `${schedule.epochs === 1 ? '1 epoch' : `${schedule.epochs} epochs`}${seedsText(rows)} · as shipped` +
     (there < of ? ` (${there} of ${of} rows so far)` : '')
   );
 }

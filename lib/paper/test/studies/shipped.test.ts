@@ -56,6 +56,11 @@ describe('studies: what ships', () => {
     await ship(more, profiles.desk, at(4, 2));
     const still = await shippedStudy(thresholdStudy(), { folder: more });
     assert.equal(still.profile.name, 'quick');
+    const first = await mkdtemp(join(tmpdir(), 'oabn-ships-'));
+    await ship(first, profiles.desk, (config) => JSON.stringify(config).includes('"seed":1'));
+    const { source } = await shippedStudy(thresholdStudy(), { folder: first });
+    assert.match(source, /· 1 seed · as shipped/, 'seeds that are there');
+    await rm(first, { recursive: true });
     await rm(more, { recursive: true });
     await ship(folder, profiles.desk, at(8, 6, 5, 4));
     // A process reads a folder once.
@@ -64,6 +69,7 @@ describe('studies: what ships', () => {
     const desk = await shippedStudy(thresholdStudy(), { folder: moved });
     assert.equal(desk.profile.name, 'desk');
     assert.deepEqual([...new Set(desk.rows.map(({ bits }) => bits))], [8, 6, 5, 4]);
+    assert.match(desk.source, /· 3 seeds ·/);
     assert.match(desk.source, new RegExp(`as shipped \\(${desk.there} of ${desk.of} rows so far\\)`));
     await rm(moved, { recursive: true });
   });
