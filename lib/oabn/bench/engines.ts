@@ -3,9 +3,8 @@
  * `engine.ts` for the three ways to run a step here, `peer.py` for PyTorch, `peer-jax.py` for JAX. A fresh
  * process for each network, so that its peak memory is that network's.
  */
-import { spawn } from 'node:child_process';
-import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
+import { startJsonProcess } from './jsonProcess.js';
 
 export const kinds = ['pretrain', 'qat'] as const;
 export type Kind = (typeof kinds)[number];
@@ -27,8 +26,6 @@ export interface Times {
   /** The largest resident memory of the process so far. */
   readonly peakMiB: number;
 }
-
-type Answer = Partial<Times> & { readonly version?: string; readonly unavailable?: string };
 
 export interface Engine {
   readonly name: string;
@@ -71,29 +68,15 @@ export async function startEngine(name: string): Promise<Engine | Missing> {
   // faster.
   const kept = isPeer(name) ? { MALLOC_TRIM_THRESHOLD_: String(2 ** 34), MALLOC_MMAP_MAX_: '0' } : {};
   const env = { ...kept, ...process.env };
-  const child = spawn(command!, args, {
+  const child = await startJsonProcess(command!, args, {
     env,
-    stdio: ['pipe', 'pipe', isPeer(name) ? 'ignore' : 'inherit'],
+    stderr: isPeer(name) ? 'ignore' : 'inherit',
   });
-  child.on('error', () => undefined);
-  child.stdin.on('error', () => undefined);
-  const lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]();
-  const answer = async (): Promise<Answer | undefined> => {
-    for (;;) {
-      const { value, done } = await lines.next();
-      if (done) return undefined;
-      if (String(value).startsWith('{')) return JSON.parse(String(value)) as Answer;
-    }
-  };
-  const hello = await answer();
-  if (!hello?.version) return { name, missing: hello?.unavailable ?? `${command} does not answer` };
+  if ('missing' in child) return { name, ...child };
   return {
-    name,
-    version: hello.version ?? '',
-    stop: () => child.kill(),
+    ...{ name, version: child.version, stop: child.stop },
     ask: async (request) => {
-      child.stdin.write(`${JSON.stringify(request)}\n`);
-      const { milliseconds, cpu, peakMiB } = (await answer()) ?? {};
+      const { milliseconds, cpu, peakMiB } = ((await child.ask(request)) ?? {}) as Partial<Times>;
       if (!milliseconds || !cpu || !peakMiB) throw new Error(`${name} ended without an answer`);
       return { milliseconds, cpu, peakMiB };
     },

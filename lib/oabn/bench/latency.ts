@@ -1,7 +1,7 @@
 /**
  * What few bits cost or save in ONNX Runtime: the networks of data/models as ONNX files in FP32, with int8
- * and int4 weights (QDQ), int8 for integer kernels, and with codebooks of 4 and 3 bits; onnxruntime-node and Python's onnxruntime, files
- * and engines in turn in one run, with their default threads.
+ * and int4 weights (QDQ), int8 for integer kernels, and with codebooks of 4 and 3 bits; onnxruntime-node and
+ * Python's onnxruntime, files and engines in turn in one run, with their default threads.
  *
  *     OABN_DATA_DIR=… PYTHON=… npm run bench:latency -- [--folder folder] [--rounds 5] [--calls 40] [--batches 1,64]
  *       [--out data/results]
@@ -11,12 +11,10 @@
  * engines one core for themselves. With --out, the numbers go to bench-cpu-latency.json there, and the table
  * of bench/README.md is written anew.
  */
-import { spawn } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { availableParallelism, loadavg, tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { writeJsonAtomic } from 'oabn-base';
@@ -39,6 +37,7 @@ import {
   saveOnnx,
 } from '../src/quantize/index.js';
 import { python } from './engines.js';
+import { startJsonProcess } from './jsonProcess.js';
 import { latencyMarkdown, type LatencyFile, type LatencyRow, withLatencyTable } from './latencyTable.js';
 
 const { values: flags } = parseArgs({
@@ -153,28 +152,18 @@ function inNode(): Runtime {
 
 /** Undefined where there is no onnxruntime in Python. */
 async function inPython(): Promise<Runtime | undefined> {
-  const child = spawn(python, [here('peer-latency.py')], { stdio: ['pipe', 'pipe', 'inherit'] });
-  child.on('error', () => undefined);
-  const lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]();
-  const answer = async (): Promise<Record<string, unknown>> => {
-    const { value, done } = await lines.next();
-    return done ? {} : (JSON.parse(String(value)) as Record<string, unknown>);
-  };
-  const { version, unavailable } = await answer();
-  if (typeof version !== 'string') {
-    console.log(
-      `Python: not measured, ${typeof unavailable === 'string' ? unavailable : `${python} does not answer`}`,
-    );
+  const child = await startJsonProcess(python, [here('peer-latency.py')]);
+  if ('missing' in child) {
+    console.log(`Python: not measured, ${child.missing}`);
     return undefined;
   }
   return {
-    engine: 'Python',
-    version,
+    ...{ engine: 'Python', version: child.version, stop: child.stop },
     time: async (files, batch, calls) => {
-      child.stdin.write(`${JSON.stringify({ files, shape: shapeOf(batch), calls })}\n`);
-      return (await answer()).milliseconds as number[][];
+      const answer = await child.ask({ files, shape: shapeOf(batch), calls });
+      if (!answer) throw new Error('Python ended without an answer');
+      return answer.milliseconds as number[][];
     },
-    stop: () => child.kill(),
   };
 }
 

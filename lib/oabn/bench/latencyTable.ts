@@ -1,4 +1,5 @@
 /** The measurements of bench/latency.ts, and the table of them that the README shows. */
+import { markdownTable } from 'oabn-base';
 import { median, quantile } from './engines.js';
 
 /** A network as an ONNX file. */
@@ -52,16 +53,7 @@ export function latencyMarkdown({ files, rows }: LatencyResult): string {
     `${(100 * onnxAccuracy).toFixed(2)}%`,
     ...columns.map((column) => cell(name, column)),
   ]);
-  return markdownTable([header, ...body]);
-}
-
-/** Padded as Prettier pads it: the first column to the left, numbers to the right. */
-function markdownTable(cells: readonly (readonly string[])[]): string {
-  const widths = cells[0]!.map((_, i) => Math.max(3, ...cells.map((row) => row[i]!.length)));
-  const line = (row: readonly string[]): string =>
-    `| ${row.map((text, i) => (i === 0 ? text.padEnd(widths[i]!) : text.padStart(widths[i]!))).join(' | ')} |`;
-  const rule = widths.map((width, i) => (i === 0 ? '-'.repeat(width) : `${'-'.repeat(width - 1)}:`));
-  return [line(cells[0]!), `| ${rule.join(' | ')} |`, ...cells.slice(1).map(line)].join('\n');
+  return markdownTable([header, ...body], { right: header.map((_, i) => i).slice(1) });
 }
 
 const marked = /(<!-- latency -->\n\n)[^]*?(<!-- end of latency -->)/;
@@ -70,6 +62,6 @@ const marked = /(<!-- latency -->\n\n)[^]*?(<!-- end of latency -->)/;
 export function withLatencyTable(readme: string, result: LatencyResult): string {
   return readme.replace(
     marked,
-    (_, begin: string, end: string) => `${begin}${latencyMarkdown(result)}\n\n${end}`,
+    (_, begin: string, end: string) => `${begin}${latencyMarkdown(result)}\n${end}`,
   );
 }

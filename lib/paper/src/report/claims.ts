@@ -5,10 +5,9 @@
  */
 import type { Claim, ClaimPart } from '../claims/index.js';
 import type { Verdict } from '../statistics/index.js';
-import { sha256 } from 'oabn-base';
+import { markdownTable, sha256 } from 'oabn-base';
 import { escapeHtml } from 'tslab-kernel/display';
 import type { PageAdditions } from 'tslab-kernel/html';
-import { markdownTable } from './markdown.js';
 
 /** Blue and orange rather than green and red, which many readers cannot tell apart. */
 const verdicts: Readonly<Record<Verdict, { symbol: string; paper: string; ink: string }>> = {

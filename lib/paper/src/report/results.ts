@@ -2,6 +2,7 @@
  * The results as a README shows them: accuracy by bits and method, plain BN beside OABN, from the rows of
  * figure 7a and table 5.
  */
+import { markdownTable } from 'oabn-base';
 import {
   estimate,
   formatThreshold,
@@ -11,7 +12,6 @@ import {
   type ThresholdPoint,
 } from '../claims/index.js';
 import { methodTitles } from '../studies/index.js';
-import { markdownTable } from './markdown.js';
 
 /** Rows of the two studies, of one profile. */
 export interface ResultRows {
