@@ -85,9 +85,9 @@ export async function createSession(
     // A memory pattern is one more block as large as the peak, besides the arena that the first run filled:
     // 1.6 times the memory of a step, and no time gained.
     enableMemPattern: false,
-    // Threads that wait spin for 50 µs only: the next operator comes sooner than that, and on a busy machine
-    // longer spinning takes the core from the thread that is waited for (a step took twice the time).
-    extra: { session: { intra_op: { spin_duration_us: '50' } } },
+    // Threads that wait spin for 200 µs: most gaps between parallel operators are shorter. Spinning for less
+    // loses a twentieth of a step on a quiet machine, spinning for longer as much beside another process.
+    extra: { session: { intra_op: { spin_duration_us: '200' } } },
     ...options,
   });
   const tensors = (infos: readonly OnnxValueInfo[], data: readonly ConstantData[]): Record<string, Tensor> =>
