@@ -148,9 +148,8 @@ function infoOf(
  */
 export function fallbackMessage({ name, device, tried }: BackendInfo): string | undefined {
   if (tried.length === 0 || name !== 'wasm') return undefined;
-  const reasons = tried.map((rejection) => `${rejection.name}: ${rejection.reason}`).join('; ');
   return (
-    `No GPU is used (${reasons}). Backend wasm runs on ${device}. «oabn doctor» says how to get a faster one; ` +
-    'OABN_BACKEND=wasm asks for this one, without this message.'
+    `No GPU is used; backend wasm runs on ${device}. «oabn doctor» says why, and what would be faster; ` +
+    'OABN_BACKEND=wasm silences this.'
   );
 }

@@ -68,7 +68,7 @@ describe('useBackend', () => {
     });
   });
 
-  it('says a fallback once, with the reasons', async () => {
+  it('says a fallback once, in a line', async () => {
     const script = `const said = [];
       const info = await lib.useBackend('auto', (message) => said.push(message));
       await lib.useBackend('auto', (message) => said.push(message));
@@ -77,7 +77,7 @@ describe('useBackend', () => {
     const [name, ...said] = await printed(script, environment);
     assert.equal(said.length, name === 'wasm' ? 1 : 0);
     if (name === 'wasm')
-      assert.match(said[0]!, /^No GPU is used \(tensorflow: .*; webgpu: .*\)\. Backend wasm/);
+      assert.match(said[0]!, /^No GPU is used; backend wasm runs on .+\. «oabn doctor» says why/);
   });
 });
 
@@ -101,9 +101,9 @@ describe('fallbackMessage', () => {
     );
   });
 
-  it('names what was tried and how to avoid it', () => {
+  it('names the device, and how to learn more or avoid it', () => {
     const message = fallbackMessage({ ...info, tried: [{ name: 'webgpu', reason: 'no driver' }] });
-    assert.match(message!, /webgpu: no driver.*oabn doctor.*OABN_BACKEND=wasm/);
+    assert.match(message!, /a CPU\. «oabn doctor» says why.*OABN_BACKEND=wasm/);
   });
 });
 
