@@ -4,8 +4,8 @@
  * - **plain**: as tfjs has it, row-major; activations are [N,H,W,C].
  * - **blocked**: activations as ONNX Runtime's fastest convolutions want them, [N, C/B, H, W, B] with B
  *   channels side by side (B = 16 with AVX-512); C is padded to a multiple of B. Declared as [N,C,H,W].
- * - **affine**: not computed yet. A sum of blocked tensors and convolutions, each scaled per channel, plus an
- *   offset per channel:  y = Σ scaleᵢ ⊙ xᵢ + Σ scaleⱼ ⊙ conv(xⱼ, wⱼ) + offset.
+ * - **affine**: not computed yet. A sum of blocked tensors, products of two and convolutions, each scaled per
+ *   channel, plus an offset per channel:  y = Σ scaleᵢ ⊙ xᵢ + Σ scaleⱼ ⊙ conv(xⱼ, wⱼ) + … + offset.
  *
  * The affine form is what makes normalization cheap. Additions, subtractions and products with a number per
  * channel only change its small vectors; when the sum is needed, each term is one pass over memory: a
@@ -31,6 +31,8 @@ export interface ConvOptions {
 /** What an affine form adds up: a blocked tensor, or a convolution that is not emitted yet. */
 export type Source =
   | { readonly kind: 'tensor'; readonly name: string }
+  /** Element by element, of two blocked tensors; not computed if only its mean is wanted. */
+  | { readonly kind: 'product'; readonly factors: readonly [string, string] }
   | {
       readonly kind: 'convolution';
       readonly emit: (options: ConvOptions) => string;
@@ -193,9 +195,11 @@ export function scaleAffine(b: Builder, x: Affine, scale: Vector): Affine {
 
 /** Computes an affine form, then ReLU if asked for: a blocked tensor of `shape` [N, C padded, H, W]. */
 export function materialize(b: Builder, affine: Affine, shape: Shape, relu = false): string {
-  const rank = ({ source, scale }: Affine['terms'][number]): number =>
+  const rank = ({ source, scale }: { source: ComputedSource; scale: Vector }): number =>
     source.kind === 'convolution' ? (source.alone ? -1 : 2) : scale === 1 ? 0 : 1;
-  const terms = [...affine.terms].sort((x, y) => rank(x) - rank(y));
+  const terms = affine.terms
+    .map(({ source, scale }) => ({ source: computed(b, source, shape), scale }))
+    .sort((x, y) => rank(x) - rank(y));
   if (terms.length === 0) {
     const offset = b.reshape(vectorName(b, affine.offset, shape[1]!), [shape[1]!, 1, 1]);
     return broadcastVector(b, offset, shape, relu);
@@ -214,6 +218,13 @@ export function materialize(b: Builder, affine: Affine, shape: Shape, relu = fal
     sum = source.kind === 'convolution' ? source.emit(options) : depthwise(b, source.name, shape, options);
   });
   return sum!;
+}
+
+type ComputedSource = Exclude<Source, { readonly kind: 'product' }>;
+
+function computed(b: Builder, source: Source, shape: Shape): ComputedSource {
+  if (source.kind !== 'product') return source;
+  return { kind: 'tensor', name: b.emit('Mul', source.factors, { shape }) };
 }
 
 /** scale ⊙ x + bias + sum, then ReLU: one pass. */

@@ -23,7 +23,7 @@ import {
   toBlocked,
 } from './layout.js';
 import { lowerKernel } from './lower/index.js';
-import type { OnnxGraph, OnnxNode } from './proto.js';
+import type { OnnxGraph, OnnxNode, OnnxValueInfo } from './proto.js';
 
 /** The lowered graph; its inputs and outputs are in the order of the graph's inputs and results. */
 export function lowerGraph(graph: Graph, block: number): OnnxGraph {
@@ -46,13 +46,24 @@ export function lowerGraph(graph: Graph, block: number): OnnxGraph {
         throw new Error(`unknown node ${JSON.stringify(node satisfies never)}`);
     }
   }
-  const outputs = graph.results.map((id, i) => {
-    const { dtype, shape } = l.typeOf(id);
-    const name = `out${i}`;
-    b.nodes.push({ op: 'Identity', domain: '', inputs: [l.plain(id)], outputs: [name], attributes: {} });
-    return { name, type: dtype, shape };
-  });
+  const outputs = outputsOf(graph, b, l);
   return withoutDeadNodes({ nodes: b.nodes, initializers: b.initializers, inputs: b.inputs, outputs });
+}
+
+/**
+ * Results under the names that nodes gave them; those that are arguments, constants, or returned twice are
+ * copied.
+ */
+function outputsOf({ results }: Graph, b: Builder, l: Lowering): OnnxValueInfo[] {
+  const found = results.map((id) => l.plain(id));
+  const free = new Set(b.nodes.flatMap((node) => node.outputs));
+  return results.map((id, i) => {
+    const { dtype: type, shape } = l.typeOf(id);
+    if (free.delete(found[i]!)) return { name: found[i]!, type, shape };
+    const name = `out${i}`;
+    b.nodes.push({ op: 'Identity', domain: '', inputs: [found[i]!], outputs: [name], attributes: {} });
+    return { name, type, shape };
+  });
 }
 
 function createLowering(graph: Graph, b: Builder, block: number): Lowering {

@@ -1,6 +1,6 @@
 /** Sums, products and quotients of activations that stay symbolic: see the affine form of layout.ts. */
 import { type KernelCall, type KernelName, sameShape, type Shape } from '../../ops/index.js';
-import { addAffine, type Affine, type Lowering, scaleAffine } from '../layout.js';
+import { addAffine, type Affine, blockedShape, type Lowering, materialize, scaleAffine } from '../layout.js';
 
 type Call = Pick<KernelCall<KernelName>, 'inputs' | 'outputs'>;
 
@@ -30,7 +30,23 @@ export function affineProduct(l: Lowering, { inputs: [x, y], outputs }: Call): A
       return scaleAffine(l.b, l.affine(id), scale);
     }
   }
-  return undefined;
+  if (![x!, y!].every((id) => sameShape(l.typeOf(id).shape, shape))) return undefined;
+  return productOf(l.blocked(x!), l.blocked(y!));
+}
+
+function productOf(x: string, y: string): Affine {
+  return { terms: [{ source: { kind: 'product', factors: [x, y] }, scale: 1 }], offset: 0 };
+}
+
+export function affineSquare(l: Lowering, { inputs: [x] }: Call): Affine {
+  return productOf(l.blocked(x!), l.blocked(x!));
+}
+
+export function affineSquaredDifference(l: Lowering, call: Call): Affine | undefined {
+  const difference = affineSum(-1)(l, call);
+  if (!difference) return undefined;
+  const name = materialize(l.b, difference, blockedShape(call.outputs[0]!.shape, l.block));
+  return productOf(name, name);
 }
 
 /**

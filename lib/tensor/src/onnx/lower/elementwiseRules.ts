@@ -4,7 +4,7 @@
 import type { Attributes, KernelCall, KernelName, Shape } from '../../ops/index.js';
 import type { Builder } from '../builder.js';
 import { type Affine, type Lowering, scaleAffine } from '../layout.js';
-import { affineProduct, affineQuotient, affineSum } from './affine.js';
+import { affineProduct, affineQuotient, affineSquare, affineSquaredDifference, affineSum } from './affine.js';
 
 /** Emits the operator on operands that broadcast to `shape`; the dtype is that of the kernel's result. */
 type Emit = (b: Builder, operands: readonly string[], shape: Shape) => string;
@@ -82,6 +82,7 @@ export const elementwiseRules = {
       const difference = direct('Sub')(b, operands, shape);
       return direct('Mul')(b, [difference, difference], shape);
     },
+    affine: affineSquaredDifference,
     safeOnZero: true,
   },
   Equal: { emit: compare('Equal'), safeOnZero: true },
@@ -99,7 +100,11 @@ export const elementwiseRules = {
   },
   Relu: { emit: (b, [x], shape) => emitRelu(b, x!, shape), safeOnZero: true },
   Abs: { emit: direct('Abs'), safeOnZero: true },
-  Square: { emit: (b, [x], shape) => direct('Mul')(b, [x!, x!], shape), safeOnZero: true },
+  Square: {
+    emit: (b, [x], shape) => direct('Mul')(b, [x!, x!], shape),
+    affine: affineSquare,
+    safeOnZero: true,
+  },
   Sqrt: { emit: onFloats('Sqrt'), safeOnZero: true },
   Rsqrt: {
     emit: (b, [x], shape) => b.emit('Reciprocal', [b.emit('Sqrt', [x!], { shape })], { shape }),

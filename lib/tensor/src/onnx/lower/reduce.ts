@@ -1,16 +1,19 @@
 /**
  * Kernels that reduce axes. Means and sums over all images and positions of a blocked activation, the
  * statistics of normalization, are an average pool (one pass that only reads) and a small sum over images; of
- * an affine form they are the same combination of the statistics of its terms.
+ * an affine form they are the same combination of the statistics of its terms; of a product of activations
+ * (variances, gradients of normalization) they are one pass, too, without the product.
  */
 import { axisOf, type KernelCall, reducedAxes, type ReductionName, sizeOf } from '../../ops/index.js';
 import { type Builder, nchwc } from '../builder.js';
 import {
   addVectors,
   blockedShape,
+  emitConvolution,
   type Lowering,
   multiplyVectors,
   sliceTo,
+  type Source,
   vectorName,
   type Vector,
 } from '../layout.js';
@@ -98,25 +101,16 @@ function lowerBlocked(l: Lowering, node: KernelCall<ReductionName>): string | un
   if (!l.isBlocked(id!) || shape.length !== 4 || dtype !== 'float32') return undefined;
   const axes = reducedAxes(node.attributes, 4).join();
   const { b } = l;
-  const [n, , , c] = shape as [number, number, number, number];
+  const [n, h, w, c] = shape as [number, number, number, number];
   if (name === 'Mean' || name === 'Sum') {
-    const count = sizeOf(shape) / c;
     if (axes === '0,1,2') {
-      const mean = affineMean(l, id!);
-      return sliceTo(
-        b,
-        vectorName(
-          b,
-          name === 'Sum' ? multiplyVectors(b, mean, count) : mean,
-          blockedShape(shape, l.block)[1]!,
-        ),
-        [c],
-      );
+      const vector = statistic(l, id!, name);
+      return sliceTo(b, vectorName(b, vector, blockedShape(shape, l.block)[1]!), [c]);
     }
     if (axes === '1,2') {
       const pooled = sliceTo(b, positionMean(b, l.blocked(id!)), [n, c]);
       if (name === 'Mean') return pooled;
-      return b.emit('Mul', [pooled, b.floats([count / n], [])], { shape: [n, c] });
+      return b.emit('Mul', [pooled, b.floats([h * w], [])], { shape: [n, c] });
     }
     return undefined;
   }
@@ -131,27 +125,58 @@ function lowerBlocked(l: Lowering, node: KernelCall<ReductionName>): string | un
   return undefined;
 }
 
-/** The mean over images and positions of Σ scale ⊙ x + offset, from the means of the x. */
-function affineMean(l: Lowering, id: number): Vector {
+/**
+ * The mean or sum over images and positions of Σ scale ⊙ x + offset, from those of the x: a vector [C
+ * padded].
+ */
+function statistic(l: Lowering, id: number, name: 'Mean' | 'Sum'): Vector {
   const { b } = l;
   const { terms, offset } = l.affine(id);
-  return terms.reduce<Vector>((sum, { source, scale }) => {
-    const name = source.kind === 'tensor' ? source.name : source.emit({});
-    return addVectors(b, sum, multiplyVectors(b, channelMean(b, name), scale));
-  }, offset);
+  const [n, h, w] = l.typeOf(id).shape as [number, number, number, number];
+  return terms.reduce<Vector>(
+    (sum, { source, scale }) =>
+      addVectors(b, sum, multiplyVectors(b, statisticOf(b, source, name, n * h * w), scale)),
+    name === 'Sum' ? multiplyVectors(b, offset, n * h * w) : offset,
+  );
 }
 
-/** [N, C padded, H, W] → [C padded] */
-function channelMean(b: Builder, x: string): string {
-  return reduce(b, 'Mean', positionMean(b, x), [0]);
+/** Over `count` images and positions. A pool gives means, a product's convolution sums. */
+function statisticOf(b: Builder, source: Source, name: 'Mean' | 'Sum', count: number): Vector {
+  if (source.kind === 'product') {
+    const sum = reduce(b, 'Sum', positionSums(b, source.factors), axesButChannels);
+    return name === 'Sum' ? sum : multiplyVectors(b, sum, Math.fround(1 / count));
+  }
+  const pooled = pool(b, source.kind === 'tensor' ? source.name : source.emit({}));
+  const mean = reduce(b, 'Mean', pooled, axesButChannels);
+  return name === 'Mean' ? mean : multiplyVectors(b, mean, count);
+}
+
+const axesButChannels = [0, 2, 3];
+
+/**
+ * Sums over positions of x·y, without computing the product: with images and channels together as channels,
+ * one tensor is the kernel, as large as the other, of a depthwise convolution; a kernel's blocked layout is
+ * that of activations. One pass that only reads.
+ */
+function positionSums(b: Builder, [x, y]: readonly [string, string]): string {
+  const [n, c, h, w] = b.shapeOf(x) as [number, number, number, number];
+  const channels = n * c;
+  const kernel = b.reshape(y, [channels, 1, h, w]);
+  const image = b.reshape(x, [1, channels, h, w]);
+  const sums = emitConvolution(b, image, kernel, [1, channels, 1, 1], {}, { group: channels });
+  return b.reshape(sums, [n, c, 1, 1]);
 }
 
 /** [N, C padded, H, W] → [N, C padded] */
 function positionMean(b: Builder, x: string): string {
+  const [n, c] = b.shapeOf(x) as [number, number, number, number];
+  return b.reshape(pool(b, x), [n, c]);
+}
+
+/** [N, C padded, H, W] → [N, C padded, 1, 1] */
+function pool(b: Builder, x: string): string {
   const [n, c, h, w] = b.shapeOf(x) as [number, number, number, number];
-  if (h * w === 1) return b.reshape(x, [n, c]);
-  const pooled = b.emit('GlobalAveragePool', [x], { shape: [n, c, 1, 1], domain: nchwc });
-  return b.reshape(pooled, [n, c]);
+  return h * w === 1 ? x : b.emit('GlobalAveragePool', [x], { shape: [n, c, 1, 1], domain: nchwc });
 }
 
 function indexOf(op: 'ArgMax' | 'ArgMin'): Lower<'ArgMax' | 'ArgMin'> {
