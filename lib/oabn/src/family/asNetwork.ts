@@ -15,6 +15,7 @@ import {
 } from '../model/index.js';
 import type { Convolution } from './convolution.js';
 import { classifierOf } from './classifier.js';
+import { families } from './families.js';
 import type { ConvolutionStep, Layout, LayoutStep } from './layout.js';
 import { mergedName, mergeFound, type MergeOptions } from './merge.js';
 import { join, modulesOf, squeezeNames } from './moduleNames.js';
@@ -65,10 +66,13 @@ class Assembly {
   readonly #tensors: Record<string, HostTensor<Float32Array>> = {};
   readonly #blocks = new Map<string, FoundBlock>();
   readonly #strides: readonly number[];
-  #stage = -1;
-  #firstOfStage = true;
+  /** Whether somebody said what the strides of this very network are. */
+  readonly #isTold: boolean;
+  /** The stages so far whose stride a step has asked for. */
+  #stages = 0;
+  /** Whether the stage that `each` is in has had its stride; undefined outside of stages. */
+  #stage: { hasStride: boolean } | undefined;
   #channels = 3;
-  #usedStrides = false;
 
   constructor(
     readonly stateDict: StateDict,
@@ -76,7 +80,8 @@ class Assembly {
     readonly layout: Layout,
     readonly options: NetworkOptions,
   ) {
-    this.#strides = options.strides ?? layout.strides;
+    this.#strides = options.strides ?? layout.strides ?? [];
+    this.#isTold = options.strides !== undefined || !families.includes(recognition.family);
     for (const block of recognition.blocks) this.#blocks.set(block.name, block);
     // The merged name tells blocks apart that share a prefix (`conv_dw`, `conv_pw`), so it comes last and
     // wins.
@@ -100,16 +105,20 @@ class Assembly {
     tensors.forEach((name) => this.#used.add(name));
     const left = Object.keys(this.stateDict).find((name) => !this.#used.has(name));
     check(left === undefined, `${left} has no place in the layout of ${this.recognition.family.name}`);
+    check(
+      !this.#isTold || this.#stages === 0 || this.#stages === this.#strides.length,
+      `the network has ${this.#stages} stages, but ${this.#strides.length} strides were given (${this.#strides.join(', ')})`,
+    );
     const arch = ofOperations(operations, weight.shape[0]!);
     const stateDict = { ...this.#tensors, 'linear.weight': weight, 'linear.bias': bias };
     const { strides } = this.options;
     const assumption = `strides ${this.#strides.join(', ')} of the stages: a checkpoint does not say them; --strides names others`;
-    return { arch, stateDict, assumptions: strides || !this.#usedStrides ? [] : [assumption] };
+    return { arch, stateDict, assumptions: strides || this.#stages === 0 ? [] : [assumption] };
   }
 
   #steps(steps: readonly LayoutStep[], prefix: string): Operation[] {
     return steps.flatMap((step): Operation[] => {
-      if ('residual' in step) return [{ op: 'residual', body: this.#steps(step.residual, prefix) }];
+      if ('residual' in step) return this.#residual(step, prefix);
       if ('average' in step) return [{ op: 'average' }];
       if ('each' in step) return this.#each(step, prefix);
       if ('conv' in step) return this.#convolution(step, prefix);
@@ -118,18 +127,32 @@ class Assembly {
   }
 
   #each({ each, steps }: Extract<LayoutStep, { readonly each: string }>, prefix: string): Operation[] {
+    const modules = modulesOf(Object.keys(this.stateDict), prefix, each);
+    // Only the outermost numbers are stages: patterns within a stage (`blocks.*`) do not begin one.
+    const areStages = this.#stage === undefined && each.includes('*');
     let stage: string | undefined;
-    return modulesOf(Object.keys(this.stateDict), prefix, each).flatMap(({ module, first }) => {
-      // Patterns within a stage (`blocks.*`) do not begin one.
-      if (/\*.*\*/.test(each) && first !== stage) {
-        stage = first;
-        this.#stage = Math.max(0, this.#stage) + 1;
-        this.#firstOfStage = true;
-      }
-      const operations = this.#steps(steps, `${module}.`);
-      this.#firstOfStage = false;
-      return operations;
+    const operations = modules.flatMap(({ module, first }) => {
+      if (areStages && first !== stage) this.#stage = { hasStride: false };
+      stage = first;
+      return this.#steps(steps, `${module}.`);
     });
+    if (areStages) this.#stage = undefined;
+    return operations;
+  }
+
+  #residual(
+    { residual, sameShape = false }: Extract<LayoutStep, { readonly residual: unknown }>,
+    prefix: string,
+  ): Operation[] {
+    const before = this.#channels;
+    const body = this.#steps(residual, prefix);
+    const keeps = this.#channels === before && !body.some((operation) => 'stride' in operation);
+    check(
+      keeps || sameShape,
+      `a residual below ${prefix || 'the network'} turns ${before} channels into ${this.#channels} or has a stride, so its ` +
+        'input cannot be added; with "sameShape": true it is added only where it can',
+    );
+    return keeps ? [{ op: 'residual', body }] : body;
   }
 
   #convolution(step: ConvolutionStep, prefix: string): Operation[] {
@@ -140,7 +163,7 @@ class Assembly {
     check(found, `there is no convolution ${name}${broken === undefined ? '' : `: ${broken}`}`);
     const { shape, kernel, bias } = this.#scaled(found.convolution(), step.scale && join(prefix, step.scale));
     found.tensors.forEach((tensor) => this.#used.add(tensor));
-    const stride = found.hasIdentity ? 1 : this.#strideOf(step);
+    const stride = this.#strideOf(step, name, found.hasIdentity);
     const operation = this.#operation(name, shape, stride);
     this.#store(name, { shape, kernel, bias });
     const { squeeze, gate, activation } = step;
@@ -151,16 +174,23 @@ class Assembly {
     ];
   }
 
-  #strideOf({ stride = 1 }: ConvolutionStep): number {
-    if (stride !== 'stage') return stride;
-    const isFirst = this.#stage < 0 || this.#firstOfStage;
-    if (!isFirst) return 1;
-    this.#usedStrides = true;
-    const stage = Math.max(0, this.#stage);
-    const found = this.#strides[stage];
+  #strideOf({ stride = 1 }: ConvolutionStep, name: string, hasIdentity: boolean): number {
+    const said = stride === 'stage' ? this.#nextOfStages() : stride;
+    // Once merged, the identity is no longer seen, so what was said must be right without it.
+    check(
+      !hasIdentity || said === 1 || (stride === 'stage' && !this.#isTold),
+      `${name} has an identity branch, so its stride is 1, but the layout or --strides says ${said}`,
+    );
+    return hasIdentity ? 1 : said;
+  }
+
+  #nextOfStages(): number {
+    if (this.#stage?.hasStride) return 1;
+    if (this.#stage) this.#stage.hasStride = true;
+    const found = this.#strides[this.#stages++];
     check(
       found !== undefined,
-      `the network has more stages than strides were given (${this.#strides.join(', ')}); name them with --strides`,
+      `the network has more stages than strides were given (${this.#strides.join(', ') || 'none'}); name them with --strides`,
     );
     return found;
   }

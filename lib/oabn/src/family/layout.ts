@@ -18,8 +18,8 @@ export interface ConvolutionStep {
   /** The name of the convolution or block. */
   readonly conv: string;
   /**
-   * Default 1. `stage`: that of the stage, in its first block; 1 in the others. An identity branch overrules
-   * both.
+   * Default 1. `stage`: that of the stage, in its first block; 1 in the others. A convolution outside of
+   * `each` is a stage of its own.
    */
   readonly stride?: number | 'stage';
   /** The whole step is left out where the file has no such convolution. */
@@ -37,15 +37,15 @@ export interface ConvolutionStep {
 /** A step of a layout, from one image to the next. */
 export type LayoutStep =
   | ConvolutionStep
-  /** x + steps(x) */
-  | { readonly residual: readonly LayoutStep[] }
+  /** x + steps(x); with `sameShape` only where steps(x) has the shape of x, and steps(x) elsewhere. */
+  | { readonly residual: readonly LayoutStep[]; readonly sameShape?: boolean }
   /** Squeeze-and-excitation by itself, if the file has it, for where it follows the activation. */
   | { readonly squeeze: string; readonly gate?: Gate }
   /** The mean over the image. */
   | { readonly average: true }
   /**
-   * The steps for each module of a pattern, whose `*` are numbers, in their order. Each first number is a
-   * stage.
+   * The steps for each module of a pattern, whose `*` are numbers, in their order. Each first number of the
+   * outermost pattern is a stage.
    */
   | { readonly each: string; readonly steps: readonly LayoutStep[] };
 
@@ -59,7 +59,7 @@ export interface Layout {
   /** The possible ones; the first that the file has is taken. */
   readonly classifier: readonly Classifier[];
   /** The usual strides of the stages, for steps that say `stage`; `--strides` takes their place. */
-  readonly strides: readonly number[];
+  readonly strides?: readonly number[];
   /** Where the network may be in a larger file; default at the top or below `backbone.`. */
   readonly roots?: readonly string[];
 }
@@ -88,7 +88,7 @@ function stepsWithin(depth: number): schema.Rule {
         typeof value === 'object' && value !== null && Object.hasOwn(value, member);
       const inner = (): schema.Rule => stepsWithin(depth - 1);
       if (depth > 0 && has('each')) object({ each: text, steps: inner() })(value, name);
-      else if (depth > 0 && has('residual')) object({ residual: inner() })(value, name);
+      else if (depth > 0 && has('residual')) object({ residual: inner() }, { sameShape: flag })(value, name);
       else if (has('squeeze') && !has('conv'))
         object({ squeeze: text }, { gate: oneOf(...gates) })(value, name);
       else if (has('average')) object({ average: oneOf(true) })(value, name);
@@ -113,7 +113,6 @@ export const layoutRule: schema.Rule = object(
       1,
       16,
     ),
-    strides: listOf(whole(1, 64), 1, 100),
   },
-  { roots: listOf(text, 1, 16) },
+  { strides: listOf(whole(1, 64), 1, 100), roots: listOf(text, 1, 16) },
 );

@@ -82,7 +82,8 @@ function recognizeAs(stateDict: StateDict, family: Family): Recognition {
         const tensors = branches.flatMap((branch) => branch.tensors);
         return [{ name: prefix.slice(0, -1), table, branches, tensors, epsilon }];
       } catch (error) {
-        broken.push({ name: prefix.slice(0, -1), key, reason: errorMessage(error) });
+        if (!isMergedAt(stateDict, prefix, table))
+          broken.push({ name: prefix.slice(0, -1), key, reason: errorMessage(error) });
         return [];
       }
     })
@@ -104,6 +105,12 @@ function recognizeAs(stateDict: StateDict, family: Family): Recognition {
     incomplete: Object.fromEntries(incomplete),
     rest: names.filter((name) => !taken.has(name)),
   };
+}
+
+/** Whether the convolution that a block of this table is merged to is there, with the bias that merging leaves. */
+function isMergedAt(stateDict: StateDict, prefix: string, { merged }: BlockTable): boolean {
+  const module = merged === '' ? prefix.slice(0, -1) : prefix + merged;
+  return `${module}.weight` in stateDict && `${module}.bias` in stateDict;
 }
 
 /** The prefixes, with their final dots, below which a table's block may be, and the tensor that says so. */
