@@ -1,6 +1,6 @@
 /** `oabn doctor <checkpoint>`: why this network will lose when it is quantized, how much, and what helps. */
 import { join } from 'node:path';
-import { check, consoleProgress, tableText, writeFileAtomic } from 'oabn-base';
+import { check, checkWritable, consoleProgress, tableText, writeFileAtomic } from 'oabn-base';
 import { takeCalibration } from '../data/index.js';
 import {
   advise,
@@ -25,7 +25,7 @@ import {
   run,
   type TimeEstimate,
 } from '../experiment/index.js';
-import { asRepVGG, type Recognition, recognize, repVGGOf, withoutDead } from '../family/index.js';
+import { computed, type Recognition, recognize, repVGGOf, withoutDead } from '../family/index.js';
 import { mergeNetwork } from '../merge/index.js';
 import { loadNetwork, type Network, readStateDict, type StateDictFile } from '../model/index.js';
 import { checkClasses } from './evaluate.js';
@@ -47,6 +47,11 @@ export interface DoctorOptions extends CommonOptions {
  * Examines a checkpoint of any family and, with `--data` and where it can be computed, tries the remedies.
  */
 export async function examineCheckpoint(checkpoint: string, options: DoctorOptions): Promise<void> {
+  if (options.html !== undefined) await checkWritable(options.html);
+  const counts = {
+    testImages: wholeNumber('--images', options.images, 1),
+    calibration: wholeNumber('--calibration', options.calibration, 1),
+  };
   const file = await readStateDict(checkpoint);
   const recognition = recognize(file.stateDict, familyOf(options.family, file.metadata));
   check(
@@ -54,12 +59,16 @@ export async function examineCheckpoint(checkpoint: string, options: DoctorOptio
     `No known family's blocks are in ${checkpoint}; describe them in a JSON file and name that with --family (oabn inspect --help)`,
   );
   const s = options.threshold === undefined ? thresholdOf(file) : threshold(options.threshold);
-  const isRepVGG = 'arch' in asRepVGG(file.stateDict, recognition);
+  const found = computed(file.stateDict, recognition, loadOptions(options));
+  const isRepVGG = 'arch' in found && found.arch.operations === undefined;
   const examination = examine(file.stateDict, withMerged(recognition), {
     law: isRepVGG ? law : laws.perTensor,
     ...(s !== undefined && { threshold: s }),
   });
-  const tried = options.data === undefined ? undefined : await tryOn(checkpoint, file, recognition, options);
+  const tried =
+    options.data === undefined
+      ? undefined
+      : await tryOn(checkpoint, file, recognition, { ...options, ...counts });
   const page: DoctorPage = {
     ...examination,
     checkpoint,
@@ -87,12 +96,12 @@ async function tryOn(
   checkpoint: string,
   file: StateDictFile,
   recognition: Recognition,
-  options: DoctorOptions,
+  options: Omit<DoctorOptions, 'calibration'> & { readonly testImages: number; readonly calibration: number },
 ): Promise<Pick<DoctorPage, 'trials' | 'refused' | 'measured'>> {
+  const { testImages, calibration } = options;
   const network = repVGGOf(checkpoint, file, loadOptions(options));
   const lab = await labOf(options);
   checkClasses(network.arch.classes, lab.test.classes.length, lab.test.name);
-  const testImages = wholeNumber('--images', options.images);
   const merged =
     network.form === 'merged' ? network.stateDict : mergeNetwork(network.arch, network.stateDict);
   const measure = async (measured: MeasuredNetwork): Promise<number> =>
@@ -104,7 +113,7 @@ async function tryOn(
     merged,
     ...(folded && { folded }),
     ...(annealed && { annealed }),
-    calibration: await takeCalibration(lab.train, wholeNumber('--calibration', options.calibration), 0),
+    calibration: await takeCalibration(lab.train, calibration, 0),
     imageShape: lab.train.imageShape,
   };
   const { trials, refused } = await tryRemedies(patient, {
@@ -127,7 +136,7 @@ async function anneal(
   lab: Lab,
   checkpoint: string,
   network: Network,
-  options: DoctorOptions,
+  options: Pick<DoctorOptions, 'anneal' | 'annealTo'> & CommonOptions,
 ): Promise<Patient['annealed']> {
   const minutes = Number(options.anneal);
   check(minutes >= 0, `--anneal must be minutes ≥ 0, got ${options.anneal}`);

@@ -2,7 +2,6 @@
  * `oabn eval` and `oabn quantize`: the accuracy of a checkpoint, as it is or after post-training
  * quantization.
  */
-import { existsSync } from 'node:fs';
 import { stat } from 'node:fs/promises';
 import type { Command } from 'commander';
 import { check, checkWritable, tableText } from 'oabn-base';
@@ -27,6 +26,7 @@ import {
 } from '../quantize/index.js';
 import type { Accuracy } from '../train/index.js';
 import {
+  checkThere,
   type CommonOptions,
   dataOption,
   eagerOption,
@@ -84,17 +84,18 @@ Examples:
   $ oabn eval trained.pth merged.safetensors 4bit.onnx --branches --arch A0 --data cifar10`,
     )
     .action(async (checkpoints: string[], options: EvalOptions) => {
+      const testImages = imagesOf(options);
       // Any problem with a file is reported before any data is read.
       const opened: { path: string; network?: AnyNetwork }[] = [];
       for (const path of checkpoints) {
-        check(existsSync(path), `Cannot read ${path}: no such file`);
+        checkThere(path);
         const isOnnx = path.endsWith('.onnx');
         opened.push(isOnnx ? { path } : { path, network: await loadAnyNetwork(path, loadOptions(options)) });
       }
       const bench = await testBenchOf(options);
       const rows: EvalRow[] = [];
       for (const { path, network } of opened) {
-        rows.push(...(await measureForms(path, network, bench, options)));
+        rows.push(...(await measureForms(path, network, bench, { ...options, testImages })));
       }
       const [only] = rows;
       const { dataset } = bench.test.provenance;
@@ -117,9 +118,8 @@ async function measureForms(
   checkpoint: string,
   network: AnyNetwork | undefined,
   bench: TestBench,
-  options: EvalOptions,
+  { branches, testImages }: Pick<EvalOptions, 'branches'> & { readonly testImages: number | null },
 ): Promise<EvalRow[]> {
-  const testImages = imagesOf(options);
   const row = (form: string, { accuracy, images }: Accuracy): EvalRow => ({
     checkpoint,
     form,
@@ -128,13 +128,13 @@ async function measureForms(
   });
   if (!network) return [row('onnx', await measureOnnxFile(bench, checkpoint, testImages))];
   checkClasses(network.arch.classes, bench.test.classes.length, bench.test.name);
-  if (options.branches && network.arch.operations && !network.quantization) {
+  if (branches && network.arch.operations && !network.quantization) {
     process.stderr.write(
       `${checkpoint}: only RepVGG's branches are computed as they are; of this network, its merge is\n`,
     );
   }
   const branched =
-    network.form === 'training' && options.branches
+    network.form === 'training' && branches
       ? [row('three branches', await measureBranches(bench, network, { testImages }))]
       : [];
   const form = network.quantization ? 'quantized' : 'merged';
@@ -184,6 +184,8 @@ Example:
       if (options.output)
         await checkWritable(options.output, (await stat(checkpoint).catch(() => undefined))?.size);
       const { method, scheme } = schemeOf(options);
+      const calibration = wholeNumber('--calibration', options.calibration, 1);
+      const testImages = imagesOf(options);
       const { arch, form, stateDict } = await loadAnyNetwork(checkpoint, loadOptions(options));
       const lab = await labOf(options);
       checkClasses(arch.classes, lab.test.classes.length, lab.test.name);
@@ -192,7 +194,7 @@ Example:
         arch,
         merged,
         scheme,
-        calibration: await takeCalibration(lab.train, wholeNumber('--calibration', options.calibration), 0),
+        calibration: await takeCalibration(lab.train, calibration, 0),
         imageShape: lab.train.imageShape,
         seed: 0,
         ...(lab.signal && { signal: lab.signal }),
@@ -200,7 +202,7 @@ Example:
       if (options.output) await saveQuantizedNetwork(options.output, network);
       const { accuracy, images } = await measureAccuracy(lab, {
         network: { arch, stateDict: network.stateDict, quantization: network },
-        testImages: imagesOf(options),
+        testImages,
       });
       const result = {
         ...{ accuracy, images },
@@ -256,7 +258,7 @@ function methodList(): string {
 }
 
 function imagesOf({ images }: EvalOptions): number | null {
-  return images === undefined ? null : wholeNumber('--images', images);
+  return images === undefined ? null : wholeNumber('--images', images, 1);
 }
 
 /** @throws UserError when a network's classes are not the data's. */

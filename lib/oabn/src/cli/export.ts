@@ -67,7 +67,8 @@ Examples:
   $ oabn eval 3bit.onnx --data cifar10`,
     )
     .action(async (checkpoint: string, options: ExportOptions) => {
-      await checkWritable(options.output);
+      for (const path of [options.output, options.tensorrt, options.ncnn, options.page])
+        if (path !== undefined) await checkWritable(path);
       const { arch, form, stateDict, quantization } = await loadAnyNetwork(checkpoint, loadOptions(options));
       const merged = form === 'merged' ? stateDict : mergeNetwork(arch, stateDict);
       const network = { arch, stateDict: merged, ...(quantization && { quantization }) };

@@ -1,7 +1,7 @@
 /** `--family`: which table of names and branches a file is read by. */
 import { existsSync, readFileSync } from 'node:fs';
 import { Option } from 'commander';
-import { check } from 'oabn-base';
+import { check, errorMessage, UserError } from 'oabn-base';
 import { families, type Family, parseFamily } from '../family/index.js';
 
 export const familyOption = new Option(
@@ -25,5 +25,13 @@ export function familyOf(
     existsSync(text),
     () => `--family ${text} is neither known (${families.map(({ name }) => name).join(', ')}) nor a file`,
   );
-  return parseFamily(readFileSync(text, 'utf8'), text);
+  return parseFamily(textOf(text), text);
+}
+
+function textOf(path: string): string {
+  try {
+    return readFileSync(path, 'utf8');
+  } catch (error) {
+    throw new UserError(`Cannot read the family's description ${path}: ${errorMessage(error)}`);
+  }
 }

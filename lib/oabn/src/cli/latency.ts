@@ -6,7 +6,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
 import type { Command } from 'commander';
-import { check, tableText } from 'oabn-base';
+import { tableText } from 'oabn-base';
 import { type Latency, measureLatency } from '../experiment/index.js';
 import { mergeNetwork } from '../merge/index.js';
 import { loadAnyNetwork, saveOnnx } from '../quantize/index.js';
@@ -39,11 +39,10 @@ Example:
     )
     .action(async (files: string[], options: LatencyOptions) => {
       const [side, batch, calls] = [
-        wholeNumber('--side', options.side),
-        wholeNumber('--batch', options.batch),
-        wholeNumber('--calls', options.calls),
+        wholeNumber('--side', options.side, 1),
+        wholeNumber('--batch', options.batch, 1),
+        wholeNumber('--calls', options.calls, 1),
       ];
-      check(side > 0 && batch > 0 && calls > 0, '--side, --batch and --calls must be > 0');
       const folder = await mkdtemp(join(tmpdir(), 'oabn-latency-'));
       try {
         const paths: string[] = [];

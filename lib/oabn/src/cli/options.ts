@@ -87,7 +87,7 @@ export function architectureOf({ arch }: CommonOptions): Architecture | undefine
 
 /** The options for loading a network: `--arch`, `--strides`, and where assumptions are reported. */
 export function loadOptions(options: CommonOptions): LoadOptions {
-  const strides = options.strides?.split(',').map((text) => wholeNumber('--strides', text));
+  const strides = options.strides?.split(',').map((text) => wholeNumber('--strides', text, 1));
   return {
     arch: architectureOf(options),
     family: familyOf(options.family),
@@ -164,11 +164,19 @@ export function dataLocation(data: string | undefined): { dataset?: DatasetName;
   return { data };
 }
 
-/** A whole number from an option's text. @throws UserError naming the option. */
-export function wholeNumber(option: string, text: string): number {
-  const value = Number(text);
-  check(Number.isInteger(value), `${option} must be a whole number, got ${text}`);
+/** A whole number of at least `least` from an option's text. @throws UserError naming the option. */
+export function wholeNumber(option: string, text: string, least = 0): number {
+  const value = text.trim() === '' ? NaN : Number(text);
+  check(
+    Number.isSafeInteger(value) && value >= least,
+    `${option} must be a whole number${least > 0 ? ` of at least ${least}` : ' and not negative'}, got ${text || 'nothing'}`,
+  );
   return value;
+}
+
+/** To be called where reading the data would come first. @throws UserError where there is no such file */
+export function checkThere(path: string): void {
+  check(existsSync(path), `Cannot read ${path}: no such file`);
 }
 
 /** s from an option's text: a number, or `inf` for plain BN. */

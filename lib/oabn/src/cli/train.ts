@@ -15,13 +15,14 @@ import {
   type TrainingConfig,
   writeEvents,
 } from '../experiment/index.js';
-import { type WeightMethod, weightMethods } from '../quantize/index.js';
+import { checkScheme, type WeightMethod, weightMethods } from '../quantize/index.js';
 import { checkChain } from '../model/index.js';
 import { checkClasses } from './evaluate.js';
 import { familyOption } from './familyOptions.js';
 import {
   architectureOf,
   archOption,
+  checkThere,
   type CommonOptions,
   dataOption,
   eagerOption,
@@ -115,6 +116,9 @@ export function addFinetune(program: Command): void {
     )
     .action(async (checkpoint: string, options: FinetuneOptions) => {
       if (options.output) await checkWritable(options.output);
+      const bits = wholeNumber('--bits', options.bits);
+      checkScheme({ bits, weights: options.method as WeightMethod, granularity: 'perTensor' });
+      checkThere(checkpoint);
       const lab = await labOf(options);
       const source = await openCheckpoint(lab, checkpoint, loadOptions(options));
       checkClasses(source.arch.classes, lab.test.classes.length, lab.test.name);
@@ -125,7 +129,7 @@ export function addFinetune(program: Command): void {
       };
       const config = finetuneConfig(lab, {
         source,
-        bits: wholeNumber('--bits', options.bits),
+        bits,
         weights,
         training,
       });
@@ -163,7 +167,9 @@ Example:
   $ oabn anneal bn.safetensors --threshold 0.5 --epochs 3 --data cifar10 -o oabn.safetensors`,
     )
     .action(async (checkpoint: string, options: TrainOptions) => {
+      if (options.output) await checkWritable(options.output);
       const s = threshold(options.threshold);
+      checkThere(checkpoint);
       const lab = await labOf(options);
       // --threshold is the new s, not that of the file.
       const { threshold: _s, ...ofFile } = options;
@@ -242,13 +248,13 @@ function trainingOf(
   { epochs, lr, batch, images }: Omit<TrainOptions, 'threshold'>,
 ): Partial<TrainingConfig> {
   const { schedule } = recipe;
-  const total = epochs === undefined ? schedule.epochs : wholeNumber('--epochs', epochs);
+  const total = epochs === undefined ? schedule.epochs : wholeNumber('--epochs', epochs, 1);
   const learningRate = lr === undefined ? schedule.learningRate : Number(lr);
   check(learningRate > 0, `--lr must be > 0, got ${lr}`);
   return {
     schedule: { learningRate, epochs: total, warmupEpochs: Math.min(schedule.warmupEpochs, total / 2) },
-    ...(images !== undefined && { images: wholeNumber('--images', images) }),
-    ...(batch !== undefined && { batchSize: wholeNumber('--batch', batch) }),
+    ...(images !== undefined && { images: wholeNumber('--images', images, 1) }),
+    ...(batch !== undefined && { batchSize: wholeNumber('--batch', batch, 1) }),
   };
 }
 

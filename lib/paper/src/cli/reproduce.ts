@@ -88,7 +88,9 @@ export function addReproduce(program: Command): void {
     .addHelpText(
       'after',
       `
-Every run is stored: an interrupted job continues where it was, and a finished one answers in seconds.
+Every run is stored: an interrupted job continues where it was, and a finished one answers in seconds. Results that ship with
+the project do not count as runs, neither here nor with --queue: what is reproduced has been computed. Notebooks that you open
+yourself do take them (OABN_SHIPPED=0: no).
 
 Examples:
   $ oabn reproduce --profile smoke

@@ -1,0 +1,114 @@
+/** Mistakes on the command line are told before any data is read, any engine started, or hours computed. */
+import assert from 'node:assert/strict';
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { mock } from 'node:test';
+import { UserError, writeSafetensors } from 'oabn-base';
+import { createProgram } from '../../src/cli/index.js';
+import { wholeNumber } from '../../src/cli/options.js';
+import { initialize, normalizeArchitecture, saveNetwork } from '../../src/model/index.js';
+
+describe('cli mistakes', () => {
+  let folder: string;
+  let network: string;
+  before(async () => {
+    folder = await mkdtemp(join(tmpdir(), 'oabn-mistakes-'));
+    network = join(folder, 'net.safetensors');
+    const arch = normalizeArchitecture({ widths: [8, 8], depths: [1, 1], strides: [1, 2], classes: 10 });
+    await saveNetwork(network, { arch, stateDict: initialize(arch, 1), form: 'training' });
+  });
+  after(() => rm(folder, { recursive: true, force: true }));
+
+  /** The data is not there either, and is not what the message should be about. */
+  async function refuse(args: readonly string[], message: RegExp): Promise<void> {
+    const nowhere = ['--data', join(folder, 'no-data')];
+    await assert.rejects(createProgram().parseAsync([...args, ...nowhere], { from: 'user' }), (error) => {
+      assert.ok(error instanceof UserError, String((error as Error).stack));
+      assert.match(error.message, message, args.join(' '));
+      return true;
+    });
+  }
+
+  it('wrong counts', async () => {
+    assert.equal(wholeNumber('--seed', '0'), 0);
+    for (const [text, least] of [
+      ['', 0],
+      ['-1', 0],
+      ['1.5', 0],
+      ['0', 1],
+      ['1e400', 0],
+    ] as const) {
+      assert.throws(() => wholeNumber('--n', text, least), /--n must be a whole number .*, got /, text);
+    }
+    await refuse(['eval', network, '--images', '0'], /--images must be a whole number of at least 1, got 0/);
+    await refuse(['quantize', network, '--bits', '4', '--images', '-3'], /--images must be .*, got -3/);
+    await refuse(
+      ['quantize', network, '--bits', '4', '--calibration', '0'],
+      /--calibration must be .*, got 0/,
+    );
+    await refuse(['doctor', network, '--images', 'few'], /--images must be .*, got few/);
+    await refuse(['eval', network, '--strides', '2,,2'], /--strides must be .*, got nothing/);
+  });
+
+  it('wrong bits and files that are not there', async () => {
+    await refuse(['finetune', network, '--bits', '9'], /bits must be a whole number from 2 to 8, got 9/);
+    const missing = join(folder, 'nope.pth');
+    for (const args of [
+      ['finetune', missing, '--bits', '4'],
+      ['anneal', missing, '-s', '0.5'],
+    ]) {
+      await refuse(args, /Cannot read .*nope\.pth: no such file/);
+    }
+  });
+
+  it('places that cannot be written to', async () => {
+    const file = join(folder, 'file');
+    await writeFile(file, '');
+    const below = join(file, 'out');
+    await refuse(['anneal', network, '-s', '0.5', '-o', below], /out/);
+    await refuse(['doctor', network, '--html', below], /out/);
+  });
+
+  it('a family’s description that is no file', async () => {
+    await refuse(['eval', network, '--family', folder], /Cannot read the family's description .*EISDIR/);
+  });
+
+  it('advising training that a described network cannot have', async () => {
+    const family = join(folder, 'mine.json');
+    const html = join(folder, 'doctor.html');
+    const bn = (name: string): string => `rbr_${name}.bn`;
+    const terms = [
+      { conv: 'rbr_dense.conv', bn: bn('dense') },
+      { conv: 'rbr_1x1.conv', bn: bn('1x1') },
+      { identity: 'named', bn: 'rbr_identity' },
+    ];
+    const layout = {
+      steps: [
+        { conv: 'stage0', activation: 'relu' },
+        { each: 'stage*.*', steps: [{ conv: '', stride: 'stage', activation: 'relu' }] },
+      ],
+      strides: [1],
+      classifier: ['linear'],
+    };
+    const blocks = [{ keys: ['rbr_dense.conv.weight'], terms, merged: 'one' }];
+    await writeFile(family, JSON.stringify({ name: 'mine', blocks, layout }));
+    const arch = normalizeArchitecture({ widths: [8, 8], depths: [1, 1], strides: [1, 1], classes: 10 });
+    const stateDict = { ...initialize(arch, 1) };
+    const name = 'stage1.0.rbr_identity.running_var';
+    stateDict[name] = { shape: [8], data: new Float32Array(8).fill(1e-3) };
+    const path = join(folder, 'spiky.safetensors');
+    await writeSafetensors(path, stateDict);
+    const advice = async (more: readonly string[]): Promise<string> => {
+      const write = mock.method(process.stdout, 'write', () => true);
+      try {
+        await createProgram().parseAsync(['doctor', path, '--html', html, ...more], { from: 'user' });
+      } finally {
+        write.mock.restore();
+      }
+      return await readFile(html, 'utf8');
+    };
+    assert.match(await advice([]), /oabn anneal/);
+    assert.doesNotMatch(await advice(['--family', family]), /oabn anneal/);
+  });
+});
