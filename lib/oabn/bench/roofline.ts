@@ -12,7 +12,7 @@ import { createBuilder } from '../../tensor/src/onnx/builder.js';
 import { lowerGraph } from '../../tensor/src/onnx/lowerGraph.js';
 import { elementsOfTensor, takeBuffer } from '../../tensor/src/onnx/nativeBackend.js';
 import { createSession, loadRuntime, type Runtime } from '../../tensor/src/onnx/runtime.js';
-import { valuesOf } from '../../tensor/src/ops/index.js';
+import { sizeOf, valuesOf } from '../../tensor/src/ops/index.js';
 import { flatten, optimize, trace } from '../../tensor/src/trace/index.js';
 import { costOf, repvgg } from '../src/model/index.js';
 import { stepAndState, stepInput } from './networks.js';
@@ -189,9 +189,11 @@ interface ProfileEvent {
 
 function groupOf({ op_name: op = '', input_type_shape: inputs = [] }: ProfileEvent['args']): Group {
   if (op === 'Conv') {
+    const [image, kernel] = [0, 1].map((i) => Object.values(inputs[i] ?? {})[0] ?? []);
+    // As large a kernel as the image: the sums of a product.
+    if (sizeOf(image!) === sizeOf(kernel!)) return 'reduction';
     // Depthwise 1×1: a product and a sum for each element.
-    const kernel = Object.values(inputs[1] ?? {})[0] ?? [];
-    return kernel.slice(1).every((size) => size === 1) ? 'element by element' : 'convolution';
+    return kernel!.slice(1).every((size) => size === 1) ? 'element by element' : 'convolution';
   }
   if (layoutOps.has(op)) return 'layout';
   if (op.startsWith('Reduce') || op.endsWith('Pool')) return 'reduction';
