@@ -73,7 +73,7 @@ export async function examineCheckpoint(checkpoint: string, options: DoctorOptio
     ...examination,
     checkpoint,
     family: recognition.family.title ?? recognition.family.name,
-    advice: advise(examination, { trainable: isRepVGG }),
+    advice: advise(examination, { trainable: isRepVGG, ...(tried?.refused && { refused: tried.refused }) }),
     ...tried,
   };
   if (options.html !== undefined) await writeFileAtomic(options.html, doctorPage(page));

@@ -19,12 +19,14 @@ const remedyOf: Partial<Record<Exclude<Cause, 'identity'>, string>> = {
 export interface AdviseOptions {
   /** Whether `oabn train` and `oabn anneal` train networks of its kind; default true. */
   readonly trainable?: boolean;
+  /** Remedies that were tried and have no form for the network; default none. */
+  readonly refused?: readonly { readonly title: string }[];
 }
 
 /** Sentences, the most important first. */
 export function advise(
   { layers, predictions, deadChannels, threshold }: Examination,
-  { trainable = true }: AdviseOptions = {},
+  { trainable = true, refused = [] }: AdviseOptions = {},
 ): string[] {
   const plain = predictions.filter(({ remedy }) => remedy === 'perTensor');
   const lost = plain.filter(({ least }) => least < enough);
@@ -50,7 +52,8 @@ export function advise(
     );
   }
   for (const { bits } of lost) {
-    const best = bestOf(predictions.filter((p) => p.bits === bits && p.remedy !== 'perTensor'));
+    const possible = predictions.filter(({ title }) => !refused.some((one) => one.title === title));
+    const best = bestOf(possible.filter((p) => p.bits === bits && p.remedy !== 'perTensor'));
     if (best)
       sentences.push(
         `At ${bits} bits the best remedy without training should be: ${best.title} (${keptText(best)}).`,

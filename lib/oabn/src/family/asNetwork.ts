@@ -111,9 +111,8 @@ class Assembly {
     );
     const arch = ofOperations(operations, weight.shape[0]!);
     const stateDict = { ...this.#tensors, 'linear.weight': weight, 'linear.bias': bias };
-    const { strides } = this.options;
     const assumption = `strides ${this.#strides.join(', ')} of the stages: a checkpoint does not say them; --strides names others`;
-    return { arch, stateDict, assumptions: strides || this.#stages === 0 ? [] : [assumption] };
+    return { arch, stateDict, assumptions: this.#isTold || this.#stages === 0 ? [] : [assumption] };
   }
 
   #steps(steps: readonly LayoutStep[], prefix: string): Operation[] {

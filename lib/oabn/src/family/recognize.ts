@@ -127,15 +127,19 @@ function placesOf(names: readonly string[], { keys, unless }: BlockTable): { pre
 }
 
 /**
- * Modules that bear the name of a merged block, such as `stage1.0.rbr_reparam`; plain names such as `conv`
- * say nothing.
+ * Modules that bear the name of a merged block, such as `stage1.0.rbr_reparam`. Plain names such as `conv`
+ * say nothing, except of a family that the reader names, and with the bias that merging leaves.
  */
-function mergedNames(names: readonly string[], { blocks }: Family): string[] {
-  const telling = blocks.map(({ merged }) => merged).filter((merged) => merged.includes('_'));
-  const endings = [...new Set(telling)].map((merged) => `${merged}.weight`);
+function mergedNames(names: readonly string[], family: Family): string[] {
+  const isKnown = families.includes(family);
+  const all = new Set(names);
+  const endings = [...new Set(family.blocks.map(({ merged }) => merged))]
+    .filter((merged) => merged.includes('_') || (!isKnown && merged !== ''))
+    .map((merged) => `${merged}.weight`);
   return names
     .filter((name) => endings.some((ending) => name === ending || name.endsWith(`.${ending}`)))
-    .map((name) => name.slice(0, -'.weight'.length));
+    .map((name) => name.slice(0, -'.weight'.length))
+    .filter((module) => isKnown || all.has(`${module}.bias`));
 }
 
 /** Compares names with the numbers in them as numbers. */

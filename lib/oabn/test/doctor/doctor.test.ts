@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { useBackend } from 'tfjs-native';
 import {
   advise,
+  type AdviseOptions,
   bellReach,
   diagnose,
   doctorPage,
@@ -177,6 +178,15 @@ describe('doctor', () => {
     const advice = advise({ ...examination, layers }, { trainable: false }).join();
     assert.match(advice, /OABN in the network’s own training/);
     assert.doesNotMatch(advice, /oabn train|oabn anneal/);
+  });
+
+  it('advises no remedy that turned out to have no form for the network', async () => {
+    const { stateDict } = await goldenNetwork();
+    const examination = examine(stateDict, recognize(stateDict)!);
+    const best = (options: AdviseOptions): string =>
+      /At 4 bits the best .* should be: (.*) \(\d/.exec(advise(examination, options).join('\n'))![1]!;
+    const title = best({});
+    assert.notEqual(best({ refused: [{ title }] }), title);
   });
 
   it('leaves squeeze-and-excitation out, which stays in FP32', () => {

@@ -54,7 +54,10 @@ const staged = (conv: string): object => ({ conv, stride: 'stage', activation: '
 describe('networks that their users describe', () => {
   it('have one stride for each first number of the outermost pattern, in order', () => {
     const layout = { steps: [each('layers.*', staged(''))], strides: [1, 1, 2] };
-    assert.deepEqual(stridesOf(networkOf(layered, layout)), [1, 1, 2]);
+    const network = networkOf(layered, layout);
+    assert.deepEqual(stridesOf(network), [1, 1, 2]);
+    // Nothing was taken for granted: the description says it.
+    assert.deepEqual('arch' in network && network.assumptions, []);
     assert.deepEqual(stridesOf(networkOf(layered, layout, [2, 1, 3])), [2, 1, 3]);
     const nested = dictOf({
       ...unit('parts.0.0', 3, 8),
@@ -118,7 +121,7 @@ describe('networks that their users describe', () => {
     const pairs = dictOf({ 'a.c.weight': [8, 3, 3, 3], ...bnOf('a.n', 8) });
     const merged = mergeRecognized(pairs, recognize(pairs, family)!);
     const again = recognize(merged, family)!;
-    assert.deepEqual([again.blocks, again.incomplete], [[], {}]);
+    assert.deepEqual([again.blocks, again.incomplete, again.merged], [[], {}, ['a.c']]);
     assert.throws(() => mergeRecognized(merged, again), /nothing to merge/);
     const { 'a.n.running_var': _, ...broken } = pairs;
     assert.match(Object.values(recognize(broken, family)!.incomplete).join(), /running_var/);
