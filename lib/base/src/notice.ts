@@ -25,7 +25,7 @@ const escapes: Readonly<Record<string, string>> = { '&': '&amp;', '<': '&lt;', '
 
 /**
  * Says `message`, a sentence or two that report no error: what is used in place of something missing, and how
- * to change it. In a notebook it is one quiet line below the cell, elsewhere a line on stderr.
+ * to change it. In a notebook it is quiet text below the cell, elsewhere lines on stderr.
  */
 export function sayNotice(message: string): void {
   const cell = runningCell();
@@ -34,5 +34,9 @@ export function sayNotice(message: string): void {
     return;
   }
   const text = message.replace(/[&<>]/g, (sign) => escapes[sign]!);
-  cell.publish({ 'text/html': `<small style="opacity: 0.65">${text}</small>`, 'text/plain': message });
+  // A box that is drawn with characters needs its lines and a fixed width.
+  const html = text.includes('\n')
+    ? `<pre style="opacity: 0.65; font-size: 0.85em">${text.replace(/^\n+|\n+$/g, '')}</pre>`
+    : `<small style="opacity: 0.65">${text}</small>`;
+  cell.publish({ 'text/html': html, 'text/plain': message });
 }

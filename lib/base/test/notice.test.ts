@@ -2,13 +2,14 @@ import assert from 'node:assert/strict';
 import { sayNotice } from '../src/index.js';
 
 describe('base/notice', () => {
-  it('is a quiet line below the cell of a notebook', () => {
+  it('is quiet text below the cell of a notebook, with its lines', () => {
     const key = Symbol.for('Jupyter.kernel');
     const globals = globalThis as { [key: symbol]: unknown };
     const shown: unknown[] = [];
     globals[key] = { currentCell: () => ({ publish: (data: unknown) => shown.push(data) }) };
     try {
       sayNotice('no <GPU> & so on');
+      sayNotice('\n┌─\n│ made\n');
     } finally {
       Reflect.deleteProperty(globals, key);
     }
@@ -16,6 +17,10 @@ describe('base/notice', () => {
       {
         'text/html': '<small style="opacity: 0.65">no &lt;GPU&gt; &amp; so on</small>',
         'text/plain': 'no <GPU> & so on',
+      },
+      {
+        'text/html': '<pre style="opacity: 0.65; font-size: 0.85em">┌─\n│ made</pre>',
+        'text/plain': '\n┌─\n│ made\n',
       },
     ]);
   });
