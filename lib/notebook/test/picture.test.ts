@@ -97,6 +97,8 @@ describe('report/picture', () => {
       '10k',
       '1M',
     ]);
+    const rates = { type: 'log', tickvals: [0.002, 0.01], ticktext: ['0.002', '1%'] } as const;
+    assert.deepEqual(labels(rates, { values: [0.002, 0.01] }, 0, 100, 4), ['0.002', '1%']);
     assert.deepEqual(labels({}, { values: ['a', 'b', 'a'] }, 0, 100, 5), ['a', 'b']);
   });
 

@@ -93,11 +93,15 @@ function logScale(spec: AxisSpec, { values }: Extent, from: number, to: number, 
     .flatMap((decade) => steps.map((factor) => factor * 10 ** decade))
     .filter((value) => Math.log10(value) >= low - 1e-9 && Math.log10(value) <= high + 1e-9)
     .map((value) => ({ at: scale(value), text: shortNumber(value) }));
+  const own = spec.tickvals?.map((value, i) => ({
+    at: scale(value),
+    text: spec.ticktext?.[i] ?? shortNumber(value),
+  }));
   const place = (value: number | string): number | undefined => {
     const number = Number(value);
     return number > 0 && number < Infinity ? scale(number) : undefined;
   };
-  return { place, ticks, step: Math.abs(to - from) / Math.max(1, logs.length) };
+  return { place, ticks: own ?? ticks, step: Math.abs(to - from) / Math.max(1, logs.length) };
 }
 
 /**

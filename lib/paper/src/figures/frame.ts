@@ -7,7 +7,7 @@
 import type { DataFrame } from 'danfojs-node';
 import { check, errorMessage, type Row, UserError } from 'oabn-base';
 import { formatThreshold } from '../claims/index.js';
-import type { StudyResult } from '../studies/index.js';
+import { methodTitles, type StudyResult } from '../studies/index.js';
 
 /**
  * A danfo DataFrame of `rows`, with a column for each member that any of them has. Danfo takes two seconds to
@@ -36,18 +36,21 @@ const packed = new Set(['right', 'fp32Right']);
 
 /**
  * The runs of a study as a DataFrame, a row each: what was varied, and what came out as numbers. Accuracies
- * are in percent; `s` is the threshold as text, for column headings.
+ * are in percent; `s` is the threshold as text, for column headings; methods have the names of tables.
  */
 export async function runTable<Row>({ rows }: Pick<StudyResult<Row>, 'rows'>): Promise<DataFrame> {
   return await table(rows.map((row) => flatRow(row as object)));
 }
+
+const titles: Readonly<Record<string, string>> = methodTitles;
 
 function flatRow(row: object): Row {
   const flat: Record<string, unknown> = {};
   for (const [name, value] of Object.entries(row)) {
     if (packed.has(name) || (typeof value === 'object' && value !== null)) continue;
     if (name === 'threshold') flat.s = formatThreshold(value as number);
-    flat[name] = name === 'accuracy' || name === 'fp32' ? 100 * (value as number) : value;
+    if (name === 'accuracy' || name === 'fp32') flat[name] = 100 * (value as number);
+    else flat[name] = name === 'method' ? (titles[value as string] ?? value) : value;
   }
   return flat;
 }
@@ -62,6 +65,8 @@ export interface PivotOptions {
   readonly values: string;
   /** Digits after the point; default 1. */
   readonly digits?: number;
+  /** The heading of a column, from its value as text; default that text. */
+  readonly heading?: (value: string) => string;
 }
 
 /**
@@ -71,7 +76,7 @@ export interface PivotOptions {
  */
 export async function pivot(
   frame: DataFrame,
-  { index, columns, values, digits = 1 }: PivotOptions,
+  { index, columns, values, digits = 1, heading = (value) => value }: PivotOptions,
 ): Promise<DataFrame> {
   const place = (name: string): number => {
     const at = frame.columns.indexOf(name);
@@ -99,5 +104,5 @@ export async function pivot(
   }
   // Not from records, which would put columns that are named by whole numbers first.
   const { DataFrame } = await danfo();
-  return new DataFrame([...lines.values()], { columns: [...index, ...names] });
+  return new DataFrame([...lines.values()], { columns: [...index, ...names.map(heading)] });
 }

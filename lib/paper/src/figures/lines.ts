@@ -31,6 +31,12 @@ export interface LineOptions extends Titles {
   readonly yRange?: readonly [number, number];
 }
 
+/** Few values on a log axis are their own ticks: Plotly would write 0.002 as «2», and leave 0.005 out. */
+function ticksAtValues(series: readonly LineSeries[]): { tickvals?: number[]; ticktext?: string[] } {
+  const values = [...new Set(series.flatMap(({ x }) => x.map(Number)))].sort((a, b) => a - b);
+  return values.length > 6 ? {} : { tickvals: values, ticktext: values.map(String) };
+}
+
 /** Lines with markers and error bars, as Plotly JSON. */
 export function lineFigure({ series, xKind = 'linear', yRange, ...titles }: LineOptions): Figure {
   const data = series.map((line, i) => {
@@ -46,7 +52,7 @@ export function lineFigure({ series, xKind = 'linear', yRange, ...titles }: Line
     };
   });
   const layout = layoutOf(titles, {
-    xaxis: axis(titles.xTitle, { type: xKind }),
+    xaxis: axis(titles.xTitle, { type: xKind, ...(xKind === 'log' && ticksAtValues(series)) }),
     yaxis: axis(titles.yTitle, yRange ? { range: yRange } : {}),
   });
   return { data, layout };

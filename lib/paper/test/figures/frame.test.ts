@@ -62,10 +62,19 @@ describe('figures/frame: the runs of a study', () => {
     assert.deepEqual(frame.values[0], [4, '0.5', 0.5, 1, 41, 50]);
   });
 
+  it('have methods under the names of tables', async () => {
+    const methods = ['ptq', 'uniformQat', 'clusterQat', 'min–max'];
+    const frame = await runTable({ rows: methods.map((method) => ({ method })) });
+    assert.deepEqual(frame['method'].values, ['uniform PTQ', 'uniform QAT', 'ClusterQAT', 'min–max']);
+  });
+
   it('are grouped and turned', async () => {
     const means = (await runTable({ rows })).groupby(['bits', 's']).col(['accuracy']).mean();
     const turned = await pivot(means, { index: ['bits'], columns: 's', values: 'accuracy_mean' });
     assert.deepEqual(turned.columns, ['bits', '0.5', '∞ (BN)']);
+    const heading = (s: string): string => `s = ${s}`;
+    const headed = await pivot(means, { index: ['bits'], columns: 's', values: 'accuracy_mean', heading });
+    assert.deepEqual(headed.columns, ['bits', 's = 0.5', 's = ∞ (BN)']);
     assert.deepEqual(turned.values, [
       [3, '31.5', '31.5'],
       [4, '41.5', '41.5'],
