@@ -1,17 +1,23 @@
 /**
- * Compares kernels feature by feature and prints the table of the package's README:
+ * Compares kernels feature by feature and prints the table of the package's README; with `--write` it puts the
+ * table in its place there:
  *
  *     node --conditions=oabn-source --import tsx lib/notebook/scripts/features/features.ts \
- *       --deno <deno> --python <python with ipykernel> --tslab <tslab> [--only <word>] [--latency]
+ *       --deno <deno> --python <python with ipykernel> --tslab <tslab> [--only <word>] [--latency] [--write]
  *
  * Kernels that are not named are left out. With `--latency` it measures start, first completion and a trivial
- * cell too.
+ * cell too. It takes about ten minutes on an idle machine; on a busy one answers come too late, and the table
+ * is wrong. So `--write` wants all four kernels, all features, and every one of ours to be seen.
  */
+import { execFileSync } from 'node:child_process';
+import { readFileSync } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
+import { check, writeFileAtomic } from 'oabn-base';
+import { format, resolveConfig } from 'prettier';
 import type { Message } from '../../src/protocol/message.js';
 import { startKernelSession } from '../../src/run/index.js';
 import { probes } from './probes.js';
@@ -24,20 +30,30 @@ const { values } = parseArgs({
     tslab: { type: 'string' },
     only: { type: 'string' },
     latency: { type: 'boolean', default: false },
+    write: { type: 'boolean', default: false },
   },
 });
 
+/** The version that a program prints, so that one which does not run is found before ten minutes of probes. */
+const versionOf = (program: string, ...args: string[]): string =>
+  /\d+\.\d+\.\d+\S*/.exec(execFileSync(program, args, { encoding: 'utf8' }))![0];
+
 const subjects: Subject[] = [{ name: 'this kernel', language: 'typescript', interruptBy: 'message' }];
+const versions: string[] = [];
 if (values.deno) {
   const command = (file: string): string[] => [values.deno!, 'jupyter', '--kernel', '--conn', file];
+  versions.push(`Deno ${versionOf(values.deno, '--version')}`);
   subjects.push({ name: 'Deno', command, language: 'typescript', interruptBy: 'message' });
 }
 if (values.python) {
   const command = (file: string): string[] => [values.python!, '-m', 'ipykernel_launcher', '-f', file];
+  const ask = 'import ipykernel; print(ipykernel.__version__)';
+  versions.push(`ipykernel ${versionOf(values.python, '-c', ask)}`);
   subjects.push({ name: 'ipykernel', command, language: 'python', interruptBy: 'signal' });
 }
 if (values.tslab) {
   const command = (file: string): string[] => [values.tslab!, 'kernel', '--config-path', file];
+  versions.push(`tslab ${versionOf(values.tslab, '--version')}`);
   subjects.push({ name: 'tslab', command, language: 'typescript', interruptBy: 'signal' });
 }
 
@@ -77,7 +93,8 @@ async function signsOf(subject: Subject, wanted: readonly Probe[]): Promise<stri
     for (let attempt = 0; attempt < 2 && found === false; attempt++) {
       if (attempt > 0) await running?.end();
       if (attempt > 0) running = undefined;
-      running ??= await startKernel(subject);
+      // Not starting says nothing about a feature, so a second failure ends the comparison.
+      running ??= await startKernel(subject).catch(() => startKernel(subject));
       await sleep(300); // tslab turns away what follows an error at once
       found = await within(has(running.kernel), 120_000).catch(() => false);
     }
@@ -124,17 +141,45 @@ async function timed(action: () => Promise<unknown>): Promise<number> {
   return performance.now() - began;
 }
 
-const row = (cells: readonly string[]): void => console.log(`| ${cells.join(' | ')} |`);
-row(['', ...subjects.map(({ name }) => name)]);
-row(['---', ...subjects.map(() => ':---:')]);
+const lineOf = (cells: readonly string[]): string => `| ${cells.join(' | ')} |`;
+
+/** Puts `text` between the marks in the package's README, as Prettier has it. */
+async function writeSection(text: string): Promise<void> {
+  const path = new URL('../../README.md', import.meta.url).pathname;
+  const [begin, end] = ['<!-- features -->', '<!-- end of features -->'];
+  const readme = readFileSync(path, 'utf8');
+  const [from, to] = [readme.indexOf(begin), readme.indexOf(end)];
+  check(from >= 0 && to > from, `${path} has no place for the table, between ${begin} and ${end}`);
+  const whole = `${readme.slice(0, from)}${begin}\n\n${text}\n\n${readme.slice(to)}`;
+  await writeFileAtomic(path, await format(whole, { ...(await resolveConfig(path)), filepath: path }));
+}
+
+check(
+  !values.write || (subjects.length === 4 && values.only === undefined),
+  '--write takes the whole table: name --deno, --python and --tslab, and no --only',
+);
 const wanted = probes.filter(({ feature }) => feature.includes(values.only ?? ''));
 // Side by side, as most of the time goes by waiting for answers that never come.
 const columns = await Promise.all(subjects.map((subject) => signsOf(subject, wanted)));
-for (const [i, { feature }] of wanted.entries()) row([feature, ...columns.map((signs) => signs[i]!)]);
+const table = [
+  lineOf(['', ...subjects.map(({ name }) => name)]),
+  lineOf(['---', ...subjects.map(() => ':---:')]),
+  ...wanted.map(({ feature }, i) => lineOf([feature, ...columns.map((signs) => signs[i]!)])),
+].join('\n');
+console.log(table);
+if (values.write) {
+  const missing = wanted.filter((_, i) => columns[0]![i] !== '●').map(({ feature }) => feature);
+  check(
+    missing.length === 0,
+    `This kernel is not seen to have: ${missing.join('; ')}. The README is as it was; try again on an idle machine`,
+  );
+  const others = `${versions.slice(0, -1).join(', ')} and ${versions.at(-1)!}`;
+  await writeSection(`This kernel, ${others}, on Node ${process.versions.node}:\n\n${table}`);
+}
 if (values.latency) {
   const all: string[][] = [];
   for (const subject of subjects) all.push(await latencies(subject));
   for (const [i, what] of ['start', 'first completion', 'both', 'a trivial cell'].entries())
-    row([what, ...all.map((each) => each[i]!)]);
+    console.log(lineOf([what, ...all.map((each) => each[i]!)]));
 }
 process.exit();

@@ -3,7 +3,13 @@ import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { stripVTControlCharacters } from 'node:util';
-import { ask, by, onlyTypeScript, run, shownBy, started, within, type Probe } from './tried.js';
+import { ask, by, onlyTypeScript, run, shownBy, started, type Tried, within, type Probe } from './tried.js';
+
+/** The documentation that the kernel has of the name `code`, without colours; empty for none. */
+async function documented(kernel: Tried, code: string): Promise<string> {
+  const reply = await ask(kernel, 'inspect_request', { code, cursor_pos: code.length, detail_level: 0 });
+  return reply.found === true ? stripVTControlCharacters(Object.values(reply.data as object).join('\n')) : '';
+}
 
 export const languageProbes: readonly Probe[] = [
   {
@@ -18,9 +24,14 @@ export const languageProbes: readonly Probe[] = [
   {
     feature: 'documentation with types',
     async has(kernel) {
-      const code = by(kernel, 'Math.max', 'max');
-      const reply = await ask(kernel, 'inspect_request', { code, cursor_pos: code.length, detail_level: 0 });
-      return reply.found === true && /max/.test(JSON.stringify(reply.data));
+      const declared = by(
+        kernel,
+        '/** Halves it. */\nfunction half(whole: number): number { return whole / 2; }',
+        'def half(whole: float) -> float:\n  "Halves it."\n  return whole / 2',
+      );
+      await run(kernel, declared);
+      const text = await documented(kernel, 'half');
+      return text.includes('Halves it') && /whole: (number|float)/.test(text);
     },
   },
   {
@@ -29,13 +40,10 @@ export const languageProbes: readonly Probe[] = [
     async has(kernel) {
       await started(kernel, by(kernel, 'while (true);', 'while True: pass'));
       const code = by(kernel, 'Math.flo', 'prin');
-      const { matches } = await within(
-        kernel.session.channels
-          .request('complete_request', { code, cursor_pos: code.length })
-          .then((reply) => reply.content),
-        8000,
-      );
-      return /floor|print/.test(JSON.stringify(matches ?? []));
+      const request = { code, cursor_pos: code.length };
+      const { matches } = await within(ask(kernel, 'complete_request', request), 8000);
+      const text = await within(documented(kernel, by(kernel, 'Math.floor', 'print')), 8000);
+      return /floor|print/.test(JSON.stringify(matches ?? [])) && /floor|print/.test(text);
     },
   },
   {
@@ -48,7 +56,7 @@ export const languageProbes: readonly Probe[] = [
   {
     feature: 'type errors, with line and column',
     has: onlyTypeScript(async (kernel) =>
-      /line 2|2:7/.test(shownBy(await run(kernel, 'const n = 1;\nconst text: string = n;'))),
+      /line 2, column 7|2:7/.test(shownBy(await run(kernel, 'const n = 1;\nconst text: string = n;'))),
     ),
   },
   {

@@ -10,7 +10,8 @@ export const messageProbes: readonly Probe[] = [
     feature: 'protocol 5.4 or later',
     async has(kernel) {
       const { protocol_version: version } = await ask(kernel, 'kernel_info_request');
-      return Number(String(version).split('.')[1]) >= 4;
+      const [major = 0, minor = 0] = String(version).split('.').map(Number);
+      return major > 5 || (major === 5 && minor >= 4);
     },
   },
   {
@@ -62,10 +63,11 @@ export const messageProbes: readonly Probe[] = [
   {
     feature: 'and what caused it',
     async has(kernel) {
+      // The message is put together so that it is not in the line of source that a traceback shows.
       const code = by(
         kernel,
-        "throw new Error('outer', { cause: new Error('the root') })",
-        "raise ValueError('outer') from ValueError('the root')",
+        "throw new Error('outer', { cause: new Error('the ' + 'root') })",
+        "raise ValueError('outer') from ValueError('the ' + 'root')",
       );
       return /the root/.test(textOf(errorOf(await run(kernel, code))));
     },

@@ -39,8 +39,11 @@ export const runningProbes: readonly Probe[] = [
   {
     feature: '… and variables that the cell had set are kept',
     async has(kernel) {
-      await interrupted(kernel, by(kernel, 'let kept = 41; while (true);', 'kept = 41\nwhile True: pass'));
-      return shownBy(await run(kernel, 'kept + 1')).includes('42');
+      await interrupted(
+        kernel,
+        by(kernel, 'let kept = 4141; while (true);', 'kept = 4141\nwhile True: pass'),
+      );
+      return shownBy(await run(kernel, 'kept + 1')).includes('4142');
     },
   },
   {
@@ -48,10 +51,10 @@ export const runningProbes: readonly Probe[] = [
     async has(kernel) {
       await run(
         kernel,
-        by(kernel, 'let early = 41; throw new Error("x");', 'early = 41; raise ValueError("x")'),
+        by(kernel, 'let early = 4141; throw new Error("x");', 'early = 4141; raise ValueError("x")'),
       );
       await sleep(afterError);
-      return shownBy(await run(kernel, 'early + 1')).includes('42');
+      return shownBy(await run(kernel, 'early + 1')).includes('4142');
     },
   },
   {
@@ -60,18 +63,18 @@ export const runningProbes: readonly Probe[] = [
       const secret = [] as boolean[];
       const code = by(
         kernel,
-        "typeof input === 'function' ? await input('a') + await input('b', { password: true }) : prompt('a') + prompt('b')",
+        "const g = globalThis as any;\ng.input ? await g.input('a') + await g.input('b', { password: true }) : g.prompt('a') + g.prompt('b')",
         "import getpass; input('a') + getpass.getpass('b')",
       );
-      await within(
+      const execution = await within(
         kernel.session.execute(code, {
           onInput(_text, password) {
             secret.push(password);
-            return 'x';
+            return 'said';
           },
         }),
       );
-      return secret.length === 2 && secret[1] === true;
+      return secret.length === 2 && secret[1] === true && shownBy(execution).includes('saidsaid');
     },
   },
   {
