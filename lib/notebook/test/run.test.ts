@@ -1,9 +1,13 @@
 import assert from 'node:assert/strict';
+import { existsSync, readFileSync } from 'node:fs';
 import { copyFile, mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { ProgressEvent } from 'oabn-base';
+import { isCode, parseNotebook } from '../src/run/notebookFile.js';
 import {
+  type Cell,
   type CellEvent,
   type NotebookRun,
   type Output,
@@ -152,7 +156,7 @@ describe('notebook/run', function () {
       assert.doesNotMatch(result.failure!.traceback, /tslab|node:/, 'the kernel’s own frames are left out');
     });
 
-    it('keeps what was done before, marks the error, and leaves the rest empty', async () => {
+    it('keeps what was done before, and marks the error', async () => {
       const outputs = await outputsOf('failing.ipynb');
       assert.deepEqual(outputs[1], [{ output_type: 'stream', name: 'stdout', text: 'before\n' }]);
       assert.deepEqual(
@@ -160,6 +164,88 @@ describe('notebook/run', function () {
         ['stream', 'error'],
       );
       assert.deepEqual(outputs[3], []);
+    });
+  });
+
+  describe('of a notebook that stops half-way, with outputs of an earlier run', () => {
+    const path = (): string => join(folder, 'earlier.ipynb');
+    const code = (id: string, source: string) => ({
+      cell_type: 'code',
+      id,
+      metadata: {},
+      source,
+      execution_count: 7,
+      outputs: [{ output_type: 'stream', name: 'stdout', text: `earlier ${id}\n` }],
+    });
+    const writeEarlier = (second: string): Promise<void> => {
+      const text = { cell_type: 'markdown', id: 'text', metadata: {}, source: 'Text' };
+      const cells = [code('first', 'console.log("new")'), code('second', second), text, code('third', '3')];
+      return writeFile(path(), JSON.stringify({ nbformat: 4, nbformat_minor: 5, metadata: {}, cells }));
+    };
+    const textsOf = (cells: readonly Cell[]) =>
+      cells
+        .filter(isCode)
+        .map(({ execution_count: count, outputs }) => [
+          count,
+          ...outputs.map((output) => ('text' in output ? output.text : output.output_type)),
+        ]);
+
+    it('keeps the outputs of the cells that were not reached, in the file alone', async () => {
+      await writeEarlier('throw new Error("no")');
+      const run = await runNotebook(path());
+      const ran = [
+        [1, 'new\n'],
+        [2, 'error'],
+      ];
+      assert.deepEqual(textsOf((await readNotebook(path())).cells), [...ran, [7, 'earlier third\n']]);
+      assert.deepEqual(textsOf(run.notebook.cells), [...ran, [null]]);
+      assert.match(run.summary, /\n {2}From cell 4 on, the file keeps the outputs that it had\.$/);
+      const output = join(folder, 'other.ipynb');
+      const elsewhere = await runNotebook(path(), { output });
+      assert.deepEqual(textsOf((await readNotebook(output)).cells), [...ran, [null]]);
+      assert.doesNotMatch(elsewhere.summary, /keeps the outputs/);
+    });
+
+    it('has written the new outputs before the next cell begins, whatever ends the run', async () => {
+      await writeEarlier('process.kill(process.pid, "SIGKILL"); await new Promise(() => undefined)');
+      const seen: unknown[] = [];
+      const onCell = ({ kind, cell }: CellEvent): void => {
+        if (kind === 'started' && cell === 2)
+          seen.push(textsOf(parseNotebook(readFileSync(path(), 'utf8')).cells));
+      };
+      const run = await runNotebook(path(), { onCell });
+      const [first, third] = [
+        [1, 'new\n'],
+        [7, 'earlier third\n'],
+      ];
+      assert.deepEqual(seen, [[first, [7, 'earlier second\n'], third]]);
+      assert.equal(run.failure?.status, 'died');
+      assert.deepEqual(textsOf((await readNotebook(path())).cells), [first, [2, 'error'], third]);
+    });
+
+    it('stops at the cell that runs when it is interrupted', async () => {
+      const say = 'console.log("half"); require("fs").writeFileSync("half", "");';
+      await writeEarlier(`${say} await new Promise(() => undefined)`);
+      const stop = new AbortController();
+      const running = runNotebook(path(), { signal: stop.signal });
+      while (!existsSync(join(folder, 'half'))) await sleep(50);
+      stop.abort();
+      const run = await running;
+      assert.deepEqual([run.failure?.cell, run.failure?.status, run.cellsDone], [2, 'interrupted', 1]);
+      const written = textsOf((await readNotebook(path())).cells);
+      assert.deepEqual(written, [
+        [1, 'new\n'],
+        [2, 'half\n', 'error'],
+        [7, 'earlier third\n'],
+      ]);
+    });
+
+    it('leaves the file as it is when it is interrupted before the first cell', async () => {
+      await writeEarlier('2');
+      const before = await readFile(path(), 'utf8');
+      const run = await runNotebook(path(), { signal: AbortSignal.abort() });
+      assert.match(run.summary, /cell 1 was interrupted \(0 of 3 .* before this cell began/);
+      assert.equal(await readFile(path(), 'utf8'), before);
     });
   });
 

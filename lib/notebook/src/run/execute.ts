@@ -1,12 +1,13 @@
 /**
  * A notebook executed from top to bottom: its code cells run in one kernel, one after the other, until one
- * fails. The result is a new notebook with the outputs in it; the cells after a failed one have none, because
- * stale outputs below a fresh error would be misleading.
+ * fails. The result is a new notebook with the outputs of this run in it. Cells that were not reached have
+ * none, because what an earlier run left there may come from other code, parameters or data; in the file that
+ * was executed, `keepUnreached` lets them keep it.
  */
 import { stripVTControlCharacters } from 'node:util';
 import { type Progress, type ProgressEvent, silent } from 'oabn-base';
 import { progressMark } from '../display/index.js';
-import type { Cell, CodeCell, Notebook } from './notebookFile.js';
+import { type Cell, type CodeCell, isCode, type Notebook } from './notebookFile.js';
 import type { ErrorOutput, Output } from './outputs.js';
 import type { Message } from '../protocol/message.js';
 import { hasTag, type Parameters, withParameters } from './parameters.js';
@@ -43,6 +44,8 @@ export interface ExecuteNotebookOptions extends SessionOptions {
   readonly onCell?: (event: CellEvent) => void;
   /** Interrupts the running cell and ends the run. */
   readonly signal?: AbortSignal;
+  /** Called after each cell with the notebook so far, in which the cells from index `reached` on are empty. */
+  readonly save?: (soFar: Notebook, reached: number) => Promise<void>;
 }
 
 /** The cell that failed, and why. */
@@ -61,8 +64,10 @@ export interface Failure {
 
 /** A notebook with its new outputs, and how far it came. */
 export interface ExecutedNotebook {
-  /** The notebook with its new outputs. */
+  /** The notebook with its new outputs; cells that were not reached have none. */
   readonly notebook: Notebook;
+  /** How many cells were reached, of all kinds: the index of the first that was not. */
+  readonly reached: number;
   /** The cell that failed; absent if all went well. */
   readonly failure?: Failure;
   /** Code cells that ended well. */
@@ -75,8 +80,6 @@ export interface ExecutedNotebook {
 
 const isError = (output: Output): output is ErrorOutput => output.output_type === 'error';
 
-const isCode = (cell: Cell): cell is CodeCell => cell.cell_type === 'code';
-
 /**
  * Executes the code cells of `notebook` in a new kernel. A cell tagged `raises-exception` may fail, and one
  * tagged `skip-execution` is left as it is.
@@ -86,7 +89,7 @@ export async function executeNotebook(
   notebook: Notebook,
   options: ExecuteNotebookOptions = {},
 ): Promise<ExecutedNotebook> {
-  const { name = 'notebook', progress = silent, onCell = () => undefined } = options;
+  const { name = 'notebook', progress = silent, onCell = () => undefined, save } = options;
   const began = performance.now();
   const cells: Cell[] = withParameters(notebook, options.parameters).cells.map((cell) =>
     isCode(cell) && !isSkipped(cell) ? withoutOutputs(cell) : cell,
@@ -95,17 +98,32 @@ export async function executeNotebook(
   const report = (done: number, fields: ProgressEvent['fields']): void =>
     progress({ task: name, done, total: codeCells, ...(fields && { fields }) });
 
-  if (codeCells === 0) return { notebook: { ...notebook, cells }, cellsDone: 0, codeCells, seconds: 0 };
+  if (codeCells === 0)
+    return {
+      notebook: { ...notebook, cells },
+      reached: cells.length,
+      cellsDone: 0,
+      codeCells,
+      seconds: 0,
+    };
   report(0, { cell: 'starting the kernel' });
   // Nobody looks back at what a program typed, so no history is kept in the user's folder.
   const env = { JUPYTER_KERNEL_HISTORY: '0', ...options.env };
   const session = await startKernelSession({ ...options, env });
-  let [cellsDone, failure] = [0, undefined as Failure | undefined];
+  let [cellsDone, reached, failure] = [0, 0, undefined as Failure | undefined];
   const executions: (Execution | undefined)[] = [];
+  const soFar = (): Notebook => ({
+    cells: cells.map((cell, i) => withExecution(cell, executions[i], options.timeout)),
+    metadata: { ...notebook.metadata, language_info: session.languageInfo },
+  });
   try {
     for (const [index, cell] of cells.entries()) {
       if (!isCode(cell) || !runs(cell)) continue;
       const number = index + 1;
+      if (options.signal?.aborted) {
+        failure = notBegun(number, cell.source);
+        break;
+      }
       report(cellsDone, { cell: `${number}: ${firstLine(cell.source)}` });
       onCell({ kind: 'started', cell: number, source: cell.source });
       const started = performance.now();
@@ -114,6 +132,7 @@ export async function executeNotebook(
         onOutput: (message) => relayProgress(message, name, progress),
       });
       executions[index] = execution;
+      reached = number;
       const { status, outputs } = execution;
       const seconds = (performance.now() - started) / 1000;
       onCell({ kind: 'finished', cell: number, source: cell.source, status, seconds, outputs });
@@ -122,23 +141,30 @@ export async function executeNotebook(
         break;
       }
       cellsDone++;
+      await save?.(soFar(), reached);
     }
+    if (!failure) reached = cells.length;
   } finally {
     await session.close();
   }
-  const executed = cells.map((cell, i) => withExecution(cell, executions[i], options.timeout));
   const seconds = (performance.now() - began) / 1000;
   if (!failure) report(codeCells, { seconds });
   return {
-    notebook: {
-      cells: executed,
-      metadata: { ...notebook.metadata, language_info: session.languageInfo },
-    },
+    notebook: soFar(),
+    reached,
     ...(failure && { failure }),
     cellsDone,
     codeCells,
     seconds,
   };
+}
+
+/**
+ * `run`, in which the cells from index `reached` on have what they had in `earlier`, a notebook with the same
+ * cells.
+ */
+export function keepUnreached(run: Notebook, earlier: Notebook, reached: number): Notebook {
+  return { ...run, cells: [...run.cells.slice(0, reached), ...earlier.cells.slice(reached)] };
 }
 
 const isSkipped = (cell: CodeCell): boolean => hasTag(cell, 'skip-execution');
@@ -202,4 +228,9 @@ function describeFailure(cell: number, source: string, execution: Execution, tim
     error: `${ename}: ${evalue}`,
     traceback: stripVTControlCharacters(traceback.join('\n')),
   };
+}
+
+function notBegun(cell: number, source: string): Failure {
+  const error = 'Interrupted: the run was interrupted before this cell began';
+  return { cell, status: 'interrupted', source, error, traceback: '' };
 }

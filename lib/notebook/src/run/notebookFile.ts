@@ -30,6 +30,9 @@ export interface TextCell extends CellBase {
 /** A cell of a notebook, as nbformat 4 stores it. */
 export type Cell = CodeCell | TextCell;
 
+/** Whether `cell` has code. */
+export const isCode = (cell: Cell): cell is CodeCell => cell.cell_type === 'code';
+
 /** A notebook with its texts joined: `source`, stream texts and text MIME types are strings. */
 export interface Notebook {
   /** The cells, from first to last. */

@@ -1,14 +1,21 @@
 /**
  * `runNotebook`: an .ipynb file executed through the kernel, from Node alone. The outputs are written back
- * into the file and, if wanted, into an HTML page. A failing cell ends the run; what was computed before it
- * is kept.
+ * into the file and, if wanted, into an HTML page. A failing cell ends the run, and so does an interrupt. The
+ * file is written after each cell, whole: the cells that ran have their new outputs, those that were not
+ * reached the ones that they had. Another file and the page show this run only.
  */
 import { basename, dirname, join, resolve } from 'node:path';
 import { checkWritable, formatDuration, type Progress, writeFileAtomic } from 'oabn-base';
-import { type CellEvent, type ExecutedNotebook, executeNotebook, type Failure } from './execute.js';
+import {
+  type CellEvent,
+  type ExecutedNotebook,
+  executeNotebook,
+  type Failure,
+  keepUnreached,
+} from './execute.js';
 import { exportHtml, type PageAdditions } from '../html/index.js';
-import type { Parameters } from './parameters.js';
-import { type Notebook, readNotebook, writeNotebook } from './notebookFile.js';
+import { type Parameters, withParameters } from './parameters.js';
+import { isCode, type Notebook, readNotebook, writeNotebook } from './notebookFile.js';
 
 /** How a notebook's file is executed, and what is written. */
 export interface RunNotebookOptions {
@@ -48,7 +55,7 @@ export interface NotebookRun {
   readonly codeCells: number;
   /** Wall-clock time of the whole run. */
   readonly seconds: number;
-  /** The notebook after execution. */
+  /** The notebook after execution; cells that were not reached have no outputs here. */
   readonly notebook: Notebook;
   /** The page, if one was asked for. */
   readonly html?: string;
@@ -65,22 +72,29 @@ export async function runNotebook(path: string, options: RunNotebookOptions = {}
   const name = basename(path, '.ipynb');
   const page = html === undefined ? undefined : join(html, `${name}.html`);
   if (page !== undefined) await checkWritable(page);
+  const before = withParameters(await readNotebook(path), options.parameters);
+  const output = options.output ?? (write ? path : undefined);
+  const inPlace = output !== undefined && resolve(output) === resolve(path);
+  const save = async (soFar: Notebook, reached: number): Promise<void> => {
+    if (output === undefined) return;
+    await writeNotebook(output, inPlace ? keepUnreached(soFar, before, reached) : soFar);
+  };
   const interrupt = options.signal ? undefined : interruptSignal();
   try {
-    const executed = await executeNotebook(await readNotebook(path), {
+    const executed = await executeNotebook(before, {
       ...options,
       name,
       folder: dirname(resolve(path)),
       signal: options.signal ?? interrupt!.signal,
+      save,
     });
-    const output = options.output ?? (write ? path : undefined);
-    if (output !== undefined) await writeNotebook(output, executed.notebook);
+    const { notebook, reached, failure, cellsDone, codeCells, seconds } = executed;
+    if (reached > 0 || !failure) await save(notebook, reached);
     if (page !== undefined)
       await writeFileAtomic(
         page,
-        await exportHtml(executed.notebook, { title: name, ...(additions && { additions }) }),
+        await exportHtml(notebook, { title: name, ...(additions && { additions }) }),
       );
-    const { failure, cellsDone, codeCells, seconds } = executed;
     return {
       path,
       ok: !failure,
@@ -88,16 +102,20 @@ export async function runNotebook(path: string, options: RunNotebookOptions = {}
       cellsDone,
       codeCells,
       seconds,
-      notebook: executed.notebook,
+      notebook,
       ...(page !== undefined && { html: page }),
-      summary: summarize(path, executed),
+      summary: summarize(path, executed, inPlace),
     };
   } finally {
     interrupt?.dispose();
   }
 }
 
-function summarize(path: string, { failure, cellsDone, codeCells, seconds }: ExecutedNotebook): string {
+function summarize(
+  path: string,
+  { notebook, reached, failure, cellsDone, codeCells, seconds }: ExecutedNotebook,
+  inPlace: boolean,
+): string {
   if (!failure) return `${path}: ${codeCells} code cells in ${formatDuration(seconds)}`;
   const { cell, source, status, error, traceback } = failure;
   const what = {
@@ -111,8 +129,15 @@ function summarize(path: string, { failure, cellsDone, codeCells, seconds }: Exe
   return [
     `${path}: cell ${cell} ${what[status]} (${cellsDone} of ${codeCells} code cells done): ${error}`,
     ...shown.map((line) => `  | ${line}`),
-    ...traceback.split('\n').map((line) => `  ${line}`),
+    ...(traceback === '' ? [] : traceback.split('\n').map((line) => `  ${line}`)),
+    ...(inPlace && notebook.cells.slice(reached).some(isCode) ? [keptOutputs(notebook, reached)] : []),
   ].join('\n');
+}
+
+/** What the file has in the cells that were not reached. */
+function keptOutputs({ cells }: Notebook, reached: number): string {
+  const first = cells.findIndex((cell, index) => index >= reached && isCode(cell)) + 1;
+  return `  From cell ${first} on, the file keeps the outputs that it had.`;
 }
 
 const endingSignals = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;

@@ -9,7 +9,7 @@ import { runsFolder } from 'oabn/experiment';
 import { installKernel, kernelStatus, uninstallKernel } from 'tslab-kernel/kernel';
 import { exportHtml } from 'tslab-kernel/html';
 import { type Notebook, type NotebookRun, parseParameter, runNotebook } from 'tslab-kernel/run';
-import { type CommonOptions, exitUnwell, jsonOption, print } from 'oabn/cli';
+import { type CommonOptions, exitUnwell, interruption, interruptionCode, jsonOption, print } from 'oabn/cli';
 import { claimsAdditions } from '../report/index.js';
 
 interface RunOptions extends CommonOptions {
@@ -29,7 +29,7 @@ export function addNotebook(program: Command): void {
     .description('execute notebooks through the TypeScript kernel, without Python')
     .command('run <notebooks...>')
     .description(
-      'execute notebooks cell by cell and write their outputs back; stops at a failing cell and keeps what it has',
+      'execute notebooks cell by cell and write their outputs back, each as soon as its cell has run',
     )
     .option('--no-write', 'leave the .ipynb as it is')
     .option('--output <file>', 'write the executed notebook there instead, or into a folder')
@@ -48,11 +48,19 @@ export function addNotebook(program: Command): void {
     .addOption(jsonOption)
     .addHelpText(
       'after',
-      '\nExample:\n  $ OABN_DATA_DIR=~/data oabn notebook run notebooks/*.ipynb --html report',
+      `
+A notebook ends at a cell that fails or takes too long (exit code 3), and the next one begins. Ctrl-C and
+SIGTERM stop the cell that runs, and all others (exit codes 130 and 143); a second one does not wait for it.
+Cells that were not reached keep the outputs that they had.
+
+Example:
+  $ OABN_DATA_DIR=~/data oabn notebook run notebooks/*.ipynb --html report`,
     )
     .action(async (notebooks: string[], options: RunOptions) => {
       const results: (Omit<NotebookRun, 'notebook'> & { notebook: undefined })[] = [];
       const parameters = Object.fromEntries(options.parameter.map(parseParameter));
+      const timeout = Number(options.timeout);
+      check(timeout > 0, `--timeout must be a number of seconds above 0, got ${options.timeout}`);
       const isFolder = options.output?.endsWith('.ipynb') === false;
       check(
         options.output === undefined || isFolder || notebooks.length === 1,
@@ -62,13 +70,15 @@ export function addNotebook(program: Command): void {
       const onePage = options.html?.endsWith('.html') ? options.html : undefined;
       if (onePage !== undefined) await checkWritable(onePage);
       const executed: Notebook[] = [];
+      const signal = interruption();
       for (const notebook of notebooks) {
         const output = isFolder ? join(options.output!, basename(notebook)) : options.output;
         const result = await runNotebook(notebook, {
           write: options.write,
           parameters,
           ...(output !== undefined && { output }),
-          timeout: Number(options.timeout),
+          timeout,
+          signal,
           env: kernelEnvironment(options.profile),
           progress: consoleProgress(),
           additions: claimsAdditions,
@@ -78,6 +88,7 @@ export function addNotebook(program: Command): void {
         // JSON leaves out what is undefined.
         results.push({ ...result, ...(onePage !== undefined && { html: onePage }), notebook: undefined });
         if (!result.ok) process.exitCode = failedCell;
+        if (signal.aborted) break;
       }
       if (onePage !== undefined)
         await writeFileAtomic(
@@ -85,6 +96,8 @@ export function addNotebook(program: Command): void {
           await exportHtml(executed, { title: basename(onePage, '.html'), additions: claimsAdditions }),
         );
       print(results, results.map(({ summary }) => summary).join('\n'), options.json);
+      if (results.some(({ failure }) => failure?.status === 'interrupted'))
+        process.exitCode = interruptionCode(signal.reason);
     });
 }
 

@@ -1,10 +1,26 @@
-/** `oabn notebook run`: several notebooks at once, and one page of them. */
+/** `oabn notebook run`: several notebooks at once, one page of them, and a signal that ends them. */
 import assert from 'node:assert/strict';
+import { existsSync } from 'node:fs';
 import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Command } from 'commander';
 import { addNotebook } from '../../src/cli/notebook.js';
+
+/** Runs the command in this process. Resolves to what it prints. */
+async function oabn(...args: string[]): Promise<string> {
+  const program = new Command().exitOverride();
+  addNotebook(program);
+  const printed: string[] = [];
+  const { write } = process.stdout;
+  process.stdout.write = ((text: string) => printed.push(text)) as never;
+  try {
+    await program.parseAsync(args, { from: 'user' });
+  } finally {
+    process.stdout.write = write;
+  }
+  return printed.join('');
+}
 
 describe('cli: oabn notebook run', function () {
   this.timeout(180_000);
@@ -21,19 +37,10 @@ describe('cli: oabn notebook run', function () {
   after(() => rm(folder, { recursive: true }));
 
   it('writes all notebooks on one page if it is named like a page, and their outputs into a folder', async () => {
-    const program = new Command().exitOverride();
-    addNotebook(program);
     const [page, outputs] = [join(folder, 'all.html'), join(folder, 'executed')];
     const files = ['first.ipynb', 'second.ipynb'].map((name) => join(folder, name));
-    const printed: string[] = [];
-    const { write } = process.stdout;
-    process.stdout.write = ((text: string) => printed.push(text)) as never;
-    try {
-      await program.parseAsync(['notebook', 'run', ...files, '--html', page, '--output', outputs, '--json'], { from: 'user' }); // prettier-ignore
-    } finally {
-      process.stdout.write = write;
-    }
-    const results = JSON.parse(printed.join('')) as { ok: boolean; html: string; codeCells: number }[];
+    const printed = await oabn('notebook', 'run', ...files, '--html', page, '--output', outputs, '--json');
+    const results = JSON.parse(printed) as { ok: boolean; html: string; codeCells: number }[];
     assert.deepEqual(
       results.map(({ ok, html, codeCells }) => [ok, html, codeCells]),
       [[true, page, 2], [true, page, 0]], // prettier-ignore
@@ -43,5 +50,28 @@ describe('cli: oabn notebook run', function () {
     assert.match(html, />42</);
     assert.deepEqual((await readdir(folder)).sort(), ['all.html', 'executed', 'first.ipynb', 'second.ipynb']);
     assert.deepEqual(await readdir(outputs), ['first.ipynb', 'second.ipynb']);
+  });
+
+  it('ends all notebooks when a signal ends one, with its exit code and the cell', async () => {
+    const before = process.exitCode;
+    const [first, second, started] = ['stopped.ipynb', 'second.ipynb', 'started'].map((name) => join(folder, name)); // prettier-ignore
+    const wait = "require('fs').writeFileSync('started', ''); await new Promise(() => undefined)";
+    const cells = ['1', wait].map((source, i) => ({ cell_type: 'code', id: `c${i}`, metadata: {}, outputs: [], execution_count: null, source })); // prettier-ignore
+    await writeFile(first!, JSON.stringify({ nbformat: 4, nbformat_minor: 5, metadata: {}, cells }));
+    const running = oabn('notebook', 'run', first!, second!);
+    while (!existsSync(started!)) await new Promise((resolve) => setTimeout(resolve, 50));
+    process.emit('SIGTERM', 'SIGTERM'); // as Node does when the signal arrives
+    try {
+      const printed = await running;
+      assert.match(printed, /stopped\.ipynb: cell 2 was interrupted \(1 of 2 code cells done\)/);
+      assert.doesNotMatch(printed, /second\.ipynb/);
+      assert.equal(process.exitCode, 143);
+    } finally {
+      process.exitCode = before;
+    }
+  });
+
+  it('refuses a timeout that is no number', async () => {
+    await assert.rejects(oabn('notebook', 'run', 'x.ipynb', '--timeout', 'soon'), /--timeout .* got soon/);
   });
 });
