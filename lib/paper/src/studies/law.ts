@@ -158,14 +158,28 @@ export function fitLaw(points: readonly LawPoint[], source: string): LawFit {
     ...{ spread, source, points: fitted.length },
     midpointError: error(({ midpoint }) => midpoint),
     steepnessError: error(({ steepness }) => steepness),
-    rmse: rootMeanSquare(fitted, curve),
+    rmse: lawError(fitted, curve),
     ...(others.length > 0 && {
-      rmseElsewhere: rootMeanSquare(others, curve),
+      rmseElsewhere: lawError(others, curve),
       within: [
         others.filter((point) => isWithin(point, { ...curve, spread })).length,
         others.length,
       ] as const,
     }),
+  };
+}
+
+/** A fit as a row of a table: the curve, and how far it is off. */
+export function lawRow(law: LawFit): Record<string, string> {
+  const withError = (value: number, error: number, digits: number): string =>
+    `${value.toFixed(digits)} ± ${error.toFixed(digits)}`;
+  return {
+    'half is left at (σ)': withError(law.midpoint, law.midpointError, 2),
+    steepness: withError(law.steepness, law.steepnessError, 1),
+    'spread over networks': law.spread.toFixed(2),
+    'error where fitted': law.rmse.toFixed(3),
+    'error elsewhere': law.rmseElsewhere?.toFixed(3) ?? '–',
+    'elsewhere within the band': law.within ? law.within.join(' of ') : '–',
   };
 }
 
@@ -182,8 +196,10 @@ function isWithin({ spacing, kept }: LawPoint, curve: Omit<Law, 'source'>): bool
 const squaredError = (points: readonly LawPoint[], curve: Curve): number =>
   points.reduce((sum, { spacing, kept }) => sum + (kept - keptAt(spacing, curve)) ** 2, 0);
 
-const rootMeanSquare = (points: readonly LawPoint[], curve: Curve): number =>
-  Math.sqrt(squaredError(points, curve) / points.length);
+/** Root mean square of kept − expected over points to which the curve need not have been fitted. */
+export function lawError(points: readonly LawPoint[], curve: Pick<Law, 'midpoint' | 'steepness'>): number {
+  return Math.sqrt(squaredError(points, curve) / points.length);
+}
 
 /** A grid, then ever finer ones about the best point: two numbers with a single minimum need no more. */
 function leastSquares(points: readonly LawPoint[], start?: Curve): Curve {
