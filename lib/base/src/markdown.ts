@@ -1,4 +1,8 @@
-/** Tables in Markdown, aligned as Prettier aligns them, so that they can be part of a file that it checks. */
+/**
+ * What programs write into Markdown: tables, aligned as Prettier aligns them, so that they can be part of a
+ * file that it checks, and sections between marks.
+ */
+import { check } from './errors.js';
 
 /** A table whose first row holds the headings; `right`: the columns that are aligned right. */
 export function markdownTable(
@@ -17,4 +21,16 @@ export function markdownTable(
   );
   const [heads, ...rest] = table.map(line);
   return [heads!, `| ${rule.join(' | ')} |`, ...rest].join('\n').concat('\n');
+}
+
+/**
+ * The document with `content` between the marks `<!-- name -->` and `<!-- end of name -->`.
+ *
+ * @throws UserError where it does not have them
+ */
+export function replaceSection(document: string, name: string, content: string): string {
+  const [begin, end] = [`<!-- ${name} -->`, `<!-- end of ${name} -->`];
+  const [from, to] = [document.indexOf(begin), document.indexOf(end)];
+  check(from >= 0 && to > from, `There is no ${begin} … ${end} in the document`);
+  return `${document.slice(0, from)}${begin}\n\n${content.trimEnd()}\n\n${document.slice(to)}`;
 }

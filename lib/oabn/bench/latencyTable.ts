@@ -1,5 +1,5 @@
 /** The measurements of bench/latency.ts, and the table of them that the README shows. */
-import { markdownTable } from 'oabn-base';
+import { markdownTable, replaceSection } from 'oabn-base';
 import { median, quantile } from './engines.js';
 
 /** A network as an ONNX file. */
@@ -56,12 +56,7 @@ export function latencyMarkdown({ files, rows }: LatencyResult): string {
   return markdownTable([header, ...body], { right: header.map((_, i) => i).slice(1) });
 }
 
-const marked = /(<!-- latency -->\n\n)[^]*?(<!-- end of latency -->)/;
-
 /** The README with its table written anew. */
 export function withLatencyTable(readme: string, result: LatencyResult): string {
-  return readme.replace(
-    marked,
-    (_, begin: string, end: string) => `${begin}${latencyMarkdown(result)}\n${end}`,
-  );
+  return replaceSection(readme, 'latency', latencyMarkdown(result));
 }

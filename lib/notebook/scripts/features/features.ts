@@ -16,7 +16,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
-import { check, writeFileAtomic } from 'oabn-base';
+import { check, replaceSection, writeFileAtomic } from 'oabn-base';
 import { format, resolveConfig } from 'prettier';
 import type { Message } from '../../src/protocol/message.js';
 import { startKernelSession } from '../../src/run/index.js';
@@ -146,11 +146,7 @@ const lineOf = (cells: readonly string[]): string => `| ${cells.join(' | ')} |`;
 /** Puts `text` between the marks in the package's README, as Prettier has it. */
 async function writeSection(text: string): Promise<void> {
   const path = new URL('../../README.md', import.meta.url).pathname;
-  const [begin, end] = ['<!-- features -->', '<!-- end of features -->'];
-  const readme = readFileSync(path, 'utf8');
-  const [from, to] = [readme.indexOf(begin), readme.indexOf(end)];
-  check(from >= 0 && to > from, `${path} has no place for the table, between ${begin} and ${end}`);
-  const whole = `${readme.slice(0, from)}${begin}\n\n${text}\n\n${readme.slice(to)}`;
+  const whole = replaceSection(readFileSync(path, 'utf8'), 'features', text);
   await writeFileAtomic(path, await format(whole, { ...(await resolveConfig(path)), filepath: path }));
 }
 
