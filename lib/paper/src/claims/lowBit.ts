@@ -159,7 +159,8 @@ export function claimC10(points: readonly LowBitPoint[], bits: readonly number[]
         },
       ]
     : [];
-  const claim = claimOf({
+  // Its effect names each number of bits, so no single part is named beside it.
+  const { at: _, ...claim } = claimOf({
     id: 'C10',
     statement: 'With OABN, ClusterQAT beats uniform QAT at low bits, and even 3 bits recover good accuracy.',
     rule:
@@ -171,7 +172,6 @@ export function claimC10(points: readonly LowBitPoint[], bits: readonly number[]
   return {
     ...claim,
     verdict,
-    ...(claim.parts.length > 1 && { at: 'all of them' }),
     effect: parts.map(({ part }) => `${part.name} ${part.effect}`).join(', '),
   };
 }

@@ -7,7 +7,7 @@
 import type { DataFrame } from 'danfojs-node';
 import { check, errorMessage, type Row, UserError } from 'oabn-base';
 import { formatThreshold } from '../claims/index.js';
-import { methodTitles, type StudyResult } from '../studies/index.js';
+import { decayTitles, methodTitles, type StudyResult } from '../studies/index.js';
 
 /**
  * A danfo DataFrame of `rows`, with a column for each member that any of them has. Danfo takes two seconds to
@@ -36,13 +36,18 @@ const packed = new Set(['right', 'fp32Right']);
 
 /**
  * The runs of a study as a DataFrame, a row each: what was varied, and what came out as numbers. Accuracies
- * are in percent; `s` is the threshold as text, for column headings; methods have the names of tables.
+ * are in percent; `s` is the threshold as text, for column headings; methods and rules of decay have the names that
+ * tables print.
  */
 export async function runTable<Row>({ rows }: Pick<StudyResult<Row>, 'rows'>): Promise<DataFrame> {
   return await table(rows.map((row) => flatRow(row as object)));
 }
 
-const titles: Readonly<Record<string, string>> = methodTitles;
+/** Columns whose values are names in a configuration, with the names that tables print. */
+const titles: Readonly<Record<string, Readonly<Record<string, string>>>> = {
+  method: methodTitles,
+  decay: decayTitles,
+};
 
 function flatRow(row: object): Row {
   const flat: Record<string, unknown> = {};
@@ -50,7 +55,7 @@ function flatRow(row: object): Row {
     if (packed.has(name) || (typeof value === 'object' && value !== null)) continue;
     if (name === 'threshold') flat.s = formatThreshold(value as number);
     if (name === 'accuracy' || name === 'fp32') flat[name] = 100 * (value as number);
-    else flat[name] = name === 'method' ? (titles[value as string] ?? value) : value;
+    else flat[name] = titles[name]?.[value as string] ?? value;
   }
   return flat;
 }
