@@ -128,7 +128,9 @@ async function measureForms(
   });
   if (!network) return [row('onnx', await measureOnnxFile(bench, checkpoint, testImages))];
   checkClasses(network.arch.classes, bench.test.classes.length, bench.test.name);
-  if (branches && network.arch.operations && !network.quantization) {
+  // What we merged names its family or architecture, and has no branches that could be meant.
+  const isMerged = network.metadata.family !== undefined || network.metadata.arch !== undefined;
+  if (branches && network.arch.operations && !isMerged) {
     process.stderr.write(
       `${checkpoint}: only RepVGG's branches are computed as they are; of this network, its merge is\n`,
     );

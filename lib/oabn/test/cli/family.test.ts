@@ -124,6 +124,12 @@ describe('cli for other families', () => {
     );
     assert.equal(rows[1].accuracy, accuracy);
     assert.ok(Math.abs(rows[2].accuracy - accuracy) <= 0.01);
+    const merged = join(folder, 'merged.safetensors');
+    await json('merge', path, '-o', merged);
+    const both = await oabn(['eval', path, merged, '--branches', ...made]);
+    assert.equal(both.code, 0, both.stderr);
+    assert.match(both.stderr, /network\.safetensors: only RepVGG's branches are computed as they are/);
+    assert.doesNotMatch(both.stderr, /merged\.safetensors: only/);
   });
 
   it('says what it does not know', async () => {
