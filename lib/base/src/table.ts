@@ -15,6 +15,8 @@ export interface DataFrameLike {
   readonly columns: readonly string[];
   /** Its rows, each a list of cells. */
   readonly values: unknown;
+  /** The labels of its rows; default their numbers. */
+  readonly index?: readonly (number | string)[];
 }
 
 /** A column of a table, its cells as text. */
@@ -50,9 +52,14 @@ export function columnsOf(rows: readonly Row[] | DataFrameLike): Column[] {
   // Not by records, in which names that are whole numbers would come first. A frame of one column may give
   // its cells without a list around each.
   const lines = rows.values as readonly unknown[];
-  return rows.columns.map((name, j) =>
+  const columns = rows.columns.map((name, j) =>
     columnOf(name, lines, (line) => (Array.isArray(line) ? (line as unknown[])[j] : line)),
   );
+  // Names, such as «mean» in what `describe` gives; numbers say only where a row stood.
+  const { index = [] } = rows;
+  return index.some((label) => typeof label === 'string')
+    ? [columnOf('', index, (label) => label), ...columns]
+    : columns;
 }
 
 function columnOf<Line>(name: string, lines: readonly Line[], valueIn: (line: Line) => unknown): Column {

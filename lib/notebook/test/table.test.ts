@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import vm from 'node:vm';
 import { type Row, tableText } from 'oabn-base';
 import { tableHtml } from '../src/display/index.js';
+import { tableBundle } from '../src/display/summary.js';
 
 const rows: Row[] = [
   { s: '0.5', 'top-1': '76.0% ± 0.4%', size: 12, layer: 'stage1.0' },
@@ -68,5 +69,15 @@ describe('report/table', () => {
     const text = tableText([{ name: 'a', value: 10 }, { name: 'long', value: Number.NaN }, { name: 'x' }]);
     assert.equal(text, ['name  value', '────  ─────', 'a        10', 'long      –', 'x'].join('\n'));
     assert.equal(tableText([]), '');
+  });
+
+  it('has the labels of a DataFrame that are names, as describe gives them', () => {
+    const frame = { columns: ['a'], values: [[2], [1.5]] };
+    assert.equal(
+      tableText({ ...frame, index: ['count', 'mean'] }),
+      ['         a', '─────  ───', 'count    2', 'mean   1.5'].join('\n'),
+    );
+    assert.equal(tableText({ ...frame, index: [1, 0] }), tableText(frame));
+    assert.match(String(tableBundle({ ...frame, index: ['count', 'mean'] })['text/html']), /count<\/td>/);
   });
 });

@@ -21,7 +21,11 @@ function linesBundle(head: readonly string[], table: Table): Bundle {
   const rows = isRows(table) ? table : (table.values as readonly unknown[]);
   const shown = isRows(table)
     ? table.slice(0, mostRows)
-    : { columns: table.columns, values: rows.slice(0, mostRows) };
+    : {
+        columns: table.columns,
+        values: rows.slice(0, mostRows),
+        ...(table.index && { index: table.index.slice(0, mostRows) }),
+      };
   const rest = rows.length > mostRows ? [`… and ${rows.length - mostRows} more rows`] : [];
   const line = (text: string): string => `<div>${escapeHtml(text)}</div>`;
   const [html, text] = rows.length > 0 ? [[tableHtml(shown)], [tableText(shown)]] : [[], []];

@@ -48,6 +48,26 @@ describe('kernel: cells', function () {
     assert.equal(await value('function Thing() { return 3 }\nThing()'), '3');
   });
 
+  it('are named where a package throws, however deep in it', async () => {
+    await file(
+      'node_modules/deep/index.js',
+      'exports.down = (n) => {\n  if (n === 0) throw new RangeError("too deep");\n  return exports.down(n - 1);\n};',
+    );
+    await file('node_modules/deep/index.d.ts', 'export function down(n: number): never;');
+    const text = await value("import { down } from 'deep';\n\ndown(40);");
+    assert.match(text, /RangeError: too deep\n    at exports\.down .*deep[^]*… 37 more frames\n/);
+    assert.match(text, /Cell \[\d+\], line 3, column 1\n[^]*-->   3 \| down\(40\);/);
+    assert.ok(text.split('\n').length < 15, text);
+    const endless = await value('const endless = (): void => endless();\nendless()');
+    assert.match(endless, /… called from \d+ more places$/);
+    assert.ok(endless.split('\n').length < 45, endless);
+  });
+
+  it('end with errors and promises as values, without what the kernel adds', async () => {
+    assert.match(await value('new Error("kept")'), /^Error: kept\n    at Cell \[\d+\]:1:1$/);
+    assert.equal(await value('const later = new Promise(() => {});\nlater'), 'Promise { <pending> }');
+  });
+
   it('see the variables of now in functions of before', async () => {
     await run('let rate = 1; function twice() { return 2 * rate; }');
     await run('rate = 5;');

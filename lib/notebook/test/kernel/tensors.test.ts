@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
-import { isTensor, tensorText, valuesText } from '../../src/kernel/runtime/tensors.js';
+import { inspect } from 'node:util';
+import { isTensor, printTensors, tensorText, valuesText } from '../../src/kernel/runtime/tensors.js';
 
 describe('kernel: tensors as text', () => {
   const tensor = (values: number[], shape: number[], isDisposed = false) => ({
@@ -7,6 +8,7 @@ describe('kernel: tensors as text', () => {
     dtype: 'float32',
     isDisposed,
     data: async () => Float32Array.from(values),
+    dataSync: () => Float32Array.from(values),
   });
 
   it('are known by what they have', () => {
@@ -29,6 +31,29 @@ describe('kernel: tensors as text', () => {
   it('use powers of ten where numbers lie far apart', () => {
     assert.equal(valuesText([1e-9, 1.5], [2]), '[1.0000e-9, 1.5000e+0]');
     assert.equal(valuesText(['a', 'b'], [2]), '[a, b]');
+  });
+
+  it('have complex numbers, whose parts tfjs gives in turn', async () => {
+    const complex = { ...tensor([1, 3, 2.5, -4], [2]), dtype: 'complex64' };
+    assert.equal(await tensorText(complex), 'Tensor [2] complex64\n[1.0000 + 3.0000i, 2.5000 − 4.0000i]');
+  });
+
+  it('print themselves where their package was loaded', () => {
+    class Tensor {
+      readonly shape = [2];
+      readonly dtype = 'float32';
+      constructor(readonly isDisposed = false) {}
+      dataSync(): Float32Array {
+        return Float32Array.of(1, 2);
+      }
+    }
+    printTensors(undefined);
+    printTensors({ Tensor: 1, tf: null, default: {} });
+    printTensors({ tf: { Tensor } });
+    assert.equal(
+      inspect([new Tensor(), new Tensor(true)]),
+      '[\n  Tensor [2] float32\n  [1, 2],\n  Tensor [2] float32, disposed\n]',
+    );
   });
 
   it('leave out the middle of what is large', () => {

@@ -17,8 +17,22 @@ export interface Context<T extends object> {
   reset(): void;
 }
 
-const mark = Symbol('the cell of a promise');
-type Marked<T> = { [mark]?: T };
+/** A class whose instances are what they are made from, so that a class derived from it adds members to that. */
+const Same = function (object: object): object {
+  return object;
+} as unknown as new (object: object) => object;
+
+/** Puts the cell on a promise as a private member, which no inspection of the promise shows. */
+class Marked<T> extends Same {
+  readonly #cell: T;
+  constructor(promise: object, cell: T) {
+    super(promise);
+    this.#cell = cell;
+  }
+  static cellOf<T>(promise: object): T | undefined {
+    return #cell in promise ? (promise as unknown as Marked<T>).#cell : undefined;
+  }
+}
 
 /** Starts following, for the life of the process. */
 export function createContext<T extends object>(): Context<T> {
@@ -26,11 +40,11 @@ export function createContext<T extends object>(): Context<T> {
   let outer: (T | undefined)[] = [];
   promiseHooks.createHook({
     init(promise) {
-      if (current !== undefined) (promise as Marked<T>)[mark] = current;
+      if (current !== undefined) new Marked(promise, current);
     },
     before(promise) {
       outer.push(current);
-      current = (promise as Marked<T>)[mark];
+      current = Marked.cellOf(promise);
     },
     after() {
       current = outer.pop();
@@ -52,7 +66,7 @@ export function createContext<T extends object>(): Context<T> {
   return {
     run,
     current: () => current,
-    of: (promise) => (promise as Marked<T>)[mark],
+    of: (promise) => Marked.cellOf(promise),
     reset() {
       current = undefined;
       outer = [];

@@ -6,6 +6,7 @@ import { createRequire } from 'node:module';
 import { join } from 'node:path';
 import { isModuleNamespaceObject } from 'node:util/types';
 import { constants, Script } from 'node:vm';
+import { printTensors } from './tensors.js';
 
 export interface Packages {
   /** The exports of a package. @throws the error of the notebook's folder if it is not found anywhere. */
@@ -62,7 +63,9 @@ export function createPackages(folder: string, kernelFile: string): Packages {
   const require = (name: string): unknown => {
     if (imported.has(name)) return imported.get(name);
     try {
-      return placeOf(name).require(name);
+      const exports: unknown = placeOf(name).require(name);
+      printTensors(exports);
+      return exports;
     } catch (error) {
       if (importOnly.has(codeOf(error))) throw new ImportOnly(name);
       throw error;
@@ -78,6 +81,7 @@ export function createPackages(folder: string, kernelFile: string): Packages {
         if (!(error instanceof ImportOnly)) throw error;
         const exports = await placeOf(name).import(name);
         imported.set(name, exports);
+        printTensors(exports);
         return exports;
       }
     },

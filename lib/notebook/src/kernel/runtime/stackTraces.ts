@@ -47,10 +47,18 @@ export function originalPlace(file: string, line: number, column: number): Place
 const callStart = (text: string, column: number): number =>
   text[column] === '(' ? column - /[\w$]*$/.exec(text.slice(0, column))![0].length : column;
 
+/** V8 keeps ten frames, and a shape that does not fit is found eleven calls deep in tfjs. */
+const mostFrames = 100;
+
 /** Installs it for this process. */
 export function installStackTraces(): void {
+  Error.stackTraceLimit = mostFrames;
   Error.prepareStackTrace = (error, frames) => {
-    const lines = frames.map((frame) => `\n    at ${frameText(frame)}`);
+    // Below the cell there is only what runs cells.
+    const last = frames.findLastIndex((frame) => sources.has(frame.getFileName() ?? ''));
+    const lines = frames
+      .slice(0, last < 0 ? undefined : last + 1)
+      .map((frame) => `\n    at ${frameText(frame)}`);
     return `${headOf(error)}${lines.join('')}`;
   };
 }

@@ -3,12 +3,14 @@
  * left out where there are many, as PyTorch prints. A tensor is recognized by its members, so that the kernel
  * needs no tfjs.
  */
+import { inspect } from 'node:util';
 
 export interface TensorLike {
   readonly shape: readonly number[];
   readonly dtype: string;
   readonly isDisposed: boolean;
   data(): Promise<ArrayLike<unknown>>;
+  dataSync(): ArrayLike<unknown>;
 }
 
 export const isTensor = (value: unknown): value is TensorLike => {
@@ -26,11 +28,46 @@ const [mostValues, edge] = [1000, 3];
 
 /** `Tensor [2, 2] float32` and the values below. */
 export async function tensorText(tensor: TensorLike): Promise<string> {
-  const { shape, dtype, isDisposed } = tensor;
-  const head = `Tensor [${shape.join(', ')}] ${dtype}`;
-  if (isDisposed) return `${head}, disposed`;
-  return `${head}\n${valuesText(await tensor.data(), shape)}`;
+  return tensor.isDisposed ? headOf(tensor) : textOf(tensor, await tensor.data());
 }
+
+/**
+ * Makes `inspect`, and with it `console.log` and a list of tensors, print the tensors of a package of tfjs as
+ * a cell shows them. On a GPU that is not read while others wait, only the head.
+ */
+export function printTensors(exports: unknown): void {
+  const { Tensor, tf, default: main } = (exports ?? {}) as Record<string, { Tensor?: unknown } | undefined>;
+  for (const type of [Tensor, tf?.Tensor, main?.Tensor]) {
+    const prototype = (type as { prototype?: object } | undefined)?.prototype;
+    if (!prototype || !('dataSync' in prototype) || Object.hasOwn(prototype, inspect.custom)) continue;
+    Object.defineProperty(prototype, inspect.custom, { value: printed, configurable: true });
+  }
+}
+
+function printed(this: TensorLike): string {
+  try {
+    return this.isDisposed ? headOf(this) : textOf(this, this.dataSync());
+  } catch {
+    return headOf(this);
+  }
+}
+
+const headOf = ({ shape, dtype, isDisposed }: TensorLike): string =>
+  `Tensor [${shape.join(', ')}] ${dtype}${isDisposed ? ', disposed' : ''}`;
+
+function textOf(tensor: TensorLike, values: ArrayLike<unknown>): string {
+  const shown = tensor.dtype === 'complex64' ? complexNumbers(values as ArrayLike<number>) : values;
+  return `${headOf(tensor)}\n${valuesText(shown, tensor.shape)}`;
+}
+
+/** tfjs has real and imaginary parts in turn. */
+const complexNumbers = (parts: ArrayLike<number>): string[] => {
+  const format = numberFormat(Array.from(parts));
+  return Array.from({ length: parts.length / 2 }, (_, i) => {
+    const [real, imaginary] = [parts[2 * i]!, parts[2 * i + 1]!];
+    return `${format(real)} ${imaginary < 0 ? '−' : '+'} ${format(Math.abs(imaginary))}i`;
+  });
+};
 
 /** `values` in the order of rows, as nested lists of `shape`. */
 export function valuesText(values: ArrayLike<unknown>, shape: readonly number[]): string {

@@ -11,10 +11,10 @@ const green = (text: string): string => `\u001b[32m${text}\u001b[39m`;
 const bold = (text: string): string => `\u001b[1m${text}\u001b[22m`;
 
 /**
- * How much of an error is shown: frames, those of them with their lines, causes of causes, errors of an
- * aggregate.
+ * How much of an error is shown: frames of the reader's, those of them with their lines, frames in a row of
+ * others', causes of causes, errors of an aggregate.
  */
-const [mostFrames, mostExcerpts, mostCauses, mostErrors] = [12, 4, 5, 10];
+const [mostFrames, mostExcerpts, mostForeign, mostCauses, mostErrors] = [12, 4, 3, 5, 10];
 
 export function thrownError(thrown: unknown): ThrownError {
   if (!(thrown instanceof Error) && !isErrorLike(thrown)) {
@@ -81,23 +81,42 @@ const insideTheKernel =
 function framesOf({ stack = '', message }: ErrorLike): string[] {
   const at = stack.indexOf(message);
   const text = at < 0 ? stack : stack.slice(at + message.length);
-  return text
-    .split('\n')
-    .filter((line) => /^\s*at /.test(line) && !insideTheKernel.test(line))
-    .slice(0, mostFrames);
+  return text.split('\n').filter((line) => /^\s*at /.test(line) && !insideTheKernel.test(line));
 }
 
-/** Frames for a reader: those in the reader's cells and files, with the lines around them. */
+/**
+ * Frames for a reader: those in the reader's cells and files, with the lines around them; of what others wrote,
+ * where it was thrown and what the reader called.
+ */
 function showFrames(frames: readonly string[]): string[] {
-  let excerpts = 0;
-  return frames.flatMap((frame) => {
-    const [, , where, name = '', line, column] = frameForm.exec(frame) ?? [];
-    const source = sourceNamed(name);
-    if (source === undefined) return [frame];
+  const groups: { source: string | undefined; frames: string[] }[] = [];
+  for (const frame of frames) {
+    const source = sourceNamed(frameForm.exec(frame)?.[3] ?? '');
+    const last = groups.at(-1);
+    if (last && source === undefined && last.source === undefined) last.frames.push(frame);
+    else groups.push({ source, frames: [frame] });
+  }
+  const lines: string[] = [];
+  for (const [index, { source, frames }] of groups.entries()) {
+    const own = groups.slice(0, index + 1).filter((group) => group.source !== undefined).length;
+    if (own > mostFrames) return [...lines, `    … called from ${groups.length - index} more places`];
+    if (source === undefined) {
+      lines.push(...shorten(frames));
+      continue;
+    }
+    const [, , where, name, line, column] = frameForm.exec(frames[0]!)!;
     const caller = where && !/^(?:eval|<anonymous>|Object\.<anonymous>)/.test(where) ? `, in ${where}` : '';
-    const head = `${green(name)}, line ${line}, column ${column}${caller}`;
-    return excerpts++ < mostExcerpts ? [head, ...excerptOf(source, Number(line), Number(column))] : [head];
-  });
+    lines.push(`${green(name!)}, line ${line}, column ${column}${caller}`);
+    if (own <= mostExcerpts) lines.push(...excerptOf(source, Number(line), Number(column)));
+  }
+  return lines;
+}
+
+/** The first and the last of frames in packages. */
+function shorten(frames: readonly string[]): string[] {
+  const left = frames.length - mostForeign - 1;
+  if (left < 2) return [...frames];
+  return [...frames.slice(0, mostForeign), `    … ${left} more frames`, frames.at(-1)!];
 }
 
 /** The line, marked, between its neighbours. */
