@@ -233,6 +233,11 @@ describe('a sweep on workers', function () {
       assert.deepEqual([ended.code, ended.log], [code, `The worker ended with exit code ${code}\n`]);
     }
     assert.equal(await readFile(join(tools, 'said'), 'utf8'), 'requeue 17_3\n', 'not queued again');
+    // A task that comes back when the first one, whose Redis it used, is through.
+    await writeFile(join(store, 'queue-address'), queue);
+    await writeFile(join(store, 'queue-finished'), '17\n');
+    const late = await task({ QUEUE: '', WORKER: 'false' });
+    assert.deepEqual([late.code, late.log], [0, 'All runs of this sweep are computed\n']);
   });
 
   it('lists, shows, compares, exports and deletes runs, here and in the store', async () => {
