@@ -94,6 +94,22 @@ async function trainWith(
 const secondsTo = ({ epochs: times }: AccuracyRun): number | undefined =>
   times.find(({ accuracy }) => accuracy >= target)?.seconds;
 
+/** Writes what there is so far, with the numbers that the folder has of other engines, and draws it. */
+async function writeTo(out: string): Promise<void> {
+  const file = join(out, 'bench-cpu-accuracy.json');
+  const before = await readFile(file, 'utf8').then(
+    (text) => (JSON.parse(text) as { runs: AccuracyRun[] }).runs,
+    () => [],
+  );
+  const all = [...before.filter(({ engine }) => !runs.some((run) => run.engine === engine)), ...runs];
+  await writeJsonAtomic(file, {
+    ...{ ...provenance, finishedAt: new Date().toISOString(), dataset: train.provenance },
+    ...{ load: { ...load, after: loadavg()[0]! }, recipe, epochs, images, threads, target, runs: all },
+  });
+  await drawAccuracy(join(out, 'bench-cpu-accuracy'), all, target, provenance.machine);
+  console.log(`Written to ${file}`);
+}
+
 const provenance = await beginProvenance(
   { backend: 'onnxruntime-node on one CPU' },
   softwareVersions(),
@@ -116,6 +132,8 @@ try {
     const run = await trainWith(engine, folder);
     if ('missing' in run) console.log(`${engine}: not measured, ${run.missing}`);
     else runs.push(run);
+    // After each, because the next may be interrupted.
+    if (flags.out) await writeTo(flags.out);
   }
 } finally {
   await rm(folder, { recursive: true, force: true });
@@ -124,18 +142,4 @@ for (const run of runs) {
   const seconds = secondsTo(run);
   const reached = seconds === undefined ? 'not reached' : `${seconds.toFixed(0)} s`;
   console.log(`${run.engine.padEnd(15)} ${100 * target}%: ${reached}`);
-}
-if (flags.out) {
-  const file = join(flags.out, 'bench-cpu-accuracy.json');
-  const before = await readFile(file, 'utf8').then(
-    (text) => (JSON.parse(text) as { runs: AccuracyRun[] }).runs,
-    () => [],
-  );
-  const all = [...before.filter(({ engine }) => !runs.some((run) => run.engine === engine)), ...runs];
-  await writeJsonAtomic(file, {
-    ...{ ...provenance, finishedAt: new Date().toISOString(), dataset: train.provenance },
-    ...{ load: { ...load, after: loadavg()[0]! }, recipe, epochs, images, threads, target, runs: all },
-  });
-  await drawAccuracy(join(flags.out, 'bench-cpu-accuracy'), all, target, provenance.machine);
-  console.log(`Written to ${file}`);
 }
