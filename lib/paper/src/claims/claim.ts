@@ -62,6 +62,17 @@ export function claimOf(claim: Pick<Claim, 'id' | 'statement' | 'rule' | 'parts'
   return { ...claim, verdict, effect, ...(parts.length > 1 && { at: name }) };
 }
 
+/**
+ * A claim that its parts decide together: `verdict` is on all of them, and the effect names those of `shown`.
+ */
+export function jointClaim(
+  claim: Pick<Claim, 'id' | 'statement' | 'rule' | 'parts'>,
+  verdict: Verdict,
+  shown: readonly ClaimPart[] = claim.parts,
+): Claim {
+  return { ...claim, verdict, effect: shown.map(({ name, effect }) => `${name} ${effect}`).join(', ') };
+}
+
 /** What is known about every measured accuracy. */
 export interface Measured {
   /** s of OABN in pretraining; Infinity is plain BN. */

@@ -8,7 +8,7 @@ import {
   seedMean,
   type Verdict,
 } from '../statistics/index.js';
-import { type Claim, claimOf, type ClaimPart } from './claim.js';
+import { type Claim, type ClaimPart, jointClaim } from './claim.js';
 
 /** What is compared of one kind of network. */
 export interface CostPoint {
@@ -38,17 +38,15 @@ export function claimC12(oabn: CostPoint, qa: CostPoint): Claim {
     : verdicts.every((each) => each === 'held')
       ? 'held'
       : 'undecided';
-  return {
-    ...claimOf({
+  return jointClaim(
+    {
       id: 'C12',
       statement: 'RepVGG with OABN trains at less cost (memory, operations, time) than QARepVGG.',
       rule: 'Held: all three are less. Operations and activation memory are counted and exact; time is measured here, with an interval over rounds.',
       parts,
-    }),
+    },
     verdict,
-    at: 'all three',
-    effect: parts.map(({ name, effect }) => `${name} ${effect}`).join(', '),
-  };
+  );
 }
 
 function counted(name: string, oabn: number, qa: number): ClaimPart {

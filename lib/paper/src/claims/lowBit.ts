@@ -15,6 +15,7 @@ import {
   atBits,
   type Claim,
   claimOf,
+  jointClaim,
   type ClaimPart,
   effectIn,
   effectOn,
@@ -159,21 +160,19 @@ export function claimC10(points: readonly LowBitPoint[], bits: readonly number[]
         },
       ]
     : [];
-  // Its effect names each number of bits, so no single part is named beside it.
-  const { at: _, ...claim } = claimOf({
-    id: 'C10',
-    statement: 'With OABN, ClusterQAT beats uniform QAT at low bits, and even 3 bits recover good accuracy.',
-    rule:
-      'Held: ClusterQAT is ahead at each number of bits, both at their best s (chosen on other seeds and images), and at 3 bits it keeps more ' +
-      `than ${100 * good}% of FP32. Not held: one of these is refuted after Holm’s correction.${imagesNote(points)}`,
-    parts: [...parts.map(({ part }) => part), ...recovered],
-  });
-  const verdict = allOf([...parts.map(({ test }) => test), ...(kept ? [greater(kept)] : [])]);
-  return {
-    ...claim,
-    verdict,
-    effect: parts.map(({ part }) => `${part.name} ${part.effect}`).join(', '),
-  };
+  return jointClaim(
+    {
+      id: 'C10',
+      statement:
+        'With OABN, ClusterQAT beats uniform QAT at low bits, and even 3 bits recover good accuracy.',
+      rule:
+        'Held: ClusterQAT is ahead at each number of bits, both at their best s (chosen on other seeds and images), and at 3 bits it keeps more ' +
+        `than ${100 * good}% of FP32. Not held: one of these is refuted after Holm’s correction.${imagesNote(points)}`,
+      parts: [...parts.map(({ part }) => part), ...recovered],
+    },
+    allOf([...parts.map(({ test }) => test), ...(kept ? [greater(kept)] : [])]),
+    parts.map(({ part }) => part),
+  );
 }
 
 /** The difference in accuracy that C11 counts as little. */
