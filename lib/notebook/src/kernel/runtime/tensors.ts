@@ -55,22 +55,14 @@ function printed(this: TensorLike): string {
 const headOf = ({ shape, dtype, isDisposed }: TensorLike): string =>
   `Tensor [${shape.join(', ')}] ${dtype}${isDisposed ? ', disposed' : ''}`;
 
-function textOf(tensor: TensorLike, values: ArrayLike<unknown>): string {
-  const shown = tensor.dtype === 'complex64' ? complexNumbers(values as ArrayLike<number>) : values;
-  return `${headOf(tensor)}\n${valuesText(shown, tensor.shape)}`;
-}
+const textOf = (tensor: TensorLike, values: ArrayLike<unknown>): string =>
+  `${headOf(tensor)}\n${valuesText(values, tensor.shape, tensor.dtype === 'complex64')}`;
 
-/** tfjs has real and imaginary parts in turn. */
-const complexNumbers = (parts: ArrayLike<number>): string[] => {
-  const format = numberFormat(Array.from(parts));
-  return Array.from({ length: parts.length / 2 }, (_, i) => {
-    const [real, imaginary] = [parts[2 * i]!, parts[2 * i + 1]!];
-    return `${format(real)} ${imaginary < 0 ? '−' : '+'} ${format(Math.abs(imaginary))}i`;
-  });
-};
-
-/** `values` in the order of rows, as nested lists of `shape`. */
-export function valuesText(values: ArrayLike<unknown>, shape: readonly number[]): string {
+/**
+ * `values` in the order of rows, as nested lists of `shape`; of complex numbers, real and imaginary parts in
+ * turn, as tfjs has them.
+ */
+export function valuesText(values: ArrayLike<unknown>, shape: readonly number[], isComplex = false): string {
   const size = shape.reduce((product, length) => product * length, 1);
   const indices = (length: number): (number | '…')[] =>
     size > mostValues && length > 2 * edge + 1
@@ -83,8 +75,9 @@ export function valuesText(values: ArrayLike<unknown>, shape: readonly number[])
     else for (const i of indices(shape[axis]!)) if (i !== '…') collect(axis + 1, offset * shape[axis]! + i);
   };
   collect(0, 0);
-  const format = numberFormat(shown.map((i) => values[i]));
-  const texts = new Map(shown.map((i) => [i, format(values[i])]));
+  const numbersAt = (i: number): unknown[] => (isComplex ? [values[2 * i], values[2 * i + 1]] : [values[i]]);
+  const format = numberFormat(shown.flatMap(numbersAt));
+  const texts = new Map(shown.map((i) => [i, numberText(numbersAt(i), format)]));
   const width = Math.max(0, ...[...texts.values()].map(({ length }) => length));
 
   const block = (axis: number, offset: number): string => {
@@ -97,6 +90,11 @@ export function valuesText(values: ArrayLike<unknown>, shape: readonly number[])
     return `[${parts.join(separator)}]`;
   };
   return block(0, 0);
+}
+
+function numberText([value, imaginary]: readonly unknown[], format: (value: unknown) => string): string {
+  if (imaginary === undefined) return format(value);
+  return `${format(value)} ${Number(imaginary) < 0 ? '−' : '+'} ${format(Math.abs(Number(imaginary)))}i`;
 }
 
 const range = (from: number, to: number): number[] => Array.from({ length: to - from }, (_, i) => from + i);
