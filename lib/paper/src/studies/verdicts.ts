@@ -75,9 +75,13 @@ export async function shipVerdictsSoFar(
 /** The file of verdicts that `storeVerdicts` wrote. */
 export const verdictsFile = ({ cifar }: Labs): string => localVerdicts(cifar, cifar.profile.name);
 
+/** The claims that each side decides by its own runs. */
+const ofEachSide: ReadonlySet<string> = new Set(['C3', 'C4', 'C9', 'C10', 'C11']);
+
 /**
- * The stored verdicts on a lab's runs, of the claims named by `ids` (default all); undefined where none are
- * stored that rest on exactly these runs. For the ImageNet side, its own, where it has them.
+ * The stored verdicts on a lab's runs, of the claims named by `ids` (default all); undefined where they are
+ * not stored, or rest on other runs. Of the claims that each side decides by itself, the ImageNet side has its
+ * own or none: those of CIFAR-10 say nothing about its runs.
  */
 export function storedClaims(lab: PaperLab, ids?: readonly string[]): Claim[] | undefined {
   const profile = lab.profile.name.replace(/-imagenet$/, '');
@@ -88,10 +92,13 @@ export function storedClaims(lab: PaperLab, ids?: readonly string[]): Claim[] | 
   for (const path of places) {
     const stored = existsSync(path) ? readVerdicts(path) : undefined;
     if (stored?.basis[lab.profile.name] !== basisOf(lab)) continue;
-    const own = lab.profile.name === profile ? [] : stored.onImagenet;
-    return stored.claims
+    const isImagenet = lab.profile.name !== profile;
+    const claims = stored.claims
       .filter(({ id }) => ids === undefined || ids.includes(id))
-      .map((claim) => own.find(({ id }) => id === claim.id) ?? claim);
+      .map((claim) =>
+        isImagenet && ofEachSide.has(claim.id) ? stored.onImagenet.find(({ id }) => id === claim.id) : claim,
+      );
+    if (!claims.includes(undefined)) return claims as Claim[];
   }
   return undefined;
 }

@@ -50,6 +50,17 @@ describe('stored verdicts', () => {
     assert.deepEqual(effects(labOf(onImagenet(profiles.smoke), runs)), ['+3.0 points', '+2.0 points']);
   });
 
+  it('of CIFAR-10 are none of ImageNet’s, where that side has not judged', async () => {
+    const apart = await mkdtemp(join(tmpdir(), 'oabn-verdicts-'));
+    const [cifar, imagenet] = [labOf(profiles.smoke, apart), labOf(onImagenet(profiles.smoke), apart)];
+    const claims = [claim('C3', '+1.0 points'), claim('C6', '+2.0 points')];
+    await storeVerdicts({ cifar, imagenet }, { claims, onImagenet: [] });
+    assert.equal(storedClaims(imagenet, ['C3', 'C6']), undefined);
+    assert.deepEqual(storedClaims(imagenet, ['C6']), [claims[1]]);
+    assert.equal(storedClaims(cifar, ['C3'])?.length, 1);
+    await rm(apart, { recursive: true });
+  });
+
   it('are not those of other runs: another profile, other data, other seeds', () => {
     assert.equal(storedClaims(labOf(profiles.quick, runs)), undefined);
     assert.equal(storedClaims(labOf(profiles.smoke, runs, 'sha256:11')), undefined);
