@@ -130,8 +130,11 @@ try {
   );
   for (const engine of flags.engines.split(',')) {
     const run = await trainWith(engine, folder);
-    if ('missing' in run) console.log(`${engine}: not measured, ${run.missing}`);
-    else runs.push(run);
+    if ('missing' in run) {
+      console.log(`${engine}: not measured, ${run.missing}`);
+      continue;
+    }
+    runs.push(run);
     // After each, because the next may be interrupted.
     if (flags.out) await writeTo(flags.out);
   }

@@ -28,16 +28,17 @@ export function overviewFigure(
   { rows: points, source: subtitle }: StudyResult<LowBitPoint>,
   { bits }: { readonly bits: number },
 ): Figure {
+  const methods = ['ptq', 'clusterQat'] as const;
   const there = points.filter((point) => point.bits === bits);
   // Of an unfinished profile, networks that have gone through all stages: a missing bar would look like 0%.
   const chosen = there.filter(({ threshold }) =>
-    (['ptq', 'clusterQat'] as const).every((method) =>
+    methods.every((method) =>
       there.some((point) => point.threshold === threshold && point.method === method),
     ),
   );
   const stages: { name: string; of: (at: readonly LowBitPoint[]) => number[] }[] = [
     { name: 'trained and merged, FP32', of: (at) => at.map((point) => point.fp32) },
-    ...(['ptq', 'clusterQat'] as const).map((method) => ({
+    ...methods.map((method) => ({
       name: `${bits}-bit ${methodTitles[method]}`,
       of: (at: readonly LowBitPoint[]) =>
         at.filter((point) => point.method === method).map((point) => point.accuracy),

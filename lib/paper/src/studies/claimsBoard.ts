@@ -117,7 +117,10 @@ async function judgementsOnBoth(
   ];
 }
 
-/** Claims that the ImageNet side can decide by itself, as its figure and table do: C3 and C4, C9 to C11. */
+/** The claims that each side decides by its own runs, as its figure 7 and its table of low bits do. */
+export const claimsOfEachSide: readonly string[] = ['C3', 'C4', 'C9', 'C10', 'C11'];
+
+/** The claims of each side on the ImageNet side; none where the profile only tells the story. */
 export async function imagenetClaims({ imagenet }: Pick<Labs, 'imagenet'>): Promise<Claim[]> {
   if (imagenet.profile.story) return [];
   const { rows: sweep } = await runStudy(imagenet, thresholdStudy());

@@ -9,6 +9,7 @@ import { projectFolder, sha256, writeJsonAtomic } from 'oabn-base';
 import { hashOf, runsFolder } from 'oabn/experiment';
 import type { Claim } from '../claims/index.js';
 import { describeLab, type Labs, type PaperLab } from '../profiles/index.js';
+import { claimsOfEachSide } from './claimsBoard.js';
 import { learningRateStudy } from './learningRates.js';
 import { lowBitStudy } from './lowBit.js';
 import { ptqStudy } from './ptq.js';
@@ -75,9 +76,6 @@ export async function shipVerdictsSoFar(
 /** The file of verdicts that `storeVerdicts` wrote. */
 export const verdictsFile = ({ cifar }: Labs): string => localVerdicts(cifar, cifar.profile.name);
 
-/** The claims that each side decides by its own runs. */
-const ofEachSide: ReadonlySet<string> = new Set(['C3', 'C4', 'C9', 'C10', 'C11']);
-
 /**
  * The stored verdicts on a lab's runs, of the claims named by `ids` (default all); undefined where they are
  * not stored, or rest on other runs. Of the claims that each side decides by itself, the ImageNet side has its
@@ -96,7 +94,9 @@ export function storedClaims(lab: PaperLab, ids?: readonly string[]): Claim[] | 
     const claims = stored.claims
       .filter(({ id }) => ids === undefined || ids.includes(id))
       .map((claim) =>
-        isImagenet && ofEachSide.has(claim.id) ? stored.onImagenet.find(({ id }) => id === claim.id) : claim,
+        isImagenet && claimsOfEachSide.includes(claim.id)
+          ? stored.onImagenet.find(({ id }) => id === claim.id)
+          : claim,
       );
     if (!claims.includes(undefined)) return claims as Claim[];
   }

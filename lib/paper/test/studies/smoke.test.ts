@@ -6,6 +6,8 @@ import {
   ablationStudy,
   bestRate,
   claimsBoard,
+  claimsOfEachSide,
+  imagenetClaims,
   learningRateStudy,
   lowBitStudy,
   mainJob,
@@ -66,6 +68,8 @@ describe('experiment, profile smoke', () => {
     const claims = await claimsBoard(again);
     const ids = new Set(claims.map(({ id }) => id));
     assert.deepEqual([...ids], ['C1', 'C2', 'C3', 'C4', 'C5', 'C6', 'C7', 'C8', 'C9', 'C10', 'C11', 'C12']);
+    const ofImagenet = (await imagenetClaims(again)).map(({ id }) => id);
+    assert.deepEqual(ofImagenet, claimsOfEachSide);
     const after = await again.cifar.store.list();
     assert.equal(after.length, jobs.length, 'the studies ask for runs that the main job does not have');
   });

@@ -97,13 +97,13 @@ function showFrames(frames: readonly string[]): string[] {
     else groups.push({ source, frames: [frame] });
   }
   const lines: string[] = [];
+  let own = 0;
   for (const [index, { source, frames }] of groups.entries()) {
-    const own = groups.slice(0, index + 1).filter((group) => group.source !== undefined).length;
-    if (own > mostFrames) return [...lines, `    … called from ${groups.length - index} more places`];
     if (source === undefined) {
       lines.push(...shorten(frames));
       continue;
     }
+    if (++own > mostFrames) return [...lines, `    … called from ${groups.length - index} more places`];
     const [, , where, name, line, column] = frameForm.exec(frames[0]!)!;
     const caller = where && !/^(?:eval|<anonymous>|Object\.<anonymous>)/.test(where) ? `, in ${where}` : '';
     lines.push(`${green(name!)}, line ${line}, column ${column}${caller}`);
