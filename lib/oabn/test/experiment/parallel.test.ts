@@ -1,5 +1,8 @@
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
+import { mkdtemp } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import {
   finetuneConfig,
   type Job,
@@ -23,6 +26,8 @@ function childrenOf(parent: number): number[] {
     .filter(([, of, program]) => Number(of) === parent && program !== 'ps')
     .map(([pid]) => Number(pid));
 }
+
+const emptyFolder = (): Promise<string> => mkdtemp(join(tmpdir(), 'oabn-no-data-'));
 
 /** Two networks, each with a quantization that trains and one that does not. */
 function jobsOf(where: Lab): Job[] {
@@ -77,6 +82,17 @@ describe('experiment/parallel: workers', function () {
     assert.ok(together.every(({ from }) => from === 'computed'));
     const again = await runAll(jobsOf(two), { workers: 2 });
     assert.ok(again.every(({ from }) => from === 'store'));
+  });
+
+  it('do not say again what was said when the lab was opened', async () => {
+    const said: string[] = [];
+    const notice = (message: string): void => void said.push(message);
+    const made = await smallLab({ dataset: 'imagenet50', data: await emptyFolder(), notice });
+    assert.match(said.join(), /MADE DATA in place of imagenet50/);
+    const { length } = said;
+    const seeds = [1, 2].map((seed) => ({ lab: made, config: pretrainConfig(made, { threshold: 0.5, seed }) }));
+    await runAll(seeds, { workers: 2, notice });
+    assert.equal(said.length, length, said.join());
   });
 
   it('end between two steps when told to, and go on from there', async () => {

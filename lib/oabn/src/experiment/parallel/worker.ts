@@ -11,7 +11,11 @@ import type { Task } from './crew.js';
 serve<readonly LabOpening[], Lab[], Task, unknown>({
   async open(openings, ports) {
     const labs: Lab[] = [];
-    for (const opening of openings) labs.push(await openLab({ ...opening, ...ports }));
+    // What opening reports, such as made data, was reported where these labs were opened first.
+    let opened = false;
+    const notice = (message: string): void => (opened ? ports.notice(message) : undefined);
+    for (const opening of openings) labs.push(await openLab({ ...opening, ...ports, notice }));
+    opened = true;
     return labs;
   },
   async carryOut(task, labs) {
