@@ -113,16 +113,15 @@ function helping(cluster: readonly QuantizedPoint[], name: string, untrained?: r
   const plain = networksAt(cluster, Infinity);
   const best = bestLimited(cluster);
   const hurt = untrained && hurtBy(untrained);
-  const more = minus(best.networks, plain);
   const tests = [greater(beyond(plain, 0.5, -1)), greater(beyond(best.networks, 0.5))];
   return {
     name,
     verdict: hurt && !hurt.met ? 'precondition not met' : allOf(tests),
-    ...effectIn(more),
+    ...effectIn(beyond(plain, 0.5), (kept) => `plain BN ${pointsOf(kept)} from half of its FP32`),
     evidence:
       `ClusterQAT gives ${percentOf(quantizedOf(plain))} on plain BN (FP32 ${percentOf(fp32Of(plain))}) and ` +
       `${percentOf(quantizedOf(best.networks))} at s = ${best.chosen.map(formatThreshold).join(' or ')} (FP32 ${percentOf(fp32Of(best.networks))}): ` +
-      `${pointsOf(more)}.${hurt && !hurt.met ? ` Not judged: ${hurt.text}.` : ''}`,
+      `${pointsOf(minus(best.networks, plain))}.${hurt && !hurt.met ? ` Not judged: ${hurt.text}.` : ''}`,
   };
 }
 
