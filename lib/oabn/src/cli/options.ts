@@ -68,7 +68,7 @@ export const runsOption = new Option(
 /** `--profile`: the scale of the paper's experiments. */
 export const profileOption = new Option(
   '--profile <name>',
-  'smoke, quick, desk, paper or full, if oabn-paper is installed; default OABN_PROFILE or quick',
+  'smoke, quick, desk, deep, paper or full, if oabn-paper is installed; default OABN_PROFILE or quick',
 );
 
 /**

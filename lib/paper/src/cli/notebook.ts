@@ -44,7 +44,7 @@ export function addNotebook(program: Command): void {
       'also export a self-contained page for each notebook, or one for all of them if a file is named (all.html)',
     )
     .option('--timeout <seconds>', 'for one cell', '3600')
-    .option('--profile <name>', 'smoke, quick, desk, paper or full')
+    .option('--profile <name>', 'smoke, quick, desk, deep, paper or full')
     .addOption(jsonOption)
     .addHelpText(
       'after',

@@ -1,9 +1,9 @@
 /**
  * Profiles: the same experiments at several scales. `smoke` takes seconds and shows only that all of it runs;
  * `quick` tells the story in minutes on two CPU cores; `desk` has networks worth quantizing, in hours of two
- * cores; `paper` has the paper's networks, sized for hours of one GPU; `full` is ImageNet-1k and training as
- * long as RepVGG's own, in days. A notebook names its profile and changes single values of it for an
- * ablation.
+ * cores, and `deep` a single pair of the paper's depth; `paper` has the paper's networks, sized for hours of
+ * one GPU; `full` is ImageNet-1k and training as long as RepVGG's own, in days. A notebook names its profile
+ * and changes single values of it for an ablation.
  */
 import { check } from 'oabn-base';
 import { finetuningRecipes, type PretrainRecipe, type RunDefaults, trainingRecipe } from 'oabn/experiment';
@@ -81,6 +81,55 @@ const paper = {
   outliers: { epochs: [5, 30], widths: [0.5, 1], thresholds: [0.5, Infinity], seeds: [1, 2, 3] },
 } as const satisfies Omit<Profile, 'name'>;
 
+/** Networks of 85% on all of CIFAR-10, in hours of two CPU cores. */
+const desk = {
+  data: { name: 'cifar10', testImages: null },
+  arch: normalizeArchitecture({
+    widths: [32, 32, 64, 128],
+    depths: [1, 2, 3, 2],
+    strides: [2, 1, 2, 2],
+    classes: 10,
+  }),
+  pretraining: deskRecipe({ epochs: 16, learningRate: 0.1, translate: 2 }),
+  finetuning: deskFinetuning({ epochs: 3, translate: 2 }),
+  calibrationImages: 1024,
+  thresholds: [0.1, 0.25, 0.5, 1, 2, 3, 5, Infinity],
+  curveThresholds: [0.25, 1, 2, 3, 5],
+  lowBitThresholds: [0.5, 1, Infinity],
+  seeds: [1, 2, 3],
+  bits: [8, 4, 3, 2],
+  ptqBits: [8, 7, 6, 5, 4, 3, 2],
+  tableThresholds: [0.5, 1, 3, Infinity],
+  tableBits: [8, 4],
+  tableSeeds: [1, 2, 3],
+  tableIterations: 1_000,
+  search: {
+    rates: [3e-4, 1e-3, 3e-3, 1e-2],
+    thresholds: [0.5, Infinity],
+    bits: [4],
+    heldOut: 5_000,
+    seeds: [100, 101],
+  },
+  ablation: { threshold: 0.5, bits: 3, seeds: [1] },
+  outliers: { epochs: [5, 16], widths: [0.5, 1], thresholds: [0.5, Infinity], seeds: [1] },
+} as const satisfies Omit<Profile, 'name'>;
+
+/** Desk's networks of 50% on ImageNet's stand-in. */
+const onStandIn = {
+  data: { ...imagenetStandIn, testImages: null },
+  arch: normalizeArchitecture({
+    widths: [16, 32, 64, 128],
+    depths: [1, 2, 3, 2],
+    strides: [2, 2, 2, 2],
+    classes: 50,
+  }),
+  pretraining: deskRecipe({ epochs: 12, learningRate: 0.1, translate: 4 }),
+  finetuning: deskFinetuning({ epochs: 3, translate: 4 }),
+  thresholds: [0.1, 0.5, 1, 2, 3, Infinity],
+  curveThresholds: [2],
+  lowBitThresholds: [0.5, 1, Infinity],
+} as const satisfies Profile['imagenet'];
+
 /** The profiles by name, from seconds (`smoke`) to days (`full`). */
 export const profiles = {
   smoke: {
@@ -154,52 +203,19 @@ export const profiles = {
       bits: [4, 3],
     },
   },
-  // Hours of two CPU cores: meant for networks of 85% on all of CIFAR-10, and of 50% on ImageNet's stand-in.
-  desk: {
-    name: 'desk',
-    data: { name: 'cifar10', testImages: null },
-    arch: normalizeArchitecture({
-      widths: [32, 32, 64, 128],
-      depths: [1, 2, 3, 2],
-      strides: [2, 1, 2, 2],
-      classes: 10,
-    }),
-    pretraining: deskRecipe({ epochs: 16, learningRate: 0.1, translate: 2 }),
-    finetuning: deskFinetuning({ epochs: 3, translate: 2 }),
-    calibrationImages: 1024,
-    thresholds: [0.1, 0.25, 0.5, 1, 2, 3, 5, Infinity],
-    curveThresholds: [0.25, 1, 2, 3, 5],
-    lowBitThresholds: [0.5, 1, Infinity],
-    seeds: [1, 2, 3],
-    bits: [8, 4, 3, 2],
-    ptqBits: [8, 7, 6, 5, 4, 3, 2],
-    tableThresholds: [0.5, 1, 3, Infinity],
-    tableBits: [8, 4],
-    tableSeeds: [1, 2, 3],
-    tableIterations: 1_000,
-    search: {
-      rates: [3e-4, 1e-3, 3e-3, 1e-2],
-      thresholds: [0.5, Infinity],
-      bits: [4],
-      heldOut: 5_000,
-      seeds: [100, 101],
-    },
-    ablation: { threshold: 0.5, bits: 3, seeds: [1] },
-    outliers: { epochs: [5, 16], widths: [0.5, 1], thresholds: [0.5, Infinity], seeds: [1] },
-    imagenet: {
-      data: { ...imagenetStandIn, testImages: null },
-      arch: normalizeArchitecture({
-        widths: [16, 32, 64, 128],
-        depths: [1, 2, 3, 2],
-        strides: [2, 2, 2, 2],
-        classes: 50,
-      }),
-      pretraining: deskRecipe({ epochs: 12, learningRate: 0.1, translate: 4 }),
-      finetuning: deskFinetuning({ epochs: 3, translate: 4 }),
-      thresholds: [0.1, 0.5, 1, 2, 3, Infinity],
-      curveThresholds: [2],
-      lowBitThresholds: [0.5, 1, Infinity],
-    },
+  desk: { ...desk, name: 'desk', imagenet: onStandIn },
+  // A check that desk's small networks tell the story of deep ones: its recipe on RepVGG-A0 at 3/8 of its width,
+  // which costs five times as much.
+  deep: {
+    ...desk,
+    name: 'deep',
+    arch: repvgg('A0', { width: 0.375 }),
+    thresholds: [0.5, Infinity],
+    curveThresholds: [],
+    lowBitThresholds: [0.5, Infinity],
+    seeds: [1],
+    bits: [4, 3],
+    story: ['08', '12', '13'],
   },
   paper: { ...paper, name: 'paper' },
   full: {

@@ -12,7 +12,7 @@ describe('profiles', () => {
     }
     assert.throws(
       () => profileNamed('fast'),
-      /Unknown profile «fast»; expected one of smoke, quick, desk, paper, full/,
+      /Unknown profile «fast»; expected one of smoke, quick, desk, deep, paper, full/,
     );
     assert.throws(() => profileNamed('fast-imagenet'), /Unknown profile «fast-imagenet»/);
   });
@@ -23,6 +23,14 @@ describe('profiles', () => {
     for (const form of ['training', 'merged'] as const) {
       assert.equal(costOf(arch, 64, form).macs, costOf(profiles.quick.arch, 32, form).macs);
     }
+  });
+
+  it('has one pair of the paper’s depth, trained as the networks of desk', () => {
+    const { arch, seeds, thresholds, ...deep } = profiles.deep;
+    assert.deepEqual(arch.depths, profiles.paper.arch.depths);
+    assert.deepEqual([seeds, thresholds], [[1], [0.5, Infinity]]);
+    assert.deepEqual(deep.pretraining, profiles.desk.pretraining);
+    assert.deepEqual(deep.finetuning, profiles.desk.finetuning);
   });
 
   it('trains RepVGG-A0 of full width on the stand-in in profile paper', () => {
