@@ -90,7 +90,10 @@ describe('experiment/parallel: workers', function () {
     const made = await smallLab({ dataset: 'imagenet50', data: await emptyFolder(), notice });
     assert.match(said.join(), /MADE DATA in place of imagenet50/);
     const { length } = said;
-    const seeds = [1, 2].map((seed) => ({ lab: made, config: pretrainConfig(made, { threshold: 0.5, seed }) }));
+    const seeds = [1, 2].map((seed) => ({
+      lab: made,
+      config: pretrainConfig(made, { threshold: 0.5, seed }),
+    }));
     await runAll(seeds, { workers: 2, notice });
     assert.equal(said.length, length, said.join());
   });
