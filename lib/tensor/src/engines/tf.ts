@@ -1,2 +1,31 @@
-/** The one instance of TensorFlow.js: every room and every user of this package takes `tf` from here. */
-export * as tf from '@tensorflow/tfjs';
+/**
+ * The one instance of TensorFlow.js: every room and every user of this package takes `tf` from here. Without
+ * `useBackend` it computes in plain JavaScript, and says so at the first tensor; tfjs would advertise a
+ * package of its own there.
+ */
+import * as tf from '@tensorflow/tfjs';
+
+let isChosen = false;
+let saidSlow = false;
+
+/** Keeps quiet from now on about tfjs's backend in plain JavaScript. */
+export function chooseBackend(): void {
+  isChosen = true;
+}
+
+// It asks itself at each tensor whether this is the first, and tfjs may make a second of it.
+Object.defineProperty(Object.getPrototypeOf(tf.findBackend('cpu')), 'firstUse', {
+  set: () => undefined,
+  get() {
+    if (!isChosen && !saidSlow) {
+      saidSlow = true;
+      console.warn(
+        'TensorFlow.js computes in plain JavaScript here, slowly: «await useBackend()», from tfjs-native, takes the ' +
+          'fastest engine that this machine has.',
+      );
+    }
+    return false;
+  },
+});
+
+export { tf };

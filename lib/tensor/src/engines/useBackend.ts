@@ -15,7 +15,7 @@ import {
 } from './backendInfo.js';
 import { replaceReductionGradients } from './gradients.js';
 import { startTensorflow, tensorflowUsesGpu } from './tensorflow/start.js';
-import { tf } from './tf.js';
+import { chooseBackend, tf } from './tf.js';
 import { startWasm } from './wasm/start.js';
 import { startWebgpu } from './webgpu/start.js';
 
@@ -107,7 +107,7 @@ async function best(): Promise<BackendInfo> {
 /** Starts `name` and makes it tfjs's backend. @throws an Error that says why it cannot be used */
 export function startBackend(name: BackendName): Promise<StartedBackend> {
   replaceReductionGradients();
-  silenceAdvertisement();
+  chooseBackend();
   switch (name) {
     case 'tensorflow':
       return startTensorflow();
@@ -118,13 +118,6 @@ export function startBackend(name: BackendName): Promise<StartedBackend> {
     default:
       return name satisfies never;
   }
-}
-
-/**
- * At its first use in Node, tfjs's cpu backend prints an advertisement, which would land in users' output.
- */
-function silenceAdvertisement(): void {
-  Object.assign(tf.findBackend('cpu') ?? {}, { firstUse: false });
 }
 
 async function startWasmOnCpu(): Promise<StartedBackend> {

@@ -45,6 +45,14 @@ describe('useBackend', () => {
     assert.deepEqual(await printed(count, {}), ['1 0']);
   });
 
+  it('is what slow tfjs asks for, once, and only before it', async () => {
+    const compute = `console.warn = console.log; lib.tf.add(1, 2); lib.tf.add(3, 4).print()`;
+    const [hint, ...rest] = await printed(compute, {});
+    assert.match(hint!, /plain JavaScript here, slowly: «await useBackend\(\)»/);
+    assert.deepEqual(rest, ['Tensor', '    7']);
+    assert.deepEqual(await printed(`await lib.useBackend('wasm'); ${compute}`, {}), rest);
+  });
+
   it('refuses a name that it does not know', async () => {
     await assert.rejects(useBackend('cuda' as 'auto'), (error: Error) => {
       return (
