@@ -117,7 +117,7 @@ function helping(cluster: readonly QuantizedPoint[], name: string, untrained?: r
   return {
     name,
     verdict: hurt && !hurt.met ? 'precondition not met' : allOf(tests),
-    ...effectIn(beyond(plain, 0.5), (kept) => `plain BN ${pointsOf(kept)} from half of its FP32`),
+    ...effectIn(beyond(plain, 0.5), (kept) => `on plain BN ${pointsOf(kept)} beyond half of FP32`),
     evidence:
       `ClusterQAT gives ${percentOf(quantizedOf(plain))} on plain BN (FP32 ${percentOf(fp32Of(plain))}) and ` +
       `${percentOf(quantizedOf(best.networks))} at s = ${best.chosen.map(formatThreshold).join(' or ')} (FP32 ${percentOf(fp32Of(best.networks))}): ` +

@@ -258,7 +258,7 @@ describe('claims C9 to C11: low bits', () => {
     const both = [...ptq, ...cell('clusterQat', Infinity, 0.7), ...cell('clusterQat', 0.5, 0.72)];
     assert.equal(claimC9(both, [3]).verdict, 'not held');
     // The effect is what the verdict rests on.
-    assert.match(claimC9(both, [3]).effect, /^plain BN \+\d+\.\d points .* from half of its FP32$/);
+    assert.match(claimC9(both, [3]).effect, /^on plain BN \+\d+\.\d points .* beyond half of FP32$/);
     const unhurt = [...cell('ptq', Infinity, 0.79), ...both.slice(3)];
     assert.equal(claimC9(unhurt, [3]).verdict, 'precondition not met');
   });
