@@ -13,8 +13,11 @@ export function chooseBackend(): void {
   isChosen = true;
 }
 
-// It asks itself at each tensor whether this is the first, and tfjs may make a second of it.
-Object.defineProperty(Object.getPrototypeOf(tf.findBackend('cpu')), 'firstUse', {
+// That backend asks itself at each tensor whether this is the first. tfjs may make a second one, so the answer
+// is the class's.
+const cpu = tf.findBackend('cpu') as { firstUse?: boolean };
+delete cpu.firstUse;
+Object.defineProperty(Object.getPrototypeOf(cpu), 'firstUse', {
   set: () => undefined,
   get() {
     if (!isChosen && !saidSlow) {
