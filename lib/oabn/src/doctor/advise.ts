@@ -8,6 +8,7 @@ const enough = 0.95;
 
 const remedyOf: Partial<Record<Exclude<Cause, 'identity'>, string>> = {
   dead: 'oabn merge --fold-dead moves them into the biases, without training and without changing what the network computes',
+  bareIdentity: 'there is no ratio for OABN to limit; one scale per channel, CFWS or clusters help',
   kernel: 'one scale per channel or clipping at the least squared error is the remedy for them',
   pointwise:
     'CFWS, which gives the centre taps a scale of their own, or one scale per channel is the remedy for them',

@@ -12,6 +12,8 @@ export const causes = {
   bell: 'no outlier: about the reach of a bell-shaped layer of its size',
   dead: 'dead channel: the identity’s BN divides by almost nothing (σ ≪ √ε)',
   identity: 'identity branch: r0 = γ/σ of its BN on the diagonal of the centre',
+  bareIdentity:
+    'identity branch without a BN of its own: its 1 on the diagonal of the centre, beside small kernels',
   pointwise: '1×1 branch at the centre',
   kernel: 'the largest kernel itself',
   average: 'average-pooling branch',
@@ -91,7 +93,7 @@ export function diagnose(layers: readonly Layer[], bits: readonly number[] = dia
 }
 
 function causeAt(
-  { kernel, shares, dead }: Layer,
+  { kernel, shares, dead, hasRatio }: Layer,
   index: number,
   out: number,
 ): { cause: Cause; share?: number } {
@@ -103,7 +105,10 @@ function causeAt(
     .sort((a, b) => Math.abs(b.w) - Math.abs(a.w));
   const { label, w } = parts[0]!;
   const share = w / kernel.data[index]!;
-  if (label === 'identity') return { cause: dead.includes(out) ? 'dead' : 'identity', share };
+  if (label === 'identity') {
+    const ownBn = hasRatio ? 'identity' : 'bareIdentity';
+    return { cause: dead.includes(out) ? 'dead' : ownBn, share };
+  }
   if (label.includes('→')) return { cause: 'chain', share };
   if (label.startsWith('average')) return { cause: 'average', share };
   return { cause: label === '1×1' && shape[2] > 1 ? 'pointwise' : 'kernel', share };

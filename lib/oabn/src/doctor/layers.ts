@@ -30,6 +30,8 @@ export interface Layer {
   readonly shares?: readonly { readonly label: string; readonly convolution: Convolution }[];
   /** Output channels whose identity BN divides by almost nothing. */
   readonly dead: readonly number[];
+  /** Whether an identity branch has a BN of its own, whose ratio OABN limits; default false. */
+  readonly hasRatio?: boolean;
 }
 
 /** A kernel needs this many weights for its distribution to mean anything. */
@@ -54,7 +56,8 @@ function layerOfBlock(block: FoundBlock, options: MergeOptions): Layer {
   const shares = sharesOf(block, options);
   const { shape, kernel } = sumOf(shares.map(({ convolution }) => convolution));
   const dead = block.branches.flatMap((branch) => deadChannels(branch, block.epsilon));
-  return { name: block.name, kernel: { shape, data: Float32Array.from(kernel) }, shares, dead };
+  const hasRatio = block.branches.some(({ label, input }) => label === 'identity' && input !== undefined);
+  return { name: block.name, kernel: { shape, data: Float32Array.from(kernel) }, shares, dead, hasRatio };
 }
 
 /** The convolution that takes the image: the one with three input channels, or else the first. */

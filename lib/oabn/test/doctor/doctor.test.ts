@@ -24,7 +24,7 @@ import {
 import { legendHtml, planeSvg } from '../../src/doctor/svg.js';
 import { recognize } from '../../src/family/index.js';
 import { mergeNetwork } from '../../src/merge/index.js';
-import { ofOperations, type StateDict } from '../../src/model/index.js';
+import { initialize, normalizeArchitecture, ofOperations, type StateDict } from '../../src/model/index.js';
 import { goldenNetwork } from '../golden/index.js';
 
 /** n numbers that look normal, σ = 1: sums of twelve from a small generator. */
@@ -95,7 +95,8 @@ describe('doctor', () => {
       },
     });
     const shares = [part('3×3'), part('identity', (o * 16 + i) * 9 + 4)];
-    assert.equal(diagnose([{ ...layer(spiked), shares }])[0]!.cause, 'identity');
+    assert.equal(diagnose([{ ...layer(spiked), shares, hasRatio: true }])[0]!.cause, 'identity');
+    assert.equal(diagnose([{ ...layer(spiked), shares }])[0]!.cause, 'bareIdentity');
     assert.equal(diagnose([{ ...layer(spiked), shares, dead: [5] }])[0]!.cause, 'dead');
   });
 
@@ -169,6 +170,23 @@ describe('doctor', () => {
     assert.doesNotMatch(of(0.5), /training with OABN/);
     assert.equal(examine(stateDict, recognition, { threshold: 0.5 }).threshold, 0.5);
     assert.ok(!('threshold' in examine(stateDict, recognition, { threshold: Infinity })));
+  });
+
+  it('advises no OABN where the identity has no BN of its own, as in QARepVGG', () => {
+    const adviceFor = (block: 'repvgg' | 'qarepvgg'): string => {
+      const arch = normalizeArchitecture({
+        widths: [32, 32],
+        depths: [1, 2],
+        strides: [2, 1],
+        classes: 10,
+        block,
+      });
+      const stateDict = initialize(arch, 1);
+      return advise(examine(stateDict, recognize(stateDict)!)).join('\n');
+    };
+    assert.match(adviceFor('repvgg'), /r0 = γ\/σ of its BN .*; training with OABN/);
+    assert.match(adviceFor('qarepvgg'), /without a BN of its own.*; there is no ratio for OABN to limit/);
+    assert.doesNotMatch(adviceFor('qarepvgg'), /training with OABN/);
   });
 
   it('advises no training that is not there for the family', async () => {
