@@ -30,7 +30,7 @@ describe('models', () => {
       const { arch, form, quantization } = await openModel(name);
       assert.equal(form, bits === undefined ? 'training' : 'merged', name);
       assert.equal(quantization?.scheme.bits, bits, name);
-      const s = /oabn-([\d.]+\d)/.exec(name)?.[1];
+      const s = /oabn-(\d+(?:\.\d+)?)/.exec(name)?.[1];
       assert.equal(arch.oabn?.threshold, s === undefined ? undefined : Number(s), name);
     }
   });
