@@ -4,7 +4,7 @@ import { join, resolve } from 'node:path';
 import type { Command } from 'commander';
 import { check, consoleProgress, checkWritable, formatDuration, tableText, writeFileAtomic } from 'oabn-base';
 import type { Claim, LowBitPoint, ThresholdPoint } from '../claims/index.js';
-import { describeLab, type Labs } from '../profiles/index.js';
+import { describeLab, type Labs, sidesOf } from '../profiles/index.js';
 import {
   claimsBoard,
   lowBitStudy,
@@ -109,7 +109,7 @@ Examples:
       }
       const elsewhere = workersOf(options);
       const labs = await labsOf(options);
-      process.stderr.write(`${describeLab(labs.cifar)}\n${describeLab(labs.imagenet)}\n`);
+      process.stderr.write(`${sidesOf(labs).map(describeLab).join('\n')}\n`);
       const workers = jobsOf(options, labs);
       if (options.estimate) return await printEstimate(mainJob(labs), workers, options.json);
       const runs = await untilDeadline(async () => {

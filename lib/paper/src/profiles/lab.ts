@@ -48,6 +48,14 @@ export interface Labs {
   readonly imagenet: PaperLab;
 }
 
+/** The sides on which a profile has results: one that only tells the story has CIFAR-10's alone. */
+export function sidesOf<L extends Pick<PaperLab, 'profile'>>({
+  cifar,
+  imagenet,
+}: Readonly<Record<'cifar' | 'imagenet', L>>): L[] {
+  return cifar.profile.story ? [cifar] : [cifar, imagenet];
+}
+
 /** A profile's lab and that of its ImageNet side, where made images stand in for missing ones, and say so. */
 export async function openLabs(options: Omit<PaperLabOptions, 'dataset'> = {}): Promise<Labs> {
   const cifar = await openPaperLab(options);

@@ -6,7 +6,7 @@
  * without effects.
  */
 import { storedConfig } from 'oabn/experiment';
-import type { PaperLab } from '../profiles/index.js';
+import { type PaperLab, sidesOf } from '../profiles/index.js';
 import type { ReportRun } from './runs.js';
 
 /** What the description of a report is made from. */
@@ -122,9 +122,9 @@ const formalParameters: readonly Entity[] = [
   { '@id': '#report', '@type': 'FormalParameter', additionalType: 'File', name: 'report' },
 ];
 
-/** The training data of both sides, each once. */
-function dataEntities({ cifar, imagenet }: CrateParts['labs']): Entity[] {
-  const sets = [cifar, imagenet].map(({ train: { provenance } }) => provenance);
+/** The training data of the sides that there are, each once. */
+function dataEntities(labs: CrateParts['labs']): Entity[] {
+  const sets = sidesOf(labs).map(({ train: { provenance } }) => provenance);
   const entities = sets.map(
     ({ dataset, source, checksum, note }) =>
       [

@@ -3,7 +3,7 @@
  * what was reproduced, the notebooks of the figures and tables in the paper's order, the environment, and
  * every run behind the numbers. From data to text, without effects.
  */
-import { describeLab, type PaperLab } from '../profiles/index.js';
+import { describeLab, type PaperLab, sidesOf } from '../profiles/index.js';
 import { claimsAdditions, claimsBoardHtml } from './claims.js';
 import { type Story, storyHtml, storyStyle } from './story.js';
 import { environmentsHtml, type ReportRun, runsHtml, runsScript } from './runs.js';
@@ -65,19 +65,21 @@ const section = (id: string, name: string, html: string): Section => ({
   html: `<section aria-labelledby="${id}">\n<h2 id="${id}">${name}</h2>\n${html}\n</section>`,
 });
 
-function introduction({ cifar, imagenet }: ReportParts['labs']): string {
+function introduction(labs: ReportParts['labs']): string {
   return [
     '<p>RepVGG trains with three branches a block and merges them into one 3×3 convolution. The merge makes outliers',
     'on the diagonal of the kernels, which spoil low-bit quantization. The paper limits them in training (OABN) and',
     'fine-tunes with clustered weights (ClusterQAT). This page holds its figures, tables and claims, computed again',
     'by this project, and where each number comes from.</p>',
-    `<ul>\n${[cifar, imagenet].map((lab) => `<li>${escapeHtml(describeLab(lab))}</li>`).join('\n')}\n</ul>`,
+    `<ul>\n${sidesOf(labs)
+      .map((lab) => `<li>${escapeHtml(describeLab(lab))}</li>`)
+      .join('\n')}\n</ul>`,
   ].join('\n');
 }
 
 /** Caveats about the data, which come before any number. */
-function warnings({ cifar, imagenet }: ReportParts['labs']): string {
-  const sides = [cifar, imagenet];
+function warnings(labs: ReportParts['labs']): string {
+  const sides = sidesOf(labs);
   const made = sides.filter(({ train }) => train.made);
   const notes = sides.flatMap(({ train }) =>
     train.made || !train.provenance.note ? [] : [train.provenance],
@@ -106,8 +108,8 @@ const runsText =
   '<p>A run is its configuration: the hash names it, and the same configuration gives the same result. «computed» ' +
   'runs were made for this report, «store» ones earlier on this machine, «shipped» ones came with the project.</p>';
 
-function datasets({ cifar, imagenet }: ReportParts['labs']): string {
-  const items = [cifar, imagenet].map(({ train: { provenance } }) => {
+function datasets(labs: ReportParts['labs']): string {
+  const items = sidesOf(labs).map(({ train: { provenance } }) => {
     const { dataset, source, checksum } = provenance;
     return `<dt>${escapeHtml(dataset)}</dt><dd>${escapeHtml(source)}<br><code>${escapeHtml(checksum)}</code></dd>`;
   });

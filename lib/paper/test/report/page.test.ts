@@ -49,6 +49,15 @@ describe('notebook/html: report', () => {
     assert.ok(real.length < 200_000, 'without figures there is no Plotly');
   });
 
+  it('says nothing of ImageNet where a profile only tells the story', async () => {
+    const { cifar, imagenet } = parts.labs;
+    const profile = { ...cifar.profile, story: ['01'] };
+    const labs = { cifar: { ...cifar, profile }, imagenet: { ...imagenet, profile } };
+    const page = await reportPage({ ...parts, notebooks: [], labs });
+    assert.doesNotMatch(page, /MADE DATA/);
+    assert.equal(page.match(/profile \w+ · .* training images/g)?.length, 1);
+  });
+
   it('names each figure after its notebook', () => {
     assert.deepEqual(
       reportFigures(parts.notebooks.map(({ name, notebook }) => ({ name: `0-${name}`, notebook }))).map(
