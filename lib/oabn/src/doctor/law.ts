@@ -28,9 +28,9 @@ export interface Law {
 
 /** The law for RepVGG and VGG with one scale per layer. */
 export const law: Law = {
-  midpoint: 1.38,
-  steepness: 3.86,
-  spread: 0.22,
+  midpoint: 1.46,
+  steepness: 3.58,
+  spread: 0.18,
   source:
     'RepVGG with BN and OABN (s from 0.1 to ∞), 8 to 3 bits, one scale per layer for weights and activations, CIFAR-10 ' +
     'networks of profiles quick and desk',

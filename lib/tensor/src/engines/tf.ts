@@ -18,6 +18,8 @@ export function chooseBackend(): void {
 const cpu = tf.findBackend('cpu') as { firstUse?: boolean };
 delete cpu.firstUse;
 Object.defineProperty(Object.getPrototypeOf(cpu), 'firstUse', {
+  // A second copy of this package may come after the first.
+  configurable: true,
   set: () => undefined,
   get() {
     if (!isChosen && !saidSlow) {
