@@ -127,7 +127,6 @@ const onStandIn = {
   finetuning: deskFinetuning({ epochs: 3, translate: 4 }),
   thresholds: [0.1, 0.5, 1, 2, 3, Infinity],
   curveThresholds: [2],
-  lowBitThresholds: [0.5, 1, Infinity],
 } as const satisfies Profile['imagenet'];
 
 /** The profiles by name, from seconds (`smoke`) to days (`full`). */
