@@ -73,6 +73,22 @@ const cases: Readonly<Record<string, readonly Case[]>> = {
       groups: ['reduce columns %4', 'small %2 | %6', 'map %7'],
     },
     {
+      name: 'write a buffer for each value that a large kernel reads, not more than a shader can bind',
+      graph: `
+        %0 = input "x" float32[8,16,16,4]
+        %1 = input "v" float32[1,1,4,4]
+        %2 = input "w" float32[1,1,4,4]
+        %3 = Exp(%1) float32[1,1,4,4]
+        %4 = Exp(%2) float32[1,1,4,4]
+        %5 = Neg(%1) float32[1,1,4,4]
+        %6 = Conv2D(%0, %3) {"strides":1,"pad":0} float32[8,16,16,4]
+        %7 = Conv2D(%0, %4) {"strides":1,"pad":0} float32[8,16,16,4]
+        %8 = Conv2D(%0, %5) {"strides":1,"pad":0} float32[8,16,16,4]
+        return %6, %7, %8`,
+      groups: ['small %3 %4', 'kernel Conv2D %6', 'kernel Conv2D %7', 'map %5', 'kernel Conv2D %8'],
+      limits: { buffers: 4 },
+    },
+    {
       name: 'are a dispatch of their own without company',
       graph: `
         %0 = input "x" float32[6]

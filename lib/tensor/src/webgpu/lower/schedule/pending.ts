@@ -43,7 +43,8 @@ export interface Pending {
   /** Buffers that one dispatch of all these reads. */
   readonly readBuffers: (made: readonly ValueId[]) => number;
   /**
-   * Buffers that it writes: small values that are no results share one of floats, and one of whole numbers.
+   * Buffers that it writes: small values that are no results, and that no kernel reads, share one of floats,
+   * and one of whole numbers.
    */
   readonly writtenBuffers: (made: readonly ValueId[]) => number;
   /** Whether the threads of one workgroup compute it in a moment. */
@@ -67,7 +68,10 @@ export function createPending(
   const reductionOf = new Map(reductions.map((reduction) => [reduction.output, reduction]));
   const there = new Set<ValueId>();
   const waiting: ValueId[] = [];
+  const readByKernels = new Set<ValueId>();
   for (const node of values.graph.nodes) {
+    if (node.kind === 'kernel' && kindOfKernel(node.kernel) === 'dispatch')
+      node.inputs.forEach((id) => readByKernels.add(values.base(id)));
     for (const { id } of node.outputs) {
       if (values.base(id) !== id || variances.has(id)) continue;
       const stands = values.isExpression(id) || id === node.outputs[0]!.id;
@@ -111,7 +115,7 @@ export function createPending(
       [...leaves.of(id).values()].every((leaf) => !inside.has(leaf.id) || leaf.aligned),
     readBuffers: (made) => new Set(made.flatMap(needs).filter((id) => !made.includes(id))).size,
     writtenBuffers: (made) => {
-      const alone = made.filter((id) => results.has(id) || !isSmall(values, id));
+      const alone = made.filter((id) => results.has(id) || readByKernels.has(id) || !isSmall(values, id));
       const shared = made.filter((id) => !alone.includes(id));
       return alone.length + new Set(shared.map((id) => values.type(id).dtype === 'float32')).size;
     },
