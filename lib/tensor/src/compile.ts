@@ -193,7 +193,7 @@ function warnOfPrecision(engine: CompileEngine, precision: Precision, warn: Comp
   if (precision === 'float32' || (engine.kind === 'webgpu' && engine.precision === precision)) return;
   const reason =
     engine.kind === 'webgpu'
-      ? `the GPU (${engine.adapter}) lacks the feature shader-f16`
+      ? `the GPU (${engine.adapter}) lacks the feature shader-f16, or computes wrongly with it`
       : `steps run ${engine.kind === 'eager' ? 'eagerly' : 'on the CPU'}`;
   warnOnce(`Precision ${precision} cannot be used, steps compute in float32: ${reason}`, warn);
 }

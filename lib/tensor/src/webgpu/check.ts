@@ -1,7 +1,7 @@
 /**
- * Does this device compute the kernels correctly? Drivers for matrix units are young and Dawn's extension is
- * experimental, so they are used only after a small convolution, its gradients and a matrix product have come
- * out right.
+ * Does this device compute the kernels correctly? Drivers for half precision and matrix units are young and Dawn's
+ * extension is experimental, so they are used only after a small convolution, its gradients and a matrix product
+ * have come out right.
  */
 import type { MatrixUnits, Precision } from '../engines/index.js';
 import { random } from 'oabn-base';
@@ -88,8 +88,8 @@ export async function checkKernels(
 const trusted = new WeakMap<GPUDevice, Promise<GpuFeatures>>();
 
 /**
- * The features of `device`, without matrix units where they do not compute correctly. Checked once for each
- * device; `matrixUnits` as in `gpuFeatures`.
+ * The features of `device`, without matrix units, or half precision at all, where they do not compute correctly.
+ * Checked once for each device; `matrixUnits` as in `gpuFeatures`.
  */
 export function trustedFeatures(
   device: GPUDevice,
@@ -104,11 +104,13 @@ async function withoutBroken(
   device: GPUDevice,
   matrixUnits: readonly MatrixUnits[] | undefined,
 ): Promise<GpuFeatures> {
-  const features = gpuFeatures(device, matrixUnits);
-  if (!features.subgroupMatrix) return features;
-  const checks = await checkKernels(device, features, 'float16');
-  if (checks.every(({ correct }) => correct)) return features;
-  return withoutMatrixUnits(features);
+  const all = gpuFeatures(device, matrixUnits);
+  if (!all.f16) return withoutMatrixUnits(all);
+  for (const features of all.subgroupMatrix ? [all, withoutMatrixUnits(all)] : [all]) {
+    const checks = await checkKernels(device, features, 'float16');
+    if (checks.every(({ correct }) => correct)) return features;
+  }
+  return { ...withoutMatrixUnits(all), f16: false };
 }
 
 async function examine(

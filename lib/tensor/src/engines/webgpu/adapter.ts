@@ -26,11 +26,21 @@ export interface Adapter {
 }
 
 /**
- * What Dawn is started with. Matrix units count as an unsafe API because the extension is still experimental;
- * times are rounded to 0.1 ms by default, which is longer than many kernels take.
+ * What Dawn is started with.
+ *
+ * - Matrix units count as an unsafe API because the extension is still experimental.
+ * - Half precision is kept from NVIDIA's drivers below 615.71, because they fail some of WebGPU's conformance tests
+ *   (crbug.com/42251215). It comes to use only after our own kernels have computed correctly (webgpu/check.ts).
+ * - Shaders are not made safe against indices out of bounds, and workgroup memory is not cleared: code of this
+ *   project and of tfjs is no web page's, and on an H100 a branch around each load of a matrix halves the speed of
+ *   products on matrix units.
+ * - Times are rounded to 0.1 ms by default, which is longer than many kernels take.
  */
 export const dawnOptions = [
-  'enable-dawn-features=allow_unsafe_apis',
+  `enable-dawn-features=${[
+    ...['allow_unsafe_apis', 'vulkan_enable_f16_on_nvidia'],
+    ...['disable_robustness', 'disable_workgroup_init'],
+  ].join()}`,
   'disable-dawn-features=timestamp_quantization',
 ] as const;
 

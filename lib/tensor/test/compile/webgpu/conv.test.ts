@@ -49,7 +49,7 @@ describe('GPU kernels of convolutions', function () {
   const always = ['f32', 'f32 with one buffer'].flatMap((variant) =>
     ['convolution', 'pointwise convolution', 'matrix product'].map((what) => `${what}, ${variant}`),
   );
-  for (const property of [...always, 'WGSL of a network', 'matrix units that are not trusted'])
+  for (const property of [...always, 'WGSL of a network', 'half precision that is not trusted'])
     it(property, () => expectProperty(property));
 
   it('and every other variant that the device has', () => {
