@@ -136,29 +136,20 @@ interface StepCode {
 }
 
 /**
- * The loop over steps: with two buffers the next step is fetched before this one is computed, for one barrier
- * a step.
+ * The loop over steps: the next step is on its way from memory while this one is computed. Two buffers take one
+ * barrier a step, one buffer takes two.
  */
 export function overSteps(buffers: number, { fetch, advance, store, compute }: StepCode): string {
-  return buffers === 2
-    ? `  {${fetch}
+  const [now, next, between] =
+    buffers === 2 ? ['now', '(1 - now)', ''] : ['0', '0', '    workgroupBarrier();\n'];
+  return `  {${fetch}
 ${store('0')}
   }
   workgroupBarrier();
   for (var step = 0; step < steps; step++) {
-    let now = step & 1;
-${advance}${fetch}
-${compute('now')}
-${store('(1 - now)')}
-    workgroupBarrier();
-  }`
-    : `  for (var step = 0; step < steps; step++) {
-    {${fetch}
-${store('0')}
-${advance}
-    }
-    workgroupBarrier();
-${compute('0')}
+${buffers === 2 ? '    let now = step & 1;\n' : ''}${advance}${fetch}
+${compute(now)}
+${between}${store(next)}
     workgroupBarrier();
   }`;
 }
