@@ -15,6 +15,7 @@ interface StepRequest {
   readonly width: number;
   readonly batch: number;
   readonly image: number;
+  /** 0: only get ready. */
   readonly seconds: number;
 }
 
@@ -155,7 +156,8 @@ async function main(engine: EngineName): Promise<void> {
         const loss = (await once(true))!;
         made = { key, once, thirdLoss: Number.isFinite(loss) ? loss : null };
       }
-      say({ ...(await take(made.once, request.seconds)), thirdLoss: made.thirdLoss });
+      const timed = request.seconds > 0 ? await take(made.once, request.seconds) : {};
+      say({ ...timed, thirdLoss: made.thirdLoss });
     } catch (error) {
       say({ error: errorMessage(error).split('\n')[0] });
     }

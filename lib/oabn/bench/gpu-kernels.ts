@@ -83,8 +83,14 @@ interface Figure {
   readonly tflops: number;
   readonly samples: number;
   readonly clock: string;
-  /** The best of the sweep. */
-  readonly best?: { readonly tile: gpu.Tile; readonly program: string; readonly tflops: number };
+  /** All tiles of the sweep that fit, the best first. */
+  readonly tried?: readonly Tried[];
+}
+
+interface Tried {
+  readonly tile: gpu.Tile;
+  readonly program: string;
+  readonly tflops: number;
 }
 
 const samples = Number(flags.samples);
@@ -145,11 +151,11 @@ for (const batch of flags.batch.split(',').map(Number)) {
           programOf[kernel](layer.geometry, way.features, { ...way.options, ...options });
         const program = make({});
         const { seconds, tflops, samples: taken, clock } = await measure(program, buffers, layer.flop);
-        const best = flags.sweep ? await sweep(make, buffers, layer.flop, way.features) : undefined;
+        const tried = flags.sweep ? await sweep(make, buffers, layer.flop, way.features) : undefined;
         const figure: Figure = {
           ...{ batch, layer: layer.name, count: layer.count, way: short[way.name]!, kernel },
           ...{ program: labelOf(program), microseconds: seconds * 1e6, tflops, samples: taken, clock },
-          ...(best ? { best } : {}),
+          ...(tried ? { tried } : {}),
         };
         figures.push(figure);
         console.log(line(figure));
@@ -164,23 +170,24 @@ async function sweep(
   buffers: Record<string, GPUBuffer>,
   flop: number,
   has: gpu.GpuFeatures,
-): Promise<Figure['best']> {
-  let best: Figure['best'];
+): Promise<Tried[]> {
+  const tried: Tried[] = [];
   for (const tile of has.subgroupMatrix ? gpu.matrixTiles(has.subgroupMatrix) : gpu.fmaTiles) {
     try {
       const program = make({ tile });
       const { tflops } = await measure(program, buffers, flop);
-      if (!best || tflops > best.tflops) best = { tile, program: labelOf(program), tflops };
+      tried.push({ tile, program: labelOf(program), tflops });
     } catch (error) {
       // A tile that does not fit this device is no candidate.
       if (!(error instanceof UserError)) throw error;
       console.warn(errorMessage(error));
     }
   }
-  return best;
+  return tried.sort((a, b) => b.tflops - a.tflops);
 }
 
-function line({ batch, layer, way, kernel, program, microseconds, tflops, best }: Figure): string {
+function line({ batch, layer, way, kernel, program, microseconds, tflops, tried }: Figure): string {
+  const best = tried?.[0];
   const found = best ? `   best ${best.tflops.toFixed(2)} with ${best.program}` : '';
   const what = `${String(batch).padStart(4)} ${layer.padEnd(24)} ${way.padEnd(7)}${kernel.padEnd(8)}`;
   return `${what}${microseconds.toFixed(1).padStart(11)} µs ${tflops.toFixed(2).padStart(8)} TFLOP/s  ${program}${found}`;

@@ -8,6 +8,7 @@
  *                          [--seconds 1] [--gemm 8192] [--limit 180] [--engines compiled,compiled-f16,stock,…]
  *                          [--device cuda|cpu] [--out file.json]
  *
+ * The engines of a configuration compile at the same time, each in a process of its own, and are timed in turn.
  * What cannot run here is named with the reason and not measured. PYTHON names the interpreter to ask for
  * PyTorch; `--device cpu` tries the peer's script where there is no CUDA. The result goes to
  * data/results/bench-gpu-<device>.json, unless anything ran emulated or on the CPU: then it is written
@@ -126,42 +127,47 @@ async function start(name: string): Promise<Engine> {
   };
 }
 
-/**
- * What each engine is and how fast it multiplies large matrices; one at a time, for it wants the whole card.
- */
-async function introduce(name: string): Promise<EngineReport> {
-  const engine = await start(name);
-  const common = { name, precision: precisionOf[name]!, ...engine.hello };
-  if (engine.hello.unavailable !== undefined) return common;
-  if (name === 'tensorflow' && common.software === true && flags.device !== 'cpu') {
-    engine.stop();
+/** What an engine is and how fast it multiplies large matrices; one at a time, for it wants the whole card. */
+async function introduce(name: string, { hello, ask }: Engine): Promise<EngineReport> {
+  const common = { name, precision: precisionOf[name]!, ...hello };
+  if (hello.unavailable !== undefined) return common;
+  if (name === 'tensorflow' && common.software === true && flags.device !== 'cpu')
     return { ...common, unavailable: 'libtensorflow found no GPU' };
-  }
-  const { tflops, error } = await engine.ask({ gemm });
-  engine.stop();
+  const { tflops, error } = await ask({ gemm });
   if (tflops !== undefined) return { ...common, gemm: tflops };
   // A compiled engine that cannot compile a product will not compile a step.
   return name.startsWith('compiled') ? { ...common, unavailable: error! } : common;
 }
 
-/** All engines in turn, `rounds` times, in processes of their own for this configuration. */
+const running = new Map<string, Engine>();
+
+/** The engine; anew if it failed, or answered too late, the last time. */
+async function engineOf(name: string): Promise<Engine> {
+  const engine = running.get(name) ?? (await start(name));
+  running.set(name, engine);
+  return engine;
+}
+
+/** All engines compile the configuration at once, and are then timed in turn, `rounds` times. */
 async function measure(
   engines: readonly EngineReport[],
   request: { kind: string; width: number; batch: number },
 ): Promise<Measurement[]> {
-  const running = new Map<string, Engine>();
   const times = new Map(engines.map(({ name }): [string, number[]] => [name, []]));
   const last = new Map<string, Answer>();
+  const ask = async (name: string, forSeconds: number): Promise<void> => {
+    if (last.get(name)?.error !== undefined) return;
+    const answer = await (await engineOf(name)).ask({ ...request, image, seconds: forSeconds });
+    last.set(name, answer);
+    if (answer.milliseconds !== undefined) times.get(name)!.push(answer.milliseconds);
+    if (answer.error === undefined) return;
+    running.get(name)!.stop();
+    running.delete(name);
+  };
+  await Promise.all(engines.map(({ name }) => ask(name, 0)));
   for (let round = 0; round < rounds; round++) {
-    for (const { name } of engines) {
-      if (last.get(name)?.error !== undefined) continue;
-      if (!running.has(name)) running.set(name, await start(name));
-      const answer = await running.get(name)!.ask({ ...request, image, seconds });
-      last.set(name, answer);
-      if (answer.milliseconds !== undefined) times.get(name)!.push(answer.milliseconds);
-    }
+    for (const { name } of engines) await ask(name, seconds);
   }
-  for (const engine of running.values()) engine.stop();
   const form = request.kind === 'qat' ? 'merged' : 'training';
   const { macs } = costOf(repvgg('A0', { width: request.width }), image, form);
   const best = peaks(engines);
@@ -183,9 +189,10 @@ console.log(
     'medians and (largest − smallest) / median. TFLOP/s: 6 × multiply–accumulates of one forward pass. Peak: the best\n' +
     `product of two ${gemm}×${gemm} matrices in the same precision, by any engine of this run.`,
 );
+await Promise.all(names.map(engineOf));
 const reports: EngineReport[] = [];
 for (const name of names) {
-  const report = await introduce(name);
+  const report = await introduce(name, await engineOf(name));
   reports.push(report);
   const speed = report.gemm === undefined ? '' : `, ${report.gemm.toPrecision(3)} TFLOP/s`;
   console.log(
@@ -209,6 +216,7 @@ for (const kind of flags.kinds.split(',')) {
   }
 }
 
+for (const engine of running.values()) engine.stop();
 const emulated = usable.some(({ software }) => software === true);
 const cards = [...new Set(usable.map(({ device }) => device!))];
 const device = usable.find(({ name }) => name.startsWith('pytorch'))?.device ?? cards[0] ?? 'none';

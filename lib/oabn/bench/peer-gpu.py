@@ -5,7 +5,7 @@
 `eager` is float32 without TensorFloat-32, `tf32` the same with it, `amp` channels-last with float16 autocast, a
 gradient scaler, and torch.compile. The first line out says what runs, or why it cannot. Each line {"kind", "width",
 "batch", "image", "seconds"} in is answered by {"milliseconds", "steps", "thirdLoss"}: the time of a step, over as many
-steps as fill the seconds. {"gemm": side} is answered by {"tflops"}.
+steps as fill the seconds (0: only get ready). {"gemm": side} is answered by {"tflops"}.
 """
 import json
 import math
@@ -48,7 +48,7 @@ def make_step(kind, width, batch, image):
     optimizer = torch.optim.SGD(net.parameters(), 0.05, 0.9, weight_decay=1e-4, nesterov=True)
     images = torch.randn(batch, 3, image, image, device=DEVICE).to(memory_format=layout)
     labels = torch.arange(batch, device=DEVICE) % 10
-    scaler = torch.cuda.amp.GradScaler() if MODE == "amp" and ON_GPU else None
+    scaler = torch.amp.GradScaler() if MODE == "amp" and ON_GPU else None
     run = torch.compile(net) if MODE == "amp" else net
 
     def step():
@@ -119,7 +119,8 @@ def main():
                     made = {key: make_step(*key)}
                     for _ in range(3):
                         loss = float(made[key]().detach())
-                answer = {**take(made[key], want["seconds"]), "thirdLoss": loss if math.isfinite(loss) else None}
+                timed = take(made[key], want["seconds"]) if want["seconds"] > 0 else {}
+                answer = {**timed, "thirdLoss": loss if math.isfinite(loss) else None}
         except Exception as error:  # out of memory, or a compiler that is missing: that is the answer
             answer = {"error": str(error).strip().split("\n")[0]}
         print(json.dumps(answer), flush=True)

@@ -31,12 +31,13 @@ class Oabn(nn.BatchNorm2d):
     """Batch normalization whose ratio of scale and deviation is limited (training form)."""
 
     def forward(self, x):
-        var, mean = torch.var_mean(x, (0, 2, 3), unbiased=False)
+        # Statistics are of float32 under autocast too, as those of nn.BatchNorm2d are.
+        var, mean = torch.var_mean(x.float(), (0, 2, 3), unbiased=False)
         ratio = torch.clamp(self.weight * torch.rsqrt(var + self.eps), -THRESHOLD, THRESHOLD)
         with torch.no_grad():
             self.running_mean.lerp_(mean, self.momentum)
             self.running_var.lerp_(var, self.momentum)
-        return x * ratio[:, None, None] + (self.bias - ratio * mean)[:, None, None]
+        return (x * ratio[:, None, None] + (self.bias - ratio * mean)[:, None, None]).to(x.dtype)
 
 
 class Block(nn.Module):
@@ -95,7 +96,7 @@ class QuantizedConv(nn.Module):
             count, total = class_sums(index, flat)
             means = torch.where(count == 0, self.centroids, (total / count.clamp(min=1)).float())
             least, most = torch.aminmax(x)
-            low, high = self.low.lerp(least, 0.01), self.high.lerp(most, 0.01)
+            low, high = self.low.lerp(least.float(), 0.01), self.high.lerp(most.float(), 0.01)
             least = low.clamp(max=0)
             scale = ((high.clamp(min=0) - least) / 15).clamp(min=1e-12)
             zero = torch.round(-least / scale)
