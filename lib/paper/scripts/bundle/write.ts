@@ -2,10 +2,18 @@
  * Writes a bundle's folder: Node, the library, its packages without what no program reads, notebooks, data.
  */
 import { createHash } from 'node:crypto';
-import { createReadStream, existsSync } from 'node:fs';
-import { chmod, copyFile, cp, mkdir, readdir, realpath, stat, writeFile } from 'node:fs/promises';
+import {
+  closeSync,
+  copyFileSync,
+  existsSync,
+  mkdirSync,
+  openSync,
+  readdirSync,
+  readSync,
+  statSync,
+} from 'node:fs';
+import { chmod, copyFile, cp, mkdir, readdir, realpath, writeFile } from 'node:fs/promises';
 import { dirname, join, relative, sep } from 'node:path';
-import { pipeline } from 'node:stream/promises';
 import { outputOf } from '../../../base/scripts/program.js';
 import { launcherFor, libraryFolder, packedLibraries } from './launcher.js';
 import type { InstalledPackage } from './packages.js';
@@ -31,12 +39,10 @@ export interface Written {
 export async function writeBundle(folder: string, content: BundleContent): Promise<Written> {
   const { project, packages, platform } = content;
   const leftOut: Record<string, number> = {};
-  const copyPackage = (from: string, path: string): Promise<void> =>
+  const copyPackage = (from: string, path: string): void =>
     copyKept(from, join(folder, 'node_modules', path), path, platform, leftOut);
-  for (const each of packages) await copyPackage(each.folder, each.path);
-  for (const part of ['bin', 'dist', 'package.json']) {
-    await copyPackage(join(project, 'lib', part), `oabn/${part}`);
-  }
+  for (const each of packages) copyPackage(each.folder, each.path);
+  for (const part of ['bin', 'dist', 'package.json']) copyPackage(join(project, 'lib', part), `oabn/${part}`);
   await mkdir(join(folder, 'bin'), { recursive: true });
   await copyFile(await realpath(process.execPath), join(folder, 'bin', 'node'));
   for (const name of ['LICENSE', 'README.md', 'environment.md'])
@@ -59,28 +65,28 @@ export async function writeBundle(folder: string, content: BundleContent): Promi
   return { leftOut, libraries: await packLibraries(folder) };
 }
 
-async function copyKept(
+function copyKept(
   from: string,
   to: string,
   path: string,
   platform: Platform,
   leftOut: Record<string, number>,
-): Promise<void> {
-  const information = await stat(from);
+): void {
+  const information = statSync(from);
   if (!information.isDirectory()) {
     const reason = droppedBecause(path, platform);
     if (reason !== undefined) {
       leftOut[reason] = (leftOut[reason] ?? 0) + information.size;
       return;
     }
-    await mkdir(dirname(to), { recursive: true });
-    await copyFile(from, to);
+    mkdirSync(dirname(to), { recursive: true });
+    copyFileSync(from, to);
     return;
   }
-  for (const name of await readdir(from)) {
+  for (const name of readdirSync(from)) {
     // Packages inside are packages of their own.
     if (name === 'node_modules' || name === '.bin') continue;
-    await copyKept(join(from, name), join(to, name), `${path}/${name}`, platform, leftOut);
+    copyKept(join(from, name), join(to, name), `${path}/${name}`, platform, leftOut);
   }
 }
 
@@ -111,9 +117,12 @@ export async function digests(folder: string): Promise<Record<string, string>> {
     .map((entry) => relative(folder, join(entry.parentPath, entry.name)).split(sep).join('/'))
     .sort();
   const all: Record<string, string> = {};
+  const buffer = Buffer.alloc(2 ** 20);
   for (const path of paths) {
     const hash = createHash('sha256');
-    await pipeline(createReadStream(join(folder, path)), hash);
+    const file = openSync(join(folder, path), 'r');
+    for (let read; (read = readSync(file, buffer)) > 0;) hash.update(buffer.subarray(0, read));
+    closeSync(file);
     all[path] = hash.digest('hex');
   }
   return all;
