@@ -19,7 +19,7 @@ import { asCommand, outputOf, runProgram } from '../../../base/scripts/program.j
 import { packagesOf } from './packages.js';
 import { digests, writeBundle } from './write.js';
 
-const project = resolve(dirname(fileURLToPath(import.meta.url)), '..', '..');
+const project = fileURLToPath(new URL('../../../..', import.meta.url));
 const parts: Readonly<Record<string, readonly string[]>> = {
   onnxruntime: ['onnxruntime-node'],
   notebooks: ['typescript', 'zeromq'],
@@ -45,7 +45,7 @@ await asCommand('bundle', async () => {
 
   // The binding of libtensorflow is built where it runs (setup:tensorflow): its library alone has a gigabyte.
   const left = ['@tensorflow/tfjs-node-gpu', ...without.flatMap((part) => parts[part]!)];
-  const packages = packagesOf(join(project, 'lib'), join(project, 'node_modules'), left);
+  const packages = packagesOf(project, left);
   const work = await mkdtemp(join(dirname(out), '.oabn-bundle-'));
   try {
     const name = basename(out).replace(/\.tar\..*$/, '');

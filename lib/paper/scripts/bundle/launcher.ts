@@ -1,5 +1,5 @@
 /**
- * The command `oabn` of a bundle: Node, the library and, where the system lacks them, the libraries beside
+ * The command `oabn` of a bundle: Node, the packages and, where the system lacks them, the libraries beside
  * it.
  */
 

@@ -1,8 +1,8 @@
 /**
- * The packages that the library needs when it runs: its dependencies and theirs, found where Node would find
- * them.
+ * The packages that the project needs when it runs: its dependencies and theirs, found where Node would find
+ * them. Those of this repository are among them: npm links them into node_modules.
  */
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync, lstatSync, readFileSync } from 'node:fs';
 import { dirname, join, relative, sep } from 'node:path';
 import { UserError } from 'oabn-base';
 
@@ -12,25 +12,28 @@ export interface InstalledPackage {
   readonly folder: string;
   /** Below node_modules, with `/`: `tar`, or `danfojs-node/node_modules/tar`. */
   readonly path: string;
+  /** Of a package of this repository: the parts of its folder that npm would pack. Of others: undefined. */
+  readonly parts?: readonly string[];
 }
 
 interface Manifest {
   readonly name: string;
   readonly version: string;
+  readonly files?: readonly string[];
   readonly dependencies?: Readonly<Record<string, string>>;
   readonly optionalDependencies?: Readonly<Record<string, string>>;
   readonly peerDependencies?: Readonly<Record<string, string>>;
 }
 
+/** What npm packs whether or not `files` names it. */
+const alwaysPacked = ['package.json', 'LICENSE', 'README.md'];
+
 /**
- * All packages that `library` (a folder with package.json) needs, each once, without `left`.
+ * All packages that `project` (a folder with package.json and node_modules) needs, each once, without `left`.
  * @throws UserError for a dependency that is not installed
  */
-export function packagesOf(
-  library: string,
-  nodeModules: string,
-  left: readonly string[],
-): InstalledPackage[] {
+export function packagesOf(project: string, left: readonly string[]): InstalledPackage[] {
+  const nodeModules = join(project, 'node_modules');
   const found = new Map<string, InstalledPackage>();
   const visit = (folder: string): void => {
     const { dependencies = {}, optionalDependencies = {}, peerDependencies = {} } = manifestIn(folder);
@@ -42,13 +45,15 @@ export function packagesOf(
         throw new UserError(`${name}, which ${folder} needs, is not installed; run npm ci first`);
       }
       if (found.has(place)) continue;
-      const { version } = manifestIn(place);
+      const { version, files = [] } = manifestIn(place);
       const path = relative(nodeModules, place).split(sep).join('/');
-      found.set(place, { name, version, folder: place, path });
+      const parts = [...alwaysPacked, ...files.filter((part) => !part.startsWith('!'))];
+      const ours = lstatSync(place).isSymbolicLink();
+      found.set(place, { name, version, folder: place, path, ...(ours && { parts }) });
       visit(place);
     }
   };
-  visit(library);
+  visit(project);
   return [...found.values()].sort((a, b) => (a.path < b.path ? -1 : 1));
 }
 

@@ -15,9 +15,12 @@ interface Rule {
   readonly drops: (path: string, platform: Platform) => boolean;
 }
 
-/** Cells of notebooks are type-checked against these packages, so their typings stay. */
+/** The packages of this repository, without what npm has put inside them. */
+const ownPackages = /^(oabn(-base|-paper)?|tfjs-native|provable-runs|tslab-kernel)\/(?!node_modules\/)/;
+
+/** Cells of notebooks are type-checked against these packages too, so their typings stay. */
 const seenFromNotebooks =
-  /^(oabn(-base|-paper)?|tfjs-native|provable-runs|tslab-kernel|@tensorflow\/tfjs(-core|-layers|-converter|-data)?|danfojs-node|@types\/node|undici-types|typescript\/lib\/lib\..*)(\/|$)/;
+  /^(@tensorflow\/tfjs(-core|-layers|-converter|-data)?|danfojs-node|@types\/node|undici-types|typescript\/lib\/lib\..*)(\/|$)/;
 
 /** The folders in which packages keep binaries for each platform, and the name of ours in them. */
 const binaries: readonly { readonly folder: RegExp; readonly ours: (platform: Platform) => string }[] = [
@@ -53,9 +56,10 @@ const rules: readonly Rule[] = [
       !/\/package\.json$|\/LICENSE|\.node\.js$|\.d\.ts$|\/dist\/[^/]*\.wasm$/.test(path),
   },
   { reason: 'source maps', drops: (path) => /\.map$/.test(path) },
+  { reason: "the compiler's notes for its next build", drops: (path) => /\.tsbuildinfo$/.test(path) },
   {
     reason: 'typings, but for what notebooks see',
-    drops: (path) => /\.d\.[cm]?ts$/.test(path) && !seenFromNotebooks.test(path),
+    drops: (path) => /\.d\.[cm]?ts$/.test(path) && !ownPackages.test(path) && !seenFromNotebooks.test(path),
   },
   {
     reason: 'TypeScript, C and C++ sources',
@@ -80,7 +84,7 @@ const rules: readonly Rule[] = [
     drops: (path) =>
       /\.(md|markdown|html)$|\/(docs?|tests?|__tests__|examples?|benchmarks?|\.github|coverage)\//i.test(
         path,
-      ) && !/^oabn\//.test(path),
+      ) && !ownPackages.test(path),
   },
 ];
 

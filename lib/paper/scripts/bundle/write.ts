@@ -1,5 +1,5 @@
 /**
- * Writes a bundle's folder: Node, the library, its packages without what no program reads, notebooks, data.
+ * Writes a bundle's folder: Node, the packages without what no program reads, notebooks, data.
  */
 import { createHash } from 'node:crypto';
 import {
@@ -41,8 +41,10 @@ export async function writeBundle(folder: string, content: BundleContent): Promi
   const leftOut: Record<string, number> = {};
   const copyPackage = (from: string, path: string): void =>
     copyKept(from, join(folder, 'node_modules', path), path, platform, leftOut);
-  for (const each of packages) copyPackage(each.folder, each.path);
-  for (const part of ['bin', 'dist', 'package.json']) copyPackage(join(project, 'lib', part), `oabn/${part}`);
+  for (const { folder: from, path, parts } of packages) {
+    if (parts === undefined) copyPackage(from, path);
+    for (const part of parts ?? []) copyPackage(join(from, part), `${path}/${part}`);
+  }
   await mkdir(join(folder, 'bin'), { recursive: true });
   await copyFile(await realpath(process.execPath), join(folder, 'bin', 'node'));
   for (const name of ['LICENSE', 'README.md', 'environment.md'])

@@ -1,9 +1,10 @@
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
-import { chmod, mkdir, mkdtemp, realpath, writeFile } from 'node:fs/promises';
+import { chmod, mkdir, mkdtemp, readdir, readFile, realpath, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { launcherFor, libraryFolder } from '../../scripts/bundle/launcher.js';
 import { packagesOf } from '../../scripts/bundle/packages.js';
 import { droppedBecause } from '../../scripts/bundle/rules.js';
@@ -28,6 +29,8 @@ describe('bundle: what is left out', () => {
       'xlsx/dist/cpexcel.js', // loaded with the first data frame
       'tar/dist/esm/index.min.js',
       'oabn/dist/index.js',
+      'oabn/docs/your-own-family.md',
+      'provable-runs/dist/queue/child.js',
       'typescript/lib/typescript.js',
     ]) {
       assert.equal(reasons(path), undefined, path);
@@ -36,9 +39,11 @@ describe('bundle: what is left out', () => {
 
   it('keeps the typings that cells of notebooks are checked against, and no others', () => {
     assert.equal(reasons('oabn/dist/index.d.ts'), undefined);
+    assert.equal(reasons('tslab-kernel/dist/display/index.d.ts'), undefined);
     assert.equal(reasons('@tensorflow/tfjs-core/dist/tensor.d.ts'), undefined);
     assert.equal(reasons('typescript/lib/lib.es2020.d.ts'), undefined);
     assert.match(reasons('commander/typings/index.d.ts')!, /typings/);
+    assert.match(reasons('oabn/node_modules/p-limit/index.d.ts')!, /typings/);
   });
 
   it('leaves out other platforms, browser bundles, maps, sources and TypeScript as a compiler', () => {
@@ -74,22 +79,34 @@ describe('bundle: which packages', () => {
       const text = JSON.stringify({ name: path.split('/').at(-1), version: '1.0.0', ...manifest });
       await writeFile(join(project, path, 'package.json'), text);
     };
-    await put('lib', { dependencies: { a: '1', b: '1' }, optionalDependencies: { heavy: '1', absent: '1' } });
+    await put('.', {
+      dependencies: { a: '1', b: '1', ours: '1' },
+      optionalDependencies: { heavy: '1', absent: '1' },
+    });
+    await put('lib/ours', { files: ['dist', '!dist/notes'], dependencies: { d: '1' } });
+    await put('lib/ours/node_modules/d', { version: '2.0.0', dependencies: { e: '1' } });
+    await put('lib/ours/node_modules/e', {});
+    await put('node_modules/d', {});
+    await symlink('../lib/ours', join(modules, 'ours'));
     await put('node_modules/a', { dependencies: { c: '2' } });
     await put('node_modules/a/node_modules/c', { version: '2.0.0', dependencies: { b: '1' } });
     await put('node_modules/b', { dependencies: { c: '1', a: '1' } });
     await put('node_modules/c', {});
     await put('node_modules/heavy', { dependencies: { deep: '1' } });
-    const found = packagesOf(join(project, 'lib'), modules, ['heavy']);
+    const found = packagesOf(project, ['heavy']);
     assert.deepEqual(
       found.map(({ path, version }) => `${path} ${version}`),
-      ['a 1.0.0', 'a/node_modules/c 2.0.0', 'b 1.0.0', 'c 1.0.0'],
+      [
+        ...['a 1.0.0', 'a/node_modules/c 2.0.0', 'b 1.0.0', 'c 1.0.0'],
+        ...['ours 1.0.0', 'ours/node_modules/d 2.0.0', 'ours/node_modules/e 1.0.0'],
+      ],
+    );
+    assert.deepEqual(
+      found.flatMap(({ parts = [] }) => parts),
+      ['package.json', 'LICENSE', 'README.md', 'dist'],
     );
     await put('node_modules/c', { dependencies: { gone: '1' } });
-    assert.throws(
-      () => packagesOf(join(project, 'lib'), modules, ['heavy']),
-      /gone, which .*c needs, is not/,
-    );
+    assert.throws(() => packagesOf(project, ['heavy']), /gone, which .*c needs, is not/);
   });
 });
 
@@ -123,5 +140,40 @@ describe('bundle: the launcher', () => {
       missing.map((name) => join(folder, libraryFolder(name))).join(':'),
       `${folder}/node_modules/oabn/bin/oabn.js doctor two words`,
     ]);
+  });
+});
+
+describe('bundle: the whole', function () {
+  this.slow(60_000);
+
+  it('is written by the command, and runs alone with what this repository compiles', async function () {
+    if (process.platform === 'win32') return this.skip();
+    const repository = fileURLToPath(new URL('../../../..', import.meta.url));
+    const folder = join(await realpath(await mkdtemp(join(tmpdir(), 'oabn-bundle-'))), 'bundle');
+    const script = join(repository, 'lib/paper/scripts/bundle/bundle.ts');
+    const args = ['--out', folder, '--without', 'onnxruntime,notebooks'];
+    execFileSync(process.execPath, ['--conditions=oabn-source', '--import=tsx', script, ...args], {
+      cwd: repository,
+      stdio: 'pipe',
+    });
+
+    const entries = await readdir(folder, { recursive: true, withFileTypes: true });
+    const links = entries.filter((entry) => entry.isSymbolicLink()).map(({ name }) => name);
+    assert.deepEqual(links, [], 'links lead out of the bundle');
+    const manifest = async (path: string): Promise<{ name: string; workspaces: string[] }> =>
+      JSON.parse(await readFile(join(repository, path, 'package.json'), 'utf8')) as never;
+    for (const workspace of (await manifest('.')).workspaces) {
+      const { name } = await manifest(workspace);
+      const compiled = await readdir(join(repository, workspace, 'dist'), { recursive: true });
+      const missing = compiled.filter(
+        (file) => /\.(js|d\.ts)$/.test(file) && !existsSync(join(folder, 'node_modules', name, 'dist', file)),
+      );
+      assert.deepEqual(missing, [], `the bundle lacks files of ${name}`);
+    }
+
+    const oabn = (...words: string[]): string =>
+      execFileSync(join(folder, 'oabn'), words, { cwd: folder, env: {}, encoding: 'utf8', stdio: 'pipe' });
+    assert.match(oabn('reproduce', '--help'), /--profile/); // from oabn-paper
+    assert.match(oabn('doctor'), /✔ wasm/);
   });
 });
