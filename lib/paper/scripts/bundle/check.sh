@@ -18,6 +18,7 @@ if unshare -rn ip link set lo up 2>/dev/null; then
 fi
 echo "in $folder, with ${alone[0]}"
 "${alone[@]}" ./oabn doctor
+"${alone[@]}" ./oabn analyze data/models/cifar10-oabn-0.5.safetensors
 "${alone[@]}" ./oabn reproduce --profile smoke "${notebooks[@]}"
 test -s report/index.html
 echo "The bundle works: $(basename "$archive"), $(stat -c %s "$archive") bytes"

@@ -1,17 +1,8 @@
 /**
- * Writes a bundle's folder: Node, the packages without what no program reads, notebooks, data.
+ * Writes a bundle's folder: Node, the packages without what no program reads, notebooks, results, data.
  */
 import { createHash } from 'node:crypto';
-import {
-  closeSync,
-  copyFileSync,
-  existsSync,
-  mkdirSync,
-  openSync,
-  readdirSync,
-  readSync,
-  statSync,
-} from 'node:fs';
+import { closeSync, copyFileSync, mkdirSync, openSync, readdirSync, readSync, statSync } from 'node:fs';
 import { chmod, copyFile, cp, mkdir, readdir, realpath, writeFile } from 'node:fs/promises';
 import { dirname, join, relative, sep } from 'node:path';
 import { outputOf } from '../../../base/scripts/program.js';
@@ -50,8 +41,8 @@ export async function writeBundle(folder: string, content: BundleContent): Promi
   for (const name of ['LICENSE', 'README.md', 'environment.md'])
     await copyFile(join(project, name), join(folder, name));
   if (content.notebooks) await cp(join(project, 'notebooks'), join(folder, 'notebooks'), { recursive: true });
-  const shipped = join(project, 'data', 'results', 'runs');
-  if (existsSync(shipped)) await cp(shipped, join(folder, 'data', 'results', 'runs'), { recursive: true });
+  for (const part of ['models', 'results'])
+    await cp(join(project, 'data', part), join(folder, 'data', part), { recursive: true });
   for (const data of content.data) {
     await cp(data, join(folder, 'data', 'sets', data.split(/[\\/]/).filter(Boolean).at(-1)!), {
       recursive: true,

@@ -175,5 +175,6 @@ describe('bundle: the whole', function () {
       execFileSync(join(folder, 'oabn'), words, { cwd: folder, env: {}, encoding: 'utf8', stdio: 'pipe' });
     assert.match(oabn('reproduce', '--help'), /--profile/); // from oabn-paper
     assert.match(oabn('doctor'), /✔ wasm/);
+    assert.match(oabn('analyze', 'data/models/cifar10-oabn-0.5.safetensors'), /peak\/σ/);
   });
 });
