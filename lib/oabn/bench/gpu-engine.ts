@@ -60,7 +60,10 @@ async function take(once: Once, seconds: number): Promise<object> {
   return { milliseconds: (spent * 1000) / taken, steps: taken };
 }
 
-/** TFLOP/s of the best of several products of `side`×`side` matrices, by the engine's own kernels. */
+/**
+ * TFLOP/s of products of `side`×`side` matrices by the engine's own kernels: the best of several rounds, each long
+ * enough that reading the result does not matter.
+ */
 async function gemm(engine: EngineName, side: number): Promise<object> {
   const [a, b] = [0, 1].map((seed) => tf.randomNormal([side, side], 0, 1, 'float32', seed)) as [
     tf.Tensor2D,
@@ -68,21 +71,23 @@ async function gemm(engine: EngineName, side: number): Promise<object> {
   ];
   const product = (x: tf.Tensor2D, y: tf.Tensor2D): tf.Tensor => tf.matMul(x, y);
   const multiply = compiles(engine) ? await compileForGpu(engine, product, [a, b]) : product;
-  const times: number[] = [];
-  for (let repeat = 0; repeat < 8; repeat++) {
+  let [count, best] = [4, Infinity];
+  for (let round = 0; round < 8; round++) {
     const began = performance.now();
     let last = await multiply(a, b);
-    for (let i = 1; i < 4; i++) {
+    for (let i = 1; i < count; i++) {
       last.dispose();
       last = await multiply(a, b);
     }
     const corner = tf.slice(last, [0, 0], [1, 1]);
     await corner.data();
-    times.push((performance.now() - began) / 4000);
+    const spent = (performance.now() - began) / 1000;
     tf.dispose([last, corner]);
+    if (round > 1) best = Math.min(best, spent / count);
+    count = Math.max(4, Math.min(256, Math.round((0.2 * count) / spent)));
   }
   tf.dispose([a, b]);
-  return { tflops: (2 * side ** 3) / Math.min(...times.slice(2)) / 1e12 };
+  return { tflops: (2 * side ** 3) / best / 1e12 };
 }
 
 const compiles = (engine: EngineName): boolean => engine === 'compiled' || engine === 'compiled-f16';
