@@ -8,7 +8,7 @@ import {
   matMul,
 } from '../../../src/webgpu/conv/index.js';
 import { exactConvolution, relativeError, toHalf } from '../../../src/webgpu/conv/reference.js';
-import { chooseCut, fmaTiles, threadsOf } from '../../../src/webgpu/conv/tile.js';
+import { chooseCut, fmaTiles, matrixTiles, threadsOf } from '../../../src/webgpu/conv/tile.js';
 import type { GpuFeatures, GpuProgram } from '../../../src/webgpu/program.js';
 import { runOnGpu } from '../../engines/webgpu/environment.js';
 
@@ -74,6 +74,21 @@ describe('the cut of a product', () => {
     const { tile, splits, steps } = cutOf(432, 48, 131072);
     assert.ok(splits > 8, `${splits} splits`);
     assert.ok(splits * steps * tile.k >= 131072 && (splits - 1) * steps * tile.k < 131072);
+  });
+
+  it('stages as little as it can for matrix units, on as many multiprocessors as there are', () => {
+    const units = large.subgroupMatrix!;
+    const of = (m: number, n: number, k: number) =>
+      chooseCut({ m, n, k, groups: 1 }, matrixTiles(units), large, storage, units.subgroupSize);
+    const many = of(32768, 192, 1728);
+    assert.deepEqual([many.tile.m, many.tile.n, many.splits], [128, 192, 1]);
+    for (const [m, n, k] of [
+      [8192, 192, 1728],
+      [1728, 192, 32768],
+    ] as const) {
+      const { tile, splits } = of(m, n, k);
+      assert.ok(Math.ceil(m / tile.m) * Math.ceil(n / tile.n) * splits >= 100, JSON.stringify(tile));
+    }
   });
 
   it('fits the device', () => {
