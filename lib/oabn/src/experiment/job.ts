@@ -7,4 +7,6 @@ export interface Job {
   readonly lab: Lab;
   /** Its configuration. */
   readonly config: RunConfig;
+  /** Of jobs that could be computed next, those with the smallest number are; default 0. */
+  readonly priority?: number;
 }

@@ -10,6 +10,7 @@
 import {
   hashOf,
   type Job,
+  pretrainConfig,
   type PretrainConfig,
   type PretrainResult,
   type PtqConfig,
@@ -102,7 +103,10 @@ export async function rowOf<Cell, Row, Config extends RunConfig>(
   return study.row(cell, result, network as PretrainResult);
 }
 
-/** The runs behind studies in one lab, each once, networks first. */
+/**
+ * The runs behind studies in one lab, each once, networks first. Their priorities let a plan that is computed in
+ * pieces begin with what the claims compare: seed by seed, plain BN and the ablation's s before other networks.
+ */
 export function studyJobs(lab: PaperLab, studies: readonly AnyStudy[]): Job[] {
   const configs = studies.flatMap((study) =>
     study.cells(lab.profile).map((cell: unknown) => study.config(cell, lab) as RunConfig),
@@ -111,8 +115,27 @@ export function studyJobs(lab: PaperLab, studies: readonly AnyStudy[]): Job[] {
     const source = sourceOf(config);
     return source?.kind === 'pretrain' ? [source] : [];
   });
-  const jobs = [...networks, ...configs].map((config): [string, Job] => [hashOf(config), { lab, config }]);
+  const priorityOf = prioritiesIn(lab);
+  const jobs = [...networks, ...configs].map((config): [string, Job] => [
+    hashOf(config),
+    { lab, config, priority: priorityOf(config) },
+  ]);
   return [...new Map(jobs).values()];
+}
+
+function prioritiesIn(lab: PaperLab): (config: RunConfig) => number {
+  const { seeds, ablation } = lab.profile;
+  const compared = new Set(
+    seeds.flatMap((seed) =>
+      [Infinity, ablation.threshold].map((threshold) => hashOf(pretrainConfig(lab, { threshold, seed }))),
+    ),
+  );
+  return (config) => {
+    const network = config.kind === 'pretrain' ? config : sourceOf(config);
+    if (network?.kind !== 'pretrain') return 0;
+    const at = seeds.indexOf(network.training.seed);
+    return 2 * (at < 0 ? seeds.length : at) + (compared.has(hashOf(network)) ? 0 : 1);
+  };
 }
 
 /** Every pair of a seed and one of `thresholds`, seed by seed; those in `once` with the first seed only. */

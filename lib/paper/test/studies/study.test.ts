@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { hashOf } from 'oabn/experiment';
+import { hashOf, type PretrainConfig, type PtqConfig } from 'oabn/experiment';
 import { type PaperLab, profiles } from '../../src/profiles/index.js';
 import {
   ablationGroups,
@@ -31,6 +31,23 @@ describe('studies', () => {
       ],
     );
     assert.equal(new Set(jobs.map(({ config }) => hashOf(config))).size, jobs.length);
+  });
+
+  it('begin, seed by seed, with plain BN and the s of the ablation, all that starts from them included', () => {
+    const study = thresholdStudy({ thresholds: [0.1, 0.5, Infinity], seeds: [1, 2], bits: [8, 4] });
+    const priorities = studyJobs(lab, [study]).map(({ config, priority }) => {
+      const network = config.kind === 'pretrain' ? config : (config as PtqConfig).source;
+      const { training, arch } = network as PretrainConfig;
+      return `seed ${training.seed}, s ${arch.oabn?.threshold ?? 'none'}: ${priority}`;
+    });
+    assert.deepEqual([...new Set(priorities)].sort(), [
+      'seed 1, s 0.1: 1',
+      'seed 1, s 0.5: 0',
+      'seed 1, s none: 0',
+      'seed 2, s 0.1: 3',
+      'seed 2, s 0.5: 2',
+      'seed 2, s none: 2',
+    ]);
   });
 
   it('run thresholds that only draw a curve with the first seed alone', () => {

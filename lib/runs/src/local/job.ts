@@ -4,6 +4,8 @@ export interface PoolJob<Task = unknown> {
   readonly hash: string;
   /** Hashes of the results that it starts from; where the plan produces them, the job waits for them. */
   readonly needs?: readonly string[];
+  /** Jobs with a smaller number go first; default 0. */
+  readonly priority?: number;
   /** Jobs of one key share what a worker has prepared, such as a compiled function. */
   readonly key: string;
   /** What a worker is told in order to compute it: anything that a structured clone can hold. */

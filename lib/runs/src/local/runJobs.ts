@@ -53,10 +53,10 @@ export async function runJobs<J extends PoolJob, Run extends StoredRun>(
   };
   const processes = Math.min(workers, missing.length);
   if (processes > 1) await inWorkers(missing, processes, note, options);
+  else await inThisProcess(missing, async (job) => note(job, (await request(job)).from));
   const results: Run[] = [];
   for (const job of jobs) {
     const result = await request(job);
-    if (processes === 1 && result.from === 'computed') note(job, result.from);
     results.push(computed.has(job) ? { ...result, from: 'computed' } : result);
   }
   return results;
@@ -69,6 +69,17 @@ async function notStored<J extends PoolJob>(jobs: readonly J[], storeOf: (job: J
     done.set(store, new Set(finished.map(({ hash }) => hash)));
   }
   return jobs.filter((job) => !done.get(storeOf(job))!.has(job.hash));
+}
+
+async function inThisProcess<J extends PoolJob>(
+  jobs: readonly J[],
+  compute: (job: J) => Promise<void>,
+): Promise<void> {
+  const plan = schedule(jobs);
+  for (let next = plan.next(0); next !== undefined; next = plan.next(0)) {
+    await compute(jobs[next]!);
+    plan.done(next);
+  }
 }
 
 /** Computes `jobs` in `workers` worker processes. */

@@ -4,9 +4,9 @@ import type { PoolJob } from './job.js';
 /** Decides which job each worker does next. */
 export interface Schedule {
   /**
-   * The index of the next job for `worker`: never one that starts from a result that does not exist yet;
-   * preferably one whose key the worker had last, else one whose key no other worker had last. Undefined:
-   * there is none at the moment.
+   * The index of the next job for `worker`: never one that starts from a result that does not exist yet; of the
+   * others one with the smallest priority, preferably one whose key the worker had last, else one whose key no
+   * other worker had last. Undefined: there is none at the moment.
    */
   next(worker: number): number | undefined;
   /** The job is done; jobs that start from its result can begin. */
@@ -21,9 +21,12 @@ export function schedule(jobs: readonly Omit<PoolJob, 'task'>[]): Schedule {
   const unmade = new Set(jobs.map(({ hash }) => hash));
   const lastKeys = new Map<number, string>();
   const keyOf = (index: number): string => jobs[index]!.key;
+  const priorityOf = (index: number): number => jobs[index]!.priority ?? 0;
   return {
     next(worker) {
-      const ready = waiting.filter((index) => !(jobs[index]!.needs ?? []).some((hash) => unmade.has(hash)));
+      const able = waiting.filter((index) => !(jobs[index]!.needs ?? []).some((hash) => unmade.has(hash)));
+      const first = Math.min(...able.map(priorityOf));
+      const ready = able.filter((index) => priorityOf(index) === first);
       const elsewhere = new Set([...lastKeys].flatMap(([other, key]) => (other === worker ? [] : key)));
       const chosen =
         ready.find((index) => keyOf(index) === lastKeys.get(worker)) ??

@@ -23,4 +23,21 @@ describe('local: what comes next', () => {
     assert.deepEqual([plan.next(2), plan.next(1), plan.next(1)], [5, 4, undefined]);
     assert.equal(plan.left, 0);
   });
+
+  it('hands out what has the smallest priority of what can be computed', () => {
+    const plan = schedule([
+      { hash: 'a', key: 'train', priority: 0 },
+      { hash: 'b', key: 'train', priority: 1 },
+      { hash: 'a8', key: 'ptq', needs: ['a'], priority: 0 },
+    ]);
+    assert.deepEqual([plan.next(1), plan.next(2)], [0, 1]);
+    plan.done(0);
+    assert.equal(plan.next(1), 2);
+    const alone = schedule([
+      { hash: 'b', key: 'train', priority: 1 },
+      { hash: 'a', key: 'other', priority: 0 },
+      { hash: 'c', key: 'train', priority: 1 },
+    ]);
+    assert.deepEqual([alone.next(1), alone.next(1), alone.next(1)], [1, 0, 2]);
+  });
 });

@@ -66,9 +66,10 @@ export async function runAll(
  */
 export function poolJobs(jobs: readonly Job[]): (Job & PoolJob<Task>)[] {
   const labs = labsOf(jobs);
-  return jobs.map(({ lab, config }) => {
+  return jobs.map(({ lab, config, priority }) => {
     const source = sourceOf(config);
     return {
+      ...(priority !== undefined && { priority }),
       ...{ lab, config, hash: hashOf(config), key: kindOf(config).compiledKey(normalizeConfig(config)) },
       ...(source?.kind === 'pretrain' && { needs: [hashOf(source)] }),
       task: { kind: 'run', lab: labs.indexOf(lab), config },
