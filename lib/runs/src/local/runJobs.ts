@@ -53,10 +53,10 @@ export async function runJobs<J extends PoolJob, Run extends StoredRun>(
   };
   const processes = Math.min(workers, missing.length);
   if (processes > 1) await inWorkers(missing, processes, note, options);
-  else await inThisProcess(missing, async (job) => note(job, (await request(job)).from));
+  const here = processes > 1 ? new Map<J, Run>() : await inThisProcess(missing, request, note);
   const results: Run[] = [];
   for (const job of jobs) {
-    const result = await request(job);
+    const result = here.get(job) ?? (await request(job));
     results.push(computed.has(job) ? { ...result, from: 'computed' } : result);
   }
   return results;
@@ -71,15 +71,22 @@ async function notStored<J extends PoolJob>(jobs: readonly J[], storeOf: (job: J
   return jobs.filter((job) => !done.get(storeOf(job))!.has(job.hash));
 }
 
-async function inThisProcess<J extends PoolJob>(
+/** Computes `jobs` in the order of a schedule. */
+async function inThisProcess<J extends PoolJob, Run extends StoredRun>(
   jobs: readonly J[],
-  compute: (job: J) => Promise<void>,
-): Promise<void> {
+  request: (job: J) => Promise<Run>,
+  note: (job: J, from: StoredRun['from']) => void,
+): Promise<Map<J, Run>> {
   const plan = schedule(jobs);
+  const made = new Map<J, Run>();
   for (let next = plan.next(0); next !== undefined; next = plan.next(0)) {
-    await compute(jobs[next]!);
+    const job = jobs[next]!;
+    const result = await request(job);
+    made.set(job, result);
+    note(job, result.from);
     plan.done(next);
   }
+  return made;
 }
 
 /** Computes `jobs` in `workers` worker processes. */

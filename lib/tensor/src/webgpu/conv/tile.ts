@@ -62,79 +62,64 @@ const mostSplits = 64;
 /** No more than this for the sums of the splits. */
 const scratchBytes = 2 ** 28;
 
-const threadTiles: readonly (readonly [m: number, n: number, rows: number, columns: number])[] = [
-  ...([
+/** Rows and columns of a tile, and those that a thread or a subgroup computes of it. */
+type Block = readonly [m: number, n: number, rows: number, columns: number];
+
+const tilesOf = (blocks: readonly Block[], depths: readonly number[]): Tile[] =>
+  blocks.flatMap(([m, n, ...each]) => depths.map((k) => ({ m, n, k, each })));
+
+/** Candidates for threads that multiply and add by themselves. */
+export const fmaTiles: readonly Tile[] = tilesOf(
+  [
     [128, 128, 8, 8],
     [128, 96, 8, 8],
     [128, 64, 8, 8],
     [64, 128, 8, 8],
-  ] as const),
-  ...([
     [64, 96, 4, 8],
     [64, 64, 8, 4],
     [128, 48, 8, 4],
     [64, 48, 4, 4],
-  ] as const),
-  ...([
     [128, 32, 8, 4],
     [64, 32, 4, 4],
     [128, 16, 8, 4],
     [64, 16, 4, 4],
-  ] as const),
-  ...([
     [32, 128, 4, 8],
     [32, 64, 4, 4],
     [32, 32, 4, 4],
-  ] as const),
-];
-
-/** Candidates for threads that multiply and add by themselves. */
-export const fmaTiles: readonly Tile[] = threadTiles.flatMap(([m, n, rows, columns]) =>
-  [16, 8].map((k) => ({ m, n, k, each: [rows, columns] as const })),
+  ],
+  [16, 8],
 );
 
-/** Candidates for matrix units of a shape: blocks of whole matrices, up to twelve of them a subgroup. */
-export function matrixTiles({ m, n, k }: SubgroupMatrix): Tile[] {
-  const blocks = [
-    ...([
-      [128, 192, 64, 48],
-      [256, 96, 64, 48],
-      [128, 128, 64, 32],
-      [256, 64, 64, 32],
-    ] as const),
-    ...([
-      [128, 96, 64, 48],
-      [128, 96, 32, 48],
-      [64, 192, 32, 48],
-      [128, 64, 64, 32],
-    ] as const),
-    ...([
-      [128, 64, 32, 32],
-      [64, 128, 32, 32],
-      [64, 96, 32, 48],
-      [64, 64, 32, 32],
-    ] as const),
-    ...([
-      [64, 64, 32, 16],
-      [256, 48, 64, 48],
-      [128, 48, 32, 48],
-      [128, 32, 32, 32],
-    ] as const),
-    ...([
-      [64, 32, 16, 32],
-      [128, 16, 32, 16],
-      [64, 16, 16, 16],
-      [32, 32, 16, 16],
-    ] as const),
-  ];
-  return blocks
-    .filter(([, , rows, columns]) => rows % m === 0 && columns % n === 0)
-    .flatMap(([tm, tn, rows, columns]) =>
-      [32, 16]
-        .filter((tk) => tk % k === 0)
-        .map((tk) => ({ m: tm, n: tn, k: tk, each: [rows, columns] as const })),
-    );
-}
+/** Blocks for matrix units, of up to twelve 16×16 matrices a subgroup. */
+const unitBlocks: readonly Block[] = [
+  [128, 192, 64, 48],
+  [256, 96, 64, 48],
+  [128, 128, 64, 32],
+  [256, 64, 64, 32],
+  [128, 96, 64, 48],
+  [128, 96, 32, 48],
+  [64, 192, 32, 48],
+  [128, 64, 64, 32],
+  [128, 64, 32, 32],
+  [64, 128, 32, 32],
+  [64, 96, 32, 48],
+  [64, 64, 32, 32],
+  [64, 64, 32, 16],
+  [256, 48, 64, 48],
+  [128, 48, 32, 48],
+  [128, 32, 32, 32],
+  [64, 32, 16, 32],
+  [128, 16, 32, 16],
+  [64, 16, 16, 16],
+  [32, 32, 16, 16],
+];
+
+/** Candidates for matrix units of a shape: blocks of whole matrices. */
+export const matrixTiles = ({ m, n, k }: SubgroupMatrix): Tile[] =>
+  tilesOf(
+    unitBlocks.filter(([, , rows, columns]) => rows % m === 0 && columns % n === 0),
+    [32, 16].filter((depth) => depth % k === 0),
+  );
 
 /** Workgroup size of a tile, if each piece of it is computed by `lanes` threads. */
 export const threadsOf = ({ m, n, each: [rows, columns] }: Tile, lanes = 1): number =>
