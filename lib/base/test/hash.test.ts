@@ -14,4 +14,21 @@ describe('base/hash', () => {
       /\$\.oabn\.threshold must be a finite number, got Infinity/,
     );
   });
+
+  it('refuses what JSON would show as {}, and tells dates apart', () => {
+    class Hidden {
+      readonly #rate = 0.1;
+      rate(): number {
+        return this.#rate;
+      }
+    }
+    for (const value of [new Map([['rate', 0.1]]), new Set([1]), /a/, new Error('a'), new Hidden()]) {
+      const name = value.constructor.name;
+      assert.throws(() => configHash({ x: value }), new RegExp(`\\$\\.x must be JSON, got a ${name}`));
+    }
+    const at = new Date(0);
+    assert.equal(configHash({ at }), configHash(JSON.parse(JSON.stringify({ at }))));
+    assert.notEqual(configHash({ at }), configHash({ at: new Date(1) }));
+    assert.equal(canonicalJson([Object.create(null), {}, new Float32Array(0)]), '[{},{},{}]');
+  });
 });
