@@ -12,7 +12,7 @@ import { tf } from '../engines/index.js';
 import type { Graph, Value } from '../ops/index.js';
 import { registerTraceBackend, traceBackend } from './backend.js';
 import { checkedDtype, infoOf, type Recorder, recording, valueOf } from './recorder.js';
-import { flatten } from './tree.js';
+import { flatten, unflatten } from './tree.js';
 
 export interface Trace {
   readonly graph: Graph;
@@ -69,16 +69,8 @@ function traceInputs(record: Recorder, args: readonly unknown[]): unknown[] {
     }));
     return tensorOf(value!);
   });
-  const bySource = new Map(tensors.map((tensor, i) => [tensor, symbols[i]!]));
-  const visit = (node: unknown): unknown => {
-    if (node instanceof tf.Tensor) return bySource.get(node);
-    if (Array.isArray(node)) return node.map(visit);
-    if (typeof node === 'object' && node !== null) {
-      return Object.fromEntries(Object.entries(node).map(([key, child]) => [key, visit(child)]));
-    }
-    return node;
-  };
-  return args.map(visit);
+  // By place: a tensor that is given twice is two arguments, which may differ later.
+  return unflatten(args, symbols) as unknown[];
 }
 
 function tensorOf(value: Value): tf.Tensor {

@@ -73,6 +73,13 @@ describe('compile', () => {
     await fast.dispose();
   });
 
+  it('tells arguments apart for which the example has the same tensor', async () => {
+    const zero = tf.scalar(0);
+    const fast = await compile((x: tf.Tensor, [y]: [tf.Tensor]) => tf.sub(x, y), [zero, [zero]]);
+    assert.deepEqual(await values(await fast(tf.scalar(5), [tf.scalar(3)])), [2]);
+    await fast.dispose();
+  });
+
   it('leaves no tensors behind but its results', async () => {
     const x = sample([4]);
     const before = tf.memory().numTensors;
