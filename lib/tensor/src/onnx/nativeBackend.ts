@@ -16,6 +16,8 @@ interface Entry {
   references: number;
 }
 
+const arrays = { float32: Float32Array, int32: Int32Array, bool: Uint8Array } as const;
+
 const entries = new WeakMap<object, Entry>();
 /** Free arrays by dtype and size. */
 const free = new Map<string, ConstantData[]>();
@@ -27,7 +29,7 @@ export function takeBuffer(dtype: DType, shape: Shape): ConstantData {
   const size = sizeOf(shape);
   const again = free.get(`${dtype} ${size}`)?.pop();
   if (again) return again;
-  return new { float32: Float32Array, int32: Int32Array, bool: Uint8Array }[dtype](size);
+  return new arrays[dtype](size);
 }
 
 /** A tensor that owns `data`. */
@@ -43,7 +45,9 @@ export function elementsOfTensor(tensor: tf.Tensor): ConstantData {
   const native = entries.get(tensor.dataId);
   if (native) return native.data;
   const data = tf.engine().readSync(tensor.dataId) as ConstantData;
-  return tensor.dtype === 'bool' && !(data instanceof Uint8Array) ? Uint8Array.from(data) : data;
+  // Not always in the array of its dtype: tfjs's backend in plain JavaScript casts int32 to float32 by name only.
+  const Elements = arrays[tensor.dtype as DType];
+  return data instanceof Elements ? data : Elements.from(data);
 }
 
 /** How many tensors and bytes live here, and how many bytes wait to be reused. */

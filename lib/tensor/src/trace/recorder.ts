@@ -20,8 +20,8 @@ import {
 export interface Recorder {
   readonly nodes: Node[];
   readonly values: WeakMap<object, Value>;
-  /** Tensors of other backends that became constants. */
-  readonly constants: WeakMap<object, Value>;
+  /** Tensors of other backends that became constants: by their data, and by how they show it. */
+  readonly constants: WeakMap<object, Map<string, Value>>;
   readonly add: (types: readonly TensorType[], node: (outputs: Value[]) => Node) => Value[];
 }
 
@@ -80,11 +80,17 @@ export function addConstant(data: ArrayLike<number>, dtype: DType, shape: Shape)
 /** The value behind a tensor; tensors from elsewhere become constants. */
 export function valueOf({ dataId, shape, dtype }: tf.TensorInfo): Value {
   const { values, constants } = current();
-  const known = values.get(dataId) ?? constants.get(dataId);
+  const traced = values.get(dataId);
+  if (traced) return traced;
+  // tfjs reshapes, and on some backends casts, without a copy: one data, several tensors.
+  const views = constants.get(dataId) ?? new Map<string, Value>();
+  constants.set(dataId, views);
+  const type = `${dtype} ${shape.join()}`;
+  const known = views.get(type);
   if (known) return known;
   const data = tf.engine().readSync(dataId) as ConstantData;
   const value = addConstant(data, checkedDtype(dtype, 'a constant'), shape);
-  constants.set(dataId, value);
+  views.set(type, value);
   return value;
 }
 

@@ -80,6 +80,18 @@ describe('compile', () => {
     await fast.dispose();
   });
 
+  it('takes tensors that share their data for what each of them is', async () => {
+    const whole = tf.tensor1d([1, 2, 3, 4], 'int32');
+    const [square, floats] = [tf.reshape(whole, [2, 2]), tf.cast(whole, 'float32')];
+    const step = (x: tf.Tensor) => [tf.add(square, whole.slice(0, 2)), tf.mul(floats, 0.5), tf.mul(x, 0.5)];
+    const fast = await compile(step, [floats]);
+    const [sum, half, same] = await fast(floats);
+    assert.deepEqual([sum!.shape, ...(await values(sum!))], [[2, 2], 2, 4, 4, 6]);
+    assert.deepEqual([half!.dtype, ...(await values(half!))], ['float32', 0.5, 1, 1.5, 2]);
+    assert.deepEqual(await values(same!), [0.5, 1, 1.5, 2]);
+    await fast.dispose();
+  });
+
   it('leaves no tensors behind but its results', async () => {
     const x = sample([4]);
     const before = tf.memory().numTensors;
