@@ -84,7 +84,8 @@ export function createWriter(firstId: ValueId): GraphWriter {
     keep: (node) => {
       const { id, dtype, shape } = node.outputs[0];
       if (node.kind === 'constant' && node.data.length <= 64) {
-        const key = `${dtype} ${shape.join()} ${node.data.join()} ${Object.is(node.data[0], -0)}`;
+        const elements = Array.from(node.data, (x) => (Object.is(x, -0) ? '-0' : x));
+        const key = `${dtype} ${shape.join()} ${elements.join()}`;
         const before = constants.get(key);
         if (before !== undefined) return before;
         constants.set(key, id);
@@ -96,5 +97,10 @@ export function createWriter(firstId: ValueId): GraphWriter {
 }
 
 function keyOf(kernel: string, inputs: readonly ValueId[], attributes: object): string {
-  return JSON.stringify([kernel, inputs, attributes]);
+  // JSON writes every number that is not finite as null, and −0 as 0.
+  const exactly = (_: string, value: unknown): unknown =>
+    typeof value === 'number' && (!Number.isFinite(value) || Object.is(value, -0))
+      ? { '*': Object.is(value, -0) ? '-0' : String(value) }
+      : value;
+  return JSON.stringify([kernel, inputs, attributes], exactly);
 }

@@ -92,6 +92,24 @@ describe('compile', () => {
     await fast.dispose();
   });
 
+  it('tells numbers apart that JSON writes alike', async () => {
+    const step = (x: tf.Tensor) => [
+      ...[Infinity, -Infinity, NaN, 0, -0].map((value) => tf.fill([2], value)),
+      ...[Infinity, -Infinity].map((value) => tf.pad(x, [[0, 1]], value)),
+      tf.div(1, tf.tensor1d([0, -0])),
+      tf.div(1, tf.tensor1d([0, 0])),
+    ];
+    const fast = await compile(step, [tf.tensor1d([1])]);
+    const found = await Promise.all((await fast(tf.tensor1d([1]))).map(values));
+    assert.deepEqual(found, [
+      ...[Infinity, -Infinity, NaN, 0, -0].map((value) => [value, value]),
+      ...[Infinity, -Infinity].map((value) => [1, value]),
+      [Infinity, -Infinity],
+      [Infinity, Infinity],
+    ]);
+    await fast.dispose();
+  });
+
   it('leaves no tensors behind but its results', async () => {
     const x = sample([4]);
     const before = tf.memory().numTensors;
