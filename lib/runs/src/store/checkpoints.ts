@@ -16,7 +16,7 @@ import {
   type Safetensors,
   UserError,
 } from 'oabn-base';
-import { metricsDigest, type MetricsRow } from './metrics.js';
+import { beginsWith, type MetricsRow } from './metrics.js';
 import { namesIn, onDisk, writeDurable } from './durable.js';
 
 /** A state to resume from. */
@@ -27,7 +27,7 @@ export interface Checkpoint extends Safetensors {
   readonly wallSeconds: number;
   /** Processor seconds of that work; absent in checkpoints from before they were counted. */
   readonly cpuSeconds?: number;
-  /** `metricsDigest` of the rows up to its step; absent in checkpoints of earlier versions. */
+  /** The digest of the rows up to its step that were logged before it; absent in checkpoints of earlier versions. */
   readonly metricsDigest?: string;
 }
 
@@ -125,9 +125,10 @@ export async function lastCheckpoint(
   for (const step of await checkpointSteps(folder)) {
     try {
       const checkpoint = await readCheckpoint(folder, step);
-      const known = metricsDigest(rows.filter((row) => row.step <= step));
+      const { metricsDigest } = checkpoint;
+      const upToIt = rows.filter((row) => row.step <= step);
       check(
-        checkpoint.metricsDigest === undefined || checkpoint.metricsDigest === known,
+        metricsDigest === undefined || beginsWith(upToIt, metricsDigest),
         () => `${join(folder, checkpointName(step))} does not agree with the metrics, which are damaged.`,
       );
       return checkpoint;

@@ -3,6 +3,7 @@
  * short; reading drops it. Before a checkpoint is written, the rows are synchronized, so that a checkpoint is
  * never ahead of them.
  */
+import { createHash } from 'node:crypto';
 import { closeSync, fsyncSync, openSync, writeSync } from 'node:fs';
 import { check, sha256 } from 'oabn-base';
 import { diskError, readIfThere, writeDurable } from './durable.js';
@@ -54,9 +55,14 @@ export async function keepMetricsUpTo(path: string, step: number): Promise<Metri
   return rows;
 }
 
-/** A digest of rows, which is the same after they have been written and read. */
-export function metricsDigest(rows: readonly MetricsRow[]): string {
-  return sha256(rows.map(lineOf).join(''));
+/**
+ * Whether these rows, or those of them that were logged first, have this digest: it lacks what was logged
+ * after the checkpoint.
+ */
+export function beginsWith(rows: readonly MetricsRow[], digest: string): boolean {
+  const hash = createHash('sha256');
+  const isIt = (): boolean => hash.copy().digest('hex') === digest;
+  return isIt() || rows.some((row) => hash.update(lineOf(row)) && isIt());
 }
 
 /** Opens a metrics file, which holds `rows`, for appending. */
@@ -69,22 +75,36 @@ export function openMetricsLog(path: string, rows: readonly MetricsRow[]): Metri
     }
   };
   const file = onFile(() => openSync(path, 'a'));
-  const all = [...rows];
+  // As lines, because the caller may use a row's object again.
+  const all = rows.map((row) => ({ step: row.step, line: lineOf(row) }));
+  let open = true;
   return {
     append(row) {
+      // The number of a closed file may be that of another file by now.
+      check(open, () => `The run is over: a row of step ${row.step} comes too late for ${path}`);
       check(
         Number.isInteger(row.step) && row.step >= 0,
         () => `A row of metrics needs its step, a whole number ≥ 0, got ${row.step}`,
       );
-      const line = Buffer.from(lineOf(row));
+      const line = lineOf(row);
+      const bytes = Buffer.from(line);
       onFile(() => {
-        for (let written = 0; written < line.length;) written += writeSync(file, line, written);
+        for (let written = 0; written < bytes.length;) written += writeSync(file, bytes, written);
       });
-      all.push(row);
+      all.push({ step: row.step, line });
     },
-    digestUpTo: (step) => metricsDigest(all.filter((row) => row.step <= step)),
+    digestUpTo: (step) =>
+      sha256(
+        all
+          .filter((row) => row.step <= step)
+          .map(({ line }) => line)
+          .join(''),
+      ),
     sync: () => onFile(() => fsyncSync(file)),
-    close: () => onFile(() => closeSync(file)),
+    close() {
+      open = false;
+      onFile(() => closeSync(file));
+    },
   };
 }
 

@@ -6,7 +6,7 @@
 import { readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import { errorMessage, type Progress, type ProgressEvent, temporaryName } from 'oabn-base';
+import { check, errorMessage, type Progress, type ProgressEvent, temporaryName } from 'oabn-base';
 import {
   type Checkpoint,
   checkpointName,
@@ -107,6 +107,7 @@ export async function runSession<Config, Result>(
   const log = openMetricsLog(file('metrics'), metrics);
   const shown = publishedProgress(file('progress'), lock.owner.nonce, options.progress);
   let saving = Promise.resolve();
+  let over = false;
   const save = async (step: number, bytes: Uint8Array): Promise<void> => {
     await lock.assertHeld();
     log.sync();
@@ -117,6 +118,7 @@ export async function runSession<Config, Result>(
     folder,
     ...(checkpoint && { resumed: { ...checkpoint, metrics } }),
     saveCheckpoint(step, tensors, metadata = {}) {
+      check(!over, () => `The run is over: the checkpoint of step ${step} comes too late for ${folder}`);
       const spent = { wallSeconds: wallSeconds(), cpuSeconds: cpuSeconds() };
       const about = { step, ...spent, metricsDigest: log.digestUpTo(step) };
       const bytes = encodeCheckpoint({ ...about, tensors, metadata });
@@ -156,6 +158,7 @@ export async function runSession<Config, Result>(
     if (!context.signal.aborted) await writeError(file('error'), error, lock, folder).catch(() => undefined);
     throw error;
   } finally {
+    over = true;
     log.close();
     shown.end();
   }

@@ -1,6 +1,17 @@
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
-import { appendFile, chmod, mkdir, mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
+import {
+  appendFile,
+  chmod,
+  mkdir,
+  mkdtemp,
+  open,
+  readdir,
+  readFile,
+  rm,
+  stat,
+  writeFile,
+} from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { configHash, type ProgressEvent, UserError } from 'oabn-base';
@@ -263,6 +274,61 @@ describe('the run store', () => {
       assert.equal(first, 'the machine caught fire');
       for (const message of waiters)
         assert.match(message, /failed in process \d+ on .*: the machine caught fire/);
+    });
+  });
+
+  describe('what a run writes', () => {
+    const state = { x: { data: Float32Array.of(1), shape: [1] } };
+    const stepOfResumed = async (): Promise<number | undefined> => {
+      const { result } = await store.request(config, async ({ resumed }) => resumed?.step ?? null);
+      return result ?? undefined;
+    };
+
+    it('may be the same object for each row of metrics', async () => {
+      const row = { step: 0, loss: 0 };
+      const failed = store.request(config, async ({ logMetrics, saveCheckpoint }) => {
+        for (row.step = 1; row.step <= 4; row.step++) {
+          row.loss = 1 / row.step;
+          await logMetrics(row);
+          await saveCheckpoint(row.step, state);
+        }
+        throw new Error('the machine caught fire');
+      });
+      await assert.rejects(failed, /caught fire/);
+      assert.equal(await stepOfResumed(), 4);
+      assert.deepEqual(notices, []);
+    });
+
+    it('may be a row of metrics after the checkpoint of its step', async () => {
+      const failed = store.request(config, async ({ logMetrics, saveCheckpoint }) => {
+        for (const step of [1, 2, 3]) {
+          await logMetrics({ step, loss: 1 / step });
+          await saveCheckpoint(step, state);
+          await logMetrics({ step, accuracy: step / 4 });
+        }
+        throw new Error('the machine caught fire');
+      });
+      await assert.rejects(failed, /caught fire/);
+      assert.equal(await stepOfResumed(), 3);
+      assert.equal((await store.metrics(hash)).length, 6);
+      assert.deepEqual(notices, []);
+    });
+
+    it('is refused when the run is over', async () => {
+      let late: RunContext | undefined;
+      await store.request(config, async (context) => {
+        late = context;
+        return 1;
+      });
+      // A file that is opened now gets the number that the metrics had.
+      const other = await open(join(folder, 'other'), 'w');
+      try {
+        await assert.rejects(late!.logMetrics({ step: 5 }), /over: a row of step 5 comes too late/);
+        assert.throws(() => late!.saveCheckpoint(5, state), /over: the checkpoint of step 5 comes too late/);
+        assert.equal((await other.stat()).size, 0);
+      } finally {
+        await other.close();
+      }
     });
   });
 
