@@ -87,6 +87,9 @@ function refuseOtherKernels(): void {
 
 /** Holds no values except those that the step makes from JavaScript numbers. */
 class TraceBackend extends tf.KernelBackend {
+  /** Of data that a variable shares with the tensor assigned to it; other data has one. */
+  readonly #references = new WeakMap<object, number>();
+
   override write(values: tf.backend_util.BackendValues, shape: number[], dtype: tf.DataType): object {
     return newData(addConstant(values as ConstantData, checkedDtype(dtype, 'a constant'), shape));
   }
@@ -102,20 +105,22 @@ class TraceBackend extends tf.KernelBackend {
     return this.readSync();
   }
 
-  override disposeData(): boolean {
-    return true;
+  override disposeData(dataId: object): boolean {
+    const left = this.refCount(dataId) - 1;
+    this.#references.set(dataId, left);
+    return left <= 0;
   }
 
   override numDataIds(): number {
     return 0;
   }
 
-  override refCount(): number {
-    return 1;
+  override refCount(dataId: object): number {
+    return this.#references.get(dataId) ?? 1;
   }
 
-  override incRef(): void {
-    // Values are numbers in a list: nothing to count.
+  override incRef(dataId: object): void {
+    this.#references.set(dataId, this.refCount(dataId) + 1);
   }
 
   override epsilon(): number {

@@ -28,7 +28,7 @@ export function trace(step: (...args: never[]) => unknown, args: readonly unknow
   registerTraceBackend();
   const engine = tf.engine();
   const before = tf.getBackend();
-  const variables = Object.values(engine.registeredVariables);
+  const variables = keptVariables();
   return recording((recorder) => {
     engine.startScope('trace');
     try {
@@ -36,12 +36,13 @@ export function trace(step: (...args: never[]) => unknown, args: readonly unknow
       const result = runStep(step, traceInputs(recorder, args));
       const { tensors } = flatten(result);
       const results = tensors.map((tensor) => valueOf(tensor).id);
-      checkVariables(variables, recorder.values);
+      variables.check();
       // A step may have taken its results out of the scope (tf.keep).
       for (const tensor of tensors) if (recorder.values.has(tensor.dataId)) tensor.dispose();
       return { graph: { nodes: recorder.nodes, results }, result };
     } finally {
       void tf.setBackend(before);
+      variables.restore(recorder.values);
       engine.endScope();
     }
   });
@@ -77,13 +78,42 @@ function tensorOf(value: Value): tf.Tensor {
   return tf.engine().makeTensorFromTensorInfo(infoOf(value));
 }
 
-/** A variable that was assigned in the step would hold a value that does not exist. */
-function checkVariables(variables: readonly tf.Variable[], values: Recorder['values']): void {
-  for (const variable of variables) {
-    if (values.get(variable.dataId)) {
+/**
+ * Holds on to what all variables have: one that the step assigns would be left with a value that does not
+ * exist.
+ */
+function keptVariables(): { check(): void; restore(traced: Recorder['values']): void } {
+  const engine = tf.engine();
+  const kept = Object.values(engine.registeredVariables).flatMap((variable) => {
+    const { dataId } = variable;
+    const backend = engine.state.tensorInfo.get(dataId)?.backend;
+    backend?.incRef(dataId);
+    return backend ? { variable, dataId, backend } : [];
+  });
+  const isAssigned = ({ variable, dataId }: (typeof kept)[number]): boolean => variable.dataId !== dataId;
+  return {
+    check() {
+      const assigned = kept.find(isAssigned);
+      if (!assigned) return;
       throw new UserError(
-        `A compiled step must be pure, but it assigns the variable "${variable.name}" (now lost): return the new value instead`,
+        `A compiled step must be pure, but it assigns the variable "${assigned.variable.name}": return the new value instead`,
       );
-    }
-  }
+    },
+    restore(traced) {
+      for (const each of kept) {
+        const { variable, dataId, backend } = each;
+        if (variable.isDisposed || !isAssigned(each)) {
+          backend.disposeData(dataId);
+          continue;
+        }
+        const { shape, dtype } = variable;
+        const before = engine.makeTensorFromTensorInfo({ dataId, shape, dtype }, backend);
+        variable.assign(before);
+        before.dispose();
+      }
+      // What the step made, such as the moments of an optimizer, has no values either.
+      for (const variable of Object.values(engine.registeredVariables))
+        if (traced.has(variable.dataId)) variable.dispose();
+    },
+  };
 }

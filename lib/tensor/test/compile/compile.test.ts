@@ -144,6 +144,24 @@ describe('compile', () => {
       variable.assign(tf.sum(x));
       return x;
     }, /assigns the variable "counter"/);
+    assert.deepEqual(await values(variable), [1]);
+    variable.dispose();
+  });
+
+  it('leaves a model as it was that the step trains', async () => {
+    const model = tf.sequential({ layers: [tf.layers.dense({ units: 1, inputShape: [2] })] });
+    const optimizer = tf.train.adam(0.1);
+    const [x, y] = [tf.tensor2d([[1, 2]]), tf.tensor2d([[3]])];
+    const loss = () => tf.losses.meanSquaredError(y, model.apply(x) as tf.Tensor) as tf.Scalar;
+    const before = await values(model.predict(x) as tf.Tensor);
+    const count = tf.memory().numTensors;
+    await refuses(() => optimizer.minimize(loss, true)!, /assigns the variable/);
+    assert.equal(tf.memory().numTensors, count + 1, 'only the argument of refuses is new');
+    assert.deepEqual(await values(model.predict(x) as tf.Tensor), before);
+    const again = tf.train.adam(0.1);
+    again.minimize(loss);
+    assert.notDeepEqual(await values(model.predict(x) as tf.Tensor), before);
+    model.dispose();
   });
 
   it('refuses results that are no tensors or constants', () =>
