@@ -13,7 +13,15 @@ import { UserError } from 'oabn-base';
 import { eagerByDefault, type Precision, precisionByDefault, tf } from './engines/index.js';
 import { createOnnxStep, loadRuntime } from './onnx/index.js';
 import { type Graph, printGraph } from './ops/index.js';
-import { type EngineStep, type Flat, flatten, optimize, trace, unflatten } from './trace/index.js';
+import {
+  type EngineStep,
+  type Flat,
+  flatten,
+  mapTensors,
+  optimize,
+  trace,
+  unflatten,
+} from './trace/index.js';
 import type { GpuFeatures } from './webgpu/index.js';
 
 /** Where a compiled step would run now, given the active tfjs backend. */
@@ -136,6 +144,8 @@ export async function compile<Args extends readonly unknown[], Result>(
   const example = flatten(exampleArgs);
   const traced = trace(step as (...args: never[]) => unknown, exampleArgs);
   const graph = optimize(traced.graph);
+  if (graph.results.length === 0)
+    throw new UserError('A compiled step must return a tensor; this one returns none, so nothing would run');
   const native = await createStep(graph, engine, options.threads);
   const stats = {
     engine,
@@ -203,9 +213,13 @@ function eagerStep<Args extends readonly unknown[], Result>(
   engine: CompileEngine,
 ): Compiled<Args, Result> {
   const stats = { engine, tracedKernels: 0, kernels: 0, nodes: 0, dispatches: 0, milliseconds: 0, calls: 0 };
-  const run = (...args: Args): Promise<Awaited<Result>> => {
+  const run = async (...args: Args): Promise<Awaited<Result>> => {
     stats.calls++;
-    return Promise.resolve(tf.tidy(() => step(...args) as tf.TensorContainer) as Awaited<Result>);
+    // The caller disposes of results, but not thereby of arguments that the step returns as it got them.
+    return tf.tidy(() => {
+      const result: unknown = step(...args);
+      return mapTensors(result, (tensor) => tf.clone(tensor)) as tf.TensorContainer;
+    }) as Awaited<Result>;
   };
   return Object.assign(run, {
     dispose: () => Promise.resolve(),

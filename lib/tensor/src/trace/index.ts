@@ -6,4 +6,4 @@ export { refuseLacking } from './lacking.js';
 export { optimize } from './optimize.js';
 export type { EngineStep } from './step.js';
 export { trace, type Trace } from './trace.js';
-export { type Flat, flatten, unflatten } from './tree.js';
+export { type Flat, flatten, mapTensors, unflatten } from './tree.js';

@@ -47,8 +47,13 @@ export function flatten(tree: unknown, name = ''): Flat {
 /** The tree `like` with its tensors replaced, in the order of `flatten`. */
 export function unflatten(like: unknown, tensors: readonly tf.Tensor[]): unknown {
   let next = 0;
+  return mapTensors(like, () => tensors[next++]!);
+}
+
+/** The tree `like` with each tensor replaced, in the order of `flatten`; anything else in it stays. */
+export function mapTensors(like: unknown, replace: (tensor: tf.Tensor) => tf.Tensor): unknown {
   const visit = (node: unknown): unknown => {
-    if (node instanceof tf.Tensor) return tensors[next++];
+    if (node instanceof tf.Tensor) return replace(node);
     if (Array.isArray(node)) return node.map(visit);
     if (isRecord(node)) {
       const children = Object.fromEntries(entriesOf(node).map(([key, child]) => [key, visit(child)]));

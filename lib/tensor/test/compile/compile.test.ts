@@ -164,6 +164,8 @@ describe('compile', () => {
     model.dispose();
   });
 
+  it('refuses a step that returns no tensor', () => refuses(() => ({ n: 1 }), /must return a tensor/));
+
   it('refuses results that are no tensors or constants', () =>
     refuses(() => ({ f: () => 1 }), /"f" is a function/));
 
@@ -188,5 +190,24 @@ describe('compile', () => {
     });
     assert.deepEqual(await values(await eager(tf.scalar(3))), [9]);
     assert.equal(eager.stats.engine.kind, 'eager');
+  });
+
+  it('gives results of their own where it runs the function itself, and rejects where that throws', async () => {
+    const [x, outside] = [tf.scalar(3), tf.scalar(4)];
+    const eager = await compile((a: tf.Tensor) => [a, outside, tf.neg(a), 'text'], [x], { eager: true });
+    const before = tf.memory().numTensors;
+    const results = await eager(x);
+    assert.deepEqual(results[3], 'text');
+    tf.dispose(results as tf.Tensor[]);
+    assert.equal(tf.memory().numTensors, before);
+    assert.deepEqual([await values(x), await values(outside)], [[3], [4]]);
+    const failing = await compile(
+      () => {
+        throw new Error('no');
+      },
+      [],
+      { eager: true },
+    );
+    await assert.rejects(failing(), /no/);
   });
 });
