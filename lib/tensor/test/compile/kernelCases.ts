@@ -67,9 +67,19 @@ const binary: Record<string, (x: tf.Tensor, y: tf.Tensor) => tf.Tensor> = {
   'where and not': (x, y) => tf.where(tf.logicalNot(tf.greater(x, y)), x, tf.mul(y, 2)),
 };
 
+/** Dtypes and sizes that a kernel rarely gets. */
+const rare: KernelCase[] = [
+  [
+    'segments that are none',
+    (x: tf.Tensor, at: tf.Tensor1D) => tf.unsortedSegmentSum(x, at, 2),
+    () => [sample([4, 3]), ints([-1, 0, 2, 1])],
+  ],
+];
+
 const x34 = (): tf.Tensor => sample([3, 4], 1, -2, 2);
 
 export const kernelCases: KernelCase[] = [
+  ...rare,
   ...Object.entries(unary).map(([name, f]): KernelCase => [
     name,
     f,

@@ -48,8 +48,23 @@ export const indexingLowerings: Lowerings<IndexingName> = {
     l.set(indices!.id, { kind: 'plain', name: b.cast(at!, 'int32') });
   },
   UnsortedSegmentSum: plainly(({ b }, [x, ids], { shape, dtype }) => {
-    const indices = b.reshape(b.cast(ids!, 'int64'), [...b.shapeOf(ids!), 1]);
-    return b.emit('ScatterND', [fill(b, 0, shape, dtype), indices, x!], {
+    // What belongs to no segment counts nowhere in tfjs; ONNX counts indices below 0 from the end.
+    const [given, from] = [b.cast(ids!, 'int32'), b.shapeOf(ids!)];
+    const bool = { shape: from, type: 'bool' } as const;
+    const before = b.emit('Less', [given, b.int32s([0], [])], bool);
+    const beyond = b.emit('GreaterOrEqual', [given, b.int32s([shape[0]!], [])], bool);
+    const outside = b.emit('Or', [before, beyond], bool);
+    const inside = b.emit('Where', [outside, b.int32s([0], []), given], { shape: from, type: 'int32' });
+    const rows = b.reshape(outside, [
+      ...from,
+      ...b
+        .shapeOf(x!)
+        .slice(from.length)
+        .map(() => 1),
+    ]);
+    const counted = b.emit('Where', [rows, fill(b, 0, [], dtype), x!], { shape: b.shapeOf(x!), type: dtype });
+    const indices = b.reshape(b.cast(inside, 'int64'), [...from, 1]);
+    return b.emit('ScatterND', [fill(b, 0, shape, dtype), indices, counted], {
       shape,
       type: dtype,
       attributes: { reduction: 'add' },
