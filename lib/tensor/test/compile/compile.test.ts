@@ -110,6 +110,13 @@ describe('compile', () => {
     await fast.dispose();
   });
 
+  it('has remainders that are smaller than the divisor', async () => {
+    const fast = await compile((x: tf.Tensor, y: tf.Tensor) => tf.mod(x, y), [tf.zeros([5]), tf.zeros([5])]);
+    const rests = await fast(tf.tensor1d([1e9, -1e9, 5, -5.25, 1e-9]), tf.tensor1d([7, 7, Infinity, -3, 1]));
+    assert.deepEqual(await values(rests), [6, 1, 5, -2.25, Math.fround(1e-9)]);
+    await fast.dispose();
+  });
+
   it('leaves no tensors behind but its results', async () => {
     const x = sample([4]);
     const before = tf.memory().numTensors;

@@ -67,8 +67,26 @@ const binary: Record<string, (x: tf.Tensor, y: tf.Tensor) => tf.Tensor> = {
   'where and not': (x, y) => tf.where(tf.logicalNot(tf.greater(x, y)), x, tf.mul(y, 2)),
 };
 
+const whole = [7, -7, 16777217, -123456789, 0, 5];
+const divisors = [2, 2, 2, 10, -3, -3];
+
 /** Dtypes and sizes that a kernel rarely gets. */
 const rare: KernelCase[] = [
+  [
+    'floorDiv of large whole numbers',
+    (x: tf.Tensor, y: tf.Tensor) => tf.floorDiv(x, y),
+    () => [ints(whole), ints(divisors)],
+  ],
+  [
+    'mod of large whole numbers',
+    (x: tf.Tensor, y: tf.Tensor) => tf.mod(x, y),
+    () => [ints(whole), ints(divisors)],
+  ],
+  [
+    'floorDiv and mod by 0 and −1',
+    (x: tf.Tensor, y: tf.Tensor) => [tf.floorDiv(x, y), tf.mod(x, y)],
+    () => [ints([7, -7, 0, 6]), ints([0, 0, 0, -1])],
+  ],
   [
     'segments that are none',
     (x: tf.Tensor, at: tf.Tensor1D) => tf.unsortedSegmentSum(x, at, 2),

@@ -62,19 +62,22 @@ export const elementwiseRules = {
   Pow: { emit: direct('Pow') },
   FloorDiv: {
     emit: (b, operands, shape) => {
+      if (operands.every((name) => b.typeOf(name) === 'int32')) return floorOfInts(b, operands, shape);
       const quotient = onFloats('Div')(b, operands, shape);
       return b.cast(b.emit('Floor', [quotient], { shape }), 'int32');
     },
   },
   Mod: {
-    // tfjs's Mod has the sign of the divisor: x − y·⌊x/y⌋.
-    emit: (b, operands, shape) => {
-      const quotient = onFloats('Div')(b, operands, shape);
-      const floor = b.cast(
-        b.emit('Floor', [quotient], { shape }),
-        b.typeOf(operands[0]!) as 'float32' | 'int32',
-      );
-      return direct('Sub')(b, [operands[0]!, direct('Mul')(b, [floor, operands[1]!], shape)], shape);
+    // tfjs's Mod has the sign of the divisor, which ONNX's has for whole numbers only.
+    emit: (b, [x, y], shape) => {
+      if (b.typeOf(x!) === 'int32') return direct('Mod')(b, [x!, divisorOfInts(b, y!).divisor], shape);
+      const mod = (operands: string[]): string => b.emit('Mod', operands, { shape, attributes: { fmod: 1 } });
+      const rest = mod([x!, y!]);
+      const other = mod([direct('Add')(b, [rest, y!], shape), y!]);
+      const isNegative = (name: string): string =>
+        compare('Less')(b, [name, b.floats([0], [])], b.shapeOf(name));
+      const sameSign = compare('Equal')(b, [isNegative(x!), isNegative(y!)], shape);
+      return b.emit('Where', [sameSign, rest, other], { shape });
     },
   },
   SquaredDifference: {
@@ -176,6 +179,34 @@ export const elementwiseRules = {
     safeOnZero: true,
   },
 } satisfies { readonly [K in KernelName]?: Rule<K> };
+
+/**
+ * A divisor of whole numbers that the processor takes: 0, and −1 of the smallest number, would end the
+ * process. Where it is 1 instead, the remainder is 0, as it should be.
+ */
+function divisorOfInts(b: Builder, y: string) {
+  const bool = { shape: b.shapeOf(y), type: 'bool' } as const;
+  const [isZero, isMinusOne] = [0, -1].map((value) => b.emit('Equal', [y, b.int32s([value], [])], bool));
+  const isEither = b.emit('Or', [isZero!, isMinusOne!], bool);
+  const divisor = b.emit('Where', [isEither, b.int32s([1], []), y], { shape: b.shapeOf(y), type: 'int32' });
+  return { divisor, isZero: isZero!, isMinusOne: isMinusOne! };
+}
+
+/** ⌊x/y⌋ without rounding; 0 for y = 0, as in tfjs. ONNX divides towards 0. */
+function floorOfInts(b: Builder, [x, y]: readonly string[], shape: Shape): string {
+  const { divisor, isZero, isMinusOne } = divisorOfInts(b, y!);
+  const quotient = direct('Div')(b, [x!, divisor], shape);
+  const rest = direct('Sub')(b, [x!, direct('Mul')(b, [quotient, divisor], shape)], shape);
+  const exact = compare('Equal')(b, [rest, direct('Mod')(b, [x!, divisor], shape)], shape);
+  const floor = direct('Sub')(b, [quotient, b.cast(negatedBool(b, exact, shape), 'int32')], shape);
+  const negative = direct('Neg')(b, [x!], b.shapeOf(x!));
+  const where = (condition: string, yes: string, no: string): string =>
+    b.emit('Where', [condition, yes, no], { shape, type: 'int32' });
+  return where(isZero, b.int32s([0], []), where(isMinusOne, negative, floor));
+}
+
+const negatedBool = (b: Builder, x: string, shape: Shape): string =>
+  b.emit('Not', [x], { shape, type: 'bool' });
 
 function emitRelu(b: Builder, x: string, shape: Shape): string {
   if (b.typeOf(x) !== 'int32') return b.emit('Relu', [x], { shape });

@@ -113,6 +113,10 @@ const clippedCode = (operands: readonly string[], context: With<'QuantizedLevels
 const floorQuotient = (context: Context, [x, y]: readonly Operand[]): string =>
   `floor(${context.float(x!)} / ${context.float(y!)})`;
 
+/** Whether whole numbers leave a rest whose sign is not the divisor's: quotients go towards 0. */
+const signsDiffer = (x: string, y: string, zero: string): string =>
+  `(((${x} % ${y}) != ${zero}) & ((${x} < ${zero}) != (${y} < ${zero})))`;
+
 const rules: { readonly [K in MapName]: RuleIn<With<K>> } = {
   Add: infix('+'),
   Sub: infix('-'),
@@ -133,11 +137,18 @@ const rules: { readonly [K in MapName]: RuleIn<With<K>> } = {
     const signed = `select(${power}, sign(${x}) * ${power}, ${odd})`;
     return `select(select(${signed}, ${number(NaN)}, ${fraction}), ${number(1)}, ${y} == ${number(0)})`;
   },
-  FloorDiv: (_, context, operands) =>
-    `${expressionType('int32', context.lanes)}(${floorQuotient(context, operands)})`,
+  FloorDiv: ([x, y], context, operands) => {
+    if (operands.some(({ dtype }) => dtype !== 'int32'))
+      return `${expressionType('int32', context.lanes)}(${floorQuotient(context, operands)})`;
+    const [zero, one] = [0, 1].map((value) => context.number(value, 'int32'));
+    const floor = `select(${x} / ${y}, ${x} / ${y} - ${one}, ${signsDiffer(x!, y!, zero!)})`;
+    return `select(${floor}, ${zero}, ${y} == ${zero})`;
+  },
   // With the sign of the divisor.
-  Mod: ([x, y], context, operands) =>
-    `(${x} - ${y} * ${expressionType(context.dtype, context.lanes)}(${floorQuotient(context, operands)}))`,
+  Mod: ([x, y], context, operands) => {
+    if (context.dtype !== 'int32') return `(${x} - ${y} * ${floorQuotient(context, operands)})`;
+    return `select(${x} % ${y}, ${x} % ${y} + ${y}, ${signsDiffer(x!, y!, context.number(0, 'int32'))})`;
+  },
   SquaredDifference: ([x, y]) => `((${x} - ${y}) * (${x} - ${y}))`,
   Equal: infix('=='),
   NotEqual: infix('!='),
