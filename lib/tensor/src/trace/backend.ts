@@ -4,12 +4,15 @@ import { tf } from '../engines/index.js';
 import {
   type Attributes,
   type ConstantData,
+  type DType,
+  inferTypes,
   inputsOf,
   isKernelName,
   type KernelName,
   kernelNames,
   type Value,
 } from '../ops/index.js';
+import { casting } from './dtypes.js';
 import { fusedKernels, type Scribe } from './fused.js';
 import { addCall, addConstant, checkedDtype, infoOf, newData, valueOf } from './recorder.js';
 
@@ -57,8 +60,26 @@ function record<K extends KernelName>(
   operands: readonly Value[],
   attributes: Attributes[K],
 ): tf.TensorInfo | tf.TensorInfo[] {
-  const infos = addCall(kernel, operands, attributes).map(infoOf);
+  const infos = callAsTfjs(kernel, operands, attributes).map(infoOf);
   return infos.length === 1 ? infos[0]! : infos;
+}
+
+function callAsTfjs<K extends KernelName>(
+  kernel: K,
+  operands: readonly Value[],
+  attributes: Attributes[K],
+): readonly Value[] {
+  const casts = casting(kernel, operands);
+  if (!casts) return addCall(kernel, operands, attributes);
+  const cast = (value: Value, dtype: DType): Value =>
+    value.dtype === dtype ? value : addCall('Cast', [value], { dtype })[0]!;
+  const [type] = inferTypes(kernel, operands, attributes);
+  const [result] = addCall(
+    kernel,
+    operands.map((value) => cast(value, casts.operands)),
+    attributes,
+  );
+  return [cast(result!, casts.result ?? type!.dtype)];
 }
 
 const scribe: Scribe = {

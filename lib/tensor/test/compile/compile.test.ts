@@ -117,6 +117,12 @@ describe('compile', () => {
     await fast.dispose();
   });
 
+  it('refuses products of whole matrices, which an engine would round', () =>
+    assert.rejects(
+      compile((x: tf.Tensor) => tf.matMul(x, x), [tf.ones([2, 2], 'int32')]),
+      /of float32 only, got int32/,
+    ));
+
   it('leaves no tensors behind but its results', async () => {
     const x = sample([4]);
     const before = tf.memory().numTensors;

@@ -92,6 +92,32 @@ const rare: KernelCase[] = [
     (x: tf.Tensor, at: tf.Tensor1D) => tf.unsortedSegmentSum(x, at, 2),
     () => [sample([4, 3]), ints([-1, 0, 2, 1])],
   ],
+  [
+    'numbers of whole numbers',
+    (x: tf.Tensor) => [
+      tf.exp(x),
+      tf.expm1(x),
+      tf.log1p(x),
+      tf.step(x),
+      tf.leakyRelu(x),
+      tf.isNaN(x),
+      tf.isFinite(x),
+    ],
+    () => [ints([0, 1, 2])],
+  ],
+  [
+    'arithmetic of truths',
+    (x: tf.Tensor, y: tf.Tensor) => [
+      tf.mul(x, y),
+      tf.square(x),
+      tf.abs(y),
+      tf.cumsum(x),
+      tf.pad(x, [[1, 0]], 1),
+      tf.where(x, y, x),
+      tf.argMax(x),
+    ],
+    () => [bools([1, 0, 1]), bools([1, 1, 0])],
+  ],
 ];
 
 const x34 = (): tf.Tensor => sample([3, 4], 1, -2, 2);
