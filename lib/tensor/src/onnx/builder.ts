@@ -123,7 +123,9 @@ export function createBuilder(): Builder {
       if (shapeOf(name).join() === shape.join()) return name;
       if (sizeOf(shapeOf(name)) !== sizeOf(shape))
         throw new Error(`cannot reshape ${shapeOf(name)} to ${shape}`);
-      return emit('Reshape', [name, int64s(shape)], { type: typeOf(name), shape });
+      // Otherwise 0 stands for the length that the axis had before.
+      const attributes: Record<string, number> = shape.includes(0) ? { allowzero: 1 } : {};
+      return emit('Reshape', [name, int64s(shape)], { type: typeOf(name), shape, attributes });
     },
     transpose: (name, perm) => {
       if (perm.every((axis, i) => axis === i)) return name;

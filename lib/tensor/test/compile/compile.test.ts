@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { tf } from '../../src/engines/index.js';
 import { UserError } from 'oabn-base';
 import { compile, compileEngine } from '../../src/index.js';
-import { sample } from './support.js';
+import { checkStep, sample } from './support.js';
 
 const values = async (tensor: tf.Tensor): Promise<number[]> => [...(await tensor.data())];
 
@@ -108,6 +108,14 @@ describe('compile', () => {
       [Infinity, Infinity],
     ]);
     await fast.dispose();
+  });
+
+  it('joins and spreads tensors without elements', async () => {
+    await checkStep((x: tf.Tensor) => [tf.concat([x, x], 0), tf.stack([x, x])], [tf.zeros([0, 3])]);
+    await checkStep(
+      (x: tf.Tensor) => [tf.mul(tf.broadcastTo(x, [3, 0]), 2), tf.mul(x, tf.ones([3, 1]))],
+      [tf.zeros([1, 0])],
+    );
   });
 
   it('has remainders that are smaller than the divisor', async () => {

@@ -50,7 +50,9 @@ export const arrangeLowerings: Lowerings<ArrangeName> = {
     const [value] = node.outputs;
     const names = node.inputs.filter((id) => sizeOf(l.typeOf(id).shape) > 0).map((id) => l.plain(id));
     const axis = axisOf(node.attributes.axis, value!.shape.length);
-    l.set(value!.id, { kind: 'plain', name: concat(l.b, names, axis) });
+    const { shape, dtype } = value!;
+    const name = names.length === 0 ? fill(l.b, 0, shape, dtype) : concat(l.b, names, axis);
+    l.set(value!.id, { kind: 'plain', name });
   },
   Pack: (l, node) => {
     const [value] = node.outputs;
