@@ -124,6 +124,11 @@ async function inWorkers<J extends PoolJob, Run extends StoredRun>(
         busy.set(free, next);
         free.send(jobs[next]!.task);
       }
+      check(
+        busy.size > 0 || plan.left === 0,
+        () =>
+          `${plan.left} of the jobs wait for each other: what they need is made only by jobs that need them`,
+      );
       return busy.size === 0 && plan.left === 0;
     },
   );

@@ -69,6 +69,20 @@ describe('local: many jobs, several at a time', function () {
     assert.deepEqual(counts, [1, 2, 3, 4]);
   });
 
+  it('does not wait for jobs that need each other', async () => {
+    const store = await newStore();
+    const [one, two, three] = jobsOf(sums.slice(0, 3)) as [PoolJob<Sum>, PoolJob<Sum>, PoolJob<Sum>];
+    const jobs = [{ ...one, needs: [two.hash] }, { ...two, needs: [one.hash] }, three];
+    const running = runJobs(jobs, {
+      storeOf: () => store,
+      request: ({ task }) => request(store, task),
+      crew: { module, setup: store.folder },
+      workers: 2,
+      notice: () => {},
+    });
+    await assert.rejects(running, /2 of the jobs wait for each other/);
+  });
+
   it('ends between two steps when told to, and goes on from there', async () => {
     const store = await newStore();
     const long: Sum[] = [1, 2].map((n) => ({ numbers: Array(100).fill(n), pause: 200 }));
