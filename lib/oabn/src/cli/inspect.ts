@@ -8,7 +8,7 @@ import {
   namePatterns,
   recognize,
 } from '../family/index.js';
-import { blocksOf, readStateDict } from '../model/index.js';
+import { blocksOf, describedIn, readStateDict } from '../model/index.js';
 import { familyOf, familyOption } from './familyOptions.js';
 import { type CommonOptions, jsonOption } from './options.js';
 import { print } from './output.js';
@@ -43,7 +43,9 @@ Examples:
           `No known family's blocks are in ${checkpoint}; its tensors are ${list(Object.keys(stateDict))}. Describe its blocks ` +
           'in a JSON file and name that with --family',
       );
-      const report = { ...describeRecognition(stateDict, recognition), metadata };
+      const { arch } = metadata;
+      const own = arch === undefined ? undefined : describedIn(arch, checkpoint);
+      const report = { ...describeRecognition(stateDict, recognition, own), metadata };
       print(report, formatReport(checkpoint, report), options.json);
     });
 }

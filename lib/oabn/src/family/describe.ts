@@ -50,11 +50,15 @@ export interface BlockReport {
   readonly branches: readonly string[];
 }
 
-/** The report on a recognized file. */
-export function describeRecognition(stateDict: StateDict, recognition: Recognition): FamilyReport {
+/** The report on a recognized file; `described` is what the file says of its network, which needs no guess. */
+export function describeRecognition(
+  stateDict: StateDict,
+  recognition: Recognition,
+  described?: Architecture,
+): FamilyReport {
   const { family, blocks, merged, incomplete, rest } = recognition;
   const ofMerged = new Set(merged.flatMap((module) => [`${module}.weight`, `${module}.bias`]));
-  const network = computed(stateDict, recognition);
+  const network = described ? { arch: described, assumptions: [] } : computed(stateDict, recognition);
   const unmerged = rest.filter((name) => !ofMerged.has(name));
   const { epsilon = defaultEpsilon } = family;
   const assumed = [

@@ -3,6 +3,7 @@ import { mkdtemp, readFile, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { readSafetensors, writeSafetensors } from 'oabn-base';
+import { initialize, normalizeArchitecture, saveNetwork } from '../../src/model/index.js';
 import { goldenPath, goldenTensors } from '../golden/index.js';
 import { assertClose } from '../golden/index.js';
 import { numbersOf } from '../golden/numbers.js';
@@ -35,6 +36,19 @@ describe('cli for other families', () => {
     assert.match(stdout, /Not computed here \(there is no classifier .*its blocks are merged and analysed/);
     const json = JSON.parse((await oabn(['inspect', path, '--json'])).stdout);
     assert.deepEqual([json.family, json.blocks.length, json.rest], ['mobileone', 3, []]);
+  });
+
+  it('inspect believes what a file says of its own network, and guesses no strides', async () => {
+    const arch = normalizeArchitecture({
+      ...{ widths: [8, 8], depths: [1, 1], strides: [2, 2], classes: 10 },
+      oabn: { threshold: 0.5 },
+    });
+    const path = join(folder, 'described.safetensors');
+    await saveNetwork(path, { arch, stateDict: initialize(arch, 1), form: 'training' });
+    const { code, stdout, stderr } = await oabn(['inspect', path]);
+    assert.equal(code, 0, stderr);
+    assert.doesNotMatch(stdout, /taken for granted/);
+    assert.match(stdout, /"strides":\[2,2\].*"oabn":\{"threshold":0\.5\}/);
   });
 
   it('merge needs no --arch for names that are known, and keeps that family’s', async () => {
