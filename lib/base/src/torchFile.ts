@@ -98,7 +98,16 @@ export function decodeTorchFile(file: Uint8Array, source: string): Record<string
       throw new UserError(`${source} has more than ${mostParts} modules and dictionaries in one another`);
     }
   };
-  collect(unpickle(entries.get(pickle)!, `${source}, ${pickle}`), '', tensors, { reader, enter }, deepest);
+  // A network without one of its tensors may still be a network, with other outputs, so none is passed over.
+  const leave = (name: string, value: PickledValue): void => {
+    const form = otherForm(name, value);
+    if (form === undefined) return;
+    throw new UserError(
+      `${source}: ${name} is stored by ${form}, which is not supported; store it as a dense tensor of floats`,
+    );
+  };
+  const value = unpickle(entries.get(pickle)!, `${source}, ${pickle}`);
+  collect(value, '', tensors, { reader, enter, leave }, deepest);
   if (Object.keys(tensors).length === 0) {
     throw new UserError(
       `${source} contains no tensors as a state dict would; convert it with\n  ${conversion}`,
@@ -113,6 +122,8 @@ interface Walk {
   readonly reader: TensorReader;
   /** Called for each module and dictionary. @throws UserError where there are too many */
   readonly enter: () => void;
+  /** Called for each entry that is no tensor. @throws UserError where it holds numbers in another form */
+  readonly leave: (name: string, value: PickledValue) => void;
 }
 
 /** Puts the tensors of a dictionary, of one inside it, or of a pickled module under their names. */
@@ -139,8 +150,10 @@ function collect(
   const inner = prefix === '' ? wrapped(dictionary, walk, depth) : undefined;
   if (inner) return void Object.assign(into, inner);
   for (const [name, entry] of dictionary) {
-    const tensor = typeof name === 'string' ? walk.reader(entry) : undefined;
-    if (tensor) into[prefix + String(name)] = tensor;
+    if (typeof name !== 'string') continue;
+    const tensor = walk.reader(entry);
+    if (tensor) into[prefix + name] = tensor;
+    else walk.leave(prefix + name, entry);
   }
 }
 
@@ -158,6 +171,17 @@ function wrapped(
     if (Object.keys(tensors).length > 0) return tensors;
   }
   return undefined;
+}
+
+/**
+ * The function that would make an array that is not read here: a quantized or sparse tensor, or NumPy's, which
+ * outside of any module is something else that training code saves.
+ */
+function otherForm(name: string, value: PickledValue): string | undefined {
+  if (!isCall(value)) return undefined;
+  const isTensor = /^torch\S* _rebuild_/.test(value.call);
+  const isArray = /^numpy\S* _reconstruct$/.test(value.call) && name.includes('.');
+  return isTensor || isArray ? value.call.replace(' ', '.') : undefined;
 }
 
 const dictionaryOf = (value: PickledValue): Map<PickledValue, PickledValue> | undefined => {
@@ -180,8 +204,13 @@ function tensorReader(
   const read: TensorReader = (value) => {
     if (!isCall(value) || !Array.isArray(value.args)) return undefined;
     const [first, ...rest] = value.args;
-    if (value.call === 'torch._utils _rebuild_parameter')
+    if (/^torch\._utils _rebuild_parameter(_with_state)?$/.test(value.call))
       return first === undefined ? undefined : read(first);
+    // A tensor to which somebody has given attributes: what makes it, its type, the arguments, the attributes.
+    if (value.call === 'torch._tensor _rebuild_from_type_v2')
+      return first !== undefined && isGlobal(first) && rest[1] !== undefined
+        ? read({ call: first.global, args: rest[1], items: new Map() })
+        : undefined;
     if (value.call !== 'torch._utils _rebuild_tensor_v2' || first === undefined) return undefined;
     const [offset, shape, strides] = rest;
     return tensorOf(first, Number(offset), integers(shape), integers(strides));

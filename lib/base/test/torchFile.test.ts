@@ -56,6 +56,25 @@ describe('base/torchFile', () => {
     assert.deepEqual(floats(decodeTorchFile(await file('module.pt'), 'module.pt')), network());
   });
 
+  it('reads tensors and parameters that have attributes', async () => {
+    const three = { shape: [3], data: Float32Array.of(1, 0, 2) };
+    assert.deepEqual(decodeTorchFile(await file('attributes.pth'), 'x.pth'), {
+      '0.weight': three,
+      '0.bias': three,
+    });
+  });
+
+  it('loses no tensor of a form that is not read, but names it', async () => {
+    for (const [name, message] of [
+      ['array', /x\.pth: 0\.bias is stored by numpy\S*\._reconstruct, which is not supported/],
+      ['quantized', /x\.pth: 0\.weight is stored by torch\._utils\._rebuild_qtensor,/],
+      ['sparse', /x\.pth: 0\.weight is stored by torch\._utils\._rebuild_sparse_tensor,/],
+    ] as const) {
+      const bytes = await file(`${name}.pth`);
+      assert.throws(() => decodeTorchFile(bytes, 'x.pth'), message);
+    }
+  });
+
   it('refuses modules that stand in one another more often than anyone can look', async () => {
     // 41 modules, each twice in the next: 2^40 places.
     const shared = await file('shared.pt');

@@ -4,7 +4,8 @@ uses. Run it again with
     python3 lib/base/test/golden/torchFile.py
 
 It writes `plain.pth`, `wrapped.pth`, `module.pt`, `shared.pt`, `legacy.pth` and `types.safetensors` beside itself, and the
-same numbers as 32-bit floats in `expected.safetensors`. Made with PyTorch 2.15.
+same numbers as 32-bit floats in `expected.safetensors`; also `attributes.pth`, `array.pth`, `quantized.pth` and
+`sparse.pth`, whose numbers the test states. Made with PyTorch 2.15.
 """
 import argparse
 from pathlib import Path
@@ -44,3 +45,12 @@ save_file({name: value for name, value in contiguous.items() if name != "bool"},
 expected = {name: value.float() for name, value in contiguous.items()}
 expected.update({f"network.{name}": value.float() for name, value in network.state_dict().items()})
 save_file(expected, here / "expected.safetensors")
+
+# Tensors that a pickle makes in other ways: with attributes, by NumPy, quantized, sparse.
+three = torch.tensor([1.0, 0.0, 2.0])
+tagged, parameter = three.clone(), nn.Parameter(three.clone())
+tagged.tag = parameter.tag = "stem"
+torch.save({"0.weight": tagged, "0.bias": parameter}, here / "attributes.pth")
+torch.save({"0.weight": three, "0.bias": three.numpy(), "classes": three.numpy()}, here / "array.pth")
+torch.save({"0.weight": torch.quantize_per_tensor(three, 0.5, 0, torch.qint8)}, here / "quantized.pth")
+torch.save({"0.weight": three.to_sparse()}, here / "sparse.pth")
