@@ -24,8 +24,17 @@ export interface StateDictFile {
 }
 
 /**
- * Reads a checkpoint. A `module.` prefix (DataParallel) and `num_batches_tracked` are dropped; int8 tensors
- * that have a `….weight_scale` next to them, one for all or one for each output channel, are multiplied by
+ * What wrappers put into names: `torch.compile`, FSDP and activation checkpointing, around the network or
+ * around any of its modules; DataParallel and averaged models around the whole network.
+ */
+const wrapperNames = [
+  /(?<=^|\.)(_orig_mod|_fsdp_wrapped_module|_checkpoint_wrapped_module)\./g,
+  /^(module\.)+/,
+];
+
+/**
+ * Reads a checkpoint. What wrappers put into names (`module.` of DataParallel, `_orig_mod.` of
+ * `torch.compile`) and `num_batches_tracked` are dropped; int8 tensors that have a `….weight_scale` next to them, one for all or one for each output channel, are multiplied by
  * it.
  * @throws UserError when the file cannot be read
  */
@@ -38,11 +47,16 @@ export async function readStateDict(path: string): Promise<StateDictFile> {
     : decodeSafetensors(file, path);
   const stateDict = new Map<string, HostTensor<Float32Array>>();
   const integers = new Map<string, HostTensor>();
+  const keys = new Map<string, string>();
   for (const [key, { shape, data }] of Object.entries(tensors)) {
     if (key.endsWith('.num_batches_tracked') || isScaleOfInt8(key, tensors)) continue;
-    const name = key.replace(/^module\./, '');
-    const isNew = !stateDict.has(name) && !integers.has(name);
-    check(isNew, `${path} has both ${name} and module.${name}; delete the one that is not meant`);
+    const name = wrapperNames.reduce((text, part) => text.replace(part, ''), key);
+    const other = keys.get(name);
+    check(
+      other === undefined,
+      `${path} has both ${other} and ${key}, which are the same; delete the one that is not meant`,
+    );
+    keys.set(name, key);
     const scale = tensors[`${key}_scale`];
     if (data instanceof Float32Array) stateDict.set(name, { shape, data });
     else if (data instanceof Float64Array) stateDict.set(name, { shape, data: Float32Array.from(data) });

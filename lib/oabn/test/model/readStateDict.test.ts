@@ -29,6 +29,22 @@ describe('model/readStateDict', () => {
     assert.deepEqual(integers, { index: q });
   });
 
+  it('drops what wrappers put into names, in any order, and nothing else', async () => {
+    const one = { shape: [1], data: Float32Array.of(1) };
+    const names = {
+      '_orig_mod.a': 'a',
+      'module._orig_mod.b': 'b',
+      '_orig_mod.module.module.c': 'c',
+      'stages.0._orig_mod.d': 'stages.0.d',
+      'stages.0._checkpoint_wrapped_module.module.e': 'stages.0.module.e',
+      '_fsdp_wrapped_module.stages._fsdp_wrapped_module.f': 'stages.f',
+      'x_orig_mod.g': 'x_orig_mod.g',
+    };
+    await writeSafetensors(path, Object.fromEntries(Object.keys(names).map((name) => [name, one])));
+    const { stateDict } = await readStateDict(path);
+    assert.deepEqual(Object.keys(stateDict).sort(), Object.values(names).sort());
+  });
+
   it('refuses scales that fit nothing', async () => {
     await writeSafetensors(path, { w: q, w_scale: { shape: [3], data: new Float32Array(3) } });
     await assert.rejects(readStateDict(path), /w_scale has 3 elements; expected 1 or 2/);
