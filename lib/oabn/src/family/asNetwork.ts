@@ -54,6 +54,20 @@ export function asNetwork(
   }
 }
 
+/**
+ * The module, with its final dot, that all tensors are below, such as the `model.` of whatever trained the
+ * network; empty where there is none.
+ */
+function commonModule(names: readonly string[]): string {
+  const [first = [], ...others] = names.map((name) => name.split('.').slice(0, -1));
+  let length = 0;
+  while (length < first.length && others.every((parts) => parts[length] === first[length])) length++;
+  return first
+    .slice(0, length)
+    .map((part) => `${part}.`)
+    .join('');
+}
+
 /** A convolution of the file: a block that is merged when it is needed, or one that is merged already. */
 interface Found {
   readonly tensors: readonly string[];
@@ -89,7 +103,7 @@ class Assembly {
   }
 
   network(): AsNetwork {
-    const { roots = ['', 'backbone.'] } = this.layout;
+    const { roots = ['', 'backbone.', commonModule(Object.keys(this.stateDict))] } = this.layout;
     const isThere = (root: string): boolean => {
       const [first] = this.layout.steps;
       return first !== undefined && 'conv' in first && this.#find(join(root, first.conv)) !== undefined;

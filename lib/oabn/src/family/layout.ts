@@ -60,7 +60,7 @@ export interface Layout {
   readonly classifier: readonly Classifier[];
   /** The usual strides of the stages, for steps that say `stage`; `--strides` takes their place. */
   readonly strides?: readonly number[];
-  /** Where the network may be in a larger file; default at the top or below `backbone.`. */
+  /** Where the network may be in a larger file; default at the top, below `backbone.`, or where all of the file is. */
   readonly roots?: readonly string[];
 }
 

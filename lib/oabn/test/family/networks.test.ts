@@ -96,6 +96,16 @@ describe('networks of other families against PyTorch', () => {
     });
   }
 
+  it('computes a network that is all of a module, as training code saves it', () => {
+    for (const name of ['repvgg', 'mobileone-timm', 'fastvit-timm', 'pplcnet-timm']) {
+      const below = Object.entries(stateDictOf(golden[name]!)).map(([key, tensor]) => [
+        `model.net.${key}`,
+        tensor,
+      ]);
+      assertClose(logitsOf(load(name, Object.fromEntries(below))), golden[name]!.logits, 2e-5, name);
+    }
+  });
+
   it('asks for the description of a family where a merged file is of one that is not known', () => {
     const stateDict = { 'one.kernel': { shape: [1], data: Float32Array.of(1) } };
     assert.throws(
