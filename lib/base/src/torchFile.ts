@@ -31,12 +31,16 @@ const storages: Readonly<Record<string, Storage>> = {
 /** Where training code puts the state dict that is wanted, the averaged one first. */
 const wrappers = [
   'state_dict_ema',
+  'ema_state_dict',
   'model_ema',
   'ema',
+  'params_ema',
   'state_dict',
   'model_state_dict',
   'model',
   'net',
+  'network',
+  'params',
   'module',
 ];
 /** How deep modules may be nested: deeper than in any network, and less than a stack can hold. */
@@ -109,8 +113,11 @@ export function decodeTorchFile(file: Uint8Array, source: string): Record<string
   const value = unpickle(entries.get(pickle)!, `${source}, ${pickle}`);
   collect(value, '', tensors, { reader, enter, leave }, deepest);
   if (Object.keys(tensors).length === 0) {
+    const names = [...(dictionaryOf(value)?.keys() ?? [])].filter((name) => typeof name === 'string');
+    const there = names.length > 0 ? `its entries are ${names.slice(0, 8).join(', ')}` : 'it has no entries';
     throw new UserError(
-      `${source} contains no tensors as a state dict would; convert it with\n  ${conversion}`,
+      `${source} contains no state dict, at the top or as ${wrappers.join(', ')}; ${there}. Save the state dict alone: ` +
+        'torch.save(model.state_dict(), …)',
     );
   }
   return tensors;

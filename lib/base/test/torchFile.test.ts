@@ -56,6 +56,16 @@ describe('base/torchFile', () => {
     assert.deepEqual(floats(decodeTorchFile(await file('module.pt'), 'module.pt')), network());
   });
 
+  it('finds averaged weights under the names of several codes, and says what there is instead', async () => {
+    const one = { '0.weight': { shape: [1], data: Float32Array.of(1) } };
+    assert.deepEqual(decodeTorchFile(await file('averaged.pth'), 'x.pth'), one);
+    const other = await file('other.pth');
+    assert.throws(
+      () => decodeTorchFile(other, 'x.pth'),
+      /x\.pth contains no state dict, .*params_ema.*; its entries are epoch, generator\. Save/,
+    );
+  });
+
   it('reads tensors and parameters that have attributes', async () => {
     const three = { shape: [3], data: Float32Array.of(1, 0, 2) };
     assert.deepEqual(decodeTorchFile(await file('attributes.pth'), 'x.pth'), {

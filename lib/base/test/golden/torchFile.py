@@ -4,8 +4,8 @@ uses. Run it again with
     python3 lib/base/test/golden/torchFile.py
 
 It writes `plain.pth`, `wrapped.pth`, `module.pt`, `shared.pt`, `legacy.pth` and `types.safetensors` beside itself, and the
-same numbers as 32-bit floats in `expected.safetensors`; also `attributes.pth`, `array.pth`, `quantized.pth` and
-`sparse.pth`, whose numbers the test states. Made with PyTorch 2.15.
+same numbers as 32-bit floats in `expected.safetensors`; also `attributes.pth`, `array.pth`, `quantized.pth`, `sparse.pth`,
+`averaged.pth` and `other.pth`, whose numbers the test states. Made with PyTorch 2.15.
 """
 import argparse
 from pathlib import Path
@@ -54,3 +54,8 @@ torch.save({"0.weight": tagged, "0.bias": parameter}, here / "attributes.pth")
 torch.save({"0.weight": three, "0.bias": three.numpy(), "classes": three.numpy()}, here / "array.pth")
 torch.save({"0.weight": torch.quantize_per_tensor(three, 0.5, 0, torch.qint8)}, here / "quantized.pth")
 torch.save({"0.weight": three.to_sparse()}, here / "sparse.pth")
+
+# Where codes put state dicts: averaged ones before others, and a place that is not looked at.
+one, two = ({"0.weight": torch.tensor([value])} for value in (1.0, 2.0))
+torch.save({"params": two, "params_ema": one}, here / "averaged.pth")
+torch.save({"epoch": 3, "generator": one}, here / "other.pth")
