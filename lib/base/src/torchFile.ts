@@ -53,10 +53,9 @@ const mostParts = 1e6;
 /** Tensors may share storage; together they may be at most this many times as large as the file. */
 const mostOverlap = 8;
 
-/** How to convert a file that is not read here. */
+/** How to convert a file that is not read here: written again by a newer PyTorch, whatever is wrapped in what. */
 const conversion =
-  "python -c \"import sys, torch; from safetensors.torch import save_file; s = torch.load(sys.argv[1], map_location='cpu'); " +
-  "save_file({k: v.contiguous() for k, v in s.get('state_dict', s).items()}, sys.argv[2])\" in.pth out.safetensors";
+  'python -c "import sys, torch; torch.save(torch.load(sys.argv[1], map_location=\'cpu\'), sys.argv[2])" in.pth out.pth';
 
 /** Whether bytes are a PyTorch file, of any age. */
 export function isTorchFile(file: Uint8Array): boolean {
