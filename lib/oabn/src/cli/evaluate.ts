@@ -4,7 +4,7 @@
  */
 import { stat } from 'node:fs/promises';
 import type { Command } from 'commander';
-import { check, checkWritable, tableText } from 'oabn-base';
+import { check, tableText } from 'oabn-base';
 import { takeCalibration } from '../data/index.js';
 import { measureAccuracy, measureBranches, measureOnnxFile, type TestBench } from '../experiment/index.js';
 import { mergeNetwork } from '../merge/index.js';
@@ -38,7 +38,7 @@ import {
   wholeNumber,
   withNetworkOptions,
 } from './options.js';
-import { percent, print } from './output.js';
+import { checkOutput, percent, print } from './output.js';
 
 interface EvalOptions extends CommonOptions {
   readonly images?: string;
@@ -184,7 +184,7 @@ Example:
     )
     .action(async (checkpoint: string, options: QuantizeOptions) => {
       if (options.output)
-        await checkWritable(options.output, (await stat(checkpoint).catch(() => undefined))?.size);
+        await checkOutput(options.output, checkpoint, (await stat(checkpoint).catch(() => undefined))?.size);
       const { method, scheme } = schemeOf(options);
       const calibration = wholeNumber('--calibration', options.calibration, 1);
       const testImages = imagesOf(options);

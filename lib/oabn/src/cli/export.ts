@@ -1,7 +1,7 @@
 /** `oabn export`: a checkpoint as an ONNX file, with few-bit weights where it is quantized. */
 import { basename } from 'node:path';
 import type { Command } from 'commander';
-import { check, checkWritable, writeFileAtomic } from 'oabn-base';
+import { check, writeFileAtomic } from 'oabn-base';
 import { cifar10Classes, cifarStatistics, imagenetStatistics } from '../data/index.js';
 import { mergeNetwork } from '../merge/index.js';
 import {
@@ -15,7 +15,7 @@ import {
   tensorRtCache,
 } from '../quantize/index.js';
 import { type CommonOptions, jsonOption, loadOptions, withNetworkOptions } from './options.js';
-import { print } from './output.js';
+import { checkOutput, print } from './output.js';
 
 interface ExportOptions extends CommonOptions {
   readonly output: string;
@@ -68,7 +68,7 @@ Examples:
     )
     .action(async (checkpoint: string, options: ExportOptions) => {
       for (const path of [options.output, options.tensorrt, options.ncnn, options.page])
-        if (path !== undefined) await checkWritable(path);
+        if (path !== undefined) await checkOutput(path, checkpoint);
       const { arch, form, stateDict, quantization } = await loadAnyNetwork(checkpoint, loadOptions(options));
       const merged = form === 'merged' ? stateDict : mergeNetwork(arch, stateDict);
       const network = { arch, stateDict: merged, ...(quantization && { quantization }) };

@@ -2,7 +2,7 @@
  * `oabn merge`: merges the branches of each block into one convolution, for RepVGG and for other families.
  */
 import type { Command } from 'commander';
-import { check, checkWritable, writeSafetensors } from 'oabn-base';
+import { check, writeSafetensors } from 'oabn-base';
 import {
   deadTolerance,
   type Family,
@@ -26,7 +26,7 @@ import {
   threshold,
   thresholdOption,
 } from './options.js';
-import { print } from './output.js';
+import { checkOutput, print } from './output.js';
 
 interface MergeOptions extends CommonOptions {
   readonly output: string;
@@ -65,7 +65,7 @@ Examples:
   $ oabn merge small.safetensors --arch '{"widths":[16,16,24,48,320],"depths":[1,2,4,6,1]}' -o merged.safetensors`,
     )
     .action(async (checkpoint: string, options: MergeOptions) => {
-      await checkWritable(options.output);
+      await checkOutput(options.output, checkpoint);
       const file = await readStateDict(checkpoint);
       const [arch, family] = [architectureOf(options), familyOf(options.family)];
       check(!(arch && family), '--arch and --family are two ways to say what the file is; give one of them');

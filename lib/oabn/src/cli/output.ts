@@ -1,4 +1,29 @@
 /** What commands print: text for people, or one JSON document on standard output with `--json`. */
+import { realpath } from 'node:fs/promises';
+import { check, checkWritable } from 'oabn-base';
+
+/** PyTorch opens files of these names as its own format, which is not written here. */
+const torchNames = /\.(pt|pth|ckpt)$/i;
+
+/**
+ * To be called before anything is computed, with the checkpoint that is read, if any, and how many bytes are
+ * to be written, where that is known.
+ * @throws UserError where the output cannot be written, would replace the checkpoint that it is made from, or
+ * bears the name of a format that it will not have
+ */
+export async function checkOutput(path: string, checkpoint?: string, bytes?: number): Promise<void> {
+  check(
+    !torchNames.test(path),
+    `${path} would not be a file that torch.load reads, which is never written here; choose another ending`,
+  );
+  const file = async (name: string): Promise<string | undefined> => realpath(name).catch(() => undefined);
+  const output = await file(path);
+  check(
+    output === undefined || checkpoint === undefined || output !== (await file(checkpoint)),
+    `${path} is the checkpoint itself, which the result would replace; choose another name`,
+  );
+  await checkWritable(path, bytes);
+}
 
 /**
  * Prints `result` as JSON when asked to, else `text`. Progress and notes go to standard error, never here.

@@ -4,7 +4,7 @@
  */
 import { join } from 'node:path';
 import { type Command, Option } from 'commander';
-import { check, checkWritable, copyFileAtomic } from 'oabn-base';
+import { check, copyFileAtomic } from 'oabn-base';
 import {
   annealConfig,
   eventsOf,
@@ -37,7 +37,7 @@ import {
   thresholdOption,
   wholeNumber,
 } from './options.js';
-import { percent, print } from './output.js';
+import { checkOutput, percent, print } from './output.js';
 import { setOption, withOverrides } from './overrides.js';
 import type { EpochMetrics } from '../train/index.js';
 
@@ -74,7 +74,7 @@ Examples:
   $ oabn train --set training.seed=1,2,3 --set training.weightDecay=1e-4 --tensorboard logs`,
     )
     .action(async (options: TrainOptions) => {
-      if (options.output) await checkWritable(options.output);
+      if (options.output) await checkOutput(options.output);
       const s = threshold(options.threshold);
       const arch = architectureOf(options);
       const lab = await labOf(options, { standIn: true });
@@ -115,7 +115,7 @@ export function addFinetune(program: Command): void {
       '\nExample:\n  $ oabn finetune oabn.safetensors --bits 3 --method cluster --epochs 2 --data cifar10 -o 3bit.safetensors',
     )
     .action(async (checkpoint: string, options: FinetuneOptions) => {
-      if (options.output) await checkWritable(options.output);
+      if (options.output) await checkOutput(options.output, checkpoint);
       const bits = wholeNumber('--bits', options.bits);
       checkScheme({ bits, weights: options.method as WeightMethod, granularity: 'perTensor' });
       checkThere(checkpoint);
@@ -167,7 +167,7 @@ Example:
   $ oabn anneal bn.safetensors --threshold 0.5 --epochs 3 --data cifar10 -o oabn.safetensors`,
     )
     .action(async (checkpoint: string, options: TrainOptions) => {
-      if (options.output) await checkWritable(options.output);
+      if (options.output) await checkOutput(options.output, checkpoint);
       const s = threshold(options.threshold);
       checkThere(checkpoint);
       const lab = await labOf(options);

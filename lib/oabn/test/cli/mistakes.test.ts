@@ -1,6 +1,6 @@
 /** Mistakes on the command line are told before any data is read, any engine started, or hours computed. */
 import assert from 'node:assert/strict';
-import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, readFile, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { mock } from 'node:test';
@@ -68,6 +68,19 @@ describe('cli mistakes', () => {
     const below = join(file, 'out');
     await refuse(['anneal', network, '-s', '0.5', '-o', below], /out/);
     await refuse(['doctor', network, '--html', below], /out/);
+  });
+
+  it('outputs that would replace their checkpoint, or pretend to be PyTorch’s', async () => {
+    const link = join(folder, 'link.safetensors');
+    await symlink(network, link);
+    const before = await readFile(network);
+    const refused = (args: readonly string[], message: RegExp): Promise<void> =>
+      assert.rejects(createProgram().parseAsync(args, { from: 'user' }), { name: 'UserError', message });
+    for (const more of [['merge'], ['export'], ['quantize', '--bits', '4'], ['anneal', '-s', '0.5']]) {
+      await refused([...more, network, '-o', link], /link\.safetensors is the checkpoint itself/);
+      await refused([...more, network, '-o', join(folder, 'x.pth')], /x\.pth would not be a file that/);
+    }
+    assert.deepEqual(await readFile(network), before);
   });
 
   it('a family’s description that is no file', async () => {
