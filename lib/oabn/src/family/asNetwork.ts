@@ -18,7 +18,7 @@ import { classifierOf } from './classifier.js';
 import { families } from './families.js';
 import type { ConvolutionStep, Layout, LayoutStep } from './layout.js';
 import { mergedName, mergeFound, type MergeOptions } from './merge.js';
-import { join, modulesOf, squeezeNames } from './moduleNames.js';
+import { join, modulesOf, rootsOf, squeezeNames } from './moduleNames.js';
 import type { FoundBlock, Recognition } from './recognize.js';
 
 /** A network of another family, merged, as this library computes it. */
@@ -52,20 +52,6 @@ export function asNetwork(
     if (error instanceof UserError) return { reason: error.message };
     throw error;
   }
-}
-
-/**
- * The module, with its final dot, that all tensors are below, such as the `model.` of whatever trained the
- * network; empty where there is none.
- */
-function commonModule(names: readonly string[]): string {
-  const [first = [], ...others] = names.map((name) => name.split('.').slice(0, -1));
-  let length = 0;
-  while (length < first.length && others.every((parts) => parts[length] === first[length])) length++;
-  return first
-    .slice(0, length)
-    .map((part) => `${part}.`)
-    .join('');
 }
 
 /** A convolution of the file: a block that is merged when it is needed, or one that is merged already. */
@@ -103,7 +89,7 @@ class Assembly {
   }
 
   network(): AsNetwork {
-    const { roots = ['', 'backbone.', commonModule(Object.keys(this.stateDict))] } = this.layout;
+    const roots = rootsOf(this.layout, Object.keys(this.stateDict));
     const isThere = (root: string): boolean => {
       const [first] = this.layout.steps;
       return first !== undefined && 'conv' in first && this.#find(join(root, first.conv)) !== undefined;

@@ -20,33 +20,67 @@ export function classifierOf(
   root: string,
   features: number,
 ): FoundClassifier {
-  const candidates = ['', root].flatMap((prefix) =>
+  const found = firstOf(stateDict, possible, ['', root]);
+  check(found, () => `there is no classifier ${possible.map((one) => JSON.stringify(one)).join(' or ')}`);
+  const classifier = folded(stateDict, found);
+  const { shape } = classifier.weight;
+  check(shape[1] === features, `the classifier takes ${shape[1]} features, the network gives ${features}`);
+  return classifier;
+}
+
+/**
+ * The classifier of a family whose own code merges it as well, BN and average into one matrix, and the name of
+ * that matrix: the last of the `possible` ones. Undefined for other families, and where it is merged already.
+ */
+export function mergedClassifier(
+  stateDict: StateDict,
+  possible: readonly Classifier[],
+  roots: readonly string[],
+): (FoundClassifier & { readonly name: string }) | undefined {
+  const name = possible.at(-1);
+  const found = firstOf(stateDict, possible, roots);
+  if (typeof name !== 'string' || !found?.some(({ bn }) => bn !== undefined)) return undefined;
+  return { ...folded(stateDict, found), name: found[0]!.prefix + name };
+}
+
+interface PlacedMatrix {
+  readonly linear: string;
+  readonly bn?: string;
+  /** What their names begin with in this file. */
+  readonly prefix: string;
+}
+
+function firstOf(
+  stateDict: StateDict,
+  possible: readonly Classifier[],
+  roots: readonly string[],
+): readonly PlacedMatrix[] | undefined {
+  const candidates = roots.flatMap((prefix) =>
     possible.map((one) =>
       (typeof one === 'string' ? [{ linear: one }] : one).map((matrix) => ({ ...matrix, prefix })),
     ),
   );
-  const found = candidates.find((matrices) =>
+  return candidates.find((matrices) =>
     matrices.every(({ linear, prefix }) => stateDict[`${prefix}${linear}.weight`]?.shape.length === 2),
   );
-  check(found, () => `there is no classifier ${possible.map((one) => JSON.stringify(one)).join(' or ')}`);
-  const folded = found.map(({ linear, bn, prefix }) =>
+}
+
+/** BNs folded in, several matrices averaged. */
+function folded(stateDict: StateDict, found: readonly PlacedMatrix[]): FoundClassifier {
+  const each = found.map(({ linear, bn, prefix }) =>
     foldedMatrix(stateDict, prefix + linear, bn && prefix + bn),
   );
-  const [{ weight, bias }] = folded as [FoundClassifier];
+  const [{ weight, bias }] = each as [FoundClassifier];
   check(
-    weight.shape[1] === features,
-    `the classifier takes ${weight.shape[1]} features, the network gives ${features}`,
-  );
-  check(
-    folded.every((each) => each.weight.data.length === weight.data.length),
+    each.every((one) => one.weight.data.length === weight.data.length),
     'the classifiers that are averaged have different shapes',
   );
-  const mean = (of: (each: FoundClassifier) => Float32Array): Float32Array =>
-    of(folded[0]!).map((_, i) => folded.reduce((sum, each) => sum + of(each)[i]!, 0) / folded.length);
+  const mean = (of: (one: FoundClassifier) => Float32Array): Float32Array =>
+    of(each[0]!).map((_, i) => each.reduce((sum, one) => sum + of(one)[i]!, 0) / each.length);
   return {
-    weight: { shape: weight.shape, data: mean((each) => each.weight.data) },
-    bias: { shape: bias.shape, data: mean((each) => each.bias.data) },
-    tensors: folded.flatMap(({ tensors }) => tensors),
+    weight: { shape: weight.shape, data: mean((one) => one.weight.data) },
+    bias: { shape: bias.shape, data: mean((one) => one.bias.data) },
+    tensors: each.flatMap(({ tensors }) => tensors),
   };
 }
 

@@ -56,7 +56,10 @@ export type Classifier = string | readonly { readonly linear: string; readonly b
 export interface Layout {
   /** What follows what, from the image to the classifier. */
   readonly steps: readonly LayoutStep[];
-  /** The possible ones; the first that the file has is taken. */
+  /**
+   * The possible ones; the first that the file has is taken. Where the family's own code merges BNs into it, the
+   * last is the name that it then has.
+   */
   readonly classifier: readonly Classifier[];
   /** The usual strides of the stages, for steps that say `stage`; `--strides` takes their place. */
   readonly strides?: readonly number[];

@@ -119,6 +119,7 @@ export const repvitLayout: Layout = {
     ],
     [{ linear: 'head.head.l', bn: 'head.head.bn' }],
     [{ linear: 'head.l', bn: 'head.bn' }],
+    'head',
   ],
   strides: [1],
 };

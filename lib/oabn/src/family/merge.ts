@@ -1,12 +1,14 @@
 /**
  * Merging blocks of any family: every branch as a convolution, their sum, rounded once. The merged file has
- * the names that the family's own code gives to merged blocks, so that this code can load it; all other
- * tensors stay as they were.
+ * the names that the family's own code gives to merged blocks, and to a classifier if it merges that too, so
+ * that this code can load it; all other tensors stay as they were.
  */
 import { check, type HostTensor } from 'oabn-base';
 import { type Architecture, checkFinite, type StateDict } from '../model/index.js';
+import { mergedClassifier } from './classifier.js';
 import { type Convolution, sumOf } from './convolution.js';
 import { deadChannels, deadTolerance, foldDead } from './deadChannels.js';
+import { rootsOf } from './moduleNames.js';
 import { type FoundBlock, type Recognition, recognize } from './recognize.js';
 
 /** One branch's share of a merged block. */
@@ -71,8 +73,13 @@ export function mergeRecognized(
   check(!broken, () => `The block ${broken![0]} is incomplete: ${broken![1]}`);
   check(blocks.length > 0, 'There is nothing to merge: no block with branches or a BN was found');
   const [taken, kept] = partition(blocks, ({ table }) => options.foldOrdinary === true || !table.ordinary);
+  const { layout } = recognition.family;
+  const classifier =
+    layout && mergedClassifier(stateDict, layout.classifier, rootsOf(layout, Object.keys(stateDict)));
+  const parts = new Set(classifier?.tensors);
   const merged: Record<string, HostTensor<Float32Array>> = {};
-  for (const name of [...rest, ...kept.flatMap(({ tensors }) => tensors)]) merged[name] = stateDict[name]!;
+  for (const name of [...rest, ...kept.flatMap(({ tensors }) => tensors)])
+    if (!parts.has(name)) merged[name] = stateDict[name]!;
   for (const block of taken) {
     const { shape, kernel, bias } = mergeFound(block, options);
     const module = mergedName(block);
@@ -82,6 +89,10 @@ export function mergeRecognized(
     );
     merged[`${module}.weight`] = { shape, data: Float32Array.from(kernel) };
     merged[`${module}.bias`] = { shape: [shape[0]], data: Float32Array.from(bias) };
+  }
+  if (classifier) {
+    merged[`${classifier.name}.weight`] = classifier.weight;
+    merged[`${classifier.name}.bias`] = classifier.bias;
   }
   checkFinite(
     merged,

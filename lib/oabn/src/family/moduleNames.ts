@@ -1,5 +1,6 @@
 /** Names of modules: how they are joined, found by a pattern, and known to be squeeze-and-excitation. */
 import { check } from 'oabn-base';
+import type { Layout } from './layout.js';
 import { naturally } from './recognize.js';
 
 /**
@@ -47,4 +48,23 @@ export function modulesOf(
   return [...found]
     .map(([module, first]) => ({ module, first }))
     .sort((a, b) => naturally(a.module, b.module));
+}
+
+/** What the names of the network in a file of these names may begin with. */
+export function rootsOf({ roots }: Pick<Layout, 'roots'>, names: readonly string[]): readonly string[] {
+  return roots ?? ['', 'backbone.', commonModule(names)];
+}
+
+/**
+ * The module, with its final dot, that all tensors are below, such as the `model.` of whatever trained the
+ * network; empty where there is none.
+ */
+function commonModule(names: readonly string[]): string {
+  const [first = [], ...others] = names.map((name) => name.split('.').slice(0, -1));
+  let length = 0;
+  while (length < first.length && others.every((parts) => parts[length] === first[length])) length++;
+  return first
+    .slice(0, length)
+    .map((part) => `${part}.`)
+    .join('');
 }

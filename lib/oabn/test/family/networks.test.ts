@@ -96,6 +96,14 @@ describe('networks of other families against PyTorch', () => {
     });
   }
 
+  it("merges RepViT's two classifiers with their BNs into one matrix, as its own code does", () => {
+    const stateDict = stateDictOf(golden['repvit']!);
+    const merged = mergeRecognized(stateDict, recognize(stateDict)!);
+    const names = Object.keys(merged).filter((name) => name.startsWith('head'));
+    assert.deepEqual(names.sort(), ['head.bias', 'head.weight']);
+    assert.deepEqual([merged['head.weight']!.shape, merged['head.bias']!.shape], [[10, 32], [10]]);
+  });
+
   it('computes a network that is all of a module, as training code saves it', () => {
     for (const name of ['repvgg', 'mobileone-timm', 'fastvit-timm', 'pplcnet-timm']) {
       const below = Object.entries(stateDictOf(golden[name]!)).map(([key, tensor]) => [
