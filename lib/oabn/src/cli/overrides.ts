@@ -8,7 +8,16 @@
  */
 import { Option } from 'commander';
 import { check } from 'oabn-base';
-import { decayPolicies } from '../train/index.js';
+import { trainedParameters } from '../experiment/index.js';
+import { blockKinds } from '../model/index.js';
+import {
+  activationRangeKinds,
+  centroidUpdates,
+  granularities,
+  kmeansInits,
+  uniformSteps,
+} from '../quantize/index.js';
+import { annealings, decayPolicies, mergeStatistics, optimizers } from '../train/index.js';
 
 export const setOption = new Option(
   '--set <key=value>',
@@ -27,22 +36,31 @@ const optional: Readonly<Record<string, Json>> = {
   'arch.oabn.threshold': 1,
   'arch.oabn.gradient': ['clip', 'straightThrough'],
   'arch.oabn.learned': true,
-  'arch.block': ['repvgg', 'qarepvgg'],
+  'arch.block': blockKinds,
   'data.heldOut': 1,
   'training.decay': decayPolicies,
   'training.ema.decay': 0.5,
-  'training.schedule.annealing': ['cosine', 'linear'],
+  'training.optimizer': optimizers,
+  'training.schedule.annealing': annealings,
   'training.augment.flip': ['random', 'alternating'],
   'training.augment.translate': 1,
   'training.augment.padding': ['black', 'reflect'],
-  'scheme.granularity': ['perTensor', 'perChannel'],
+  'scheme.granularity': granularities,
   'scheme.activationBits': 1,
-  through: ['merged', 'branches'],
-  statistics: ['running', 'batch'],
-  'cluster.update': ['lloyd', 'ema', 'gradient'],
+  through: trainedParameters,
+  statistics: mergeStatistics,
+  'cluster.init': kmeansInits,
+  'cluster.update': centroidUpdates,
   'cluster.updateEvery': 1,
   'cluster.rate': 0.5,
+  'uniform.step': uniformSteps,
+  'uniform.rate': 0.5,
+  'activations.range': activationRangeKinds,
+  'activations.momentum': 0.5,
 };
+
+/** Members that pretraining alone has. */
+const ofPretraining = ['training.decay', 'training.ema.decay', 'training.optimizer'];
 
 /** Members that have no effect on what is computed, or that say what kind of run it is. */
 const fixed = ['kind', 'data.name', 'data.checksum', 'source.kind', 'source.sha256'];
@@ -69,9 +87,10 @@ function findPath(config: object, key: string): string {
   const known = [...new Set([...paths, ...allowedOptional(config)])].filter((path) => !fixed.includes(path));
   if (known.includes(key)) return key;
   const matching = known.filter((path) => isPartOf(key.split('.'), path.split('.')));
-  // A member of the run itself takes precedence over the same member of the run that it starts from.
-  const own = matching.filter((path) => !path.startsWith('source.'));
-  const [found, ...others] = own.length > 0 ? own : matching;
+  // A member of the run itself takes precedence over the same member of the run that it starts from, and one
+  // that the configuration has over one that it leaves out.
+  const own = preferred(matching, (path) => !path.startsWith('source.'));
+  const [found, ...others] = preferred(own, (path) => paths.includes(path));
   const near = known
     .map((path) => [distance(lastOf(key), lastOf(path)), path] as const)
     .sort((a, b) => a[0] - b[0])
@@ -82,17 +101,24 @@ function findPath(config: object, key: string): string {
   return found;
 }
 
+/** Those of `paths` that `holds` is true of, if there are any; else all of them. */
+function preferred(paths: readonly string[], holds: (path: string) => boolean): readonly string[] {
+  const better = paths.filter(holds);
+  return better.length > 0 ? better : paths;
+}
+
 /**
- * Optional members whose part of the configuration exists: a pretraining run has no `scheme.…`, for example.
+ * Optional members whose part of the configuration exists: a pretraining run has no `scheme.…`, for example,
+ * and fine-tuning has the quantizer of its kind of weights.
  */
 function allowedOptional(config: object): string[] {
-  const isFinetune = 'scheme' in config;
+  const { scheme } = config as { readonly scheme?: { readonly weights?: unknown } };
   return Object.keys(optional).filter((path) => {
-    const [first] = path.split('.');
-    if (first === 'arch' || first === 'data') return first in config;
-    if (path === 'training.decay' || path === 'training.ema.decay')
-      return 'training' in config && !isFinetune;
-    return first === 'training' ? 'training' in config : isFinetune;
+    // Of pretraining, fine-tuning and annealing, only the first describes its network itself.
+    if (ofPretraining.includes(path)) return 'arch' in config && 'training' in config;
+    const part = path.split('.')[0]!;
+    if (['arch', 'data', 'training'].includes(part)) return part in config;
+    return part === 'cluster' || part === 'uniform' ? scheme?.weights === part : scheme !== undefined;
   });
 }
 

@@ -56,6 +56,31 @@ describe('cli --set', () => {
     assert.deepEqual(one!.scheme, { bits: 4, weights: 'uniform', granularity: 'perChannel' });
   });
 
+  it('adds every member that a run can have, and none of another kind of run', () => {
+    const added = (setting: string, of: object = config): object => withOverrides(of, [setting])[0]!;
+    assert.deepEqual(added('through=restored'), { ...config, through: 'restored' });
+    assert.deepEqual(added('uniform.step=lsq'), { ...config, uniform: { step: 'lsq' } });
+    assert.deepEqual(added('range=learned'), { ...config, activations: { range: 'learned' } });
+    const clustered = { ...config, scheme: { bits: 4, weights: 'cluster' } };
+    assert.deepEqual(added('init=kmeans++', clustered), { ...clustered, cluster: { init: 'kmeans++' } });
+    assert.throws(() => added('cluster.update=ema'), /has no cluster\.update/);
+    const { arch } = config.source;
+    const { training } = config;
+    assert.deepEqual(added('optimizer=repOptimizer', { arch, training }), {
+      arch,
+      training: { ...training, optimizer: 'repOptimizer' },
+    });
+    assert.throws(() => added('training.optimizer=sgd'), /has no training\.optimizer/);
+    assert.throws(() => added('training.decay=all', { threshold: 1, training }), /has no training\.decay/);
+  });
+
+  it('takes a member that is there before one that is left out', () => {
+    const [one] = withOverrides(config, ['momentum=0.8']);
+    assert.deepEqual(one, { ...config, training: { ...config.training, momentum: 0.8 } });
+    const [other] = withOverrides(config, ['activations.momentum=0.05']);
+    assert.deepEqual(other, { ...config, activations: { momentum: 0.05 } });
+  });
+
   it('says what is wrong, with what is near', () => {
     const wrong = (setting: string, message: RegExp): void =>
       assert.throws(() => withOverrides(config, [setting]), message);

@@ -15,7 +15,7 @@ import type { NetworkSource } from './source.js';
 export { annealedThresholds } from './anneal.js';
 export type { AnnealConfig, AnnealResult } from './anneal.js';
 export type { CostProbe, RunCost } from './cost.js';
-export type { FinetuneConfig, FinetuneQuantizers } from './finetune.js';
+export { type FinetuneConfig, type FinetuneQuantizers, trainedParameters } from './finetune.js';
 export type { Kind, Work } from './kind.js';
 export { describeNetwork, thresholdOf } from './network.js';
 export type { PretrainConfig, PretrainResult } from './pretrain.js';
