@@ -3,7 +3,8 @@
  *
  * @module oabn-paper/cli
  */
-import { addKernel, addNotebook } from './notebook.js';
+import { addKernel } from './kernel.js';
+import { addNotebook } from './notebook.js';
 import { addReproduce } from './reproduce.js';
 import { addRuns } from './runs/index.js';
 import { addQueue } from './sweep/queue.js';
