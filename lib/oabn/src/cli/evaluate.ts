@@ -7,7 +7,7 @@ import type { Command } from 'commander';
 import { check, tableText } from 'oabn-base';
 import { takeCalibration } from '../data/index.js';
 import { measureAccuracy, measureBranches, measureOnnxFile, type TestBench } from '../experiment/index.js';
-import { mergeNetwork } from '../merge/index.js';
+import { mergedOf } from '../merge/index.js';
 import {
   checkScheme,
   type Granularity,
@@ -143,14 +143,10 @@ async function measureForms(
   return [...branched, row(form, await accuracyOf(network, bench, testImages))];
 }
 
-function accuracyOf(
-  { arch, form, stateDict, quantization }: AnyNetwork,
-  bench: TestBench,
-  testImages: number | null,
-): Promise<Accuracy> {
-  const merged = form === 'merged' ? stateDict : mergeNetwork(arch, stateDict);
-  const network = { arch, stateDict: merged, ...(quantization && { quantization }) };
-  return measureAccuracy(bench, { network, testImages });
+function accuracyOf(network: AnyNetwork, bench: TestBench, testImages: number | null): Promise<Accuracy> {
+  const { arch, quantization } = network;
+  const merged = { arch, stateDict: mergedOf(network), ...(quantization && { quantization }) };
+  return measureAccuracy(bench, { network: merged, testImages });
 }
 
 export function addQuantize(program: Command): void {
@@ -188,10 +184,11 @@ Example:
       const { method, scheme } = schemeOf(options);
       const calibration = wholeNumber('--calibration', options.calibration, 1);
       const testImages = imagesOf(options);
-      const { arch, form, stateDict } = await loadAnyNetwork(checkpoint, loadOptions(options));
+      const loaded = await loadAnyNetwork(checkpoint, loadOptions(options));
+      const { arch } = loaded;
       const lab = await labOf(options);
       checkClasses(arch.classes, lab.test.classes.length, lab.test.name);
-      const merged = form === 'merged' ? stateDict : mergeNetwork(arch, stateDict);
+      const merged = mergedOf(loaded);
       const network = await ptqMethods[method].quantize({
         arch,
         merged,

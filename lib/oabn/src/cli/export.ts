@@ -3,7 +3,7 @@ import { basename } from 'node:path';
 import type { Command } from 'commander';
 import { check, writeFileAtomic } from 'oabn-base';
 import { cifar10Classes, cifarStatistics, imagenetStatistics } from '../data/index.js';
-import { mergeNetwork } from '../merge/index.js';
+import { mergedOf } from '../merge/index.js';
 import {
   classifierPage,
   exportedSize,
@@ -69,8 +69,9 @@ Examples:
     .action(async (checkpoint: string, options: ExportOptions) => {
       for (const path of [options.output, options.tensorrt, options.ncnn, options.page])
         if (path !== undefined) await checkOutput(path, checkpoint);
-      const { arch, form, stateDict, quantization } = await loadAnyNetwork(checkpoint, loadOptions(options));
-      const merged = form === 'merged' ? stateDict : mergeNetwork(arch, stateDict);
+      const loaded = await loadAnyNetwork(checkpoint, loadOptions(options));
+      const { arch, quantization } = loaded;
+      const merged = mergedOf(loaded);
       const network = { arch, stateDict: merged, ...(quantization && { quantization }) };
       const integer = options.integer === true ? { integer: true } : {};
       check(

@@ -8,7 +8,7 @@ import { basename, join } from 'node:path';
 import type { Command } from 'commander';
 import { tableText } from 'oabn-base';
 import { type Latency, measureLatency } from '../experiment/index.js';
-import { mergeNetwork } from '../merge/index.js';
+import { mergedOf } from '../merge/index.js';
 import { loadAnyNetwork, saveOnnx } from '../quantize/index.js';
 import { type CommonOptions, jsonOption, loadOptions, wholeNumber, withNetworkOptions } from './options.js';
 import { print } from './output.js';
@@ -68,9 +68,9 @@ Example:
 /** The file itself, or the checkpoint exported to `path`. */
 async function onnxOf(file: string, path: string, options: LatencyOptions): Promise<string> {
   if (file.endsWith('.onnx')) return file;
-  const { arch, form, stateDict, quantization } = await loadAnyNetwork(file, loadOptions(options));
-  const merged = form === 'merged' ? stateDict : mergeNetwork(arch, stateDict);
-  await saveOnnx(path, { arch, stateDict: merged, ...(quantization && { quantization }) });
+  const network = await loadAnyNetwork(file, loadOptions(options));
+  const { arch, quantization } = network;
+  await saveOnnx(path, { arch, stateDict: mergedOf(network), ...(quantization && { quantization }) });
   return path;
 }
 

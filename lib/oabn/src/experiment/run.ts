@@ -7,6 +7,7 @@ import { check, fileDigest } from 'oabn-base';
 import type { RunContext, StoredRun } from 'provable-runs';
 import { datasetTitle } from '../data/index.js';
 import { loadRepVGG, type LoadOptions } from '../family/index.js';
+import { mergedOf } from '../merge/index.js';
 import { type Architecture, loadNetwork, type Network, type StateDict } from '../model/index.js';
 import {
   type CheckpointSource,
@@ -20,7 +21,6 @@ import {
   sourceOf,
   storedConfig,
 } from './kinds/index.js';
-import { mergedOf } from './kinds/quantized.js';
 import type { Lab } from './lab.js';
 import { trainingImages } from './settings.js';
 

@@ -137,11 +137,6 @@ function normalizeAugment(augment: TrainingConfig['augment']): TrainingConfig['a
   return Object.keys(options).length > 0 ? options : true;
 }
 
-/** @throws UserError unless `value` is a whole number above 0 */
-export function checkWhole(name: string, value: number): void {
-  check(Number.isInteger(value) && value > 0, `${name} must be a whole number > 0, got ${value}`);
-}
-
 /** @throws UserError unless `value` is one of `known` */
 export function checkOneOf(name: string, value: string, known: readonly string[]): void {
   check(known.includes(value), `${name} must be one of ${known.join(', ')}, got ${JSON.stringify(value)}`);

@@ -24,6 +24,7 @@ import {
   convPrefix,
   get,
   limitedOnHost,
+  type Network,
   type NormalizedPlace,
   type StateDict,
 } from '../model/index.js';
@@ -91,6 +92,11 @@ export function mergeNetwork(arch: Architecture, stateDict: StateDict): StateDic
   merged['linear.bias'] = get(stateDict, 'linear.bias');
   checkFinite(merged, 'Merging', 'weights or γ/σ are too large for single precision there');
   return merged;
+}
+
+/** The tensors of a network in its merged form: as they are where it is merged already. @throws as merging */
+export function mergedOf({ arch, stateDict, form }: Pick<Network, 'arch' | 'stateDict' | 'form'>): StateDict {
+  return form === 'merged' ? stateDict : mergeNetwork(arch, stateDict);
 }
 
 /** The BN at a place of a block as a ratio r and a shift β − r·μ, both [out]; 1 and 0 where there is none. */

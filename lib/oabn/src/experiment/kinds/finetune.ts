@@ -5,7 +5,7 @@
 import { canonicalJson, check, schema } from 'oabn-base';
 import { tf } from 'tfjs-native';
 import { takeCalibration } from '../../data/index.js';
-import { restoreBatchNorm, restoredArchitecture } from '../../merge/index.js';
+import { mergedOf, restoreBatchNorm, restoredArchitecture } from '../../merge/index.js';
 import { type Architecture, type Network, type StateDict, toStateDict } from '../../model/index.js';
 import {
   type ActivationRanges,
@@ -44,7 +44,7 @@ import {
 import { precisionOptions, stepKey, trainRun } from '../training.js';
 import { timeSteps } from './cost.js';
 import type { Kind, Work } from './kind.js';
-import { finish, mergedOf, type QuantizedResult } from './quantized.js';
+import { finish, type QuantizedResult } from './quantized.js';
 import { describeSource, type NetworkSource, normalizeSource } from './source.js';
 
 /** What fine-tuning may train; see `FinetuneQuantizers.through`. */

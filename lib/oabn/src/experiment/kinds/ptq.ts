@@ -5,6 +5,7 @@
 import { canonicalJson, schema } from 'oabn-base';
 import { type Custom, normalizeCustom } from '../../custom/index.js';
 import { takeCalibration } from '../../data/index.js';
+import { mergedOf } from '../../merge/index.js';
 import {
   learningMethods,
   normalizeScheme,
@@ -20,7 +21,7 @@ import {
 } from '../../quantize/index.js';
 import { secondsOfIterations } from './cost.js';
 import type { Kind, Work } from './kind.js';
-import { finish, mergedOf, type QuantizedResult } from './quantized.js';
+import { finish, type QuantizedResult } from './quantized.js';
 import { describeSource, type NetworkSource, normalizeSource, sourceSeed } from './source.js';
 
 /** A run that quantizes a network after training, and measures it. */

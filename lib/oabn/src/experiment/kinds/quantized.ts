@@ -1,14 +1,9 @@
-/**
- * What the kinds of run that quantize a merged network have in common: how they begin, and what they end
- * with.
- */
+/** What the kinds of run that quantize a merged network end with. */
 import { join } from 'node:path';
-import { mergeNetwork } from '../../merge/index.js';
-import type { Network, StateDict } from '../../model/index.js';
 import { type QuantizedNetwork, saveQuantizedNetwork, storedStates } from '../../quantize/index.js';
 import type { Accuracy, EpochMetrics } from '../../train/index.js';
 import { measureAccuracy } from '../measure.js';
-import { checkWhole, type DataConfig } from '../settings.js';
+import type { DataConfig } from '../settings.js';
 import type { Work } from './kind.js';
 
 /** Accuracy of the quantized network, and what it takes to store: small JSON, stored next to the network. */
@@ -19,15 +14,6 @@ export interface QuantizedResult extends Accuracy {
   readonly epochs?: readonly EpochMetrics[];
   /** The quantized checkpoint, relative to the run's folder. */
   readonly network: string;
-}
-
-export function checkCalibration(images: number): void {
-  checkWhole('calibrationImages', images);
-}
-
-/** The tensors of a network, merged if it is not yet. */
-export function mergedOf({ arch, stateDict, form }: Network): StateDict {
-  return form === 'merged' ? stateDict : mergeNetwork(arch, stateDict);
 }
 
 const networkFile = 'network.safetensors';
