@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { check } from 'oabn-base';
 import pLimit from 'p-limit';
 import type { MetricsRow, RunEntry, Store } from '../store/index.js';
+import { byStart, oneWithPrefix } from '../store/find.js';
 import { writeResultFile } from '../store/resultFile.js';
 import { parseMetrics } from '../store/metrics.js';
 import { fileNames } from '../store/files.js';
@@ -39,27 +40,18 @@ export function sharedReader(shared: SharedRuns): RunsReader {
       }
     );
   };
+  const allHashes = async (): Promise<string[]> => [
+    ...new Set([...(await shared.doneHashes()), ...(await shared.begunHashes())]),
+  ];
   const reader: RunsReader = {
     async list() {
-      const hashes = [...new Set([...(await shared.doneHashes()), ...(await shared.begunHashes())])];
+      const hashes = await allHashes();
       const inTurn = pLimit(atOnce);
       const entries = await Promise.all(hashes.map((hash) => inTurn(() => entryOf(hash))));
-      const started = ({ provenance }: RunEntry): string => provenance?.startedAt ?? '';
-      return entries.flatMap((entry) => entry ?? []).sort((a, b) => (started(a) < started(b) ? -1 : 1));
+      return entries.flatMap((entry) => entry ?? []).sort(byStart);
     },
     async find(prefix) {
-      const all = new Set([...(await shared.doneHashes()), ...(await shared.begunHashes())]);
-      const found = [...all].filter((hash) => hash.startsWith(prefix));
-      check(
-        found.length > 0,
-        () =>
-          `No run in ${objects.address} has a hash that begins with ${prefix}; list the runs to see which exist`,
-      );
-      check(
-        found.length === 1,
-        () => `${found.length} runs begin with ${prefix}: ${found.join(', ')}; give more digits`,
-      );
-      return (await entryOf(found[0]!))!;
+      return (await entryOf(oneWithPrefix(await allHashes(), prefix, objects.address)))!;
     },
     async metrics(hash): Promise<MetricsRow[]> {
       const done = await shared.done(hash);

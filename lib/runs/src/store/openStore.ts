@@ -17,6 +17,7 @@ import {
   removeLeftovers,
   syncFolder,
 } from './durable.js';
+import { byStart, oneWithPrefix } from './find.js';
 import { liveOwner, tryLock } from './lock.js';
 import { readMetrics } from './metrics.js';
 import { describeOwner } from './owner.js';
@@ -30,7 +31,7 @@ import { lockRun } from './wait.js';
  * Opens the store of runs in `folder`, which is made when the first run begins.
  * @throws UserError from its functions when the disk refuses, with the path and what to do
  */
-export function openStore(folder = process.env.OABN_RUNS_DIR ?? 'runs', options: StoreOptions = {}): Store {
+export function openStore(folder = process.env.OABN_RUNS_DIR || 'runs', options: StoreOptions = {}): Store {
   const root = resolve(folder);
   const { notice = (message) => process.stderr.write(`${message}\n`), versions = {} } = options;
   const shipped = options.shipped === undefined ? undefined : resolve(options.shipped);
@@ -141,24 +142,19 @@ export function openStore(folder = process.env.OABN_RUNS_DIR ?? 'runs', options:
     async list() {
       const hashes = (await namesIn(root)).filter((name) => /^[0-9a-f]{16}$/.test(name));
       const entries = await Promise.all(hashes.map(entryOf));
-      const started = ({ provenance }: RunEntry): string => provenance?.startedAt ?? '';
-      entries.sort((a, b) => (started(a) < started(b) ? -1 : 1));
+      entries.sort(byStart);
       const more = (await shippedEntries()).filter(({ hash }) => !hashes.includes(hash));
       return [...entries, ...more];
     },
 
     async find(prefix) {
-      const runs = (await store.list()).filter(({ hash }) => hash.startsWith(prefix));
-      check(
-        runs.length > 0,
-        () => `No run in ${root} has a hash that begins with ${prefix}; list the runs to see which exist`,
+      const runs = await store.list();
+      const wanted = oneWithPrefix(
+        runs.map(({ hash }) => hash),
+        prefix,
+        root,
       );
-      check(
-        runs.length === 1,
-        () =>
-          `${runs.length} runs begin with ${prefix}: ${runs.map(({ hash }) => hash).join(', ')}; give more digits`,
-      );
-      return runs[0]!;
+      return runs.find(({ hash }) => hash === wanted)!;
     },
 
     async metrics(hash) {
