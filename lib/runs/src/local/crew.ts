@@ -108,7 +108,8 @@ function begin<Setup, Task>(
     serialization: 'advanced',
     env: { ...process.env, ...environment },
   });
-  const exited = once(child, 'exit');
+  // One that cannot be started never exits, which is reported elsewhere.
+  const exited = once(child, 'exit').catch(() => undefined);
   const tell = (order: Order<Setup, Task>): void => {
     // One that cannot be reached has ended, which is reported elsewhere.
     if (child.connected) child.send(order, () => undefined);

@@ -59,7 +59,12 @@ export async function carryOut(job: QueueJob, options: CarryOutOptions): Promise
     if (missing !== undefined) return { kind: 'notReady', need: missing };
     if (resumed !== undefined) notice(`«${job.title}» continues from step ${resumed}.`);
     const mirror = mirrorCheckpoints(job, session, options);
-    const outcome = await computer.run(job, dataFolder, stop, options.progress);
+    const outcome = await computer
+      .run(job, dataFolder, stop, options.progress)
+      .catch(async (error: unknown) => {
+        await mirror.end();
+        throw error;
+      });
     const leftStates = await mirror.end();
     switch (outcome.kind) {
       case 'done': {

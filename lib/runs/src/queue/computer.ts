@@ -3,7 +3,7 @@ import { type ChildProcess, fork } from 'node:child_process';
 import { once } from 'node:events';
 import { extname } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import type { ProgressEvent } from 'oabn-base';
+import { errorMessage, type ProgressEvent } from 'oabn-base';
 import type { QueueJob } from './job.js';
 import type { Answer, Failure, Order } from './messages.js';
 
@@ -55,7 +55,7 @@ export function computer(options: ComputerOptions): Computer {
     begun.on('message', (answer: Answer) =>
       answer.kind === 'notice' ? options.notice(answer.message) : hear(answer),
     );
-    begun.on('error', () => undefined); // Its end is heard of.
+    begun.on('error', () => undefined); // The run that it was started for says so.
     const { module, runs, options: more } = options;
     send(begun, { kind: 'open', module, runs, options: more });
     return begun;
@@ -86,7 +86,12 @@ export function computer(options: ComputerOptions): Computer {
                   : { kind: 'died', message: `Its process ended (${how}), perhaps because memory ran out` },
               );
             },
-            () => undefined,
+            (error: unknown) => {
+              // A process that cannot be started never exits.
+              if (ended.signal.aborted) return;
+              const message = `Its process cannot be started: ${errorMessage(error)}`;
+              resolve({ kind: 'failed', message, machine: true });
+            },
           );
           send(runner, { kind: 'run', job, ...(data !== undefined && { data }) });
           if (stop.aborted) onStop();

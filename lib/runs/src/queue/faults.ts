@@ -11,10 +11,12 @@ const machineCodes = new Set([
   'EPERM',
   'EMFILE',
   'ENFILE',
+  'EAGAIN',
+  'ENOMEM',
   'ENOTDIR',
 ]);
 
-/** True for an error with which a disk or a folder refuses something, however it is wrapped. */
+/** True for an error with which a disk, a folder or the system refuses something, however it is wrapped. */
 export function isMachineFault(error: unknown): boolean {
   for (let each = error; each instanceof Error; each = each.cause) {
     if (machineCodes.has((each as NodeJS.ErrnoException).code ?? '')) return true;
