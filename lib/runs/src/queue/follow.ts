@@ -66,7 +66,7 @@ export async function computeInQueue(
     signal,
     collect = async () => undefined,
     onDone,
-    notice = () => undefined,
+    notice = (message) => void process.stderr.write(`${message}\n`),
   } = options;
   const { key, duplicate } = connection;
   const listening = duplicate();
