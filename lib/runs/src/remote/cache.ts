@@ -17,7 +17,7 @@ export async function touchRun(runs: string, hash: string): Promise<void> {
 
 /**
  * Deletes finished runs of the local store at `runs`, the least recently used first, until the rest fits into
- * `bytes`.
+ * `bytes`. Returns the hashes of those that it deleted.
  */
 export async function boundCache(runs: string, bytes: number, now = Date.now()): Promise<string[]> {
   const found: { hash: string; bytes: number; used: number }[] = [];
@@ -37,7 +37,12 @@ export async function boundCache(runs: string, bytes: number, now = Date.now()):
   const removed: string[] = [];
   for (const each of found) {
     if (total <= bytes || now - each.used < 60_000 * minutesUntouchable) break;
-    await store.remove(each.hash).catch(() => undefined);
+    // A run that another process has taken up again stays, and its bytes still count.
+    const isGone = await store.remove(each.hash).then(
+      () => true,
+      () => false,
+    );
+    if (!isGone) continue;
     removed.push(each.hash);
     total -= each.bytes;
   }

@@ -15,6 +15,7 @@ import {
 } from '../../src/remote/index.js';
 import { configHash } from 'oabn-base';
 import { openStore } from '../../src/store/index.js';
+import { tryLock } from '../../src/store/lock.js';
 import { bytesOf } from '../queue/support.js';
 import { computeToy, networkName, type QueueToyConfig } from '../queue/toyExecutor.js';
 
@@ -165,7 +166,12 @@ describe('shared runs', () => {
       await utimes(join(runs, hashes[i]!, 'result.json'), hoursAgo(hours), hoursAgo(hours));
     }
     assert.deepEqual(await boundCache(runs, 1e9), []);
-    assert.deepEqual(await boundCache(runs, 1), [hashes[1], hashes[0]]);
+    const lock = join(runs, hashes[1]!, 'lock');
+    const held = await tryLock(lock);
+    assert.ok(held.kind === 'locked');
+    assert.deepEqual(await boundCache(runs, 1), [hashes[0]]);
+    await held.lock.release();
+    assert.deepEqual(await boundCache(runs, 1), [hashes[1]]);
     assert.deepEqual(
       (await openStore(runs).list()).map((entry) => entry.hash),
       [hashes[2]],
