@@ -7,7 +7,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { canonicalJson, silent } from 'oabn-base';
-import type { RunContext } from 'provable-runs';
+import type { RunContext, RunEntry, Store } from 'provable-runs';
 import { mergeNetwork } from '../merge/index.js';
 import { initialize } from '../model/index.js';
 import type { Job } from './job.js';
@@ -41,9 +41,8 @@ const evaluated = 400;
  * store.
  */
 export async function estimateRuns(plan: readonly Job[]): Promise<TimeEstimate[]> {
-  const groups = new Map<string, Job[]>();
-  for (const { lab, config } of plan) {
-    const run = { lab, config: normalizeConfig(config) };
+  const groups = new Map<string, KnownJob[]>();
+  for (const run of await inTheirStores(plan)) {
     const key = canonicalJson(costKey(run.config));
     groups.set(key, [...(groups.get(key) ?? []), run]);
   }
@@ -76,9 +75,9 @@ function together(label: string, parts: readonly TimeEstimate[]): TimeEstimate {
 export async function progressOf(
   plan: readonly Job[],
 ): Promise<{ done: number; begun: number; left: number }> {
-  const states = await Promise.all(plan.map(stateOf));
-  const done = states.filter((state) => state.done).length;
-  const begun = states.filter((state) => !state.done && state.step > 0).length;
+  const runs = await inTheirStores(plan);
+  const done = runs.filter((run) => run.done).length;
+  const begun = runs.filter((run) => !run.done && run.step > 0).length;
   return { done, begun, left: plan.length - done - begun };
 }
 
@@ -93,26 +92,21 @@ function costKey(config: RunConfig): object {
   };
 }
 
-async function estimateGroup(runs: readonly Job[]): Promise<TimeEstimate> {
+async function estimateGroup(runs: readonly KnownJob[]): Promise<TimeEstimate> {
   const { lab, config } = runs[0]!;
   const kind = kindOf(config);
-  const states = await Promise.all(runs.map(stateOf));
-  const done = states.filter((state) => state.done).length;
+  const unfinished = runs.filter((run) => !run.done);
+  const done = runs.length - unfinished.length;
   const label = `${kind.label(config)}, ${kind.network(config).data.name}`;
   if (done === runs.length) {
     return { label, runs: runs.length, done, steps: 0, secondsPerStep: 0, secondsBeside: 0, secondsLeft: 0 };
   }
   const { perStep, setUp, evaluation } = await probe(runs[0]!);
   const total = kind.cost.steps(config, lab.train.size);
-  const steps = states.reduce(
-    (sum, state) => sum + (state.done ? 0 : total - Math.min(total, state.step)),
-    0,
-  );
-  const left = runs.length - done;
+  const steps = unfinished.reduce((sum, { step }) => sum + total - Math.min(total, step), 0);
+  const left = unfinished.length;
   // Runs that share a step compile it once.
-  const functions = new Set(
-    runs.filter((_, i) => !states[i]!.done).map((run) => kindOf(run.config).compiledKey(run.config)),
-  ).size;
+  const functions = new Set(unfinished.map((run) => kindOf(run.config).compiledKey(run.config))).size;
   const beside = evaluation + (setUp * functions) / left;
   return {
     ...{ label, runs: runs.length, done, steps, secondsPerStep: perStep, secondsBeside: beside },
@@ -120,10 +114,23 @@ async function estimateGroup(runs: readonly Job[]): Promise<TimeEstimate> {
   };
 }
 
-async function stateOf({ lab, config }: Job): Promise<{ done: boolean; step: number }> {
-  const hash = hashOf(config);
-  const entry = (await lab.store.list()).find((candidate) => candidate.hash === hash);
-  return { done: entry?.status === 'done', step: entry?.step ?? 0 };
+/** A job with its configuration in canonical form, and what its store has of the run. */
+interface KnownJob extends Job {
+  readonly done: boolean;
+  /** The step of its last checkpoint; 0 where there is none. */
+  readonly step: number;
+}
+
+/** The jobs as their stores know them. Each store is listed once, because that reads every result in it. */
+async function inTheirStores(plan: readonly Job[]): Promise<KnownJob[]> {
+  const entries = new Map<Store, ReadonlyMap<string, RunEntry>>();
+  for (const store of new Set(plan.map(({ lab }) => lab.store))) {
+    entries.set(store, new Map((await store.list()).map((entry) => [entry.hash, entry])));
+  }
+  return plan.map(({ lab, config }) => {
+    const entry = entries.get(lab.store)!.get(hashOf(config));
+    return { lab, config: normalizeConfig(config), done: entry?.status === 'done', step: entry?.step ?? 0 };
+  });
 }
 
 /**

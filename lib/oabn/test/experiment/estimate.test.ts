@@ -58,6 +58,11 @@ describe('experiment/estimate', () => {
     }
     assert.deepEqual(await readdir(runs), before);
     assert.deepEqual(await progressOf(plan), { done: 1, begun: 0, left: 5 });
+    let listed = 0;
+    const store = { ...lab.store, list: () => (listed++, lab.store.list()) };
+    const counting = { ...lab, store };
+    await progressOf(plan.map(({ config }) => ({ lab: counting, config })));
+    assert.equal(listed, 1, 'listing reads every result');
   });
 });
 

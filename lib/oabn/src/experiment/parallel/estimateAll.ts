@@ -20,7 +20,7 @@ export async function estimateAll(
   jobs: readonly Job[],
   { workers = 1, notice }: EstimateAllOptions = {},
 ): Promise<TimeEstimate[]> {
-  if (workers === 1) return await estimateRuns(jobs);
+  if (workers === 1 || jobs.length === 0) return await estimateRuns(jobs);
   const labs = labsOf(jobs);
   const numbered = jobs.map(({ lab, config }) => ({ lab: labs.indexOf(lab), config }));
   const all: (readonly TimeEstimate[])[] = [];

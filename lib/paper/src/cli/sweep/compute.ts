@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { check, consoleProgress, formatDuration } from 'oabn-base';
 import { datasetFiles } from 'oabn/data';
 import type { Job, Lab } from 'oabn/experiment';
+import type { Store } from 'provable-runs';
 import { newSession, openObjects, putData, type SharedRuns, sharedRuns } from 'provable-runs/remote';
 import { computeInQueue, connectQueue } from 'provable-runs/queue';
 import { dataName, type JobOptions, plan, queueJobs } from './jobs.js';
@@ -36,13 +37,14 @@ export async function computeOnWorkers(
     for (const lab of new Set(jobs.map((job) => job.lab))) await shareData(lab, shared);
     await shareFinished(jobs, shared);
     const runs = first.lab.store.folder;
+    const here = await finishedIn(first.lab.store);
     const planned = queueJobs(jobs, more);
     const { computed, failures } = await computeInQueue(connection, shared, planned, plan(), {
       progress: consoleProgress(),
       ...(signal && { signal }),
       notice: say,
       collect: async ({ hash }) => {
-        if (!(await isDone(first.lab, hash))) await shared.fetchRun(hash, runs);
+        if (!here.has(hash)) await shared.fetchRun(hash, runs);
       },
       onDone: ({ title }, done, total) =>
         say(`[${done}/${total}] ${title} · ${formatDuration((performance.now() - began) / 1000)} so far`),
@@ -68,10 +70,11 @@ async function shareData({ train, data, opening, defaults }: Lab, { objects }: S
   if (found) await putData(objects, dataName(data), found.folder, found.files, consoleProgress());
 }
 
-const isDone = async ({ store }: Lab, hash: string): Promise<boolean> =>
-  (await store.list()).some(
-    (entry) => entry.hash === hash && entry.status === 'done' && entry.from === 'store',
-  );
+/** The hashes of the runs that were computed here or fetched; reads every result, so it is asked once. */
+async function finishedIn(store: Store): Promise<ReadonlySet<string>> {
+  const done = (await store.list()).filter(({ status, from }) => status === 'done' && from === 'store');
+  return new Set(done.map(({ hash }) => hash));
+}
 
 /**
  * Shares what was computed here before, so that it is not computed again elsewhere and others can start from
@@ -81,8 +84,8 @@ async function shareFinished(jobs: readonly Job[], shared: SharedRuns): Promise<
   const there = await shared.doneHashes();
   const hashes = new Set(queueJobs(jobs).map(({ hash }) => hash));
   for (const { store } of new Set(jobs.map(({ lab }) => lab))) {
-    for (const { hash, status, from } of await store.list()) {
-      if (!hashes.has(hash) || there.has(hash) || status !== 'done' || from !== 'store') continue;
+    for (const hash of await finishedIn(store)) {
+      if (!hashes.has(hash) || there.has(hash)) continue;
       await shared.commit(hash, newSession(), join(store.folder, hash));
       there.add(hash);
     }
