@@ -46,7 +46,12 @@ describe('experiment/anneal', () => {
       () => kind.normalize({ ...config, annealEpochs: 4 }),
       /annealEpochs must be .* 1 to epochs = 3, got 4/,
     );
-    assert.throws(() => kind.normalize({ ...config, threshold: Infinity }), /threshold must be a number > 0/);
+    assert.throws(
+      () => kind.normalize({ ...config, threshold: Infinity }),
+      /anneal\.threshold must be > 0, got Infinity/,
+    );
+    const misspelt = { ...config, annealEpoch: 1 };
+    assert.throws(() => kind.normalize(misspelt), /anneal has no member "annealEpoch"/);
   });
 
   it('brings every ratio of a plain-BN network below s, starting from its largest', async function () {

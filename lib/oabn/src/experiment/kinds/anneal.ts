@@ -5,7 +5,7 @@
  * breaks. This is an idea of ours; the paper trains with OABN from scratch.
  */
 import { join } from 'node:path';
-import { check } from 'oabn-base';
+import { check, schema } from 'oabn-base';
 import { analyzeOutliers, mergeNetwork } from '../../merge/index.js';
 import {
   type Architecture,
@@ -16,7 +16,13 @@ import {
 } from '../../model/index.js';
 import { disposeState, initialState, pretrainStep } from '../../train/index.js';
 import { measureAccuracy } from '../measure.js';
-import { normalizeTraining, type TrainingConfig, trainingImages, trainingSteps } from '../settings.js';
+import {
+  normalizeTraining,
+  type TrainingConfig,
+  trainingImages,
+  trainingRule,
+  trainingSteps,
+} from '../settings.js';
 import { precisionOptions, stepKey, trainRun } from '../training.js';
 import { timeSteps } from './cost.js';
 import type { Kind, Work } from './kind.js';
@@ -43,12 +49,22 @@ export interface AnnealResult extends PretrainResult {
   readonly thresholds: readonly number[];
 }
 
+const { anything, object, oneOf, positive, whole } = schema;
+const configRule = object({
+  kind: oneOf('anneal'),
+  source: anything,
+  threshold: positive,
+  annealEpochs: whole(1),
+  training: trainingRule(),
+});
+
 export const anneal: Kind<AnnealConfig, AnnealResult> = {
-  normalize: ({ kind, source, threshold, annealEpochs, training }) => {
-    check(threshold > 0 && Number.isFinite(threshold), `threshold must be a number > 0, got ${threshold}`);
+  normalize(config) {
+    configRule(config, 'anneal');
+    const { kind, source, threshold, annealEpochs, training } = config;
     const { epochs } = training.schedule;
     check(
-      Number.isInteger(annealEpochs) && annealEpochs > 0 && annealEpochs <= epochs,
+      annealEpochs <= epochs,
       `annealEpochs must be a whole number from 1 to epochs = ${epochs}, got ${annealEpochs}`,
     );
     const normalized = normalizeTraining(training);
