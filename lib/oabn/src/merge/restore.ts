@@ -16,6 +16,7 @@ import {
   bnEpsilon,
   bnPrefix,
   blocksOf,
+  checkChain,
   convPrefix,
   get,
   normalizeArchitecture,
@@ -32,12 +33,14 @@ export function restoredArchitecture({ widths, depths, strides, classes }: Archi
 /**
  * The state dict of `restoredArchitecture(arch)` that computes what `merged` does.
  * @param images [N,H,W,3], normalized, on which the statistics are measured; a few hundred suffice
+ * @throws UserError for a network of another family, and without images
  */
 export async function restoreBatchNorm(
   arch: Architecture,
   merged: StateDict,
   images: tf.Tensor4D,
 ): Promise<StateDict> {
+  checkChain(arch, 'Putting a BN behind each convolution');
   check(images.shape[0] > 0, 'Restoring BN needs at least one image, got none');
   const restored = restoredArchitecture(arch);
   const { params } = toVariables(merged);

@@ -44,4 +44,11 @@ describe('merge: batch normalization put back', () => {
       /needs at least one image, got none/,
     );
   });
+
+  it('refuses a network of another family, whose convolutions are no chain', async () => {
+    await assert.rejects(
+      restoreBatchNorm({ ...arch, operations: [] }, {}, images),
+      /Putting a BN behind each convolution is for chains of 3×3 convolutions/,
+    );
+  });
 });
