@@ -5,6 +5,7 @@ import { tf } from 'tfjs-native';
 import { canonicalJson } from 'oabn-base';
 import { forward, type Network, type Tensors, toVariables } from '../model/index.js';
 import { type Accuracy, evaluate } from '../train/index.js';
+import { stopSignal } from './lab.js';
 import type { DataConfig } from './settings.js';
 import { evaluationBatch, type TestBench } from './measure.js';
 
@@ -16,10 +17,11 @@ interface Inputs {
 
 /** Accuracy with the running statistics, over the test images that `measureAccuracy` takes. */
 export async function measureBranches(
-  { test, compiled }: TestBench,
+  bench: TestBench,
   { arch, stateDict }: Pick<Network, 'arch' | 'stateDict'>,
   { testImages }: Pick<DataConfig, 'testImages'>,
 ): Promise<Accuracy> {
+  const { test, compiled } = bench;
   const batchSize = evaluationBatch(test.imageShape[0]);
   const variables = toVariables(stateDict);
   const images = tf.zeros<tf.Rank.R4>([batchSize, ...test.imageShape]);
@@ -35,6 +37,7 @@ export async function measureBranches(
       batches,
       batchSize,
       imageShape: test.imageShape,
+      signal: stopSignal(bench),
     });
   } finally {
     tf.dispose(variables as unknown as tf.TensorContainer);
