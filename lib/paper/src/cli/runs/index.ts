@@ -7,6 +7,7 @@ import type { RunEntry } from 'provable-runs';
 import { csvText } from 'provable-runs/remote';
 import { type Curves, comparisonPage, differences } from './comparison.js';
 import {
+  chosenRuns,
   factsOf,
   openReader,
   placeOptions,
@@ -69,10 +70,7 @@ export function addRuns(program: Command): void {
     .addOption(jsonOption)
     .action(async (hashes: string[], options: CompareOptions) => {
       const reader = await openReader(options);
-      const entries =
-        hashes.length > 0
-          ? await Promise.all(hashes.map((hash) => reader.find(hash)))
-          : await runsWhere(reader, options.where);
+      const entries = await chosenRuns(reader, hashes, options.where);
       check(entries.length > 0, 'No runs match; see oabn runs list');
       const rows = differences(entries);
       if (options.csv) process.stdout.write(csvText(rows));
@@ -90,7 +88,7 @@ export function addRuns(program: Command): void {
     .action(async (hashes: string[], options: RunsOptions) => {
       check(hashes.length > 0 || options.where, 'Say which runs: by their hashes, or by --where');
       const reader = await openReader(options);
-      const entries = await chosen(reader, hashes, options.where);
+      const entries = await chosenRuns(reader, hashes, options.where);
       for (const { hash, config } of entries) {
         await reader.remove(hash);
         process.stderr.write(`deleted ${hash} ${titleOf(config)}\n`);
@@ -105,19 +103,12 @@ export function addRuns(program: Command): void {
     .addOption(whereOption)
     .action(async (folder: string, hashes: string[], options: RunsOptions) => {
       const reader = await openReader(options);
-      const entries = (await chosen(reader, hashes, options.where)).filter(({ status }) => status === 'done');
+      const entries = (await chosenRuns(reader, hashes, options.where)).filter(
+        ({ status }) => status === 'done',
+      );
       for (const { hash } of entries) await reader.export(hash, resolve(folder));
       process.stderr.write(`${entries.length} finished runs in ${resolve(folder)}\n`);
     });
-}
-
-async function chosen(
-  reader: Awaited<ReturnType<typeof openReader>>,
-  hashes: readonly string[],
-  where: readonly string[] | undefined,
-): Promise<RunEntry[]> {
-  if (hashes.length === 0) return await runsWhere(reader, where);
-  return await Promise.all(hashes.map((hash) => reader.find(hash)));
 }
 
 function listText(entries: readonly RunEntry[]): string {

@@ -85,3 +85,17 @@ export async function runsWhere(reader: RunsReader, where: readonly string[] = [
     return conditions.every(({ holds }) => holds(facts));
   });
 }
+
+/**
+ * The runs that are named by the first digits of their hashes, or, without hashes, those that meet the conditions.
+ * @throws UserError where both say which runs are meant: neither is to be overlooked
+ */
+export async function chosenRuns(
+  reader: RunsReader,
+  hashes: readonly string[],
+  where?: readonly string[],
+): Promise<RunEntry[]> {
+  if (hashes.length === 0) return await runsWhere(reader, where);
+  check(where === undefined, 'Name the runs either by their hashes or by --where, not both');
+  return await Promise.all(hashes.map((hash) => reader.find(hash)));
+}
