@@ -90,7 +90,14 @@ async function tryStart(options: SessionOptions): Promise<KernelSession | { fail
   const { folder = process.cwd(), env, command, startTimeout = 60 } = options;
   const connection = await createConnection(kernelName);
   const file = await writeConnectionFile(connection);
-  const kernel = startKernelProcess(file.path, { folder, env, ...(command && { command }) });
+  let kernel: KernelProcess;
+  try {
+    kernel = startKernelProcess(file.path, { folder, env, ...(command && { command }) });
+  } catch (error) {
+    // It holds the key to the kernel.
+    await file.remove();
+    throw error;
+  }
   const channels = await openChannels(connection);
   if (options.onMessage) channels.onOutput(options.onMessage);
   const ready = waitUntilReady(channels);
