@@ -44,7 +44,7 @@ export async function createMarkdownRenderer({
   linkTo = () => undefined,
 }: MarkdownOptions = {}): Promise<MarkdownRenderer> {
   const [{ Marked }, { default: temml }] = await Promise.all([import('marked'), import('temml')]);
-  const used = new Map<string, number>();
+  const used = new Set<string>();
   const newId = (text: string): string => {
     const slug =
       prefix +
@@ -53,9 +53,10 @@ export async function createMarkdownRenderer({
         .replace(/<[^>]*>|&\w+;/g, '')
         .replace(/[^\p{L}\p{N}]+/gu, '-')
         .replace(/^-|-$/g, '');
-    const count = used.get(slug) ?? 0;
-    used.set(slug, count + 1);
-    return count === 0 ? slug : `${slug}-${count}`;
+    let id = slug;
+    for (let count = 1; used.has(id); count++) id = `${slug}-${count}`;
+    used.add(id);
+    return id;
   };
   const mathMl = (tex: string, display: boolean): string => {
     try {
