@@ -1,6 +1,6 @@
 /**
- * What the other packages share: errors, atomic files, hashes, random numbers, progress, tables as text,
- * safetensors.
+ * What the other packages share: errors, atomic files, hashes, random numbers, progress and notices, tables as
+ * text, safetensors and PyTorch's own files, and rules for values from outside.
  *
  * @module oabn-base
  */

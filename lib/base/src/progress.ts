@@ -1,13 +1,14 @@
 /**
  * Progress as events. Long work reports to a `Progress`, and the reader's surroundings decide how it looks: a
- * bar in a terminal, a line per epoch in a log, an updating display in a notebook cell (room `notebook/`).
+ * bar in a terminal, a line per epoch in a log, an updating display in a notebook cell (`notebookProgress` of
+ * tslab-kernel).
  */
 export interface ProgressEvent {
   /** What is being done, such as «train s=2 epoch 3/8». */
   readonly task: string;
-  /** Units finished and in all, within this task. */
+  /** Units finished. */
   readonly done: number;
-  /** Units in all. */
+  /** Units in all, within this task. */
   readonly total: number;
   /** Figures to show next to the bar, such as loss or img/s, in the order in which they are shown. */
   readonly fields?: Readonly<Record<string, number | string>>;

@@ -1,6 +1,6 @@
 /**
- * `oabn train` and `oabn finetune`: runs of the store from the command line, resumable by running the same
- * command again.
+ * `oabn train`, `oabn finetune` and `oabn anneal`: runs of the store from the command line, resumable by
+ * running the same command again.
  */
 import { join } from 'node:path';
 import { type Command, Option } from 'commander';

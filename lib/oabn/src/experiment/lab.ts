@@ -53,8 +53,8 @@ export interface LabOptions {
   /** When aborted, training stops between two steps and keeps its checkpoint. */
   readonly signal?: AbortSignal;
   /**
-   * Called with caveats, such as that the made set is used; by default they are printed to
-   * standard error.
+   * Called with caveats, such as that the made set is used; default `sayNotice`: text below the cell of a
+   * notebook, standard error elsewhere.
    */
   readonly notice?: (message: string) => void;
 }

@@ -11,7 +11,7 @@ export interface Schedule {
   next(worker: number): number | undefined;
   /** The job is done; jobs that start from its result can begin. */
   done(index: number): void;
-  /** How many jobs are not done. */
+  /** How many jobs no worker has been given yet. */
   readonly left: number;
 }
 
