@@ -130,6 +130,29 @@ class Service { #n = 1; static made = new Service(); @logged call() { return thi
     assert.equal(await value('size.toFixed(1)'), "'3.0'");
   });
 
+  it('end when what they throw throws itself where it is looked at', async () => {
+    const getter =
+      "Object.defineProperty(new Error('odd'), 'detail', { enumerable: true, get() { throw 1 } })";
+    assert.match(await value(`throw ${getter}`), /^Error: odd\n\{ detail: \[Getter\] \}\nCell/);
+    assert.match(await value("throw Object.assign(new Error('bare'), { stack: null })"), /^Error: bare$/);
+    assert.match(await value("throw { message: Object.create(null), stack: '' }"), /^Object: \[Object: null/);
+    const proxy = 'new Proxy({}, { get() { throw 1 }, has: () => true })';
+    assert.match(await value(`throw ${proxy}`), /^Thrown: a value that cannot be shown/);
+  });
+
+  it('fail at a display that JSON cannot hold, and show what becomes JSON by itself', async () => {
+    const shows = (text: string): string =>
+      `({ [Symbol.for('Jupyter.display')]: () => ({ 'text/plain': 'p', 'application/json': ${text} }) })`;
+    assert.match(await value(shows('{ big: 1n }')), /^TypeError: Do not know how to serialize a BigInt/);
+    assert.match(await value(`await display(${shows('{ big: 1n }')}); 1`), /^TypeError: Do not know/);
+    assert.match(await value("kernel.comms.open('target', { big: 1n })"), /^TypeError: Do not know/);
+    const { outputs } = await run(shows('{ made: { toJSON: () => 2 }, method() {} }'));
+    assert.deepEqual(
+      outputs.map((output) => 'data' in output && output.data),
+      [{ 'text/plain': 'p', 'application/json': { made: 2 } }],
+    );
+  });
+
   describe('interrupted', () => {
     /** Interrupts a cell when it prints. */
     const interrupted = async (code: string): Promise<Execution> => {

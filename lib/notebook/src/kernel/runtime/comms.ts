@@ -1,7 +1,7 @@
 /** Comms: channels between a cell and the page, over which widgets keep both sides in step. */
 import { randomUUID } from 'node:crypto';
 import type { Bundle, ToRuntime } from '../threads.js';
-import type { Output } from './output.js';
+import { jsonOf, type Output } from './output.js';
 
 export interface CommMessage {
   readonly data: Bundle;
@@ -39,7 +39,10 @@ export function createComms(output: Output): {
   const known = new Map<string, Comm>();
   const targets = new Map<string, (comm: Comm, message: CommMessage) => unknown>();
   const send = (kind: string, content: Bundle, { metadata = {}, buffers }: CommOptions = {}): void =>
-    output.publish(kind, content, { metadata, ...(buffers && { buffers: buffers.map(bytesOf) }) });
+    output.publish(kind, jsonOf(content), {
+      metadata: jsonOf(metadata),
+      ...(buffers && { buffers: buffers.map(bytesOf) }),
+    });
 
   const create = (id: string, target: string): Comm => {
     const comm: Comm = {

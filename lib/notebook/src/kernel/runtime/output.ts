@@ -14,6 +14,20 @@ export interface Output {
   leave(): void;
 }
 
+/**
+ * `bundle` as JSON holds it, text as it is. It becomes JSON here, so that what JSON cannot hold is an error of
+ * the cell, and because a copy for the other thread would lose the methods `toJSON`.
+ * @throws TypeError for a circular structure or a BigInt.
+ */
+export function jsonOf(bundle: Bundle): Bundle {
+  const entries = Object.entries(bundle).map(([key, value]): [string, unknown] => {
+    if (typeof value === 'string') return [key, value];
+    const json = JSON.stringify(value) as string | undefined;
+    return [key, json === undefined ? undefined : JSON.parse(json)];
+  });
+  return Object.fromEntries(entries.filter(([, value]) => value !== undefined));
+}
+
 /** The largest number of characters on their way to the server. */
 const mostUnderway = 8 * 1024 * 1024;
 

@@ -14,7 +14,7 @@ import { createComms } from './comms.js';
 import { createContext } from './context.js';
 import { installGlobals } from './globals.js';
 import { createLocalModules, isPath } from './localModules.js';
-import { createOutput } from './output.js';
+import { createOutput, jsonOf } from './output.js';
 import { createPackages, memberOf, namespaceOf } from './packages.js';
 import { createQuestions } from './questions.js';
 import { createRunningCell, type RunningCell } from './runningCell.js';
@@ -68,8 +68,8 @@ export function startRuntime(options: RuntimeOptions): void {
 
   const show = (data: Bundle, id?: string, update = false, metadata: Bundle = {}): void =>
     output.publish(update ? 'update_display_data' : 'display_data', {
-      data,
-      metadata,
+      data: jsonOf(data),
+      metadata: jsonOf(metadata),
       transient: id === undefined ? {} : { display_id: id },
     });
   const tslab = tslabModule(show, versions);
@@ -143,7 +143,8 @@ export function startRuntime(options: RuntimeOptions): void {
           ),
         ),
       );
-      const data = await Promise.race([finished, current.interrupted]);
+      const result = await Promise.race([finished, current.interrupted]);
+      const data = result && jsonOf(result);
       const isShown = data && Object.keys(data).length > 0;
       outcome = { status: 'ok', ...(isShown && { data, metadata: {} }) };
     } catch (error) {

@@ -16,19 +16,29 @@ const bold = (text: string): string => `\u001b[1m${text}\u001b[22m`;
  */
 const [mostFrames, mostExcerpts, mostForeign, mostCauses, mostErrors] = [12, 4, 3, 5, 10];
 
+/** What is shown for `thrown`. Never throws, whatever the getters of `thrown` do: the cell would not end. */
 export function thrownError(thrown: unknown): ThrownError {
+  try {
+    return describe(thrown);
+  } catch {
+    const evalue = 'a value that cannot be shown, because looking at it throws';
+    return { ename: 'Thrown', evalue, traceback: [`${red('Thrown')}: ${evalue}`] };
+  }
+}
+
+function describe(thrown: unknown): ThrownError {
   if (!(thrown instanceof Error) && !isErrorLike(thrown)) {
     const evalue = inspect(thrown);
     return { ename: 'Thrown', evalue, traceback: [`${red('Thrown')}: ${evalue}`] };
   }
-  const [ename, evalue] = [nameOf(thrown), String(thrown.message)];
+  const [ename, evalue] = [nameOf(thrown), messageOf(thrown)];
   return { ename, evalue, traceback: tracebackOf(thrown).flatMap((text) => text.split('\n')) };
 }
 
 interface ErrorLike {
-  readonly name: string;
-  readonly message: string;
-  readonly stack?: string;
+  readonly name: unknown;
+  readonly message: unknown;
+  readonly stack?: unknown;
   readonly cause?: unknown;
   readonly errors?: unknown;
 }
@@ -36,12 +46,16 @@ interface ErrorLike {
 const isErrorLike = (value: unknown): value is ErrorLike =>
   typeof value === 'object' && value !== null && 'message' in value && 'stack' in value;
 
-const nameOf = (error: ErrorLike): string => String(error.name || error.constructor?.name || 'Error');
+const nameOf = ({ name, constructor }: ErrorLike): string =>
+  typeof name === 'string' && name !== '' ? name : constructor?.name || 'Error';
+
+const messageOf = ({ message }: ErrorLike): string =>
+  typeof message === 'string' ? message : inspect(message);
 
 /** The lines of `error`; of its frames, those that it shares with the error around it are left out. */
 function tracebackOf(error: ErrorLike, depth = 0, around: readonly string[] = []): string[] {
   const name = nameOf(error);
-  const head = `${red(bold(name))}: ${error.message}`;
+  const head = `${red(bold(name))}: ${messageOf(error)}`;
   if (name === 'UserError' || name === 'Interrupted') return [head];
   const frames = framesOf(error);
   const shared = frames.filter((frame) => around.includes(frame)).length;
@@ -69,8 +83,12 @@ function nested(lead: string, error: unknown, depth: number, around: readonly st
 /** What else an error carries, such as `code` and `path` of a file that is missing. */
 function detailsOf(error: ErrorLike): string[] {
   const known = ['name', 'message', 'stack', 'cause', 'errors'];
-  const entries = Object.entries(error).filter(([key]) => !known.includes(key));
-  return entries.length > 0 ? [inspect(Object.fromEntries(entries), { depth: 1, breakLength: 100 })] : [];
+  // Getters are named and not called, as everywhere in `inspect`.
+  const details = Object.entries(Object.getOwnPropertyDescriptors(error)).filter(
+    ([key, { enumerable }]) => enumerable && !known.includes(key),
+  );
+  if (details.length === 0) return [];
+  return [inspect(Object.defineProperties({}, Object.fromEntries(details)), { depth: 1, breakLength: 100 })];
 }
 
 const frameForm = /^\s*at (?:(async )?(.*?) \()?(.*?):(\d+):(\d+)\)?$/;
@@ -78,7 +96,9 @@ const insideTheKernel =
   /node:internal|\bnode:(?:vm|events|async_hooks)\b|[\\/]notebook[\\/](?:src|dist)[\\/]kernel[\\/]|[\\/]tslab-kernel[\\/]dist[\\/]kernel[\\/]/;
 
 /** The frames outside the kernel, as lines of the stack. */
-function framesOf({ stack = '', message }: ErrorLike): string[] {
+function framesOf(error: ErrorLike): string[] {
+  const stack = typeof error.stack === 'string' ? error.stack : '';
+  const message = messageOf(error);
   const at = stack.indexOf(message);
   const text = at < 0 ? stack : stack.slice(at + message.length);
   return text.split('\n').filter((line) => /^\s*at /.test(line) && !insideTheKernel.test(line));
