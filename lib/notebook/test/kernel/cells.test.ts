@@ -217,6 +217,21 @@ class Service { #n = 1; static made = new Service(); @logged call() { return thi
       assert.equal(await value("import { tool } from './tools.js';\ntool()"), "'tool 2'".replace('2', 'two'));
     });
 
+    it('local TypeScript, which is loaded again when JSON or JavaScript that it imports changes', async () => {
+      await file('count.json', '1');
+      await file('plain.js', 'exports.text = "a";');
+      await file(
+        'reading.ts',
+        "import count from './count.json';\nimport { text } from './plain.js';\nexport const read = () => [count, text];",
+      );
+      const read = "import { read } from './reading';\nread()";
+      assert.equal(await value(read), "[ 1, 'a' ]");
+      await file('count.json', '2', 2);
+      assert.equal(await value(read), "[ 2, 'a' ]");
+      await file('plain.js', 'exports.text = "b";', 2);
+      assert.equal(await value(read), "[ 2, 'b' ]");
+    });
+
     it('see type errors of local TypeScript, and their own in its frames', async () => {
       await file('wrong.ts', 'export const n: number = "text";');
       assert.match(await value("import { n } from './wrong';"), /wrong\.ts, line 1, column 14 - TS2322/);

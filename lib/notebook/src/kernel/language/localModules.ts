@@ -34,9 +34,9 @@ export function localModules(
 ): LocalModule[] {
   const imports = new Map<string, string[]>();
   const reach = (from: ts.SourceFile): void => {
-    const targets = importedFiles(program, from, options).filter(isLocalSource);
+    const targets = importedFiles(program, from, options).filter((path) => !isPackageFile(path));
     imports.set(from.fileName, targets);
-    for (const path of targets) {
+    for (const path of targets.filter(isLocalSource)) {
       const target = program.getSourceFile(path);
       if (target && !imports.has(path)) reach(target);
     }
