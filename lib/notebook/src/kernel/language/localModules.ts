@@ -47,7 +47,7 @@ export function localModules(
     const version = deepVersion(path, imports);
     if (compiled.get(path) === version) return { path, version };
     compiled.set(path, version);
-    return { path, version, ...compileModule(path, program.getSourceFile(path)!.text) };
+    return { path, version, ...compileModule(path, program.getSourceFile(path)!.text, options) };
   });
 }
 
@@ -89,7 +89,11 @@ function deepVersion(path: string, imports: ReadonlyMap<string, readonly string[
   return createHash('sha256').update(versions.join('\n')).digest('hex').slice(0, 16);
 }
 
-function compileModule(path: string, source: string): { js: string; map: string; source: string } {
+function compileModule(
+  path: string,
+  source: string,
+  { experimentalDecorators, emitDecoratorMetadata, useDefineForClassFields }: ts.CompilerOptions,
+): { js: string; map: string; source: string } {
   const { outputText, sourceMapText } = ts.transpileModule(source, {
     fileName: path,
     compilerOptions: {
@@ -98,6 +102,10 @@ function compileModule(path: string, source: string): { js: string; map: string;
       esModuleInterop: true,
       sourceMap: true,
       removeComments: true,
+      // What the code means depends on these.
+      experimentalDecorators,
+      emitDecoratorMetadata,
+      useDefineForClassFields,
     },
     transformers: { before: [importMeta] },
   });
