@@ -86,6 +86,21 @@ describe('kernel: from cells to scripts', function () {
     );
   });
 
+  it('keeps what a cell adds to types of others, until another adds the same', () => {
+    const problems = (source: string): string[] => {
+      const found = language.compile(++number, source, 'error').problems.map(({ message }) => message);
+      language.settle(number);
+      return found;
+    };
+    const add = (type: string): string =>
+      `declare global { interface String { shout: ${type}; loud: ${type} } }`;
+    assert.deepEqual(problems(add('string')), []);
+    assert.deepEqual(problems("declare module 'node:os' { const planet: 'earth'; }"), []);
+    assert.deepEqual(problems("import { planet } from 'node:os';\n'a'.shout.length + planet.length"), []);
+    assert.deepEqual(problems(add('() => string')), []);
+    assert.deepEqual(problems("'a'.shout().length"), []);
+  });
+
   it('follows a tsconfig.json beside the notebook', async () => {
     const strict = await realpath(await mkdtemp(join(tmpdir(), 'kernel-strict-')));
     await writeFile(join(strict, 'tsconfig.json'), '{ "compilerOptions": { "strict": true } }');

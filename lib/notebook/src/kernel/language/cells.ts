@@ -11,6 +11,7 @@
  * A variable comes in as `declare let`, because imports cannot be assigned to.
  */
 import ts from './typescript.js';
+import { augmentationsIn } from './augmentations.js';
 import { type DeclaredNames, declaredNames } from './declaredNames.js';
 
 export interface CellFile {
@@ -20,6 +21,8 @@ export interface CellFile {
   readonly start: number;
   readonly end: number;
   readonly declared: DeclaredNames;
+  /** What it adds to types of others. */
+  readonly added: ReadonlySet<string>;
 }
 
 /** The cell that a name comes from. */
@@ -77,7 +80,8 @@ export function cellFile(
   const lead = `export {}; ${[...used].map((name) => broughtIn(name, names, declared)).join('')}\n`;
   const exported = [...declared].filter(([, { exported: already }]) => !already).map(([name]) => name);
   const tail = exported.length > 0 ? `\nexport { ${exported.join(', ')} };` : '';
-  return { path, text: lead + source + tail, start: lead.length, end: lead.length + source.length, declared };
+  const [start, end] = [lead.length, lead.length + source.length];
+  return { path, text: lead + source + tail, start, end, declared, added: augmentationsIn(parsed) };
 }
 
 /** The statements that bring `name` into a cell which declares `declared`. */

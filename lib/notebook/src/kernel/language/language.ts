@@ -58,7 +58,9 @@ export function createLanguage(folder: string, kernelFile: string): Language {
   const files = new Map<string, { text: string; version: string }>();
   let names: CellNames = noNames;
   let [nextNumber, version] = [1, 0];
-  let root: string | undefined;
+  let roots: readonly string[] = [];
+  /** The files of cells that add to types of others, and what they add. */
+  const augmenting = new Map<string, ReadonlySet<string>>();
   const compiled = new Map<string, string>();
   /** What a cell changed, while it runs. */
   const running = new Map<number, { before: CellNames; declared: DeclaredNames }>();
@@ -69,14 +71,17 @@ export function createLanguage(folder: string, kernelFile: string): Language {
     folder,
     fallbacks: [kernelFile],
     compilerOptions: options,
-    rootFiles: () => (root === undefined ? [globals] : [globals, root]),
+    rootFiles: () => [globals, ...roots],
     memoryFile: (path) => files.get(path),
   });
   const service = ts.createLanguageService(host, ts.createDocumentRegistry(true, folder, jsDocParsingMode));
 
   const open = (file: CellFile): ts.Program => {
     files.set(file.path, { text: file.text, version: String(++version) });
-    root = file.path;
+    const others = [...augmenting].filter(
+      ([path, added]) => path !== file.path && !overlap(added, file.added),
+    );
+    roots = [...others.map(([path]) => path), file.path];
     return service.getProgram()!;
   };
 
@@ -104,6 +109,10 @@ export function createLanguage(folder: string, kernelFile: string): Language {
       return { problems };
     }
     const { js, map } = emit(program, sourceFile, file);
+    if (file.added.size > 0) {
+      for (const [path, added] of augmenting) if (overlap(added, file.added)) augmenting.delete(path);
+      augmenting.set(file.path, file.added);
+    }
     running.set(number, { before: names, declared: file.declared });
     names = namesAfter(names, number, file.declared);
     const values = [...file.declared].filter(([, { meaning }]) => meaning !== 'type').map(([name]) => name);
@@ -135,6 +144,9 @@ export function createLanguage(folder: string, kernelFile: string): Language {
     },
   };
 }
+
+const overlap = (a: ReadonlySet<string>, b: ReadonlySet<string>): boolean =>
+  [...a].some((each) => b.has(each));
 
 const isInCell =
   ({ start }: CellFile) =>
