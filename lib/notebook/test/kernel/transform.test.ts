@@ -101,6 +101,12 @@ describe('kernel: from cells to scripts', function () {
     assert.deepEqual(problems("'a'.shout().length"), []);
   });
 
+  it('checks nothing below @ts-nocheck', () => {
+    const wrong = 'const wrong: number = "text";';
+    assert.equal(language.compile(++number, `// a\n// @ts-nocheck\n${wrong}`, 'error').problems.length, 0);
+    assert.equal(language.compile(++number, `${wrong}\n// @ts-nocheck`, 'error').problems.length, 1);
+  });
+
   it('follows a tsconfig.json beside the notebook', async () => {
     const strict = await realpath(await mkdtemp(join(tmpdir(), 'kernel-strict-')));
     await writeFile(join(strict, 'tsconfig.json'), '{ "compilerOptions": { "strict": true } }');

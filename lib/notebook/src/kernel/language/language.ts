@@ -98,7 +98,7 @@ export function createLanguage(folder: string, kernelFile: string): Language {
       return { problems: syntactic.slice(0, 1).map(here) };
     }
     const problems =
-      typecheck === 'off'
+      typecheck === 'off' || noCheck.test(source)
         ? []
         : [
             ...service.getSemanticDiagnostics(file.path).filter(isInCell(file)).map(here),
@@ -144,6 +144,9 @@ export function createLanguage(folder: string, kernelFile: string): Language {
     },
   };
 }
+
+/** TypeScript looks for it at the top of a file, where our line stands. */
+const noCheck = /^(?:\s*\/\/.*\n)*\s*\/\/\/?\s*@ts-nocheck\b/;
 
 const overlap = (a: ReadonlySet<string>, b: ReadonlySet<string>): boolean =>
   [...a].some((each) => b.has(each));
