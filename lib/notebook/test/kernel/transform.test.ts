@@ -107,12 +107,18 @@ describe('kernel: from cells to scripts', function () {
     assert.equal(language.compile(++number, `${wrong}\n// @ts-nocheck`, 'error').problems.length, 1);
   });
 
-  it('follows a tsconfig.json beside the notebook', async () => {
+  it('follows a tsconfig.json beside the notebook, and what it extends', async () => {
     const strict = await realpath(await mkdtemp(join(tmpdir(), 'kernel-strict-')));
-    await writeFile(join(strict, 'tsconfig.json'), '{ "compilerOptions": { "strict": true } }');
+    await writeFile(join(strict, 'base.json'), '{ "compilerOptions": { "strict": true } }');
+    await writeFile(
+      join(strict, 'tsconfig.json'),
+      '{ "extends": "./base.json", "compilerOptions": { "declaration": true, "emitDeclarationOnly": true } }',
+    );
     const code = 'const found = [1].find((n) => n > 1);\nfound.toFixed()';
-    const { problems } = createLanguage(strict, fileURLToPath(import.meta.url)).compile(1, code, 'error');
+    const checked = createLanguage(strict, fileURLToPath(import.meta.url));
+    const { problems } = checked.compile(1, code, 'error');
     assert.match(problems[0]!.message, /'found' is possibly 'undefined'/);
+    assert.match(checked.compile(2, '1 + 1', 'error').cell!.js, /return \[1 \+ 1\]/);
     assert.deepEqual(language.compile(++number, code, 'error').problems, []);
     language.settle(number);
     await rm(strict, { recursive: true });

@@ -16,7 +16,9 @@ const fixed: ts.CompilerOptions = {
   isolatedModules: false,
   noEmit: false,
   noEmitOnError: false,
+  emitDeclarationOnly: false,
   declaration: false,
+  declarationMap: false,
   composite: false,
   incremental: false,
   sourceMap: true,
@@ -49,9 +51,8 @@ export function cellCompilerOptions(folder: string): ts.CompilerOptions {
   const path = join(folder, 'tsconfig.json');
   if (!ts.sys.fileExists(path)) return { ...defaults, ...fixed };
   const { config } = ts.readConfigFile(path, (name) => ts.sys.readFile(name));
-  const own = ts.convertCompilerOptionsFromJson(
-    (config as { compilerOptions?: unknown } | undefined)?.compilerOptions ?? {},
-    folder,
-  ).options;
+  // Only the options are wanted, with those that it extends, and not the files below the folder.
+  const host: ts.ParseConfigHost = { ...ts.sys, readDirectory: () => [] };
+  const own = ts.parseJsonConfigFileContent(config ?? {}, host, folder, undefined, path).options;
   return { ...defaults, ...own, ...fixed, outDir: undefined, rootDir: undefined };
 }
