@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { completenessOf } from '../../src/kernel/language/completeness.js';
+import { libraryOf } from '../../src/kernel/language/compilerOptions.js';
 import { createLanguage, type Language } from '../../src/kernel/language/language.js';
 import { readCell } from '../../src/kernel/server/magics.js';
 import { toCodePoints, toUtf16 } from '../../src/kernel/server/codePoints.js';
@@ -105,6 +106,15 @@ describe('kernel: from cells to scripts', function () {
     const wrong = 'const wrong: number = "text";';
     assert.equal(language.compile(++number, `// a\n// @ts-nocheck\n${wrong}`, 'error').problems.length, 0);
     assert.equal(language.compile(++number, `${wrong}\n// @ts-nocheck`, 'error').problems.length, 1);
+  });
+
+  it('knows what this version of Node has', () => {
+    assert.deepEqual(['20.19.0', '22.12.0', '24.0.0', '26.1.0'].map(libraryOf), [
+      'lib.es2023.d.ts',
+      'lib.es2024.d.ts',
+      'lib.es2025.d.ts',
+      'lib.es2025.d.ts',
+    ]);
   });
 
   it('follows a tsconfig.json beside the notebook, and what it extends', async () => {

@@ -32,9 +32,15 @@ const fixed: ts.CompilerOptions = {
   noUnusedParameters: false,
 };
 
+/** The newest standard of which this version of Node has all that TypeScript declares. */
+export function libraryOf(node: string): string {
+  const major = Number.parseInt(node);
+  return `lib.es${major >= 24 ? 2025 : major >= 22 ? 2024 : 2023}.d.ts`;
+}
+
 const defaults: ts.CompilerOptions = {
   strict: false,
-  lib: ['lib.es2023.d.ts', 'lib.esnext.disposable.d.ts', 'lib.esnext.decorators.d.ts'],
+  lib: [libraryOf(process.versions.node), 'lib.esnext.disposable.d.ts', 'lib.esnext.decorators.d.ts'],
   types: ['node'],
   esModuleInterop: true,
   allowJs: true,
