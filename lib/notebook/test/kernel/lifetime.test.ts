@@ -7,7 +7,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
-import { startKernelSession } from '../../src/run/index.js';
+import { type Execution, startKernelSession } from '../../src/run/index.js';
 
 const alive = (pid: number): boolean => {
   try {
@@ -52,6 +52,35 @@ describe('kernel: lifetime', function () {
     const { content } = await session.channels.request('shutdown_request', { restart: false }, 'control');
     assert.equal(content.status, 'ok');
     assert.ok(await gone(session.pid, 60));
+    await session.close();
+  });
+
+  const onPosix = process.platform === 'win32' ? it.skip : it;
+  /** The number that a cell ends with. */
+  const numberOf = ({ outputs }: Execution): number =>
+    Number(outputs.map((output) => ('data' in output ? output.data['text/plain'] : NaN)).at(-1));
+
+  onPosix('ends with the programs that cells have started, but not with detached ones', async () => {
+    const session = await startKernelSession({ folder, env });
+    const start = (options: string): Promise<number> =>
+      session.execute(`require('node:child_process').spawn('sleep', ['600'], ${options}).pid`).then(numberOf);
+    const [own, detached] = [await start('{}'), await start('{ detached: true }')];
+    await session.channels.request('shutdown_request', { restart: true }, 'control');
+    assert.ok(await gone(session.pid, 60));
+    assert.ok(await gone(own, 60), `the program ${own} is still there`);
+    assert.ok(alive(detached));
+    process.kill(detached);
+  });
+
+  onPosix('survives the interrupt of a program for which a cell waits', async () => {
+    const session = await startKernelSession({ folder, env });
+    const controller = new AbortController();
+    const { status, reason } = await session.execute(
+      "const kept = 1; console.log('in'); require('node:child_process').execSync('sleep 600; sleep 600');",
+      { signal: controller.signal, onOutput: () => controller.abort() },
+    );
+    assert.equal(status, 'interrupted', reason);
+    assert.equal(numberOf(await session.execute('kept + 1')), 2);
     await session.close();
   });
 

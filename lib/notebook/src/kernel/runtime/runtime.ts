@@ -9,6 +9,7 @@ import { pathToFileURL } from 'node:url';
 import { Script } from 'node:vm';
 import type { CompiledCell, Typecheck } from '../language/language.js';
 import { cellFileName, cellOffset, cellScript } from '../cellScript.js';
+import { signalGroup } from '../processGroup.js';
 import type { Bundle, Outcome, ToRuntime } from '../threads.js';
 import { createComms } from './comms.js';
 import { createContext } from './context.js';
@@ -184,6 +185,9 @@ export function startRuntime(options: RuntimeOptions): void {
       case 'answer':
         break;
       case 'exit':
+        // The programs that cells have started end with the kernel; a server among them would keep its port.
+        process.on('SIGTERM', () => undefined);
+        signalGroup('SIGTERM');
         process.exit(0);
         break;
       default:

@@ -2,10 +2,12 @@
  * Stopping a cell. The first press asks: `kernel.signal` aborts, and a cell that listens to it gets time to
  * end by itself, as a training that saves its checkpoint does; one that does not is no longer waited for. A
  * main thread that does not answer is in a loop, and its JavaScript is terminated from here through the
- * inspector. A second press does not wait.
+ * inspector. If that does not help, it waits for a program (`execSync`), which is sent SIGINT. A second press
+ * does not wait.
  */
 import { Session } from 'node:inspector';
 import type { ToRuntime } from '../threads.js';
+import { signalGroup } from '../processGroup.js';
 
 export interface Interrupter {
   /** The stop button was pressed. */
@@ -16,6 +18,8 @@ export interface Interrupter {
   listens(): void;
   /** The main thread has received the interrupt. */
   acknowledged(): void;
+  /** The process was sent SIGINT. Returns whether it came from here. */
+  isOwnSignal(): boolean;
 }
 
 /**
@@ -35,10 +39,15 @@ export function createInterrupter(post: (message: ToRuntime) => void): Interrupt
     timers.forEach(clearTimeout);
     timers = [];
   };
+  /** SIGINTs on their way: the kernel is in the group of the programs that it has started. */
+  let signals = 0;
   const terminate = (): void => {
     void terminateMainThread();
     post({ type: 'interrupt', hard: true });
-    after(patience.afterTermination, terminate);
+    after(patience.afterTermination, () => {
+      if (signalGroup('SIGINT')) signals++;
+      terminate();
+    });
   };
   return {
     press() {
@@ -52,6 +61,7 @@ export function createInterrupter(post: (message: ToRuntime) => void): Interrupt
       [presses, listening] = [0, false];
     },
     listens: () => (listening = true),
+    isOwnSignal: () => signals > 0 && signals-- > 0,
     acknowledged() {
       clear();
       if (listening) after(timeToEnd, () => post({ type: 'interrupt', hard: true }));

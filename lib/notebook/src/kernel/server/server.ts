@@ -230,7 +230,7 @@ export function startServer(options: ServerOptions): Server {
           executions.typecheck = message.value;
           break;
         case 'signal':
-          interrupt();
+          if (!interrupter.isOwnSignal()) interrupt();
           break;
         case 'leaving':
           publisher.flush();

@@ -8,6 +8,7 @@ import { bindSockets } from '../../protocol/serverSockets.js';
 import type { FromRuntime, ToRuntime } from '../threads.js';
 import { createHistory } from './history.js';
 import { connectLanguage } from './languageClient.js';
+import { signalGroup } from '../processGroup.js';
 import { startServer } from './server.js';
 
 export interface ServerData {
@@ -72,8 +73,9 @@ data.runtime.on('message', (message: FromRuntime) => {
   server.receive(message);
 });
 
-/** Ends the process even if its main thread is in a loop. */
+/** Ends the process even if its main thread is in a loop, and the programs that cells have started. */
 function killProcess(): void {
+  signalGroup('SIGKILL');
   process.kill(process.pid, 'SIGKILL');
 }
 
