@@ -155,6 +155,9 @@ describe('kernel: the protocol', function () {
     assert.equal((await judge('1 + 1')).status, 'complete');
     assert.equal((await judge('import = 7q')).status, 'invalid');
     assert.deepEqual(await judge('function f() {\n  if (x) {'), { status: 'incomplete', indent: '    ' });
+    for (const code of ['console.log?', 'Map??', '%typecheck off\n1 + 1'])
+      assert.equal((await judge(code)).status, 'complete', code);
+    assert.equal((await judge('%typecheck off\nif (true) {')).status, 'incomplete');
   });
 
   it('remembers what was executed', async () => {

@@ -13,6 +13,7 @@ import { createExecutions } from './executions.js';
 import type { History, HistoryRequest } from './history.js';
 import { createInterrupter } from './interrupter.js';
 import type { Language } from './languageClient.js';
+import { readCell } from './magics.js';
 import { createPublisher } from './publisher.js';
 import { createQuestions } from './questions.js';
 
@@ -99,8 +100,10 @@ export function startServer(options: ServerOptions): Server {
       const data = found ? { 'text/plain': found.text, 'text/markdown': found.markdown } : {};
       return { status: 'ok', found: found !== undefined, data, metadata: {} };
     },
-    is_complete_request: ({ content }) =>
-      language.completeness(String(content.code ?? '')).then((found) => ({ ...found })),
+    async is_complete_request({ content }) {
+      const { code, question } = readCell(String(content.code ?? ''));
+      return question ? { status: 'complete' } : { ...(await language.completeness(code)) };
+    },
     history_request: ({ content }) => ({ status: 'ok', history: history.answer(content as HistoryRequest) }),
     comm_info_request: ({ content }) => ({
       status: 'ok',
