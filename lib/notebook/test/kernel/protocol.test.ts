@@ -124,6 +124,9 @@ describe('kernel: the protocol', function () {
     const [page] = payload as { source: string; data: Record<string, string> }[];
     assert.equal(page?.source, 'page');
     assert.match(page.data['text/plain']!, /Math\.max\(\.\.\.values: number\[\]\): number/);
+    await run('interface Shape { corners: number }');
+    const { payload: ofType } = await ask('execute_request', { code: 'Shape?' });
+    assert.match(JSON.stringify(ofType), /interface Shape/);
     assert.equal((await ask('execute_request', { code: 'unheardOf?' })).status, 'error');
   });
 

@@ -26,8 +26,8 @@ export function inspectAt(
     if (place === undefined || place < file.start) continue;
     documentAt(program, sourceFile, place);
     const info = service.getQuickInfoAtPosition(file.path, place);
-    // TypeScript says «any» for a name that it does not know.
-    if (info?.displayParts?.length && joined(info.displayParts) !== 'any') {
+    // TypeScript says «any» for a name that it does not know, and for a type «unresolved» before it.
+    if (info?.displayParts?.length && !/^any$|\/\*unresolved\*\/ any$/.test(joined(info.displayParts))) {
       const source = detail > 0 ? sourceOf(service, program, file.path, place) : undefined;
       return inspectionOf(info, source);
     }

@@ -167,7 +167,11 @@ export function createExecutions(options: ExecutionsOptions): Executions {
   };
 
   const answer = async (name: string, detail: number): Promise<Outcome> => {
-    const found = await language.inspect(name, name.length, detail);
+    // An interface has no value, so it is looked for where a type stands, too.
+    const asType = `let _: ${name}`;
+    const found =
+      (await language.inspect(name, name.length, detail)) ??
+      (await language.inspect(asType, asType.length, detail));
     if (found) return { status: 'ok', page: found.text };
     const evalue = `nothing is known of «${name}»`;
     return { status: 'error', error: { ename: 'NameError', evalue, traceback: [evalue] } };
