@@ -74,6 +74,7 @@ describe('kernel: from cells to scripts', function () {
       'const __m_1 = await __cell.load(\'node:fs\');\n__scope.fs = __cell.member(__m_1, "default");\n__scope.has = __cell.member(__m_1, "existsSync");\nreturn [__scope.a];',
     ],
     ['calls a function without a this', 'f?.()', 'return [(0, __scope.f)?.()];'],
+    ['leaves out what has no name', 'export default function () { }\n1;', 'return [1];'],
     ['assigns in patterns', '[b] = [a, b];', 'return [[__scope.b] = [__scope.a, __scope.b]];'],
   ] as const)
     it(what, () => assert.equal(script(source), expected));

@@ -244,7 +244,9 @@ function transformStatements(
       for (const expression of assignmentsOf(statement.declarationList, true))
         body.push(statementOf(expression, statement));
     } else if (ts.isFunctionDeclaration(statement)) {
-      if (statement.name && statement.body)
+      // `export default function () { … }` has nothing by which a cell could call it.
+      if (!statement.name) continue;
+      if (statement.body)
         hoisted.push(
           f.createExpressionStatement(
             assign(member(statement.name.text), f.createIdentifier(statement.name.text)),
@@ -252,11 +254,12 @@ function transformStatements(
         );
       body.push(withoutExport(ts.visitEachChild(statement, visitInside(statement, visit), context)));
     } else if (isNamedBlock(statement)) {
+      if (!statement.name) continue;
       inside.add(statement);
       body.push(withoutExport(ts.visitEachChild(statement, visitInside(statement, visit), context)));
       inside.delete(statement);
       const { name } = statement;
-      if (name && ts.isIdentifier(name) && isInstantiated(statement))
+      if (ts.isIdentifier(name) && isInstantiated(statement))
         body.push(f.createExpressionStatement(assign(member(name.text), f.createIdentifier(name.text))));
     } else if (index === result && ts.isExpressionStatement(statement)) {
       const value = f.createArrayLiteralExpression([visitExpression(statement.expression)]);
