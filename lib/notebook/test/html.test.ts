@@ -66,6 +66,10 @@ describe('notebook/html: markdown', () => {
       /<p>a<\/p>\s*<math[^>]*display="block".*<\/math>\s*<p>b<\/p>/s,
     );
     assert.match(await render('| $a_1$ | b |\n|---|---|\n| $x^2$ | c |'), /<th><math>.*<td><math>/s);
+    assert.match(
+      await render('a\n\\begin{align*}\na &= b \\\\\nc &= d\n\\end{align*}\nb'),
+      /<p>a<\/p>\s*<math[^>]*display="block"[^]*<mtr>[^]*<mtr>[^]*<\/math>\s*<p>b<\/p>/,
+    );
     assert.equal(await render('costs \\$5, then $6'), '<p>costs $5, then $6</p>\n');
     assert.equal(await render('`$x$`'), '<p><code>$x$</code></p>\n');
     assert.match(await render('$\\frac{$'), /<code>|\$\\frac/);
@@ -155,6 +159,21 @@ describe('notebook/html: page', () => {
     assert.match(html, /<img alt="plain" src="data:image\/svg\+xml;base64,PHN2Zy8\+">/);
     assert.match(html, /<pre class="stream">a &lt; b<\/pre>/);
     assert.doesNotMatch(html, />plain</);
+  });
+
+  it('shows drawings in HTML, and another form of what only a script would show', async () => {
+    const html = await page(
+      code('a', [display({ 'text/html': '<p>x<svg viewBox="0 0 1 1"><text>y</text></svg></p>' })]),
+      code('b', [
+        display({ 'text/html': '<div id="c"></div><script>draw()</script>', 'text/plain': 'a chart' }),
+      ]),
+    );
+    const drawing = /<p>x<img alt="" src="data:image\/svg\+xml;base64,(.*?)" \/><\/p>/.exec(html);
+    assert.equal(
+      Buffer.from(drawing![1]!, 'base64').toString(),
+      '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 1 1"><text>y</text></svg>',
+    );
+    assert.match(html, /<pre class="stream">a chart<\/pre>/);
   });
 
   it('marks a failed cell', async () => {

@@ -67,7 +67,8 @@ export function outputHtml(output: Output, markdown: MarkdownRenderer): string {
 function bundleHtml(data: MimeBundle, markdown: MarkdownRenderer): string {
   const figure = plotlyMime in data ? figureIn(data[plotlyMime]) : undefined;
   if (figure) return figureHtml(figure, picture(data));
-  if ('text/html' in data) return `<div class="html">${safeHtml(String(data['text/html']))}</div>`;
+  const html = 'text/html' in data ? safeHtml(String(data['text/html'])) : '';
+  if (showsSomething(html)) return `<div class="html">${html}</div>`;
   if ('text/markdown' in data)
     return `<div class="html">${markdown.render(String(data['text/markdown'])).html}</div>`;
   const shown = picture(data);
@@ -76,6 +77,10 @@ function bundleHtml(data: MimeBundle, markdown: MarkdownRenderer): string {
     return `<div class="html">${markdown.render(String(data['text/latex'])).html}</div>`;
   return `<pre class="stream">${ansiToHtml(String(data['text/plain'] ?? ''))}</pre>`;
 }
+
+/** What is left of HTML that a script was to fill shows nothing, and there may be another form of it. */
+const showsSomething = (html: string): boolean =>
+  /<(?:img|hr|input)\b/.test(html) || /[^\s]/.test(html.replace(/<[^>]*>|&nbsp;/g, ''));
 
 /** The figure in a notebook's output, if it is one: its traces and its layout must be objects. */
 function figureIn(value: unknown): Figure | undefined {

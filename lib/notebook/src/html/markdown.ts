@@ -79,9 +79,20 @@ export async function createMarkdownRenderer({
   const marked = new Marked({ gfm: true });
   marked.use({
     extensions: [
-      mathExtension('blockMath', 'block', /^\$\$([\s\S]+?)\$\$/, (tex) => formula(tex, true)),
-      mathExtension('inlineDisplayMath', 'inline', /^\$\$([^$]+?)\$\$/, (tex) => formula(tex, true)),
-      mathExtension('inlineMath', 'inline', /^\$(?!\s)((?:\\.|[^$\\\n])+?)(?<!\s)\$(?!\d)/, (tex) =>
+      // A block begins only at the start of a line, because it would cut a paragraph in two.
+      mathExtension('blockMath', 'block', /(?<=^|\n)\$\$/, /^\$\$([\s\S]+?)\$\$/, (tex) =>
+        formula(tex, true),
+      ),
+      // An environment needs no dollars around it.
+      mathExtension(
+        'environment',
+        'block',
+        /(?<=^|\n)\\begin\{/,
+        /^(\\begin\{([a-z]+\*?)\}[\s\S]+?\\end\{\2\})/,
+        (tex) => formula(tex, true),
+      ),
+      mathExtension('inlineDisplayMath', 'inline', /\$/, /^\$\$([^$]+?)\$\$/, (tex) => formula(tex, true)),
+      mathExtension('inlineMath', 'inline', /\$/, /^\$(?!\s)((?:\\.|[^$\\\n])+?)(?<!\s)\$(?!\d)/, (tex) =>
         formula(tex, false),
       ),
     ],
@@ -122,16 +133,16 @@ export async function createMarkdownRenderer({
 function mathExtension(
   name: string,
   level: 'block' | 'inline',
+  opening: RegExp,
   rule: RegExp,
   render: (tex: string) => string,
 ) {
   return {
     name,
     level,
-    // Where the next one may begin; a block only at the start of a line, because it would cut a paragraph in
-    // two.
+    // Where the next one may begin.
     start(source: string): number | undefined {
-      const at = source.search(level === 'block' ? /(?<=^|\n)\$\$/ : /\$/);
+      const at = source.search(opening);
       return at < 0 ? undefined : at;
     },
     tokenizer(source: string) {

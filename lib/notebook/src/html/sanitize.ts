@@ -112,8 +112,17 @@ const options: Options = {
   },
 };
 
-/** `html` without all that could run, load or navigate. */
-export const safeHtml = (html: string): string => sanitizeHtml(html, options);
+/** A drawing as an image, where nothing in it runs. Unlike in HTML, it has to say which language it is in. */
+function svgImage(svg: string): string {
+  const whole = /^<svg\b[^>]*\sxmlns=/i.test(svg)
+    ? svg
+    : svg.replace(/^<svg\b/i, '$& xmlns="http://www.w3.org/2000/svg"');
+  return `<img alt="" src="data:image/svg+xml;base64,${Buffer.from(whole).toString('base64')}">`;
+}
+
+/** `html` without all that could run, load or navigate; drawings in it become images. */
+export const safeHtml = (html: string): string =>
+  sanitizeHtml(html.replace(/<svg\b[^]*?<\/svg\s*>/gi, svgImage), options);
 
 /** `html` with emphasis, code and the like alone: for the list of contents. */
 export const safeInlineHtml = (html: string): string =>
