@@ -120,16 +120,22 @@ describe('kernel: from cells to scripts', function () {
 
   it('follows a tsconfig.json beside the notebook, and what it extends', async () => {
     const strict = await realpath(await mkdtemp(join(tmpdir(), 'kernel-strict-')));
-    await writeFile(join(strict, 'base.json'), '{ "compilerOptions": { "strict": true } }');
+    await writeFile(
+      join(strict, 'base.json'),
+      '{ "compilerOptions": { "strict": true, "experimentalDecorators": true } }',
+    );
     await writeFile(
       join(strict, 'tsconfig.json'),
       '{ "extends": "./base.json", "compilerOptions": { "declaration": true, "emitDeclarationOnly": true } }',
     );
+    await writeFile(join(strict, 'marked.ts'), 'const mark: any = () => {};\n@mark export class Marked {}');
     const code = 'const found = [1].find((n) => n > 1);\nfound.toFixed()';
     const checked = createLanguage(strict, fileURLToPath(import.meta.url));
     const { problems } = checked.compile(1, code, 'error');
     assert.match(problems[0]!.message, /'found' is possibly 'undefined'/);
     assert.match(checked.compile(2, '1 + 1', 'error').cell!.js, /return \[1 \+ 1\]/);
+    const { cell } = checked.compile(3, "import { Marked } from './marked';\nMarked", 'error');
+    assert.match(cell!.modules[0]!.js!, /__decorate\(/, 'local modules, too');
     assert.deepEqual(language.compile(++number, code, 'error').problems, []);
     language.settle(number);
     await rm(strict, { recursive: true });
