@@ -63,6 +63,14 @@ describe('kernel: cells', function () {
     assert.ok(endless.split('\n').length < 45, endless);
   });
 
+  it('are shown where they wait for what fails', async () => {
+    await run('const failLater = async (): Promise<void> => { await null; throw new Error("later"); };');
+    assert.match(
+      await value('1;\n\nawait failLater();'),
+      /^Error: later\nCell \[\d+\], line 1[^]*\nCell \[\d+\], line 3, column 1\n[^]*-->   3 \| await failLater\(\);/,
+    );
+  });
+
   it('end with errors and promises as values, without what the kernel adds', async () => {
     assert.match(await value('new Error("kept")'), /^Error: kept\n    at Cell \[\d+\]:1:1$/);
     assert.equal(await value('const later = new Promise(() => {});\nlater'), 'Promise { <pending> }');

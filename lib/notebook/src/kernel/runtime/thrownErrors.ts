@@ -91,7 +91,7 @@ function detailsOf(error: ErrorLike): string[] {
   return [inspect(Object.defineProperties({}, Object.fromEntries(details)), { depth: 1, breakLength: 100 })];
 }
 
-const frameForm = /^\s*at (?:(async )?(.*?) \()?(.*?):(\d+):(\d+)\)?$/;
+const frameForm = /^\s*at (?:async )?(?:(.*?) \()?(.*?):(\d+):(\d+)\)?$/;
 const insideTheKernel =
   /node:internal|\bnode:(?:vm|events|async_hooks)\b|[\\/]notebook[\\/](?:src|dist)[\\/]kernel[\\/]|[\\/]tslab-kernel[\\/]dist[\\/]kernel[\\/]/;
 
@@ -111,7 +111,7 @@ function framesOf(error: ErrorLike): string[] {
 function showFrames(frames: readonly string[]): string[] {
   const groups: { source: string | undefined; frames: string[] }[] = [];
   for (const frame of frames) {
-    const source = sourceNamed(frameForm.exec(frame)?.[3] ?? '');
+    const source = sourceNamed(frameForm.exec(frame)?.[2] ?? '');
     const last = groups.at(-1);
     if (last && source === undefined && last.source === undefined) last.frames.push(frame);
     else groups.push({ source, frames: [frame] });
@@ -124,7 +124,7 @@ function showFrames(frames: readonly string[]): string[] {
       continue;
     }
     if (++own > mostFrames) return [...lines, `    … called from ${groups.length - index} more places`];
-    const [, , where, name, line, column] = frameForm.exec(frames[0]!)!;
+    const [, where, name, line, column] = frameForm.exec(frames[0]!)!;
     const caller = where && !/^(?:eval|<anonymous>|Object\.<anonymous>)/.test(where) ? `, in ${where}` : '';
     lines.push(`${green(name!)}, line ${line}, column ${column}${caller}`);
     if (own <= mostExcerpts) lines.push(...excerptOf(source, Number(line), Number(column)));
