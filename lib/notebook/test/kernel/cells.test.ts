@@ -148,6 +148,15 @@ class Service { #n = 1; static made = new Service(); @logged call() { return thi
     assert.match(await value(`throw ${proxy}`), /^Thrown: a value that cannot be shown/);
   });
 
+  it('show a value that does not let itself be looked at', async () => {
+    assert.equal(await value('({ get data() { throw new Error("no"); } })'), '{ data: [Getter] }');
+    assert.equal(
+      await value('const gone = Proxy.revocable({}, {}); gone.revoke(); gone.proxy'),
+      '<Revoked Proxy>',
+    );
+    assert.equal(await value('new Proxy({}, { get: () => () => 5 })'), '{}');
+  });
+
   it('fail at a display that JSON cannot hold, and show what becomes JSON by itself', async () => {
     const shows = (text: string): string =>
       `({ [Symbol.for('Jupyter.display')]: () => ({ 'text/plain': 'p', 'application/json': ${text} }) })`;
