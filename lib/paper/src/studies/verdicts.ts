@@ -77,8 +77,8 @@ export async function shipVerdictsSoFar(
 export const verdictsFile = ({ cifar }: Labs): string => localVerdicts(cifar, cifar.profile.name);
 
 /**
- * The stored verdicts on a lab's runs, of the claims named by `ids` (default all); undefined where they are
- * not stored, or rest on other runs. Of the claims that each side decides by itself, the ImageNet side has its
+ * The stored verdicts on a lab's runs, of the claims named by `ids` (default all); undefined where one of them
+ * is not stored, or they rest on other runs. Of the claims that each side decides by itself, the ImageNet side has its
  * own or none: those of CIFAR-10 say nothing about its runs.
  */
 export function storedClaims(lab: PaperLab, ids?: readonly string[]): Claim[] | undefined {
@@ -98,7 +98,8 @@ export function storedClaims(lab: PaperLab, ids?: readonly string[]): Claim[] | 
           ? stored.onImagenet.find(({ id }) => id === claim.id)
           : claim,
       );
-    if (!claims.includes(undefined)) return claims as Claim[];
+    const isWhole = ids === undefined || claims.length === ids.length;
+    if (isWhole && !claims.includes(undefined)) return claims as Claim[];
   }
   return undefined;
 }

@@ -61,6 +61,11 @@ describe('stored verdicts', () => {
     await rm(apart, { recursive: true });
   });
 
+  it('are none where a claim that is asked for is not among them', () => {
+    assert.equal(storedClaims(labOf(profiles.smoke, runs), ['C8']), undefined);
+    assert.equal(storedClaims(labOf(onImagenet(profiles.smoke), runs), ['C6', 'C7', 'C8']), undefined);
+  });
+
   it('are not those of other runs: another profile, other data, other seeds', () => {
     assert.equal(storedClaims(labOf(profiles.quick, runs)), undefined);
     assert.equal(storedClaims(labOf(profiles.smoke, runs, 'sha256:11')), undefined);
