@@ -84,10 +84,29 @@ export async function runStudy<Cell, Row, Config extends RunConfig>(
   return { study, rows, source: `${describeScale(lab)}${seedsText(cells)}` };
 }
 
-/** « · 2 seeds», of cells that have any. */
+/**
+ * « · 2 seeds», of cells that have any; « · 1 to 3 seeds» where some networks were trained with fewer seeds
+ * than others.
+ */
 export function seedsText(cells: readonly unknown[]): string {
-  const seeds = new Set(cells.flatMap((cell) => (cell as { readonly seed?: number }).seed ?? []));
-  return seeds.size === 0 ? '' : ` · ${seeds.size === 1 ? '1 seed' : `${seeds.size} seeds`}`;
+  const seedsOf = new Map<string, Set<number>>();
+  for (const cell of cells) {
+    const { seed, threshold, network } = cell as SeededCell;
+    if (seed === undefined) continue;
+    const key = `${network} ${threshold}`;
+    seedsOf.set(key, (seedsOf.get(key) ?? new Set()).add(seed));
+  }
+  const counts = [...seedsOf.values()].map(({ size }) => size);
+  const [least, most] = [Math.min(...counts), Math.max(...counts)];
+  if (counts.length === 0) return '';
+  return ` · ${least < most ? `${least} to ` : ''}${most === 1 ? '1 seed' : `${most} seeds`}`;
+}
+
+/** What tells networks apart in the cells of the studies whose networks have different numbers of seeds. */
+interface SeededCell {
+  readonly seed?: number;
+  readonly threshold?: number;
+  readonly network?: string;
 }
 
 /** The row of one cell; its run is computed if the lab's store does not have it. */

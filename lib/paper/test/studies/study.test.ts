@@ -7,6 +7,7 @@ import {
   annealingTable,
   lowBitStudy,
   ptqStudy,
+  seedsText,
   studyJobs,
   thresholdStudy,
 } from '../../src/studies/index.js';
@@ -63,6 +64,19 @@ describe('studies', () => {
     ]);
     // Who names thresholds means all of them.
     assert.equal(networks(thresholdStudy({ thresholds: profile.thresholds })).length, 6);
+  });
+
+  it('say where some networks have fewer seeds than others', () => {
+    const cells = (thresholds: number[], seeds: number[], network?: string) =>
+      thresholds.flatMap((threshold) =>
+        seeds.map((seed) => ({ threshold, seed, ...(network && { network }) })),
+      );
+    assert.equal(seedsText([{ threshold: 1 }]), '');
+    assert.equal(seedsText(cells([0.5, Infinity], [1])), ' · 1 seed');
+    assert.equal(seedsText(cells([0.5, Infinity], [1, 2, 3])), ' · 3 seeds');
+    assert.equal(seedsText([...cells([0.5, Infinity], [1, 2, 3]), ...cells([1], [1])]), ' · 1 to 3 seeds');
+    const tables = [...cells([Infinity], [1, 2], 'RepVGG'), ...cells([Infinity], [1], 'QARepVGG')];
+    assert.equal(seedsText(tables), ' · 1 to 2 seeds');
   });
 
   it('take other cells, which are values', () => {
