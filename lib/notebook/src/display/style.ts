@@ -23,7 +23,7 @@ export interface Titles {
   readonly yTitle: string;
 }
 
-/** Okabe & Ito (2008): distinguishable with every common colour vision. */
+/** Okabe & Ito (2008): distinguishable with every common colour vision; the last is their grey. */
 export const palette = [
   '#0072B2',
   '#D55E00',
@@ -33,6 +33,7 @@ export const palette = [
   '#56B4E9',
   '#000000',
   '#F0E442',
+  '#999999',
 ] as const;
 
 /** Marker shapes in the palette's order, so that series differ without colour too. */

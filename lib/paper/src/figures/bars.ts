@@ -11,6 +11,8 @@ export interface BarSeries {
   readonly y: readonly number[];
   /** Half the length of each error bar; default none. */
   readonly error?: readonly number[];
+  /** Index in the palette, where other figures have the same bars; default the index in the list. */
+  readonly color?: number;
 }
 
 /** What a figure of bars shows. */
@@ -25,12 +27,12 @@ export interface BarOptions extends Titles {
 
 /** Bars over categories, side by side or stacked, as Plotly JSON. */
 export function barFigure({ series, mode = 'group', yRange, ...titles }: BarOptions): Figure {
-  const data = series.map(({ name, x, y, error }, i) => ({
+  const data = series.map(({ name, x, y, error, color }, i) => ({
     type: 'bar',
     name,
     x,
     y,
-    marker: { color: colorAt(i) },
+    marker: { color: colorAt(color ?? i) },
     ...(error && { error_y: { type: 'data', array: error, color: '#444444', thickness: 1.5 } }),
   }));
   const layout = layoutOf(titles, {

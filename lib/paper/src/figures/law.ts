@@ -26,7 +26,8 @@ export function lawFigure(points: readonly LawPoint[], { law, source }: LawFigur
   const x = Array.from({ length: 81 }, (_, i) => Math.exp(from + ((to - from) * i) / 80));
   const curve = (name: string, of: 'expected' | 'least' | 'most', dash: LineSeries['dash']): LineSeries => ({
     ...{ name, x, y: x.map((spacing) => 100 * keptAccuracy(spacing, law)[of]) },
-    ...{ markers: false, dash: dash! },
+    // The same in every figure, and not that of a group.
+    ...{ markers: false, dash: dash!, color: '#444444' },
   });
   const scatter = groups.map((name): LineSeries => {
     const at = points.filter(({ group, fitted }) => name === `${group}${fitted ? '' : ' (not fitted)'}`);

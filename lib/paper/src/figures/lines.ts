@@ -17,8 +17,8 @@ export interface LineSeries {
   readonly markers?: boolean;
   /** Whether the points are joined; default true. */
   readonly joined?: boolean;
-  /** Index in the palette, where several lines belong together; default the index in the list. */
-  readonly color?: number;
+  /** Index in the palette, where several lines belong together, or a colour; default the index in the list. */
+  readonly color?: number | string;
 }
 
 /** What a figure of lines shows. */
@@ -31,7 +31,10 @@ export interface LineOptions extends Titles {
   readonly yRange?: readonly [number, number];
 }
 
-/** Few values on a log axis are their own ticks: Plotly would write 0.002 as «2», and leave 0.005 out. */
+/**
+ * Few values are their own ticks: between epochs 1 and 2 there is nothing, and on a log axis Plotly would write
+ * 0.002 as «2», and leave 0.005 out.
+ */
 function ticksAtValues(series: readonly LineSeries[]): { tickvals?: number[]; ticktext?: string[] } {
   const values = [...new Set(series.flatMap(({ x }) => x.map(Number)))].sort((a, b) => a - b);
   return values.length > 6 ? {} : { tickvals: values, ticktext: values.map(String) };
@@ -41,7 +44,7 @@ function ticksAtValues(series: readonly LineSeries[]): { tickvals?: number[]; ti
 export function lineFigure({ series, xKind = 'linear', yRange, ...titles }: LineOptions): Figure {
   const data = series.map((line, i) => {
     const { name, x, y, error, dash = 'solid', markers = true, joined = true } = line;
-    const color = colorAt(line.color ?? i);
+    const color = typeof line.color === 'string' ? line.color : colorAt(line.color ?? i);
     return {
       type: 'scatter',
       mode: !joined ? 'markers' : markers ? 'lines+markers' : 'lines',
@@ -52,7 +55,7 @@ export function lineFigure({ series, xKind = 'linear', yRange, ...titles }: Line
     };
   });
   const layout = layoutOf(titles, {
-    xaxis: axis(titles.xTitle, { type: xKind, ...(xKind === 'log' && ticksAtValues(series)) }),
+    xaxis: axis(titles.xTitle, { type: xKind, ...(xKind !== 'category' && ticksAtValues(series)) }),
     yaxis: axis(titles.yTitle, yRange ? { range: yRange } : {}),
   });
   return { data, layout };

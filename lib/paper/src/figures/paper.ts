@@ -13,7 +13,7 @@ import { barFigure } from './bars.js';
 import { kernelGridFigure } from './heatmap.js';
 import { histogramFigure } from './histogram.js';
 import { lineFigure, type LineSeries } from './lines.js';
-import { levelsText } from './studies.js';
+import { levelsText, spread } from './studies.js';
 
 /** A network in training form and where it comes from; a made-up one has a description of its own. */
 export type FigureNetwork = Pick<SourcedNetwork, 'arch' | 'stateDict' | 'name' | 'source'>;
@@ -103,7 +103,12 @@ export function thresholdFigure(
 ): Figure {
   const thresholds = [...new Set(rows.map((row) => row.threshold))].sort((a, b) => a - b);
   const bits = [...new Set(rows.map((row) => row.bits))].sort((a, b) => b - a);
-  const series = (name: string, of: (row: ThresholdPoint) => number, at: number): LineSeries => {
+  const series = (
+    name: string,
+    of: (row: ThresholdPoint) => number,
+    at: number,
+    color: number,
+  ): LineSeries => {
     const estimates = thresholds.map((s) =>
       estimate(rows.filter((row) => row.threshold === s && row.bits === at).map(of)),
     );
@@ -113,6 +118,7 @@ export function thresholdFigure(
       x: thresholds.map(formatThreshold),
       y: estimates.map(({ mean }) => 100 * mean),
       ...(error.some((value) => value > 0) && { error }),
+      color,
     };
   };
   return lineFigure({
@@ -124,8 +130,9 @@ export function thresholdFigure(
     yRange: [0, 100],
     series: [
       // The same for all bits.
-      series('FP32', (row) => row.fp32, bits[0]!),
-      ...bits.map((b) => series(`INT${b}`, (row) => row.accuracy, b)),
+      series('FP32', (row) => row.fp32, bits[0]!, 0),
+      // A number of bits, 8 at most, has one colour, whichever others are drawn.
+      ...bits.map((b) => series(`INT${b}`, (row) => row.accuracy, b, 9 - b)),
     ],
   });
 }
@@ -156,6 +163,8 @@ export function lowBitFigure(
         name: methodTitles[method],
         x: thresholds.map(formatThreshold),
         y: estimates.map(({ mean }) => 100 * mean),
+        ...spread(estimates.map(({ sd }) => sd)),
+        color: lowBitMethods.indexOf(method),
       };
     }),
   });

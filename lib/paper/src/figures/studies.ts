@@ -3,6 +3,7 @@ import { estimate, formatThreshold, type LowBitMethod, type LowBitPoint } from '
 import {
   type AblationPoint,
   decayTitles,
+  lowBitMethods,
   methodTitles,
   type OutlierPoint,
   type RatePoint,
@@ -20,7 +21,8 @@ export const levelsText = (bits: number): string =>
 
 const distinct = <T>(values: readonly T[]): T[] => [...new Set(values)];
 const fromLargest = (values: readonly number[]): number[] => distinct(values).sort((a, b) => b - a);
-const spread = (sds: readonly number[]): { error?: number[] } =>
+/** The error bars of means in percent: none where every standard deviation is 0. */
+export const spread = (sds: readonly number[]): { error?: number[] } =>
   sds.some((sd) => sd > 0) ? { error: sds.map((sd) => 100 * sd) } : {};
 
 /** Figure 1: accuracy on the way from training to low bits, with plain BN and with OABN. */
@@ -91,6 +93,7 @@ export function ablation4BitFigure(
         x: thresholds.map((threshold) => (threshold === Infinity ? 'BN' : `OABN s = ${threshold}`)),
         y: estimates.map(({ mean }) => 100 * mean),
         ...spread(estimates.map(({ sd }) => sd)),
+        color: lowBitMethods.indexOf(method),
       };
     }),
   });
@@ -209,6 +212,7 @@ export function outlierFigure(
     subtitle,
     xTitle: 'epoch',
     yTitle: traced[value],
+    ...(factor === 100 && { yRange: [0, 102] as const }),
     series: distinct(networks.map(nameOf)).map((name) => {
       const traces = networks.filter((row) => nameOf(row) === name).map(({ trace }) => trace);
       const epochs = traces[0]!.map(({ epoch }) => epoch);

@@ -1,6 +1,13 @@
 import assert from 'node:assert/strict';
 import type { LowBitPoint } from '../../src/claims/index.js';
-import { bitsFigure, overviewFigure } from '../../src/figures/index.js';
+import {
+  ablation4BitFigure,
+  barFigure,
+  bitsFigure,
+  lowBitFigure,
+  overviewFigure,
+  thresholdFigure,
+} from '../../src/figures/index.js';
 
 describe('figures/studies', () => {
   const at = (threshold: number): LowBitPoint[] =>
@@ -23,6 +30,49 @@ describe('figures/studies', () => {
       ['BN', 'OABN s = 0.5'],
       ['BN', 'OABN s = 0.5'],
     ]);
+  });
+});
+
+describe('colours of figures', () => {
+  const row = (
+    threshold: number,
+    seed: number,
+    bits: number,
+    method: LowBitPoint['method'],
+  ): LowBitPoint => ({
+    ...{ threshold, seed, bits, method, accuracy: 0.5 + seed / 100, fp32: 0.8, images: 100, stateSize: 9 },
+  });
+  const colors = ({ data }: { data: readonly Readonly<Record<string, unknown>>[] }) =>
+    new Map(data.map(({ name, marker }) => [name, (marker as { color: string }).color]));
+
+  it('are those of the method, in figure 8 as in table 5', () => {
+    const rows = (['ptq', 'uniformQat', 'clusterQat'] as const).map((method) => row(0.5, 1, 4, method));
+    const [table, figure] = [lowBitFigure, ablation4BitFigure].map((draw) =>
+      colors(draw({ rows, source: 'made up' } as never, { bits: 4 })),
+    );
+    for (const [name, color] of figure!) assert.equal(table!.get(name), color);
+  });
+
+  it('are those of the bits, whichever others are drawn', () => {
+    const at = (bits: number[]) =>
+      colors(
+        thresholdFigure({ rows: bits.map((b) => row(0.5, 1, b, 'ptq')), source: 'made up' } as never, {
+          title: 'made up',
+        }),
+      );
+    assert.equal(at([8, 7, 6, 5, 4]).get('INT4'), at([8, 4]).get('INT4'));
+  });
+
+  it('differ for nine series', () => {
+    const series = Array.from({ length: 9 }, (_, i) => ({ name: `${i}`, x: ['a'], y: [i] }));
+    const bars = barFigure({ title: '', subtitle: '', xTitle: '', yTitle: '', series });
+    assert.equal(new Set(colors(bars).values()).size, 9);
+  });
+
+  it('come with the spread over seeds in table 5’s figure', () => {
+    const rows = [row(0.5, 1, 4, 'ptq'), row(0.5, 2, 4, 'ptq')];
+    const { data } = lowBitFigure({ rows, source: 'made up' } as never, { bits: 4 });
+    assert.ok('error_y' in data[0]!);
   });
 });
 
