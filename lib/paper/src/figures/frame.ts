@@ -36,8 +36,8 @@ const packed = new Set(['right', 'fp32Right']);
 
 /**
  * The runs of a study as a DataFrame, a row each: what was varied, and what came out as numbers. Accuracies
- * are in percent; `s` is the threshold as text, for column headings; methods and rules of decay have the names that
- * tables print.
+ * are in percent; `s` is the threshold as text, for column headings; methods, granularities and rules of decay have
+ * the names that tables print.
  */
 export async function runTable<Row>({ rows }: Pick<StudyResult<Row>, 'rows'>): Promise<DataFrame> {
   return await table(rows.map((row) => flatRow(row as object)));
@@ -47,6 +47,7 @@ export async function runTable<Row>({ rows }: Pick<StudyResult<Row>, 'rows'>): P
 const titles: Readonly<Record<string, Readonly<Record<string, string>>>> = {
   method: methodTitles,
   decay: decayTitles,
+  granularity: { perTensor: 'per layer', perChannel: 'per channel' },
 };
 
 function flatRow(row: object): Row {
