@@ -15,6 +15,7 @@ import {
   hashOf,
   measureAccuracy,
   pretrainConfig,
+  type PretrainConfig,
   run,
   type RunConfig,
   sourceOf,
@@ -103,12 +104,13 @@ interface Card {
 
 function card({ model, config, float16, command }: Card): string {
   const { name, title, data, accuracy, images, bytes, sha256, run: hash, commit, seed, profile } = model;
-  const { arch } = sourceOf(config) ?? (config as { arch: unknown } & RunConfig);
-  const form =
-    model.bits === undefined ? 'three-branch, as trained; merge it before use' : 'merged and quantized';
+  const { arch } = (sourceOf(config) ?? config) as Pick<PretrainConfig, 'arch'>;
+  const isPlain = arch.branches?.length === 1;
+  const trained = `${isPlain ? 'one branch with its BN' : 'three-branch'}, as trained; merge it before use`;
+  const form = model.bits === undefined ? trained : 'merged and quantized';
   return `# ${name}
 
-${title}, a RepVGG of this project's profile \`${profile}\` for ${data}.
+${title},${isPlain ? '' : ' a RepVGG'} of this project's profile \`${profile}\` for ${data}.
 
 | | |
 | --- | --- |
