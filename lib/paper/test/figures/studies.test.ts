@@ -33,7 +33,7 @@ describe('figures/studies', () => {
   });
 });
 
-describe('colours of figures', () => {
+describe('figures of bars and lines', () => {
   const row = (
     threshold: number,
     seed: number,
@@ -45,7 +45,7 @@ describe('colours of figures', () => {
   const colors = ({ data }: { data: readonly Readonly<Record<string, unknown>>[] }) =>
     new Map(data.map(({ name, marker }) => [name, (marker as { color: string }).color]));
 
-  it('are those of the method, in figure 8 as in table 5', () => {
+  it('have the colours of the methods, in figure 8 as in table 5', () => {
     const rows = (['ptq', 'uniformQat', 'clusterQat'] as const).map((method) => row(0.5, 1, 4, method));
     const [table, figure] = [lowBitFigure, ablation4BitFigure].map((draw) =>
       colors(draw({ rows, source: 'made up' } as never, { bits: 4 })),
@@ -53,7 +53,7 @@ describe('colours of figures', () => {
     for (const [name, color] of figure!) assert.equal(table!.get(name), color);
   });
 
-  it('are those of the bits, whichever others are drawn', () => {
+  it('have the colours of the bits, whichever others are drawn', () => {
     const at = (bits: number[]) =>
       colors(
         thresholdFigure({ rows: bits.map((b) => row(0.5, 1, b, 'ptq')), source: 'made up' } as never, {
@@ -63,13 +63,13 @@ describe('colours of figures', () => {
     assert.equal(at([8, 7, 6, 5, 4]).get('INT4'), at([8, 4]).get('INT4'));
   });
 
-  it('differ for nine series', () => {
+  it('have other colours for each of nine series', () => {
     const series = Array.from({ length: 9 }, (_, i) => ({ name: `${i}`, x: ['a'], y: [i] }));
     const bars = barFigure({ title: '', subtitle: '', xTitle: '', yTitle: '', series });
     assert.equal(new Set(colors(bars).values()).size, 9);
   });
 
-  it('come with the spread over seeds in table 5’s figure', () => {
+  it('show the spread over seeds in table 5’s figure', () => {
     const rows = [row(0.5, 1, 4, 'ptq'), row(0.5, 2, 4, 'ptq')];
     const { data } = lowBitFigure({ rows, source: 'made up' } as never, { bits: 4 });
     assert.ok('error_y' in data[0]!);
