@@ -25,6 +25,7 @@ interface Plotly {
 }
 
 interface Trace {
+  readonly name?: string;
   readonly x?: readonly (number | string)[];
 }
 
@@ -55,11 +56,14 @@ function page(window: PageWindow, darkColors: Record<string, string>, bareMargin
   const isDark = (): boolean => (root.dataset.theme ? root.dataset.theme === 'dark' : prefersDark.matches);
 
   /** Names of categories wrapped where they fit, else turned and, if long, cut, with more height for them. */
-  const fitNames = (data: readonly Trace[], layout: PlotLayout, width: number): void => {
+  const fitNames = (data: readonly Trace[], layout: PlotLayout, width: number, narrow: boolean): void => {
     const axis = layout.xaxis;
     if (axis?.type !== 'category') return;
     const names = [...new Set(data.flatMap(({ x = [] }) => x.map(String)))];
-    const letters = Math.max(1, Math.floor((0.8 * width) / names.length / 8));
+    // The legend stands beside the axes, unless the page is narrow.
+    const longest = data.length > 1 && !narrow ? Math.max(...data.map(({ name = '' }) => name.length)) : 0;
+    const room = Math.min(0.8 * width, width - 120 - 8 * longest);
+    const letters = Math.max(1, Math.floor(room / names.length / 8));
     const wrapped = names.map((name) =>
       name.split(' ').reduce<string[]>((lines, word) => {
         const longer = lines.length > 0 ? `${lines.at(-1)} ${word}` : word;
@@ -94,7 +98,7 @@ function page(window: PageWindow, darkColors: Record<string, string>, bareMargin
     layout.autosize = true;
     layout.height = Math.max(200, height);
     layout.margin = { ...layout.margin, t: bareMargin, ...(narrow && { l: 44, r: 8 }) };
-    fitNames(data, layout, area.clientWidth);
+    fitNames(data, layout, area.clientWidth, narrow);
     if (narrow) {
       // Square cells shrink with the width, and the height with them.
       if (layout.yaxis?.scaleanchor) layout.height = 200;
