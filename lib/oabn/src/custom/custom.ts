@@ -97,9 +97,16 @@ function compileSource(name: string, source: string): AnyFunction {
     } catch (error) {
       if (!(error instanceof ReferenceError)) throw error;
       throw new UserError(
-        `«${name}»: ${error.message}. A function of your own may use its arguments (tf is the first) and nothing else, ` +
+        `«${name}»: ${inReadersWords(error.message, source)}. A function of your own may use its arguments (tf is the first) and nothing else, ` +
           'so that its source says all that it does',
       );
     }
   }) as AnyFunction;
+}
+
+/** A notebook's kernel writes `__scope.width` where a cell says `width`, so what V8 misses is `__scope`. */
+function inReadersWords(message: string, source: string): string {
+  const ofCells = [...source.matchAll(/\b__scope\.([\w$]+)/g)].map(([, name]) => name);
+  if (!message.startsWith('__scope ')) return message;
+  return `${[...new Set(ofCells)].join(' and ')} is not defined here, but in a cell`;
 }

@@ -14,9 +14,10 @@
  * A learned s, one for all channels, has the gradient of PACT's clipping level (arXiv 1805.06085, section
  * 3.1), here on both sides: ∂s = Σ over the channels with |r| > s of sign(r)·Σ∂y·(x − μ).
  */
+import { check } from 'oabn-base';
 import { tf } from 'tfjs-native';
-import { functionOf, valuesOnHost } from '../custom/index.js';
-import type { Architecture, Oabn } from './architecture.js';
+import { type Custom, functionOf, valuesOnHost } from '../custom/index.js';
+import type { Architecture, LimitFunction, Oabn } from './architecture.js';
 import type { Block } from './blocks.js';
 import { isLimited, type NormalizedPlace, thresholdName } from './parameters.js';
 import { get, type StateDict, type Tensors } from './stateDict.js';
@@ -52,7 +53,7 @@ export const leastThreshold = 1e-3;
 export function normalizationRatio(gamma: tf.Tensor, variance: tf.Tensor, limit?: Limit): tf.Tensor {
   const ratio = tf.mul(gamma, tf.rsqrt(tf.add(variance, bnEpsilon)));
   if (!limit) return ratio;
-  if (limit.limit) return functionOf(limit.limit)(tf, ratio, limit.threshold);
+  if (limit.limit) return limitedBy(limit.limit, ratio, limit.threshold);
   const { limited, passes, side } = limitRatio(ratio, limit);
   const clip = tf.customGrad((...inputs) => {
     const save = inputs.at(-1) as unknown as tf.GradSaveFunc;
@@ -64,6 +65,20 @@ export function normalizationRatio(gamma: tf.Tensor, variance: tf.Tensor, limit?
     return { value: tf.clone(limited), gradFunc };
   });
   return typeof limit.threshold === 'number' ? clip(ratio) : clip(ratio, limit.threshold);
+}
+
+/**
+ * r̂ by a function of your own. One number for all channels would be broadcast in training, and be that of the
+ * first channel alone in merging. @throws UserError for another shape than the ratio's
+ */
+function limitedBy(limit: Custom<LimitFunction>, ratio: tf.Tensor, s: number | tf.Scalar): tf.Tensor {
+  const limited = functionOf(limit)(tf, ratio, s);
+  check(
+    limited.shape.join() === ratio.shape.join(),
+    () =>
+      `«${limit.name}» makes a tensor of shape [${limited.shape.join(', ')}] from ratios of shape [${ratio.shape.join(', ')}]; it must keep their shape`,
+  );
+  return limited;
 }
 
 interface LimitedRatio {
@@ -227,7 +242,5 @@ export function limitedOnHost(
   const s = hostThreshold(arch, stateDict, block, place);
   const limit = s < Infinity ? arch.oabn?.limit : undefined;
   if (!limit) return ratio.map((r) => Math.min(s, Math.max(-s, r)));
-  return Float64Array.from(
-    valuesOnHost(() => functionOf(limit)(tf, tf.tensor1d(Float32Array.from(ratio)), s)),
-  );
+  return Float64Array.from(valuesOnHost(() => limitedBy(limit, tf.tensor1d(Float32Array.from(ratio)), s)));
 }

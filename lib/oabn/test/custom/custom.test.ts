@@ -109,6 +109,15 @@ describe('functions of a reader’s own', () => {
     );
   });
 
+  it('name a variable of a notebook’s cell as the reader does', () => {
+    // What the kernel makes of `engine.mul(x, width)`.
+    const leaky = new Function('return (engine, x) => engine.mul(x, __scope.width)')() as LimitFunction;
+    assert.throws(
+      () => functionOf(custom('leaky', leaky))(tf, tf.scalar(1), 1),
+      /«leaky»: width is not defined here, but in a cell\. .*may use its arguments/,
+    );
+  });
+
   it('from elsewhere do not run without trust', () => {
     const foreign: Custom<LimitFunction> = { name: 'foreign', source: '(tf, r) => tf.mul(r, 0.123)' };
     assert.throws(
@@ -167,6 +176,20 @@ describe('a limit of one’s own', () => {
     }));
     const onEngine = await tf.transpose(kernel, [3, 2, 0, 1]).data();
     near({ w: [...merged[`${block.name}.rbr_reparam.weight`]!.data] }, { w: [...onEngine] }, 1e-5);
+  });
+
+  it('is refused where it makes one number for all channels', () => {
+    const limit = custom<LimitFunction>('mean', (engine, ratio) => engine.mean(ratio));
+    const arch = normalizeArchitecture({ ...small, oabn: { threshold: 0.5, limit } });
+    const message =
+      /«mean» makes a tensor of shape \[\] from ratios of shape \[4\]; it must keep their shape/;
+    const { params, buffers } = stateOf(arch);
+    const x = tf.ones([2, 3, 3, 4]) as tf.Tensor4D;
+    assert.throws(
+      () => batchNormTraining(x, tf.ones([4]), tf.zeros([4]), { threshold: 0.5, limit }),
+      message,
+    );
+    return assert.rejects(async () => mergeNetwork(arch, await toStateDict(params, buffers)), message);
   });
 
   it('has the gradient of its operations', () => {
