@@ -1,4 +1,5 @@
 /** Tables 5 and 6 and figure 8: accuracy and state size by bits, s and method. */
+import { check } from 'oabn-base';
 import { finetuneConfig, pretrainConfig, ptqConfig } from 'oabn/experiment';
 import type { WeightMethod } from 'oabn/quantize';
 import { formatThreshold, type LowBitMethod, type LowBitPoint } from '../claims/index.js';
@@ -44,11 +45,19 @@ export interface LowBitGrid {
   readonly bits?: readonly number[];
 }
 
-/** Tables 5 and 6 and Figure 8: uniform PTQ, uniform QAT and ClusterQAT at few bits, with BN and OABN. */
+/**
+ * Tables 5 and 6 and Figure 8: uniform PTQ, uniform QAT and ClusterQAT at few bits, with BN and OABN.
+ * @throws UserError for a method that is none of them
+ */
 export function lowBitStudy({ methods = lowBitMethods, ...grid }: LowBitGrid = {}): Study<
   LowBitCell,
   LowBitPoint
 > {
+  const other = methods.find((method) => !lowBitMethods.includes(method));
+  check(
+    other === undefined,
+    () => `methods must be among ${lowBitMethods.join(', ')}, got ${JSON.stringify(other)}`,
+  );
   return {
     name: 'low bits',
     cells(profile) {

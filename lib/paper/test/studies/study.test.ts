@@ -66,6 +66,14 @@ describe('studies', () => {
     assert.equal(networks(thresholdStudy({ thresholds: profile.thresholds })).length, 6);
   });
 
+  it('name the methods that there are', () => {
+    const methods = ['clusterQAT'] as never;
+    assert.throws(
+      () => lowBitStudy({ methods }),
+      /methods must be among ptq, uniformQat, clusterQat, got "clusterQAT"/,
+    );
+  });
+
   it('say where some networks have fewer seeds than others', () => {
     const cells = (thresholds: number[], seeds: number[], network?: string) =>
       thresholds.flatMap((threshold) =>
