@@ -282,6 +282,18 @@ describe('a weight quantizer of one’s own', () => {
     assert.ok(states.size > 1 && states.size <= 4, `${states.size}`);
   });
 
+  it('that loses the shape of the weights is refused', () => {
+    const flat = ownQuantizer('flat', {
+      begin: () => [0, 1],
+      quantize: (engine, weights) => engine.reshape(weights, [-1]),
+    });
+    const training = weightTraining(scheme, 'stage1.0', { quantizer: flat });
+    assert.throws(
+      () => training.quantize(tf.ones([3, 3, 1, 2]), { points: tf.tensor1d([0, 1]) }),
+      /«flat» makes a tensor of shape \[18\] from weights of shape \[3, 3, 1, 2\]; it must keep their shape/,
+    );
+  });
+
   it('that needs more values than its bits can tell apart is refused', () => {
     const many = ownQuantizer('many', {
       begin: () => [0],

@@ -76,7 +76,15 @@ export function ownTraining(bits: number, quantizer: OwnQuantizer): WeightTraini
     },
     isTrained: false,
     rate: 1,
-    quantize: (kernel, { points }) => straightThrough(kernel, quantize(tf, kernel, points!)),
+    quantize: (kernel, { points }) => {
+      const quantized = quantize(tf, kernel, points!);
+      check(
+        quantized.shape.join() === kernel.shape.join(),
+        () =>
+          `«${quantizer.name}» makes a tensor of shape [${quantized.shape.join(', ')}] from weights of shape [${kernel.shape.join(', ')}]; it must keep their shape`,
+      );
+      return straightThrough(kernel, quantized);
+    },
     move: (kernel, { points }) => ({ points: move ? move(tf, kernel, points!) : tf.clone(points!) }),
     finish: (kernel, { points }) => finished(kernel, points!, bits, quantizer),
   };
