@@ -3,6 +3,7 @@
  * are fine-tunings of one network at few bits (the profile says which), each compared with the default of its
  * group. A variant of your own is a cell.
  */
+import { check } from 'oabn-base';
 import { type FinetuneChanges, finetuneConfig, pretrainConfig } from 'oabn/experiment';
 import type { Oabn } from 'oabn/model';
 import type { WeightMethod } from 'oabn/quantize';
@@ -55,11 +56,19 @@ export interface AblationGrid {
   readonly seeds?: readonly number[];
 }
 
-/** Choices that the paper leaves open or does not try, varied one at a time. */
+/**
+ * Choices that the paper leaves open or does not try, varied one at a time. @throws UserError for a group that
+ * is none of them
+ */
 export function ablationStudy({ groups = ablationGroups, ...grid }: AblationGrid = {}): Study<
   AblationCell,
   AblationPoint
 > {
+  const other = groups.find((name) => !ablationGroups.includes(name));
+  check(
+    other === undefined,
+    () => `groups must be among ${ablationGroups.join('; ')}, got ${JSON.stringify(other)}`,
+  );
   return {
     name: 'ablations',
     cells({ ablation }) {

@@ -66,7 +66,11 @@ describe('studies', () => {
     assert.equal(networks(thresholdStudy({ thresholds: profile.thresholds })).length, 6);
   });
 
-  it('name the methods that there are', () => {
+  it('name the methods and groups that there are', () => {
+    assert.throws(
+      () => ablationStudy({ groups: ['centroids'] }),
+      /groups must be among .*; first centroids; .*"centroids"/,
+    );
     const methods = ['clusterQAT'] as never;
     assert.throws(
       () => lowBitStudy({ methods }),
