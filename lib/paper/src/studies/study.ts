@@ -94,7 +94,7 @@ export function seedsText(cells: readonly unknown[]): string {
     const { seed, threshold, network } = cell as SeededCell;
     if (seed === undefined) continue;
     const key = `${network} ${threshold}`;
-    seedsOf.set(key, (seedsOf.get(key) ?? new Set()).add(seed));
+    seedsOf.set(key, (seedsOf.get(key) ?? new Set<number>()).add(seed));
   }
   const counts = [...seedsOf.values()].map(({ size }) => size);
   const [least, most] = [Math.min(...counts), Math.max(...counts)];
