@@ -25,7 +25,9 @@ export function repeatedTo(writer: Writer, x: ValueId, shape: Shape): ValueId | 
   const from = writer.value(x).shape;
   if (sameShape(from, shape)) return x;
   if (from.length !== shape.length) return undefined;
-  return writer.run('Tile', [x], { reps: shape.map((size, i) => (size === from[i] ? 1 : size / from[i]!)) })[0];
+  return writer.run('Tile', [x], {
+    reps: shape.map((size, i) => (size === from[i] ? 1 : size / from[i]!)),
+  })[0];
 }
 
 /** What a value repeats along axes of one element. */
