@@ -152,9 +152,13 @@ function largest(points: readonly PtqPoint[], bits: number): ClaimPart {
   const most = rows.reduce((a, b) => (sizeOf(b) > sizeOf(a) ? b : a));
   const perLayer = rowsOf(points.filter(({ granularity }) => granularity === 'perTensor'));
   const least = perLayer.reduce((a, b) => (sizeOf(b) < sizeOf(a) ? b : a));
-  const factors = most.points.flatMap(({ seed, threshold, stateSize }) => {
-    const base = least.points.find((point) => point.seed === seed && point.threshold === threshold);
-    return base ? [Math.log2(stateSize / base.stateSize)] : [];
+  // One for each seed: networks of one seed, begun alike and trained with several s, are hardly independent.
+  const factors = [...new Set(most.points.map(({ seed }) => seed))].flatMap((seed) => {
+    const logs = most.points.flatMap(({ threshold, stateSize, ...point }) => {
+      const base = least.points.find((other) => other.seed === seed && other.threshold === threshold);
+      return point.seed === seed && base ? [Math.log2(stateSize / base.stateSize)] : [];
+    });
+    return logs.length > 0 ? [estimate(logs).mean] : [];
   });
   const logs: MeanEstimate =
     factors.length > 1 ? seedMean(factors) : { mean: factors[0]!, variance: Infinity, df: 1 };
@@ -162,7 +166,7 @@ function largest(points: readonly PtqPoint[], bits: number): ClaimPart {
   const interval = { mean: 2 ** mean, low: 2 ** low, high: 2 ** high, level };
   const text = Number.isFinite(high)
     ? `× ${interval.mean.toFixed(0)} [${interval.low.toFixed(0)}, ${interval.high.toFixed(0)}]`
-    : `× ${interval.mean.toFixed(0)} (one network)`;
+    : `× ${interval.mean.toFixed(0)} (one seed)`;
   return {
     name: `${bits} bits`,
     verdict: little({ ...logs, mean: mean - Math.log2(articleFactor) }, 1).verdict,

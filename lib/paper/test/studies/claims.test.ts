@@ -233,6 +233,12 @@ describe('claims C6 to C8: PTQ methods', () => {
     assert.equal(claimC7(small, [8]).verdict, 'not held');
   });
 
+  it('C7: networks of one seed count once, whatever their s', () => {
+    const ofOneSeed = table.filter(({ seed }) => seed === table[0]!.seed);
+    const { verdict, effect } = claimC7(ofOneSeed, [8]).parts[0]!;
+    assert.deepEqual([verdict, effect], ['undecided', '× 90 (one seed)']);
+  });
+
   it('C8: QARepVGG with many states, RepVGG with OABN under few', () => {
     assert.equal(claimC8(table, [8]).verdict, 'held');
     const better = [
