@@ -67,8 +67,10 @@ export function outputHtml(output: Output, markdown: MarkdownRenderer): string {
 function bundleHtml(data: MimeBundle, markdown: MarkdownRenderer): string {
   const figure = plotlyMime in data ? figureIn(data[plotlyMime]) : undefined;
   if (figure) return figureHtml(figure, picture(data));
-  const html = 'text/html' in data ? safeHtml(String(data['text/html'])) : '';
-  if (showsSomething(html)) return `<div class="html">${html}</div>`;
+  const given = 'text/html' in data ? String(data['text/html']) : '';
+  const html = safeHtml(given);
+  if (html !== '' && (!/<script\b/i.test(given) || showsSomething(html)))
+    return `<div class="html">${html}</div>`;
   if ('text/markdown' in data)
     return `<div class="html">${markdown.render(String(data['text/markdown'])).html}</div>`;
   const shown = picture(data);
