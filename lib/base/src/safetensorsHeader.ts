@@ -33,9 +33,10 @@ export interface Header {
 export function readHeader(file: Uint8Array, bad: (why: string) => Error): Header {
   if (file.byteLength < 8) throw bad(`${file.byteLength} bytes`);
   const length = Number(new DataView(file.buffer, file.byteOffset, 8).getBigUint64(0, true));
+  if (length > longestHeader)
+    throw bad('its first 8 bytes are not the length of a header, so it is probably of another format');
   if (length > file.byteLength - 8)
     throw bad(`its header needs ${length} bytes, it has ${file.byteLength - 8}`);
-  if (length > longestHeader) throw bad(`its header of ${length} bytes is longer than the format allows`);
   const header = parseHeader(file.subarray(8, 8 + length), bad);
   const entries: HeaderEntry[] = [];
   let metadata: Header['metadata'] = {};

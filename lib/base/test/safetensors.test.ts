@@ -54,7 +54,12 @@ const hostile: readonly [what: string, file: Uint8Array, message: RegExp][] = [
   ['no UTF-8', fileOf(Uint8Array.of(0x7b, 0x22, 0xff, 0x22, 0x3a, 0x31, 0x7d)), /not JSON/],
   ['half of a pair', fileOf('{"\\ud800":null}'), /surrogate/],
   ['depth', fileOf(`{"a":${'['.repeat(100_000)}${']'.repeat(100_000)}}`), /deeper/],
-  ['a header past the end', fileOf('{}').fill(255, 0, 8), /its header needs/],
+  ['a header past the end', fileOf('{}').fill(255, 0, 1), /its header needs/],
+  [
+    'another format',
+    fileOf('{}').fill(255, 0, 8),
+    /not the length of a header, so it is probably of another/,
+  ],
 ];
 
 const dtypes: Readonly<Record<string, string>> = {
