@@ -46,6 +46,9 @@ export interface Limit extends Pick<Oabn, 'gradient' | 'limit'> {
 /** A learned s counts as at least this, even if its gradient has taken it lower. */
 export const leastThreshold = 1e-3;
 
+const usedThreshold = (s: number | tf.Scalar): number | tf.Scalar =>
+  typeof s === 'number' ? s : tf.maximum(s, leastThreshold);
+
 /**
  * γ/√(σ²+ε), limited to [−s, s] when `limit` is given, with the limit's gradient to γ, σ² and a learned s.
  * All [C].
@@ -53,7 +56,7 @@ export const leastThreshold = 1e-3;
 export function normalizationRatio(gamma: tf.Tensor, variance: tf.Tensor, limit?: Limit): tf.Tensor {
   const ratio = tf.mul(gamma, tf.rsqrt(tf.add(variance, bnEpsilon)));
   if (!limit) return ratio;
-  if (limit.limit) return limitedBy(limit.limit, ratio, limit.threshold);
+  if (limit.limit) return limitedBy(limit.limit, ratio, usedThreshold(limit.threshold));
   const { limited, passes, side } = limitRatio(ratio, limit);
   const clip = tf.customGrad((...inputs) => {
     const save = inputs.at(-1) as unknown as tf.GradSaveFunc;

@@ -7,6 +7,8 @@ import {
   bnPrefix,
   batchNormTraining,
   blocksOf,
+  forward,
+  forwardMerged,
   initialize,
   type LimitFunction,
   normalizeArchitecture,
@@ -26,6 +28,8 @@ import {
   regularization,
   weightTraining,
 } from '../../src/train/index.js';
+import { sample } from '../../../tensor/test/compile/support.js';
+import { assertClose } from '../golden/index.js';
 
 const small = { widths: [4, 4, 8], depths: [1, 2, 1], strides: [1, 1, 2], classes: 3 };
 const options = { momentum: 0.9, weightDecay: 5e-4, labelSmoothing: 0 };
@@ -176,6 +180,23 @@ describe('a limit of one’s own', () => {
     }));
     const onEngine = await tf.transpose(kernel, [3, 2, 0, 1]).data();
     near({ w: [...merged[`${block.name}.rbr_reparam.weight`]!.data] }, { w: [...onEngine] }, 1e-5);
+  });
+
+  it('gets a learned s that has become too small as the least one, before and after merging', () => {
+    const oabn = { threshold: 0.5, learned: true, limit: custom('tanh', soft) };
+    const arch = normalizeArchitecture({ ...small, oabn });
+    const stateDict = Object.fromEntries(
+      Object.entries(initialize(arch, 1)).map(([name, tensor]) => [
+        name,
+        name.endsWith('.threshold') ? { ...tensor, data: Float32Array.of(-0.5) } : tensor,
+      ]),
+    );
+    tf.tidy(() => {
+      const images = sample([2, 5, 5, 3], 3) as tf.Tensor4D;
+      const before = forward(arch, toVariables(stateDict), images, { training: false }).logits;
+      const after = forwardMerged(arch, toVariables(mergeNetwork(arch, stateDict)).params, images);
+      assertClose(after.dataSync(), before.dataSync(), 1e-5, 'logits');
+    });
   });
 
   it('is refused where it makes one number for all channels', () => {
