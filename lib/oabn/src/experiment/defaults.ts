@@ -55,7 +55,7 @@ export function trainingRecipe({ epochs, learningRate, ...changes }: RecipeOptio
 }
 
 /**
- * The same for both kinds of weights, at the rate that the search of table 4's notebook found best for both.
+ * The same for both kinds of weights, at a rate between their best ones; table 4's notebook shows the search.
  */
 export function finetuningRecipes(options: Omit<RecipeOptions, 'learningRate'>): RunDefaults['finetuning'] {
   const recipe = trainingRecipe({ ...options, learningRate: 3e-3, weightDecay: 0 });
