@@ -106,7 +106,7 @@ function compileSource(name: string, source: string): AnyFunction {
 
 /** A notebook's kernel writes `__scope.width` where a cell says `width`, so what V8 misses is `__scope`. */
 function inReadersWords(message: string, source: string): string {
-  const ofCells = [...source.matchAll(/\b__scope\.([\w$]+)/g)].map(([, name]) => name);
   if (!message.startsWith('__scope ')) return message;
+  const ofCells = [...source.matchAll(/\b__scope\.([\w$]+)/g)].map(([, name]) => name);
   return `${[...new Set(ofCells)].join(' and ')} is not defined here, but in a cell`;
 }

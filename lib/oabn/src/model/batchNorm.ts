@@ -105,7 +105,7 @@ function limitRatio(ratio: tf.Tensor, { threshold, gradient }: Limit): LimitedRa
 }
 
 function clipTo(ratio: tf.Tensor, threshold: tf.Scalar): tf.Tensor {
-  const s = tf.maximum(threshold, leastThreshold);
+  const s = usedThreshold(threshold);
   return tf.minimum(tf.maximum(ratio, tf.neg(s)), s);
 }
 
