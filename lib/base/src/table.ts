@@ -63,7 +63,9 @@ export function columnsOf(rows: readonly Row[] | DataFrameLike): Column[] {
 }
 
 function columnOf<Line>(name: string, lines: readonly Line[], valueIn: (line: Line) => unknown): Column {
-  const cells = lines.map((line) => cellText(valueIn(line)));
+  const values = lines.map(valueIn);
+  const decimals = commonDecimals(values);
+  const cells = values.map((value) => cellText(value, decimals));
   const numeric =
     cells.some((cell) => /\d|∞/.test(cell)) && cells.every((cell) => cell === '' || looksNumeric(cell));
   return { name, cells, numeric };
@@ -74,12 +76,29 @@ const isFrame = (rows: readonly Row[] | DataFrameLike): rows is DataFrameLike =>
 /** The number of rows of a table. */
 export const rowCount = (columns: readonly Column[]): number => columns[0]?.cells.length ?? 0;
 
-function cellText(value: unknown): string {
+function cellText(value: unknown, decimals: number | undefined): string {
   if (value === null || value === undefined) return '';
   if (typeof value !== 'number') return String(value);
   if (Number.isNaN(value)) return '–';
   if (!Number.isFinite(value)) return value > 0 ? '∞' : '−∞';
+  if (decimals !== undefined) return value.toFixed(decimals);
   return Number.isInteger(value) ? String(value) : formatNumber(value);
+}
+
+/**
+ * How many decimals all numbers of a column have, so that its points stand in one line: as many as the number
+ * that needs most, at four significant digits of the largest. Undefined for whole numbers, and where a small
+ * number would be left with fewer than two digits.
+ */
+function commonDecimals(values: readonly unknown[]): number | undefined {
+  const numbers = values.filter((value): value is number => Number.isFinite(value) && value !== 0);
+  if (numbers.every(Number.isInteger)) return undefined;
+  const exponent = (value: number): number => Math.floor(Math.log10(Math.abs(value)));
+  const needed = (value: number): number => formatNumber(value).split('.')[1]?.length ?? 0;
+  const most = Math.max(...numbers.map(needed));
+  const decimals = Math.min(most, Math.max(0, 3 - Math.max(...numbers.map(exponent))));
+  const legible = (value: number): boolean => needed(value) <= decimals || exponent(value) + decimals >= 1;
+  return numbers.every(legible) ? decimals : undefined;
 }
 
 /** «12», «−0.5», «97.1%», «0.52 ± 0.01», «∞ (BN)», «–»; not «3x3» or «stage1.0». */

@@ -48,7 +48,8 @@ describe('report/table', () => {
     const alignments = [...html.matchAll(/<th [^>]*text-align: (\w+)/g)].map((match) => match[1]);
     assert.deepEqual(alignments, ['right', 'right', 'right', 'left']);
     assert.equal(html.split('<tr>').length - 1, 3);
-    assert.ok(html.includes('>0.1235</td>'));
+    assert.ok(html.includes('>12.00</td>'));
+    assert.ok(html.includes('>0.12</td>'));
   });
 
   it('sorts by value on a click, back on the next, ∞ above all numbers and texts last', () => {
@@ -71,11 +72,26 @@ describe('report/table', () => {
     assert.equal(tableText([]), '');
   });
 
+  it('gives the numbers of a column as many decimals, unless that hides a small one', () => {
+    const cells = (...values: unknown[]): string[] =>
+      tableText(values.map((value) => ({ value })))
+        .split('\n')
+        .slice(2)
+        .map((line) => line.trim());
+    assert.deepEqual(cells(62.13, 60, 9.802), ['62.13', '60.00', '9.80']);
+    assert.deepEqual(cells(62.1, -9, 0, Infinity, null), ['62.1', '-9.0', '0.0', '∞', '']);
+    assert.deepEqual(cells(0.9197, 1.014), ['0.920', '1.014']);
+    assert.deepEqual(cells(0.0008, 0.1), ['0.0008', '0.1000']);
+    assert.deepEqual(cells(12_345.6, 2), ['12346', '2']);
+    assert.deepEqual(cells(1234, 0.00012), ['1234', '0.00012']);
+    assert.deepEqual(cells(3, 12, '4'), ['3', '12', '4']);
+  });
+
   it('has the labels of a DataFrame that are names, as describe gives them', () => {
     const frame = { columns: ['a'], values: [[2], [1.5]] };
     assert.equal(
       tableText({ ...frame, index: ['count', 'mean'] }),
-      ['         a', '─────  ───', 'count    2', 'mean   1.5'].join('\n'),
+      ['         a', '─────  ───', 'count  2.0', 'mean   1.5'].join('\n'),
     );
     assert.equal(tableText({ ...frame, index: [1, 0] }), tableText(frame));
     assert.match(String(tableBundle({ ...frame, index: ['count', 'mean'] })['text/html']), /count<\/td>/);
