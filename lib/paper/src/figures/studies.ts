@@ -3,11 +3,14 @@ import { estimate, formatThreshold, type LowBitMethod, type LowBitPoint } from '
 import {
   type AblationPoint,
   decayTitles,
+  finetuningGrounds,
   lowBitMethods,
   methodTitles,
   type OutlierPoint,
+  pretrainingJudges,
   type RatePoint,
   type RivalPoint,
+  type RivalRound,
   type StudyResult,
   type MeasuredCost,
 } from '../studies/index.js';
@@ -226,31 +229,41 @@ export function outlierFigure(
   });
 }
 
-/** Rivals at `bits`: a group of bars for each way to quantize, a bar for each way to pretrain. */
+/**
+ * One round of the rivals at `bits`: for each way to pretrain a bar for each quantizer that judges them all, or
+ * for each way to quantize a bar for each network that it was tried on.
+ */
 export function rivalFigure(
   { rows, source }: StudyResult<RivalPoint>,
-  { bits }: { readonly bits: number },
+  { bits, round }: { readonly bits: number; readonly round: RivalRound },
 ): Figure {
-  const chosen = rows.filter((row) => row.bits === bits);
-  const methods = distinct(chosen.map((row) => row.quantization));
+  const inPretraining = round === 'pretraining';
+  const [group, series] = inPretraining
+    ? (['pretraining', 'quantization'] as const)
+    : (['quantization', 'pretraining'] as const);
+  const compared = inPretraining ? pretrainingJudges : finetuningGrounds;
+  const chosen = rows.filter((row) => row.bits === bits && compared.includes(row[series]));
+  const groups = distinct(chosen.map((row) => row[group]));
   return barFigure({
-    title: `Rivals at ${bits} bits`,
+    title: `Ways to ${inPretraining ? 'pretrain' : 'fine-tune'} at ${bits} bits`,
     subtitle: source,
-    xTitle: 'quantized by',
+    xTitle: inPretraining ? 'pretrained with' : 'quantized by',
     yTitle: 'test accuracy (%)',
     yRange: [0, 100],
-    series: distinct(chosen.map((row) => row.pretraining)).map((name) => {
-      const here = chosen.filter((row) => row.pretraining === name);
-      const of = methods.filter((method) => here.some((row) => row.quantization === method));
-      const estimates = of.map((method) =>
-        estimate(here.filter((row) => row.quantization === method).map(({ accuracy }) => accuracy)),
-      );
-      return {
-        name,
-        x: of,
-        y: estimates.map(({ mean }) => 100 * mean),
-        ...spread(estimates.map(({ sd }) => sd)),
-      };
-    }),
+    series: compared
+      .filter((name) => chosen.some((row) => row[series] === name))
+      .map((name) => {
+        const here = chosen.filter((row) => row[series] === name);
+        const of = groups.filter((at) => here.some((row) => row[group] === at));
+        const estimates = of.map((at) =>
+          estimate(here.filter((row) => row[group] === at).map(({ accuracy }) => accuracy)),
+        );
+        return {
+          name,
+          x: of,
+          y: estimates.map(({ mean }) => 100 * mean),
+          ...spread(estimates.map(({ sd }) => sd)),
+        };
+      }),
   });
 }

@@ -99,13 +99,16 @@ export interface RivalPoint extends RivalCell, QuantizedPoint {
   readonly bytes: number;
 }
 
+/** What is compared: ways to pretrain, or ways to fine-tune. */
+export type RivalRound = 'pretraining' | 'fine-tuning';
+
 /** Which rounds of the comparison, on which networks and bits. */
 export interface RivalGrid {
   /**
    * The rounds of the comparison; default both: ways to pretrain × a few quantizers, and ways to fine-tune ×
    * BN and OABN.
    */
-  readonly rounds?: readonly ('pretraining' | 'fine-tuning')[];
+  readonly rounds?: readonly RivalRound[];
   /** Default the profile's bits up to 4; the members below default to the profile's, too. */
   readonly bits?: readonly number[];
   readonly seeds?: readonly number[];
@@ -114,9 +117,9 @@ export interface RivalGrid {
 }
 
 /** How ways to pretrain are judged: without fine-tuning, and with the paper's two methods. */
-const judges = ['uniform PTQ', 'uniform QAT', 'ClusterQAT'];
+export const pretrainingJudges = ['uniform PTQ', 'uniform QAT', 'ClusterQAT'];
 /** The networks that ways to fine-tune are judged on. */
-const grounds = ['BN, decay of kernels and γ', 'OABN'];
+export const finetuningGrounds = ['BN, decay of kernels and γ', 'OABN'];
 
 /** OABN and ClusterQAT compared with their rivals: ways to pretrain, and ways to quantize. */
 export function rivalStudy({ rounds = ['pretraining', 'fine-tuning'], ...grid }: RivalGrid = {}): Study<
@@ -128,8 +131,10 @@ export function rivalStudy({ rounds = ['pretraining', 'fine-tuning'], ...grid }:
     cells({ ablation, bits: all }) {
       const { bits, seeds, threshold } = { ...ablation, bits: all.filter((b) => b <= 4), ...grid };
       const pairs = [
-        ...(rounds.includes('pretraining') ? product(Object.keys(pretrainingRivals), judges) : []),
-        ...(rounds.includes('fine-tuning') ? product(grounds, Object.keys(quantizationRivals)) : []),
+        ...(rounds.includes('pretraining') ? product(Object.keys(pretrainingRivals), pretrainingJudges) : []),
+        ...(rounds.includes('fine-tuning')
+          ? product(finetuningGrounds, Object.keys(quantizationRivals))
+          : []),
       ];
       const distinct = [...new Map(pairs.map((pair) => [pair.join(), pair])).values()];
       return bits.flatMap((b) =>
