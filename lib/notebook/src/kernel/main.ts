@@ -27,7 +27,7 @@ const folder = process.cwd();
 const kernelFile = fileURLToPath(import.meta.url);
 const [runtime, answers, language] = [createChannel(), createChannel(), createChannel()];
 const data = join(jupyterDataFolder(), 'typescript');
-const [underway, answered] = [new SharedArrayBuffer(8), new SharedArrayBuffer(4)];
+const [underway, answered] = [new SharedArrayBuffer(12), new SharedArrayBuffer(4)];
 
 /** Starts a thread that the kernel cannot do without. */
 function startThread(

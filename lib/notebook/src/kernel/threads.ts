@@ -40,6 +40,10 @@ export type FromRuntime =
       readonly name: 'stdout' | 'stderr';
       readonly text: string;
     }
+  /** A pipe that programs of a cell write into; the server closes it. */
+  | { readonly type: 'childOutput'; readonly parent?: string; readonly name: 'stdout' | 'stderr'; readonly fd: number } // prettier-ignore
+  /** Asks the server to count up when it has read what is in these pipes. */
+  | { readonly type: 'drain' }
   | { readonly type: 'publish'; readonly parent?: string; readonly kind: string; readonly content: Bundle; readonly metadata?: Bundle; readonly buffers?: readonly Uint8Array[] } // prettier-ignore
   | { readonly type: 'done'; readonly id: string; readonly outcome: Outcome }
   /** A late error, of a promise that nobody waited for. */

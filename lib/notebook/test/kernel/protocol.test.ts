@@ -248,6 +248,20 @@ describe('kernel: the protocol', function () {
       );
     });
 
+    it('of callbacks of sockets, and their output, are shown in the latest cell, also when it has ended', async () => {
+      const start = `const { connect, createServer } = await import('node:net');
+        const server = createServer((socket) => {
+          socket.once('data', () => { console.log('heard'); socket.end(); throw new Error('on a socket'); });
+        }).listen(0, '127.0.0.1');
+        setTimeout(() => connect((server.address() as { port: number }).port, '127.0.0.1').end('x'), 50);
+        undefined`;
+      const { outputs } = await run(start);
+      while (outputs.length < 2) await sleep(10);
+      const [stream, error] = outputs as unknown as [{ text: string }, { evalue: string }];
+      assert.deepEqual([stream.text, error.evalue], ['heard\n', 'on a socket']);
+      await run('server.close()');
+    });
+
     it('abort the cells that were queued then, and no others', async () => {
       const send = (code: string) => session.channels.send('execute_request', { code, silent: false }).reply;
       const statuses = await Promise.all(

@@ -10,6 +10,8 @@ export interface Output {
   send(message: FromRuntime): void;
   /** Publishes a message below the cell that runs. */
   publish(kind: string, content: Bundle, more?: { metadata?: Bundle; buffers?: readonly Uint8Array[] }): void;
+  /** Waits until the server has read what programs have written into their pipes (childOutput.ts). */
+  drain(): void;
   /** Before the process ends: waits until everything has reached the clients and the sockets are closed. */
   leave(): void;
 }
@@ -30,6 +32,9 @@ export function jsonOf(bundle: Bundle): Bundle {
 
 /** The largest number of characters on their way to the server. */
 const mostUnderway = 8 * 1024 * 1024;
+
+/** Milliseconds; the server is as busy as the clients keep it. */
+const mostDraining = 2000;
 
 export function createOutput(
   port: MessagePort,
@@ -68,9 +73,17 @@ export function createOutput(
   }
   console.clear = () => publish('clear_output', { wait: false });
 
+  let drains = 0;
   return {
     send,
     publish,
+    drain() {
+      send({ type: 'drain' });
+      drains++;
+      const deadline = performance.now() + mostDraining;
+      for (let done; (done = Atomics.load(underway, 2)) < drains && performance.now() < deadline;)
+        Atomics.wait(underway, 2, done, deadline - performance.now());
+    },
     leave() {
       send({ type: 'leaving' });
       Atomics.wait(underway, 1, 0, 1000);

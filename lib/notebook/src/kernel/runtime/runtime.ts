@@ -11,6 +11,7 @@ import type { CompiledCell, Typecheck } from '../language/language.js';
 import { cellFileName, cellOffset, cellScript } from '../cellScript.js';
 import { signalGroup } from '../processGroup.js';
 import type { Bundle, Outcome, ToRuntime } from '../threads.js';
+import { captureChildOutput } from './childOutput.js';
 import { createComms } from './comms.js';
 import { createContext } from './context.js';
 import { installGlobals } from './globals.js';
@@ -57,10 +58,18 @@ export function startRuntime(options: RuntimeOptions): void {
   const context = createContext<RunningCell>();
   const running = new Set<RunningCell>();
   const currentCell = (): RunningCell | undefined => context.current() ?? [...running].at(-1);
-  const currentId = (): string | undefined => currentCell()?.id;
+  let latestId: string | undefined;
+  /** The request whose output it is: a callback of a socket, after the cell has ended, belongs to the latest. */
+  const currentId = (): string | undefined => currentCell()?.id ?? latestId;
 
   installStackTraces();
   const output = createOutput(server, options.underway, currentId);
+  const releasePipes = captureChildOutput({
+    send: output.send,
+    drain: output.drain,
+    currentCell,
+    isRunning: (cell) => running.has(cell),
+  });
   const questions = createQuestions(output, options.answers, options.answered, currentId);
   const { comms, receive: receiveComm } = createComms(output);
   const packages = createPackages(folder, kernelFile);
@@ -128,6 +137,7 @@ export function startRuntime(options: RuntimeOptions): void {
   const execute = async ({ id, count, cell }: Extract<ToRuntime, { type: 'execute' }>): Promise<void> => {
     const current = createRunningCell(id, () => output.send({ type: 'listens', parent: id }));
     running.add(current);
+    latestId = id;
     modules.update(cell.modules);
     const before = new Map(cell.values.map((name) => [name, { was: name in scope, value: scope[name] }]));
     let outcome: Outcome;
@@ -156,6 +166,7 @@ export function startRuntime(options: RuntimeOptions): void {
       outcome = { status: 'error', error: thrownError(error), set };
     }
     running.delete(current);
+    releasePipes(current);
     output.send({ type: 'done', id, outcome });
   };
 
@@ -195,14 +206,16 @@ export function startRuntime(options: RuntimeOptions): void {
     }
   });
 
-  const report = (error: unknown, cell: RunningCell | undefined): void =>
+  const report = (error: unknown, parent: string | undefined): void =>
     output.send({
       type: 'error',
-      ...(cell && { parent: cell.id }),
+      ...(parent !== undefined && { parent }),
       error: thrownError(error),
     });
-  process.on('unhandledRejection', (reason, promise) => report(reason, context.of(promise) ?? currentCell()));
-  process.on('uncaughtException', (error) => report(error, currentCell()));
+  process.on('unhandledRejection', (reason, promise) =>
+    report(reason, context.of(promise)?.id ?? currentId()),
+  );
+  process.on('uncaughtException', (error) => report(error, currentId()));
   process.on('SIGINT', () => output.send({ type: 'signal' }));
   process.on('exit', () => output.leave());
 }

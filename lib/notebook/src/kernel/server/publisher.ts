@@ -44,6 +44,7 @@ export function createPublisher(sockets: ServerSockets, session: string): Publis
       return send(kind, content, parent, more);
     },
     stream(name, text, parent) {
+      if (text === '') return;
       if (pending && (pending.name !== name || pending.parent.msg_id !== parent.msg_id)) flush();
       pending ??= { name, parent, texts: [], length: 0 };
       pending.texts.push(text);

@@ -7,6 +7,7 @@ import { randomUUID } from 'node:crypto';
 import { createHeader, type Header, protocolVersion } from '../../protocol/message.js';
 import type { Request, ServerSockets } from '../../protocol/serverSockets.js';
 import type { Bundle, FromRuntime, ToRuntime } from '../threads.js';
+import { createChildOutput } from './childOutput.js';
 import { toCodePoints, toUtf16 } from './codePoints.js';
 import { createDebugger } from './debugger/debugger.js';
 import { createExecutions } from './executions.js';
@@ -25,6 +26,10 @@ export interface ServerOptions {
   readonly versions: { readonly kernel: string; readonly typescript: string };
   post(message: ToRuntime): void;
   answer(question: number, value: string | undefined): void;
+  /** Receives what the main thread has sent by now. */
+  receiveAll(): void;
+  /** Tells the main thread that the pipes of cells' programs are drained. */
+  drained(): void;
   /** Ends the process, after the replies are out. */
   exit(): void;
   /** Closes the sockets of a process that ends by itself. */
@@ -51,6 +56,7 @@ export function startServer(options: ServerOptions): Server {
     headers.set(header.msg_id, header);
     if (headers.size > mostHeaders) headers.delete(headers.keys().next().value!);
   };
+  const childOutput = createChildOutput();
   const comms = new Map<string, string>();
   const subshells = new Set<string>();
   const questions = createQuestions(sockets, session, options.answer);
@@ -198,6 +204,18 @@ export function startServer(options: ServerOptions): Server {
       switch (message.type) {
         case 'stream':
           publisher.stream(message.name, message.text, parentOf(message.parent));
+          break;
+        case 'childOutput': {
+          const { fd, name, parent } = message;
+          childOutput.read(fd, (text) => {
+            // What the cell printed before it started the program comes first.
+            options.receiveAll();
+            publisher.stream(name, text, parentOf(parent));
+          });
+          break;
+        }
+        case 'drain':
+          void childOutput.drained().then(options.drained);
           break;
         case 'publish': {
           const { kind, content, parent, ...more } = message;

@@ -2,7 +2,7 @@
 import { randomUUID } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
-import { type MessagePort, workerData } from 'node:worker_threads';
+import { type MessagePort, receiveMessageOnPort, workerData } from 'node:worker_threads';
 import type { Connection } from '../../protocol/connection.js';
 import { bindSockets } from '../../protocol/serverSockets.js';
 import type { FromRuntime, ToRuntime } from '../threads.js';
@@ -18,7 +18,7 @@ export interface ServerData {
   readonly language: MessagePort;
   /**
    * The number of characters that the runtime has sent and this thread has not yet received; then 1 if the
-   * sockets are closed.
+   * sockets are closed; then how often the pipes of cells' programs were drained.
    */
   readonly underway: SharedArrayBuffer;
   /** Set and notified when an answer is there. */
@@ -47,6 +47,13 @@ const server = startServer({
   history: createHistory(data.historyFolder),
   versions: { kernel: version('../../../package.json'), typescript: version('typescript/package.json') },
   post,
+  receiveAll() {
+    for (let next; (next = receiveMessageOnPort(data.runtime));) receive(next.message as FromRuntime);
+  },
+  drained() {
+    Atomics.add(underway, 2, 1);
+    Atomics.notify(underway, 2);
+  },
   answer(question, value) {
     data.answers.postMessage({ question, value });
     Atomics.store(answered, 0, 1);
@@ -65,13 +72,14 @@ const server = startServer({
   },
 });
 
-data.runtime.on('message', (message: FromRuntime) => {
+function receive(message: FromRuntime): void {
   if (message.type === 'stream') {
     Atomics.sub(underway, 0, message.text.length);
     Atomics.notify(underway, 0);
   }
   server.receive(message);
-});
+}
+data.runtime.on('message', receive);
 
 /** Ends the process even if its main thread is in a loop, and the programs that cells have started. */
 function killProcess(): void {
