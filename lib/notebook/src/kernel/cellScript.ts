@@ -27,9 +27,11 @@ export const cellFileName = (number: number): string => `cell:${number}`;
  */
 export const cellOffset = { indent: lead.length, lead: 1 } as const;
 
-const moduleLead = '(function (exports, require, module, __filename, __dirname, __meta) { ';
+/** The same length for both kinds, so that columns do not depend on it. */
+const moduleLead = (awaits: boolean): string =>
+  `(${awaits ? 'async' : '     '} function (exports, require, module, __filename, __dirname, __meta, __import) { `;
 
-/** An expression whose value is a CommonJS module as a function. */
-export const moduleScript = (js: string): string => `${moduleLead}${js}\n})`;
+/** An expression whose value is a CommonJS module as a function, an asynchronous one if it awaits at its top level. */
+export const moduleScript = (js: string, awaits: boolean): string => `${moduleLead(awaits)}${js}\n})`;
 
-export const moduleOffset = { indent: moduleLead.length, lead: 0 } as const;
+export const moduleOffset = { indent: moduleLead(false).length, lead: 0 } as const;

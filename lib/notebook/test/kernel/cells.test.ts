@@ -249,6 +249,43 @@ class Service { #n = 1; static made = new Service(); @logged call() { return thi
       assert.equal(await value(read), "[ 2, 'b' ]");
     });
 
+    it('local TypeScript that awaits, and what imports it', async () => {
+      await file('slow.ts', 'await null;\nexport const n: number = await Promise.resolve(1);');
+      await file(
+        'above.ts',
+        "import { n } from './slow';\nexport const above = n + 1;\nexport const later = async () => (await import('./slow')).n + 2;",
+      );
+      // The two import each other.
+      await file(
+        'one.ts',
+        "import { two } from './other';\nimport { above } from './above';\nexport const one = await above;\nexport const both = () => [one, two()];",
+      );
+      await file(
+        'other.ts',
+        "import { one } from './one';\nexport const two = () => one + 1;\nfor await (const _ of [1]);",
+      );
+      const both = "import { both } from './one';\nimport { later } from './above';\n[both(), await later()]";
+      assert.equal(await value(both), '[ [ 2, 3 ], 3 ]');
+      await file('slow.ts', 'export const n: number = await Promise.resolve(10);', 2);
+      assert.equal(await value(both), '[ [ 11, 12 ], 12 ]');
+      await file('slow.ts', '\nexport const n: number = await Promise.reject(new Error("too slow"));', 4);
+      assert.match(await value(both), /^Error: too slow\n[^]*slow\.ts, line 2, column 47\n/);
+      assert.match(await value(both), /^Error: too slow\n/);
+      await file('slow.ts', 'export const n: number = await Promise.resolve(20);', 6);
+      assert.equal(
+        await value("const each = await Promise.all([import('./one'), import('./above')]);\neach[0].both()"),
+        '[ 21, 22 ]',
+      );
+    });
+
+    it('local JavaScript that awaits, which is loaded again when it changes', async () => {
+      await file('modern.mjs', 'export const m = await Promise.resolve(1);');
+      const read = "// @ts-ignore\nimport { m } from './modern.mjs';\nm";
+      assert.equal(await value(read), '1');
+      await file('modern.mjs', 'export const m = await Promise.resolve(2);', 2);
+      assert.equal(await value(read), '2');
+    });
+
     it('see type errors of local TypeScript, and their own in its frames', async () => {
       await file('wrong.ts', 'export const n: number = "text";');
       assert.match(await value("import { n } from './wrong';"), /wrong\.ts, line 1, column 14 - TS2322/);

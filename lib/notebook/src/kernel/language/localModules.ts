@@ -17,6 +17,8 @@ export interface LocalModule {
   /** The source map as JSON. */
   readonly map?: string;
   readonly source?: string;
+  /** Whether it awaits at its top level. */
+  readonly awaits?: boolean;
 }
 
 const isLocalSource = (path: string): boolean =>
@@ -47,7 +49,7 @@ export function localModules(
     const version = deepVersion(path, imports);
     if (compiled.get(path) === version) return { path, version };
     compiled.set(path, version);
-    return { path, version, ...compileModule(path, program.getSourceFile(path)!.text, options) };
+    return { path, version, ...compileModule(program.getSourceFile(path)!, options) };
   });
 }
 
@@ -90,15 +92,18 @@ function deepVersion(path: string, imports: ReadonlyMap<string, readonly string[
 }
 
 function compileModule(
-  path: string,
-  source: string,
+  file: ts.SourceFile,
   { experimentalDecorators, emitDecoratorMetadata, useDefineForClassFields }: ts.CompilerOptions,
-): { js: string; map: string; source: string } {
+): Pick<LocalModule, 'js' | 'map' | 'source' | 'awaits'> {
+  const { text: source, fileName } = file;
+  const awaits = awaitsAtTopLevel(file);
   const { outputText, sourceMapText } = ts.transpileModule(source, {
-    fileName: path,
+    fileName,
     compilerOptions: {
       target: ts.ScriptTarget.ES2022,
       module: ts.ModuleKind.CommonJS,
+      // Elsewhere, `await` is a name.
+      ...(awaits && { moduleDetection: ts.ModuleDetectionKind.Force }),
       esModuleInterop: true,
       sourceMap: true,
       removeComments: true,
@@ -107,17 +112,41 @@ function compileModule(
       emitDecoratorMetadata,
       useDefineForClassFields,
     },
-    transformers: { before: [importMeta] },
+    transformers: { before: [importTools] },
   });
-  return { js: withoutMapComment(outputText), map: sourceMapText ?? '', source };
+  return { js: withoutMapComment(outputText), map: sourceMapText ?? '', source, awaits };
 }
 
-/** `import.meta` → `__meta`, which the runtime provides, because CommonJS has none. */
-const importMeta: ts.TransformerFactory<ts.SourceFile> = (context) => (file) => {
-  const visit = (node: ts.Node): ts.Node =>
-    ts.isMetaProperty(node) && node.keywordToken === ts.SyntaxKind.ImportKeyword
-      ? ts.factory.createIdentifier('__meta')
-      : ts.visitEachChild(node, visit, context);
+/** Whether `file` waits for something while it is evaluated. */
+function awaitsAtTopLevel(file: ts.SourceFile): boolean {
+  const awaits = (node: ts.Node): boolean =>
+    ts.isAwaitExpression(node) ||
+    (ts.isForOfStatement(node) && node.awaitModifier !== undefined) ||
+    (ts.isVariableDeclarationList(node) &&
+      (node.flags & ts.NodeFlags.BlockScoped) === ts.NodeFlags.AwaitUsing) ||
+    (!ts.isFunctionLike(node) && (ts.forEachChild(node, awaits) ?? false));
+  return awaits(file);
+}
+
+/**
+ * `import.meta` → `__meta`, which the runtime provides, because CommonJS has none; `import()` → `__import()`, because
+ * what it imports may have to be waited for.
+ */
+const importTools: ts.TransformerFactory<ts.SourceFile> = (context) => (file) => {
+  const { factory } = context;
+  const visit = (node: ts.Node): ts.Node => {
+    if (ts.isMetaProperty(node) && node.keywordToken === ts.SyntaxKind.ImportKeyword)
+      return factory.createIdentifier('__meta');
+    const visited = ts.visitEachChild(node, visit, context);
+    if (!ts.isCallExpression(visited) || visited.expression.kind !== ts.SyntaxKind.ImportKeyword)
+      return visited;
+    return factory.updateCallExpression(
+      visited,
+      factory.createIdentifier('__import'),
+      undefined,
+      visited.arguments.slice(0, 1),
+    );
+  };
   return ts.visitNode(file, visit) as ts.SourceFile;
 };
 

@@ -10,7 +10,7 @@ import { fileURLToPath, pathToFileURL } from 'node:url';
 import { Script } from 'node:vm';
 import { moduleOffset, moduleScript } from '../cellScript.js';
 import type { LocalModule } from '../language/localModules.js';
-import { ImportOnly, type Packages } from './packages.js';
+import { ImportOnly, namespaceOf, needsImport, type Packages, whenLoaded } from './packages.js';
 import { addSource } from './stackTraces.js';
 
 export interface LocalModules {
@@ -24,7 +24,11 @@ export interface LocalModules {
 interface Evaluated {
   readonly version: string;
   readonly module: { exports: unknown };
+  /** Present while the module awaits. */
+  ended?: Promise<void>;
 }
+
+const none: ReadonlySet<string> = new Set();
 
 export const isPath = (specifier: string): boolean =>
   /^(?:\.{1,2}(?:[\\/]|$)|[\\/]|[A-Za-z]:[\\/]|file:)/.test(specifier);
@@ -33,27 +37,63 @@ export function createLocalModules(packages: Packages): LocalModules {
   const compiled = new Map<string, LocalModule>();
   const evaluated = new Map<string, Evaluated>();
   const versions = new Map<string, number>();
+  /** What only `import()` loads, by its URL with the time of the last change. */
+  const imported = new Map<string, unknown>();
 
-  const evaluate = (path: string): unknown => {
-    const { version, js = '' } = compiled.get(path)!;
-    const known = evaluated.get(path);
-    if (known?.version === version) return known.module.exports;
-    const module = { exports: {} as unknown };
-    evaluated.set(path, { version, module });
+  /** Evaluates a compiled file as a module. Returns a promise if it awaits. */
+  const start = (
+    { path, js = '', awaits = false }: LocalModule,
+    module: { exports: unknown },
+    importers: ReadonlySet<string>,
+  ): void | Promise<void> => {
     const folder = dirname(path);
     const requireHere = (specifier: string): unknown =>
-      isPath(specifier) ? require(specifier, folder) : packages.require(specifier);
+      isPath(specifier) ? require(specifier, folder, importers) : packages.require(specifier);
+    const importHere = async (specifier: unknown): Promise<unknown> => {
+      const name = String(specifier);
+      return namespaceOf(await (isPath(name) ? load(name, folder) : packages.load(name)));
+    };
     const meta = { url: pathToFileURL(path).href, filename: path, dirname: folder };
-    try {
-      const run = new Script(moduleScript(js), { filename: path }).runInThisContext() as (
-        ...args: unknown[]
-      ) => void;
-      run.call(module.exports, module.exports, requireHere, module, path, folder, meta);
-    } catch (error) {
-      evaluated.delete(path);
-      throw error;
+    const run = new Script(moduleScript(js, awaits), { filename: path }).runInThisContext() as (
+      ...args: unknown[]
+    ) => void | Promise<void>;
+    return run.call(module.exports, module.exports, requireHere, module, path, folder, meta, importHere);
+  };
+
+  /**
+   * The exports of a compiled file; of a file among `importers`, which is being evaluated, as far as it has come.
+   * @throws ImportOnly for a file that awaits
+   */
+  const evaluate = (path: string, importers: ReadonlySet<string>): unknown => {
+    const compiledModule = compiled.get(path)!;
+    const { version, awaits } = compiledModule;
+    let known = evaluated.get(path);
+    if (known?.version !== version) {
+      const begun: Evaluated = { version, module: { exports: {} } };
+      const forget = (error: unknown): never => {
+        if (evaluated.get(path) === begun) evaluated.delete(path);
+        throw error;
+      };
+      evaluated.set(path, (known = begun));
+      const attempt = (): void | Promise<void> =>
+        start(compiledModule, begun.module, new Set([...importers, path]));
+      if (awaits) {
+        begun.ended = whenLoaded(attempt)
+          .finally(() => delete begun.ended)
+          .catch(forget);
+        // Whoever imports it is told.
+        begun.ended.catch(() => undefined);
+      } else {
+        try {
+          void attempt();
+        } catch (error) {
+          forget(error);
+        }
+      }
     }
-    return module.exports;
+    const { ended } = known;
+    if (ended && !importers.has(path)) throw new ImportOnly(path, () => ended);
+    return known.module.exports;
   };
 
   /**
@@ -72,21 +112,36 @@ export function createLocalModules(packages: Packages): LocalModules {
     return candidates.find((candidate) => compiled.has(candidate));
   };
 
-  const require = (specifier: string, folder: string): unknown => {
-    const path = specifier.startsWith('file:') ? fileURLToPath(specifier) : resolve(folder, specifier);
-    const file = compiledFile(path);
-    if (file !== undefined) return evaluate(file);
-    const requireFile = createRequire(join(folder, '__notebook__.js'));
-    const found = requireFile.resolve(path);
+  /** JSON or JavaScript, as it is on disk now. */
+  const requireFile = (path: string, folder: string): unknown => {
+    const requireHere = createRequire(join(folder, '__notebook__.js'));
+    const found = requireHere.resolve(path);
     const changed = existsSync(found) ? statSync(found).mtimeMs : 0;
     if (versions.has(found) && versions.get(found) !== changed)
-      Reflect.deleteProperty(requireFile.cache, found);
+      Reflect.deleteProperty(requireHere.cache, found);
     versions.set(found, changed);
-    return requireFile(found);
+    const url = `${pathToFileURL(found).href}?${changed}`;
+    if (imported.has(url)) return imported.get(url);
+    try {
+      return requireHere(found);
+    } catch (error) {
+      if (!needsImport(error)) throw error;
+      throw new ImportOnly(found, async () => imported.set(url, await import(url)));
+    }
   };
+
+  const require = (specifier: string, folder: string, importers: ReadonlySet<string> = none): unknown => {
+    const path = specifier.startsWith('file:') ? fileURLToPath(specifier) : resolve(folder, specifier);
+    const file = compiledFile(path);
+    return file === undefined ? requireFile(path, folder) : evaluate(file, importers);
+  };
+  // Nothing is kept of a module that could not be evaluated because another has to be waited for.
+  const load = (specifier: string, folder: string): Promise<unknown> =>
+    whenLoaded(() => require(specifier, folder));
 
   return {
     require,
+    load,
     update(modules) {
       for (const module of modules) {
         const { path, js, map, source } = module;
@@ -97,17 +152,6 @@ export function createLocalModules(packages: Packages): LocalModules {
       for (const { path, version } of modules) {
         const known = compiled.get(path);
         if (known && known.version !== version) compiled.set(path, { ...known, version });
-      }
-    },
-    async load(specifier, folder) {
-      for (;;) {
-        try {
-          return require(specifier, folder);
-        } catch (error) {
-          // Nothing of the module was kept, so it is evaluated again once the package is there.
-          if (!(error instanceof ImportOnly)) throw error;
-          await packages.load(error.specifier);
-        }
       }
     },
   };

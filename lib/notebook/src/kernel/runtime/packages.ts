@@ -16,11 +16,27 @@ export interface Packages {
   resolve(name: string): string;
 }
 
-/** A package that has to be imported asynchronously. */
+/** A package or module that has to be waited for. */
 export class ImportOnly extends Error {
   override readonly name = 'ImportOnly';
-  constructor(readonly specifier: string) {
+  constructor(
+    specifier: string,
+    /** After this, it can be required. */
+    readonly load: () => Promise<unknown>,
+  ) {
     super(`«${specifier}» can only be loaded by import`);
+  }
+}
+
+/** What `attempt` returns, which is tried again after each part of it that has to be waited for. */
+export async function whenLoaded<T>(attempt: () => T | Promise<T>): Promise<T> {
+  for (;;) {
+    try {
+      return await attempt();
+    } catch (error) {
+      if (!(error instanceof ImportOnly)) throw error;
+      await error.load();
+    }
   }
 }
 
@@ -40,6 +56,9 @@ const importOnly: ReadonlySet<string | undefined> = new Set([
   'ERR_REQUIRE_ESM',
   'ERR_PACKAGE_PATH_NOT_EXPORTED',
 ]);
+
+/** Whether `error` is Node's for what only `import()` loads. */
+export const needsImport = (error: unknown): boolean => importOnly.has(codeOf(error));
 
 export function createPackages(folder: string, kernelFile: string): Packages {
   const places = [
@@ -67,24 +86,18 @@ export function createPackages(folder: string, kernelFile: string): Packages {
       printTensors(exports);
       return exports;
     } catch (error) {
-      if (importOnly.has(codeOf(error))) throw new ImportOnly(name);
-      throw error;
+      if (!needsImport(error)) throw error;
+      throw new ImportOnly(name, async () => {
+        const exports = await placeOf(name).import(name);
+        imported.set(name, exports);
+        printTensors(exports);
+      });
     }
   };
   return {
     require,
     resolve: (name) => placeOf(name).require.resolve(name),
-    async load(name) {
-      try {
-        return require(name);
-      } catch (error) {
-        if (!(error instanceof ImportOnly)) throw error;
-        const exports = await placeOf(name).import(name);
-        imported.set(name, exports);
-        printTensors(exports);
-        return exports;
-      }
-    },
+    load: (name) => whenLoaded(() => require(name)),
   };
 }
 
