@@ -5,23 +5,16 @@
  */
 import type { Header, Message } from '../../protocol/message.js';
 import type { Request } from '../../protocol/serverSockets.js';
-import { formatProblem, type Problem } from '../language/problem.js';
-import type { CompiledCell, Typecheck } from '../language/language.js';
-import type { Language } from './languageClient.js';
+import type { Typecheck } from '../language/language.js';
+import { type CellsOptions, createCells, documentationOf } from './cells.js';
 import type { History } from './history.js';
 import type { Interrupter } from './interrupter.js';
 import { readCell } from './magics.js';
-import type { Publisher } from './publisher.js';
-import type { Bundle, Outcome, ThrownError, ToRuntime } from '../threads.js';
+import type { Bundle, Outcome } from '../threads.js';
 
-export interface ExecutionsOptions {
-  readonly language: Language;
-  readonly publisher: Publisher;
+export interface ExecutionsOptions extends CellsOptions {
   readonly history: History;
   readonly interrupter: Interrupter;
-  /** Called before each cell runs, with the text that the client sent. */
-  beforeCell(code: string, cell: CompiledCell): Promise<void>;
-  post(message: ToRuntime): void;
   reply(request: Request, content: Bundle): Promise<void>;
 }
 
@@ -61,11 +54,9 @@ const underway = 1000;
 const uncounted = 1_000_000;
 
 export function createExecutions(options: ExecutionsOptions): Executions {
-  const { language, publisher, history, interrupter, post, reply } = options;
+  const { language, publisher, history, interrupter, reply } = options;
   const shells = new Map<string, Shell>();
-  const waiting = new Map<string, (outcome: Outcome) => void>();
-  /** The cells that are being compiled, and whether they were interrupted meanwhile. */
-  const compiling = new Map<number, { interrupted: boolean }>();
+  const cells = createCells(options);
   let [count, silentCount] = [0, 0];
 
   const shellOf = (request: Message): Shell => {
@@ -85,13 +76,8 @@ export function createExecutions(options: ExecutionsOptions): Executions {
       shell.queue.push(request);
       void next(shell);
     },
-    done(id, outcome) {
-      waiting.get(id)?.(outcome);
-      waiting.delete(id);
-    },
-    interrupt() {
-      for (const cell of compiling.values()) cell.interrupted = true;
-    },
+    done: cells.done,
+    interrupt: cells.interrupt,
     remove(subshell) {
       shells.get(subshell)?.queue.splice(0).forEach(abort);
       shells.delete(subshell);
@@ -131,7 +117,7 @@ export function createExecutions(options: ExecutionsOptions): Executions {
       void publisher.publish('execute_input', { code: content.code, execution_count: count }, request.header);
     if (typecheck) executions.typecheck = typecheck;
     const outcome = await (
-      question ? answer(question.name, question.detail) : run(request, number, code, silent)
+      question ? documentationOf(language, question) : run(request, number, code, silent)
     ).catch(kernelError);
     if (counted) history.store(count, content.code, textOf(outcome));
     if (!silent) publishOutcome(outcome, request.header, count);
@@ -145,37 +131,8 @@ export function createExecutions(options: ExecutionsOptions): Executions {
     publisher.status('idle', request.header);
   };
 
-  const run = async (request: Request, number: number, code: string, silent: boolean): Promise<Outcome> => {
-    if (code.trim() === '') return { status: 'ok' };
-    const compilation = { interrupted: false };
-    compiling.set(number, compilation);
-    const { problems, cell } = await language.compile(number, code, executions.typecheck);
-    compiling.delete(number);
-    if (compilation.interrupted) {
-      await language.settle(number, []);
-      return { status: 'error', error: interruptedError };
-    }
-    if (!cell) return { status: 'error', error: typeError(problems, count) };
-    if (problems.length > 0) publisher.stream('stderr', `${problemsText(problems, count)}\n`, request.header);
-    if (!silent) await options.beforeCell(String(request.content.code), cell);
-    const id = request.header.msg_id;
-    const ended = new Promise<Outcome>((resolve) => waiting.set(id, resolve));
-    post({ type: 'execute', id, count, silent, cell });
-    const outcome = await ended;
-    await language.settle(number, outcome.status === 'ok' ? undefined : outcome.set);
-    return outcome;
-  };
-
-  const answer = async (name: string, detail: number): Promise<Outcome> => {
-    // An interface has no value, so it is looked for where a type stands, too.
-    const asType = `let _: ${name}`;
-    const found =
-      (await language.inspect(name, name.length, detail)) ??
-      (await language.inspect(asType, asType.length, detail));
-    if (found) return { status: 'ok', page: found.text };
-    const evalue = `nothing is known of «${name}»`;
-    return { status: 'error', error: { ename: 'NameError', evalue, traceback: [evalue] } };
-  };
+  const run = (request: Request, number: number, code: string, silent: boolean): Promise<Outcome> =>
+    cells.run({ request, number, count, code, silent, typecheck: executions.typecheck });
 
   const evaluate = async (
     request: Request,
@@ -220,12 +177,6 @@ function replyTo(outcome: Outcome, count: number, expressions: Bundle): Bundle {
     : { status: 'error', ...common, ...outcome.error };
 }
 
-const interruptedError: ThrownError = {
-  ename: 'Interrupted',
-  evalue: 'the cell was interrupted',
-  traceback: ['\u001b[31mInterrupted\u001b[39m: the cell was interrupted'],
-};
-
 /**
  * A fault of the kernel's own, such as a crash of TypeScript: the cell shows it, and the kernel continues.
  */
@@ -233,17 +184,4 @@ function kernelError(error: unknown): Outcome {
   const text = error instanceof Error ? error.message : String(error);
   const evalue = text.split('\n', 1)[0]!;
   return { status: 'error', error: { ename: 'KernelError', evalue, traceback: text.split('\n') } };
-}
-
-const problemsText = (problems: readonly Problem[], count: number): string =>
-  problems.map((problem) => formatProblem(problem, `Cell [${count}]`)).join('\n');
-
-function typeError(problems: readonly Problem[], count: number): ThrownError {
-  const [first] = problems;
-  const more = problems.length > 1 ? ` (and ${problems.length - 1} more)` : '';
-  return {
-    ename: first!.code.startsWith('TS1') && first!.code.length === 6 ? 'SyntaxError' : 'TypeScriptError',
-    evalue: `${first!.message.split('\n', 1)[0]}${more}`,
-    traceback: problemsText(problems, count).split('\n'),
-  };
 }

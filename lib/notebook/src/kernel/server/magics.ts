@@ -4,12 +4,17 @@
  */
 import type { Typecheck } from '../language/language.js';
 
+/** A name to be documented, with 1 for its source too. */
+export interface CellQuestion {
+  readonly name: string;
+  readonly detail: 0 | 1;
+}
+
 export interface CellText {
   /** The TypeScript, with the other lines left empty so that the line numbers stay. */
   readonly code: string;
   readonly typecheck?: Typecheck;
-  /** A name to be documented, with 1 for its source too. */
-  readonly question?: { readonly name: string; readonly detail: 0 | 1 };
+  readonly question?: CellQuestion;
 }
 
 /** `source`, taken apart. */
