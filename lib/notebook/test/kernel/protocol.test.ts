@@ -445,9 +445,10 @@ s`);
         ['beside\n', 'true'],
       );
       await ask('interrupt_request', {}, 'control');
-      const { outputs: trained } = await training;
+      const { outputs: trained, executionCount } = await training;
       assert.deepEqual((trained[0] as { data: object }).data, { 'text/plain': "'trained'" });
       assert.equal(trained.length, 1);
+      assert.equal((trained[0] as { execution_count: number }).execution_count, executionCount);
       assert.deepEqual(await ask('list_subshell_request', {}, 'control'), {
         status: 'ok',
         subshell_id: [subshell],

@@ -110,24 +110,26 @@ export function createExecutions(options: ExecutionsOptions): Executions {
     const { code, typecheck, question } = readCell(String(content.code ?? ''));
     const counted = !silent && store;
     if (counted) count++;
+    // A cell of a subshell may count on meanwhile.
+    const shown = count;
     const number = counted ? count : uncounted + ++silentCount;
     interrupter.reset();
     publisher.status('busy', request.header);
     if (!silent)
-      void publisher.publish('execute_input', { code: content.code, execution_count: count }, request.header);
+      void publisher.publish('execute_input', { code: content.code, execution_count: shown }, request.header);
     if (typecheck) executions.typecheck = typecheck;
     const outcome = await (
       question ? documentationOf(language, question) : run(request, number, code, silent)
     ).catch(kernelError);
-    if (counted) history.store(count, content.code, textOf(outcome));
-    if (!silent) publishOutcome(outcome, request.header, count);
+    if (counted) history.store(shown, content.code, textOf(outcome));
+    if (!silent) publishOutcome(outcome, request.header, shown);
     if (outcome.status === 'error' && stop) {
       shell.abortBefore = Date.now();
       shell.queue.splice(0).forEach(abort);
     }
     const expressions =
       outcome.status === 'ok' ? await evaluate(request, content.user_expressions ?? {}) : {};
-    await reply(request, replyTo(outcome, count, expressions));
+    await reply(request, replyTo(outcome, shown, expressions));
     publisher.status('idle', request.header);
   };
 
