@@ -17,6 +17,8 @@ export interface ChildOutputOptions {
   /** Waits until the server has published what is in the pipes. */
   drain(): void;
   currentCell(): RunningCell | undefined;
+  /** The request to which output belongs. */
+  currentId(): string | undefined;
   isRunning(cell: RunningCell): boolean;
 }
 
@@ -39,14 +41,15 @@ const { spawnSync } = childProcess;
  * programs may go on and keep their ends.
  */
 export function captureChildOutput(options: ChildOutputOptions): (cell: RunningCell) => void {
-  const { send, drain, currentCell, isRunning } = options;
+  const { send, drain, currentCell, currentId, isRunning } = options;
   const kept = new Map<RunningCell, WriteEnds>();
 
-  const openFor = (cell: RunningCell | undefined): WriteEnds | undefined => {
+  const open = (): WriteEnds | undefined => {
     const opened = openPipes();
     if (!opened) return undefined;
+    const parent = currentId();
     for (const name of ['stdout', 'stderr'] as const)
-      send({ type: 'childOutput', ...(cell && { parent: cell.id }), name, fd: opened[name].read });
+      send({ type: 'childOutput', ...(parent !== undefined && { parent }), name, fd: opened[name].read });
     return { stdout: opened.stdout.write, stderr: opened.stderr.write };
   };
 
@@ -54,7 +57,7 @@ export function captureChildOutput(options: ChildOutputOptions): (cell: RunningC
   const withPipes = <T>(stdio: Stdio, start: (stdio: Stdio) => T): T => {
     const cell = currentCell();
     const known = cell && kept.get(cell);
-    const ends = known ?? openFor(cell);
+    const ends = known ?? open();
     if (!ends) return start(stdio);
     const isKept = cell !== undefined && isRunning(cell);
     if (isKept) kept.set(cell, ends);

@@ -36,9 +36,7 @@ export const isPath = (specifier: string): boolean =>
 export function createLocalModules(packages: Packages): LocalModules {
   const compiled = new Map<string, LocalModule>();
   const evaluated = new Map<string, Evaluated>();
-  const versions = new Map<string, number>();
-  /** What only `import()` loads, by its URL with the time of the last change. */
-  const imported = new Map<string, unknown>();
+  const requireFile = createPlainFiles();
 
   /** Evaluates a compiled file as a module. Returns a promise if it awaits. */
   const start = (
@@ -96,43 +94,9 @@ export function createLocalModules(packages: Packages): LocalModules {
     return known.module.exports;
   };
 
-  /**
-   * The compiled file to which `path` refers, as TypeScript finds it: with its extension or another's, or
-   * none.
-   */
-  const compiledFile = (path: string): string | undefined => {
-    const bare = path.replace(/\.([cm]?)jsx?$/, '');
-    const extension = /\.([cm]?)jsx?$/.exec(path)?.[1] ?? '';
-    const candidates = [
-      path,
-      ...['ts', 'tsx'].map((end) => `${bare}.${extension}${end}`),
-      ...['ts', 'tsx', 'mts', 'cts'].map((end) => `${path}.${end}`),
-      join(path, 'index.ts'),
-    ];
-    return candidates.find((candidate) => compiled.has(candidate));
-  };
-
-  /** JSON or JavaScript, as it is on disk now. */
-  const requireFile = (path: string, folder: string): unknown => {
-    const requireHere = createRequire(join(folder, '__notebook__.js'));
-    const found = requireHere.resolve(path);
-    const changed = existsSync(found) ? statSync(found).mtimeMs : 0;
-    if (versions.has(found) && versions.get(found) !== changed)
-      Reflect.deleteProperty(requireHere.cache, found);
-    versions.set(found, changed);
-    const url = `${pathToFileURL(found).href}?${changed}`;
-    if (imported.has(url)) return imported.get(url);
-    try {
-      return requireHere(found);
-    } catch (error) {
-      if (!needsImport(error)) throw error;
-      throw new ImportOnly(found, async () => imported.set(url, await import(url)));
-    }
-  };
-
   const require = (specifier: string, folder: string, importers: ReadonlySet<string> = none): unknown => {
     const path = specifier.startsWith('file:') ? fileURLToPath(specifier) : resolve(folder, specifier);
-    const file = compiledFile(path);
+    const file = compiledFile(path, compiled);
     return file === undefined ? requireFile(path, folder) : evaluate(file, importers);
   };
   // Nothing is kept of a module that could not be evaluated because another has to be waited for.
@@ -154,5 +118,41 @@ export function createLocalModules(packages: Packages): LocalModules {
         if (known && known.version !== version) compiled.set(path, { ...known, version });
       }
     },
+  };
+}
+
+/** The compiled file to which `path` refers, as TypeScript finds it: with its extension or another's, or none. */
+function compiledFile(path: string, compiled: ReadonlyMap<string, unknown>): string | undefined {
+  const bare = path.replace(/\.([cm]?)jsx?$/, '');
+  const extension = /\.([cm]?)jsx?$/.exec(path)?.[1] ?? '';
+  const candidates = [
+    path,
+    ...['ts', 'tsx'].map((end) => `${bare}.${extension}${end}`),
+    ...['ts', 'tsx', 'mts', 'cts'].map((end) => `${path}.${end}`),
+    join(path, 'index.ts'),
+  ];
+  return candidates.find((candidate) => compiled.has(candidate));
+}
+
+/** A function that requires JSON or JavaScript as it is on disk now, by its path, from a folder. */
+function createPlainFiles(): (path: string, folder: string) => unknown {
+  const versions = new Map<string, number>();
+  /** What only `import()` loads, by its URL with the time of the last change. */
+  const imported = new Map<string, unknown>();
+  return (path, folder) => {
+    const requireHere = createRequire(join(folder, '__notebook__.js'));
+    const found = requireHere.resolve(path);
+    const changed = existsSync(found) ? statSync(found).mtimeMs : 0;
+    if (versions.has(found) && versions.get(found) !== changed)
+      Reflect.deleteProperty(requireHere.cache, found);
+    versions.set(found, changed);
+    const url = `${pathToFileURL(found).href}?${changed}`;
+    if (imported.has(url)) return imported.get(url);
+    try {
+      return requireHere(found);
+    } catch (error) {
+      if (!needsImport(error)) throw error;
+      throw new ImportOnly(found, async () => imported.set(url, await import(url)));
+    }
   };
 }

@@ -1,5 +1,6 @@
 /** A cell while it runs, and after: what its callbacks print belongs to it as long as the kernel lives. */
 import { setMaxListeners } from 'node:events';
+import type { Context } from './context.js';
 
 export class Interrupted extends Error {
   override readonly name = 'Interrupted';
@@ -42,6 +43,41 @@ export function createRunningCell(id: string, onListen: () => void): RunningCell
       const reason = new Interrupted();
       controller.abort(reason);
       if (hard || !listens) reject(reason);
+    },
+  };
+}
+
+/** The cells that run, in the order in which they began. */
+export interface RunningCells {
+  add(cell: RunningCell): void;
+  remove(cell: RunningCell): void;
+  has(cell: RunningCell): boolean;
+  /** The one whose code is being executed, or the latest that runs. */
+  current(): RunningCell | undefined;
+  /**
+   * The request to which output belongs: that of the current cell, or the latest, whose socket, for example, may still
+   * call back.
+   */
+  currentId(): string | undefined;
+  interrupt(hard: boolean): void;
+}
+
+export function createRunningCells(context: Context<RunningCell>): RunningCells {
+  const running = new Set<RunningCell>();
+  let latestId: string | undefined;
+  const current = (): RunningCell | undefined => context.current() ?? [...running].at(-1);
+  return {
+    add(cell) {
+      running.add(cell);
+      latestId = cell.id;
+    },
+    remove: (cell) => void running.delete(cell),
+    has: (cell) => running.has(cell),
+    current,
+    currentId: () => current()?.id ?? latestId,
+    interrupt(hard) {
+      if (hard) context.reset();
+      for (const cell of running) cell.interrupt(hard);
     },
   };
 }

@@ -3,27 +3,24 @@
  * server what they print, show and throw. It also gives cells what they know without an import
  * (language/globals.ts).
  */
-import { join } from 'node:path';
 import type { MessagePort } from 'node:worker_threads';
-import { pathToFileURL } from 'node:url';
-import { Script } from 'node:vm';
-import type { CompiledCell, Typecheck } from '../language/language.js';
-import { cellFileName, cellOffset, cellScript } from '../cellScript.js';
+import type { Typecheck } from '../language/language.js';
 import { signalGroup } from '../processGroup.js';
-import type { Bundle, Outcome, ToRuntime } from '../threads.js';
+import type { Bundle, ToRuntime } from '../threads.js';
+import { createStartCell } from './startCell.js';
 import { captureChildOutput } from './childOutput.js';
 import { createComms } from './comms.js';
 import { createContext } from './context.js';
 import { installGlobals } from './globals.js';
-import { createLocalModules, isPath } from './localModules.js';
+import { createLocalModules } from './localModules.js';
 import { createOutput, jsonOf } from './output.js';
-import { createPackages, memberOf, namespaceOf } from './packages.js';
+import { createPackages } from './packages.js';
 import { createQuestions } from './questions.js';
-import { createRunningCell, type RunningCell } from './runningCell.js';
-import { addSource, installStackTraces } from './stackTraces.js';
+import { runCell } from './runCell.js';
+import { createRunningCell, createRunningCells, type RunningCell } from './runningCell.js';
+import { installStackTraces } from './stackTraces.js';
 import { thrownError } from './thrownErrors.js';
 import { tslabModule } from './tslabModule.js';
-import { bundleOf, displayMethod, isFigure } from './values.js';
 
 export interface RuntimeOptions {
   readonly folder: string;
@@ -35,40 +32,20 @@ export interface RuntimeOptions {
   readonly versions: { readonly kernel: string; readonly typescript: string; readonly node: string };
 }
 
-type CellFunction = (
-  scope: object,
-  cell: object,
-  require: NodeJS.Require,
-  filename: string,
-  dirname: string,
-) => Promise<[unknown] | undefined>;
-
-/** What a cell shows for its last value. A figure goes through `show`, which brings Plotly to the page. */
-async function resultOf(value: unknown): Promise<Bundle> {
-  if (!isFigure(value) || displayMethod in value) return bundleOf(value);
-  const { show } = await import('../../display/show.js');
-  await show(value);
-  return {};
-}
-
 export function startRuntime(options: RuntimeOptions): void {
   const { folder, kernelFile, server, versions } = options;
   /** What cells have declared. */
-  const scope: Record<string, unknown> = Object.create(null) as Record<string, unknown>;
+  const variables = Object.create(null) as Record<string, unknown>;
   const context = createContext<RunningCell>();
-  const running = new Set<RunningCell>();
-  const currentCell = (): RunningCell | undefined => context.current() ?? [...running].at(-1);
-  let latestId: string | undefined;
-  /** The request whose output it is: a callback of a socket, after the cell has ended, belongs to the latest. */
-  const currentId = (): string | undefined => currentCell()?.id ?? latestId;
+  const cells = createRunningCells(context);
+  const { currentId } = cells;
 
   installStackTraces();
   const output = createOutput(server, options.underway, currentId);
   const releasePipes = captureChildOutput({
-    send: output.send,
-    drain: output.drain,
-    currentCell,
-    isRunning: (cell) => running.has(cell),
+    ...{ send: output.send, drain: output.drain, currentId },
+    currentCell: cells.current,
+    isRunning: cells.has,
   });
   const questions = createQuestions(output, options.answers, options.answered, currentId);
   const { comms, receive: receiveComm } = createComms(output);
@@ -85,11 +62,11 @@ export function startRuntime(options: RuntimeOptions): void {
   const tslab = tslabModule(show, versions);
   installGlobals({
     show,
-    currentCell,
+    currentCell: cells.current,
     questions,
     comms,
     versions,
-    variables: scope,
+    variables,
     clearOutput: (wait) => output.publish('clear_output', { wait }),
     typecheck: {
       get: () => typecheck,
@@ -100,80 +77,15 @@ export function startRuntime(options: RuntimeOptions): void {
     },
   });
 
-  const load = async (specifier: string): Promise<unknown> =>
-    specifier === 'tslab'
-      ? tslab
-      : isPath(specifier)
-        ? modules.load(specifier, folder)
-        : packages.load(specifier);
-  const require = Object.assign(
-    (specifier: string): unknown =>
-      specifier === 'tslab'
-        ? tslab
-        : isPath(specifier)
-          ? modules.require(specifier, folder)
-          : packages.require(specifier),
-    { resolve: (specifier: string) => packages.resolve(specifier) },
-  ) as unknown as NodeJS.Require;
-  const notebookFile = join(folder, '__notebook__.ts');
-  const cellTools = {
-    load,
-    member: memberOf,
-    namespace: (module: unknown): unknown => module,
-    import: async (specifier: unknown): Promise<unknown> => namespaceOf(await load(String(specifier))),
-    meta: { url: pathToFileURL(notebookFile).href, filename: notebookFile, dirname: folder },
-  };
-
-  const start = (
-    { number, js, map, source }: CompiledCell,
-    count: number,
-  ): Promise<[unknown] | undefined> => {
-    const filename = cellFileName(number);
-    addSource(filename, { name: `Cell [${count}]`, source, map, ...cellOffset });
-    const run = new Script(cellScript(js), { filename }).runInThisContext() as CellFunction;
-    return run(scope, cellTools, require, notebookFile, folder);
-  };
-
+  const start = createStartCell({ folder, packages, modules, tslab, variables });
   const execute = async ({ id, count, cell }: Extract<ToRuntime, { type: 'execute' }>): Promise<void> => {
     const current = createRunningCell(id, () => output.send({ type: 'listens', parent: id }));
-    running.add(current);
-    latestId = id;
+    cells.add(current);
     modules.update(cell.modules);
-    const before = new Map(cell.values.map((name) => [name, { was: name in scope, value: scope[name] }]));
-    let outcome: Outcome;
-    try {
-      // In its own job, because a terminated loop takes everything on the stack with it.
-      const finished = new Promise<Bundle | undefined>((resolve, reject) =>
-        setImmediate(() =>
-          context.run(current, () =>
-            start(cell, count)
-              .then((result) =>
-                result === undefined || result[0] === undefined ? undefined : resultOf(result[0]),
-              )
-              .then(resolve, reject),
-          ),
-        ),
-      );
-      const result = await Promise.race([finished, current.interrupted]);
-      const data = result && jsonOf(result);
-      const isShown = data && Object.keys(data).length > 0;
-      outcome = { status: 'ok', ...(isShown && { data, metadata: {} }) };
-    } catch (error) {
-      const set = cell.values.filter((name) => {
-        const { was, value } = before.get(name)!;
-        return name in scope && (!was || scope[name] !== value);
-      });
-      outcome = { status: 'error', error: thrownError(error), set };
-    }
-    running.delete(current);
+    const outcome = await runCell(cell, count, current, { context, start, variables });
+    cells.remove(current);
     releasePipes(current);
     output.send({ type: 'done', id, outcome });
-  };
-
-  const interrupt = (hard: boolean): void => {
-    output.send({ type: 'interrupted' });
-    if (hard) context.reset();
-    for (const cell of running) cell.interrupt(hard);
   };
 
   server.on('message', (message: ToRuntime) => {
@@ -182,7 +94,8 @@ export function startRuntime(options: RuntimeOptions): void {
         void execute(message);
         break;
       case 'interrupt':
-        interrupt(message.hard);
+        output.send({ type: 'interrupted' });
+        cells.interrupt(message.hard);
         break;
       case 'comm': {
         const { id } = message;
