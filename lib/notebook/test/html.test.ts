@@ -184,6 +184,18 @@ describe('notebook/html: page', () => {
     assert.match(html, /<pre class="error" role="alert">E: &lt;v&gt;<\/pre>/);
   });
 
+  it('lets no style of an output through, and has that of the caller', async () => {
+    const cell = code('board', [
+      display({ 'text/html': '<style>.b { color: red }</style><p class="b">text</p>' }),
+    ]);
+    const additions = { style: '.b { color: blue }', script: 'document.title = 1' };
+    const html = await exportHtml({ cells: [cell], metadata: {} }, { additions });
+    assert.match(html, /<style>[^<]*\.b \{ color: blue \}<\/style>/);
+    assert.match(html, /<p class="b">text<\/p>/);
+    assert.match(html, /document\.title = 1<\/script>/);
+    assert.doesNotMatch(html, /color: red/);
+  });
+
   it('joins several notebooks with ids apart', async () => {
     const notebook = parseNotebook(
       JSON.stringify({
