@@ -3,7 +3,12 @@
  * the HTML of Markdown cells and outputs may show text, tables and pictures, but nothing that runs, loads or
  * navigates by itself. The page's content security policy is a second line of defence.
  */
-import sanitizeHtml from 'sanitize-html';
+import { createRequire } from 'node:module';
+import type sanitizeHtml from 'sanitize-html';
+
+/** Loaded with the first page, as most commands make none. */
+const library = (): typeof sanitizeHtml =>
+  createRequire(import.meta.url)('sanitize-html') as typeof sanitizeHtml;
 
 /**
  * Values of styles: colours, lengths and words, but no functions other than colours, so nothing is loaded.
@@ -51,9 +56,9 @@ interface Options extends sanitizeHtml.IOptions {
   readonly allowedEmptyAttributes: readonly string[];
 }
 
-const options: Options = {
+const optionsFrom = ({ defaults }: typeof sanitizeHtml): Options => ({
   allowedTags: [
-    ...sanitizeHtml.defaults.allowedTags,
+    ...defaults.allowedTags,
     ...['img', 'details', 'summary', 'del', 'ins', 'picture', 'figure', 'figcaption', 'input', 'button'],
   ],
   allowedAttributes: {
@@ -110,7 +115,8 @@ const options: Options = {
     }),
     button: (tagName, attribs) => ({ tagName, attribs: { ...attribs, type: 'button' } }),
   },
-};
+});
+let options: Options | undefined;
 
 /** A drawing as an image, where nothing in it runs. Unlike in HTML, it has to say which language it is in. */
 function svgImage(svg: string): string {
@@ -121,12 +127,14 @@ function svgImage(svg: string): string {
 }
 
 /** `html` without all that could run, load or navigate; drawings in it become images. */
-export const safeHtml = (html: string): string =>
-  sanitizeHtml(html.replace(/<svg\b[^]*?<\/svg\s*>/gi, svgImage), options);
+export function safeHtml(html: string): string {
+  options ??= optionsFrom(library());
+  return library()(html.replace(/<svg\b[^]*?<\/svg\s*>/gi, svgImage), options);
+}
 
 /** `html` with emphasis, code and the like alone: for the list of contents. */
 export const safeInlineHtml = (html: string): string =>
-  sanitizeHtml(html, {
+  library()(html, {
     allowedTags: ['b', 'i', 'em', 'strong', 'code', 'sub', 'sup', 'del'],
     allowedAttributes: {},
   });

@@ -2,7 +2,6 @@
  * The still picture as PNG. Text needs a font on the machine; where there is none, we do not make a picture
  * without text.
  */
-import sharp from 'sharp';
 import type { Figure } from '../display/style.js';
 import { figureSvg } from './draw.js';
 import { element, text } from './svg.js';
@@ -11,8 +10,9 @@ import { element, text } from './svg.js';
 export async function figurePng(figure: Figure, scale = 1.5): Promise<Uint8Array | undefined> {
   fontsFound ??= canDrawText();
   if (!(await fontsFound)) return undefined;
+  const { default: sharp } = await import('sharp');
   // There are at most a few hundred colours, so a palette halves the bytes.
-  return sharp(Buffer.from(figureSvg(figure)), { density: 72 * scale })
+  return await sharp(Buffer.from(figureSvg(figure)), { density: 72 * scale })
     .png({ palette: true, compressionLevel: 9 })
     .toBuffer();
 }
@@ -25,12 +25,13 @@ async function canDrawText(): Promise<boolean> {
   return !one!.equals(other!);
 }
 
-function pixelsOf(letter: string): Promise<Buffer> {
+async function pixelsOf(letter: string): Promise<Buffer> {
+  const { default: sharp } = await import('sharp');
   const size = { width: 40, height: 40 };
   const svg = element(
     'svg',
     { xmlns: 'http://www.w3.org/2000/svg', ...size },
     text(10, 30, letter, { size: 24 }),
   );
-  return sharp(Buffer.from(svg)).raw().toBuffer();
+  return await sharp(Buffer.from(svg)).raw().toBuffer();
 }

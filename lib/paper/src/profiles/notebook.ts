@@ -1,7 +1,7 @@
 /**
  * Labs as notebooks open them: with progress bars, and a description of their data and scale.
  */
-import { notebookProgress } from 'tslab-kernel';
+import { notebookProgress } from 'tslab-kernel/display';
 import { describeLab, openImagenetLab, openPaperLab, type PaperLab, type PaperLabOptions } from './lab.js';
 
 /** The lab of `OABN_PROFILE`, or of `quick`; a line below the cell describes it. */
