@@ -124,7 +124,8 @@ export function paintShape(
 ): void {
   const distance = shapes[shape];
   const pattern = textures[fill.texture];
-  const reach = pose.scale * 1.5 + 1;
+  // No shape has a point farther out: a corner of the triangle, softened, is at 1.17 and a pixel.
+  const reach = pose.scale * 1.2 + 1;
   const [top, bottom] = [
     Math.max(0, Math.floor(pose.y - reach)),
     Math.min(side - 1, Math.ceil(pose.y + reach)),
@@ -133,21 +134,24 @@ export function paintShape(
     Math.max(0, Math.floor(pose.x - reach)),
     Math.min(side - 1, Math.ceil(pose.x + reach)),
   ];
+  const { x: centreX, y: centreY, scale } = pose;
   const [cosine, sine] = pose.rotation;
   const [across, down] = fill.rotation;
+  const { period, light, dark } = fill;
+  const [middleR, middleG, middleB] = light.map((value, c) => 0.5 * (value + dark[c]!)) as unknown as Color;
+  const [rangeR, rangeG, rangeB] = light.map((value, c) => value - dark[c]!) as unknown as Color;
   for (let y = top; y <= bottom; y++) {
+    const dy = y - centreY;
     for (let x = left; x <= right; x++) {
-      const dx = x - pose.x;
-      const dy = y - pose.y;
-      const edge = distance((cosine * dx + sine * dy) / pose.scale, (cosine * dy - sine * dx) / pose.scale);
-      const cover = Math.min(1, Math.max(0, 0.5 - edge * pose.scale)) * opacity;
+      const dx = x - centreX;
+      const edge = distance((cosine * dx + sine * dy) / scale, (cosine * dy - sine * dx) / scale);
+      const cover = Math.min(1, Math.max(0, 0.5 - edge * scale)) * opacity;
       if (cover === 0) continue;
-      const value = pattern((across * dx + down * dy) / fill.period, (across * dy - down * dx) / fill.period);
+      const half = 0.5 * pattern((across * dx + down * dy) / period, (across * dy - down * dx) / period);
       const o = (y * side + x) * 3;
-      for (let c = 0; c < 3; c++) {
-        const color = 0.5 * (fill.light[c]! + fill.dark[c]!) + 0.5 * value * (fill.light[c]! - fill.dark[c]!);
-        values[o + c] = values[o + c]! + cover * (color - values[o + c]!);
-      }
+      values[o] = values[o]! + cover * (middleR + half * rangeR - values[o]!);
+      values[o + 1] = values[o + 1]! + cover * (middleG + half * rangeG - values[o + 1]!);
+      values[o + 2] = values[o + 2]! + cover * (middleB + half * rangeB - values[o + 2]!);
     }
   }
 }
@@ -160,8 +164,10 @@ export function develop({ values }: Canvas, noise: number, draw: Random, out: Ui
   // The sum of two uniform numbers has variance 1/6; one 32-bit number gives two of 16 bits.
   const scale = noise * Math.sqrt(6);
   for (let i = 0; i < values.length; i++) {
-    const bits = draw.integer(2 ** 32);
+    const bits = draw.uniform() * 2 ** 32;
     const deviate = ((bits & 0xffff) + (bits >>> 16)) / 65536 - 1;
-    out[i] = Math.min(255, Math.max(0, Math.round((values[i]! + scale * deviate) * 255)));
+    // Rounded: a whole number of a Uint8Array's is what comes before the point.
+    const level = (values[i]! + scale * deviate) * 255 + 0.5;
+    out[i] = level <= 0 ? 0 : level >= 255 ? 255 : level;
   }
 }

@@ -54,7 +54,7 @@ export const madeClasses: readonly string[] = shapeNames.flatMap((shape) =>
 );
 
 /**
- * The made set, in memory; about 5,000 images a second. Image i of a split depends on (seed, difficulty, i)
+ * The made set, in memory; about 7,000 images a second. Image i of a split depends on (seed, difficulty, i)
  * alone.
  */
 export function madeDataset(options: MadeOptions = {}): Dataset {
