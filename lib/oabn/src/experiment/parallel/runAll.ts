@@ -26,8 +26,8 @@ export interface RunAllOptions {
   readonly notice?: (message: string) => void;
 }
 
-/** Memory that a process with both datasets and a small network's step is given. */
-const bytesOfWorker = 2 * 2 ** 30;
+/** Memory, in GiB, that a process with both datasets and a small network's step is given. */
+export const gibibytesOfRun = 2;
 
 /**
  * As many as there are cores (each with `OABN_THREADS` of them, if that is set) and as memory holds, where
@@ -36,7 +36,8 @@ const bytesOfWorker = 2 * 2 ** 30;
 export function defaultWorkers(labs: readonly Lab[]): number {
   const onCores = labs.every(({ engine, backend }) => engine.kind === 'onnxruntime' || backend === 'wasm');
   if (!onCores) return 1;
-  const [byCores, byMemory] = [availableParallelism() / (threadsAsked() ?? 1), totalmem() / bytesOfWorker];
+  const byCores = availableParallelism() / (threadsAsked() ?? 1);
+  const byMemory = totalmem() / 2 ** 30 / gibibytesOfRun;
   return Math.max(1, Math.floor(Math.min(byCores, byMemory)));
 }
 

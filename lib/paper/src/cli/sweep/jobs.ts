@@ -4,7 +4,14 @@
  */
 import { canonicalJson, check, sha256 } from 'oabn-base';
 import { type DatasetName } from 'oabn/data';
-import { describeConfig, type Job, poolJobs, softwareVersions, storedConfig } from 'oabn/experiment';
+import {
+  describeConfig,
+  gibibytesOfRun,
+  type Job,
+  poolJobs,
+  softwareVersions,
+  storedConfig,
+} from 'oabn/experiment';
 import type { Precision } from 'tfjs-native';
 import type { Plan, QueueJob } from 'provable-runs/queue';
 
@@ -19,9 +26,6 @@ export interface JobOptions {
   /** The engine that the runs are to be computed on; default any, as the same results answer everywhere. */
   readonly backend?: string;
 }
-
-/** Memory that a process with both datasets and a small network's step takes. */
-const gibibytesOfRun = 2;
 
 /**
  * The version that a worker and whoever planned the runs must share, for a run to be what its configuration

@@ -5,7 +5,7 @@ import type { Command } from 'commander';
 import { UserError } from 'oabn-base';
 import { cacheFolder, type DatasetName, datasetNames, openDataset } from 'oabn/data';
 import { dataLocation, dataOption, exitUnfinished, millisecondsOf, wholeNumber } from 'oabn/cli';
-import { threadsEach } from 'oabn/experiment';
+import { gibibytesOfRun, threadsEach } from 'oabn/experiment';
 import { runWorker } from 'provable-runs/queue';
 import { threadsAsked, useBackend } from 'tfjs-native';
 import { dataName, holdsFunctions, programVersion } from './jobs.js';
@@ -20,8 +20,6 @@ interface WorkerCommand extends SweepOptions {
   readonly trust?: boolean;
   readonly untilEmpty?: boolean;
 }
-
-const bytesOfRun = 2 * 2 ** 30;
 
 export function addWorker(program: Command): void {
   program
@@ -102,7 +100,7 @@ Example:
 function defaultJobs(backend: string): number {
   if (backend !== 'wasm') return 1;
   const cores = availableParallelism() / (threadsAsked() ?? 1);
-  return Math.max(1, Math.floor(Math.min(cores, totalmem() / bytesOfRun)));
+  return Math.max(1, Math.floor(Math.min(cores, totalmem() / 2 ** 30 / gibibytesOfRun)));
 }
 
 /**
