@@ -72,6 +72,19 @@ describe('compile: activations', () => {
     }
   }
 
+  for (const channels of [16, 12]) {
+    it(`a number that is none, ${channels} channels`, () => {
+      const step = (x: tf.Tensor4D, w: tf.Tensor4D) => {
+        const y = convolve(x, w);
+        return [tf.relu(y), tf.relu(tf.add(tf.mul(y, 2), x)), tf.clipByValue(y, -1, 1), tf.max(y), tf.min(y)];
+      };
+      const x = sample([2, 4, 4, channels], 1).dataSync().slice();
+      x[3 * channels + 5] = NaN;
+      const args = [tf.tensor(x, [2, 4, 4, channels]), sample([3, 3, channels, channels], 2)];
+      return checkStep(step, args, 2e-5);
+    });
+  }
+
   it('convolutions and their gradients, any geometry', async function () {
     this.timeout(300_000);
     const geometry = fc.record({

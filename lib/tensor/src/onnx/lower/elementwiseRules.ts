@@ -217,9 +217,11 @@ function keepIntegers(op: string): Emit {
   return (b, [x], shape) => (b.typeOf(x!) === 'int32' ? x! : b.emit(op, [x!], { shape }));
 }
 
-/** Infinite bounds are left out. */
+/** A bound that is left out is the largest finite number; whole numbers have no infinite one. */
 function clip(b: Builder, x: string, shape: Shape, min: number, max: number): string {
-  const bound = (value: number): string => (Number.isFinite(value) ? scalarLike(b, x, value) : '');
-  if (bound(min) === '' && bound(max) === '') return x;
+  const isInteger = b.typeOf(x) === 'int32';
+  const bound = (value: number): string =>
+    isInteger && !Number.isFinite(value) ? '' : scalarLike(b, x, value);
+  if (min === -Infinity && max === Infinity) return x;
   return b.emit('Clip', [x, bound(min), bound(max)], { shape, type: b.typeOf(x) });
 }

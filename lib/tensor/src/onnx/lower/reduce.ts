@@ -57,6 +57,8 @@ function lowerPlain(l: Lowering, node: KernelCall<ReductionName>): string {
   const { shape, dtype } = l.typeOf(id!);
   const axes = reducedAxes(node.attributes, shape.length);
   const x = l.plain(id!);
+  const ofWhole = (kind: 'Max' | 'Min' | 'Sum' | 'Prod'): string =>
+    b.cast(reduce(b, kind, dtype === 'bool' ? b.cast(x, 'int32') : x, axes), value!.dtype);
   switch (name) {
     case 'Mean':
       return reduce(b, 'Mean', b.cast(x, 'float32'), axes);
@@ -66,18 +68,35 @@ function lowerPlain(l: Lowering, node: KernelCall<ReductionName>): string {
       return b.cast(reduce(b, 'Max', b.cast(x, 'int32'), axes), 'bool');
     case 'Max':
     case 'Min':
+      return dtype === 'float32' ? extreme(b, name, x, axes) : ofWhole(name);
     case 'Sum':
     case 'Prod':
-      return b.cast(reduce(b, name, dtype === 'bool' ? b.cast(x, 'int32') : x, axes), value!.dtype);
+      return dtype === 'float32' ? reduce(b, name, x, axes) : ofWhole(name);
     default:
       throw new Error(`unknown reduction ${name satisfies never}`);
   }
 }
 
+/**
+ * Max or Min of floats, NaN where one of them is: ONNX Runtime's own leave it out unless it comes first, and a
+ * training that has diverged would look sound. A sum of squares is NaN for no other reason.
+ */
+function extreme(b: Builder, name: 'Max' | 'Min', x: string, axes: readonly number[]): string {
+  return orNan(b, reduce(b, name, x, axes), reduce(b, 'SumSquare', x, axes));
+}
+
+/** `x`, or NaN where `squares`, of the same shape, is. */
+function orNan(b: Builder, x: string, squares: string): string {
+  if (x === squares) return x;
+  const shape = b.shapeOf(x);
+  const isNan = b.emit('IsNaN', [squares], { shape, type: 'bool' });
+  return b.emit('Where', [isNan, squares, x], { shape });
+}
+
 /** The reduction, without the reduced axes. */
 export function reduce(
   b: Builder,
-  name: 'Sum' | 'Mean' | 'Max' | 'Min' | 'Prod',
+  name: 'Sum' | 'SumSquare' | 'Mean' | 'Max' | 'Min' | 'Prod',
   x: string,
   axes: readonly number[],
 ): string {
@@ -120,7 +139,8 @@ function lowerBlocked(l: Lowering, node: KernelCall<ReductionName>): string | un
     const [, channels, h, w] = b.shapeOf(x) as [number, number, number, number];
     const positions = b.reshape(x, [(n * channels) / l.block, h * w, l.block]);
     const each = b.reshape(reduce(b, name, positions, [1]), [n, channels]);
-    return reduce(b, name, sliceTo(b, each, [n, c]), [0, 1]);
+    const found = reduce(b, name, sliceTo(b, each, [n, c]), [0, 1]);
+    return orNan(b, found, reduce(b, 'Sum', positionSums(b, [x, x]), [0, 1, 2, 3]));
   }
   return undefined;
 }
