@@ -1,9 +1,11 @@
 /**
  * Writes a graph anew, from the inputs on. The same kernel on the same values is written once, and a kernel
- * whose inputs are all constants is computed now.
+ * whose inputs are all constants is computed now. A tensor without elements is a constant, whatever it comes
+ * from, so that no engine needs to compute with one.
  */
 import {
   callOf,
+  compacted,
   type ConstantData,
   type ConstantNode,
   evaluate,
@@ -49,12 +51,14 @@ export function createWriter(firstId: ValueId): GraphWriter {
   const value = (id: ValueId): Value => values.get(id)!;
   const constant = (id: ValueId): ConstantData | undefined => {
     const node = producers.get(id)!;
-    return node.kind === 'constant' ? node.data : undefined;
+    if (node.kind === 'constant') return node.data;
+    return isEmpty(value(id)) ? compacted([], value(id).dtype) : undefined;
   };
   const producer = (id: ValueId): KernelNode | undefined => {
     const node = producers.get(id)!;
     return node.kind === 'kernel' ? node : undefined;
   };
+  const isEmpty = ({ shape }: TensorType): boolean => sizeOf(shape) === 0;
   const isSmall = ({ shape }: TensorType): boolean => sizeOf(shape) <= largestFolded;
   const isFoldable = (inputs: readonly ValueId[], types: readonly TensorType[]): boolean =>
     inputs.every((id) => constant(id) !== undefined && isSmall(value(id))) && types.every(isSmall);
@@ -71,11 +75,12 @@ export function createWriter(firstId: ValueId): GraphWriter {
       if (before) return before;
       const types = inferTypes(kernel, inputs.map(value), attributes);
       const outputs = types.map(({ dtype, shape }) => ({ dtype, shape, id: next++ }));
-      if (isFoldable(inputs, types)) {
+      const addConstants = (all: readonly ConstantData[]): void =>
+        all.forEach((data, i) => add({ kind: 'constant', data, outputs: [outputs[i]!] }));
+      if (types.every(isEmpty)) addConstants(types.map(({ dtype }) => compacted([], dtype)));
+      else if (isFoldable(inputs, types)) {
         const operands = inputs.map((id) => ({ type: value(id), data: constant(id)! }));
-        evaluate(kernel, operands, attributes).forEach((data, i) =>
-          add({ kind: 'constant', data, outputs: [outputs[i]!] }),
-        );
+        addConstants(evaluate(kernel, operands, attributes));
       } else add(callOf(kernel, inputs, attributes, outputs));
       const ids = outputs.map(({ id }) => id) as [ValueId, ...ValueId[]];
       written.set(key, ids);

@@ -91,7 +91,7 @@ export function createEmitter(values: Values, storage: Storage): Emitter {
       const at = operandPlace(node, shape, place);
       return { dtype, text: splat(read(input, at), dtype, at.lanes, place.lanes) };
     });
-    return mapExpression(node, operands, place.lanes);
+    return mapExpression(node, operands, place.lanes, emitter.declare);
   };
   /**
    * Select's condition may be a list that chooses whole rows; all else is broadcast from the last axis on.

@@ -1,5 +1,6 @@
 /** Kernels that work on each element by itself, as expressions of WGSL. */
 import type { Attributes, DType, KernelCall } from '../../ops/index.js';
+import { floatMod, floatModFunctions } from './floatMod.js';
 import type { OfKind } from './kinds.js';
 import { converted, expressionType, type Lanes, literal } from './wgsl.js';
 
@@ -17,6 +18,8 @@ interface Context {
   readonly dtype: DType;
   readonly float: (x: Operand) => string;
   readonly number: (value: number, dtype?: DType) => string;
+  /** Adds functions of WGSL that the expression calls to its module, once. */
+  readonly declare: (text: string) => void;
 }
 
 interface With<K extends MapName> extends Context {
@@ -36,9 +39,11 @@ export function mapExpression<K extends MapName>(
   { kernel, attributes, outputs }: KernelCall<K>,
   operands: readonly Operand[],
   lanes: Lanes,
+  declare: Context['declare'],
 ): string {
   const context = {
     lanes,
+    declare,
     dtype: outputs[0]!.dtype,
     attributes,
     float: ({ text, dtype: from }: Operand) => converted(text, from, 'float32', lanes),
@@ -145,8 +150,11 @@ const rules: { readonly [K in MapName]: RuleIn<With<K>> } = {
     return `select(${floor}, ${zero}, ${y} == ${zero})`;
   },
   // With the sign of the divisor.
-  Mod: ([x, y], context, operands) => {
-    if (context.dtype !== 'int32') return `(${x} - ${y} * ${floorQuotient(context, operands)})`;
+  Mod: ([x, y], context) => {
+    if (context.dtype !== 'int32') {
+      context.declare(floatModFunctions);
+      return floatMod(x!, y!, context.lanes);
+    }
     return `select(${x} % ${y}, ${x} % ${y} + ${y}, ${signsDiffer(x!, y!, context.number(0, 'int32'))})`;
   },
   SquaredDifference: ([x, y]) => `((${x} - ${y}) * (${x} - ${y}))`,

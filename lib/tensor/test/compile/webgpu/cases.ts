@@ -6,6 +6,18 @@ import type { Checked } from './agree.js';
 /** Far from 0, where a variance by E[x²] − E[x]² would lose all digits. */
 const farAway = (): tf.Tensor => tf.add(sample([64, 8, 8, 12], 4), 300);
 
+const none = (shape: number[]): tf.Tensor => tf.tensor([], shape);
+
+/** Dividends and divisors whose quotient has more digits than a float, or is below 0 or none. */
+const dividends = [
+  ...[5.5, -5.5, 5.5, -5.5, 1e10, -1e10, 123456.7, 1e30, 0.3, -0.3, 1e38, 3e-39],
+  ...[3, Infinity, 2, -2, NaN, 1e-40, -1e-3, 16777217, 6, -6, 1e-3, 0],
+];
+const divisors = [
+  ...[3, 3, -3, -3, 3, 7, 0.1, 3.3, 0.1, 0.1, 1e-30, 7e-40],
+  ...[0, 2, Infinity, Infinity, 2, 3, 3, 2, -3, 3, 1e3, -3],
+];
+
 export const gpuCases: readonly (Checked & { readonly name: string })[] = [
   {
     name: 'mean and variance in parts, far from zero',
@@ -83,5 +95,43 @@ export const gpuCases: readonly (Checked & { readonly name: string })[] = [
       return [tf.relu(joined), tf.exp(padded), tf.square(tf.slice(x, [0, 1, 0, 3], [-1, -1, -1, 5]))];
     },
     args: () => [sample([2, 3, 3, 8], 1)],
+  },
+  {
+    name: 'mod of large quotients and of both signs, several at a time and one by one',
+    step: (x: tf.Tensor, y: tf.Tensor) => [
+      tf.mod(x, y),
+      tf.mod(tf.slice(x, [1], [23]), tf.slice(y, [1], [23])),
+    ],
+    args: () => [tf.tensor1d(dividends), tf.tensor1d(divisors)],
+  },
+  {
+    name: 'tensors without elements as arguments, between kernels and as results',
+    step: (x: tf.Tensor2D, y: tf.Tensor2D) => [
+      x,
+      tf.mul(x, 2),
+      tf.concat([x, y], 0),
+      tf.slice(y, [0, 0], [0, 3]),
+      tf.sum(tf.slice(y, [0, 0], [0, 3])),
+      ...[tf.sum(x, 0), tf.max(x, 0), tf.mean(x, 1), tf.argMax(x, 1), tf.softmax(x), tf.transpose(x)],
+      ...[
+        tf.pad(x, [
+          [1, 1],
+          [0, 0],
+        ]),
+        tf.matMul(y, tf.transpose(x)),
+        tf.matMul(x, x, true),
+        tf.stack([x, x]),
+      ],
+    ],
+    args: () => [none([0, 3]), sample([2, 3])],
+  },
+  {
+    name: 'a batch without images',
+    step: (x: tf.Tensor4D, w: tf.Tensor4D) => {
+      const y = (images: tf.Tensor, kernel: tf.Tensor): tf.Tensor =>
+        tf.relu(tf.conv2d(images as tf.Tensor4D, kernel as tf.Tensor4D, 1, 1));
+      return [y(x, w), ...tf.grads(y)([x, w])];
+    },
+    args: () => [none([0, 4, 4, 3]), sample([3, 3, 3, 8])],
   },
 ];
