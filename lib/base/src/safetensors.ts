@@ -21,11 +21,16 @@ export const safetensorsTypes = {
   I64: BigInt64Array,
 } as const;
 
-/** Types of two bytes that no typed array has: read as 32-bit floats. */
-const halves: Readonly<Record<string, (bits: Uint16Array) => Float32Array>> = {
-  F16: fromFloat16,
-  BF16: fromBfloat16,
+/** Types that are read as others, which hold all their values. */
+const widened: Readonly<Record<string, { readonly bytes: number; read(bytes: ArrayBuffer): HostArray }>> = {
+  F16: { bytes: 2, read: (bytes) => fromFloat16(new Uint16Array(bytes)) },
+  BF16: { bytes: 2, read: (bytes) => fromBfloat16(new Uint16Array(bytes)) },
+  BOOL: { bytes: 1, read: (bytes) => new Uint8Array(bytes) },
+  U16: { bytes: 2, read: (bytes) => Int32Array.from(new Uint16Array(bytes)) },
 };
+
+/** What is read: not the format's U64, C64, and floats of 8, 6 and 4 bits, whose scales are tensors of their own. */
+const readTypes = [...Object.keys(safetensorsTypes), ...Object.keys(widened)];
 
 /** The name of such a type. */
 export type SafetensorsType = keyof typeof safetensorsTypes;
@@ -113,29 +118,33 @@ function halfOf(name: string, data: Float32Array): Uint16Array {
   return toFloat16(data);
 }
 
+/** What becomes of tensors of a type that is not read. */
+export interface DecodeOptions {
+  /** Called for each of them, which are then left out; without it, they are refused. */
+  readonly passOver?: (
+    name: string,
+    tensor: { readonly dtype: string; readonly shape: readonly number[] },
+  ) => void;
+}
+
 /**
- * The tensors of a safetensors file's bytes. As strict as the format's own reader (`safetensors` in Rust):
+ * The tensors of a safetensors file's bytes; BOOL as 0 and 1, F16 and BF16 as 32-bit floats, U16 as 32-bit
+ * integers. As strict as the format's own reader (`safetensors` in Rust):
  * every byte belongs to the header or to exactly one tensor, and nothing is stated twice.
  * @throws UserError naming `source` when the file is not whole, is not safetensors, or holds a dtype that is
  * not read.
  */
-export function decodeSafetensors(file: Uint8Array, source = 'the file'): Safetensors {
+export function decodeSafetensors(
+  file: Uint8Array,
+  source = 'the file',
+  { passOver }: DecodeOptions = {},
+): Safetensors {
   const bad = (why: string): UserError =>
     new UserError(`${source} is not a whole safetensors file: ${why}. Write or fetch it again.`);
   const { entries, metadata, dataStart } = readHeader(file, bad);
   const tensors: [string, HostTensor][] = [];
   let place = dataStart;
   for (const { name, dtype, shape, begin, end } of entries) {
-    const half = Object.hasOwn(halves, dtype) ? halves[dtype] : undefined;
-    const known = Object.hasOwn(safetensorsTypes, dtype)
-      ? safetensorsTypes[dtype as SafetensorsType]
-      : undefined;
-    const type = half ? Uint16Array : known;
-    if (!type) {
-      throw new UserError(
-        `${source}: tensor ${name} has dtype ${dtype}; convert it to one of ${Object.keys({ ...safetensorsTypes, ...halves }).join(', ')}`,
-      );
-    }
     if (dataStart + begin !== place) {
       throw bad(
         `tensor ${name} begins at byte ${dataStart + begin}, but the tensor before it ends at ${place}`,
@@ -143,13 +152,23 @@ export function decodeSafetensors(file: Uint8Array, source = 'the file'): Safete
     }
     place = dataStart + end;
     if (place > file.byteLength) throw bad(`tensor ${name} ends at byte ${place} of ${file.byteLength}`);
-    if (end - begin !== sizeOf(shape) * type.BYTES_PER_ELEMENT) {
+    const wide = Object.hasOwn(widened, dtype) ? widened[dtype] : undefined;
+    const type = Object.hasOwn(safetensorsTypes, dtype)
+      ? safetensorsTypes[dtype as SafetensorsType]
+      : undefined;
+    const elementBytes = wide?.bytes ?? type?.BYTES_PER_ELEMENT;
+    if (elementBytes === undefined) {
+      const refused = `${source}: tensor ${name} has dtype ${dtype}; convert it to one of ${readTypes.join(', ')}`;
+      if (!passOver) throw new UserError(refused);
+      passOver(name, { dtype, shape });
+      continue;
+    }
+    if (end - begin !== sizeOf(shape) * elementBytes) {
       throw bad(`tensor ${name} of type ${dtype} and shape [${shape.join(', ')}] has ${end - begin} bytes`);
     }
     // A copy, because a typed array needs an aligned start and the file's bytes give none.
-    const bytes = Uint8Array.prototype.slice.call(file, dataStart + begin, place);
-    const data = half ? half(new Uint16Array(bytes.buffer)) : (new type(bytes.buffer) as HostArray);
-    tensors.push([name, { shape, data }]);
+    const { buffer } = Uint8Array.prototype.slice.call(file, dataStart + begin, place);
+    tensors.push([name, { shape, data: wide ? wide.read(buffer) : new type!(buffer) }]);
   }
   if (place !== file.byteLength) throw bad(`its tensors end at byte ${place} of ${file.byteLength}`);
   // Not by assignment, which would lose a tensor whose name is __proto__.

@@ -116,6 +116,23 @@ describe('base/safetensors', () => {
     await assert.rejects(readSafetensors(path), /tensor w has dtype F8_E4M3; convert it/);
   });
 
+  it('reads truths and 16-bit integers as larger ones, and passes over what it is told to', () => {
+    const header = {
+      mask: { dtype: 'BOOL', shape: [3], data_offsets: [0, 3] },
+      scaled: { dtype: 'F8_E4M3', shape: [1], data_offsets: [3, 4] },
+      index: { dtype: 'U16', shape: [2], data_offsets: [4, 8] },
+    };
+    const file = fileOf(JSON.stringify(header), 8);
+    file.set([1, 0, 1, 7, 2, 0, 255, 255], file.length - 8);
+    const seen: unknown[] = [];
+    const { tensors } = decodeSafetensors(file, 'x', { passOver: (...tensor) => seen.push(tensor) });
+    assert.deepEqual(tensors, {
+      mask: { shape: [3], data: Uint8Array.of(1, 0, 1) },
+      index: { shape: [2], data: Int32Array.of(2, 65535) },
+    });
+    assert.deepEqual(seen, [['scaled', { dtype: 'F8_E4M3', shape: [1] }]]);
+  });
+
   for (const [what, file, message] of hostile) {
     it(`refuses ${what}`, () => {
       assert.throws(

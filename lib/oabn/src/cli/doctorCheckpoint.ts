@@ -25,9 +25,16 @@ import {
   run,
   type TimeEstimate,
 } from '../experiment/index.js';
-import { computed, type Recognition, recognize, repVGGOf, withoutDead } from '../family/index.js';
+import {
+  checkUnread,
+  computed,
+  type Recognition,
+  recognize,
+  repVGGOf,
+  withoutDead,
+} from '../family/index.js';
 import { mergeNetwork } from '../merge/index.js';
-import { loadNetwork, type Network, readStateDict, type StateDictFile } from '../model/index.js';
+import { checkFinite, loadNetwork, type Network, readStateDict, type StateDictFile } from '../model/index.js';
 import { checkClasses } from './evaluate.js';
 import { familyOf } from './familyOptions.js';
 import { type CommonOptions, labOf, loadOptions, threshold, wholeNumber } from './options.js';
@@ -53,7 +60,10 @@ export async function examineCheckpoint(checkpoint: string, options: DoctorOptio
     calibration: wholeNumber('--calibration', options.calibration, 1),
   };
   const file = await readStateDict(checkpoint);
-  const recognition = recognize(file.stateDict, familyOf(options.family, file.metadata));
+  const family = familyOf(options.family, file.metadata);
+  checkUnread(checkpoint, file, family, (message) => process.stderr.write(`${message}\n`));
+  checkFinite(file.stateDict, checkpoint, 'the checkpoint is broken');
+  const recognition = recognize(file.stateDict, family);
   check(
     recognition,
     `No known family's blocks are in ${checkpoint}; describe them in a JSON file and name that with --family (oabn inspect --help)`,

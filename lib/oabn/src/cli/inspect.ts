@@ -2,13 +2,21 @@
 import type { Command } from 'commander';
 import { check, tableText } from 'oabn-base';
 import {
+  checkUnread,
   describeRecognition,
   type FamilyReport,
   type Leftover,
   namePatterns,
   recognize,
 } from '../family/index.js';
-import { blocksOf, describedIn, readStateDict } from '../model/index.js';
+import {
+  blocksOf,
+  describedIn,
+  type NonFinite,
+  nonFinite,
+  nonFiniteText,
+  readStateDict,
+} from '../model/index.js';
 import { familyOf, familyOption } from './familyOptions.js';
 import { type CommonOptions, jsonOption } from './options.js';
 import { print } from './output.js';
@@ -35,8 +43,11 @@ Examples:
   $ oabn inspect mine.pth --family mine.json --json`,
     )
     .action(async (checkpoint: string, options: CommonOptions & { family?: string }) => {
-      const { stateDict, metadata } = await readStateDict(checkpoint);
-      const recognition = recognize(stateDict, familyOf(options.family, metadata));
+      const file = await readStateDict(checkpoint);
+      const { stateDict, metadata } = file;
+      const family = familyOf(options.family, metadata);
+      checkUnread(checkpoint, file, family, (message) => process.stderr.write(`${message}\n`));
+      const recognition = recognize(stateDict, family);
       check(
         recognition,
         () =>
@@ -45,13 +56,20 @@ Examples:
       );
       const { arch } = metadata;
       const own = arch === undefined ? undefined : describedIn(arch, checkpoint);
-      const report = { ...describeRecognition(stateDict, recognition, own), metadata };
+      const report = {
+        ...describeRecognition(stateDict, recognition, own),
+        metadata,
+        nonFinite: nonFinite(stateDict),
+      };
       print(report, formatReport(checkpoint, report), options.json);
     });
 }
 
-function formatReport(checkpoint: string, report: FamilyReport): string {
-  const { blocks, merged, incomplete, leftovers, assumptions } = report;
+function formatReport(
+  checkpoint: string,
+  report: FamilyReport & { readonly nonFinite: readonly NonFinite[] },
+): string {
+  const { blocks, merged, incomplete, leftovers, assumptions, nonFinite } = report;
   const rows = blocks.map(({ block, kind, shape, branches }) => ({
     block: block || '(whole file)',
     kind,
@@ -67,6 +85,7 @@ function formatReport(checkpoint: string, report: FamilyReport): string {
       ? ['in no block, kept as it is:', tableText(leftovers.map(formatLeftover)), '']
       : []),
     ...assumptions.map((assumption) => `taken for granted: ${assumption}`),
+    ...nonFinite.map((tensor) => `broken: ${nonFiniteText(tensor)}`),
     networkLine(report),
   ];
   return lines.join('\n');

@@ -4,6 +4,7 @@
 import type { Command } from 'commander';
 import { check, writeSafetensors } from 'oabn-base';
 import {
+  checkUnread,
   deadTolerance,
   type Family,
   type MergeOptions as MergeRecognizedOptions,
@@ -15,7 +16,7 @@ import {
   warnOfTrace,
 } from '../family/index.js';
 import { mergeNetwork } from '../merge/index.js';
-import { readStateDict, saveNetwork, type StateDictFile } from '../model/index.js';
+import { checkFinite, readStateDict, saveNetwork, type StateDictFile } from '../model/index.js';
 import { familyOf, familyOption } from './familyOptions.js';
 import {
   architectureOf,
@@ -99,15 +100,16 @@ async function mergeFamily(
   family: Family | undefined,
   options: MergeRecognizedOptions,
 ): Promise<number> {
+  const notice = (message: string): void => void process.stderr.write(`${message}\n`);
+  checkUnread(path, file, family, notice);
+  checkFinite(file.stateDict, path, 'the checkpoint is broken');
   const recognition = recognize(file.stateDict, family);
   check(
     recognition,
     `${path} does not contain its architecture, and its tensor names belong to no known family; give --arch, a name such as A0 or JSON ` +
       'with widths, depths and strides, or --family, a JSON file that describes its blocks',
   );
-  if (options.threshold === undefined) {
-    warnOfTrace(path, file.stateDict, recognition, (message) => process.stderr.write(`${message}\n`));
-  }
+  if (options.threshold === undefined) warnOfTrace(path, file.stateDict, recognition, notice);
   const merged = mergeRecognized(file.stateDict, recognition, options);
   await writeSafetensors(
     output,

@@ -2,7 +2,7 @@
  * Networks from files of any family that the library can compute with: ours, RepVGG under other names,
  * families with a layout.
  */
-import { check } from 'oabn-base';
+import { check, sizeOf } from 'oabn-base';
 import { describeTrace, findThresholdTrace } from '../merge/index.js';
 import {
   type Architecture,
@@ -13,6 +13,7 @@ import {
   readStateDict,
   type StateDict,
   type StateDictFile,
+  unreadText,
 } from '../model/index.js';
 import { asNetwork, type AsNetwork } from './asNetwork.js';
 import { asRepVGG } from './asRepVGG.js';
@@ -20,7 +21,7 @@ import { deadChannels, deadTolerance } from './deadChannels.js';
 import { families } from './families.js';
 import { leftoversOf } from './leftover.js';
 import { mergeWithoutDead } from './merge.js';
-import { type Recognition, recognitions } from './recognize.js';
+import { type Recognition, recognitions, recognize } from './recognize.js';
 import { defaultEpsilon, type Family } from './table.js';
 
 /** What is known about a file that the file itself does not say. */
@@ -77,6 +78,7 @@ function underAnyNames(path: string, file: StateDictFile, options: LoadOptions):
   if (arch && isOurs && !options.family) return networkOf(path, file, arch);
   // A file that we merged names its family: merged names alone do not tell all families apart.
   const family = options.family ?? families.find(({ name }) => name === file.metadata.family);
+  checkUnread(path, file, family, notice);
   const possible = recognitions(file.stateDict, family);
   const { family: told } = file.metadata;
   check(
@@ -100,6 +102,28 @@ function underAnyNames(path: string, file: StateDictFile, options: LoadOptions):
   const { assumptions, stateDict, arch: found } = network as AsNetwork;
   for (const assumption of assumptions) notice(`${path}: assumed are ${assumption}`);
   return networkOf(path, { ...file, stateDict, integers: {} }, found.operations ? found : (arch ?? found));
+}
+
+/**
+ * Refuses tensors that are not read where the file, as this family, has them in a block; tells `notice` of the
+ * others. @throws UserError naming the first with its type, and what to do
+ */
+export function checkUnread(
+  path: string,
+  { stateDict, unread = {} }: StateDictFile,
+  family: Family | undefined,
+  notice: (message: string) => void,
+): void {
+  if (Object.keys(unread).length === 0) return;
+  const zeros = Object.entries(unread).map(([name, { shape }]) => [
+    name,
+    { shape, data: new Float32Array(sizeOf(shape)) },
+  ]);
+  const recognition = recognize({ ...stateDict, ...Object.fromEntries(zeros) }, family);
+  for (const [name, tensor] of Object.entries(unread)) {
+    check(!recognition || recognition.rest.includes(name), () => unreadText(path, name, tensor));
+    notice(`${path}: tensor ${name} is left out, because its dtype ${tensor.dtype} is not read`);
+  }
 }
 
 /**

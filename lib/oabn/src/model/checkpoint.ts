@@ -6,7 +6,7 @@
 import { check, naming, parseJson, type SafetensorsOptions, writeSafetensors } from 'oabn-base';
 import { type Architecture, normalizeArchitecture } from './architecture.js';
 import { type NetworkForm, parameterShapes } from './parameters.js';
-import { readStateDict, type StateDictFile } from './readStateDict.js';
+import { readStateDict, type StateDictFile, unreadText } from './readStateDict.js';
 import { checkFinite, type StateDict } from './stateDict.js';
 
 /** A network as a checkpoint holds it: description, tensors, and which of the two forms it has. */
@@ -50,13 +50,7 @@ export async function loadNetwork(path: string, arch?: Architecture): Promise<Ne
 
 /** What was read from `path` as a network. @throws as `loadNetwork` */
 export function networkOf(path: string, file: StateDictFile, arch?: Architecture): Network {
-  const { stateDict, integers, metadata } = file;
-  const [integer] = Object.entries(integers);
-  check(
-    !integer,
-    () =>
-      `${path}: ${integer![0]} holds ${integer![1].data.constructor.name}; expected 32-bit or 64-bit floats`,
-  );
+  const { stateDict, metadata } = file;
   const described = arch ?? (metadata.arch ? describedIn(metadata.arch, path) : undefined);
   check(
     described,
@@ -70,7 +64,7 @@ export function networkOf(path: string, file: StateDictFile, arch?: Architecture
     form,
     metadata,
   };
-  checkNetwork(network, path);
+  checkNetwork(network, path, file);
   return network;
 }
 
@@ -79,10 +73,20 @@ export function describedIn(text: string, path: string): Architecture {
   return naming(path, () => normalizeArchitecture(parseJson(text, 'arch') as Architecture));
 }
 
-function checkNetwork({ arch, stateDict, form }: Network, path: string): void {
+function checkNetwork(
+  { arch, stateDict, form }: Network,
+  path: string,
+  { integers, unread = {} }: StateDictFile,
+): void {
   const expected = parameterShapes(arch, form);
   for (const [name, shape] of Object.entries(expected)) {
     const found = stateDict[name];
+    const [integer, other] = [integers[name], unread[name]];
+    check(
+      !integer,
+      () => `${path}: ${name} holds ${integer!.data.constructor.name}; expected 32-bit or 64-bit floats`,
+    );
+    check(!other, () => unreadText(path, name, other!));
     check(
       found,
       `${path} has no ${name} (expected [${shape.join(', ')}]); is the architecture ${JSON.stringify(arch)} right?`,

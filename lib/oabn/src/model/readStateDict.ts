@@ -21,7 +21,21 @@ export interface StateDictFile {
   readonly integers: Readonly<Record<string, HostTensor>>;
   /** The metadata of a safetensors file; empty for other formats. */
   readonly metadata: Readonly<Record<string, string>>;
+  /** What the file has besides, in types that are not read, such as floats of 8 bits. */
+  readonly unread?: Readonly<Record<string, UnreadTensor>>;
 }
+
+/** A tensor of a safetensors file of which only the header is read. */
+export interface UnreadTensor {
+  /** Its type, as the format names it. */
+  readonly dtype: string;
+  /** The lengths of its axes. */
+  readonly shape: readonly number[];
+}
+
+/** Why a tensor that is needed cannot be had, and what to do. */
+export const unreadText = (path: string, name: string, { dtype }: UnreadTensor): string =>
+  `${path}: tensor ${name} has dtype ${dtype}, which is not read; store it as F32, F16 or BF16, multiplied by its scale if it has one`;
 
 /**
  * What wrappers put into names: `torch.compile`, FSDP and activation checkpointing, around the network or
@@ -31,6 +45,8 @@ const wrapperNames = [
   /(?<=^|\.)(_orig_mod|_fsdp_wrapped_module|_checkpoint_wrapped_module)\./g,
   /^(module\.)+/,
 ];
+
+const unwrapped = (key: string): string => wrapperNames.reduce((text, part) => text.replace(part, ''), key);
 
 /**
  * Reads a checkpoint. What wrappers put into names (`module.` of DataParallel, `_orig_mod.` of
@@ -42,15 +58,17 @@ export async function readStateDict(path: string): Promise<StateDictFile> {
   const file = await readFile(path).catch((error: NodeJS.ErrnoException) => {
     throw new UserError(`Cannot read ${path}: ${error.code ?? error.message}`);
   });
+  const unread: Record<string, UnreadTensor> = {};
+  const passOver = (key: string, tensor: UnreadTensor): void => void (unread[unwrapped(key)] = tensor);
   const { tensors, metadata } = isTorchFile(file)
     ? { tensors: decodeTorchFile(file, path), metadata: {} }
-    : decodeSafetensors(file, path);
+    : decodeSafetensors(file, path, { passOver });
   const stateDict = new Map<string, HostTensor<Float32Array>>();
   const integers = new Map<string, HostTensor>();
   const keys = new Map<string, string>();
   for (const [key, { shape, data }] of Object.entries(tensors)) {
     if (key.endsWith('.num_batches_tracked') || isScaleOfInt8(key, tensors)) continue;
-    const name = wrapperNames.reduce((text, part) => text.replace(part, ''), key);
+    const name = unwrapped(key);
     const other = keys.get(name);
     check(
       other === undefined,
@@ -64,7 +82,12 @@ export async function readStateDict(path: string): Promise<StateDictFile> {
       stateDict.set(name, dequantized(path, key, { shape, data }, scale));
     else integers.set(name, { shape, data });
   }
-  return { stateDict: Object.fromEntries(stateDict), integers: Object.fromEntries(integers), metadata };
+  return {
+    stateDict: Object.fromEntries(stateDict),
+    integers: Object.fromEntries(integers),
+    metadata,
+    ...(Object.keys(unread).length > 0 && { unread }),
+  };
 }
 
 function isScaleOfInt8(name: string, tensors: Readonly<Record<string, HostTensor>>): boolean {

@@ -73,20 +73,47 @@ export function get(stateDict: StateDict, name: string): HostTensor<Float32Array
   return tensor;
 }
 
+/** The values of a tensor that are NaN or infinite. */
+export interface NonFinite {
+  /** The tensor's name. */
+  readonly name: string;
+  /** How many of them there are. */
+  readonly count: number;
+  /** Of how many elements. */
+  readonly size: number;
+  /** The place of the first, and the first itself. */
+  readonly index: number;
+  readonly value: number;
+}
+
+/** The tensors that have values that are not finite, in the order of the state dict. */
+export function nonFinite(stateDict: StateDict): NonFinite[] {
+  return Object.entries(stateDict).flatMap(([name, { data }]) => {
+    const index = data.findIndex((value) => !Number.isFinite(value));
+    if (index < 0) return [];
+    const count = data.reduce((sum, value) => sum + Number(!Number.isFinite(value)), 0);
+    return [{ name, count, size: data.length, index, value: data[index]! }];
+  });
+}
+
+/** «fc.weight has NaN at element 3 of 10, and 4 more values that are not finite». */
+export function nonFiniteText({ name, count, size, index, value }: NonFinite): string {
+  const more = count > 1 ? `, and ${count - 1} more that ${count === 2 ? 'is' : 'are'} not finite` : '';
+  return `${name} has ${value} at element ${index} of ${size}${more}`;
+}
+
 /**
  * Refuses NaN and infinity where they arise: once in the weights they spread to every logit, and the largest
  * of logits that are all NaN is class 0, so that a broken network looks like one that guesses.
  * @param what the subject of the message, such as «The merged network»
- * @throws UserError naming the first tensor and element that is not finite, and `advice`
+ * @throws UserError naming the first tensor with its values that are not finite, and `advice`
  */
 export function checkFinite(stateDict: StateDict, what: string, advice: string): void {
-  for (const [name, { shape, data }] of Object.entries(stateDict)) {
-    const bad = data.findIndex((value) => !Number.isFinite(value));
-    check(
-      bad < 0,
-      () => `${what}: ${name} has ${data[bad]} at element ${bad} of ${sizeOf(shape)}; ${advice}`,
-    );
-  }
+  const [first, ...others] = nonFinite(stateDict);
+  const names = others.slice(0, 3).map(({ name }) => name);
+  const more = others.length > names.length ? ` and ${others.length - names.length} more tensors` : '';
+  const also = names.length > 0 ? ` (so have ${names.join(', ')}${more})` : '';
+  check(!first, () => `${what}: ${nonFiniteText(first!)}${also}; ${advice}`);
 }
 
 const pick = (values: readonly number[], order: readonly number[]): number[] =>

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { mkdtemp, readFile, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { readSafetensors, writeSafetensors } from 'oabn-base';
+import { type HostTensor, readSafetensors, sizeOf, writeSafetensors } from 'oabn-base';
 import { initialize, normalizeArchitecture, saveNetwork } from '../../src/model/index.js';
 import { goldenPath, goldenTensors } from '../golden/index.js';
 import { assertClose } from '../golden/index.js';
@@ -36,6 +36,83 @@ describe('cli for other families', () => {
     assert.match(stdout, /Not computed here \(there is no classifier .*its blocks are merged and analysed/);
     const json = JSON.parse((await oabn(['inspect', path, '--json'])).stdout);
     assert.deepEqual([json.family, json.blocks.length, json.rest], ['mobileone', 3, []]);
+  });
+
+  /** A file of float32 tensors, and some of other types, whose bytes are zeros. */
+  async function withOthers(
+    name: string,
+    tensors: Readonly<Record<string, HostTensor>>,
+    others: Readonly<Record<string, { dtype: string; shape: readonly number[] }>>,
+  ): Promise<string> {
+    const all = [
+      ...Object.entries(tensors).map(([key, { shape, data }]) => ({ key, dtype: 'F32', shape, bytes: data })),
+      ...Object.entries(others).map(([key, { dtype, shape }]) => {
+        return { key, dtype, shape, bytes: new Uint8Array(sizeOf(shape)) };
+      }),
+    ];
+    let end = 0;
+    const header = all.map(({ key, dtype, shape, bytes }) => {
+      const data_offsets = [end, (end += bytes.byteLength)];
+      return [key, { dtype, shape, data_offsets }] as const;
+    });
+    const text = Buffer.from(JSON.stringify(Object.fromEntries(header)));
+    const length = Buffer.alloc(8);
+    length.writeBigUInt64LE(BigInt(text.length));
+    const parts = all.map(({ bytes }) => Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength));
+    const path = join(folder, name);
+    await writeFile(path, Buffer.concat([length, text, ...parts]));
+    return path;
+  }
+
+  it('reads past tensors of other types that no block needs, and names one that a block does', async () => {
+    const { tensors } = await readSafetensors(await checkpointOf('mobileone'));
+    const mask = await withOthers('mask.safetensors', tensors, { mask: { dtype: 'BOOL', shape: [4] } });
+    const merged = join(folder, 'mask-merged.safetensors');
+    assert.equal((await oabn(['merge', mask, '-o', merged])).code, 0);
+    assert.deepEqual((await readSafetensors(merged)).tensors.mask!.shape, [4]);
+    const eight = { scaled: { dtype: 'F8_E4M3', shape: [4] } };
+    const inspected = await oabn(['inspect', await withOthers('scaled.safetensors', tensors, eight)]);
+    assert.equal(inspected.code, 0);
+    assert.match(inspected.stderr, /tensor scaled is left out, because its dtype F8_E4M3 is not read/);
+    const needed = Object.keys(tensors).find((name) => name.endsWith('conv.weight'))!;
+    const { [needed]: weight, ...rest } = tensors;
+    const path = await withOthers('needed.safetensors', rest, {
+      [needed]: { dtype: 'F8_E4M3', shape: weight!.shape },
+    });
+    for (const command of [['inspect'], ['doctor'], ['merge', '-o', join(folder, 'none.safetensors')]]) {
+      const { code, stderr } = await oabn([command[0]!, path, ...command.slice(1)]);
+      assert.equal(code, 2);
+      assert.ok(
+        stderr.includes(`tensor ${needed} has dtype F8_E4M3, which is not read; store it as`),
+        stderr,
+      );
+    }
+  });
+
+  it('says which tensors are not finite, and how many of their values', async () => {
+    const { tensors } = await readSafetensors(await checkpointOf('mobileone'));
+    const names = Object.keys(tensors).filter((name) => name.endsWith('conv.weight'));
+    const broken = Object.fromEntries(
+      Object.entries(tensors).map(([name, { shape, data }]) => {
+        const index = names.indexOf(name);
+        const values = (data as Float32Array).map((value, i) =>
+          index === 0 && i > 1 && i < 5 ? NaN : index === 1 && i === 0 ? -Infinity : value,
+        );
+        return [name, { shape, data: values }];
+      }),
+    );
+    const path = join(folder, 'nan.safetensors');
+    await writeSafetensors(path, broken);
+    const { code, stdout } = await oabn(['inspect', path]);
+    assert.equal(code, 0);
+    const first = `${names[0]} has NaN at element 2 of ${tensors[names[0]!]!.data.length}, and 2 more`;
+    assert.ok(stdout.includes(`broken: ${first}`), stdout);
+    assert.ok(stdout.includes(`broken: ${names[1]} has -Infinity at element 0`), stdout);
+    for (const command of [['doctor'], ['merge', '-o', join(folder, 'none.safetensors')]]) {
+      const { code, stderr } = await oabn([command[0]!, path, ...command.slice(1)]);
+      assert.equal(code, 2);
+      assert.ok(stderr.includes(`${first} that are not finite (so have ${names[1]})`), stderr);
+    }
   });
 
   it('inspect believes what a file says of its own network, and guesses no strides', async () => {
