@@ -4,11 +4,15 @@
  */
 import {
   type Architecture,
+  type Block,
   bnEpsilon,
   bnPrefix,
   get,
+  isLimited,
+  leastThreshold,
   quantizedBlocks,
   type StateDict,
+  thresholdName,
 } from '../model/index.js';
 import { analyzeOutliers } from './outliers.js';
 
@@ -38,13 +42,14 @@ export function summarizeOutliers(arch: Architecture, stateDict: StateDict): Out
   const channels = identityChannels(arch, stateDict);
   const share = (holds: (channel: Channel) => boolean): number =>
     channels.length === 0 ? 0 : channels.filter(holds).length / channels.length;
-  const threshold = arch.oabn?.threshold ?? Infinity;
   return {
     meanPeakToSigma: mean(peaks),
     maxPeakToSigma: Math.max(...peaks),
     maxRatio: Math.max(0, ...rows.map(({ identity }) => identity?.maxRatio ?? 0)),
     inputDeviation: mean(channels.map(({ variance }) => Math.sqrt(variance))),
-    clipped: share(({ gamma, variance }) => Math.abs(gamma) / Math.sqrt(variance + bnEpsilon) >= threshold),
+    clipped: share(
+      ({ gamma, variance, threshold }) => Math.abs(gamma) / Math.sqrt(variance + bnEpsilon) >= threshold,
+    ),
     dead: share(({ variance }) => variance < deadVariance),
   };
 }
@@ -52,6 +57,8 @@ export function summarizeOutliers(arch: Architecture, stateDict: StateDict): Out
 interface Channel {
   readonly gamma: number;
   readonly variance: number;
+  /** The block's s, as it is now where it is learned; Infinity where nothing limits the identity. */
+  readonly threshold: number;
 }
 
 /** The channels of all identity BNs; none in blocks without one, such as QARepVGG's. */
@@ -60,11 +67,20 @@ function identityChannels(arch: Architecture, stateDict: StateDict): Channel[] {
     const prefix = block.branches.includes('identity') ? bnPrefix(block, 'identity') : undefined;
     if (prefix === undefined) return [];
     const variance = get(stateDict, `${prefix}.running_var`).data;
+    const threshold = identityThreshold(arch, stateDict, block);
     return [...get(stateDict, `${prefix}.weight`).data].map((gamma, i) => ({
       gamma,
+      threshold,
       variance: Math.max(0, variance[i]!),
     }));
   });
+}
+
+function identityThreshold(arch: Architecture, stateDict: StateDict, block: Block): number {
+  const { oabn } = arch;
+  if (!oabn || !isLimited(arch, 'identity')) return Infinity;
+  if (!oabn.learned) return oabn.threshold;
+  return Math.max(leastThreshold, get(stateDict, thresholdName(block, 'identity')).data[0]!);
 }
 
 const mean = (values: readonly number[]): number =>

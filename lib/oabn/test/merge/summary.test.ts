@@ -26,6 +26,17 @@ describe('merge: outliers in six numbers', () => {
     assert.ok(plain.maxRatio > 40);
   });
 
+  it('counts what a learned s clips as it is, not as it began', () => {
+    const arch = normalizeArchitecture({ ...shape, oabn: { threshold: 0.5, learned: true } });
+    const stateDict = initialize(arch, 1);
+    // Ratios begin at about 1.
+    assert.equal(summarizeOutliers(arch, stateDict).clipped, 1);
+    const grown = Object.entries(stateDict).map(([name, tensor]) =>
+      name.endsWith('.threshold') ? [name, { ...tensor, data: Float32Array.of(3) }] : [name, tensor],
+    );
+    assert.equal(summarizeOutliers(arch, Object.fromEntries(grown)).clipped, 0);
+  });
+
   it('has nothing to say of branches that are not there', () => {
     const arch = normalizeArchitecture({ ...shape, branches: ['3x3'] });
     const { maxRatio, inputDeviation, clipped, dead } = summarizeOutliers(arch, initialize(arch, 1));
