@@ -163,7 +163,7 @@ export function addQuantize(program: Command): void {
       )
       .option('--weights <kind>', `values of the weights: ${weightMethods.join(' or ')}`, 'uniform')
       .option('--calibration <n>', 'number of training images to calibrate on', '512')
-      .option('-o, --output <file>', 'write the quantized checkpoint'),
+      .option('-o, --output <file>', 'write the quantized checkpoint, as safetensors'),
   )
     .addOption(dataOption)
     .option('--images <n>', 'number of test images to use; default all')

@@ -35,8 +35,7 @@ The backend is chosen by OABN_BACKEND (auto, tensorflow, webgpu, wasm), data by 
 Examples:
   $ oabn doctor
   $ oabn train --threshold 0.5 --data cifar10 -o oabn.safetensors
-  $ oabn quantize oabn.safetensors --bits 4 --data cifar10
-  $ oabn reproduce --profile quick`,
+  $ oabn quantize oabn.safetensors --bits 4 --data cifar10`,
     );
   for (const add of [
     addDoctor,

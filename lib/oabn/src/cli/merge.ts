@@ -40,7 +40,7 @@ export function addMerge(program: Command): void {
   program
     .command('merge <checkpoint>')
     .description('merge the branches of each block of a checkpoint into one convolution')
-    .requiredOption('-o, --output <file>', 'the merged checkpoint to write')
+    .requiredOption('-o, --output <file>', 'the merged checkpoint to write, as safetensors')
     .addOption(archOption)
     .addOption(familyOption)
     .addOption(thresholdOption)

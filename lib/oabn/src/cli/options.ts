@@ -65,10 +65,10 @@ export const runsOption = new Option(
   '--runs <folder>',
   'the folder of the runs; default OABN_RUNS_DIR or runs',
 );
-/** `--profile`: the scale of the paper's experiments. */
+/** `--profile`: settings that an installed package has a name for. */
 export const profileOption = new Option(
   '--profile <name>',
-  'smoke, quick, desk, deep, paper or full, if oabn-paper is installed; default OABN_PROFILE or quick',
+  'the settings of a profile of an installed package such as oabn-paper; default OABN_PROFILE or none',
 );
 
 /**

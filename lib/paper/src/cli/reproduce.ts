@@ -4,7 +4,7 @@ import { join, resolve } from 'node:path';
 import type { Command } from 'commander';
 import { check, consoleProgress, checkWritable, formatDuration, tableText, writeFileAtomic } from 'oabn-base';
 import type { Claim, LowBitPoint, ThresholdPoint } from '../claims/index.js';
-import { describeLab, type Labs, sidesOf } from '../profiles/index.js';
+import { describeLab, type Labs, profileNames, sidesOf } from '../profiles/index.js';
 import {
   claimsBoard,
   lowBitStudy,
@@ -27,7 +27,6 @@ import {
   minutesOption,
   precisionOption,
   print,
-  profileOption,
   runsOption,
   untilDeadline,
   wholeNumber,
@@ -64,7 +63,7 @@ export function addReproduce(program: Command): void {
     .description(
       'train, merge and quantize the whole grid of a profile, execute the notebooks, and write the report',
     )
-    .addOption(profileOption)
+    .option('--profile <name>', `${profileNames}; default OABN_PROFILE or quick`)
     .addOption(dataOption)
     .addOption(runsOption)
     .option('--report <folder>', 'where the report and its figures go', 'report')

@@ -3,4 +3,4 @@ export { formerQuick } from './former.js';
 export * from './lab.js';
 export * from './notebook.js';
 export { onImagenet, type Profile } from './profile.js';
-export { type ProfileName, profileNamed, profiles } from './profiles.js';
+export { type ProfileName, profileNamed, profileNames, profiles } from './profiles.js';

@@ -254,6 +254,11 @@ export const profiles = {
 /** The name of a profile. */
 export type ProfileName = keyof typeof profiles;
 
+/** The names of all profiles in a sentence. */
+export const profileNames = Object.keys(profiles)
+  .join(', ')
+  .replace(/, (?=\w+$)/, ' or ');
+
 /**
  * A profile by name, such as `quick`, or its ImageNet side: `quick-imagenet`. @throws UserError with the
  * known names.
