@@ -3,7 +3,13 @@
  * widths, and after every epoch how far its merged weights reach, how large the identity's ratio is, and what
  * enters the identity branch.
  */
-import { type ObservedEpoch, pretrainConfig, type PtqConfig, ptqConfig } from 'oabn/experiment';
+import {
+  type ObservedEpoch,
+  pretrainConfig,
+  type PretrainResult,
+  type PtqConfig,
+  ptqConfig,
+} from 'oabn/experiment';
 import type { OutlierSummary } from 'oabn/merge';
 import type { Architecture } from 'oabn/model';
 import type { DecayPolicy } from 'oabn/train';
@@ -87,7 +93,7 @@ export function outlierStudy({
       });
       return ptqConfig(lab, { source, bits });
     },
-    row: (cell, result, network) => ({ ...cell, ...measured(result, network), trace: network.epochs }),
+    row: (cell, result, network) => ({ ...cell, ...measured(result, network), trace: traceOf(network) }),
     entries(point) {
       const { seed: sample, bits, accuracy, fp32, trace } = point;
       const line = outlierHeads(point);
@@ -107,6 +113,22 @@ export function outlierStudy({
       ];
     },
   };
+}
+
+/**
+ * The epochs of a network. Results from before epochs were observed have the outliers of the merged weights at
+ * the end of training, so that at least the last epoch has what these tell.
+ */
+function traceOf({ epochs, outliers }: PretrainResult): OutlierPoint['trace'] {
+  const last = epochs.at(-1);
+  if (!last || last.meanPeakToSigma !== undefined) return epochs;
+  const peaks = outliers.map(({ peakToSigma }) => peakToSigma);
+  const end = {
+    meanPeakToSigma: peaks.reduce((sum, peak) => sum + peak, 0) / peaks.length,
+    maxPeakToSigma: Math.max(...peaks),
+    maxRatio: Math.max(0, ...outliers.map(({ identity }) => identity?.maxRatio ?? 0)),
+  };
+  return [...epochs.slice(0, -1), { ...last, ...end }];
 }
 
 /** The network of a cell, as the headings of its row. */

@@ -6,7 +6,13 @@ import { configHash, writeJsonAtomic } from 'oabn-base';
 import { normalizeConfig, storedConfig, type RunConfig } from 'oabn/experiment';
 import { openStore } from 'provable-runs';
 import { type PaperLab, profiles, type Profile } from '../../src/profiles/index.js';
-import { learningRateStudy, shippedStudy, thresholdStudy, studyJobs } from '../../src/studies/index.js';
+import {
+  learningRateStudy,
+  outlierStudy,
+  shippedStudy,
+  studyJobs,
+  thresholdStudy,
+} from '../../src/studies/index.js';
 
 const checksum = 'sha256:0123';
 
@@ -90,5 +96,15 @@ describe('studies: what ships', () => {
       /No results of «accuracy over s» ship with the project .* run it in a lab instead/,
     );
     await writeJsonAtomic(join(folder, 'note.json'), {});
+  });
+
+  it('has the outliers at the end of networks whose epochs were not observed', async () => {
+    const grid = { epochs: [16], widths: [1], bits: [4] };
+    const study = outlierStudy({ decays: ['kernels', 'kernelsAndIdentity'], ...grid });
+    const { rows } = await shippedStudy(study, { profiles: [profiles.desk] });
+    const reach = (decay: string, threshold: number): number =>
+      rows.find((row) => row.decay === decay && row.threshold === threshold)!.trace.at(-1)!.meanPeakToSigma;
+    assert.ok(reach('kernels', Infinity) > reach('kernelsAndIdentity', Infinity));
+    assert.ok(reach('kernelsAndIdentity', Infinity) > reach('kernelsAndIdentity', 0.5));
   });
 });
