@@ -4,6 +4,7 @@ import { writeFileSync } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
 import { type KernelSession, startKernelSession } from '../../src/run/index.js';
 import { streamText } from '../../src/run/outputs.js';
 
@@ -87,11 +88,11 @@ describe('kernel: programs that inherit the outputs of a cell', function () {
       `spawn('sh', ['-c', 'echo early; while [ ! -e go ]; do sleep 0.02; done; echo late'], { stdio: 'inherit' });
       setTimeout(() => spawn('echo', ['later'], { stdio: 'inherit' }), 300);`,
     );
-    const next = await session.execute(
-      `writeFileSync('go', ''); await new Promise((end) => setTimeout(end, 800));`,
-    );
+    const lines = (): string[] => streamText(late.outputs, 'stdout').split('\n');
+    const next = await session.execute("writeFileSync('go', '');");
+    for (let tries = 0; tries < 200 && lines().length < 4; tries++) await delay(50);
     assert.deepEqual(next.outputs, []);
-    assert.deepEqual(streamText(late.outputs, 'stdout').split('\n').sort(), ['', 'early', 'late', 'later']);
+    assert.deepEqual(lines().sort(), ['', 'early', 'late', 'later']);
   });
 
   it('may be scripts of Node, and leave programs behind them that keep the outputs open', async () => {
