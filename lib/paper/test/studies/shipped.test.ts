@@ -103,7 +103,7 @@ describe('studies: what ships', () => {
     const study = outlierStudy({ decays: ['kernels', 'kernelsAndIdentity'], ...grid });
     const { rows } = await shippedStudy(study, { profiles: [profiles.desk] });
     const reach = (decay: string, threshold: number): number =>
-      rows.find((row) => row.decay === decay && row.threshold === threshold)!.trace.at(-1)!.meanPeakToSigma;
+      rows.find((row) => row.decay === decay && row.threshold === threshold)!.trace.at(-1)!.meanPeakToSigma!;
     assert.ok(reach('kernels', Infinity) > reach('kernelsAndIdentity', Infinity));
     assert.ok(reach('kernelsAndIdentity', Infinity) > reach('kernelsAndIdentity', 0.5));
   });
