@@ -14,7 +14,7 @@ import {
   type StateDict,
   thresholdName,
 } from '../model/index.js';
-import { analyzeOutliers } from './outliers.js';
+import { analyzeOutliers, type OutlierRow } from './outliers.js';
 
 /** The outliers of a network in a few numbers. */
 export interface OutlierSummary {
@@ -37,20 +37,28 @@ export const deadVariance = 1e-3;
 
 /** The summary of a three-branch network. */
 export function summarizeOutliers(arch: Architecture, stateDict: StateDict): OutlierSummary {
-  const rows = analyzeOutliers(arch, stateDict);
-  const peaks = rows.map(({ peakToSigma }) => peakToSigma);
   const channels = identityChannels(arch, stateDict);
   const share = (holds: (channel: Channel) => boolean): number =>
     channels.length === 0 ? 0 : channels.filter(holds).length / channels.length;
   return {
-    meanPeakToSigma: mean(peaks),
-    maxPeakToSigma: Math.max(...peaks),
-    maxRatio: Math.max(0, ...rows.map(({ identity }) => identity?.maxRatio ?? 0)),
+    ...summarizeRows(analyzeOutliers(arch, stateDict)),
     inputDeviation: mean(channels.map(({ variance }) => Math.sqrt(variance))),
     clipped: share(
       ({ gamma, variance, threshold }) => Math.abs(gamma) / Math.sqrt(variance + bnEpsilon) >= threshold,
     ),
     dead: share(({ variance }) => variance < deadVariance),
+  };
+}
+
+/** What the outliers of the merged, quantized layers tell by themselves. */
+export function summarizeRows(
+  rows: readonly OutlierRow[],
+): Pick<OutlierSummary, 'meanPeakToSigma' | 'maxPeakToSigma' | 'maxRatio'> {
+  const peaks = rows.map(({ peakToSigma }) => peakToSigma);
+  return {
+    meanPeakToSigma: mean(peaks),
+    maxPeakToSigma: Math.max(...peaks),
+    maxRatio: Math.max(0, ...rows.map(({ identity }) => identity?.maxRatio ?? 0)),
   };
 }
 

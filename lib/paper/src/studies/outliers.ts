@@ -10,7 +10,7 @@ import {
   type PtqConfig,
   ptqConfig,
 } from 'oabn/experiment';
-import type { OutlierSummary } from 'oabn/merge';
+import { type OutlierSummary, summarizeRows } from 'oabn/merge';
 import type { Architecture } from 'oabn/model';
 import type { DecayPolicy } from 'oabn/train';
 import type { QuantizedPoint } from '../claims/index.js';
@@ -122,13 +122,7 @@ export function outlierStudy({
 function traceOf({ epochs, outliers }: PretrainResult): OutlierPoint['trace'] {
   const last = epochs.at(-1);
   if (!last || last.meanPeakToSigma !== undefined) return epochs;
-  const peaks = outliers.map(({ peakToSigma }) => peakToSigma);
-  const end = {
-    meanPeakToSigma: peaks.reduce((sum, peak) => sum + peak, 0) / peaks.length,
-    maxPeakToSigma: Math.max(...peaks),
-    maxRatio: Math.max(0, ...outliers.map(({ identity }) => identity?.maxRatio ?? 0)),
-  };
-  return [...epochs.slice(0, -1), { ...last, ...end }];
+  return [...epochs.slice(0, -1), { ...last, ...summarizeRows(outliers) }];
 }
 
 /** The network of a cell, as the headings of its row. */
