@@ -177,12 +177,25 @@ const cases: Readonly<Record<string, readonly Case[]>> = {
       groups: ['map %1', 'map %3'],
     },
   ],
+  'long lists': [
+    {
+      name: 'are joined in groups that a shader can bind',
+      graph: `
+        ${[0, 1, 2, 3, 4].map((i) => `%${i} = input "x${i}" float32[1000]`).join('\n')}
+        %5 = Pack(%0, %1, %2, %3, %4) {"axis":1} float32[1000,5]
+        %6 = Concat(%0, %1, %2) {"axis":0} float32[3000]
+        return %5, %6`,
+      // Three at most: %7 packs the first three, and what joins it with the Pack of the others reads those two.
+      groups: ['map %7 %6', 'map %5'],
+      limits: { buffers: 5 },
+    },
+  ],
 };
 
 function groupsOf({ graph: text, limits }: Case): string[] {
-  const graph = prepare(parseGraph(text));
-  const values = valuesFor(graph);
   const most = { buffers: 10, accumulators: 8, ...limits };
+  const graph = prepare(parseGraph(text), most.buffers);
+  const values = valuesFor(graph);
   const leaves = chooseStored(values, graph.results, most.buffers);
   const results = new Set(graph.results.map(values.base));
   return printGroups(schedule(values, leaves, reductionsOf(values), results, most)).split('\n');

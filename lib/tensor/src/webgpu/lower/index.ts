@@ -49,7 +49,7 @@ export function lowerToGpu(
   mostBuffers: number,
   { precision = 'float32', direct = false }: LoweringOptions = {},
 ): LoweredProgram {
-  const graph = prepare(given);
+  const graph = prepare(given, mostBuffers);
   const values = valuesFor(graph);
   const leaves = chooseStored(values, graph.results, mostBuffers);
   const resultIds = graph.results.map(values.base);

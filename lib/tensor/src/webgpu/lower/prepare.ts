@@ -1,6 +1,7 @@
 /**
  * Brings a graph into the form that is lowered: softmax becomes its parts, biases and ReLU become parts of
- * the convolution before them, fillings become constants, and each result gets its own buffer.
+ * the convolution before them, fillings become constants, lists are joined in groups that a shader can bind,
+ * and each result gets its own buffer.
  */
 import {
   type Attributes,
@@ -20,8 +21,9 @@ import {
 } from '../../ops/index.js';
 import { isOfKind } from './kinds.js';
 
-export function prepare(graph: Graph): Graph {
-  return withOwnResults(withoutPrepared(withBiases(graph)));
+/** @param mostBuffers storage buffers that a shader can bind, at least 4 */
+export function prepare(graph: Graph, mostBuffers: number): Graph {
+  return withOwnResults(withShortLists(withoutPrepared(withBiases(graph)), mostBuffers));
 }
 
 /** The graph without kernels of the kind `prepared`. */
@@ -87,6 +89,47 @@ function softmax({ inputs: [x], outputs: [output], attributes }: KernelCall<'Sof
   const powers = run('Exp', [shifted], {});
   const sum = run('Sum', [powers], { axis: [axis], keepDims: true });
   run('RealDiv', [powers, sum], {}, output);
+}
+
+/**
+ * Concat and Pack of more values than one shader can bind, as a Concat of groups of them: an expression that
+ * reads too much stores its parts, and a list by itself has none.
+ */
+function withShortLists(graph: Graph, mostBuffers: number): Graph {
+  // A result and the partial sums of a reduction need buffers too.
+  const most = mostBuffers - 2;
+  let next = nextId(graph);
+  const nodes = graph.nodes.flatMap((node): Node[] => {
+    if (node.kind !== 'kernel' || (node.kernel !== 'Concat' && node.kernel !== 'Pack')) return [node];
+    if (node.inputs.length <= most) return [node];
+    const [output] = node.outputs as readonly [Value];
+    const axis = axisOf(node.attributes.axis, output.shape.length);
+    const parts = inGroups(node.inputs, most);
+    // Of a Pack, each input is a slice of thickness 1; of a Concat, as thick as the values that it joins.
+    const types = valuesOf(graph);
+    const thickness = (id: ValueId): number => (node.kernel === 'Pack' ? 1 : types.get(id)!.shape[axis]!);
+    const joined = parts.map((ids) => {
+      const size = ids.reduce((sum, id) => sum + thickness(id), 0);
+      const value = { ...output, shape: output.shape.with(axis, size), id: next++ };
+      return callOf(node.kernel, ids, { axis }, [value]);
+    });
+    const whole = callOf(
+      'Concat',
+      joined.map(({ outputs }) => outputs[0]!.id),
+      { axis },
+      [output],
+    );
+    return [...joined, whole];
+  });
+  const shortened = { ...graph, nodes };
+  return nodes.length > graph.nodes.length ? withShortLists(shortened, mostBuffers) : shortened;
+}
+
+/** Runs of at most `most` of `ids`, as equal in length as they can be. */
+function inGroups(ids: readonly ValueId[], most: number): ValueId[][] {
+  const length = Math.ceil(ids.length / Math.ceil(ids.length / most));
+  const count = Math.ceil(ids.length / length);
+  return Array.from({ length: count }, (_, i) => ids.slice(i * length, (i + 1) * length));
 }
 
 /**

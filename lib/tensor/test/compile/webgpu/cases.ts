@@ -44,6 +44,14 @@ export const gpuCases: readonly (Checked & { readonly name: string })[] = [
     args: () => [sample([64, 8, 8, 8], 1), sample([64, 8, 8, 8], 2), sample([8], 3)],
   },
   {
+    name: 'more values joined than a shader can bind',
+    step: (x: tf.Tensor) => {
+      const sums = Array.from({ length: 40 }, (_, i) => tf.sum(tf.square(tf.sub(x, i / 40)), [0, 1]));
+      return [tf.stack(sums), tf.stack(sums, 1), tf.concat(sums), tf.stack(sums.map((each) => tf.sum(each)))];
+    },
+    args: () => [sample([30, 30, 4], 5)],
+  },
+  {
     name: 'smallest and largest of a large tensor',
     step: (x: tf.Tensor) => [tf.min(x), tf.max(x), tf.max(tf.abs(x)), tf.mean(x)],
     args: () => [sample([40, 16, 16, 8], 6)],
