@@ -15,9 +15,9 @@ export interface Adapter {
   readonly vendor: string;
   /** The family of GPUs that it belongs to. */
   readonly architecture: string;
-  /** The device, as the driver names it. */
+  /** The device: its name in small letters with hyphens, as Dawn gives it. */
   readonly device: string;
-  /** Name and driver, as the driver gives them. */
+  /** What the driver says of itself. */
   readonly description: string;
   /** True for a GPU that is emulated on the CPU. */
   readonly software: boolean;
@@ -116,14 +116,19 @@ export async function probeAdapter(): Promise<AdapterProbe> {
   return { missing: `only an emulated GPU answers (${name}); OABN_WEBGPU_SOFTWARE=1 would use it, slowly` };
 }
 
-/** The adapter in words. */
+/**
+ * The adapter in words: the device, as in «nvidia-h100-80gb-hbm3», and what Dawn says of it, which is the driver
+ * where that is Vulkan's.
+ */
 export function describeAdapter({
   vendor,
   architecture,
   device,
   description,
-}: Omit<Adapter, 'features'>): string {
-  return description || [vendor, architecture, device].filter(Boolean).join(' ') || 'unnamed adapter';
+}: Omit<Adapter, 'features' | 'software'>): string {
+  const name = device.replace(/-+$/, '') || [vendor, architecture].filter(Boolean).join(' ');
+  if (!name) return description || 'unnamed adapter';
+  return description ? `${name} (${description})` : name;
 }
 
 /** Whether an adapter is really a CPU: SwiftShader, llvmpipe, Microsoft's basic renderer. */

@@ -85,7 +85,7 @@ async function openDevice(): Promise<Running> {
   const info = { vendor, architecture, device: name, description };
   const software = isSoftware(info);
   const started: StartedBackend = {
-    device: describeAdapter({ ...info, software }),
+    device: describeAdapter(info),
     versions: { 'webgpu (Dawn)': version },
     software,
   };

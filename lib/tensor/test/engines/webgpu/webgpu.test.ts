@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { isSoftware } from '../../../src/engines/webgpu/adapter.js';
+import { describeAdapter, isSoftware } from '../../../src/engines/webgpu/adapter.js';
 import { guardDevice } from '../../../src/engines/webgpu/failure.js';
 import { cases } from '../cases.js';
 import { runOnGpu } from './environment.js';
@@ -76,5 +76,17 @@ describe('adapters', () => {
     assert.ok(isSoftware({ ...info, description: 'Microsoft Basic Render Driver' }));
     assert.ok(!isSoftware({ ...info, vendor: 'nvidia', description: 'NVIDIA H200' }));
     assert.ok(!isSoftware({ ...info, vendor: 'apple', description: 'Apple M1 Max' }));
+  });
+
+  it('are named with their driver', () => {
+    const description = 'NVIDIA: 580.159.04 580.159.4.0';
+    const card = { vendor: 'nvidia', architecture: 'hopper', device: 'nvidia-h100-80gb-hbm3', description };
+    assert.equal(describeAdapter(card), `nvidia-h100-80gb-hbm3 (${description})`);
+    assert.equal(describeAdapter({ ...card, device: '', description: '' }), 'nvidia hopper');
+    assert.equal(describeAdapter({ vendor: '', architecture: '', device: '', description }), description);
+    assert.equal(
+      describeAdapter({ vendor: '', architecture: '', device: '', description: '' }),
+      'unnamed adapter',
+    );
   });
 });
