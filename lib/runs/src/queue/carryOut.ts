@@ -9,7 +9,7 @@ import { errorMessage, type ProgressEvent, UserError } from 'oabn-base';
 import { newSession, type SharedRuns, touchRun } from '../remote/index.js';
 import { checkpointSteps } from '../store/checkpoints.js';
 import type { Computer } from './computer.js';
-import { isMachineFault } from './faults.js';
+import { isMachineFault } from '../faults.js';
 import type { QueueJob } from './job.js';
 
 export type Ending =

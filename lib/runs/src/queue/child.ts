@@ -5,7 +5,7 @@
  */
 import { errorMessage, UserError } from 'oabn-base';
 import type { CreateExecutor, Executor } from './executor.js';
-import { isMachineFault } from './faults.js';
+import { isMachineFault } from '../faults.js';
 import type { Answer, Failure, Order } from './messages.js';
 
 let executor: Executor | undefined;
