@@ -2,7 +2,7 @@
 import { type ChildProcess, fork } from 'node:child_process';
 import { once } from 'node:events';
 import { UserError } from 'oabn-base';
-import type { Answer, Order } from './messages.js';
+import type { Answer, Failed, Order } from './messages.js';
 
 /** How workers are started. */
 export interface Crew<Setup = unknown> {
@@ -32,14 +32,18 @@ export interface CrewOptions {
   readonly notice?: (message: string) => void;
 }
 
-/** An answer that belongs to the work; failures are dealt with here. */
-export type WorkAnswer<Result> = Exclude<Answer<Result>, { kind: 'failed' | 'notice' }>;
+/** An answer that belongs to the work; what ends a worker is dealt with here. */
+export type WorkAnswer<Result> =
+  | Exclude<Answer<Result>, { kind: 'failed' | 'notice' }>
+  /** A task failed, through its own fault; the worker can go on with others. */
+  | { readonly kind: 'failed'; readonly error: Error };
 
-const toStandardError = (message: string): void => void process.stderr.write(`${message}\n`);
+/** The default of `notice`. */
+export const toStandardError = (message: string): void => void process.stderr.write(`${message}\n`);
 
 /**
  * Starts the workers of a crew, and passes their answers on to `hear` until that says that all is done. The
- * first answer of each worker is `ready`. Whatever happens, all of them are ended in the end, between two
+ * first answer of each worker is `ready`. An error that `hear` throws ends the work. Whatever happens, all of them are ended in the end, between two
  * steps.
  * @throws UserError with what a worker reports, or saying that it was killed; the reason of one of the crew's
  * signals when that fires
@@ -64,10 +68,9 @@ export async function withWorkers<Setup, Task, Result>(
         } else if (answer.kind !== 'progress' && reasonToStop() !== undefined) {
           reject(reasonToStop() as Error);
         } else if (answer.kind === 'failed') {
-          const { message, mendable } = answer;
-          reject(
-            mendable ? new UserError(message) : new Error(`In worker process ${worker.number}: ${message}`),
-          );
+          const error = errorOf(worker, answer);
+          if (!answer.ofTask) reject(error);
+          else if (hear(worker, { kind: 'failed', error })) resolve();
         } else if (hear(worker, answer)) {
           resolve();
         }
@@ -126,6 +129,9 @@ function begin<Setup, Task>(
     },
   };
 }
+
+const errorOf = ({ number }: Worker<never>, { message, mendable }: Failed): Error =>
+  mendable ? new UserError(message) : new Error(`In worker process ${number}: ${message}`);
 
 const ended = ({ number }: Worker<never>, how: string): UserError =>
   new UserError(

@@ -5,7 +5,7 @@
  * @module provable-runs/local
  */
 export { type Crew, type CrewOptions, type Worker, withWorkers, type WorkAnswer } from './crew.js';
-export type { Answer } from './messages.js';
+export type { Answer, Failed } from './messages.js';
 export type { PoolJob } from './job.js';
 export { type PoolOptions, runJobs } from './runJobs.js';
 export { schedule, type Schedule } from './schedule.js';

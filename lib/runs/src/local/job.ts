@@ -2,6 +2,8 @@
 export interface PoolJob<Task = unknown> {
   /** The name of its run: the hash of its configuration. */
   readonly hash: string;
+  /** What it is called in messages; default its hash. */
+  readonly title?: string;
   /** Hashes of the results that it starts from; where the plan produces them, the job waits for them. */
   readonly needs?: readonly string[];
   /** Jobs with a smaller number go first; default 0. */

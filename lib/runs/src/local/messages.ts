@@ -12,5 +12,15 @@ export type Answer<Result> =
   | { readonly kind: 'progress'; readonly event: ProgressEvent }
   | { readonly kind: 'notice'; readonly message: string }
   | { readonly kind: 'done'; readonly result: Result }
-  /** `mendable`: the user can fix it, so it is shown without a stack trace. */
-  | { readonly kind: 'failed'; readonly message: string; readonly mendable: boolean };
+  | Failed;
+
+/** What a worker was told to do failed. */
+export interface Failed {
+  readonly kind: 'failed';
+  /** What to show: with a stack trace, unless the user can mend it. */
+  readonly message: string;
+  /** Whether the user can mend it. */
+  readonly mendable: boolean;
+  /** The task's fault: it fails everywhere, and other tasks need not. Otherwise the worker cannot go on. */
+  readonly ofTask: boolean;
+}

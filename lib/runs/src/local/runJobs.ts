@@ -4,7 +4,9 @@
  */
 import { check, type Progress, type ProgressEvent, silent } from 'oabn-base';
 import type { Store, StoredRun } from '../store/index.js';
-import { type Crew, type Worker, withWorkers } from './crew.js';
+import { type Crew, toStandardError, type Worker, withWorkers } from './crew.js';
+import { isMachineFault } from '../faults.js';
+import { type Failures, failuresOf } from './failures.js';
 import type { PoolJob } from './job.js';
 import { schedule } from './schedule.js';
 
@@ -20,6 +22,8 @@ export interface PoolOptions<J extends PoolJob, Run extends StoredRun> {
   readonly crew: Crew;
   /** Processes. 1 computes in this one. */
   readonly workers: number;
+  /** Failed jobs after which the others are not tried any more; default 3. */
+  readonly maxFailures?: number;
   /** Called as the work proceeds; default: no progress is reported. */
   readonly progress?: Progress;
   /** Called after each job that was computed, with how many of how many are done. */
@@ -29,19 +33,24 @@ export interface PoolOptions<J extends PoolJob, Run extends StoredRun> {
 }
 
 /**
- * The results of `jobs`, in their order, computing what the stores do not have.
- * @throws UserError when a job fails as `request` does, or a worker is killed; the reason of a signal of the
- * crew when that fires, which ends every process between two steps. What is done stays.
+ * The results of `jobs`, in their order, computing what the stores do not have. A job that fails through its
+ * own fault is set aside with those that need it, and the others go on; an error of the machine, such as a full
+ * disk, ends the work.
+ * @throws UserError in the end, naming the jobs that failed with their errors (an Error, if a user cannot mend
+ * all of them), or when a worker is killed; the reason of a signal of the crew when that fires, which ends
+ * every process between two steps. What is done stays.
  */
 export async function runJobs<J extends PoolJob, Run extends StoredRun>(
   jobs: readonly J[],
   options: PoolOptions<J, Run>,
 ): Promise<Run[]> {
-  const { workers, storeOf, request, onComputed } = options;
-  check(
-    Number.isInteger(workers) && workers > 0,
-    () => `The number of processes must be a whole number ≥ 1, got ${workers}`,
-  );
+  const { workers, maxFailures = 3, storeOf, request, onComputed } = options;
+  for (const [name, value] of [
+    ['The number of processes', workers],
+    ['maxFailures', maxFailures],
+  ] as const) {
+    check(Number.isInteger(value) && value > 0, () => `${name} must be a whole number ≥ 1, got ${value}`);
+  }
   const missing = await notStored(jobs, storeOf);
   const computed = new Set<J>();
   let done = jobs.length - missing.length;
@@ -52,8 +61,11 @@ export async function runJobs<J extends PoolJob, Run extends StoredRun>(
     onComputed?.(job, done, jobs.length);
   };
   const processes = Math.min(workers, missing.length);
-  if (processes > 1) await inWorkers(missing, processes, note, options);
-  const here = processes > 1 ? new Map<J, Run>() : await inThisProcess(missing, request, note);
+  const failures = failuresOf(jobs.length, maxFailures, options.notice ?? toStandardError);
+  const watched: Watched<J> = { note, failures };
+  if (processes > 1) await inWorkers(missing, processes, watched, options);
+  const here = processes > 1 ? new Map<J, Run>() : await inThisProcess(missing, watched, options);
+  failures.end();
   const results: Run[] = [];
   for (const job of jobs) {
     const result = here.get(job) ?? (await request(job));
@@ -71,17 +83,31 @@ async function notStored<J extends PoolJob>(jobs: readonly J[], storeOf: (job: J
   return jobs.filter((job) => !done.get(storeOf(job))!.has(job.hash));
 }
 
+/** What is done with jobs that end. */
+interface Watched<J extends PoolJob> {
+  readonly note: (job: J, from: StoredRun['from']) => void;
+  readonly failures: Failures;
+}
+
 /** Computes `jobs` in the order of a schedule. */
 async function inThisProcess<J extends PoolJob, Run extends StoredRun>(
   jobs: readonly J[],
-  request: (job: J) => Promise<Run>,
-  note: (job: J, from: StoredRun['from']) => void,
+  { note, failures }: Watched<J>,
+  { request, crew: { signals = [] } }: PoolOptions<J, Run>,
 ): Promise<Map<J, Run>> {
   const plan = schedule(jobs);
   const made = new Map<J, Run>();
   for (let next = plan.next(0); next !== undefined; next = plan.next(0)) {
     const job = jobs[next]!;
-    const result = await request(job);
+    let result: Run;
+    try {
+      result = await request(job);
+    } catch (error) {
+      const stopped = signals.some(({ aborted }) => aborted);
+      if (stopped || isMachineFault(error) || !(error instanceof Error)) throw error;
+      failures.add(job, error, plan.failed(next));
+      continue;
+    }
     made.set(job, result);
     note(job, result.from);
     plan.done(next);
@@ -93,7 +119,7 @@ async function inThisProcess<J extends PoolJob, Run extends StoredRun>(
 async function inWorkers<J extends PoolJob, Run extends StoredRun>(
   jobs: readonly J[],
   workers: number,
-  note: (job: J, from: StoredRun['from']) => void,
+  { note, failures }: Watched<J>,
   { crew, progress = silent, notice }: PoolOptions<J, Run>,
 ): Promise<void> {
   type Task = J['task'];
@@ -115,6 +141,12 @@ async function inWorkers<J extends PoolJob, Run extends StoredRun>(
         plan.done(index);
         shown.done(worker.number);
         note(jobs[index]!, answer.result);
+      }
+      if (answer.kind === 'failed') {
+        const index = busy.get(worker)!;
+        busy.delete(worker);
+        shown.done(worker.number);
+        failures.add(jobs[index]!, answer.error, plan.failed(index));
       }
       idle.add(worker);
       for (const free of idle) {

@@ -11,6 +11,11 @@ export interface Schedule {
   next(worker: number): number | undefined;
   /** The job is done; jobs that start from its result can begin. */
   done(index: number): void;
+  /**
+   * The job has no result and will have none; how many jobs are dropped because they need it, directly or
+   * through others.
+   */
+  failed(index: number): number;
   /** How many jobs no worker has been given yet. */
   readonly left: number;
 }
@@ -39,6 +44,19 @@ export function schedule(jobs: readonly Omit<PoolJob, 'task'>[]): Schedule {
     },
     done(index) {
       unmade.delete(jobs[index]!.hash);
+    },
+    failed(index) {
+      const never = new Set([jobs[index]!.hash]);
+      const before = waiting.length;
+      for (let more = true; more;) {
+        const dropped = waiting.filter((other) => (jobs[other]!.needs ?? []).some((hash) => never.has(hash)));
+        for (const other of dropped) {
+          never.add(jobs[other]!.hash);
+          waiting.splice(waiting.indexOf(other), 1);
+        }
+        more = dropped.length > 0;
+      }
+      return before - waiting.length;
     },
     get left() {
       return waiting.length;

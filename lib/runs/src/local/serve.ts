@@ -3,7 +3,8 @@
  * is told to stop, or the other process is gone, it ends between two steps with a checkpoint.
  */
 import { errorMessage, type Progress, UserError } from 'oabn-base';
-import type { Answer, Order } from './messages.js';
+import { isMachineFault } from '../faults.js';
+import type { Answer, Failed, Order } from './messages.js';
 
 /** What a worker's process does. */
 export interface Service<Setup, Bench, Task, Result> {
@@ -49,7 +50,12 @@ export function serve<Setup, Bench, Task, Result>({
   process.argv.splice(1, 1);
   process.on('message', (order: Order<Setup, Task>) => {
     if (order.kind === 'stop') return stopping.abort();
-    work = work.then(() => obey(order)).catch((error: unknown) => answer(failure(error)));
+    work = work
+      .then(() => obey(order))
+      .catch((error: unknown) => {
+        const ofTask = order.kind === 'task' && !stopping.signal.aborted && !isMachineFault(error);
+        answer({ kind: 'failed', ofTask, ...described(error) });
+      });
   });
   // Ctrl-C reaches every process of a terminal; the one that hands out the tasks decides what happens.
   process.on('SIGINT', () => undefined);
@@ -70,8 +76,8 @@ export function serve<Setup, Bench, Task, Result>({
   });
 }
 
-function failure(error: unknown): Answer<never> {
+function described(error: unknown): Pick<Failed, 'message' | 'mendable'> {
   const mendable = error instanceof UserError;
   const message = !mendable && error instanceof Error ? (error.stack ?? error.message) : errorMessage(error);
-  return { kind: 'failed', message, mendable };
+  return { message, mendable };
 }

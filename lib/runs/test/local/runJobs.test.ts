@@ -103,20 +103,73 @@ describe('local: many jobs, several at a time', function () {
     );
   });
 
-  it('passes on what a user can mend as it is, and what is broken with its place', async () => {
-    const mendable: Sum = { numbers: [], trouble: 'mendable' };
-    await assert.rejects(runIn(await newStore(), [mendable, ...sums]), (error: Error) => {
-      assert.deepEqual(
-        [error.name, error.message],
-        ['UserError', 'there is nothing to add; give it a number'],
-      );
-      return true;
-    });
-    const broken: Sum = { numbers: [], trouble: 'broken' };
-    await assert.rejects(
-      runIn(await newStore(), [broken, ...sums]),
-      /In worker process \d: RangeError: a hole in the abacus\n +at add/,
+  const mendable: Sum = { numbers: [], trouble: 'mendable' };
+  const broken: Sum = { numbers: [], trouble: 'broken' };
+  const nothingToAdd = 'there is nothing to add; give it a number';
+  /** The error of a call that fails. */
+  const errorOf = async (running: Promise<unknown>): Promise<Error> => {
+    const error: unknown = await running.then(
+      () => undefined,
+      (reason: unknown) => reason,
     );
+    assert.ok(error instanceof Error, 'it did not fail');
+    return error;
+  };
+
+  for (const workers of [1, 2]) {
+    it(`sets aside what fails and what needs it, and goes on with the others (${workers} at a time)`, async () => {
+      const store = await newStore();
+      const [bad, first, ...others] = jobsOf([mendable, ...sums]) as [PoolJob<Sum>, ...PoolJob<Sum>[]];
+      const jobs = [{ ...bad, title: 'the bad one' }, { ...first!, needs: [bad.hash] }, ...others];
+      const said: string[] = [];
+      const error = await errorOf(
+        runJobs(jobs, {
+          storeOf: () => store,
+          request: ({ task }) => request(store, task),
+          crew: { module, setup: store.folder },
+          notice: (message) => said.push(message),
+          workers,
+        }),
+      );
+      assert.equal(error.name, 'UserError');
+      assert.equal(
+        error.message,
+        `1 of 5 runs failed; not begun, as they start from a failed one: 1. What is done is stored.\n- the bad one: ${nothingToAdd}`,
+      );
+      assert.ok(said.includes(`the bad one failed, the others go on: ${nothingToAdd}`), said.join());
+      const done = (await store.list()).filter(({ status }) => status === 'done');
+      assert.deepEqual(new Set(done.map(({ hash }) => hash)), new Set(others.map(({ hash }) => hash)));
+    });
+  }
+
+  it('tries no others after as many failures as it bears', async () => {
+    const store = await newStore();
+    const bad = [1, 2, 3, 4].map((pause): Sum => ({ ...mendable, pause }));
+    const options = { workers: 1, maxFailures: 2 };
+    const { message } = await errorOf(runIn(store, [...bad, ...sums], options));
+    assert.match(message, /^2 of 8 runs failed, so the others were not tried any more\. /);
+    assert.equal(message.match(/there is nothing to add/g)!.length, 2);
+    const done = (await store.list()).filter(({ status }) => status === 'done');
+    assert.equal(done.length, 0);
+    await assert.rejects(runIn(store, sums, { maxFailures: 0 }), /maxFailures must be .* ≥ 1, got 0/);
+  });
+
+  it('passes on the error of a single job as it is, and what is broken with its place', async () => {
+    const only = await errorOf(runIn(await newStore(), [mendable]));
+    assert.deepEqual([only.name, only.message], ['UserError', nothingToAdd]);
+    const { name, message } = await errorOf(runIn(await newStore(), [broken, mendable, ...sums]));
+    assert.equal(name, 'Error');
+    assert.match(message, /^2 of 6 runs failed\. What is done is stored\.\n/);
+    assert.match(message, /In worker process \d: RangeError: a hole in the abacus\n +at add/);
+  });
+
+  it('ends at once where the machine is at fault', async () => {
+    const full: Sum = { numbers: [], trouble: 'full disk' };
+    for (const workers of [1, 2]) {
+      const { message } = await errorOf(runIn(await newStore(), [full, ...sums], { workers }));
+      assert.match(message, /no space left/);
+      assert.doesNotMatch(message, /runs failed/);
+    }
   });
 
   it('says when a worker is killed, and refuses numbers of processes that are none', async () => {

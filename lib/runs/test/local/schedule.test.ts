@@ -24,6 +24,15 @@ describe('local: what comes next', () => {
     assert.equal(plan.left, 0);
   });
 
+  it('drops what needs a failed job, directly or through others', () => {
+    const plan = schedule([...jobs, { hash: 'a8x', key: 'more', needs: ['a8'] }]);
+    assert.deepEqual([plan.next(1), plan.next(1)], [0, 1]);
+    assert.equal(plan.failed(0), 3);
+    assert.equal(plan.next(1), undefined);
+    plan.done(1);
+    assert.deepEqual([plan.next(1), plan.next(1), plan.next(1), plan.left], [4, 5, undefined, 0]);
+  });
+
   it('hands out what has the smallest priority of what can be computed', () => {
     const plan = schedule([
       { hash: 'a', key: 'train', priority: 0 },

@@ -8,7 +8,7 @@ export interface Sum {
   readonly numbers: readonly number[];
   /** Milliseconds before each number, up to the first interruption. */
   readonly pause?: number;
-  readonly trouble?: 'mendable' | 'broken' | 'killed';
+  readonly trouble?: 'mendable' | 'broken' | 'full disk' | 'killed';
 }
 
 /** The sum of the numbers, with a checkpoint after each. */
@@ -18,6 +18,7 @@ export async function add(
 ): Promise<number> {
   if (trouble === 'mendable') throw new UserError('there is nothing to add; give it a number');
   if (trouble === 'broken') throw new RangeError('a hole in the abacus');
+  if (trouble === 'full disk') throw Object.assign(new Error('no space left'), { code: 'ENOSPC' });
   if (trouble === 'killed') process.kill(process.pid, 'SIGKILL');
   let sum = Number(resumed?.metadata.sum ?? 0);
   for (let step = resumed?.step ?? 0; step < numbers.length; step++) {

@@ -30,6 +30,7 @@ export async function estimateAll(
     (worker, answer) => {
       if (answer.kind === 'ready') worker.send({ kind: 'estimate', jobs: numbered });
       if (answer.kind === 'done') all.push(answer.result);
+      if (answer.kind === 'failed') throw answer.error;
       return all.length === workers;
     },
   );

@@ -9,7 +9,15 @@ import type { StoredRun } from 'provable-runs';
 import { type PoolJob, runJobs } from 'provable-runs/local';
 import { threadsAsked } from 'tfjs-native';
 import type { Job } from '../job.js';
-import { hashOf, kindOf, normalizeConfig, type ResultOf, type RunConfig, sourceOf } from '../kinds/index.js';
+import {
+  describeConfig,
+  hashOf,
+  kindOf,
+  normalizeConfig,
+  type ResultOf,
+  type RunConfig,
+  sourceOf,
+} from '../kinds/index.js';
 import type { Lab } from '../lab.js';
 import { run } from '../run.js';
 import { crewOf, labsOf, type Task } from './crew.js';
@@ -72,6 +80,7 @@ export function poolJobs(jobs: readonly Job[]): (Job & PoolJob<Task>)[] {
     return {
       ...(priority !== undefined && { priority }),
       ...{ lab, config, hash: hashOf(config), key: kindOf(config).compiledKey(normalizeConfig(config)) },
+      title: describeConfig(config),
       ...(source?.kind === 'pretrain' && { needs: [hashOf(source)] }),
       task: { kind: 'run', lab: labs.indexOf(lab), config },
     };
