@@ -5,8 +5,11 @@
  * so neither colour nor a single spot gives the class away: a network must see the outline and the texture.
  * One number, `difficulty`, makes all of it harder.
  */
+import { join } from 'node:path';
 import { check, random, sha256, type Random } from 'oabn-base';
 import { pixelDataset } from './batches.js';
+import { readDecoded, writeDecoded } from './cache.js';
+import type { CacheOptions } from './cifar10.js';
 import type { Dataset, Split } from './dataset.js';
 import {
   develop,
@@ -58,33 +61,81 @@ export const madeClasses: readonly string[] = shapeNames.flatMap((shape) =>
  * alone.
  */
 export function madeDataset(options: MadeOptions = {}): Dataset {
+  const rule = ruleOf(options);
+  return datasetOf(rule, drawAll(rule));
+}
+
+/** Sets of fewer images are drawn faster than they are worth keeping. */
+const fewestKept = 2_000;
+
+/**
+ * `madeDataset`, whose images are kept as a file in the folder `cache`, if that can be written: reading them back
+ * takes a tenth of the time, and every process of a plan opens them. A damaged file is reported to `warn` and
+ * drawn again.
+ */
+export async function openMadeDataset(
+  options: MadeOptions,
+  { cache, warn }: Pick<CacheOptions, 'cache' | 'warn'>,
+): Promise<Dataset> {
+  const rule = ruleOf(options);
+  if (rule.size < fewestKept) return madeDataset(options);
+  // Its first images stand for the program that draws them: what another version drew is not taken.
+  const source = `${sourceOf(rule)}, beginning with ${sha256(drawAll({ ...rule, size: 20 }))}`;
+  const path = join(cache, `made-${rule.split}-${sha256(source).slice(0, 16)}.safetensors`);
+  const kept = await readDecoded(path, source, warn);
+  const pixels = kept?.pixels ?? drawAll(rule);
+  if (!kept) {
+    const decoded = { pixels, labels: labelsOf(rule), side: SIDE, jpeg: false };
+    await writeDecoded(path, source, decoded).catch(() => undefined);
+  }
+  return datasetOf(rule, pixels);
+}
+
+type Rule = Required<MadeOptions>;
+
+function ruleOf(options: MadeOptions): Rule {
   const { split = 'train', seed = 0, difficulty = madeDifficulty } = options;
   const { size = split === 'train' ? 10_000 : 2_000 } = options;
   checkCount('The size of the made set', size, 1);
   checkCount('The seed of the made set', seed, 0);
   check(difficulty >= 0 && difficulty <= 1, `difficulty must lie in 0 … 1, got ${difficulty}`);
+  return { split, seed, difficulty, size };
+}
+
+const sourceOf = ({ split, seed, difficulty, size }: Rule): string =>
+  `drawn: seed ${seed}, difficulty ${difficulty}, ${size} ${split} images`;
+
+const labelsOf = ({ size }: Rule): Int32Array =>
+  Int32Array.from({ length: size }, (_, i) => i % madeClasses.length);
+
+/** `[size, 32, 32, 3]` */
+function drawAll(rule: Rule): Uint8Array {
+  const { split, seed, difficulty, size } = rule;
   const pixels = new Uint8Array(size * SIDE * SIDE * 3);
-  const labels = Int32Array.from({ length: size }, (_, i) => i % madeClasses.length);
   const canvas = newCanvas(SIDE);
-  labels.forEach((label, i) => {
+  labelsOf(rule).forEach((label, i) => {
     const image = pixels.subarray(i * SIDE * SIDE * 3, (i + 1) * SIDE * SIDE * 3);
     drawMadeImage(label, difficulty, random(seed, 'made', split, i), canvas, image);
   });
+  return pixels;
+}
+
+function datasetOf(rule: Rule, pixels: Uint8Array): Dataset {
   return pixelDataset(
     {
       name: 'made',
-      split,
-      size,
+      split: rule.split,
+      size: rule.size,
       classes: madeClasses,
       imageShape: [SIDE, SIDE, 3],
       mean: [0.5, 0.5, 0.5],
       std: [0.25, 0.25, 0.25],
       augmentation: 'padCrop',
       made: true,
-      labels,
+      labels: labelsOf(rule),
       provenance: {
         dataset: 'made shapes',
-        source: `drawn: seed ${seed}, difficulty ${difficulty}, ${size} ${split} images`,
+        source: sourceOf(rule),
         checksum: `sha256:${sha256(pixels)}`,
         note: 'made data (drawn shapes and textures), not photographs',
       },

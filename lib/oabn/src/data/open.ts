@@ -19,7 +19,7 @@ import type { Dataset, Split } from './dataset.js';
 import { DownloadError, downloadFile, type DownloadOptions } from './download.js';
 import { openImagenet } from './imagenet.js';
 import { archiveName, filesOf, findIn, namesIn, type Found } from './locate.js';
-import { madeDataset, type MadeOptions } from './made.js';
+import { type MadeOptions, openMadeDataset } from './made.js';
 
 /** The names that `openDataset` knows. `auto` is CIFAR-10, or the made set where CIFAR-10 cannot be had. */
 export const datasetNames = ['auto', 'cifar10', 'imagenet', 'imagenet50', 'made'] as const;
@@ -78,7 +78,7 @@ export async function openDataset(options: OpenOptions = {}): Promise<Dataset> {
   check(['train', 'test'].includes(split), `Unknown split «${split}»: the splits are train, test`);
   switch (name) {
     case 'made':
-      return madeDataset({ ...options.made, split });
+      return openMadeDataset({ ...options.made, split }, context(options));
     case 'cifar10':
     case 'auto':
       return openCifar10(split, options);
@@ -90,7 +90,7 @@ export async function openDataset(options: OpenOptions = {}): Promise<Dataset> {
         const reason = await whyNoImagenet(folder, name);
         check(options.standIn, reason);
         (options.warn ?? console.warn)(imagenetStandInMessage(name, reason));
-        return madeDataset({ ...options.made, split });
+        return openMadeDataset({ ...options.made, split }, context(options));
       }
       return openImagenet(found, {
         name,
@@ -159,7 +159,7 @@ async function openCifar10(split: Split, options: OpenOptions): Promise<Dataset>
   } catch (error) {
     if (folder !== undefined || !(error instanceof DownloadError)) throw error;
     (options.warn ?? console.warn)(standInMessage(error));
-    return madeDataset({ ...options.made, split });
+    return openMadeDataset({ ...options.made, split }, context(options));
   }
 }
 

@@ -1,5 +1,14 @@
 import assert from 'node:assert/strict';
-import { denormalize, madeClasses, madeDataset, type MadeOptions } from '../../src/data/index.js';
+import { mkdtemp, readdir, readFile, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import {
+  denormalize,
+  madeClasses,
+  madeDataset,
+  type MadeOptions,
+  openDataset,
+} from '../../src/data/index.js';
 import { collect, userError } from './helpers.js';
 
 const pixelsOf = async (options: MadeOptions): Promise<Uint8ClampedArray> => {
@@ -47,6 +56,36 @@ describe('the made set', () => {
         assert.ok(Math.abs(mean - 127) < 12, `mean ${mean}`);
       }
     }
+  });
+
+  it('is kept as a file, which is drawn again when it is damaged', async () => {
+    const cache = await mkdtemp(join(tmpdir(), 'made-'));
+    const warnings: string[] = [];
+    const open = (made: MadeOptions, folder = cache) =>
+      openDataset({ name: 'made', made, cache: folder, warn: (message) => warnings.push(message) });
+    const drawn = madeDataset({ size: 2000 });
+    for (let time = 0; time < 2; time++) {
+      const opened = await open({ size: 2000 });
+      assert.deepEqual(opened.provenance, drawn.provenance);
+      assert.deepEqual(opened.labels, drawn.labels);
+      assert.equal((await readdir(cache)).length, 1);
+    }
+    const [name] = await readdir(cache);
+    const path = join(cache, name!);
+    const bytes = await readFile(path);
+    bytes[bytes.length - 5000]! ^= 1;
+    await writeFile(path, bytes);
+    assert.deepEqual((await open({ size: 2000 })).provenance, drawn.provenance);
+    assert.match(warnings.join(), /is damaged and is made again: its checksum/);
+    assert.notDeepEqual(await readFile(path), bytes);
+    // Other sets have files of their own, and small ones none.
+    await open({ size: 2000, seed: 1 });
+    await open({ size: 30 });
+    assert.equal((await readdir(cache)).length, 2);
+    // Where nothing can be written, it is drawn all the same.
+    const file = join(cache, 'file');
+    await writeFile(file, '');
+    assert.deepEqual((await open({ size: 2000 }, join(file, 'below'))).provenance, drawn.provenance);
   });
 
   it('is noisier when it is harder', async () => {
