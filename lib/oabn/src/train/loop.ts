@@ -7,6 +7,7 @@
 import { tf } from 'tfjs-native';
 import { cellSignal, type Progress, silent, UserError } from 'oabn-base';
 import type { Batch } from '../data/index.js';
+import { lateMetrics, type LateMetrics, type StepTaken } from './lateMetrics.js';
 import { learningRateAt, type Schedule } from './schedule.js';
 import { disposeState } from './state.js';
 import type { StepInput, StepResult, TrainState, TrainStep } from './step.js';
@@ -105,43 +106,21 @@ export async function train(
   options: LoopOptions,
   position: Position = { step: 0, lossSum: 0, correctSum: 0 },
 ): Promise<TrainState> {
-  const { schedule, stepsPerEpoch, batchSize, progress = silent, signal = cellSignal() } = options;
-  const prepared = new Map<TrainStep, RunStep>();
-  const pending: { step: number; learningRate: number; metrics: StepResult['metrics'] }[] = [];
-  let { step, lossSum, correctSum } = position;
+  const { schedule, stepsPerEpoch, signal = cellSignal() } = options;
+  const run = preparedSteps(options);
+  const show = progressOf(options);
+  const metrics = lateMetrics(position, (loss, taken) => nonFinite(options, loss, taken));
+  let { step } = position;
   let savedAt = performance.now();
-  let clock = { at: performance.now(), step };
-
-  // Reading a metric waits for the engine, so it is read a few steps late, and always before anything is
-  // saved.
-  const drain = async (leave: number): Promise<void> => {
-    while (pending.length > leave) {
-      const { metrics, step: at, learningRate } = pending.shift()!;
-      const [[loss], [correct]] = await Promise.all([metrics.loss.data(), metrics.correct.data()]);
-      tf.dispose([metrics.loss, metrics.correct]);
-      if (!Number.isFinite(loss)) throw nonFinite(options.task, loss!, at, stepsPerEpoch, learningRate);
-      lossSum += loss!;
-      correctSum += correct!;
-    }
-  };
-  const take = async (input: StepInput): Promise<StepResult> => {
-    const stepFunction = options.stepAt(step);
-    let run = prepared.get(stepFunction);
-    if (!run) {
-      run = options.prepare ? await options.prepare(stepFunction, state, input, step) : eagerly(stepFunction);
-      prepared.set(stepFunction, run);
-      clock = { at: performance.now(), step };
-    }
-    return await run(state, input);
-  };
   const save = async (): Promise<void> => {
-    await drain(0);
-    await options.onCheckpoint?.({ step, lossSum, correctSum }, state);
+    await metrics.read(0);
+    await options.onCheckpoint?.({ step, ...metrics.sums }, state);
     savedAt = performance.now();
   };
 
   try {
     for (let epoch = Math.floor(step / stepsPerEpoch); epoch < schedule.epochs; epoch++) {
+      const end = (epoch + 1) * stepsPerEpoch;
       for await (const batch of options.batches(epoch, step % stepsPerEpoch)) {
         if (signal?.aborted) {
           // The steps since the last checkpoint are kept, unless it was the run's lock that was lost, in
@@ -151,57 +130,87 @@ export async function train(
         }
         const learningRate = learningRateAt(schedule, step, stepsPerEpoch);
         const input = toInput(batch, options.imageShape, learningRate);
-        const result = await take(input).finally(() =>
-          tf.dispose([input.images, input.labels, input.learningRate]),
-        );
+        const result = await run(step, state, input).finally(() => tf.dispose(Object.values(input)));
         disposeState(state, result.state);
         state = result.state;
-        pending.push({ step, learningRate, metrics: result.metrics });
+        metrics.add({ step, learningRate, metrics: result.metrics });
         step++;
-        const done = step - epoch * stepsPerEpoch;
-        await drain(done === stepsPerEpoch ? 0 : 4);
-        const counted = done - pending.length;
+        await metrics.read(step === end ? 0 : 4);
         // A progress callback may throw to end the work; the steps are saved first.
         if (signal?.aborted) continue;
-        progress({
-          task: `${options.task} epoch ${epoch + 1}/${schedule.epochs}`,
-          done,
-          total: stepsPerEpoch,
-          fields: {
-            ...(counted > 0 && {
-              loss: lossSum / counted,
-              acc: `${((100 * correctSum) / counted / batchSize).toFixed(1)}%`,
-            }),
-            'img/s': ((step - clock.step) * batchSize) / ((performance.now() - clock.at) / 1000),
-          },
-        });
-        if (done < stepsPerEpoch && performance.now() - savedAt > 1000 * (options.checkpointSeconds ?? 60))
-          await save();
+        show(step, metrics);
+        const due = performance.now() - savedAt > 1000 * (options.checkpointSeconds ?? 60);
+        if (due && step < end) await save();
       }
-      if (step !== (epoch + 1) * stepsPerEpoch) {
-        throw new UserError(
-          `${options.task}: epoch ${epoch + 1} gave ${step - epoch * stepsPerEpoch} batches of ${batchSize}, expected ${stepsPerEpoch}`,
-        );
-      }
-      await drain(0);
-      const metrics = {
-        epoch: epoch + 1,
-        step,
-        learningRate: learningRateAt(schedule, step - 1, stepsPerEpoch),
-        trainLoss: lossSum / stepsPerEpoch,
-        trainAccuracy: correctSum / stepsPerEpoch / batchSize,
-      };
-      await options.onEpoch?.(metrics, state);
-      [lossSum, correctSum] = [0, 0];
+      if (step !== end) throw wrongCount(options, epoch, step);
+      await metrics.read(0);
+      await options.onEpoch?.(outcomeOf(options, epoch, metrics.sums), state);
+      metrics.reset();
       await save();
     }
     return state;
   } catch (error) {
     // The process may go on, as a notebook does after an interrupted cell: it needs the memory.
-    for (const { metrics } of pending) tf.dispose([metrics.loss, metrics.correct]);
+    metrics.dispose();
     disposeState(state);
     throw error;
   }
+}
+
+/** Runs the step with the given index, prepared the first time that its function comes. */
+function preparedSteps({ stepAt, prepare }: LoopOptions) {
+  const prepared = new Map<TrainStep, RunStep>();
+  return async (index: number, state: TrainState, input: StepInput): Promise<StepResult> => {
+    const step = stepAt(index);
+    let run = prepared.get(step);
+    if (!run) {
+      run = prepare ? await prepare(step, state, input, index) : eagerly(step);
+      prepared.set(step, run);
+    }
+    return await run(state, input);
+  };
+}
+
+/** Reports how far the epoch is, after `step` steps of the training. */
+function progressOf({ task, schedule, stepsPerEpoch, batchSize, progress = silent }: LoopOptions) {
+  // When the last steps ended: images a second are those of now, not of a step that was compiled long ago.
+  const ends: number[] = [];
+  return (step: number, { sums, unread }: LateMetrics): void => {
+    const epoch = Math.ceil(step / stepsPerEpoch);
+    const done = step - (epoch - 1) * stepsPerEpoch;
+    const read = done - unread;
+    ends.push(performance.now());
+    if (ends.length > 50) ends.shift();
+    const seconds = (ends.at(-1)! - ends[0]!) / 1000;
+    progress({
+      task: `${task} epoch ${epoch}/${schedule.epochs}`,
+      done,
+      total: stepsPerEpoch,
+      fields: {
+        ...(read > 0 && {
+          loss: sums.lossSum / read,
+          acc: `${((100 * sums.correctSum) / read / batchSize).toFixed(1)}%`,
+        }),
+        ...(seconds > 0 && { 'img/s': ((ends.length - 1) * batchSize) / seconds }),
+      },
+    });
+  };
+}
+
+/** What came of an epoch, by the sums over its steps. */
+function outcomeOf(
+  { schedule, stepsPerEpoch, batchSize }: LoopOptions,
+  epoch: number,
+  { lossSum, correctSum }: LateMetrics['sums'],
+): EpochMetrics {
+  const step = (epoch + 1) * stepsPerEpoch;
+  return {
+    epoch: epoch + 1,
+    step,
+    learningRate: learningRateAt(schedule, step - 1, stepsPerEpoch),
+    trainLoss: lossSum / stepsPerEpoch,
+    trainAccuracy: correctSum / stepsPerEpoch / batchSize,
+  };
 }
 
 function toInput(batch: LabelledBatch, imageShape: ImageShape, learningRate: number): StepInput {
@@ -212,12 +221,17 @@ function toInput(batch: LabelledBatch, imageShape: ImageShape, learningRate: num
   };
 }
 
+function wrongCount({ task, batchSize, stepsPerEpoch }: LoopOptions, epoch: number, step: number): UserError {
+  const batches = step - epoch * stepsPerEpoch;
+  return new UserError(
+    `${task}: epoch ${epoch + 1} gave ${batches} batches of ${batchSize}, expected ${stepsPerEpoch}`,
+  );
+}
+
 function nonFinite(
-  task: string,
+  { task, stepsPerEpoch }: LoopOptions,
   loss: number,
-  step: number,
-  stepsPerEpoch: number,
-  learningRate: number,
+  { step, learningRate }: StepTaken,
 ): NonFiniteLossError {
   const epoch = Math.floor(step / stepsPerEpoch) + 1;
   return new NonFiniteLossError(
