@@ -32,6 +32,14 @@ export interface DecodedImages {
   readonly classes?: readonly string[];
 }
 
+/** What opening a set that is kept decoded needs besides its files. */
+export interface CacheOptions {
+  /** Folder for decoded pixels. */
+  readonly cache: string;
+  readonly progress: Progress;
+  readonly warn: (message: string) => void;
+}
+
 /** Above this many bytes of pixels, images are decoded as they are needed instead. */
 export const largestCache = 1.5e9;
 

@@ -5,9 +5,16 @@
  */
 import { chmod, mkdtemp, readFile, rename, rm } from 'node:fs/promises';
 import { basename, join } from 'node:path';
-import { check, errorMessage, makeFolder, UserError, type Progress } from 'oabn-base';
+import { check, errorMessage, makeFolder, UserError } from 'oabn-base';
 import { pixelDataset } from './batches.js';
-import { checksumOf, decodeAll, readDecoded, writeDecoded, type DecodedImages } from './cache.js';
+import {
+  type CacheOptions,
+  checksumOf,
+  decodeAll,
+  type DecodedImages,
+  readDecoded,
+  writeDecoded,
+} from './cache.js';
 import { cifarStatistics, type Dataset, type Split } from './dataset.js';
 import { isJpeg } from './decode.js';
 import { checkMd5 } from './download.js';
@@ -138,14 +145,6 @@ export async function unpackCifar10(archive: string, folder: string, source: Cif
     // With a damaged archive, files that were begun before the damage may still be being written.
     await rm(temporary, { recursive: true, force: true, maxRetries: 10, retryDelay: 50 });
   }
-}
-
-/** What opening Parquet needs besides the files. */
-export interface CacheOptions {
-  /** Folder for decoded pixels. */
-  readonly cache: string;
-  readonly progress: Progress;
-  readonly warn: (message: string) => void;
 }
 
 /**

@@ -15,8 +15,8 @@ import {
   readDecoded,
   writeDecoded,
   type DecodedImages,
+  type CacheOptions,
 } from './cache.js';
-import type { CacheOptions } from './cifar10.js';
 import { imagenetStatistics, type Dataset, type DatasetHead, type Split } from './dataset.js';
 import { centerPlacement, imageSize, isJpeg } from './decode.js';
 import { classFolders, classNamesOf, openFolders, readWnids } from './folders.js';

@@ -8,8 +8,7 @@
 import { join } from 'node:path';
 import { check, random, sha256, type Random } from 'oabn-base';
 import { pixelDataset } from './batches.js';
-import { readDecoded, writeDecoded } from './cache.js';
-import type { CacheOptions } from './cifar10.js';
+import { type CacheOptions, readDecoded, writeDecoded } from './cache.js';
 import type { Dataset, Split } from './dataset.js';
 import {
   develop,

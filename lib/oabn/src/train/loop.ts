@@ -143,7 +143,6 @@ export async function train(
         if (due && step < end) await save();
       }
       if (step !== end) throw wrongCount(options, epoch, step);
-      await metrics.read(0);
       await options.onEpoch?.(outcomeOf(options, epoch, metrics.sums), state);
       metrics.reset();
       await save();

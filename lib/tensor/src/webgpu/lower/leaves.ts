@@ -32,6 +32,9 @@ export interface Leaves {
  */
 const tables: { readonly [K in KernelName]?: readonly number[] } = { GatherV2: [0], SearchSorted: [0] };
 
+/** Buffers that a kernel can read: a result and the partial sums of a reduction need theirs. */
+export const mostRead = (mostBuffers: number): number => mostBuffers - 2;
+
 export function chooseStored(values: Values, results: readonly ValueId[], mostBuffers: number): Leaves {
   const stored = new Set<ValueId>();
   for (const node of values.graph.nodes) {
@@ -115,8 +118,7 @@ function leavesOf(values: Values, stored: ReadonlySet<ValueId>): Leaves {
 /** Stores inner values of expressions that read too many buffers, the ones that hide the most first. */
 function storeToFit(values: Values, stored: Set<ValueId>, mostBuffers: number): void {
   const leaves = leavesOf(values, stored);
-  // A result and the partial sums of a reduction need buffers too.
-  const most = mostBuffers - 2;
+  const most = mostRead(mostBuffers);
   for (const node of values.graph.nodes) {
     if (node.kind !== 'kernel') continue;
     const [output] = node.outputs;

@@ -20,6 +20,7 @@ import {
   valuesOf,
 } from '../../ops/index.js';
 import { isOfKind } from './kinds.js';
+import { mostRead } from './leaves.js';
 
 /** @param mostBuffers storage buffers that a shader can bind, at least 4 */
 export function prepare(graph: Graph, mostBuffers: number): Graph {
@@ -96,8 +97,7 @@ function softmax({ inputs: [x], outputs: [output], attributes }: KernelCall<'Sof
  * reads too much stores its parts, and a list by itself has none.
  */
 function withShortLists(graph: Graph, mostBuffers: number): Graph {
-  // A result and the partial sums of a reduction need buffers too.
-  const most = mostBuffers - 2;
+  const most = mostRead(mostBuffers);
   let next = nextId(graph);
   const nodes = graph.nodes.flatMap((node): Node[] => {
     if (node.kind !== 'kernel' || (node.kernel !== 'Concat' && node.kernel !== 'Pack')) return [node];
