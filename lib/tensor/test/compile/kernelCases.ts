@@ -315,3 +315,41 @@ export const kernelCases: KernelCase[] = [
     () => [x34()],
   ],
 ];
+
+/**
+ * NaN where tfjs has it, so that training that diverges shows it. (WGSL leaves open what becomes of NaN;
+ * `exp` of it is infinite on an emulated GPU, so that no sigmoid is here.)
+ */
+export const nanCases: KernelCase[] = [
+  [
+    'NaN through activations, clips and comparisons',
+    (x: tf.Tensor, y: tf.Tensor) => [
+      ...[tf.relu(x), tf.relu6(x), tf.step(x), tf.elu(x), tf.clipByValue(x, -1, Infinity)],
+      ...[tf.clipByValue(x, -1, 1), tf.leakyRelu(x), tf.tanh(x), tf.sqrt(x)],
+      ...[tf.maximum(x, y), tf.minimum(x, y), tf.maximum(0, x)],
+      ...[tf.greater(x, y), tf.lessEqual(x, y), tf.notEqual(x, y), tf.where(tf.greater(x, 0), x, y)],
+    ],
+    () => [tf.tensor1d([NaN, 1, NaN, -2, Infinity]), tf.tensor1d([2, NaN, NaN, 3, 0])],
+  ],
+  ...[0, 5, 31, 40, 63].map((at): KernelCase => [
+    `NaN in reductions, at ${at} of 64`,
+    (x: tf.Tensor) => [
+      ...[tf.max(x), tf.max(x, 0), tf.max(x, 1), tf.max(x, 1, true)],
+      ...[tf.min(x), tf.min(x, 0), tf.min(x, 1), tf.min(x, [0, 1], true)],
+      ...[tf.argMax(x, 1), tf.argMin(x, 0), tf.logSumExp(x, 1)],
+    ],
+    () => [
+      tf.tensor2d(
+        sample([64])
+          .dataSync()
+          .map((value, i) => (i === at ? NaN : value)),
+        [2, 32],
+      ),
+    ],
+  ]),
+  [
+    'extremes of both infinities',
+    (x: tf.Tensor) => [tf.max(x), tf.min(x), tf.max(x, 0), tf.min(x, 1)],
+    () => [tf.tensor2d([-Infinity, Infinity, 3, 3e38, -3e38, Infinity], [2, 3])],
+  ],
+];

@@ -2,6 +2,7 @@
  * The parts that the kernels of a product have in common: bindings, which block a workgroup computes, the
  * results.
  */
+import { atLeast } from '../extremes.js';
 import type { Epilogue, KernelPlan } from './product.js';
 
 /**
@@ -60,7 +61,7 @@ export function finish({ product, splits }: KernelPlan, value: string, bias: str
 
 export function epilogueOf({ bias: has, relu }: Epilogue, value: string, bias: string, zero: string): string {
   const sum = has !== undefined ? `${value} + ${bias}` : value;
-  return relu ? `max(${sum}, ${zero})` : sum;
+  return relu ? atLeast(`(${sum})`, zero) : sum;
 }
 
 /** Text of `count` pieces, in order. */

@@ -4,6 +4,7 @@
  * take minutes to build the unrolled kernels of the fast way.
  */
 import type { Geometry } from '../../ops/index.js';
+import { atLeast } from '../extremes.js';
 import type { GpuDispatch, GpuFeatures, GpuProgram } from '../program.js';
 import type { FilterGradientBuffers } from './filterGradient.js';
 import type { ForwardBuffers, ForwardOptions } from './forward.js';
@@ -73,7 +74,7 @@ export function convForward(
   }`;
   const sum = bias === undefined ? 'sum' : `sum + b2[at % ${k}]`;
   const reads = bias === undefined ? [x, weights] : [x, weights, bias];
-  const finish = relu ? `max(0f, ${sum})` : sum;
+  const finish = relu ? atLeast(`(${sum})`, '0f') : sum;
   return direct('conv forward, direct', n * oh * ow * k, reads, y, body, finish);
 }
 

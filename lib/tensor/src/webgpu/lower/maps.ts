@@ -1,5 +1,6 @@
 /** Kernels that work on each element by itself, as expressions of WGSL. */
 import type { Attributes, DType, KernelCall } from '../../ops/index.js';
+import { atLeast, atMost, larger, smaller } from '../extremes.js';
 import { floatMod, floatModFunctions } from './floatMod.js';
 import type { OfKind } from './kinds.js';
 import { converted, expressionType, type Lanes, literal } from './wgsl.js';
@@ -95,7 +96,22 @@ const classified =
   ([x], { lanes }) =>
     `(${bits(x!, lanes)} ${operator} ${word('0x7f800000u', lanes)})`;
 
-function clip(x: string, low: number, high: number, { dtype, number }: Context): string {
+/** Unlike WGSL's `clamp`, NaN stays NaN. */
+const clippedFunctions = [1, 4]
+  .map((lanes) => {
+    const type = expressionType('float32', lanes as Lanes);
+    return `
+fn clipped${lanes}(x: ${type}, low: ${type}, high: ${type}) -> ${type} {
+  return ${atMost(atLeast('x', 'low'), 'high')};
+}`;
+  })
+  .join('');
+
+function clip(x: string, low: number, high: number, { dtype, number, lanes, declare }: Context): string {
+  if (dtype === 'float32') {
+    declare(clippedFunctions);
+    return `clipped${lanes}(${x}, ${number(low)}, ${number(high)})`;
+  }
   const above = low === -Infinity ? x : `max(${x}, ${number(low, dtype)})`;
   return high === Infinity ? above : `min(${above}, ${number(high, dtype)})`;
 }
@@ -127,8 +143,8 @@ const rules: { readonly [K in MapName]: RuleIn<With<K>> } = {
   Sub: infix('-'),
   Multiply: infix('*'),
   RealDiv: (_, { float }, [x, y]) => `(${float(x!)} / ${float(y!)})`,
-  Maximum: call('max'),
-  Minimum: call('min'),
+  Maximum: ([x, y], { dtype }) => larger(x!, y!, dtype),
+  Minimum: ([x, y], { dtype }) => smaller(x!, y!, dtype),
   Pow: ([x, y], { dtype, lanes, number }, operands) => {
     if (dtype === 'int32') {
       const [a, b] = operands.map((operand) => converted(operand.text, 'int32', 'float32', lanes));
@@ -159,7 +175,8 @@ const rules: { readonly [K in MapName]: RuleIn<With<K>> } = {
   },
   SquaredDifference: ([x, y]) => `((${x} - ${y}) * (${x} - ${y}))`,
   Equal: infix('=='),
-  NotEqual: infix('!='),
+  // `!=` would be false of NaN on some drivers.
+  NotEqual: ([x, y]) => `(!(${x} == ${y}))`,
   Greater: comparison('>'),
   GreaterEqual: comparison('>='),
   Less: comparison('<'),
@@ -168,7 +185,7 @@ const rules: { readonly [K in MapName]: RuleIn<With<K>> } = {
   LogicalOr: infix('|'),
   LogicalNot: ([x]) => `(!${x})`,
   Neg: ([x]) => `(-${x})`,
-  Relu: ([x], { dtype, number }) => `max(${x}, ${number(0, dtype)})`,
+  Relu: ([x], { dtype, number }) => atLeast(x!, number(0, dtype)),
   Abs: call('abs'),
   Square: ([x]) => `(${x} * ${x})`,
   Sqrt: onFloat((x) => `sqrt(${x})`),
@@ -181,7 +198,7 @@ const rules: { readonly [K in MapName]: RuleIn<With<K>> } = {
   Log1p: onFloat((x, number) => `log(${x} + ${number(1)})`),
   Sigmoid: onFloat((x, number) => `(${number(1)} / (${number(1)} + exp(-${x})))`),
   // Beyond 15 the result is 1 in single precision, and exponentials inside would overflow.
-  Tanh: onFloat((x, number) => `tanh(clamp(${x}, ${number(-15)}, ${number(15)}))`),
+  Tanh: (_, context, [x]) => `tanh(${clip(context.float(x!), -15, 15, { ...context, dtype: 'float32' })})`,
   Erf: onFloat(erf),
   Sin: onFloat((x) => `sin(${x})`),
   Cos: onFloat((x) => `cos(${x})`),
@@ -191,12 +208,15 @@ const rules: { readonly [K in MapName]: RuleIn<With<K>> } = {
   // Halves to the even number, as tfjs does.
   Round: rounding('round'),
   Sign: call('sign'),
-  Elu: onFloat((x, number) => `select(exp(${x}) - ${number(1)}, ${x}, ${x} >= ${number(0)})`),
+  Elu: onFloat((x, number) => `select(${x}, exp(${x}) - ${number(1)}, ${x} < ${number(0)})`),
   Relu6: ([x], context) => clip(x!, 0, 6, context),
   LeakyRelu: ([x], { attributes, number }) =>
     `select(${x} * ${number(attributes.alpha)}, ${x}, ${x} >= ${number(0)})`,
-  Step: ([x], { attributes, number, dtype }) =>
-    `select(${number(attributes.alpha ?? 0, dtype)}, ${number(1, dtype)}, ${x} > ${number(0, dtype)})`,
+  // What is neither above 0 nor below is NaN.
+  Step: ([x], { attributes, number, dtype }) => {
+    const [zero, one, alpha] = [0, 1, attributes.alpha ?? 0].map((value) => number(value, dtype));
+    return `select(select(${x}, ${alpha}, ${x} <= ${zero}), ${one}, ${x} > ${zero})`;
+  },
   ClipByValue: ([x], context) =>
     clip(x!, context.attributes.clipValueMin, context.attributes.clipValueMax, context),
   // Of x, a scale and a zero point: see ops/quantize.ts.

@@ -16,6 +16,7 @@ import {
 import { isOfKind, type OfKind } from './kinds.js';
 import { reductionSpace, type Space } from './space.js';
 import type { Values } from './values.js';
+import { larger, smaller } from '../extremes.js';
 import { converted, expressionType, type Lanes, literal } from './wgsl.js';
 
 export interface Reduction {
@@ -115,10 +116,10 @@ export function accumulatorsOf(
   { operation, output, input, variance }: Reduction,
 ): Accumulator[] {
   const dtype = values.type(output).dtype;
-  const extreme = (start: number, type: DType, name: string): Accumulator => ({
+  const extreme = (start: number, type: DType, better: typeof larger): Accumulator => ({
     dtype: type,
     start: (lanes) => literal(start, type, lanes),
-    combine: (a, b) => `${name}(${a}, ${b})`,
+    combine: (a, b) => better(a, b, type),
   });
   const [largest, smallest] = dtype === 'int32' ? [2 ** 31 - 1, -(2 ** 31)] : [Infinity, -Infinity];
   switch (operation) {
@@ -137,13 +138,13 @@ export function accumulatorsOf(
     case 'Prod':
       return [{ dtype, start: (lanes) => literal(1, dtype, lanes), combine: (a, b) => `${a} * ${b}` }];
     case 'Max':
-      return dtype === 'bool' ? [extreme(0, 'int32', 'max')] : [extreme(smallest, dtype, 'max')];
+      return dtype === 'bool' ? [extreme(0, 'int32', larger)] : [extreme(smallest, dtype, larger)];
     case 'Min':
-      return dtype === 'bool' ? [extreme(1, 'int32', 'min')] : [extreme(largest, dtype, 'min')];
+      return dtype === 'bool' ? [extreme(1, 'int32', smaller)] : [extreme(largest, dtype, smaller)];
     case 'All':
-      return [extreme(1, 'int32', 'min')];
+      return [extreme(1, 'int32', smaller)];
     case 'Any':
-      return [extreme(0, 'int32', 'max')];
+      return [extreme(0, 'int32', larger)];
     case 'ArgMax':
     case 'ArgMin': {
       const value = sum(values.type(input!).dtype === 'bool' ? 'int32' : values.type(input!).dtype);

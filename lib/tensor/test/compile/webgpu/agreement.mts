@@ -4,7 +4,7 @@
  */
 import { tf, useBackend, webgpuDevice } from '../../../src/engines/index.js';
 import { compile, compileEngine } from '../../../src/index.js';
-import { kernelCases } from '../kernelCases.js';
+import { kernelCases, nanCases } from '../kernelCases.js';
 import { sample, type Step } from '../support.js';
 import { agree, download, type Host, report } from './agree.js';
 import { gpuCases } from './cases.js';
@@ -14,7 +14,8 @@ const { device } = await useBackend('webgpu');
 const engine = await compileEngine();
 console.log(JSON.stringify({ device, engine: engine.kind }));
 
-for (const [name, step, args] of kernelCases) await report(name, () => agree({ step, args }));
+for (const [name, step, args] of [...kernelCases, ...nanCases])
+  await report(name, () => agree({ step, args }));
 for (const example of gpuCases) await report(example.name, () => agree(example));
 
 /** A tiny regression with momentum: its weights after `steps` steps, and what the memory has grown by since the fifth. */

@@ -8,6 +8,13 @@ const farAway = (): tf.Tensor => tf.add(sample([64, 8, 8, 12], 4), 300);
 
 const none = (shape: number[]): tf.Tensor => tf.tensor([], shape);
 
+/** One number of many is NaN. */
+const withNaN = (shape: number[]): tf.Tensor => {
+  const values = sample(shape, 6).dataSync().slice();
+  values[values.length >> 1] = NaN;
+  return tf.tensor(values, shape);
+};
+
 /** Dividends and divisors whose quotient has more digits than a float, or is below 0 or none. */
 const dividends = [
   ...[5.5, -5.5, 5.5, -5.5, 1e10, -1e10, 123456.7, 1e30, 0.3, -0.3, 1e38, 3e-39],
@@ -55,6 +62,17 @@ export const gpuCases: readonly (Checked & { readonly name: string })[] = [
     name: 'smallest and largest of a large tensor',
     step: (x: tf.Tensor) => [tf.min(x), tf.max(x), tf.max(tf.abs(x)), tf.mean(x)],
     args: () => [sample([40, 16, 16, 8], 6)],
+  },
+  {
+    name: 'NaN in a large tensor',
+    step: (x: tf.Tensor) => [tf.min(x), tf.max(x), tf.max(x, 3), tf.min(x, [0, 1, 2]), tf.sum(tf.relu(x))],
+    args: () => [withNaN([40, 16, 16, 8])],
+  },
+  {
+    name: 'NaN through a convolution, its bias and ReLU',
+    step: (x: tf.Tensor, w: tf.Tensor, b: tf.Tensor) =>
+      tf.relu(tf.add(tf.conv2d(x as tf.Tensor4D, w as tf.Tensor4D, 1, 'same'), b)),
+    args: () => [withNaN([4, 8, 8, 8]), sample([3, 3, 8, 8], 2), sample([8], 3)],
   },
   {
     name: 'sums of long rows, and over the middle axis',

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import type { CompileEngine } from '../../../src/index.js';
 import { runOnGpu } from '../../engines/webgpu/environment.js';
-import { kernelCases } from '../kernelCases.js';
+import { kernelCases, nanCases } from '../kernelCases.js';
 import { gpuCases } from './cases.js';
 
 interface Line {
@@ -38,7 +38,7 @@ describe('compile: on the GPU', function () {
 
   it('is the engine of backend webgpu', () => assert.equal(lines[0]?.engine, 'webgpu'));
 
-  const names = [...kernelCases.map(([name]) => name), ...gpuCases.map(({ name }) => name)];
+  const names = [...[...kernelCases, ...nanCases].map(([name]) => name), ...gpuCases.map(({ name }) => name)];
   for (const name of names) {
     it(`agrees with tfjs: ${name}`, () => {
       const { error, off } = lineOf(name);
