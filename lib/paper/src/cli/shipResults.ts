@@ -9,6 +9,8 @@ import { describeLab, type Labs, type PaperLab, shippedFolder } from '../profile
 import {
   type CrateParts,
   crateFile,
+  crateReadme,
+  crateReadmeFile,
   type ReportFigure,
   type ResultRows,
   runCrate,
@@ -53,6 +55,7 @@ export async function writeCrate(
     versions: { node: process.versions.node, ...softwareVersions() },
   };
   await writeJsonAtomic(join(folder, workflowFile), workflowRecord(parts));
+  await writeFileAtomic(join(folder, crateReadmeFile), crateReadme(parts));
   await writeJsonAtomic(join(folder, crateFile), runCrate(parts));
 }
 

@@ -28,6 +28,8 @@ export interface CrateParts {
 export const crateFile = 'ro-crate-metadata.json';
 /** The file that holds how the report was made. */
 export const workflowFile = 'workflow.json';
+/** The file that says in words what lies in the folder. */
+export const crateReadmeFile = 'README.md';
 
 type Entity = Readonly<Record<string, unknown>>;
 
@@ -41,6 +43,7 @@ const runProfiles = {
   'https://w3id.org/ro/wfrun/workflow/0.5': 'Workflow Run Crate',
   [workflowCrate]: 'Workflow RO-Crate',
 } as const;
+const workflowProfile = 'https://bioschemas.org/profiles/ComputationalWorkflow/1.0-RELEASE';
 const licence = 'https://spdx.org/licenses/MIT';
 const article = 'https://arxiv.org/abs/2402.07200';
 
@@ -49,7 +52,7 @@ export function runCrate(parts: CrateParts): object {
   const { labs, files, startedAt, finishedAt, versions } = parts;
   const { profile } = labs.cifar;
   const data = dataEntities(labs);
-  const all = [workflowFile, ...files];
+  const all = [workflowFile, crateReadmeFile, ...files];
   const graph: Entity[] = [
     {
       ...{ '@id': crateFile, '@type': 'CreativeWork', about: ref('./') },
@@ -57,19 +60,21 @@ export function runCrate(parts: CrateParts): object {
     },
     {
       ...{ '@id': './', '@type': 'Dataset', datePublished: finishedAt, license: ref(licence) },
-      name: `Outlier-aware training for low-bit quantization, reproduced: profile ${profile.name}`,
-      description:
-        'Networks trained, merged and quantized as in arXiv 2402.07200, with the figures, tables and claims made from them.',
+      name: titleOf(parts),
+      description,
+      author: ref('#authors'),
       conformsTo: refs(Object.keys(runProfiles)),
       hasPart: refs(all),
       mainEntity: ref(workflowFile),
-      mentions: [ref('#run')],
+      mentions: ref('#run'),
       isBasedOn: ref(article),
     },
     ...Object.entries(runProfiles).map(([id, name]) => ({
       ...{ '@id': id, '@type': 'CreativeWork', name, version: id.split('/').at(-1) },
     })),
+    { '@id': workflowProfile, '@type': 'CreativeWork', name: 'Bioschemas ComputationalWorkflow' },
     { '@id': licence, '@type': 'CreativeWork', name: 'MIT License' },
+    { '@id': '#authors', '@type': 'Organization', name: 'The authors of oabn' },
     {
       ...{ '@id': article, '@type': 'ScholarlyArticle' },
       name: 'Outlier-Aware Training for Low-Bit Quantization of Structural Re-Parameterized Networks',
@@ -80,7 +85,9 @@ export function runCrate(parts: CrateParts): object {
       encodingFormat: 'application/json',
       programmingLanguage: ref('#oabn'),
       input: refs(['#profile', '#data']),
-      output: [ref('#report')],
+      output: ref('#report'),
+      version: versions.oabn ?? 'unknown',
+      conformsTo: ref(workflowProfile),
     },
     {
       ...{ '@id': '#oabn', '@type': ['ComputerLanguage', 'SoftwareApplication'] },
@@ -91,7 +98,8 @@ export function runCrate(parts: CrateParts): object {
     ...formalParameters,
     {
       ...{ '@id': '#run', '@type': 'CreateAction', name: parts.command, instrument: ref(workflowFile) },
-      ...{ startTime: startedAt, endTime: finishedAt },
+      description: `${parts.runs.length} runs of profile ${profile.name}, and the report about them.`,
+      ...{ startTime: offsetTime(startedAt), endTime: offsetTime(finishedAt) },
       actionStatus: 'http://schema.org/CompletedActionStatus',
       object: [ref('#profile-value'), ...data.map(({ '@id': id }) => ref(id as string))],
       result: refs(files),
@@ -101,12 +109,45 @@ export function runCrate(parts: CrateParts): object {
       ...{ name: 'profile', value: profile.name },
     },
     ...data,
+    {
+      ...{ '@id': crateReadmeFile, '@type': 'File', encodingFormat: 'text/markdown' },
+      ...{ name: 'What lies in this folder', about: ref('./') },
+    },
     ...files.map((id) => ({
       ...{ '@id': id, '@type': 'File', encodingFormat: formatOf(id) },
       ...(id === 'index.html' && { name: 'The report', exampleOfWork: ref('#report') }),
     })),
   ];
   return { '@context': `${crate}/context`, '@graph': graph };
+}
+
+const description =
+  'Networks trained, merged and quantized as in arXiv 2402.07200, with the figures, tables and claims made from them.';
+
+const titleOf = ({ labs }: Pick<CrateParts, 'labs'>): string =>
+  `Outlier-aware training for low-bit quantization, reproduced: profile ${labs.cifar.profile.name}`;
+
+/** The time as Process Run Crate wants it: with an offset instead of `Z`. */
+const offsetTime = (time: string): string => time.replace(/Z$/, '+00:00');
+
+/** What lies in a report's folder, for those who unpack it from an archive. */
+export function crateReadme(parts: CrateParts): string {
+  const { labs, command, finishedAt, versions } = parts;
+  const data = sidesOf(labs).map(({ train }) => {
+    const { dataset, note } = train.provenance;
+    return note ? `${dataset} (${note})` : dataset;
+  });
+  return `# ${titleOf(parts)}
+
+${description}
+
+Made by \`${command}\` (oabn ${versions.oabn ?? 'unknown'}), finished at ${finishedAt}, from ${[...new Set(data)].join(' and ')}.
+
+- \`index.html\`: the report. It opens in any browser, without an internet connection.
+- \`figures/\`: its figures, as SVG and PNG.
+- \`${workflowFile}\`: the configuration, accuracy and provenance of each of the ${parts.runs.length} runs.
+- \`${crateFile}\`: this description for archives, as a Workflow Run Crate.
+`;
 }
 
 /** What the workflow takes and gives, in general. */

@@ -3,7 +3,7 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { projectFolder } from 'oabn-base';
 import { cifar10Classes } from 'oabn/data';
-import { runCrate, workflowRecord } from '../../src/report/index.js';
+import { crateReadme, runCrate, workflowRecord } from '../../src/report/index.js';
 import { reportFixture, runs } from './reportFixture.js';
 
 type Entity = Record<string, unknown> & { '@id': string };
@@ -62,7 +62,8 @@ describe('report: the RO-Crate', () => {
     );
     const [action] = typed('CreateAction');
     assert.deepEqual(action!.instrument, root.mainEntity);
-    assert.ok(Date.parse(action!.startTime as string) < Date.parse(action!.endTime as string));
+    assert.equal(action!.startTime, '2026-11-25T22:00:00.000+00:00');
+    assert.equal(action!.endTime, '2026-11-25T22:07:00.000+00:00');
     const results = (action!.result as Entity[]).map((file) => file['@id']);
     assert.deepEqual(results, parts.files);
     const kept = (root.hasPart as Entity[]).map((file) => file['@id']);
@@ -70,6 +71,14 @@ describe('report: the RO-Crate', () => {
     // Each formal parameter of the workflow has what was given or made for it.
     const examples = crate['@graph'].flatMap((entity) => referencesIn(entity.exampleOfWork));
     for (const parameter of typed('FormalParameter')) assert.ok(examples.includes(parameter['@id']));
+  });
+
+  it('says in words what lies in the folder, and how it was made', () => {
+    assert.deepEqual(graph.get('README.md')!.about, { '@id': './' });
+    const text = crateReadme(parts);
+    for (const named of ['index.html', 'workflow.json', 'ro-crate-metadata.json', parts.command, '0.2.0'])
+      assert.ok(text.includes(named), named);
+    assert.ok(text.includes(labs.cifar.train.provenance.dataset));
   });
 
   it('records every run, as its hash says', () => {
