@@ -94,7 +94,7 @@ const desk = {
   finetuning: deskFinetuning({ epochs: 3, translate: 2 }),
   calibrationImages: 1024,
   thresholds: [0.1, 0.25, 0.5, 1, 2, 3, 5, Infinity],
-  curveThresholds: [0.25, 1, 2, 3, 5],
+  curveThresholds: [0.25, 2, 5],
   lowBitThresholds: [0.5, 1, Infinity],
   seeds: [1, 2, 3],
   bits: [8, 4, 3, 2],
