@@ -97,7 +97,7 @@ export function claimC9(
   });
 }
 
-/** The points of each rate and number of bits that has plain BN and OABN, by bits and then by rate. */
+/** The points of each rate and number of bits that has plain BN, and OABN with its seeds, by bits and then by rate. */
 function byRate(rates: readonly RatedPoint[]): RatedPoint[][] {
   const groups = new Map<string, RatedPoint[]>();
   for (const point of rates) {
@@ -105,6 +105,7 @@ function byRate(rates: readonly RatedPoint[]): RatedPoint[][] {
     groups.set(key, [...(groups.get(key) ?? []), point]);
   }
   return [...groups.values()]
+    .map(replicated)
     .filter((at) => thresholdsOf(at).length > 1 && thresholdsOf(at).includes(Infinity))
     .sort(([a], [b]) => b!.bits - a!.bits || a!.learningRate - b!.learningRate);
 }

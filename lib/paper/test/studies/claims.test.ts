@@ -283,6 +283,20 @@ describe('claims C9 to C11: low bits', () => {
     );
   });
 
+  it('C9 leaves out a learning rate that does not have the seeds of plain BN yet', () => {
+    const cells = [...ptq, ...cell('clusterQat', Infinity, 0.7), ...cell('clusterQat', 0.5, 0.72)];
+    const rated = (learningRate: number, plainSeeds: number, limitedSeeds: number) =>
+      [
+        ...cell('clusterQat', Infinity, 0.7, 4).slice(0, plainSeeds),
+        ...cell('clusterQat', 0.5, 0.7, 4).slice(0, limitedSeeds),
+      ].map((point) => ({ ...point, learningRate }));
+    const { parts } = claimC9(cells, [3], [...rated(1e-2, 1, 2), ...rated(1e-3, 2, 1)]);
+    assert.deepEqual(
+      parts.map(({ name, verdict }) => `${name}: ${verdict}`),
+      ['3 bits: not held', '4 bits, learning rate 0.01: undecided'],
+    );
+  });
+
   it('C10: ahead of uniform QAT at every width, and good at 3 bits', () => {
     const cells = (cluster: number, uniform: number): LowBitPoint[] =>
       [3, 4].flatMap((b) => [...cell('clusterQat', 0.5, cluster, b), ...cell('uniformQat', 0.5, uniform, b)]);
