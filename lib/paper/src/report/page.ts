@@ -98,9 +98,10 @@ function warnings(labs: ReportParts['labs']): string {
 }
 
 const claimsText =
-  '<p>Each verdict errs in at most 5% of the cases in which there is no effect, by rules that were fixed before the runs were made ' +
-  '(the margins of C2 and C7: when results of quick were known). Brackets ' +
-  'hold 95% intervals over seeds and test images together, compared image by image; «little difference» is an equivalence test; ' +
+  '<p>Each verdict errs in about 5% of the cases in which there is no effect (with three seeds up to 8%, with two up to 12%), by rules that ' +
+  'were fixed before results were known (the margins of C2 and C7: when those of quick were). Brackets ' +
+  'hold 95% intervals over seeds and test images together, compared image by image (C1, C2 and C7: over seeds; C12: over the rounds of one ' +
+  'measurement); «little difference» is an equivalence test; ' +
   'the best s or method is chosen on other seeds and images than those that judge it. A claim at several bit widths has the verdict of the ' +
   'first width at which its precondition is met, beginning with the article’s own; a line unfolds to show the others. C12 is measured on this machine.</p>';
 

@@ -258,6 +258,39 @@ describe('over thousands of made-up experiments without an effect', () => {
     });
   }
 
+  // Where seeds and images weigh alike, Satterthwaite's degrees of freedom are too many for so few seeds.
+  for (const { seeds, most } of [
+    { seeds: 2, most: 0.12 },
+    { seeds: 3, most: 0.08 },
+  ]) {
+    it(`at most ${100 * most}% are called an effect, however ${seeds} seeds and the images vary`, () => {
+      const images = 100;
+      const experiments = 1500;
+      const rates = [1, 3, 10, 30].flatMap((ofSeeds) =>
+        [0.15, 0.45, 1].map((ofImages) => {
+          let wrong = 0;
+          for (let i = 0; i < experiments; i++) {
+            const draw = random(i, `${ofSeeds} ${ofImages}`);
+            const hardness = Array.from({ length: images }, () => Math.sqrt(ofImages) * draw.normal());
+            // The variance of a seed's mean over that of the images' is `ofSeeds`.
+            const sd = Math.sqrt((ofSeeds * (1 + seeds * ofImages)) / images);
+            const table = Array.from({ length: seeds }, () => {
+              const skill = sd * draw.normal();
+              return hardness.map((each) => skill + each + draw.normal());
+            });
+            if (isGreater(crossedMean(table)) !== 'undecided') wrong++;
+          }
+          return wrong / experiments;
+        }),
+      );
+      // Three standard errors of counting, as above.
+      assert.ok(
+        Math.max(...rates) <= most + 3 * Math.sqrt((most * (1 - most)) / experiments),
+        rates.join(' '),
+      );
+    });
+  }
+
   it('at most 5% at the margin are called little', () => {
     const experiments = 4000;
     let [little, large] = [0, 0];
