@@ -1,9 +1,9 @@
 /**
  * A claim of the paper, tested on our own runs: a verdict with the effect and the interval that it rests on.
  * The claims are numbered as in the README. Margins and error rates were fixed before results were known,
- * except for the margins of C2 and C7, which were set when those of `quick` were, and that C7 counts the
- * networks of one seed once, which was decided when those of `desk` were; each claim's `rule` states what its
- * verdict means.
+ * except for the margins of C2 and C7, which were set when those of `quick` were; that C7 counts the networks of
+ * one seed once, and how intervals are made (see `intervalOf`), was decided when those of `desk` were. Each
+ * claim's `rule` states what its verdict means.
  */
 import { check } from 'oabn-base';
 import {

@@ -5,6 +5,7 @@ import {
   intervalOf,
   type MeanEstimate,
   numberWithin,
+  ofUnknownError,
   seedMean,
   type Verdict,
 } from '../statistics/index.js';
@@ -60,8 +61,7 @@ function counted(name: string, oabn: number, qa: number): ClaimPart {
 
 function timed(oabn: readonly number[], qa: readonly number[]): ClaimPart {
   const logs = oabn.map((seconds, round) => Math.log(seconds / qa[round]!));
-  const estimate: MeanEstimate =
-    logs.length > 1 ? seedMean(logs) : { mean: logs[0]!, variance: Infinity, df: 1 };
+  const estimate: MeanEstimate = logs.length > 1 ? seedMean(logs) : ofUnknownError(logs[0]!);
   const { verdict } = greater({ ...estimate, mean: -estimate.mean });
   const { mean, low, high, level } = intervalOf(estimate);
   const interval = { mean: Math.exp(mean), low: Math.exp(low), high: Math.exp(high), level };

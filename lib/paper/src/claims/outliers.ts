@@ -8,6 +8,7 @@ import {
   little,
   type MeanEstimate,
   numberWithin,
+  ofUnknownError,
   percentOf,
   percentWithin,
   seedMean,
@@ -19,7 +20,7 @@ const meanOf = (values: readonly number[]): number =>
 
 /** The error of a single value is unknown. */
 const overSeeds = (values: readonly number[]): MeanEstimate =>
-  values.length > 1 ? seedMean(values) : { mean: values[0]!, variance: Infinity, df: 1 };
+  values.length > 1 ? seedMean(values) : ofUnknownError(values[0]!);
 
 const shifted = (estimate: MeanEstimate, by: number): MeanEstimate => ({
   ...estimate,

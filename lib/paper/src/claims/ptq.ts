@@ -10,6 +10,7 @@ import {
   type Judged,
   little,
   type MeanEstimate,
+  ofUnknownError,
   percentOf,
   pointsOf,
   seedMean,
@@ -160,8 +161,7 @@ function largest(points: readonly PtqPoint[], bits: number): ClaimPart {
     });
     return logs.length > 0 ? [estimate(logs).mean] : [];
   });
-  const logs: MeanEstimate =
-    factors.length > 1 ? seedMean(factors) : { mean: factors[0]!, variance: Infinity, df: 1 };
+  const logs: MeanEstimate = factors.length > 1 ? seedMean(factors) : ofUnknownError(factors[0]!);
   const { mean, low, high, level } = intervalOf(logs);
   const interval = { mean: 2 ** mean, low: 2 ** low, high: 2 ** high, level };
   const text = Number.isFinite(high)

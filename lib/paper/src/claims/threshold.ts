@@ -8,6 +8,7 @@ import {
   type Judged,
   type MeanEstimate,
   numberWithin,
+  ofUnknownError,
   pointsOf,
 } from '../statistics/index.js';
 import {
@@ -160,7 +161,7 @@ function slope(
   const mean = curve.reduce((sum, value) => sum + value, 0) / curve.length;
   const squares = curve.reduce((sum, value) => sum + (value - mean) ** 2, 0);
   // Means that are equal up to rounding weigh nothing.
-  if (squares < 1e-18) return { mean: 0, variance: Infinity, df: 1 };
+  if (squares < 1e-18) return ofUnknownError(0);
   return effectOf(
     sameSeeds(...judged).map((row) => row.map((network, i) => [(curve[i]! - mean) / squares, network[of]])),
   );

