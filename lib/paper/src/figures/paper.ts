@@ -41,7 +41,7 @@ export function weightDistributionFigure(
   return histogramFigure({
     title: `Figure 2 · Merged weights, ${layer === undefined ? 'all quantized layers' : 'one layer'}`,
     subtitle: [...alone, ...sources].join(' · '),
-    xTitle: 'weight / standard deviation of its layer',
+    xTitle: 'weight − mean of its layer, in standard deviations',
     yTitle: 'number of weights (log)',
     binWidth: 1,
     series: Object.entries(networks).map(([name, { arch, stateDict }]) => {
