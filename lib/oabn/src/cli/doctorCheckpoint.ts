@@ -1,6 +1,6 @@
 /** `oabn doctor <checkpoint>`: why this network will lose when it is quantized, how much, and what helps. */
 import { join } from 'node:path';
-import { check, checkWritable, consoleProgress, tableText, writeFileAtomic } from 'oabn-base';
+import { check, consoleProgress, tableText, writeFileAtomic } from 'oabn-base';
 import { takeCalibration } from '../data/index.js';
 import {
   advise,
@@ -38,7 +38,7 @@ import { checkFinite, loadNetwork, type Network, readStateDict, type StateDictFi
 import { checkClasses } from './evaluate.js';
 import { familyOf } from './familyOptions.js';
 import { type CommonOptions, labOf, loadOptions, threshold, wholeNumber } from './options.js';
-import { percent, print } from './output.js';
+import { checkOutput, percent, print } from './output.js';
 
 export interface DoctorOptions extends CommonOptions {
   readonly family?: string;
@@ -54,7 +54,7 @@ export interface DoctorOptions extends CommonOptions {
  * Examines a checkpoint of any family and, with `--data` and where it can be computed, tries the remedies.
  */
 export async function examineCheckpoint(checkpoint: string, options: DoctorOptions): Promise<void> {
-  if (options.html !== undefined) await checkWritable(options.html);
+  if (options.html !== undefined) await checkOutput(options.html, checkpoint);
   const counts = {
     testImages: wholeNumber('--images', options.images, 1),
     calibration: wholeNumber('--calibration', options.calibration, 1),

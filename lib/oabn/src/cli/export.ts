@@ -15,7 +15,7 @@ import {
   tensorRtCache,
 } from '../quantize/index.js';
 import { type CommonOptions, jsonOption, loadOptions, withNetworkOptions } from './options.js';
-import { checkOutput, print } from './output.js';
+import { checkOutputs, print } from './output.js';
 
 interface ExportOptions extends CommonOptions {
   readonly output: string;
@@ -67,8 +67,7 @@ Examples:
   $ oabn eval 3bit.onnx --data cifar10`,
     )
     .action(async (checkpoint: string, options: ExportOptions) => {
-      for (const path of [options.output, options.tensorrt, options.ncnn, options.page])
-        if (path !== undefined) await checkOutput(path, checkpoint);
+      await checkOutputs([options.output, options.tensorrt, options.ncnn, options.page], checkpoint);
       const loaded = await loadAnyNetwork(checkpoint, loadOptions(options));
       const { arch, quantization } = loaded;
       const merged = mergedOf(loaded);

@@ -1,5 +1,6 @@
 /** What commands print: text for people, or one JSON document on standard output with `--json`. */
 import { realpath } from 'node:fs/promises';
+import { resolve } from 'node:path';
 import { check, checkWritable } from 'oabn-base';
 
 /** PyTorch opens files of these names as its own format, which is not written here. */
@@ -23,6 +24,21 @@ export async function checkOutput(path: string, checkpoint?: string, bytes?: num
     `${path} is the checkpoint itself, which the result would replace; choose another name`,
   );
   await checkWritable(path, bytes);
+}
+
+/**
+ * `checkOutput` of several files that one command writes; those that it is not to write are undefined.
+ * @throws UserError also where two of them are the same file
+ */
+export async function checkOutputs(
+  paths: readonly (string | undefined)[],
+  checkpoint: string,
+): Promise<void> {
+  const given = paths.filter((path) => path !== undefined);
+  const files = given.map((path) => resolve(path));
+  const twice = files.findIndex((file, i) => files.indexOf(file) < i);
+  check(twice < 0, () => `${given[twice]} is named for two files; give each its own name`);
+  for (const path of given) await checkOutput(path, checkpoint);
 }
 
 /**

@@ -70,7 +70,7 @@ describe('cli mistakes', () => {
     await refuse(['doctor', network, '--html', below], /out/);
   });
 
-  it('outputs that would replace their checkpoint, or pretend to be PyTorch’s', async () => {
+  it('outputs that would replace their checkpoint or one another, or pretend to be PyTorch’s', async () => {
     const link = join(folder, 'link.safetensors');
     await symlink(network, link);
     const before = await readFile(network);
@@ -80,7 +80,12 @@ describe('cli mistakes', () => {
       await refused([...more, network, '-o', link], /link\.safetensors is the checkpoint itself/);
       await refused([...more, network, '-o', join(folder, 'x.pth')], /x\.pth would not be a file that/);
     }
+    await refused(['doctor', network, '--html', link], /link\.safetensors is the checkpoint itself/);
     assert.deepEqual(await readFile(network), before);
+    const twice = /is named for two files; give each its own name/;
+    const [onnx, table] = [join(folder, 'x.onnx'), join(folder, 'table')];
+    await refused(['export', network, '-o', onnx, '--page', `${folder}/./x.onnx`], twice);
+    await refused(['export', network, '-o', onnx, '--tensorrt', table, '--ncnn', table], twice);
   });
 
   it('a family’s description that is no file', async () => {
