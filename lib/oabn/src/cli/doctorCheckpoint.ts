@@ -35,6 +35,7 @@ import {
 } from '../family/index.js';
 import { mergeNetwork } from '../merge/index.js';
 import { checkFinite, loadNetwork, type Network, readStateDict, type StateDictFile } from '../model/index.js';
+import type { Accuracy } from '../train/index.js';
 import { checkClasses } from './evaluate.js';
 import { familyOf } from './familyOptions.js';
 import { type CommonOptions, labOf, loadOptions, threshold, wholeNumber } from './options.js';
@@ -114,8 +115,8 @@ async function tryOn(
   checkClasses(network.arch.classes, lab.test.classes.length, lab.test.name);
   const merged =
     network.form === 'merged' ? network.stateDict : mergeNetwork(network.arch, network.stateDict);
-  const measure = async (measured: MeasuredNetwork): Promise<number> =>
-    (await measureAccuracy(lab, { network: measured, testImages })).accuracy;
+  const accuracyOf = (measured: MeasuredNetwork): Promise<Accuracy> =>
+    measureAccuracy(lab, { network: measured, testImages });
   const folded = withoutDead(network, file.stateDict, recognition, loadOptions(options));
   const annealed = await anneal(lab, checkpoint, network, options);
   const patient: Patient = {
@@ -127,12 +128,13 @@ async function tryOn(
     imageShape: lab.train.imageShape,
   };
   const { trials, refused } = await tryRemedies(patient, {
-    measure: (quantized) => measure({ ...quantized, quantization: quantized }),
+    measure: async (quantized) => (await accuracyOf({ ...quantized, quantization: quantized })).accuracy,
     bits: diagnosedBits,
     progress: consoleProgress(),
   });
-  const fp32 = await measure({ arch: network.arch, stateDict: merged });
-  return { trials, refused, measured: { fp32, images: testImages, dataset: lab.test.provenance.dataset } };
+  // The data may have fewer images than were asked for.
+  const { accuracy: fp32, images } = await accuracyOf({ arch: network.arch, stateDict: merged });
+  return { trials, refused, measured: { fp32, images, dataset: lab.test.provenance.dataset } };
 }
 
 /** Epochs of fine-tuning with OABN; s falls in all but the last. */

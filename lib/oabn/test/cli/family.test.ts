@@ -174,6 +174,17 @@ describe('cli for other families', () => {
     assert.match(await readFile(html, 'utf8'), /<svg .*<\/html>/s);
   });
 
+  it('doctor tells how many images it measured on, where the data have fewer than were asked for', async function () {
+    this.timeout(120_000);
+    const path = join(folder, 'tiny.safetensors');
+    const arch = normalizeArchitecture({ widths: [4, 4], depths: [1, 1], strides: [2, 2], classes: 10 });
+    await saveNetwork(path, { arch, stateDict: initialize(arch, 1), form: 'training' });
+    const counts = ['--images', '2500', '--calibration', '10', '--anneal', '0'];
+    const { code, stdout, stderr } = await oabn(['doctor', path, '--data', 'made', ...counts, '--json']);
+    assert.equal(code, 0, stderr);
+    assert.equal(JSON.parse(stdout).measured.images, 2000);
+  });
+
   it('computes a network whose layout is known: inspect, eval, quantize, export and eval of the file agree', async function () {
     this.timeout(120_000);
     const { shapes } = JSON.parse(await readFile(goldenPath('networks.json'), 'utf8'))['mobileone-timm'];
