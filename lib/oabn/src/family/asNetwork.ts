@@ -16,7 +16,7 @@ import {
 import type { Convolution } from './convolution.js';
 import { classifierOf } from './classifier.js';
 import { families } from './families.js';
-import type { ConvolutionStep, Layout, LayoutStep } from './layout.js';
+import { type ConvolutionStep, imageChannels, type Layout, type LayoutStep, otherImages } from './layout.js';
 import { mergedName, mergeFound, type MergeOptions } from './merge.js';
 import { join, modulesOf, rootsOf, squeezeNames } from './moduleNames.js';
 import type { FoundBlock, Recognition } from './recognize.js';
@@ -72,7 +72,7 @@ class Assembly {
   #stages = 0;
   /** Whether the stage that `each` is in has had its stride; undefined outside of stages. */
   #stage: { hasStride: boolean } | undefined;
-  #channels = 3;
+  #channels = imageChannels;
 
   constructor(
     readonly stateDict: StateDict,
@@ -197,6 +197,9 @@ class Assembly {
   /** The convolution with this kernel of what enters it, in as many groups as that takes. */
   #operation(name: string, kernel: readonly number[], stride: number): ConvolutionOperation {
     const [out, inPerGroup] = kernel as [number, number];
+    // One channel for each of three groups would fit RGB, too, but it is what networks for grey images have.
+    const isFirst = Object.keys(this.#tensors).length === 0;
+    check(!isFirst || inPerGroup === imageChannels, () => otherImages(name, inPerGroup));
     const groups = this.#channels / inPerGroup;
     check(
       Number.isInteger(groups) && groups > 0,

@@ -12,6 +12,7 @@ import {
   normalizeArchitecture,
   type StateDict,
 } from '../model/index.js';
+import { imageChannels, otherImages } from './layout.js';
 import { type FoundBlock, naturally, type Recognition } from './recognize.js';
 
 /** A network from other code as a RepVGG of ours. */
@@ -49,6 +50,8 @@ export function asRepVGG(
   const stages = inStages(units as Unit[]);
   if (stages[0]!.length !== 1) return { reason: 'it does not begin with a single stem block' };
   const flat = stages.flat();
+  const [stem] = flat as [Unit];
+  if (stem.shape[1] !== imageChannels) return { reason: otherImages(stem.name, stem.shape[1]!) };
   const grouped = flat.find(({ shape }, i) => i > 0 && shape[1] !== flat[i - 1]!.shape[0]);
   if (grouped)
     return { reason: `${grouped.name} does not take all channels of the block before it (groups?)` };

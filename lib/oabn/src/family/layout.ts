@@ -67,6 +67,13 @@ export interface Layout {
   readonly roots?: readonly string[];
 }
 
+/** The channels of the images that networks are computed on. */
+export const imageChannels = 3;
+
+/** Why a network is not computed whose first convolution, `name`, takes images of `channels` channels. */
+export const otherImages = (name: string, channels: number): string =>
+  `${name} takes images of ${channels} ${channels === 1 ? 'channel' : 'channels'}, and those read here have ${imageChannels}`;
+
 const { listOf, object, oneOf, text, flag, whole } = schema;
 
 const convolutionRule = object(

@@ -114,6 +114,40 @@ describe('networks of other families against PyTorch', () => {
     }
   });
 
+  it('computes no network for grey images, even where RGB would fit in three groups', () => {
+    const bn = (name: string): [string, number[]][] =>
+      ['weight', 'bias', 'running_mean', 'running_var'].map((last) => [`${name}.${last}`, [6]]);
+    const ofSix = (conv: string, last: string, side: number, channels: number): Golden['shapes'] =>
+      Object.fromEntries([
+        [`${conv}.weight`, [6, channels, side, side]],
+        ...bn(last),
+        ['linear.weight', [10, 6]],
+        ['linear.bias', [10]],
+      ]);
+    const nets: Record<string, (channels: number) => Golden['shapes']> = {
+      repvgg: (n) => ({
+        ...ofSix('stage0.rbr_dense.conv', 'stage0.rbr_dense.bn', 3, n),
+        ...ofSix('stage0.rbr_1x1.conv', 'stage0.rbr_1x1.bn', 1, n),
+      }),
+      mobileone: (n) => ({
+        ...ofSix('stage0.rbr_conv.0.conv', 'stage0.rbr_conv.0.bn', 3, n),
+        ...ofSix('stage0.rbr_conv.1.conv', 'stage0.rbr_conv.1.bn', 3, n),
+      }),
+    };
+    for (const [name, shapes] of Object.entries(nets)) {
+      const file = (channels: number): StateDict => stateDictOf({ shapes: shapes(channels), logits: [] });
+      assert.equal(load(name, file(3)).arch.classes, 10);
+      for (const [channels, text] of [
+        [1, '1 channel'],
+        [4, '4 channels'],
+      ] as const)
+        assert.throws(() => load(name, file(channels)), {
+          name: 'UserError',
+          message: new RegExp(`stage0 takes images of ${text}, and those read here have 3: its blocks`),
+        });
+    }
+  });
+
   it('asks for the description of a family where a merged file is of one that is not known', () => {
     const stateDict = { 'one.kernel': { shape: [1], data: Float32Array.of(1) } };
     assert.throws(
