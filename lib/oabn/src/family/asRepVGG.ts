@@ -7,6 +7,7 @@ import type { HostTensor } from 'oabn-base';
 import {
   type Architecture,
   type BlockKind,
+  type Branch,
   cifarStrides,
   imagenetStrides,
   normalizeArchitecture,
@@ -61,7 +62,8 @@ export function asRepVGG(
   if (kinds.size !== 1) return { reason: 'its blocks are of several kinds' };
   const [block] = kinds as Set<BlockKind>;
   const classes = classifier.weight.shape[0]!;
-  const guess = stridesOf(stages, classes);
+  const branches = branchesOf(stages);
+  const guess = stridesOf(stages, classes, branches.includes('identity'));
   const renamed: Record<string, HostTensor<Float32Array>> = {
     'linear.weight': classifier.weight,
     'linear.bias': classifier.bias,
@@ -78,6 +80,7 @@ export function asRepVGG(
     strides: strides ?? guess,
     classes,
     ...(block !== undefined && { block }),
+    branches,
   });
   const assumption = `strides ${guess.join(', ')}: a checkpoint does not say them; --strides names others`;
   return { arch, stateDict: renamed, assumptions: strides ? [] : [assumption] };
@@ -88,14 +91,15 @@ interface Unit {
   readonly name: string;
   readonly shape: readonly number[];
   readonly kind: BlockKind;
-  readonly identity: boolean | undefined;
+  /** Its branches; undefined once they are merged. */
+  readonly branches: readonly Branch[] | undefined;
   readonly names: readonly (readonly [official: string, own: string])[];
 }
 
-const places: Readonly<Record<string, { conv: string; bn: string }>> = {
-  '3×3': { conv: 'rbr_dense.conv.weight', bn: 'rbr_dense.bn' },
-  '1×1': { conv: 'rbr_1x1.conv.weight', bn: 'rbr_1x1.bn' },
-  identity: { conv: '', bn: 'rbr_identity' },
+const places: Readonly<Record<string, { branch: Branch; conv: string; bn: string }>> = {
+  '3×3': { branch: '3x3', conv: 'rbr_dense.conv.weight', bn: 'rbr_dense.bn' },
+  '1×1': { branch: '1x1', conv: 'rbr_1x1.conv.weight', bn: 'rbr_1x1.bn' },
+  identity: { branch: 'identity', conv: '', bn: 'rbr_identity' },
 };
 
 function trainingUnit({ name, table, branches }: FoundBlock): Unit | string {
@@ -103,6 +107,8 @@ function trainingUnit({ name, table, branches }: FoundBlock): Unit | string {
   const isKnown = labels.every((label) => label in places) && new Set(labels).size === labels.length;
   const dense = branches.find(({ label }) => label === '3×3');
   if (!isKnown || !dense) return `${name} has the branches ${labels.join(', ')}, not RepVGG's`;
+  if (table.terms.length === 1)
+    return `${name} is a convolution with its BN, and what stands between those no name tells`;
   if (table.terms.some(({ scale }) => scale !== undefined))
     return `${name} multiplies its branches by scales`;
   const kind: BlockKind = table.bn === undefined ? 'repvgg' : 'qarepvgg';
@@ -116,7 +122,7 @@ function trainingUnit({ name, table, branches }: FoundBlock): Unit | string {
       return [tensor === tensors[0] && label !== 'identity' ? conv : `${bn}.${last}`, tensor] as const;
     }),
   );
-  return { name, shape: dense.shape, kind, identity: labels.includes('identity'), names };
+  return { name, shape: dense.shape, kind, branches: labels.map((label) => places[label]!.branch), names };
 }
 
 function mergedUnits(stateDict: StateDict, { merged }: Recognition): (Unit | string)[] {
@@ -127,7 +133,7 @@ function mergedUnits(stateDict: StateDict, { merged }: Recognition): (Unit | str
       return `${module} is no merged 3×3 convolution`;
     }
     const names = ['weight', 'bias'].map((last) => [`rbr_reparam.${last}`, `${module}.${last}`] as const);
-    return { name: module, shape, kind: 'repvgg' as const, identity: undefined, names };
+    return { name: module, shape, kind: 'repvgg' as const, branches: undefined, names };
   });
 }
 
@@ -159,14 +165,27 @@ function classifierOf(
   return { weight: stateDict[weight]!, bias: stateDict[bias]! };
 }
 
+/**
+ * The branches that the network's blocks have where they can. An identity can be in every block but the first
+ * of a stage, which tells nothing where its stride or width changes.
+ */
+function branchesOf(stages: readonly (readonly Unit[])[]): Branch[] {
+  const lacks = (units: readonly Unit[], branch: Branch): boolean =>
+    units.length > 0 && units.every(({ branches }) => branches?.includes(branch) === false);
+  const inner = stages.flatMap((stage) => stage.slice(1));
+  const isPlain = lacks(stages.flat(), '1x1');
+  const hasNoIdentity = lacks(stages.flat(), 'identity') && (isPlain || lacks(inner, 'identity'));
+  return ['3x3', ...(isPlain ? [] : (['1x1'] as const)), ...(hasNoIdentity ? [] : (['identity'] as const))];
+}
+
 /** The strides that the identity branches imply, and the usual ones for stages where they imply nothing. */
-function stridesOf(stages: readonly (readonly Unit[])[], classes: number): number[] {
+function stridesOf(stages: readonly (readonly Unit[])[], classes: number, haveIdentities: boolean): number[] {
   const usual = classes >= imagenetClasses ? imagenetStrides : cifarStrides;
   return stages.map(([first], i) => {
-    const { shape, identity, kind } = first!;
-    if (identity) return 1;
+    const { shape, branches, kind } = first!;
+    if (branches?.includes('identity')) return 1;
     const keepsChannels = shape[0] === shape[1];
-    if (keepsChannels && identity === false && kind === 'repvgg') return 2;
+    if (keepsChannels && haveIdentities && branches && kind === 'repvgg') return 2;
     return usual[Math.min(i, usual.length - 1)]!;
   });
 }

@@ -15,6 +15,8 @@ import {
 } from '../../src/family/index.js';
 import { mergeNetwork } from '../../src/merge/index.js';
 import {
+  initialize,
+  normalizeArchitecture,
   type Architecture,
   blocksOf,
   forwardMerged,
@@ -146,6 +148,27 @@ describe('networks of other families against PyTorch', () => {
           message: new RegExp(`stage0 takes images of ${text}, and those read here have 3: its blocks`),
         });
     }
+  });
+
+  it('computes a RepVGG whose blocks have no identity, or 3×3 convolutions alone, as such', () => {
+    for (const branches of [['3x3', '1x1'], ['3x3']] as const) {
+      const arch = normalizeArchitecture({
+        ...{ widths: [8, 8, 16], depths: [1, 2, 2], strides: [1, 1, 2], classes: 10, branches },
+      });
+      const stateDict = initialize(arch, 1);
+      assert.deepEqual(load('official', stateDict), {
+        ...{ arch, stateDict, form: 'training', metadata: {} },
+      });
+    }
+    const named = (name: string): string => name.replace('rbr_dense.', '');
+    const plain = normalizeArchitecture({
+      ...{ widths: [8, 8], depths: [1, 2], strides: [1, 2], classes: 10, branches: ['3x3'] },
+    });
+    const convBn = Object.entries(initialize(plain, 1)).map(([name, tensor]) => [named(name), tensor]);
+    assert.throws(
+      () => load('vgg', Object.fromEntries(convBn)),
+      /of the family conv-bn, and stage0 is a convolution with its BN, and what stands between those no name tells/,
+    );
   });
 
   it('asks for the description of a family where a merged file is of one that is not known', () => {
