@@ -6,6 +6,7 @@ import { check, sizeOf } from 'oabn-base';
 import { describeTrace, findThresholdTrace } from '../merge/index.js';
 import {
   type Architecture,
+  checkFinite,
   describedIn,
   type Network,
   networkOf,
@@ -79,6 +80,8 @@ function underAnyNames(path: string, file: StateDictFile, options: LoadOptions):
   // A file that we merged names its family: merged names alone do not tell all families apart.
   const family = options.family ?? families.find(({ name }) => name === file.metadata.family);
   checkUnread(path, file, family, notice);
+  // Under the file's own names: a merged block would be blamed by ours.
+  checkFinite(file.stateDict, path, 'the checkpoint is broken');
   const possible = recognitions(file.stateDict, family);
   const { family: told } = file.metadata;
   check(

@@ -171,6 +171,20 @@ describe('networks of other families against PyTorch', () => {
     );
   });
 
+  it('names a tensor that is not finite as the file does, not the merged one', () => {
+    for (const [name, tensor] of [
+      ['mobileone-timm', 'stem.conv_scale.conv.weight'],
+      ['repvgg-timm', 'stem.conv_1x1.conv.weight'],
+    ] as const) {
+      const stateDict = stateDictOf(golden[name]!);
+      stateDict[tensor]!.data[0] = Infinity;
+      assert.throws(() => load(name, stateDict), {
+        name: 'UserError',
+        message: new RegExp(`^${name}: ${tensor} has Infinity at element 0`),
+      });
+    }
+  });
+
   it('asks for the description of a family where a merged file is of one that is not known', () => {
     const stateDict = { 'one.kernel': { shape: [1], data: Float32Array.of(1) } };
     assert.throws(
