@@ -4,7 +4,15 @@ import { type Command, Option } from 'commander';
 import { check, consoleProgress } from 'oabn-base';
 import type { Precision } from 'tfjs-native';
 import { type DatasetName, datasetNames } from '../data/index.js';
-import { type Lab, type LabOptions, openLab, openTestBench, type TestBench } from '../experiment/index.js';
+import {
+  type Lab,
+  type LabOptions,
+  openLab,
+  openTestBench,
+  type RunDefaults,
+  runDefaults,
+  type TestBench,
+} from '../experiment/index.js';
 import type { LoadOptions } from '../family/index.js';
 import { type Architecture, parseArchitecture } from '../model/index.js';
 import { familyOf, familyOption } from './familyOptions.js';
@@ -105,11 +113,8 @@ export function loadOptions(options: CommonOptions): LoadOptions {
 export async function labOf(options: CommonOptions, { standIn = false } = {}): Promise<Lab> {
   const { data } = options;
   const name = profileName(options);
-  const lab = await openLab({
-    ...dataLocation(data),
-    ...labOptions(options),
-    ...(name !== undefined && { defaults: await namedDefaults(name) }),
-  });
+  const defaults = name === undefined ? runDefaults : await namedDefaults(name);
+  const lab = await openLab({ ...dataIn(data, defaults), ...labOptions(options), defaults });
   const wanted = data === 'made' || lab.defaults.data.name === 'made';
   checkMade(lab.train.made && !wanted && !(standIn && data === undefined));
   return lab;
@@ -118,9 +123,10 @@ export async function labOf(options: CommonOptions, { standIn = false } = {}): P
 /** The test images that the options name; the made set never stands in. */
 export async function testBenchOf({ data, eager, precision }: CommonOptions): Promise<TestBench> {
   const name = profileName({});
+  const defaults = name === undefined ? runDefaults : await namedDefaults(name);
   const bench = await openTestBench({
-    ...dataLocation(data),
-    ...(name !== undefined && { defaults: await namedDefaults(name) }),
+    ...dataIn(data, defaults),
+    defaults,
     ...(eager !== undefined && { eager }),
     ...(precision !== undefined && { precision }),
     progress: consoleProgress(),
@@ -162,6 +168,16 @@ export function dataLocation(data: string | undefined): { dataset?: DatasetName;
     `--data ${data} is neither a dataset (${datasetNames.join(', ')}) nor an existing folder`,
   );
   return { data };
+}
+
+/**
+ * What `--data` means to a command that reads images: a folder is asked for CIFAR-10 by usual settings, but
+ * whoever names one with other images means those.
+ */
+function dataIn(data: string | undefined, defaults: RunDefaults): ReturnType<typeof dataLocation> {
+  const location = dataLocation(data);
+  const isOpen = location.data !== undefined && defaults.data.name === 'cifar10';
+  return isOpen ? { ...location, dataset: 'auto' } : location;
 }
 
 /** A whole number of at least `least` from an option's text. @throws UserError naming the option. */

@@ -21,9 +21,12 @@ import { openImagenet } from './imagenet.js';
 import { archiveName, filesOf, findIn, namesIn, type Found } from './locate.js';
 import { type MadeOptions, openMadeDataset } from './made.js';
 
-/** The names that `openDataset` knows. `auto` is CIFAR-10, or the made set where CIFAR-10 cannot be had. */
+/**
+ * The names that `openDataset` knows. `auto` is CIFAR-10; where a folder that was named has train/ and val/ with
+ * class folders instead, `imagenet`; the made set where no folder was named and CIFAR-10 cannot be had.
+ */
 export const datasetNames = ['auto', 'cifar10', 'imagenet', 'imagenet50', 'made'] as const;
-/** The name of a dataset, or `auto`: CIFAR-10 where it can be had, else the made set. */
+/** The name of a dataset, or `auto`: whichever can be had. */
 export type DatasetName = (typeof datasetNames)[number];
 
 /** Which dataset, where it is, and what may be done if it is missing. */
@@ -79,8 +82,12 @@ export async function openDataset(options: OpenOptions = {}): Promise<Dataset> {
   switch (name) {
     case 'made':
       return openMadeDataset({ ...options.made, split }, context(options));
+    case 'auto': {
+      const found = await findClassFolders(namedFolder(options));
+      if (!found) return openCifar10(split, options);
+      return openImagenet(found, { name: 'imagenet', split, ...context(options), ...sized(options) });
+    }
     case 'cifar10':
-    case 'auto':
       return openCifar10(split, options);
     case 'imagenet':
     case 'imagenet50': {
@@ -135,7 +142,8 @@ export async function datasetFiles(
   const folder = namedFolder(options);
   if (name === 'made') return undefined;
   if (name === 'auto' || name === 'cifar10') {
-    const found = await findCifar10(folder ?? context(options).cache);
+    const folders = name === 'auto' ? await findClassFolders(folder) : undefined;
+    const found = folders ?? (await findCifar10(folder ?? context(options).cache));
     return found && (await filesOf(found));
   }
   const found = folder === undefined ? undefined : await findImagenet(folder, name, 'train');
@@ -201,6 +209,12 @@ async function findCifar10(folder: string): Promise<Found | undefined> {
     if (found) return found;
   }
   return undefined;
+}
+
+/** The splits in class folders of a folder that was named and has no CIFAR-10. */
+async function findClassFolders(folder: string | undefined) {
+  if (folder === undefined || (await findCifar10(folder))) return undefined;
+  return (await findIn(folder)).find((found) => found.format === 'folders');
 }
 
 async function findImagenet(folder: string, name: 'imagenet' | 'imagenet50', split: Split) {

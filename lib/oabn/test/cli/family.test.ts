@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
-import { mkdtemp, readFile, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, readFile, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import sharp from 'sharp';
 import { type HostTensor, readSafetensors, sizeOf, writeSafetensors } from 'oabn-base';
 import { initialize, normalizeArchitecture, saveNetwork } from '../../src/model/index.js';
 import { goldenPath, goldenTensors } from '../golden/index.js';
@@ -232,6 +233,20 @@ describe('cli for other families', () => {
     assert.equal(both.code, 0, both.stderr);
     assert.match(both.stderr, /network\.safetensors: only RepVGG's branches are computed as they are/);
     assert.doesNotMatch(both.stderr, /merged\.safetensors: only/);
+  });
+
+  it('eval takes a folder of one’s own with val/ and class folders', async () => {
+    const [data, path] = [join(folder, 'my data'), join(folder, 'two.safetensors')];
+    const pixels = { create: { width: 24, height: 24, channels: 3 as const, background: 'red' } };
+    for (const name of ['cat', 'dög']) {
+      await mkdir(join(data, 'val', name), { recursive: true });
+      await writeFile(join(data, 'val', name, '1.png'), await sharp(pixels).png().toBuffer());
+    }
+    const arch = normalizeArchitecture({ widths: [4, 4], depths: [1, 1], strides: [2, 2], classes: 2 });
+    await saveNetwork(path, { arch, stateDict: initialize(arch, 1), form: 'training' });
+    const { code, stdout, stderr } = await oabn(['eval', path, '--data', data, '--json']);
+    assert.equal(code, 0, stderr);
+    assert.deepEqual(JSON.parse(stdout), { accuracy: 0.5, images: 2 });
   });
 
   it('says what it does not know', async () => {

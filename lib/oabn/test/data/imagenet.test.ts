@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { cp, copyFile, mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import sharp from 'sharp';
-import { denormalize, openDataset, type OpenOptions } from '../../src/data/index.js';
+import { datasetFiles, denormalize, openDataset, type OpenOptions } from '../../src/data/index.js';
 import { centerPlacement, decodeImage } from '../../src/data/decode.js';
 import { openParquet } from '../../src/data/parquet.js';
 import { collect, fixtures, inFolder, userError } from './helpers.js';
@@ -45,6 +45,16 @@ describe('ImageNet, class folders', () => {
       const val = await open(root, { size: 32, split: 'test' });
       assert.deepEqual(Array.from(val.labels), [0, 2]);
       assert.deepEqual(val.imageShape, [32, 32, 3]);
+    }));
+
+  it('is what auto means in a folder that has no CIFAR-10, and cifar10 never does', () =>
+    inFolder(async (root) => {
+      await writeFolders(root);
+      const found = await open(root, { name: 'auto', split: 'test', size: 32 });
+      assert.deepEqual([found.name, found.size, found.classes.length], ['imagenet', 2, 3]);
+      const { folder, files } = (await datasetFiles({ name: 'auto', data: root }))!;
+      assert.deepEqual([folder, files.length], [root, 11]);
+      await assert.rejects(open(root, { name: 'cifar10' }), userError('holds no CIFAR-10', 'train, val'));
     }));
 
   it('labels by wnids.txt where there is one, and refuses folders that it lacks', () =>
