@@ -1,5 +1,8 @@
+import assert from 'node:assert/strict';
 import fc from 'fast-check';
+import { UserError } from 'oabn-base';
 import { tf } from '../../src/engines/index.js';
+import { compile } from '../../src/index.js';
 import { checkStep, sample } from './support.js';
 
 type Maps = Record<string, (y: tf.Tensor4D, x: tf.Tensor4D, v: tf.Tensor1D) => tf.Tensor | tf.Tensor[]>;
@@ -110,6 +113,32 @@ describe('compile: activations', () => {
       { numRuns: 60, seed: 7 },
     );
   });
+
+  for (const [what, kernel, strides, pad] of [
+    ['a wide kernel', [1, 2], [1, 1], 0],
+    ['strides that differ', [2, 3], [3, 2], 2],
+  ] as const) {
+    it(`a convolution and its gradients with ${what}, padded by a number`, () => {
+      const f = (x: tf.Tensor, w: tf.Tensor): tf.Tensor =>
+        tf.conv2d(x as tf.Tensor4D, w as tf.Tensor4D, [...strides], pad);
+      const step = (x: tf.Tensor, w: tf.Tensor): tf.Tensor[] => [f(x, w), ...tf.grads(f)([x, w])];
+      return checkStep(step, [sample([2, 4, 7, 5]), sample([...kernel, 5, 4])], 2e-5);
+    });
+  }
+
+  for (const [what, kernel, reason] of [
+    ['that is wider than the image', [1, 8], /a kernel \[1,8\] on images \[4,7\] .* is wider than the image/],
+    ['of which tfjs leaves columns out', [3, 1], /tfjs leaves a part of the image out.*write it as/],
+  ] as const) {
+    it(`refuses a convolution ${what}`, () =>
+      assert.rejects(
+        compile(
+          (x: tf.Tensor4D, w: tf.Tensor4D) => tf.conv2d(x, w, 1, kernel[1] === 1 ? 0 : 'valid'),
+          [sample([2, 4, 7, 5]) as tf.Tensor4D, sample([...kernel, 5, 4]) as tf.Tensor4D],
+        ),
+        (error) => error instanceof UserError && reason.test(error.message),
+      ));
+  }
 
   it('convolutions of many channels, whose arithmetic is saved', async () => {
     const f = (x: tf.Tensor, w: tf.Tensor): tf.Tensor => tf.conv2d(x as tf.Tensor4D, w as tf.Tensor4D, 1, 1);
