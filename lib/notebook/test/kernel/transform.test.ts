@@ -75,6 +75,11 @@ describe('kernel: from cells to scripts', function () {
     ],
     ['calls a function without a this', 'f?.()', 'return [(0, __scope.f)?.()];'],
     ['leaves out what has no name', 'export default function () { }\n1;', 'return [1];'],
+    [
+      'shares namespaces of namespaces that have values',
+      'namespace N.Inner { export const n = 1; }\nnamespace T { export namespace Inner { export type U = 1; } }',
+      'var N;\n(function (N) {\n    var Inner;\n    (function (Inner) {\n        Inner.n = 1;\n    })(Inner = N.Inner || (N.Inner = {}));\n})(N || (N = {}));\n__scope.N = N;',
+    ],
     ['assigns in patterns', '[b] = [a, b];', 'return [[__scope.b] = [__scope.a, __scope.b]];'],
   ] as const)
     it(what, () => assert.equal(script(source), expected));
@@ -101,6 +106,23 @@ describe('kernel: from cells to scripts', function () {
     assert.deepEqual(problems("import { planet } from 'node:os';\n'a'.shout.length + planet.length"), []);
     assert.deepEqual(problems(add('() => string')), []);
     assert.deepEqual(problems("'a'.shout().length"), []);
+  });
+
+  it('says what cannot be assigned to as the reader wrote it', () => {
+    script('const fixed = 1; enum Level { low } function twice() {} class Held {}');
+    script("import { sep } from 'node:path'; sep");
+    const code = 'fixed = 2; Level = 1; twice = 1; Held = 1; sep = 1;';
+    const { problems } = language.compile(++number, code, 'error');
+    assert.deepEqual(
+      problems.map(({ message }) => message.replace("Cannot assign to '", '')),
+      [
+        "fixed' because it is a constant.",
+        "Level' because it is an enum.",
+        "twice' because it is a function.",
+        "Held' because it is a class.",
+        "sep' because it is an import.",
+      ],
+    );
   });
 
   it('checks nothing below @ts-nocheck', () => {

@@ -14,12 +14,21 @@ export const isNamedBlock = (node: ts.Node): node is NamedBlock =>
 
 /** A namespace of nothing but types leaves no value. */
 export const isInstantiated = (node: NamedBlock): boolean =>
-  !ts.isModuleDeclaration(node) ||
-  (node.body !== undefined &&
-    ts.isModuleBlock(node.body) &&
-    node.body.statements.some(
-      (statement) => !ts.isInterfaceDeclaration(statement) && !ts.isTypeAliasDeclaration(statement),
-    ));
+  !ts.isModuleDeclaration(node) || hasValues(node.body);
+
+function hasValues(body: ts.ModuleDeclaration['body']): boolean {
+  if (!body) return false;
+  // `namespace A.B { … }`: the body of A is B.
+  if (ts.isModuleDeclaration(body)) return hasValues(body.body);
+  return (
+    ts.isModuleBlock(body) &&
+    body.statements.some((statement) =>
+      ts.isModuleDeclaration(statement)
+        ? hasValues(statement.body)
+        : !ts.isInterfaceDeclaration(statement) && !ts.isTypeAliasDeclaration(statement),
+    )
+  );
+}
 
 /**
  * The place of the statement whose value the cell shows: the last one that does something, if it is an

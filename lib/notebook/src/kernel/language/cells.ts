@@ -33,6 +33,8 @@ interface Origin {
   readonly both: boolean;
   /** What was declared, in Jupyter's words. */
   readonly kind: string;
+  /** Whether the cell imports it, rather than declaring it. */
+  readonly imported: boolean;
 }
 
 export interface CellNames {
@@ -109,7 +111,10 @@ export function namesAfter(
 ): CellNames {
   const [values, types] = [new Map(names.values), new Map(names.types)];
   for (const [name, { meaning, assignable, nodes }] of declared) {
-    const origin = { cell: number, assignable, both: meaning === 'both', kind: kindOf(nodes[0]) };
+    const origin = {
+      ...{ cell: number, assignable, both: meaning === 'both' },
+      ...{ kind: kindOf(nodes[0]), imported: isImport(nodes[0]) },
+    };
     if (meaning === 'type') {
       if (values.get(name)?.both) values.delete(name);
       types.set(name, origin);
@@ -121,6 +126,9 @@ export function namesAfter(
   }
   return { values, types };
 }
+
+const isImport = (node: ts.Node | undefined): boolean =>
+  node !== undefined && (ts.isImportSpecifier(node) || ts.isImportClause(node) || ts.isNamespaceImport(node));
 
 function kindOf(node: ts.Node | undefined): string {
   if (!node) return 'interface';

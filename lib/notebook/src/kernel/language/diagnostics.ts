@@ -1,6 +1,6 @@
 /** From TypeScript's diagnostics to the problems of a cell. */
 import ts from './typescript.js';
-import { withoutCellPaths } from './cells.js';
+import { type CellNames, withoutCellPaths } from './cells.js';
 import type { Problem } from './problem.js';
 
 /** What is wrong at `diagnostic`, with lines counted from `start`, an offset at the beginning of a line. */
@@ -23,4 +23,14 @@ export function problemOf(diagnostic: ts.Diagnostic, start: number, end: number,
     message: withoutCellPaths(ts.flattenDiagnosticMessageText(diagnostic.messageText, '\n')),
     excerpt: [line, mark],
   };
+}
+
+/** `problem` in the words of a reader who sees cells: what an earlier one declares comes in as an import. */
+export function forReaders(problem: Problem, { values }: CellNames): Problem {
+  const [, name = ''] = /^Cannot assign to '(.*)' because it is an import\.$/.exec(problem.message) ?? [];
+  const origin = values.get(name);
+  if (!origin || origin.imported) return problem;
+  const what = origin.kind === 'instance' ? 'constant' : origin.kind;
+  const article = what === 'enum' ? 'an' : 'a';
+  return { ...problem, message: `Cannot assign to '${name}' because it is ${article} ${what}.` };
 }

@@ -10,7 +10,7 @@ import { cellTransformer } from './cellTransform.js';
 import { cellCompilerOptions } from './compilerOptions.js';
 import { completionsAt, type Completions } from './completion.js';
 import { type DeclaredNames, declaredNames } from './declaredNames.js';
-import { problemOf } from './diagnostics.js';
+import { forReaders, problemOf } from './diagnostics.js';
 import { jsDocParsingMode } from './documentation.js';
 import { globalsFile, globalsText } from './globals.js';
 import { type Inspection, inspectAt } from './inspection.js';
@@ -91,7 +91,8 @@ export function createLanguage(folder: string, kernelFile: string): Language {
     const program = open(file);
     const sourceFile = program.getSourceFile(file.path)!;
     const modules = localModules(program, sourceFile, options, compiled);
-    const here = (diagnostic: ts.Diagnostic): Problem => problemOf(diagnostic, file.start, file.end);
+    const here = (diagnostic: ts.Diagnostic): Problem =>
+      forReaders(problemOf(diagnostic, file.start, file.end), names);
     const syntactic = service.getSyntacticDiagnostics(file.path);
     if (syntactic.length > 0) {
       files.delete(file.path);
