@@ -7,6 +7,8 @@ const machineCodes = new Set([
   'EDQUOT',
   'EROFS',
   'EIO',
+  'ESTALE',
+  'EBUSY',
   'EACCES',
   'EPERM',
   'EMFILE',

@@ -16,6 +16,7 @@ import {
   type Safetensors,
   UserError,
 } from 'oabn-base';
+import { isMachineFault } from '../faults.js';
 import { beginsWith, type MetricsRow } from './metrics.js';
 import { namesIn, onDisk, writeDurable } from './durable.js';
 
@@ -116,6 +117,7 @@ export async function readCheckpoint(folder: string, step: number): Promise<Chec
  * The last undamaged checkpoint in `folder`, if any, whose metrics are undamaged too. Reports those that are
  * not, and renames them to `….damaged`.
  * @param rows all rows of the run's metrics
+ * @throws UserError when the disk refuses to read one, which does not mean that it is damaged
  */
 export async function lastCheckpoint(
   folder: string,
@@ -133,7 +135,7 @@ export async function lastCheckpoint(
       );
       return checkpoint;
     } catch (error) {
-      if (!(error instanceof UserError)) throw error;
+      if (!(error instanceof UserError) || isMachineFault(error)) throw error;
       const path = join(folder, checkpointName(step));
       await onDisk(path, () => rename(path, `${path}.damaged`));
       notice(

@@ -8,8 +8,10 @@ import {
   open,
   readdir,
   readFile,
+  rename,
   rm,
   stat,
+  symlink,
   writeFile,
 } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -355,6 +357,24 @@ describe('the run store', () => {
         );
         await store.remove(hash);
       }
+    });
+
+    it('keeps a checkpoint that the disk does not read for the moment', async function () {
+      if (process.platform !== 'linux') this.skip();
+      await assert.rejects(store.request(config, failingAfter(9)));
+      await rename(file('checkpoint-8.safetensors'), join(folder, 'kept'));
+      await symlink('/proc/self/mem', file('checkpoint-8.safetensors')); // reading it is an EIO
+      await assert.rejects(
+        store.request(config, never),
+        (error) => error instanceof UserError && /checkpoint-8\.safetensors \(EIO\)/.test(error.message),
+      );
+      await rename(join(folder, 'kept'), file('checkpoint-8.safetensors'));
+      let resumed: RunContext['resumed'];
+      await store.request(config, (context) => {
+        ({ resumed } = context);
+        return toyRun(context);
+      });
+      assert.deepEqual([resumed?.step, resumed?.metrics.length], [8, 8]);
     });
 
     it('starts again when no checkpoint is whole', async () => {

@@ -24,7 +24,8 @@ export async function buildToyProgram(folder: string): Promise<string> {
     ),
   );
   const own = ['storeToy.ts', 'fileOperations.ts'].map((name) => join(tests, name));
-  for (const path of [...sources.flat(), ...own]) await transpile(path, folder);
+  const shared = join('lib', 'runs', 'src', 'faults.ts');
+  for (const path of [...sources.flat(), shared, ...own]) await transpile(path, folder);
   await writeFile(join(folder, 'package.json'), '{"type":"module"}');
   await writeFile(join(folder, base, 'package.json'), '{"type":"module","exports":"./src/index.js"}');
   await copyFile(join('lib', 'runs', 'package.json'), join(folder, 'lib', 'runs', 'package.json'));
