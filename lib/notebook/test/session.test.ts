@@ -75,6 +75,13 @@ describe('notebook/session: a kernel in a folder without node_modules', function
     assert.equal(value(await session.execute('1 + 1')), '2');
   });
 
+  it('knows limits longer than a timer can be set for', async () => {
+    const { status } = await session.execute('await new Promise((done) => setTimeout(done, 50));', {
+      timeout: 3e6,
+    });
+    assert.equal(status, 'ok');
+  });
+
   it('interrupts when asked', async () => {
     const controller = new AbortController();
     setTimeout(() => controller.abort(), 200);

@@ -253,7 +253,8 @@ function stopWhenAsked(
     timers.push(setTimeout(() => kernel.kill(), patience.kill * 1000));
   };
   const interrupt = (): void => stop('interrupted');
-  if (timeout !== undefined && Number.isFinite(timeout)) {
+  // A timer that is set for more than 24 days rings at once.
+  if (timeout !== undefined && timeout * 1000 < 2 ** 31) {
     timers.push(setTimeout(() => stop('timeout'), timeout * 1000));
   }
   if (signal?.aborted) interrupt();
