@@ -273,14 +273,14 @@ describe('notebook/run', function () {
     assert.deepEqual([run.ok, run.cellsDone, run.codeCells], [true, 4, 4], run.summary);
     // With other values the cell that was put in is another one, in the same place.
     const again = withParameters(await readNotebook(output), { s: 2 }).cells;
-    assert.deepEqual([again.length, again[1]!.source], [5, '// Parameters\nlet s = 2;']);
+    assert.deepEqual([again.length, again[1]!.source], [5, '// Parameters\nlet s: number = 2;']);
     assert.equal(await readFile(path, 'utf8'), before);
     const written = (await readNotebook(output)).cells;
     assert.deepEqual(
       written.map(({ metadata }) => (metadata.tags as string[])[0]),
       ['parameters', 'injected-parameters', 'raises-exception', 'skip-execution', undefined],
     );
-    assert.equal(written[1]!.source, '// Parameters\nlet s = 0.25;\nlet name = "resnet";');
+    assert.equal(written[1]!.source, '// Parameters\nlet s: number = 0.25;\nlet name = "resnet";');
     const outputs = await outputsOf('written.ipynb');
     assert.equal(outputs[2]![0]!.output_type, 'error');
     assert.deepEqual((outputs[4]![0] as { data: object }).data, { 'text/plain': "[ 0.25, 'resnet' ]" });
