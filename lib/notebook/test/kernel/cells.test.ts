@@ -76,6 +76,21 @@ describe('kernel: cells', function () {
     assert.equal(await value('const later = new Promise(() => {});\nlater'), 'Promise { <pending> }');
   });
 
+  it('fail with messages that name what the reader wrote', async () => {
+    await file('tools.ts', 'export const tool: any = 3;');
+    await file('uses.ts', "import { tool } from './tools';\nexport const useIt = (): void => tool();");
+    const first = async (code: string): Promise<string> => (await value(code)).split('\n')[0]!;
+    await run('const three: any = 3;');
+    assert.equal(await first('three()'), 'TypeError: three is not a function');
+    assert.equal(await first('new three()'), 'TypeError: three is not a constructor');
+    assert.equal(await first('for (const each of three);'), 'TypeError: three is not iterable');
+    assert.equal(await first("import { useIt } from './uses'; useIt()"), 'TypeError: tool is not a function');
+    assert.equal(
+      await first('try { three() } catch (error) { console.log(error) }'),
+      'TypeError: three is not a function',
+    );
+  });
+
   it('see the variables of now in functions of before', async () => {
     await run('let rate = 1; function twice() { return 2 * rate; }');
     await run('rate = 5;');

@@ -65,11 +65,18 @@ export function installStackTraces(): void {
 
 function headOf(error: Error): string {
   try {
-    return Error.prototype.toString.call(error);
+    return asWritten(Error.prototype.toString.call(error));
   } catch {
     return 'Error';
   }
 }
+
+/** V8's message without what stands in compiled code for a name: `(0 , __scope.f) is not a function`. */
+export const asWritten = (message: string): string =>
+  message
+    .replace(/\(0 , [\w$]+\.([\p{ID_Continue}$]+)\)/gu, '$1')
+    .replace(/\b__scope\.(?=[\p{ID_Start}$_])/gu, '')
+    .replace(/\b__cell\.meta\b/g, 'import.meta');
 
 function frameText(frame: NodeJS.CallSite): string {
   const text = String(frame);

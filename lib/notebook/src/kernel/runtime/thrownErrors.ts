@@ -4,7 +4,7 @@
  */
 import { inspect } from 'node:util';
 import type { ThrownError } from '../threads.js';
-import { sourceNamed } from './stackTraces.js';
+import { asWritten, sourceNamed } from './stackTraces.js';
 
 const red = (text: string): string => `\u001b[31m${text}\u001b[39m`;
 const green = (text: string): string => `\u001b[32m${text}\u001b[39m`;
@@ -50,7 +50,7 @@ const nameOf = ({ name, constructor }: ErrorLike): string =>
   typeof name === 'string' && name !== '' ? name : constructor?.name || 'Error';
 
 const messageOf = ({ message }: ErrorLike): string =>
-  typeof message === 'string' ? message : inspect(message);
+  typeof message === 'string' ? asWritten(message) : inspect(message);
 
 /** The lines of `error`; of its frames, those that it shares with the error around it are left out. */
 function tracebackOf(error: ErrorLike, depth = 0, around: readonly string[] = []): string[] {
