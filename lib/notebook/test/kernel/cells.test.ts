@@ -352,6 +352,17 @@ class Service { #n = 1; static made = new Service(); @logged call() { return thi
       );
     });
 
+    it('what packages export for Node, with its types', async () => {
+      await file(
+        'node_modules/forNode/package.json',
+        '{ "name": "forNode", "exports": { "node": "./node.js", "browser": "./gone.js" } }',
+      );
+      await file('node_modules/forNode/node.js', 'exports.kind = "node";');
+      await file('node_modules/forNode/node.d.ts', 'export declare const kind: "node";');
+      assert.equal(await value("import { kind } from 'forNode';\nkind.toUpperCase()"), "'NODE'");
+      assert.match(await value('kind.length.slice()'), /'slice' does not exist on type 'number'/);
+    });
+
     it('what Node has, by name and by require', async () => {
       assert.equal(
         await value(

@@ -42,6 +42,8 @@ const defaults: ts.CompilerOptions = {
   strict: false,
   lib: [libraryOf(process.versions.node), 'lib.esnext.disposable.d.ts', 'lib.esnext.decorators.d.ts'],
   types: ['node'],
+  // What a package exports for Node, as when the cell runs.
+  customConditions: ['node'],
   esModuleInterop: true,
   allowJs: true,
   checkJs: false,
