@@ -325,7 +325,7 @@ export const nanCases: KernelCase[] = [
     'NaN through activations, clips and comparisons',
     (x: tf.Tensor, y: tf.Tensor) => [
       ...[tf.relu(x), tf.relu6(x), tf.step(x), tf.elu(x), tf.clipByValue(x, -1, Infinity)],
-      ...[tf.clipByValue(x, -1, 1), tf.leakyRelu(x), tf.tanh(x), tf.sqrt(x)],
+      ...[tf.clipByValue(x, -1, 1), tf.step(x, -0.5), tf.leakyRelu(x), tf.tanh(x), tf.sqrt(x)],
       ...[tf.maximum(x, y), tf.minimum(x, y), tf.maximum(0, x)],
       ...[tf.greater(x, y), tf.lessEqual(x, y), tf.notEqual(x, y), tf.where(tf.greater(x, 0), x, y)],
     ],

@@ -142,16 +142,15 @@ export const elementwiseRules = {
   },
   Step: {
     emit: (b, [x], shape, { alpha }) => {
-      if (alpha !== undefined && alpha !== 0) {
-        const rising = b.cast(compare('Greater')(b, [x!, scalarLike(b, x!, 0)], shape), 'float32');
-        const [slope, one] = [b.floats([alpha], []), b.floats([1], [])];
-        const below = b.emit('Mul', [b.emit('Sub', [one, rising], { shape }), slope], { shape });
-        return b.emit('Add', [rising, below], { shape });
-      }
-      return b.emit('HardSigmoid', [b.cast(x!, 'float32')], {
+      // Not by a comparison, which would lose NaN.
+      const rising = b.emit('HardSigmoid', [b.cast(x!, 'float32')], {
         shape,
         attributes: { alpha: { float: steep }, beta: { float: 0 } },
       });
+      if (alpha === undefined || alpha === 0) return rising;
+      const [slope, one] = [b.floats([alpha], []), b.floats([1], [])];
+      const below = b.emit('Mul', [b.emit('Sub', [one, rising], { shape }), slope], { shape });
+      return b.emit('Add', [rising, below], { shape });
     },
     safeOnZero: true,
   },
