@@ -135,13 +135,17 @@ export function crateReadme(parts: CrateParts): string {
   const { labs, command, finishedAt, versions } = parts;
   const data = sidesOf(labs).map(({ train }) => {
     const { dataset, note } = train.provenance;
-    return note ? `${dataset} (${note})` : dataset;
+    return note ? `${dataset}: ${note}` : dataset;
   });
   return `# ${titleOf(parts)}
 
 ${description}
 
-Made by \`${command}\` (oabn ${versions.oabn ?? 'unknown'}), finished at ${finishedAt}, from ${[...new Set(data)].join(' and ')}.
+Made by \`${command}\` (oabn ${versions.oabn ?? 'unknown'}), finished at ${finishedAt}. Data:
+
+${[...new Set(data)].map((each) => `- ${each}`).join('\n')}
+
+In this folder:
 
 - \`index.html\`: the report. It opens in any browser, without an internet connection.
 - \`figures/\`: its figures, as SVG and PNG.
