@@ -15,7 +15,7 @@ export {
   replicated,
   thresholdsOf,
 } from './claim.js';
-export type { Interval, MeanEstimate, Verdict } from '../statistics/index.js';
+export type { Interval, MeanEstimate, VariancePart, Verdict } from '../statistics/index.js';
 export * from './cost.js';
 export * from './lowBit.js';
 export * from './outliers.js';
