@@ -99,7 +99,7 @@ function warnings(labs: ReportParts['labs']): string {
 
 const claimsText =
   '<p>Each verdict errs in at most 5% of the cases in which there is no effect, by rules that ' +
-  'were fixed before results were known (the margins of C2 and C7: when those of quick were). Brackets ' +
+  'were fixed before results were known (the margins of C2 and C7: when those of quick were; how wide intervals are: when those of desk were). Brackets ' +
   'hold 95% intervals over seeds and test images together, compared image by image (C1, C2 and C7: over seeds; C12: over the rounds of one ' +
   'measurement); «little difference» is an equivalence test; ' +
   'the best s or method is chosen on other seeds and images than those that judge it. A claim at several bit widths has the verdict of the ' +

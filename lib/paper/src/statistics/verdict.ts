@@ -112,10 +112,8 @@ export function pValue(estimate: MeanEstimate): number {
 
 /** The probability of one side of the interval that ends at `distance` ≥ 0 from its middle. */
 function tailBeyond(distance: number, parts: readonly VariancePart[]): number {
-  const tails = parts
-    .filter(({ variance }) => variance > 0)
-    .map(({ variance, df }) => ({ variance, df, tail: tTail(distance / Math.sqrt(variance), df) }));
-  if (tails.length === 1) return tails[0]!.tail;
+  const [only, ...others] = parts.filter(({ variance }) => variance > 0);
+  if (only && others.length === 0) return tTail(distance / Math.sqrt(only.variance), only.df);
   // The width falls as the tail grows: halved until the tail is known to nine digits.
   let [least, most] = [0, 0.5];
   for (let step = 0; step < 60 && most - least > 1e-9 * most; step++) {
