@@ -162,8 +162,8 @@ function workersOf({ queue, store, onBackend: backend }: ReproduceOptions): Comp
 }
 
 /** How many runs at a time. @throws UserError unless `--jobs` is a whole number above 0 */
-function jobsOf({ jobs }: ReproduceOptions, { cifar, imagenet }: Labs): number {
-  if (jobs === undefined) return defaultWorkers([cifar, imagenet]);
+function jobsOf({ jobs }: ReproduceOptions, labs: Labs): number {
+  if (jobs === undefined) return defaultWorkers(sidesOf(labs));
   const count = wholeNumber('--jobs', jobs);
   check(count > 0, `--jobs must be at least 1, got ${jobs}`);
   return count;

@@ -40,26 +40,26 @@ export async function openPaperLab({
   return { ...lab, profile: { ...profile, ...lab.defaults } };
 }
 
-/** The two sides of the paper's experiments. */
-export interface Labs {
+/** The two sides of the paper's experiments: by default their labs, or what is taken of them. */
+export interface Labs<L = PaperLab> {
   /** The CIFAR-10 side. */
-  readonly cifar: PaperLab;
-  /** The ImageNet side. */
-  readonly imagenet: PaperLab;
+  readonly cifar: L;
+  /** The ImageNet side; none where the profile only tells the story, which is CIFAR-10's. */
+  readonly imagenet?: L;
 }
 
-/** The sides on which a profile has results: one that only tells the story has CIFAR-10's alone. */
-export function sidesOf<L extends Pick<PaperLab, 'profile'>>({
-  cifar,
-  imagenet,
-}: Readonly<Record<'cifar' | 'imagenet', L>>): L[] {
-  return cifar.profile.story ? [cifar] : [cifar, imagenet];
+/** The sides that there are, CIFAR-10's first. */
+export function sidesOf<L>({ cifar, imagenet }: Labs<L>): L[] {
+  return imagenet === undefined ? [cifar] : [cifar, imagenet];
 }
 
-/** A profile's lab and that of its ImageNet side, where made images stand in for missing ones, and say so. */
+/**
+ * A profile's lab and that of its ImageNet side, if it has one; made images stand in for missing ones, and
+ * say so.
+ */
 export async function openLabs(options: Omit<PaperLabOptions, 'dataset'> = {}): Promise<Labs> {
   const cifar = await openPaperLab(options);
-  return { cifar, imagenet: await openImagenetLab(options) };
+  return cifar.profile.story ? { cifar } : { cifar, imagenet: await openImagenetLab(options) };
 }
 
 /** The lab of ImageNet's side of a profile. */

@@ -6,13 +6,13 @@
  * without effects.
  */
 import { storedConfig } from 'oabn/experiment';
-import { type PaperLab, sidesOf } from '../profiles/index.js';
+import { type Labs, type PaperLab, sidesOf } from '../profiles/index.js';
 import type { ReportRun } from './runs.js';
 
 /** What the description of a report is made from. */
 export interface CrateParts {
   /** The part of each lab that describes its data and scale. */
-  readonly labs: Readonly<Record<'cifar' | 'imagenet', Pick<PaperLab, 'profile' | 'train'>>>;
+  readonly labs: Labs<Pick<PaperLab, 'profile' | 'train'>>;
   readonly runs: readonly ReportRun[];
   /** Files of the report's folder, relative to it, such as `index.html` and `figures/fig2.png`. */
   readonly files: readonly string[];

@@ -3,7 +3,7 @@
  * what was reproduced, the notebooks of the figures and tables in the paper's order, the environment, and
  * every run behind the numbers. From data to text, without effects.
  */
-import { describeLab, type PaperLab, sidesOf } from '../profiles/index.js';
+import { describeLab, type Labs, type PaperLab, sidesOf } from '../profiles/index.js';
 import { claimsAdditions, claimsBoardHtml } from './claims.js';
 import { type Story, storyHtml, storyStyle } from './story.js';
 import { environmentsHtml, type ReportRun, runsHtml, runsScript } from './runs.js';
@@ -21,7 +21,7 @@ export interface ReportNotebook {
 /** What the report is made from. */
 export interface ReportParts {
   /** The part of each lab that describes its data and scale. */
-  readonly labs: Readonly<Record<'cifar' | 'imagenet', Pick<PaperLab, 'profile' | 'train'>>>;
+  readonly labs: Labs<Pick<PaperLab, 'profile' | 'train'>>;
   readonly story: Story;
   readonly notebooks: readonly ReportNotebook[];
   readonly runs: readonly ReportRun[];

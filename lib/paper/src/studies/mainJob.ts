@@ -29,6 +29,6 @@ const imagenetStudies: readonly AnyStudy[] = [
  * minutes, and a network that is trained last keeps one core alone busy.
  */
 export function mainJob({ cifar, imagenet }: Labs): Job[] {
-  if (cifar.profile.story) return studyJobs(cifar, storyStudies).map(({ lab, config }) => ({ lab, config }));
+  if (!imagenet) return studyJobs(cifar, storyStudies).map(({ lab, config }) => ({ lab, config }));
   return [...studyJobs(cifar, cifarStudies), ...studyJobs(imagenet, imagenetStudies)];
 }

@@ -8,7 +8,7 @@ import { join } from 'node:path';
 import { projectFolder, sha256, writeJsonAtomic } from 'oabn-base';
 import { hashOf, runsFolder } from 'oabn/experiment';
 import type { Claim } from '../claims/index.js';
-import { describeLab, type Labs, type PaperLab } from '../profiles/index.js';
+import { describeLab, type Labs, type PaperLab, sidesOf } from '../profiles/index.js';
 import { claimsOfEachSide } from './claimsBoard.js';
 import { learningRateStudy } from './learningRates.js';
 import { lowBitStudy } from './lowBit.js';
@@ -19,7 +19,7 @@ import { thresholdStudy } from './threshold.js';
 /** The verdicts on the runs of a profile. */
 export interface StoredVerdicts {
   readonly profile: string;
-  /** Profile, data and scale of the two sides. */
+  /** Profile, data and scale of each side. */
   readonly scales: readonly string[];
   /** Profile of a side → a digest of the runs that its claims rest on; other runs have other verdicts. */
   readonly basis: Readonly<Record<string, string>>;
@@ -47,28 +47,29 @@ function basisOf(lab: PaperLab): string {
   return sha256(hashes.sort().join(' ')).slice(0, 16);
 }
 
-/** Stores the verdicts on the runs of both labs, next to these runs. */
+/** Stores the verdicts on the runs of the labs, next to these runs. */
 export async function storeVerdicts(
-  { cifar, imagenet }: Labs,
+  labs: Labs,
   { claims, onImagenet }: Pick<StoredVerdicts, 'claims' | 'onImagenet'>,
 ): Promise<void> {
+  const sides = sidesOf(labs);
   const verdicts: StoredVerdicts = {
-    profile: cifar.profile.name,
-    scales: [describeLab(cifar), describeLab(imagenet)],
-    basis: Object.fromEntries([cifar, imagenet].map((lab) => [lab.profile.name, basisOf(lab)])),
+    profile: labs.cifar.profile.name,
+    scales: sides.map(describeLab),
+    basis: Object.fromEntries(sides.map((lab) => [lab.profile.name, basisOf(lab)])),
     claims,
     onImagenet,
   };
-  await writeJsonAtomic(localVerdicts(cifar, verdicts.profile), verdicts);
+  await writeJsonAtomic(localVerdicts(labs.cifar, verdicts.profile), verdicts);
 }
 
 /** Stores the verdicts on a profile's results so far among the shipped files; no lab uses them as its own. */
 export async function shipVerdictsSoFar(
-  { cifar, imagenet }: Labs,
+  labs: Labs,
   { claims, rows }: Required<Pick<StoredVerdicts, 'claims' | 'rows'>>,
 ): Promise<void> {
-  const profile = cifar.profile.name;
-  const scales = [describeLab(cifar), describeLab(imagenet)];
+  const profile = labs.cifar.profile.name;
+  const scales = sidesOf(labs).map(describeLab);
   const verdicts: StoredVerdicts = { profile, scales, basis: {}, rows, claims, onImagenet: [] };
   await writeJsonAtomic(shippedVerdicts(profile), verdicts);
 }

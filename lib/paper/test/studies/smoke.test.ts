@@ -17,9 +17,22 @@ import {
   thresholdStudy,
 } from '../../src/studies/index.js';
 import { run, runAll } from 'oabn/experiment';
-import { openLabs } from '../../src/profiles/index.js';
+import { openLabs, profiles } from '../../src/profiles/index.js';
 
 describe('experiment, profile smoke', () => {
+  it('opens no ImageNet side, and plans nothing on it, where a profile only tells the story', async () => {
+    const labs = await openLabs({
+      profile: { ...profiles.smoke, story: ['01'] },
+      runs: await mkdtemp(join(tmpdir(), 'oabn-story-')),
+      data: '',
+      shipped: false,
+      notice: () => {},
+    });
+    assert.deepEqual(Object.keys(labs), ['cifar']);
+    assert.ok(mainJob(labs).every(({ lab }) => lab === labs.cifar));
+    assert.deepEqual(await imagenetClaims(labs), []);
+  });
+
   it('runs the main job once, and answers every study from the store after that', async function () {
     this.timeout(240_000);
     const options = {
@@ -57,6 +70,7 @@ describe('experiment, profile smoke', () => {
         `${method} at ${bits} bits has ${stateSize} states`,
       );
     }
+    assert.ok(again.imagenet);
     const { rows: table } = await runStudy(again.imagenet, ptqStudy());
     assert.ok(table.some(({ network }) => network === 'QARepVGG'));
     assert.ok(table.some(({ granularity }) => granularity === 'perChannel'));
