@@ -36,13 +36,14 @@ export async function run<C extends RunConfig>(
   const kind = kindOf(config);
   const normal = normalizeConfig(config);
   const seed = kind.seed(normal);
-  const start = async (): Promise<Network> => {
+  const start = async (context: RunContext): Promise<Network> => {
     const source = sourceOf(normal);
     check(source, () => `${kind.describe(normal)} does not start from a network`);
+    if (source.kind === 'pretrain') context.addProvenance({ inputs: await networkDigest(lab, source) });
     return await sourceNetwork(lab, source);
   };
   const execute = (context: RunContext): Promise<ResultOf<C>> =>
-    kind.execute({ config: normal, lab, context, start });
+    kind.execute({ config: normal, lab, context, start: () => start(context) });
   const answer = await lab.request(storedConfig(normal), execute, {
     files,
     ...(seed !== undefined && { seed }),
@@ -73,6 +74,12 @@ export async function trainedNetwork(lab: Lab, config: PretrainConfig): Promise<
       `${datasetTitle(lab.train)} · ${images} training images × ${epochs === 1 ? '1 epoch' : `${epochs} epochs`} · ` +
       `seed ${training.seed}`,
   };
+}
+
+/** Which bytes the network of a pretraining run is, for the provenance of runs that start from it. */
+async function networkDigest(lab: Lab, config: PretrainConfig): Promise<Record<string, string>> {
+  const { hash, folder, result } = await run(lab, config, { files: true });
+  return { [`${hash}/${result.network}`]: await fileDigest(join(folder, result.network)) };
 }
 
 /** The network that a quantization run starts from, three-branch or merged. */

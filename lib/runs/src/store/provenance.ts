@@ -18,6 +18,11 @@ export interface RunFacts {
   readonly backend?: string;
   /** Such as the name of the processor or GPU. */
   readonly device?: string;
+  /**
+   * Files of other runs that it started from: `<hash>/<name>` → SHA-256. A run that is computed again on other
+   * hardware can end with other bits; this says which ones were used.
+   */
+  readonly inputs?: Readonly<Record<string, string>>;
 }
 
 /** Where a result comes from: versions, command, commit, machine, and time. */
