@@ -7,10 +7,10 @@ export interface LineSeries {
   readonly name: string;
   /** The x values. */
   readonly x: readonly (number | string)[];
-  /** The y values, as many. */
-  readonly y: readonly number[];
+  /** The y values, as many; the line has a gap at null. */
+  readonly y: readonly (number | null)[];
   /** Half the length of the error bar at each point; none where there is one seed. */
-  readonly error?: readonly number[];
+  readonly error?: readonly (number | null)[];
   /** Default `solid`. */
   readonly dash?: 'solid' | 'dash' | 'dot';
   /** A marker at each point; default true. False for curves of many points. */

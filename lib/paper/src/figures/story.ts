@@ -52,7 +52,7 @@ export function peaksFigure({ rows, source: subtitle }: StudyResult<NetworkRow>)
 
 /**
  * Accuracy over bits, in FP32 and after each method, with plain BN and with one s of OABN: a colour for each
- * network, a kind of line for each method.
+ * network, a kind of line for each method, which has a gap at bits that were not computed.
  */
 export function bitsFigure(
   { rows: sweep, source: subtitle }: Pick<StudyResult<ThresholdPoint>, 'rows' | 'source'>,
@@ -65,23 +65,27 @@ export function bitsFigure(
   ];
   const lineOf = (s: number, method: LowBitMethod): LineSeries[] => {
     const at = points.filter((row) => row.threshold === s && row.method === method);
-    const there = widths.filter((bits) => at.some((row) => row.bits === bits));
-    if (there.length === 0) return [];
+    if (at.length === 0) return [];
     const fp32 = method === 'ptq' ? [estimate(onceASeed(at).map((row) => row.fp32))] : [];
     const values = [
       ...fp32,
-      ...there.map((bits) =>
-        estimate(onceASeed(at.filter((row) => row.bits === bits)).map(({ accuracy }) => accuracy)),
-      ),
+      ...widths.map((bits) => {
+        const there = onceASeed(at.filter((row) => row.bits === bits));
+        return there.length === 0 ? undefined : estimate(there.map(({ accuracy }) => accuracy));
+      }),
     ];
+    const percent = (fraction: number | undefined): number | null =>
+      fraction === undefined ? null : 100 * fraction;
     return [
       {
         name: `${networkTitle(s)}, ${methodTitles[method]}`,
-        x: [...fp32.map(() => 'FP32'), ...there.map(String)],
-        y: values.map(({ mean }) => 100 * mean),
+        x: [...fp32.map(() => 'FP32'), ...widths.map(String)],
+        y: values.map((value) => percent(value?.mean)),
         dash: method === 'ptq' ? 'solid' : method === 'uniformQat' ? 'dash' : 'dot',
         color: s === Infinity ? 0 : 1,
-        ...(values.some(({ sd }) => sd > 0) && { error: values.map(({ sd }) => 100 * sd) }),
+        ...(values.some((value) => value && value.sd > 0) && {
+          error: values.map((value) => percent(value?.sd)),
+        }),
       },
     ];
   };

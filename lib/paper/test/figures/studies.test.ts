@@ -81,21 +81,26 @@ describe('figures/story', () => {
     ...{ threshold, seed, bits, accuracy, method: 'ptq', fp32: 0.8, images: 100, stateSize: 9 },
   });
 
-  it('draws a line for each network and method that there is, a row of both studies once', () => {
+  it('draws a line for each network and method that there is, a row of both studies once, with gaps', () => {
     const sweep = [
       row(Infinity, 1, 8, 0.8),
+      row(Infinity, 1, 6, 0.7),
       row(Infinity, 1, 4, 0.3),
       row(Infinity, 2, 4, 0.5),
       row(0.5, 1, 4, 0.7),
     ];
-    const cells = [row(Infinity, 1, 4, 0.3), { ...row(0.5, 1, 4, 0.75), method: 'clusterQat' as const }];
+    const cells = [
+      row(Infinity, 1, 4, 0.3),
+      { ...row(0.5, 1, 8, 0.79), method: 'clusterQat' as const },
+      { ...row(0.5, 1, 4, 0.75), method: 'clusterQat' as const },
+    ];
     const { data } = bitsFigure({ rows: sweep, source: 'made up' }, { cells, threshold: 0.5 });
     assert.deepEqual(
-      data.map(({ name, x, y }) => [name, x, (y as number[]).map(Math.round)]),
+      data.map(({ name, x, y }) => [name, x, (y as (number | null)[]).map((v) => v && Math.round(v))]),
       [
-        ['BN, uniform PTQ', ['FP32', '8', '4'], [80, 80, 40]],
-        ['OABN s = 0.5, uniform PTQ', ['FP32', '4'], [80, 70]],
-        ['OABN s = 0.5, ClusterQAT', ['4'], [75]],
+        ['BN, uniform PTQ', ['FP32', '8', '6', '4'], [80, 80, 70, 40]],
+        ['OABN s = 0.5, uniform PTQ', ['FP32', '8', '6', '4'], [80, null, null, 70]],
+        ['OABN s = 0.5, ClusterQAT', ['8', '6', '4'], [79, null, 75]],
       ],
     );
     const colors = data.map(({ line }) => (line as { color: string }).color);
