@@ -150,20 +150,6 @@ export function networksAt(points: readonly QuantizedPoint[], threshold: number)
   return chosen.map(judgedOf).sort((a, b) => a.seed - b.seed);
 }
 
-/** Networks of the same seed, one from each list. @throws UserError when the seeds are not the same */
-export function sameSeeds<T extends readonly (readonly Judged[])[]>(
-  ...lists: T
-): { [K in keyof T]: Judged }[] {
-  return lists[0]!.map(({ seed }) => {
-    const row = lists.map((list) => list.find((network) => network.seed === seed));
-    check(
-      row.every((network) => network !== undefined),
-      () => `Seed ${seed} is not among the runs to compare with; run both with the same seeds`,
-    );
-    return row as { [K in keyof T]: Judged };
-  });
-}
-
 /** The mean over seeds of what `terms` makes of the networks of each. */
 export function effectOn(
   networks: readonly Judged[],

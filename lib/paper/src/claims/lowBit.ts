@@ -10,6 +10,7 @@ import {
   type MeanEstimate,
   percentOf,
   pointsOf,
+  sameSeeds,
 } from '../statistics/index.js';
 import {
   atBits,
@@ -28,7 +29,6 @@ import {
   quantizedOf,
   type QuantizedPoint,
   replicated,
-  sameSeeds,
   thresholdsOf,
 } from './claim.js';
 

@@ -13,6 +13,7 @@ import {
   ofUnknownError,
   percentOf,
   pointsOf,
+  sameSeeds,
   seedMean,
 } from '../statistics/index.js';
 import {
@@ -30,7 +31,6 @@ import {
   networksAt,
   quantizedOf,
   type QuantizedPoint,
-  sameSeeds,
   thresholdsOf,
 } from './claim.js';
 import { estimate } from './spread.js';

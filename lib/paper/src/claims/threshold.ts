@@ -10,6 +10,7 @@ import {
   numberWithin,
   ofUnknownError,
   pointsOf,
+  sameSeeds,
 } from '../statistics/index.js';
 import {
   atBits,
@@ -26,7 +27,6 @@ import {
   networksAt,
   type QuantizedPoint,
   replicated,
-  sameSeeds,
   thresholdsOf,
 } from './claim.js';
 

@@ -15,7 +15,15 @@ export {
 } from './crossed.js';
 export { tQuantile, tTail } from './distributions.js';
 export { numberWithin, percentOf, percentWithin, pointsOf, pointsWithin } from './format.js';
-export { type Answers, bestOf, effectOf, type Judged, judgedOf, type WeightedAnswers } from './networks.js';
+export {
+  type Answers,
+  bestOf,
+  effectOf,
+  type Judged,
+  judgedOf,
+  sameSeeds,
+  type WeightedAnswers,
+} from './networks.js';
 export {
   allOf,
   areGreater,

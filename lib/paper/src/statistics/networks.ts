@@ -46,6 +46,20 @@ export function judgedOf({ seed, images, accuracy, fp32, right, fp32Right }: Sto
   return { seed, fp32: answers(fp32, fp32Right), quantized: answers(accuracy, right) };
 }
 
+/** Networks of the same seed, one from each list. @throws UserError when the seeds are not the same */
+export function sameSeeds<T extends readonly (readonly Judged[])[]>(
+  ...lists: T
+): { [K in keyof T]: Judged }[] {
+  return lists[0]!.map(({ seed }) => {
+    const row = lists.map((list) => list.find((network) => network.seed === seed));
+    check(
+      row.every((network) => network !== undefined),
+      () => `Seed ${seed} is not among the runs to compare with; run both with the same seeds`,
+    );
+    return row as { [K in keyof T]: Judged };
+  });
+}
+
 /** A weight and what it weighs; see `contrast`. */
 export type WeightedAnswers = readonly [weight: number, answers: Answers];
 
