@@ -21,7 +21,9 @@ export {
   effectOf,
   type Judged,
   judgedOf,
+  pairedDifference,
   sameSeeds,
+  type StoredPoint,
   type WeightedAnswers,
 } from './networks.js';
 export {

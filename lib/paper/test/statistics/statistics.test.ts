@@ -14,6 +14,7 @@ import {
   isLittle,
   little,
   ofUnknownError,
+  pairedDifference,
   percentOf,
   percentWithin,
   pointsWithin,
@@ -148,6 +149,24 @@ describe('effects on networks', () => {
     const { low, high } = intervalOf(effectOf([[[1, answers(1, 1)]]]));
     assert.deepEqual([low, high], [-Infinity, Infinity]);
     assert.equal(pointsWithin(intervalOf(effectOf([[[1, answers(1, 1)]]]))), '+100.0 points (one seed)');
+  });
+
+  it('of two lots of rows are their differences seed by seed, whatever the order', () => {
+    const row = (seed: number, accuracy: number) => ({ seed, accuracy, fp32: 0.8, images: 100 });
+    const rows = [row(1, 0.7), row(2, 0.6), row(3, 0.5)];
+    const others = [row(3, 0.41), row(1, 0.58), row(2, 0.51)];
+    near(pairedDifference(rows, others).mean, 0.1);
+    assert.ok(intervalOf(pairedDifference(rows, others)).low < 0.1);
+    assert.throws(() => pairedDifference(rows, others.slice(1)), /Seed 3 is not among the runs to compare/);
+    assert.throws(() => pairedDifference([...rows, row(1, 0.7)], others), /Seed 1 has several rows/);
+    // Image by image where the answers are known: both wrong on the same image is no difference.
+    const bits = (right: string) => Buffer.from([parseInt(right, 2)]).toString('base64');
+    const known = (seed: number, right: string) => ({ ...row(seed, 0.5), images: 8, right: bits(right) });
+    const same = pairedDifference(
+      [known(1, '11110000'), known(2, '11110000')],
+      [known(1, '11110000'), known(2, '11110000')],
+    );
+    assert.deepEqual([same.mean, varianceOf(same)], [0, 0]);
   });
 
   it('are of the best kind as other seeds and other images chose it', () => {
