@@ -1,8 +1,8 @@
 /**
  * PyTorch's own files (`.pt`, `.pth`, `.bin`): a zip archive with a pickle, which names tensors, and one
  * entry for each storage. Tensors are taken out of whatever they are wrapped in (`{"state_dict": …}`, a
- * pickled module); nothing that the pickle asks Python to call is called. Files from before PyTorch 1.6,
- * which are not zip archives, are not supported.
+ * pickled module, a module of TorchScript); nothing that the pickle asks Python to call is called, and
+ * TorchScript's code is not read. Files from before PyTorch 1.6, which are not zip archives, are not supported.
  */
 import { UserError } from './errors.js';
 import { fromBfloat16, fromFloat16 } from './half.js';
@@ -76,10 +76,17 @@ export function decodeTorchFile(file: Uint8Array, source: string): Record<string
       `${source} was written by PyTorch before 1.6, which is not supported; convert it with\n  ${conversion}`,
     );
   }
-  const entries = zipEntries(file, source);
+  const entries = zipEntries(file, source, (name) => !isCode(name));
   const pickle = [...entries.keys()].find((name) => /(^|\/)data\.pkl$/.test(name));
   if (pickle === undefined) {
-    throw new UserError(`${source} is a zip archive without data.pkl, not a file of torch.save`);
+    const isProgram = [...entries.keys()].some((name) =>
+      /(^|\/)(archive_format|serialized_exported_program.json)$/.test(name),
+    );
+    throw new UserError(
+      isProgram
+        ? `${source} is a program of torch.export; save its weights alone: torch.save(torch.export.load(…).state_dict, 'weights.pth')`
+        : `${source} is a zip archive without data.pkl, not a file of torch.save`,
+    );
   }
   const big = [...entries].find(
     ([name, bytes]) => /(^|\/)byteorder$/.test(name) && bytes.toString() === 'big',
@@ -112,6 +119,11 @@ export function decodeTorchFile(file: Uint8Array, source: string): Record<string
   const value = unpickle(entries.get(pickle)!, `${source}, ${pickle}`);
   collect(value, '', tensors, { reader, enter, leave }, deepest);
   if (Object.keys(tensors).length === 0) {
+    if (scriptOf(value)) {
+      throw new UserError(
+        `${source} is a TorchScript module whose weights are constants of its code; save it before torch.jit.freeze`,
+      );
+    }
     const names = [...(dictionaryOf(value)?.keys() ?? [])].filter((name) => typeof name === 'string');
     const there = names.length > 0 ? `its entries are ${names.slice(0, 8).join(', ')}` : 'it has no entries';
     throw new UserError(
@@ -142,6 +154,16 @@ function collect(
 ): void {
   if (depth === 0) return;
   walk.enter();
+  const script = scriptOf(value);
+  if (script) {
+    for (const [name, entry] of script) {
+      const tensor = walk.reader(entry);
+      if (tensor) into[`${prefix}${String(name)}`] = tensor;
+      else if (scriptOf(entry)) collect(entry, `${prefix}${String(name)}.`, into, walk, depth - 1);
+      else walk.leave(`${prefix}${String(name)}`, entry);
+    }
+    return;
+  }
   const module = moduleOf(value);
   if (module) {
     for (const part of ['_parameters', '_buffers']) collect(module.get(part) ?? null, prefix, into, walk, 1);
@@ -200,6 +222,18 @@ function moduleOf(value: PickledValue): Map<PickledValue, PickledValue> | undefi
   const state = isCall(value) ? value.state : undefined;
   return state instanceof Map && state.has('_modules') && state.has('_parameters') ? state : undefined;
 }
+
+/**
+ * The attributes of a module of TorchScript: parameters, buffers and other modules side by side, under the
+ * names that a state dict has.
+ */
+function scriptOf(value: PickledValue): Map<PickledValue, PickledValue> | undefined {
+  const { call, state } = isCall(value) ? value : {};
+  return call?.startsWith('__torch__.') && state instanceof Map ? state : undefined;
+}
+
+/** The functions of a TorchScript module, which `torch.jit.save` compresses. */
+const isCode = (name: string): boolean => /^[^/]+\/code\//.test(name);
 
 function tensorReader(
   storageBytes: (key: string) => Uint8Array | undefined,

@@ -17,9 +17,14 @@ export const isZip = (file: Uint8Array): boolean =>
   file.length > 4 && file[0] === 0x50 && file[1] === 0x4b && file[2] === 3 && file[3] === 4;
 
 /**
- * Name → bytes (views of `file`). @throws UserError naming `source` where the archive is broken or compressed
+ * Name → bytes (views of `file`) of the entries whose names are `wanted`, by default all.
+ * @throws UserError naming `source` where the archive is broken, or one of them compressed
  */
-export function zipEntries(file: Uint8Array, source: string): Map<string, Uint8Array> {
+export function zipEntries(
+  file: Uint8Array,
+  source: string,
+  wanted: (name: string) => boolean = () => true,
+): Map<string, Uint8Array> {
   const view = Buffer.from(file.buffer, file.byteOffset, file.byteLength);
   const broken = (why: string): UserError =>
     new UserError(`${source} is not a whole zip archive: ${why}. Write or fetch it again.`);
@@ -31,8 +36,8 @@ export function zipEntries(file: Uint8Array, source: string): Map<string, Uint8A
   };
   const { count, start } = centralDirectory(view, broken);
   const entries = new Map<string, Uint8Array>();
-  let at = start;
-  for (let i = 0; i < count; i++) {
+  for (let i = 0, next = start; i < count; i++) {
+    const at = next;
     const header = range(at, 46, 'directory');
     if (header.readUInt32LE(0) !== entrySignature) throw broken(`entry ${i} of its directory is none`);
     const [nameLength, extraLength, commentLength] = [28, 30, 32].map((offset) =>
@@ -40,6 +45,8 @@ export function zipEntries(file: Uint8Array, source: string): Map<string, Uint8A
     );
     const name = range(at + 46, nameLength!, 'directory').toString('utf8');
     const extra = range(at + 46 + nameLength!, extraLength!, 'directory');
+    next = at + 46 + nameLength! + extraLength! + commentLength!;
+    if (!wanted(name)) continue;
     if (header.readUInt16LE(10) !== 0) {
       throw new UserError(
         `${source}: ${name} is compressed; save the file with torch.save, which does not compress`,
@@ -50,7 +57,6 @@ export function zipEntries(file: Uint8Array, source: string): Map<string, Uint8A
     if (local.readUInt32LE(0) !== localSignature) throw broken(`${name} has no header`);
     const dataStart = offset! + 30 + local.readUInt16LE(26) + local.readUInt16LE(28);
     entries.set(name, range(dataStart, size!, name));
-    at += 46 + nameLength! + extraLength! + commentLength!;
   }
   return entries;
 }

@@ -85,6 +85,19 @@ describe('base/torchFile', () => {
     }
   });
 
+  it('reads the weights of TorchScript modules, and says how to get those of frozen ones and of programs', async () => {
+    const script = floats(decodeTorchFile(await file('script.pt'), 'script.pt'));
+    const inSequence = Object.entries(network()).map(([name, tensor]) => [`0.${name}`, tensor]);
+    assert.deepEqual(script, Object.fromEntries(inSequence));
+    for (const [name, message] of [
+      ['frozen.pt', /x is a TorchScript module whose weights are constants .* before torch\.jit\.freeze/],
+      ['program.pt2', /x is a program of torch\.export; save its weights alone: torch\.save/],
+    ] as const) {
+      const bytes = await file(name);
+      assert.throws(() => decodeTorchFile(bytes, 'x'), message);
+    }
+  });
+
   it('refuses modules that stand in one another more often than anyone can look', async () => {
     // 41 modules, each twice in the next: 2^40 places.
     const shared = await file('shared.pt');

@@ -5,9 +5,11 @@ uses. Run it again with
 
 It writes `plain.pth`, `wrapped.pth`, `module.pt`, `shared.pt`, `legacy.pth` and `types.safetensors` beside itself, and the
 same numbers as 32-bit floats in `expected.safetensors`; also `attributes.pth`, `array.pth`, `quantized.pth`, `sparse.pth`,
-`averaged.pth` and `other.pth`, whose numbers the test states. Made with PyTorch 2.15.
+`averaged.pth` and `other.pth`, whose numbers the test states; and the network of `module.pt` in TorchScript, as it is
+(`script.pt`) and frozen (`frozen.pt`), and as a program of torch.export (`program.pt2`). Made with PyTorch 2.15.
 """
 import argparse
+import zipfile
 from pathlib import Path
 
 import torch
@@ -59,3 +61,21 @@ torch.save({"0.weight": three.to_sparse()}, here / "sparse.pth")
 one, two = ({"0.weight": torch.tensor([value])} for value in (1.0, 2.0))
 torch.save({"params": two, "params_ema": one}, here / "averaged.pth")
 torch.save({"epoch": 3, "generator": one}, here / "other.pth")
+
+# The same network in TorchScript, where weights are attributes of modules, or constants; without what PyTorch keeps for
+# error messages, which has paths of the machine. And the name by which programs of torch.export are known.
+def keep(path, unwanted):
+    with zipfile.ZipFile(path) as whole:
+        entries = [(entry, whole.read(entry)) for entry in whole.infolist() if not unwanted(entry.filename)]
+    with zipfile.ZipFile(path, "w") as kept:
+        for entry, content in entries:
+            kept.writestr(entry, content, entry.compress_type)
+
+
+script = torch.jit.script(nn.Sequential(network, nn.ReLU()))
+torch.jit.save(script, here / "script.pt")
+torch.jit.save(torch.jit.freeze(script.eval()), here / "frozen.pt")
+torch.export.save(torch.export.export(network.eval(), (torch.zeros(1, 2, 4, 4),)), here / "program.pt2")
+keep(here / "script.pt", lambda name: name.endswith(".debug_pkl"))
+keep(here / "frozen.pt", lambda name: name.endswith(".debug_pkl"))
+keep(here / "program.pt2", lambda name: "/archive_" not in name)

@@ -46,6 +46,28 @@ const wrapperNames = [
   /^(module\.)+/,
 ];
 
+/** How files begin that people take for a checkpoint, and what to do about them. */
+const mistaken: readonly (readonly [RegExp, string])[] = [
+  [
+    /^version https:\/\/git-lfs/,
+    'is what Git LFS leaves in place of a file; fetch the file itself: git lfs pull',
+  ],
+  [/^\s*<(!doctype|html|\?xml)/i, 'is a web page; download the file that it links to'],
+  [
+    /^\s*\{[^]*"weight_map"/,
+    'lists the pieces of a checkpoint; write them into one file: python -c "import glob; from safetensors.torch import load_file, save_file; ' +
+      "save_file({n: t for f in glob.glob('*-of-*.safetensors') for n, t in load_file(f).items()}, 'whole.safetensors')\"",
+  ],
+  [/^\x89HDF/, 'is an HDF5 file, as Keras writes them; store its arrays as safetensors or with torch.save'],
+];
+
+/** @throws UserError for a file that is taken for a checkpoint now and then */
+function refuseMistaken(file: Uint8Array, path: string): void {
+  const start = Buffer.from(file.subarray(0, 1024)).toString('latin1');
+  const [, what] = mistaken.find(([pattern]) => pattern.test(start)) ?? [];
+  check(what === undefined, `${path} ${what}`);
+}
+
 const unwrapped = (key: string): string => wrapperNames.reduce((text, part) => text.replace(part, ''), key);
 
 /**
@@ -58,6 +80,7 @@ export async function readStateDict(path: string): Promise<StateDictFile> {
   const file = await readFile(path).catch((error: NodeJS.ErrnoException) => {
     throw new UserError(`Cannot read ${path}: ${error.code ?? error.message}`);
   });
+  refuseMistaken(file, path);
   const unread: Record<string, UnreadTensor> = {};
   const passOver = (key: string, tensor: UnreadTensor): void => void (unread[unwrapped(key)] = tensor);
   const { tensors, metadata } = isTorchFile(file)

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { mkdtemp } from 'node:fs/promises';
+import { mkdtemp, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { writeSafetensors } from 'oabn-base';
@@ -43,6 +43,18 @@ describe('model/readStateDict', () => {
     await writeSafetensors(path, Object.fromEntries(Object.keys(names).map((name) => [name, one])));
     const { stateDict } = await readStateDict(path);
     assert.deepEqual(Object.keys(stateDict).sort(), Object.values(names).sort());
+  });
+
+  it('says what a file is that is taken for a checkpoint, and what to do', async () => {
+    for (const [start, message] of [
+      ['version https://git-lfs.github.com/spec/v1\noid sha256:00\n', /fetch the file itself: git lfs pull/],
+      ['\n<!DOCTYPE html><html>', /is a web page/],
+      ['{"metadata": {"total_size": 1}, "weight_map": {"a": "a.safetensors"}}', /write them into one file: /],
+      ['\x89HDF\r\n\x1a\n', /is an HDF5 file/],
+    ] as const) {
+      await writeFile(path, start, 'latin1');
+      await assert.rejects(readStateDict(path), message);
+    }
   });
 
   it('refuses scales that fit nothing', async () => {
