@@ -1,9 +1,10 @@
 /**
- * Annealing s beside training from scratch, RepQ and equalization, as a table: what the store has answers at
+ * Annealing s and annealing with KURE beside training from scratch, RepQ and equalization, as a table: what the store has answers at
  * once.
  *
  *     node --conditions=oabn-source --import tsx lib/paper/scripts/annealing.ts [--profile desk] [--runs runs] [--bits 8,6,5,4]
- *       [--seeds 1,2] [--threshold 0.5] [--epochs 3] [--images 25000] [--repq-bits 4] [--out rows.json]
+ *       [--ways 'OABN annealed,KURE annealed'] [--seeds 1,2] [--threshold 0.5] [--epochs 3] [--images 25000] [--repq-bits 4]
+ *       [--out rows.json]
  *
  * --epochs and --images are those of annealing and of fine-tuning through the merge (RepQ), which is trained
  * for each of --repq-bits.
@@ -13,12 +14,13 @@ import { consoleProgress, tableText, writeJsonAtomic } from 'oabn-base';
 import { softwareVersions } from 'oabn/experiment';
 import { beginProvenance } from '../../runs/src/store/provenance.js';
 import { openPaperLab } from '../src/profiles/index.js';
-import { annealingTable, compareAnnealing } from '../src/studies/index.js';
+import { annealingTable, type AnnealingWay, compareAnnealing } from '../src/studies/index.js';
 
 const { values: flags } = parseArgs({
   options: {
     profile: { type: 'string' },
     runs: { type: 'string' },
+    ways: { type: 'string' },
     bits: { type: 'string' },
     seeds: { type: 'string' },
     threshold: { type: 'string' },
@@ -37,6 +39,7 @@ const lab = await openPaperLab({
 });
 const provenance = await beginProvenance({ backend: lab.backend }, softwareVersions(), undefined);
 const grid = {
+  ...(flags.ways !== undefined && { ways: flags.ways.split(',') as AnnealingWay[] }),
   ...(flags.bits !== undefined && { bits: numbers(flags.bits) }),
   ...(flags.seeds !== undefined && { seeds: numbers(flags.seeds) }),
   ...(flags.threshold !== undefined && { threshold: Number(flags.threshold) }),

@@ -36,10 +36,10 @@ export function addDoctor(program: Command): void {
     .option('--calibration <n>', 'number of training images to calibrate on', '256')
     .option(
       '--anneal <minutes>',
-      'with --data, how many minutes to fine-tune with OABN as one of the remedies; 0 for none',
+      'with --data, how many minutes to train on, with OABN and with KURE each, as remedies; 0 for none',
       '3',
     )
-    .option('--anneal-to <s>', 'the s at the end of this fine-tuning', '0.5')
+    .option('--anneal-to <s>', 'the s of OABN at the end of this training', '0.5')
     .addOption(runsOption)
     .addOption(profileOption)
     .option('--html <file>', 'write the report as a page with pictures')

@@ -4,6 +4,7 @@ import { check, consoleProgress, tableText, writeFileAtomic } from 'oabn-base';
 import { takeCalibration } from '../data/index.js';
 import {
   advise,
+  type AnnealedNetwork,
   causes,
   diagnosedBits,
   doctorPage,
@@ -17,6 +18,7 @@ import {
 } from '../doctor/index.js';
 import {
   annealConfig,
+  type AnnealOf,
   estimateRuns,
   type Lab,
   measureAccuracy,
@@ -35,7 +37,7 @@ import {
 } from '../family/index.js';
 import { mergeNetwork } from '../merge/index.js';
 import { checkFinite, loadNetwork, type Network, readStateDict, type StateDictFile } from '../model/index.js';
-import type { Accuracy } from '../train/index.js';
+import { type Accuracy, mergedPenalty } from '../train/index.js';
 import { checkClasses } from './evaluate.js';
 import { familyOf } from './familyOptions.js';
 import { type CommonOptions, labOf, loadOptions, threshold, wholeNumber } from './options.js';
@@ -46,7 +48,7 @@ export interface DoctorOptions extends CommonOptions {
   readonly html?: string;
   readonly images: string;
   readonly calibration: string;
-  /** Minutes of fine-tuning with OABN; 0 for none. */
+  /** Minutes of training on, in each way; 0 for none. */
   readonly anneal: string;
   readonly annealTo: string;
 }
@@ -118,12 +120,12 @@ async function tryOn(
   const accuracyOf = (measured: MeasuredNetwork): Promise<Accuracy> =>
     measureAccuracy(lab, { network: measured, testImages });
   const folded = withoutDead(network, file.stateDict, recognition, loadOptions(options));
-  const annealed = await anneal(lab, checkpoint, network, options);
+  const annealed = await annealings(lab, checkpoint, network, options);
   const patient: Patient = {
     arch: network.arch,
     merged,
     ...(folded && { folded }),
-    ...(annealed && { annealed }),
+    annealed,
     calibration: await takeCalibration(lab.train, calibration, 0),
     imageShape: lab.train.imageShape,
   };
@@ -137,28 +139,42 @@ async function tryOn(
   return { trials, refused, measured: { fp32, images, dataset: lab.test.provenance.dataset } };
 }
 
-/** Epochs of fine-tuning with OABN; s falls in all but the last. */
+/** Epochs of training on; s falls in all but the last. */
 const annealEpochs = 3;
 
 /**
- * The network with OABN, fine-tuned for as many images as --anneal has minutes for; undefined where it has
- * OABN already, or no identity branches to limit. The run is stored, so asking again costs nothing.
+ * The network trained on, in each way for as many images as --anneal has minutes for: with OABN, unless it has
+ * OABN already or no identity branches to limit, and with KURE on its merged kernels. None of a merged network.
  */
-async function anneal(
+async function annealings(
   lab: Lab,
   checkpoint: string,
-  network: Network,
+  { arch, form }: Network,
   options: Pick<DoctorOptions, 'anneal' | 'annealTo'> & CommonOptions,
-): Promise<Patient['annealed']> {
+): Promise<AnnealedNetwork[]> {
   const minutes = Number(options.anneal);
   check(minutes >= 0, `--anneal must be minutes ≥ 0, got ${options.anneal}`);
   const s = threshold(options.annealTo);
-  const { arch, form } = network;
-  const hasIdentity = (arch.branches ?? ['identity']).includes('identity');
-  if (minutes === 0 || form === 'merged' || arch.block === 'qarepvgg' || arch.oabn || !hasIdentity)
-    return undefined;
+  if (minutes === 0 || form === 'merged') return [];
   const source = await openCheckpoint(lab, checkpoint, loadOptions(options));
-  const usual = annealConfig(lab, { source, threshold: s });
+  const hasIdentity = (arch.branches ?? ['identity']).includes('identity');
+  const canLimit = arch.block !== 'qarepvgg' && !arch.oabn && hasIdentity;
+  const ways = [
+    ...(canLimit ? [{ threshold: s, title: `OABN, s annealed to ${s}` }] : []),
+    { regularizer: mergedPenalty('kure'), title: 'KURE on the merged kernels' },
+  ];
+  const networks: AnnealedNetwork[] = [];
+  for (const way of ways) networks.push(await anneal(lab, minutes, { source, ...way }));
+  return networks;
+}
+
+/** Trained on in one way. The run is stored, so asking again costs nothing. */
+async function anneal(
+  lab: Lab,
+  minutes: number,
+  { title, ...way }: Pick<AnnealOf, 'source' | 'threshold' | 'regularizer'> & { readonly title: string },
+): Promise<AnnealedNetwork> {
+  const usual = annealConfig(lab, way);
   const [{ secondsPerStep }] = (await estimateRuns([{ lab, config: usual }])) as [TimeEstimate];
   const { batchSize } = usual.training;
   const affordable = Math.floor((60 * minutes) / secondsPerStep / annealEpochs);
@@ -166,13 +182,13 @@ async function anneal(
   const images = batchSize * 2 ** Math.floor(Math.log2(Math.max(1, affordable)));
   // With no step left to take, the usual run is already in the store.
   const training = secondsPerStep > 0 ? { images: Math.min(lab.train.size, images) } : {};
-  const config = annealConfig(lab, { source, threshold: s, training });
+  const config = annealConfig(lab, { ...way, training });
   const stored = await run(lab, config, { files: true });
   const annealed = await loadNetwork(join(stored.folder, stored.result.network));
   return {
     arch: annealed.arch,
     merged: mergeNetwork(annealed.arch, annealed.stateDict),
-    title: `OABN, s annealed to ${s}: ${annealEpochs} × ${config.training.images ?? lab.train.size} images (FP32 ${percent(stored.result.accuracy)})`,
+    title: `${title}: ${annealEpochs} × ${config.training.images ?? lab.train.size} images (FP32 ${percent(stored.result.accuracy)})`,
   };
 }
 

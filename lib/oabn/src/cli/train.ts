@@ -7,6 +7,7 @@ import { type Command, Option } from 'commander';
 import { check, copyFileAtomic } from 'oabn-base';
 import {
   annealConfig,
+  type AnnealOf,
   eventsOf,
   finetuneConfig,
   openCheckpoint,
@@ -39,7 +40,7 @@ import {
 } from './options.js';
 import { checkOutput, percent, print } from './output.js';
 import { setOption, withOverrides } from './overrides.js';
-import type { EpochMetrics } from '../train/index.js';
+import { type EpochMetrics, mergedPenalty, penaltyStrengths } from '../train/index.js';
 
 interface TrainOptions extends CommonOptions {
   readonly threshold: string;
@@ -151,35 +152,48 @@ export function addAnneal(program: Command): void {
     program
       .command('anneal <checkpoint>')
       .description(
-        'add OABN to a pretrained three-branch network: fine-tune it while s falls to the desired value',
+        'make a pretrained three-branch network easier to quantize: train it on while OABN’s s falls, or with a penalty on its merged weights',
       ),
   )
     .addOption(familyOption)
     .addOption(stridesOption)
-    .requiredOption('-s, --threshold <s>', 'OABN’s s at the end')
+    .option('-s, --threshold <s>', 'OABN’s s at the end')
+    .addOption(
+      new Option(
+        '--penalty <name>',
+        'on the merged kernels: their kurtosis (KURE), or the largest weight (R²)',
+      ).choices(Object.keys(penaltyStrengths)),
+    )
+    .option(
+      '--strength <λ>',
+      `what the penalty is multiplied by; default ${Object.entries(penaltyStrengths)
+        .map(([name, strength]) => `${strength} for ${name}`)
+        .join(', ')}`,
+    )
     .addHelpText(
       'after',
       `
 s begins at the network's own largest |γ/σ| and falls in all epochs but the last. Default: 3 epochs at a tenth of the rate of
 pretraining.
 
-Example:
+Examples:
+  $ oabn anneal bn.safetensors --penalty kure --data cifar10 -o easier.safetensors
   $ oabn anneal bn.safetensors --threshold 0.5 --epochs 3 --data cifar10 -o oabn.safetensors`,
     )
-    .action(async (checkpoint: string, options: TrainOptions) => {
+    .action(async (checkpoint: string, options: AnnealOptions) => {
       if (options.output) await checkOutput(options.output, checkpoint);
-      const s = threshold(options.threshold);
+      const ways = annealingOf(options);
       checkThere(checkpoint);
       const lab = await labOf(options);
       // --threshold is the new s, not that of the file.
       const { threshold: _s, ...ofFile } = options;
       const source = await openCheckpoint(lab, checkpoint, loadOptions(ofFile));
       checkClasses(source.arch.classes, lab.test.classes.length, lab.test.name);
-      checkChain(source.arch, 'Annealing s');
-      const usual = annealConfig(lab, { source, threshold: s }).training;
+      checkChain(source.arch, 'Annealing');
+      const usual = annealConfig(lab, { source, ...ways }).training;
       const config = annealConfig(lab, {
         source,
-        threshold: s,
+        ...ways,
         training: { ...trainingOf(usual, options), seed: wholeNumber('--seed', options.seed) },
       });
       await runEach(withOverrides(config, options.set), options, async (one) => {
@@ -190,11 +204,36 @@ Example:
         return {
           result: { accuracy, images, thresholds, network, hash: stored.hash, from: stored.from },
           text:
-            `s ${thresholds.map((value) => value.toPrecision(3)).join(' → ')}: FP32 ${percent(accuracy)} of ${images} images; ` +
-            `${network} (run ${stored.hash})`,
+            `${thresholds.length > 0 ? `s ${thresholds.map((value) => value.toPrecision(3)).join(' → ')}: ` : ''}` +
+            `FP32 ${percent(accuracy)} of ${images} images; ${network} (run ${stored.hash})`,
         };
       });
     });
+}
+
+interface AnnealOptions extends Omit<TrainOptions, 'threshold'> {
+  readonly threshold?: string;
+  readonly penalty?: keyof typeof penaltyStrengths;
+  readonly strength?: string;
+}
+
+/** What is annealed, and how. @throws UserError when nothing is */
+function annealingOf({
+  threshold: s,
+  penalty,
+  strength,
+}: AnnealOptions): Pick<AnnealOf, 'threshold' | 'regularizer'> {
+  check(
+    s !== undefined || penalty !== undefined,
+    'Say what the network is annealed to: --threshold 0.5, --penalty kure, or both',
+  );
+  check(penalty !== undefined || strength === undefined, '--strength is that of a --penalty, such as kure');
+  const times = strength === undefined ? undefined : Number(strength);
+  check(times === undefined || times > 0, `--strength must be > 0, got ${strength}`);
+  return {
+    ...(s !== undefined && { threshold: threshold(s) }),
+    ...(penalty !== undefined && { regularizer: mergedPenalty(penalty, times) }),
+  };
 }
 
 /** Runs one configuration, or each of a sweep, and prints the outcome: one result, or a list. */

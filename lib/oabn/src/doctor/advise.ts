@@ -66,10 +66,11 @@ export function advise(
 /** What to say about outliers that identity branches cause. */
 function remedyOfIdentity(threshold: number | undefined, trainable: boolean): string {
   if (threshold !== undefined) {
-    return `OABN limits them to s = ${threshold} already, so a smaller s, one scale per channel or ClusterQAT is what is left`;
+    const penalty = trainable ? 'a penalty on the merged weights (oabn anneal --penalty kure), ' : '';
+    return `OABN limits them to s = ${threshold} already, so ${penalty}a smaller s, one scale per channel or ClusterQAT is what is left`;
   }
   return trainable
-    ? 'training with OABN would have prevented them (oabn train --threshold 0.5; or oabn anneal, which fine-tunes this network)'
+    ? 'training with OABN or with a penalty on the merged weights would have prevented them (oabn anneal --penalty kure trains this network on)'
     : 'OABN in the network’s own training would prevent them; without training, one scale per channel or clusters help';
 }
 

@@ -27,12 +27,18 @@ export interface Patient {
   readonly calibration: CalibrationImages;
   /** [H, W, 3] */
   readonly imageShape: readonly [number, number, number];
-  /** The network after fine-tuning with OABN, merged, and how it was made in a few words. */
-  readonly annealed?: {
-    readonly arch: Architecture;
-    readonly merged: StateDict;
-    readonly title: string;
-  };
+  /** The network trained on in some ways, merged. */
+  readonly annealed?: readonly AnnealedNetwork[];
+}
+
+/** A network after it was trained on so that its merged weights get easier to quantize. */
+export interface AnnealedNetwork {
+  /** Its description. */
+  readonly arch: Architecture;
+  /** Its merged form. */
+  readonly merged: StateDict;
+  /** How it was made, in a few words. */
+  readonly title: string;
 }
 
 /** A remedy as it was measured: its accuracy on test images, and what its weights take in storage. */
@@ -120,11 +126,11 @@ export async function tryRemedies(
   return { trials, refused };
 }
 
-function coursesOf({ arch, merged, folded, annealed }: Patient): Course[] {
+function coursesOf({ arch, merged, folded, annealed = [] }: Patient): Course[] {
   const own = treatments
     .filter((treatment) => !treatment.folded || folded !== undefined)
     .map((treatment) => ({ ...treatment, arch, merged: treatment.folded ? folded! : merged }));
-  return annealed ? [...own, { ...treatments[0]!, ...annealed }] : own;
+  return [...own, ...annealed.map((network) => ({ ...treatments[0]!, ...network }))];
 }
 
 /** Bits of scales and codebooks: 32 for each of them. */

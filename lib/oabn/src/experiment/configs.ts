@@ -1,6 +1,7 @@
 /** Configurations made for a lab: its defaults, and what differs from them. */
 import { type Architecture, normalizeArchitecture, type Oabn } from '../model/index.js';
 import type { QuantizationScheme, WeightMethod } from '../quantize/index.js';
+import type { Regularizer } from '../train/index.js';
 import {
   type AnnealConfig,
   type FinetuneConfig,
@@ -105,8 +106,10 @@ export function finetuneConfig(
 export interface AnnealOf {
   /** A three-branch network. */
   readonly source: NetworkSource;
-  /** The s at the end. */
-  readonly threshold: number;
+  /** OABN's s at the end; absent where it stays as it is. */
+  readonly threshold?: number;
+  /** A penalty on the kernels, such as KURE on the merged ones; default none. */
+  readonly regularizer?: Regularizer;
   /** Training settings that differ from the usual ones. */
   readonly training?: Partial<TrainingConfig>;
   /** Default all epochs but the last. */
@@ -114,12 +117,14 @@ export interface AnnealOf {
 }
 
 /**
- * s annealed to `threshold` on a three-branch network: three epochs at a tenth of pretraining's rate, two of
- * them falling.
+ * A three-branch network trained on for three epochs at a tenth of pretraining's rate: with s annealed to
+ * `threshold`, two of the epochs falling, with a penalty on its kernels, or with both.
+ *
+ *     annealConfig(lab, { source, regularizer: { penalty: 'kure', strength: 0.001, on: 'merged' } });
  */
 export function annealConfig(
   { defaults: { pretraining } }: ConfigLab,
-  { source, threshold, training, annealEpochs }: AnnealOf,
+  { source, threshold, regularizer, training, annealEpochs }: AnnealOf,
 ): AnnealConfig {
   const {
     decay: _decay,
@@ -135,12 +140,12 @@ export function annealConfig(
     warmupEpochs: 0,
   };
   const recipe = { ...shared, schedule, seed: sourceSeed(source), ...training };
+  const falling = annealEpochs ?? Math.max(1, recipe.schedule.epochs - 1);
   return {
     kind: 'anneal',
     source,
-    threshold,
-    annealEpochs: annealEpochs ?? Math.max(1, recipe.schedule.epochs - 1),
-    training: recipe,
+    ...(threshold !== undefined && { threshold, annealEpochs: falling }),
+    training: { ...recipe, ...(regularizer && { regularizer }) },
   };
 }
 

@@ -6,7 +6,7 @@
  * - `kure` (arXiv 2002.07686): (kurtosis(w) − 1.8)², 1.8 being the kurtosis of a uniform distribution;
  * - `range` (R², arXiv 2303.08253, L∞): max|w|.
  */
-import { check } from 'oabn-base';
+import { check, schema } from 'oabn-base';
 import { tf } from 'tfjs-native';
 import { type Custom, functionOf, normalizeCustom } from '../custom/index.js';
 import { mergeTensors } from '../merge/index.js';
@@ -49,6 +49,30 @@ export interface Regularizer {
    */
   readonly on?: 'branches' | 'merged';
 }
+
+const { anything, object, oneOf } = schema;
+
+/** The members that a regularizer has. */
+export const regularizerRule: schema.Rule = object(
+  { penalty: anything, strength: anything },
+  { on: oneOf('branches', 'merged') },
+);
+
+/** «kure of the merged, λ=0.001» */
+export function describeRegularizer({ penalty, strength, on = 'branches' }: Regularizer): string {
+  return `${typeof penalty === 'string' ? penalty : penalty.name} of the ${on}, λ=${strength}`;
+}
+
+/** λ of each penalty on merged kernels, chosen on small networks of CIFAR-10. */
+export const penaltyStrengths = { kure: 0.001, range: 0.05 } as const satisfies Record<PenaltyName, number>;
+
+/** A penalty on the merged kernels; λ by default that of `penaltyStrengths`. */
+export const mergedPenalty = (
+  penalty: PenaltyName,
+  strength: number = penaltyStrengths[penalty],
+): Regularizer => ({
+  ...{ penalty, strength, on: 'merged' },
+});
 
 /** The canonical form. @throws UserError naming what is wrong */
 export function normalizeRegularizer({ penalty, strength, on = 'branches' }: Regularizer): Regularizer {

@@ -62,6 +62,13 @@ describe('cli mistakes', () => {
     }
   });
 
+  it('annealing to nothing, or with a strength of nothing', async () => {
+    await refuse(['anneal', network], /annealed to: --threshold 0\.5, --penalty kure, or both/);
+    await refuse(['anneal', network, '-s', '0.5', '--strength', '1'], /--strength is that of a --penalty/);
+    const kure = ['anneal', network, '--penalty', 'kure'];
+    await refuse([...kure, '--strength', 'much'], /--strength must be > 0, got much/);
+  });
+
   it('places that cannot be written to', async () => {
     const file = join(folder, 'file');
     await writeFile(file, '');

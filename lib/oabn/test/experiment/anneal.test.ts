@@ -8,6 +8,7 @@ import {
   run,
   smallNetwork,
 } from '../../src/experiment/index.js';
+import { mergedPenalty } from '../../src/train/index.js';
 import { smallLab } from './smallLab.js';
 
 describe('experiment/anneal', () => {
@@ -50,6 +51,20 @@ describe('experiment/anneal', () => {
       () => kind.normalize({ ...config, threshold: Infinity }),
       /anneal\.threshold must be > 0, got Infinity/,
     );
+    const { threshold: _s, annealEpochs: _epochs, ...neither } = config;
+    assert.throws(() => kind.normalize(neither), /to a threshold s, or with a regularizer, or both/);
+    assert.throws(() => kind.normalize({ ...neither, threshold: 0.5 }), /belong together/);
+    const penalized: AnnealConfig = {
+      ...neither,
+      training: { ...config.training, regularizer: mergedPenalty('kure') },
+    };
+    assert.equal(
+      kind.describe(kind.normalize(penalized)),
+      'anneal with kure of the merged, λ=0.001, BN file 0123abcd',
+    );
+    assert.deepEqual(kind.network(penalized).arch, smallNetwork);
+    const negative = { ...penalized.training, regularizer: mergedPenalty('kure', -1) };
+    assert.throws(() => kind.normalize({ ...penalized, training: negative }), /strength must be > 0, got -1/);
     const misspelt = { ...config, annealEpoch: 1 };
     assert.throws(() => kind.normalize(misspelt), /anneal has no member "annealEpoch"/);
   });
@@ -63,5 +78,20 @@ describe('experiment/anneal', () => {
     assert.equal(epochs.length, 3);
     assert.ok(thresholds[0]! > 0.3 && thresholds[1] === 0.3 && thresholds[2] === 0.3, thresholds.join());
     for (const { identity } of outliers) assert.ok((identity?.maxRatio ?? 0) <= 0.3 + 1e-6);
+  });
+
+  it('takes outliers from the merged weights with a penalty, more than training on without', async function () {
+    this.timeout(180_000);
+    const lab = await smallLab();
+    const source = pretrainConfig(lab, { threshold: Infinity, seed: 1 });
+    const peaks = async (strength: number): Promise<number[]> => {
+      const config = annealConfig(lab, { source, regularizer: mergedPenalty('kure', strength) });
+      const { result } = await run(lab, config);
+      assert.deepEqual(result.thresholds, []);
+      return result.outliers.map(({ peakToSigma }) => peakToSigma);
+    };
+    const [strong, none] = [await peaks(0.01), await peaks(1e-9)];
+    const sum = (values: readonly number[]): number => values.reduce((a, b) => a + b, 0);
+    assert.ok(sum(strong) < 0.9 * sum(none), `max|w|/σ ${strong.join()} with it, ${none.join()} without`);
   });
 });

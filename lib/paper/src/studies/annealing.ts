@@ -1,13 +1,14 @@
 /**
- * Four ways to low bit widths for a RepVGG that has been trained with plain BN: OABN added afterwards (s
- * annealed from its own largest ratio, `oabn anneal`), fine-tuning through the merge (RepQ, arXiv
- * 2311.05317), equalization with corrected biases (DFQ, arXiv 1906.04721), and nothing; compared with a
- * network that had OABN from the start. This is not a study, because the annealed network is a checkpoint
- * that must exist before the runs on it have a name.
+ * Ways to low bit widths for a RepVGG that has been trained with plain BN: OABN added afterwards (s annealed
+ * from its own largest ratio, `oabn anneal`), KURE on its merged kernels (arXiv 2002.07686, `oabn anneal
+ * --penalty kure`), fine-tuning through the merge (RepQ, arXiv 2311.05317), equalization with corrected biases
+ * (DFQ, arXiv 1906.04721), and nothing; compared with a network that had OABN from the start. This is not a
+ * study, because an annealed network is a checkpoint that must exist before the runs on it have a name.
  */
 import { join } from 'node:path';
 import {
   annealConfig,
+  type AnnealOf,
   finetuneConfig,
   type NetworkSource,
   openCheckpoint,
@@ -16,6 +17,7 @@ import {
   type PtqConfig,
   run,
 } from 'oabn/experiment';
+import { mergedPenalty } from 'oabn/train';
 import type { PaperLab } from '../profiles/index.js';
 
 /** The ways to a network that copes with few bits. */
@@ -23,6 +25,7 @@ export const annealingWays = [
   'plain BN',
   'OABN from the start',
   'OABN annealed',
+  'KURE annealed',
   'equalization (DFQ)',
   'through the merge (RepQ)',
 ] as const;
@@ -45,6 +48,8 @@ export interface AnnealingPoint {
 
 /** On which networks and bits the ways are compared. */
 export interface AnnealingGrid {
+  /** Default all. */
+  readonly ways?: readonly AnnealingWay[];
   /** The s of OABN; default that of the profile's ablations. */
   readonly threshold?: number;
   /** Default 8, 6, 5 and 4. */
@@ -65,17 +70,12 @@ export interface AnnealingGrid {
  */
 export async function compareAnnealing(lab: PaperLab, grid: AnnealingGrid = {}): Promise<AnnealingPoint[]> {
   const { threshold, seeds } = { ...lab.profile.ablation, ...grid };
-  const { bits = [8, 6, 5, 4], epochs = 3, repqBits = bits, images } = grid;
+  const { ways = annealingWays, bits = [8, 6, 5, 4], epochs = 3, repqBits = bits, images } = grid;
   const budget = { epochs, ...(images !== undefined && { images }) };
   const points: AnnealingPoint[] = [];
   for (const seed of seeds) {
     const plain = pretrainConfig(lab, { threshold: Infinity, seed });
-    const limited = pretrainConfig(lab, { threshold, seed });
-    const annealed = await annealedNetwork(lab, plain, { threshold, budget, seed });
-    const fp32 = {
-      plain: (await run(lab, plain)).result.accuracy,
-      limited: (await run(lab, limited)).result.accuracy,
-    };
+    const fp32 = (await run(lab, plain)).result.accuracy;
     const ptq = async (
       way: AnnealingWay,
       before: number,
@@ -87,16 +87,28 @@ export async function compareAnnealing(lab: PaperLab, grid: AnnealingGrid = {}):
         points.push({ way, seed, bits: b, fp32: before, accuracy: result.accuracy });
       }
     };
-    await ptq('plain BN', fp32.plain, plain);
-    await ptq('OABN from the start', fp32.limited, limited);
-    await ptq('OABN annealed', annealed.fp32, annealed.source);
-    await ptq('equalization (DFQ)', fp32.plain, plain, 'dfq');
-    for (const b of repqBits) {
+    const anneal = async (
+      way: AnnealingWay,
+      to: Pick<AnnealOf, 'threshold' | 'regularizer'>,
+    ): Promise<void> => {
+      if (!ways.includes(way)) return;
+      const annealed = await annealedNetwork(lab, { source: plain, ...to }, { budget, seed });
+      await ptq(way, annealed.fp32, annealed.source);
+    };
+    if (ways.includes('plain BN')) await ptq('plain BN', fp32, plain);
+    if (ways.includes('OABN from the start')) {
+      const limited = pretrainConfig(lab, { threshold, seed });
+      await ptq('OABN from the start', (await run(lab, limited)).result.accuracy, limited);
+    }
+    await anneal('OABN annealed', { threshold });
+    await anneal('KURE annealed', { regularizer: mergedPenalty('kure') });
+    if (ways.includes('equalization (DFQ)')) await ptq('equalization (DFQ)', fp32, plain, 'dfq');
+    for (const b of ways.includes('through the merge (RepQ)') ? repqBits : []) {
       const training = within(budget, lab.defaults.finetuning.uniform);
       const config = { source: plain, bits: b, weights: 'uniform', through: 'branches', training } as const;
       const { result } = await run(lab, finetuneConfig(lab, config));
       points.push({
-        ...{ way: 'through the merge (RepQ)', seed, bits: b, fp32: fp32.plain },
+        ...{ way: 'through the merge (RepQ)', seed, bits: b, fp32 },
         accuracy: result.accuracy,
       });
     }
@@ -118,17 +130,15 @@ function within<S extends { readonly epochs: number }>(
   return { ...images, schedule: { ...schedule, epochs } };
 }
 
-/** The network of `plain` with s annealed, as a checkpoint that runs can start from. */
+/** A network annealed, as a checkpoint that runs can start from. */
 async function annealedNetwork(
   lab: PaperLab,
-  plain: NetworkSource,
-  { threshold, budget, seed }: { threshold: number; budget: Budget; seed: number },
+  of: AnnealOf,
+  { budget, seed }: { budget: Budget; seed: number },
 ): Promise<{ source: NetworkSource; fp32: number }> {
-  const usual = annealConfig(lab, { source: plain, threshold }).training;
+  const usual = annealConfig(lab, of).training;
   const training = { ...usual, ...within(budget, usual), seed };
-  const { folder, result } = await run(lab, annealConfig(lab, { source: plain, threshold, training }), {
-    files: true,
-  });
+  const { folder, result } = await run(lab, annealConfig(lab, { ...of, training }), { files: true });
   return { source: await openCheckpoint(lab, join(folder, result.network)), fp32: result.accuracy };
 }
 

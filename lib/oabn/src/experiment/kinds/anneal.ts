@@ -1,8 +1,13 @@
 /**
- * OABN by fine-tuning: a pretrained three-branch network, with plain BN or a larger s, gradually gets a
- * smaller s. From its own largest |r0| the threshold falls geometrically, epoch by epoch, to the desired one,
- * and stays there to the end; so no ratio is cut by much at a time, and training repairs what each cut
- * breaks. This is an idea of ours; the paper trains with OABN from scratch.
+ * What training from scratch would have prevented, by training a pretrained three-branch network on for a few
+ * epochs: outliers of the merged weights.
+ *
+ * - OABN: from the network's own largest |r0| the threshold falls geometrically, epoch by epoch, to the
+ *   desired s, and stays there to the end; so no ratio is cut by much at a time, and training repairs what
+ *   each cut breaks.
+ * - A penalty on the merged kernels, such as KURE, in the loss; or both.
+ *
+ * This is an idea of ours; the papers train from scratch.
  */
 import { join } from 'node:path';
 import { check, schema } from 'oabn-base';
@@ -14,7 +19,15 @@ import {
   toStateDict,
   toVariables,
 } from '../../model/index.js';
-import { disposeState, initialState, pretrainStep } from '../../train/index.js';
+import {
+  describeRegularizer,
+  disposeState,
+  initialState,
+  normalizeRegularizer,
+  pretrainStep,
+  type Regularizer,
+  regularizerRule,
+} from '../../train/index.js';
 import { measureAccuracy } from '../measure.js';
 import {
   normalizeTraining,
@@ -29,48 +42,77 @@ import type { Kind, Work } from './kind.js';
 import type { PretrainResult } from './pretrain.js';
 import { describeSource, type NetworkSource, normalizeSource } from './source.js';
 
-/** A run that gives OABN to a network with plain BN: it trains on while s falls to `threshold`. */
+/** How it trains. */
+export interface AnnealTraining extends TrainingConfig {
+  /** A penalty that is added to the loss; default none. */
+  readonly regularizer?: Regularizer;
+}
+
+/** A run that trains a network on, so that its merged weights get easier to quantize. */
 export interface AnnealConfig {
   /** What kind of run it is. */
   readonly kind: 'anneal';
   /** A three-branch network. */
   readonly source: NetworkSource;
-  /** The s at the end. */
-  readonly threshold: number;
-  /** Epochs in which s falls; those after them train with the last. */
-  readonly annealEpochs: number;
+  /** OABN's s at the end; absent where the network keeps the one that it has, or plain BN. */
+  readonly threshold?: number;
+  /** Epochs in which s falls, if it does; those after them train with the last. */
+  readonly annealEpochs?: number;
   /** How it trains. */
-  readonly training: TrainingConfig;
+  readonly training: AnnealTraining;
 }
 
 /** What such a run keeps: as pretraining, with the s of each epoch. */
 export interface AnnealResult extends PretrainResult {
-  /** The s of each epoch. */
+  /** The s of each epoch; none where it stays. */
   readonly thresholds: readonly number[];
 }
 
 const { anything, object, oneOf, positive, whole } = schema;
-const configRule = object({
-  kind: oneOf('anneal'),
-  source: anything,
-  threshold: positive,
-  annealEpochs: whole(1),
-  training: trainingRule(),
-});
+const configRule = object(
+  {
+    kind: oneOf('anneal'),
+    source: anything,
+    training: trainingRule({ regularizer: regularizerRule }),
+  },
+  { threshold: positive, annealEpochs: whole(1) },
+);
 
 export const anneal: Kind<AnnealConfig, AnnealResult> = {
   normalize(config) {
     configRule(config, 'anneal');
     const { kind, source, threshold, annealEpochs, training } = config;
+    const { regularizer, ...others } = training;
     const { epochs } = training.schedule;
     check(
-      annealEpochs <= epochs,
+      threshold !== undefined || regularizer !== undefined,
+      'A network is annealed to a threshold s, or with a regularizer, or both; this configuration has neither',
+    );
+    check(
+      (annealEpochs === undefined) === (threshold === undefined),
+      'threshold and annealEpochs, the epochs in which s falls to it, belong together; this configuration has one of them',
+    );
+    check(
+      annealEpochs === undefined || annealEpochs <= epochs,
       `annealEpochs must be a whole number from 1 to epochs = ${epochs}, got ${annealEpochs}`,
     );
-    const normalized = normalizeTraining(training);
-    return { kind, source: normalizeSource(source), threshold, annealEpochs, training: normalized };
+    return {
+      kind,
+      source: normalizeSource(source),
+      ...(threshold !== undefined && { threshold, annealEpochs: annealEpochs! }),
+      training: {
+        ...normalizeTraining(others),
+        ...(regularizer && { regularizer: normalizeRegularizer(regularizer) }),
+      },
+    };
   },
-  describe: ({ source, threshold }) => `anneal to s=${threshold}, ${describeSource(source)}`,
+  describe: ({ source, threshold, training: { regularizer } }) => {
+    const ways = [
+      ...(threshold === undefined ? [] : [`to s=${threshold}`]),
+      ...(regularizer ? [`with ${describeRegularizer(regularizer)}`] : []),
+    ];
+    return `anneal ${ways.join(' ')}, ${describeSource(source)}`;
+  },
   label: () => 'anneal',
   network: ({ source: { arch, data }, threshold }) => ({ arch: withThreshold(arch, threshold), data }),
   source: ({ source }) => source,
@@ -97,8 +139,9 @@ export function annealedThresholds(from: number, to: number, annealEpochs: numbe
   });
 }
 
-/** The network with OABN of this s; what else OABN has stays. */
-function withThreshold(arch: Architecture, threshold: number): Architecture {
+/** The network with OABN of this s, if one is given; what else OABN has stays. */
+function withThreshold(arch: Architecture, threshold: number | undefined): Architecture {
+  if (threshold === undefined) return arch;
   return normalizeArchitecture({ ...arch, oabn: { ...arch.oabn, threshold } });
 }
 
@@ -108,12 +151,14 @@ async function execute({ config, lab, context, start }: Work<AnnealConfig>): Pro
   const network = await start();
   check(
     network.form === 'training',
-    'Annealing s needs the three-branch network; this one is merged, and its branches are lost',
+    'Annealing needs the three-branch network; this one is merged, and its branches are lost',
   );
   const { epochs } = training.schedule;
-  const from = largestRatio(network.arch, network.stateDict);
-  const thresholds = annealedThresholds(from, threshold, annealEpochs, epochs);
-  const archs = thresholds.map((s) => withThreshold(network.arch, s));
+  const thresholds =
+    threshold === undefined
+      ? []
+      : annealedThresholds(largestRatio(network.arch, network.stateDict), threshold, annealEpochs!, epochs);
+  const archs = Array.from({ length: epochs }, (_, i) => withThreshold(network.arch, thresholds[i]));
   const options = { ...training, ...precisionOptions(lab, training.batchSize) };
   const steps = archs.map((arch) => pretrainStep(arch, options));
   const stepsPerEpoch = Math.floor(trainingImages(training, data, lab.train.size) / training.batchSize);

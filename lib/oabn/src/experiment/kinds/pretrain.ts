@@ -27,6 +27,7 @@ import {
   disposeState,
   initialState,
   normalizeRegularizer,
+  regularizerRule,
   optimizers,
   pretrainStep,
   reestimateStatistics,
@@ -83,7 +84,7 @@ const configRule = object({
   training: trainingRule({
     decay: oneOf(...decayPolicies),
     ema: object({ decay: anything }),
-    regularizer: object({ penalty: anything, strength: anything }, { on: oneOf('branches', 'merged') }),
+    regularizer: regularizerRule,
     optimizer: oneOf(...optimizers),
   }),
 });
