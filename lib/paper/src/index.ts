@@ -23,6 +23,14 @@ export * from './models/index.js';
 
 // What they show, and what the paper claims of it
 export * from './figures/index.js';
-export { intervalOf, isGreater, isLittle, pairedDifference, pointsOf, seedMean } from './statistics/index.js';
+export {
+  intervalOf,
+  isGreater,
+  isLittle,
+  pairedDifference,
+  pointsOf,
+  seedMean,
+  type StoredPoint,
+} from './statistics/index.js';
 export * from './claims/index.js';
 export { claimsBoardHtml, claimsMarkdown, claimsText, showClaims } from './report/index.js';

@@ -13,7 +13,7 @@ import type { QuantizedResult } from './quantized.js';
 import type { NetworkSource } from './source.js';
 
 export { annealedThresholds } from './anneal.js';
-export type { AnnealConfig, AnnealResult } from './anneal.js';
+export type { AnnealConfig, AnnealResult, AnnealTraining } from './anneal.js';
 export type { CostProbe, RunCost } from './cost.js';
 export { type FinetuneConfig, type FinetuneQuantizers, trainedParameters } from './finetune.js';
 export type { Kind, Work } from './kind.js';
