@@ -91,9 +91,9 @@ export async function runStudy<Cell, Row, Config extends RunConfig>(
 export function seedsText(cells: readonly unknown[]): string {
   const seedsOf = new Map<string, Set<number>>();
   for (const cell of cells) {
-    const { seed, threshold, network } = cell as SeededCell;
+    const { seed, threshold, network, pretraining } = cell as SeededCell;
     if (seed === undefined) continue;
-    const key = `${network} ${threshold}`;
+    const key = `${network} ${threshold} ${pretraining}`;
     seedsOf.set(key, (seedsOf.get(key) ?? new Set<number>()).add(seed));
   }
   const counts = [...seedsOf.values()].map(({ size }) => size);
@@ -107,6 +107,8 @@ interface SeededCell {
   readonly seed?: number;
   readonly threshold?: number;
   readonly network?: string;
+  /** The name of a rival. */
+  readonly pretraining?: string;
 }
 
 /** The row of one cell; its run is computed if the lab's store does not have it. */

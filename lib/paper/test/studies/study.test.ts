@@ -84,6 +84,12 @@ describe('studies', () => {
         seeds.map((seed) => ({ threshold, seed, ...(network && { network }) })),
       );
     assert.equal(seedsText([{ threshold: 1 }]), '');
+    const rivals = [1, 2, 3].map((seed) => ({
+      threshold: 0.5,
+      seed,
+      pretraining: seed < 2 ? 'KURE' : 'OABN',
+    }));
+    assert.equal(seedsText(rivals), ' · 1 to 2 seeds');
     assert.equal(seedsText(cells([0.5, Infinity], [1])), ' · 1 seed');
     assert.equal(seedsText(cells([0.5, Infinity], [1, 2, 3])), ' · 3 seeds');
     assert.equal(seedsText([...cells([0.5, Infinity], [1, 2, 3]), ...cells([1], [1])]), ' · 1 to 3 seeds');
