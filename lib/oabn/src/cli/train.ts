@@ -282,16 +282,22 @@ function withTraining(command: Command): Command {
     .addOption(jsonOption);
 }
 
-function trainingOf(
+/** A recipe's settings that options change, and what must change with them. */
+export function trainingOf(
   recipe: Omit<TrainingConfig, 'seed'>,
-  { epochs, lr, batch, images }: Omit<TrainOptions, 'threshold'>,
+  { epochs, lr, batch, images }: Pick<TrainOptions, 'epochs' | 'lr' | 'batch' | 'images'>,
 ): Partial<TrainingConfig> {
   const { schedule } = recipe;
   const total = epochs === undefined ? schedule.epochs : wholeNumber('--epochs', epochs, 1);
   const learningRate = lr === undefined ? schedule.learningRate : Number(lr);
   check(learningRate > 0, `--lr must be > 0, got ${lr}`);
   return {
-    schedule: { learningRate, epochs: total, warmupEpochs: Math.min(schedule.warmupEpochs, total / 2) },
+    schedule: {
+      ...schedule,
+      learningRate,
+      epochs: total,
+      warmupEpochs: Math.min(schedule.warmupEpochs, total / 2),
+    },
     ...(images !== undefined && { images: wholeNumber('--images', images, 1) }),
     ...(batch !== undefined && { batchSize: wholeNumber('--batch', batch, 1) }),
   };

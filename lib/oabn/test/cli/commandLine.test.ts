@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { createProgram } from '../../src/cli/index.js';
 import { completionScript } from '../../src/cli/completion.js';
 import { withOverrides } from '../../src/cli/overrides.js';
+import { trainingOf } from '../../src/cli/train.js';
 import { eventFile, eventsOf, writeEvents } from '../../src/experiment/tensorboard.js';
 
 const config = {
@@ -20,6 +21,22 @@ const config = {
     schedule: { epochs: 2, learningRate: 0.1 },
   },
 };
+
+describe('cli --epochs, --lr, --batch, --images', () => {
+  const schedule = { learningRate: 0.1, warmupEpochs: 0.5, epochs: 16, annealing: 'linear' } as const;
+  const recipe = {
+    ...{ images: null, batchSize: 128, schedule, momentum: 0.9, weightDecay: 0, labelSmoothing: 0 },
+    augment: true,
+  };
+
+  it('change what they name, and leave the rest of the recipe, such as how the rate falls', () => {
+    assert.deepEqual(trainingOf(recipe, {}), { schedule });
+    assert.deepEqual(trainingOf(recipe, { epochs: '3', lr: '0.01', batch: '64', images: '100' }), {
+      schedule: { ...schedule, epochs: 3, learningRate: 0.01 },
+      ...{ batchSize: 64, images: 100 },
+    });
+  });
+});
 
 describe('cli --set', () => {
   it('takes whole paths, parts that tell, and the run’s own before its source’s', () => {
