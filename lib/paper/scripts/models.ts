@@ -1,9 +1,9 @@
 /**
  * Writes the networks that ship (data/models), with their cards, from finished runs of a store; what is not
- * finished is left out and said. Each is written with 16-bit floats where that changes the accuracy by at
+ * finished is left out and said. With --only, the others stay as they are. Each is written with 16-bit floats where that changes the accuracy by at
  * most 0.05 points, and its accuracy is that of the written file.
  *
- *     OABN_DATA_DIR=… node --conditions=oabn-source --import tsx lib/paper/scripts/models.ts --runs runs [--profile desk]
+ *     OABN_DATA_DIR=… node --conditions=oabn-source --import tsx lib/paper/scripts/models.ts --runs runs [--profile desk] [--only cifar10-vgg]
  */
 import { mkdir, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -23,7 +23,8 @@ import {
 import { mergeNetwork } from 'oabn/merge';
 import { saveNetwork } from 'oabn/model';
 import { loadAnyNetwork, saveQuantizedNetwork } from 'oabn/quantize';
-import { modelsFolder, type ShippedModel } from '../src/models/index.js';
+import { mergedPenalty } from 'oabn/train';
+import { modelsFolder, type ShippedModel, shippedModels } from '../src/models/index.js';
 import { openPaperLab, type PaperLab } from '../src/profiles/index.js';
 
 const { values: flags } = parseArgs({
@@ -31,6 +32,7 @@ const { values: flags } = parseArgs({
     runs: { type: 'string' },
     profile: { type: 'string', default: 'desk' },
     out: { type: 'string', default: modelsFolder() },
+    only: { type: 'string' },
   },
 });
 
@@ -38,6 +40,8 @@ interface Candidate {
   readonly name: string;
   readonly title: string;
   readonly config: RunConfig;
+  /** Makes it anew; default the profile's whole job. */
+  readonly command?: string;
 }
 
 /**
@@ -66,6 +70,12 @@ function candidates(lab: PaperLab): Candidate[] {
       name: 'cifar10-vgg',
       title: 'an ordinary CNN of the same shape',
       config: network(Infinity, { arch: { ...arch, branches: ['3x3'] } }),
+    },
+    {
+      name: 'cifar10-kure',
+      title: 'plain BN with KURE on the merged kernels',
+      config: network(Infinity, { training: { regularizer: mergedPenalty('kure') } }),
+      command: `npx oabn train --profile ${flags.profile} --data cifar10 --penalty kure`,
     },
     low(4),
     low(3),
@@ -149,8 +159,15 @@ const done = new Set(
   (await lab.store.list()).filter(({ status }) => status === 'done').map(({ hash }) => hash),
 );
 await mkdir(flags.out, { recursive: true });
+const others = flags.only === undefined ? [] : await shippedModels();
 const models: ShippedModel[] = [];
-for (const { name, title, config } of candidates(lab)) {
+for (const { name, title, config, command = `npx oabn reproduce --profile ${flags.profile}` } of candidates(
+  lab,
+)) {
+  if (flags.only !== undefined && flags.only !== name) {
+    models.push(...others.filter((model) => model.name === name));
+    continue;
+  }
   const hash = hashOf(config);
   const path = join(flags.out, `${name}.safetensors`);
   if (!done.has(hash)) {
@@ -179,7 +196,6 @@ for (const { name, title, config } of candidates(lab)) {
     ...('scheme' in config && { bits: config.scheme.bits as number }),
   };
   models.push(model);
-  const command = `npx oabn reproduce --profile ${flags.profile}`;
   await writeFileAtomic(join(flags.out, `${name}.md`), card({ model, config, float16, command }));
   console.log(`${name}: ${percent(accuracy)}, ${model.bytes} bytes`);
 }

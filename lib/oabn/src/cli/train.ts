@@ -40,9 +40,26 @@ import {
 } from './options.js';
 import { checkOutput, percent, print } from './output.js';
 import { setOption, withOverrides } from './overrides.js';
-import { type EpochMetrics, mergedPenalty, penaltyStrengths } from '../train/index.js';
+import { type EpochMetrics, mergedPenalty, penaltyStrengths, type Regularizer } from '../train/index.js';
 
-interface TrainOptions extends CommonOptions {
+interface PenaltyOptions {
+  readonly penalty?: keyof typeof penaltyStrengths;
+  readonly strength?: string;
+}
+
+const penaltyOption = new Option(
+  '--penalty <name>',
+  'in the loss, on the merged kernels: their kurtosis (KURE), or the largest weight (R²)',
+).choices(Object.keys(penaltyStrengths));
+
+const strengthOption = [
+  '--strength <λ>',
+  `what the penalty is multiplied by; default ${Object.entries(penaltyStrengths)
+    .map(([name, strength]) => `${strength} for ${name}`)
+    .join(', ')}`,
+] as const;
+
+interface TrainOptions extends CommonOptions, PenaltyOptions {
   readonly threshold: string;
   readonly seed: string;
   readonly epochs?: string;
@@ -64,6 +81,8 @@ interface FinetuneOptions extends Omit<TrainOptions, 'threshold'> {
 export function addTrain(program: Command): void {
   withTraining(program.command('train').description('train a RepVGG with BN or OABN from scratch'))
     .option('-s, --threshold <s>', "OABN's limit on γ/σ of the identity branch; inf is plain BN", 'inf')
+    .addOption(penaltyOption)
+    .option(...strengthOption)
     .addHelpText(
       'after',
       `
@@ -71,18 +90,20 @@ A run is stored under its configuration: requested again, it is answered at once
 
 Examples:
   $ oabn train --threshold 0.5 --data cifar10 -o oabn.safetensors
+  $ oabn train --penalty kure --data cifar10 -o kure.safetensors
   $ oabn train --arch A0 --epochs 30 --profile paper -s inf --seed 2
   $ oabn train --set training.seed=1,2,3 --set training.weightDecay=1e-4 --tensorboard logs`,
     )
     .action(async (options: TrainOptions) => {
       if (options.output) await checkOutput(options.output);
       const s = threshold(options.threshold);
+      const regularizer = penaltyOf(options);
       const arch = architectureOf(options);
       const lab = await labOf(options, { standIn: true });
       const config = pretrainConfig(lab, {
         threshold: s,
         seed: wholeNumber('--seed', options.seed),
-        training: trainingOf(lab.defaults.pretraining, options),
+        training: { ...trainingOf(lab.defaults.pretraining, options), ...(regularizer && { regularizer }) },
         ...(arch && { arch: { ...arch, classes: lab.train.classes.length } }),
       });
       await runEach(withOverrides(config, options.set), options, async (one) => {
@@ -158,18 +179,8 @@ export function addAnneal(program: Command): void {
     .addOption(familyOption)
     .addOption(stridesOption)
     .option('-s, --threshold <s>', 'OABN’s s at the end')
-    .addOption(
-      new Option(
-        '--penalty <name>',
-        'on the merged kernels: their kurtosis (KURE), or the largest weight (R²)',
-      ).choices(Object.keys(penaltyStrengths)),
-    )
-    .option(
-      '--strength <λ>',
-      `what the penalty is multiplied by; default ${Object.entries(penaltyStrengths)
-        .map(([name, strength]) => `${strength} for ${name}`)
-        .join(', ')}`,
-    )
+    .addOption(penaltyOption)
+    .option(...strengthOption)
     .addHelpText(
       'after',
       `
@@ -213,27 +224,25 @@ Examples:
 
 interface AnnealOptions extends Omit<TrainOptions, 'threshold'> {
   readonly threshold?: string;
-  readonly penalty?: keyof typeof penaltyStrengths;
-  readonly strength?: string;
 }
 
 /** What is annealed, and how. @throws UserError when nothing is */
-function annealingOf({
-  threshold: s,
-  penalty,
-  strength,
-}: AnnealOptions): Pick<AnnealOf, 'threshold' | 'regularizer'> {
+function annealingOf(options: AnnealOptions): Pick<AnnealOf, 'threshold' | 'regularizer'> {
+  const { threshold: s } = options;
+  const regularizer = penaltyOf(options);
   check(
-    s !== undefined || penalty !== undefined,
+    s !== undefined || regularizer !== undefined,
     'Say what the network is annealed to: --threshold 0.5, --penalty kure, or both',
   );
+  return { ...(s !== undefined && { threshold: threshold(s) }), ...(regularizer && { regularizer }) };
+}
+
+/** The penalty that is asked for, if one is. */
+function penaltyOf({ penalty, strength }: PenaltyOptions): Regularizer | undefined {
   check(penalty !== undefined || strength === undefined, '--strength is that of a --penalty, such as kure');
   const times = strength === undefined ? undefined : Number(strength);
   check(times === undefined || times > 0, `--strength must be > 0, got ${strength}`);
-  return {
-    ...(s !== undefined && { threshold: threshold(s) }),
-    ...(penalty !== undefined && { regularizer: mergedPenalty(penalty, times) }),
-  };
+  return penalty === undefined ? undefined : mergedPenalty(penalty, times);
 }
 
 /** Runs one configuration, or each of a sweep, and prints the outcome: one result, or a list. */

@@ -65,6 +65,7 @@ describe('cli mistakes', () => {
   it('annealing to nothing, or with a strength of nothing', async () => {
     await refuse(['anneal', network], /annealed to: --threshold 0\.5, --penalty kure, or both/);
     await refuse(['anneal', network, '-s', '0.5', '--strength', '1'], /--strength is that of a --penalty/);
+    await refuse(['train', '--strength', '1'], /--strength is that of a --penalty/);
     const kure = ['anneal', network, '--penalty', 'kure'];
     await refuse([...kure, '--strength', 'much'], /--strength must be > 0, got much/);
   });
