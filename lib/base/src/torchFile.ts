@@ -80,7 +80,7 @@ export function decodeTorchFile(file: Uint8Array, source: string): Record<string
   const pickle = [...entries.keys()].find((name) => /(^|\/)data\.pkl$/.test(name));
   if (pickle === undefined) {
     const isProgram = [...entries.keys()].some((name) =>
-      /(^|\/)(archive_format|serialized_exported_program.json)$/.test(name),
+      /(^|\/)(archive_format|serialized_exported_program\.json)$/.test(name),
     );
     throw new UserError(
       isProgram
