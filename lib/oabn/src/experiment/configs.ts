@@ -120,7 +120,7 @@ export interface AnnealOf {
  * A three-branch network trained on for three epochs at a tenth of pretraining's rate: with s annealed to
  * `threshold`, two of the epochs falling, with a penalty on its kernels, or with both.
  *
- *     annealConfig(lab, { source, regularizer: { penalty: 'kure', strength: 0.001, on: 'merged' } });
+ *     annealConfig(lab, { source, regularizer: mergedPenalty('kure') });
  */
 export function annealConfig(
   { defaults: { pretraining } }: ConfigLab,

@@ -12,6 +12,7 @@ import {
   ptqConfig,
 } from 'oabn/experiment';
 import { apot, dkm, type WeightMethod } from 'oabn/quantize';
+import { mergedPenalty } from 'oabn/train';
 import type { QuantizedPoint } from '../claims/index.js';
 import { measured } from './measured.js';
 import type { QuantizedConfig, Study } from './study.js';
@@ -52,9 +53,7 @@ export const pretrainingRivals: Readonly<Record<string, PretrainingRival>> = {
   },
   'KURE, of the merged': {
     source: '2002.07686',
-    // Of 0.1, 0.01 and 0.001 the largest that costs `quick` less than a point in FP32: merged kernels begin
-    // with far larger kurtoses than those of branches.
-    training: { regularizer: { penalty: 'kure', strength: 0.001, on: 'merged' } },
+    training: { regularizer: mergedPenalty('kure') },
   },
   'R² (L∞), of the branches': {
     source: '2303.08253',
@@ -62,7 +61,7 @@ export const pretrainingRivals: Readonly<Record<string, PretrainingRival>> = {
   },
   'R² (L∞), of the merged': {
     source: '2303.08253',
-    training: { regularizer: { penalty: 'range', strength: 0.05, on: 'merged' } },
+    training: { regularizer: mergedPenalty('range') },
   },
   QARepVGG: { source: '2212.01593', arch: { block: 'qarepvgg' } },
   'One 3×3 convolution': { source: '1409.1556', arch: { branches: ['3x3'] } },
