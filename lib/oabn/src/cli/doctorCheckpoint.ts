@@ -35,7 +35,7 @@ import {
   repVGGOf,
   withoutDead,
 } from '../family/index.js';
-import { mergeNetwork } from '../merge/index.js';
+import { mergedOf } from '../merge/index.js';
 import { checkFinite, loadNetwork, type Network, readStateDict, type StateDictFile } from '../model/index.js';
 import { type Accuracy, mergedPenalty } from '../train/index.js';
 import { checkClasses } from './evaluate.js';
@@ -86,7 +86,11 @@ export async function examineCheckpoint(checkpoint: string, options: DoctorOptio
     ...examination,
     checkpoint,
     family: recognition.family.title ?? recognition.family.name,
-    advice: advise(examination, { trainable: isRepVGG, ...(tried?.refused && { refused: tried.refused }) }),
+    advice: advise(examination, {
+      trainable: isRepVGG,
+      computable: 'arch' in found,
+      ...(tried?.refused && { refused: tried.refused }),
+    }),
     ...tried,
   };
   if (options.html !== undefined) await writeFileAtomic(options.html, doctorPage(page));
@@ -115,8 +119,7 @@ async function tryOn(
   const network = repVGGOf(checkpoint, file, loadOptions(options));
   const lab = await labOf(options);
   checkClasses(network.arch.classes, lab.test.classes.length, lab.test.name);
-  const merged =
-    network.form === 'merged' ? network.stateDict : mergeNetwork(network.arch, network.stateDict);
+  const merged = mergedOf(network);
   const accuracyOf = (measured: MeasuredNetwork): Promise<Accuracy> =>
     measureAccuracy(lab, { network: measured, testImages });
   const folded = withoutDead(network, file.stateDict, recognition, loadOptions(options));
@@ -144,7 +147,8 @@ const annealEpochs = 3;
 
 /**
  * The network trained on, in each way for as many images as --anneal has minutes for: with OABN, unless it has
- * OABN already or no identity branches to limit, and with KURE on its merged kernels. None of a merged network.
+ * OABN already or no identity branches to limit, and with KURE on its merged kernels. A merged network, which
+ * other families are, only with KURE.
  */
 async function annealings(
   lab: Lab,
@@ -155,10 +159,10 @@ async function annealings(
   const minutes = Number(options.anneal);
   check(minutes >= 0, `--anneal must be minutes ≥ 0, got ${options.anneal}`);
   const s = threshold(options.annealTo);
-  if (minutes === 0 || form === 'merged') return [];
+  if (minutes === 0) return [];
   const source = await openCheckpoint(lab, checkpoint, loadOptions(options));
   const hasIdentity = (arch.branches ?? ['identity']).includes('identity');
-  const canLimit = arch.block !== 'qarepvgg' && !arch.oabn && hasIdentity;
+  const canLimit = form === 'training' && arch.block !== 'qarepvgg' && !arch.oabn && hasIdentity;
   const ways = [
     ...(canLimit ? [{ threshold: s, title: `OABN, s annealed to ${s}` }] : []),
     { regularizer: mergedPenalty('kure'), title: 'KURE on the merged kernels' },
@@ -187,7 +191,7 @@ async function anneal(
   const annealed = await loadNetwork(join(stored.folder, stored.result.network));
   return {
     arch: annealed.arch,
-    merged: mergeNetwork(annealed.arch, annealed.stateDict),
+    merged: mergedOf(annealed),
     title: `${title}: ${annealEpochs} × ${config.training.images ?? lab.train.size} images (FP32 ${percent(stored.result.accuracy)})`,
   };
 }

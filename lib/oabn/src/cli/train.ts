@@ -16,8 +16,8 @@ import {
   type TrainingConfig,
   writeEvents,
 } from '../experiment/index.js';
-import { checkScheme, type WeightMethod, weightMethods } from '../quantize/index.js';
 import { checkChain } from '../model/index.js';
+import { checkScheme, type WeightMethod, weightMethods } from '../quantize/index.js';
 import { checkClasses } from './evaluate.js';
 import { familyOption } from './familyOptions.js';
 import {
@@ -173,7 +173,7 @@ export function addAnneal(program: Command): void {
     program
       .command('anneal <checkpoint>')
       .description(
-        'make a pretrained three-branch network easier to quantize: train it on while OABN’s s falls, or with a penalty on its merged weights',
+        'make a pretrained network easier to quantize: train it on with a penalty on its merged weights, or, with three branches, while OABN’s s falls',
       ),
   )
     .addOption(familyOption)
@@ -185,10 +185,11 @@ export function addAnneal(program: Command): void {
       'after',
       `
 s begins at the network's own largest |γ/σ| and falls in all epochs but the last. Default: 3 epochs at a tenth of the rate of
-pretraining.
+pretraining. With a penalty alone, any network that can be computed here is trained on; other families merged.
 
 Examples:
   $ oabn anneal bn.safetensors --penalty kure --data cifar10 -o easier.safetensors
+  $ oabn anneal mobileone.pth --penalty kure --lr 0.003 --data photos/ -o easier.safetensors
   $ oabn anneal bn.safetensors --threshold 0.5 --epochs 3 --data cifar10 -o oabn.safetensors`,
     )
     .action(async (checkpoint: string, options: AnnealOptions) => {
@@ -200,7 +201,7 @@ Examples:
       const { threshold: _s, ...ofFile } = options;
       const source = await openCheckpoint(lab, checkpoint, loadOptions(ofFile));
       checkClasses(source.arch.classes, lab.test.classes.length, lab.test.name);
-      checkChain(source.arch, 'Annealing');
+      if (ways.threshold !== undefined) checkChain(source.arch, 'OABN’s threshold s');
       const usual = annealConfig(lab, { source, ...ways }).training;
       const config = annealConfig(lab, {
         source,

@@ -18,8 +18,10 @@ const remedyOf: Partial<Record<Exclude<Cause, 'identity'>, string>> = {
 
 /** What can be done with the network here. */
 export interface AdviseOptions {
-  /** Whether `oabn train` and `oabn anneal` train networks of its kind; default true. */
+  /** Whether `oabn train` trains networks of its kind; default true. */
   readonly trainable?: boolean;
+  /** Whether it can be computed, and so trained on merged (`oabn anneal --penalty`); default true. */
+  readonly computable?: boolean;
   /** Remedies that were tried and have no form for the network; default none. */
   readonly refused?: readonly { readonly title: string }[];
 }
@@ -27,7 +29,7 @@ export interface AdviseOptions {
 /** Sentences, the most important first. */
 export function advise(
   { layers, predictions, deadChannels, threshold }: Examination,
-  { trainable = true, refused = [] }: AdviseOptions = {},
+  { trainable = true, computable = true, refused = [] }: AdviseOptions = {},
 ): string[] {
   const plain = predictions.filter(({ remedy }) => remedy === 'perTensor');
   const lost = plain.filter(({ least }) => least < enough);
@@ -60,17 +62,20 @@ export function advise(
         `At ${bits} bits the best remedy without training should be: ${best.title} (${keptText(best)}).`,
       );
   }
+  if (lost.length > 0 && computable) sentences.push(annealing);
   return sentences;
 }
+
+const annealing =
+  'With training images, oabn anneal --penalty kure makes the merged weights themselves easier to quantize: it trains the network on for minutes.';
 
 /** What to say about outliers that identity branches cause. */
 function remedyOfIdentity(threshold: number | undefined, trainable: boolean): string {
   if (threshold !== undefined) {
-    const penalty = trainable ? 'a penalty on the merged weights (oabn anneal --penalty kure), ' : '';
-    return `OABN limits them to s = ${threshold} already, so ${penalty}a smaller s, one scale per channel or ClusterQAT is what is left`;
+    return `OABN limits them to s = ${threshold} already, so a smaller s, one scale per channel or ClusterQAT is what is left`;
   }
   return trainable
-    ? 'training with OABN or with a penalty on the merged weights would have prevented them (oabn anneal --penalty kure trains this network on)'
+    ? 'training with OABN or with a penalty on the merged weights would have prevented them (oabn train --penalty kure)'
     : 'OABN in the network’s own training would prevent them; without training, one scale per channel or clusters help';
 }
 

@@ -104,7 +104,7 @@ export function finetuneConfig(
 
 /** What an annealing run has of its own; everything else is the lab's. */
 export interface AnnealOf {
-  /** A three-branch network. */
+  /** A three-branch network, or a merged one with a penalty. */
   readonly source: NetworkSource;
   /** OABN's s at the end; absent where it stays as it is. */
   readonly threshold?: number;
@@ -117,8 +117,9 @@ export interface AnnealOf {
 }
 
 /**
- * A three-branch network trained on for three epochs at a tenth of pretraining's rate: with s annealed to
- * `threshold`, two of the epochs falling, with a penalty on its kernels, or with both.
+ * A network trained on for three epochs at a tenth of pretraining's rate: with s annealed to `threshold`, two
+ * of the epochs falling, with a penalty on its kernels, or with both. A merged network takes a penalty on its
+ * merged kernels.
  *
  *     annealConfig(lab, { source, regularizer: mergedPenalty('kure') });
  */

@@ -95,17 +95,17 @@ export function normalizeRegularizer({ penalty, strength, on = 'branches' }: Reg
 }
 
 /**
- * What a regularizer adds to the loss of a network with these parameters and running statistics: a scalar.
+ * What a regularizer adds to the loss of a three-branch network with these parameters and running statistics:
+ * a scalar.
  */
 export function regularization(
   arch: Architecture,
-  { penalty, strength, on = 'branches' }: Regularizer,
+  regularizer: Regularizer,
   params: Tensors,
   buffers: Tensors,
 ): tf.Scalar {
-  const of: Penalty = typeof penalty === 'string' ? penalties[penalty] : functionOf(penalty);
   const kernels = quantizedBlocks(arch).flatMap((block) => {
-    if (on === 'merged') {
+    if (regularizer.on === 'merged') {
       const statisticsOf = (place: Parameters<typeof bnPrefix>[1]) => ({
         mean: buffers[`${bnPrefix(block, place)}.running_mean`]!,
         variance: buffers[`${bnPrefix(block, place)}.running_var`]!,
@@ -116,6 +116,22 @@ export function regularization(
       .filter((branch) => branch !== 'identity')
       .map((branch) => params[`${convPrefix(block, branch)}.weight`]!);
   });
+  return onKernels(kernels, regularizer);
+}
+
+/** What a regularizer adds to the loss of a merged network with these parameters: a scalar. */
+export function mergedRegularization(
+  arch: Architecture,
+  regularizer: Regularizer,
+  params: Tensors,
+): tf.Scalar {
+  const kernels = quantizedBlocks(arch).map(({ name }) => params[`${name}.rbr_reparam.weight`]!);
+  return onKernels(kernels, regularizer);
+}
+
+/** λ times the mean of the penalties on the kernels. */
+function onKernels(kernels: readonly tf.Tensor[], { penalty, strength }: Regularizer): tf.Scalar {
+  const of: Penalty = typeof penalty === 'string' ? penalties[penalty] : functionOf(penalty);
   const sum = kernels.map((kernel) => of(tf, kernel)).reduce((a, b) => tf.add(a, b));
   return tf.mul(sum, strength / kernels.length) as tf.Scalar;
 }

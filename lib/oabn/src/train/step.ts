@@ -6,10 +6,17 @@
  */
 import type { HostTensor } from 'oabn-base';
 import { tf } from 'tfjs-native';
-import { type Architecture, forward, isThreshold, thresholdDecayOf, type Tensors } from '../model/index.js';
+import {
+  type Architecture,
+  forward,
+  forwardMerged,
+  isThreshold,
+  thresholdDecayOf,
+  type Tensors,
+} from '../model/index.js';
 import { averaging, beginAverage, type EmaOptions } from './average.js';
 import { customL2Gradients, type DecayPolicy, decayRules } from './decay.js';
-import { regularization, type Regularizer } from './regularizer.js';
+import { mergedRegularization, regularization, type Regularizer } from './regularizer.js';
 import { gradientFactors, type OptimizerName } from './repOptimizer.js';
 import { type ParameterRules, type SgdOptions, sgdStep, zeroMomentum } from './sgd.js';
 
@@ -93,6 +100,23 @@ export function pretrainStep(arch: Architecture, options: PretrainStepOptions): 
     ...(optimizer === 'repOptimizer' && { factors: gradientFactors(arch) }),
   });
   return ema ? averaging(step, ema) : step;
+}
+
+/** Options of a step on merged weights. */
+export interface MergedStepOptions extends StepOptions {
+  /** On the merged kernels; default nothing. */
+  readonly regularizer?: Regularizer;
+}
+
+/** A step on the weights of a merged network, in FP32. */
+export function mergedStep(arch: Architecture, { regularizer, ...options }: MergedStepOptions): TrainStep {
+  return gradientStep({
+    ...options,
+    network: (params, buffers, images) => ({ logits: forwardMerged(arch, params, images), buffers }),
+    ...(regularizer && {
+      regularization: (params) => mergedRegularization(arch, regularizer, params),
+    }),
+  });
 }
 
 /** How the learned s of OABN decay; no rules for networks without one. */

@@ -134,7 +134,7 @@ describe('cli mistakes', () => {
       }
       return await readFile(html, 'utf8');
     };
-    assert.match(await advice([]), /oabn anneal/);
-    assert.doesNotMatch(await advice(['--family', family]), /oabn anneal/);
+    assert.match(await advice([]), /oabn train/);
+    assert.doesNotMatch(await advice(['--family', family]), /oabn train/);
   });
 });

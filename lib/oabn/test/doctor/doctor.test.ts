@@ -165,7 +165,7 @@ describe('doctor', () => {
         ...{ predictions: [], deadChannels: 0, law },
         ...(threshold !== undefined && { threshold }),
       }).join();
-    assert.match(of(), /training with OABN .*oabn anneal/);
+    assert.match(of(), /training with OABN .*oabn train --penalty/);
     assert.match(of(0.5), /OABN limits them to s = 0\.5 already/);
     assert.doesNotMatch(of(0.5), /training with OABN/);
     assert.equal(examine(stateDict, recognition, { threshold: 0.5 }).threshold, 0.5);
@@ -193,9 +193,12 @@ describe('doctor', () => {
     const { stateDict } = await goldenNetwork();
     const examination = examine(stateDict, recognize(stateDict)!);
     const layers = examination.layers.map((layer) => ({ ...layer, cause: 'identity' as const }));
-    const advice = advise({ ...examination, layers }, { trainable: false }).join();
-    assert.match(advice, /OABN in the network’s own training/);
-    assert.doesNotMatch(advice, /oabn train|oabn anneal/);
+    const adviceOf = (options: AdviseOptions): string => advise({ ...examination, layers }, options).join();
+    const computable = adviceOf({ trainable: false });
+    assert.match(computable, /OABN in the network’s own training/);
+    assert.doesNotMatch(computable, /oabn train/);
+    assert.match(computable, /oabn anneal --penalty kure/);
+    assert.doesNotMatch(adviceOf({ trainable: false, computable: false }), /oabn train|oabn anneal/);
   });
 
   it('advises no remedy that turned out to have no form for the network', async () => {

@@ -1,19 +1,21 @@
 /**
- * What training from scratch would have prevented, by training a pretrained three-branch network on for a few
- * epochs: outliers of the merged weights.
+ * What training from scratch would have prevented, by training a pretrained network on for a few epochs:
+ * outliers of the merged weights.
  *
- * - OABN: from the network's own largest |r0| the threshold falls geometrically, epoch by epoch, to the
- *   desired s, and stays there to the end; so no ratio is cut by much at a time, and training repairs what
- *   each cut breaks.
- * - A penalty on the merged kernels, such as KURE, in the loss; or both.
+ * - OABN, of a three-branch network: from its own largest |r0| the threshold falls geometrically, epoch by
+ *   epoch, to the desired s, and stays there to the end; so no ratio is cut by much at a time, and training
+ *   repairs what each cut breaks.
+ * - A penalty on the merged kernels, such as KURE, in the loss; or both. Of a merged network, the merged
+ *   weights are what is trained, so that this works for any family whose networks can be computed.
  *
  * This is an idea of ours; the papers train from scratch.
  */
 import { join } from 'node:path';
 import { check, schema } from 'oabn-base';
-import { analyzeOutliers, mergeNetwork } from '../../merge/index.js';
+import { analyzeOutliers, mergedOf } from '../../merge/index.js';
 import {
   type Architecture,
+  type Network,
   normalizeArchitecture,
   saveNetwork,
   toStateDict,
@@ -23,6 +25,7 @@ import {
   describeRegularizer,
   disposeState,
   initialState,
+  mergedStep,
   normalizeRegularizer,
   pretrainStep,
   type Regularizer,
@@ -36,7 +39,7 @@ import {
   trainingRule,
   trainingSteps,
 } from '../settings.js';
-import { precisionOptions, stepKey, trainRun } from '../training.js';
+import { precisionOptions, stepKey, type Steps, trainRun } from '../training.js';
 import { timeSteps } from './cost.js';
 import type { Kind, Work } from './kind.js';
 import type { PretrainResult } from './pretrain.js';
@@ -52,7 +55,7 @@ export interface AnnealTraining extends TrainingConfig {
 export interface AnnealConfig {
   /** What kind of run it is. */
   readonly kind: 'anneal';
-  /** A three-branch network. */
+  /** A three-branch network, or a merged one to be annealed with a penalty. */
   readonly source: NetworkSource;
   /** OABN's s at the end; absent where the network keeps the one that it has, or plain BN. */
   readonly threshold?: number;
@@ -145,44 +148,74 @@ function withThreshold(arch: Architecture, threshold: number | undefined): Archi
   return normalizeArchitecture({ ...arch, oabn: { ...arch.oabn, threshold } });
 }
 
-async function execute({ config, lab, context, start }: Work<AnnealConfig>): Promise<AnnealResult> {
-  const { source, threshold, annealEpochs, training } = config;
-  const { data } = source;
-  const network = await start();
-  check(
-    network.form === 'training',
-    'Annealing needs the three-branch network; this one is merged, and its branches are lost',
-  );
-  const { epochs } = training.schedule;
-  const thresholds =
-    threshold === undefined
-      ? []
-      : annealedThresholds(largestRatio(network.arch, network.stateDict), threshold, annealEpochs!, epochs);
-  const archs = Array.from({ length: epochs }, (_, i) => withThreshold(network.arch, thresholds[i]));
-  const options = { ...training, ...precisionOptions(lab, training.batchSize) };
-  const steps = archs.map((arch) => pretrainStep(arch, options));
-  const stepsPerEpoch = Math.floor(trainingImages(training, data, lab.train.size) / training.batchSize);
-  const epochOf = (index: number): number => Math.min(epochs - 1, Math.floor(index / stepsPerEpoch));
+async function execute(work: Work<AnnealConfig>): Promise<AnnealResult> {
+  const { config, lab, context } = work;
+  const { training } = config;
+  const { data } = config.source;
+  const network = await work.start();
+  const { steps, thresholds } =
+    network.form === 'merged' ? mergedSteps(network, work) : threeBranchSteps(network, work);
   const trained = await trainRun({
-    ...{ task: anneal.describe(config), training, data, lab, context },
+    ...{ task: anneal.describe(config), training, data, lab, context, steps },
     fresh: () => {
       const { params, buffers } = toVariables(network.stateDict);
       return initialState(params, buffers);
     },
+  });
+  const arch = withThreshold(network.arch, config.threshold);
+  const stateDict = await toStateDict(trained.state.params, trained.state.buffers);
+  disposeState(trained.state);
+  const { form } = network;
+  const file = 'network.safetensors';
+  await saveNetwork(join(context.folder, file), { arch, stateDict, form });
+  const merged = mergedOf({ arch, stateDict, form });
+  const accuracy = await measureAccuracy(lab, { network: { arch, stateDict: merged }, ...data });
+  const outliers = analyzeOutliers(arch, stateDict);
+  return { ...accuracy, epochs: trained.epochs, outliers, network: file, thresholds };
+}
+
+/** The steps of a run, and the s of each epoch. */
+interface Annealing {
+  readonly steps: Steps;
+  readonly thresholds: readonly number[];
+}
+
+/** The branches are trained, with the s of the epoch. */
+function threeBranchSteps({ arch, stateDict }: Network, { config, lab }: Work<AnnealConfig>): Annealing {
+  const { source, threshold, annealEpochs, training } = config;
+  const { epochs } = training.schedule;
+  const thresholds =
+    threshold === undefined
+      ? []
+      : annealedThresholds(largestRatio(arch, stateDict), threshold, annealEpochs!, epochs);
+  const archs = Array.from({ length: epochs }, (_, i) => withThreshold(arch, thresholds[i]));
+  const options = { ...training, ...precisionOptions(lab, training.batchSize) };
+  const steps = archs.map((ofEpoch) => pretrainStep(ofEpoch, options));
+  const stepsPerEpoch = Math.floor(
+    trainingImages(training, source.data, lab.train.size) / training.batchSize,
+  );
+  const epochOf = (index: number): number => Math.min(epochs - 1, Math.floor(index / stepsPerEpoch));
+  return {
+    thresholds,
     steps: {
       at: (index) => steps[epochOf(index)]!,
       keyAt: (index) => stepKey(archs[epochOf(index)]!, training),
     },
-  });
-  const arch = withThreshold(network.arch, threshold);
-  const stateDict = await toStateDict(trained.state.params, trained.state.buffers);
-  disposeState(trained.state);
-  const file = 'network.safetensors';
-  await saveNetwork(join(context.folder, file), { arch, stateDict, form: 'training' });
-  const merged = mergeNetwork(arch, stateDict);
-  const accuracy = await measureAccuracy(lab, { network: { arch, stateDict: merged }, ...data });
-  const outliers = analyzeOutliers(arch, stateDict);
-  return { ...accuracy, epochs: trained.epochs, outliers, network: file, thresholds };
+  };
+}
+
+/** The merged weights are trained: of a network of any family that can be computed. */
+function mergedSteps({ arch }: Network, { config, lab }: Work<AnnealConfig>): Annealing {
+  const { threshold, training } = config;
+  check(
+    threshold === undefined && training.regularizer?.on === 'merged',
+    'The branches of a merged network are lost: it is annealed with a penalty on its merged kernels alone, not to a threshold s or with a penalty on branches',
+  );
+  const step = mergedStep(arch, { ...training, ...precisionOptions(lab, training.batchSize) });
+  return {
+    thresholds: [],
+    steps: { at: () => step, keyAt: () => stepKey(arch, training, { form: 'merged' }) },
+  };
 }
 
 /** The largest |r0| of the identity branches. */
