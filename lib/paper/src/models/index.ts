@@ -76,8 +76,8 @@ export async function openModel(name: string): Promise<OpenedModel> {
 }
 
 /**
- * The three-branch network that ships under this name, or, where none does, that of a run in the lab, which
- * is computed if it is not there. Its `source` says which.
+ * The three-branch network that ships under this name, or, where none does with this threshold, that of a run in
+ * the lab, which is computed if it is not there. Its `source` says which.
  */
 export async function bestNetwork(
   lab: PaperLab,
@@ -85,8 +85,9 @@ export async function bestNetwork(
   changes: Omit<PretrainChanges, 'seed'>,
 ): Promise<SourcedNetwork> {
   const ships = (await shippedModels()).some((one) => one.name === name);
-  if (!ships)
-    return await trainedNetwork(lab, pretrainConfig(lab, { ...changes, seed: lab.profile.seeds[0]! }));
-  const model = await openModel(name);
-  return { ...model, name: model.title };
+  const model = ships ? await openModel(name) : undefined;
+  // A reader changes s and not the name: another network must not pass for the one with that s.
+  const hasThreshold = (model?.arch.oabn?.threshold ?? Infinity) === (changes.threshold ?? Infinity);
+  if (model && hasThreshold) return { ...model, name: model.title };
+  return await trainedNetwork(lab, pretrainConfig(lab, { ...changes, seed: lab.profile.seeds[0]! }));
 }

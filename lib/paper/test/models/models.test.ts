@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { readFile, readdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileDigest } from 'oabn-base';
-import { modelFile, modelsFolder, openModel, shippedModels } from '../../src/models/index.js';
+import { bestNetwork, modelFile, modelsFolder, openModel, shippedModels } from '../../src/models/index.js';
 
 const most = 12 * 2 ** 20;
 
@@ -33,6 +33,19 @@ describe('models', () => {
       const s = /oabn-(\d+(?:\.\d+)?)/.exec(name)?.[1];
       assert.equal(arch.oabn?.threshold, s === undefined ? undefined : Number(s), name);
     }
+  });
+
+  it('stand for a network of their own s only; one of another s is trained', async () => {
+    const lab = {
+      get profile() {
+        throw new Error('is trained');
+      },
+    } as never;
+    const plain = await bestNetwork(lab, 'cifar10-plain-bn', { threshold: Infinity });
+    assert.equal(plain.name, 'plain BN');
+    assert.equal((await bestNetwork(lab, 'cifar10-oabn-0.5', { threshold: 0.5 })).name, 'OABN s=0.5');
+    for (const name of ['cifar10-oabn-0.5', 'cifar10-plain-bn', 'nope'])
+      await assert.rejects(bestNetwork(lab, name, { threshold: 0.3 }), /is trained/, name);
   });
 
   it('are listed where a name is unknown', async () => {
