@@ -21,7 +21,7 @@ const display = (data: Record<string, unknown>): Output => ({
 });
 const figure = {
   data: [{ type: 'bar', x: ['</script>'], y: [1] }],
-  layout: { title: { text: 'Figure 7a · a<b', subtitle: { text: 'made data' } }, width: 820, height: 460 },
+  layout: { title: { text: 'Figure 7a · a<b', subtitle: { text: 'made<br>data' } }, width: 820, height: 460 },
 };
 
 describe('notebook/html: text', () => {

@@ -115,7 +115,8 @@ export function wrap(text: string, most = 125): string[] {
 /** An axis with its title. */
 export function axis(title: string, more: Readonly<Record<string, unknown>> = {}): Record<string, unknown> {
   return {
-    title: { text: title, standoff: 14 },
+    // In the size of the tick labels: Plotly's own, larger one is longer than the axis of a low figure.
+    title: { text: title, standoff: 14, font: { size: font.size } },
     showline: true,
     linecolor: '#444444',
     gridcolor: '#e6e6e6',

@@ -116,7 +116,7 @@ const scriptJson = (value: unknown): string => JSON.stringify(value).replaceAll(
 
 /**
  * A figure: first its still picture, which the page's script replaces by Plotly's when it comes into view.
- * Its title is text above it, which, unlike Plotly's, wraps on a narrow screen and can be selected and
+ * Its title is text above it, which, unlike Plotly's, wraps where the page ends and can be selected and
  * searched. `made` is the picture in the notebook; it serves for figures that our own still picture cannot
  * show.
  */
@@ -129,7 +129,7 @@ export function figureHtml(figure: Figure, made?: string): string {
     content ? `<${tag}>${inlineHtml(content)}</${tag}>` : '';
   const name = escapeHtml(figureTitle(figure));
   return `<figure class="plot">
-<figcaption>${line(text, 'strong')}${line(subtitle?.text, 'span')}</figcaption>
+<figcaption>${line(text, 'strong')}${line(subtitle?.text?.replaceAll('<br>', ' '), 'span')}</figcaption>
 <div class="still">${stillPicture(figure, name) ?? made ?? ''}</div>
 <div class="plot-area" role="img" aria-label="${name}" hidden></div>
 <script type="application/json">${scriptJson(figure)}</script>
