@@ -159,6 +159,6 @@ function describe(
   return (
     `profile ${profile.name} · ${datasetTitle(train)} · ${images ?? 'all'} training images × ` +
     `${schedule.epochs === 1 ? '1 epoch' : `${schedule.epochs} epochs`}${seedsText(rows)} · as shipped` +
-    (there < of ? ` (${there} of ${of} rows so far)` : '')
+    (there < of ? ` (${there} of ${of} results)` : '')
   );
 }

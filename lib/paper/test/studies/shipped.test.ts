@@ -76,7 +76,7 @@ describe('studies: what ships', () => {
     assert.equal(desk.profile.name, 'desk');
     assert.deepEqual([...new Set(desk.rows.map(({ bits }) => bits))], [8, 6, 5, 4]);
     assert.match(desk.source, /· 1 to 3 seeds ·/);
-    assert.match(desk.source, new RegExp(`as shipped \\(${desk.there} of ${desk.of} rows so far\\)`));
+    assert.match(desk.source, new RegExp(`as shipped \\(${desk.there} of ${desk.of} results\\)`));
     await rm(moved, { recursive: true });
   });
 
