@@ -16,21 +16,22 @@ export interface LawFigureOptions {
 }
 
 /**
- * The curve with the band of 95% of the networks, and the points by group; groups that were not fitted on say
- * so.
+ * The curve with the band of 95% of the networks, and the points by group. Where the curve was fitted on some
+ * groups, the others say that it was not fitted on them.
  */
 export function lawFigure(points: readonly LawPoint[], { law, source }: LawFigureOptions): Figure {
-  const groups = [...new Set(points.map(({ group, fitted }) => `${group}${fitted ? '' : ' (not fitted)'}`))];
+  const isFittedHere = points.some(({ fitted }) => fitted);
+  const nameOf = ({ group, fitted }: LawPoint): string =>
+    isFittedHere && !fitted ? `${group} (not fitted)` : group;
   const spacings = points.map(({ spacing }) => spacing);
   const [from, to] = [Math.log(Math.min(...spacings)), Math.log(Math.max(...spacings))];
   const x = Array.from({ length: 81 }, (_, i) => Math.exp(from + ((to - from) * i) / 80));
-  const curve = (name: string, of: 'expected' | 'least' | 'most', dash: LineSeries['dash']): LineSeries => ({
-    ...{ name, x, y: x.map((spacing) => 100 * keptAccuracy(spacing, law)[of]) },
-    // The same in every figure, and not that of a group.
-    ...{ markers: false, dash: dash!, color: '#444444' },
-  });
-  const scatter = groups.map((name): LineSeries => {
-    const at = points.filter(({ group, fitted }) => name === `${group}${fitted ? '' : ' (not fitted)'}`);
+  const of = (value: 'expected' | 'least' | 'most'): number[] =>
+    x.map((spacing) => 100 * keptAccuracy(spacing, law)[value]);
+  // The same in every figure, and not that of a group.
+  const curve = { markers: false, color: '#444444' };
+  const scatter = [...new Set(points.map(nameOf))].map((name): LineSeries => {
+    const at = points.filter((point) => nameOf(point) === name);
     return {
       ...{ name, joined: false },
       x: at.map(({ spacing }) => spacing),
@@ -40,14 +41,18 @@ export function lawFigure(points: readonly LawPoint[], { law, source }: LawFigur
   return lineFigure({
     title: 'The law of level spacing',
     subtitle: source,
-    xTitle: 'mean over layers of max|w| / σ / (2^(b−1) − 1), in σ',
+    xTitle: 'spacing of the levels in σ of the weights, mean over layers',
     yTitle: 'accuracy above chance that is kept (%)',
     xKind: 'log',
     series: [
       ...scatter,
-      curve('fitted', 'expected', 'solid'),
-      curve('least of 95% of networks', 'least', 'dot'),
-      curve('most', 'most', 'dot'),
+      { ...curve, name: isFittedHere ? 'fitted curve' : 'curve, fitted on others', x, y: of('expected') },
+      // Both limits in one line with a gap, which has one name in the legend.
+      {
+        ...{ ...curve, name: '95% of networks', dash: 'dot' },
+        x: [...x, x.at(-1)!, ...x],
+        y: [...of('least'), null, ...of('most')],
+      },
     ],
   });
 }

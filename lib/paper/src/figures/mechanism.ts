@@ -22,7 +22,7 @@ export function transferFigure(
     y: x.map((value) => quantizeValue(quantizer, value)),
     markers: false,
   }));
-  const identity: LineSeries = { name: 'x itself', x, y: x, dash: 'dot', markers: false };
+  const identity: LineSeries = { name: 'x itself', x, y: x, dash: 'dot', markers: false, color: '#444444' };
   return lineFigure({ ...titles, series: [...series, identity] });
 }
 

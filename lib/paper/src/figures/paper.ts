@@ -90,7 +90,11 @@ export function classAPartsFigure(network: FigureNetwork, { block }: { readonly 
         data: Float32Array.from(kernel),
       });
       return [
-        { name: branch === 'identity' ? 'identity (r0)' : branch, x: channels.map((i) => i + 1), y: [...A] },
+        {
+          name: branch === 'identity' ? 'identity (r0)' : branch.replace('x', '×'),
+          x: channels.map((i) => i + 1),
+          y: [...A],
+        },
       ];
     }),
   });

@@ -102,7 +102,10 @@ export function ablation4BitFigure(
   });
 }
 
-/** Accuracy over the learning rate of fine-tuning, a line for each method and network. */
+/**
+ * Accuracy over the learning rate of fine-tuning: a colour for each method, as in Figure 8, and dashes for OABN. The
+ * axis shows the accuracies that occur, because what a rate changes is a few points.
+ */
 export function learningRateFigure({ rows: points, source: subtitle }: StudyResult<RatePoint>): Figure {
   const lines = distinct(
     points.map(({ weights, threshold, bits }) => JSON.stringify([weights, formatThreshold(threshold), bits])),
@@ -113,7 +116,6 @@ export function learningRateFigure({ rows: points, source: subtitle }: StudyResu
     xTitle: 'highest learning rate of fine-tuning',
     yTitle: 'accuracy on held-out images (%)',
     xKind: 'log',
-    yRange: [0, 100],
     series: lines.map((key) => {
       const [weights, s, bits] = JSON.parse(key) as [RatePoint['weights'], string, number];
       const at = points.filter(
@@ -128,7 +130,8 @@ export function learningRateFigure({ rows: points, source: subtitle }: StudyResu
         x: rates,
         y: estimates.map(({ mean }) => 100 * mean),
         ...spread(estimates.map(({ sd }) => sd)),
-        ...(weights === 'uniform' && { dash: 'dash' as const }),
+        color: lowBitMethods.indexOf(weights === 'uniform' ? 'uniformQat' : 'clusterQat'),
+        ...(s !== formatThreshold(Infinity) && { dash: 'dash' as const }),
       };
     }),
   });
@@ -194,7 +197,10 @@ const traced = {
   dead: 'dead channels (%)',
 } as const;
 
-/** What makes outliers: a value of the trace over the epochs, a line for each network; means over seeds. */
+/**
+ * What makes outliers: a value of the trace over the epochs, a line for each network; means over seeds. A rule of
+ * decay has one colour, whichever others are drawn, and OABN is dashed.
+ */
 export function outlierFigure(
   { rows, source: subtitle }: StudyResult<OutlierPoint>,
   { value }: { readonly value: keyof typeof traced },
@@ -202,11 +208,13 @@ export function outlierFigure(
   // Every network has a row for each width; its trace is the same in all of them.
   const [first] = distinct(rows.map((row) => row.bits));
   const networks = rows.filter((row) => row.bits === first);
+  const hasLengths = distinct(rows.map((row) => row.epochs)).length > 1;
+  const hasWidths = distinct(rows.map((row) => row.width)).length > 1;
   const nameOf = ({ decay, epochs, width, threshold }: OutlierPoint): string =>
     [
       decayTitles[decay],
-      ...(distinct(rows.map((row) => row.epochs)).length > 1 ? [`${epochs} epochs`] : []),
-      ...(distinct(rows.map((row) => row.width)).length > 1 ? [`width × ${width}`] : []),
+      ...(hasLengths ? [`${epochs} epochs`] : []),
+      ...(hasWidths ? [`width × ${width}`] : []),
       `s = ${formatThreshold(threshold)}`,
     ].join(', ');
   const factor = value === 'clipped' || value === 'dead' ? 100 : 1;
@@ -217,12 +225,14 @@ export function outlierFigure(
     yTitle: traced[value],
     ...(factor === 100 && { yRange: [0, 102] as const }),
     series: distinct(networks.map(nameOf)).map((name) => {
-      const traces = networks.filter((row) => nameOf(row) === name).map(({ trace }) => trace);
+      const here = networks.filter((row) => nameOf(row) === name);
+      const traces = here.map(({ trace }) => trace);
       const epochs = traces[0]!.map(({ epoch }) => epoch);
       return {
         name,
         x: epochs,
         y: epochs.map((_, i) => factor * estimate(traces.map((trace) => trace[i]?.[value] ?? NaN)).mean),
+        ...(!hasLengths && !hasWidths && { color: Object.keys(decayTitles).indexOf(here[0]!.decay) }),
         ...(name.includes('∞') ? {} : { dash: 'dash' as const }),
       };
     }),

@@ -4,7 +4,9 @@ import {
   ablation4BitFigure,
   barFigure,
   bitsFigure,
+  learningRateFigure,
   lowBitFigure,
+  outlierFigure,
   overviewFigure,
   thresholdFigure,
 } from '../../src/figures/index.js';
@@ -105,5 +107,36 @@ describe('figures/story', () => {
     );
     const colors = data.map(({ line }) => (line as { color: string }).color);
     assert.ok(colors[1] === colors[2] && colors[0] !== colors[1]);
+  });
+});
+
+describe('figures that stand side by side', () => {
+  type Trace = Readonly<Record<string, unknown>>;
+  const lineOf = (trace: Trace | undefined) => trace!.line as { color: string; dash: string };
+
+  it('have one colour for each rule of decay, and dashes for OABN', () => {
+    const row = (decay: string, threshold: number) => ({
+      ...{ decay, threshold, epochs: 2, width: 1, bits: 4, seed: 1 },
+      trace: [{ epoch: 1, maxRatio: 1 }],
+    });
+    const draw = (rows: unknown[]) =>
+      outlierFigure({ rows, source: 'made up' } as never, { value: 'maxRatio' }).data.map(lineOf);
+    const [kernels, limited] = draw([row('kernels', Infinity), row('kernels', 0.5)]);
+    assert.deepEqual(limited, { ...kernels, dash: 'dash' });
+    const alone = draw([row('all', Infinity)])[0]!;
+    assert.deepEqual(draw([row('kernels', Infinity), row('all', Infinity)])[1], alone);
+  });
+
+  it('have the colours of the methods over learning rates, whose axis shows what differs', () => {
+    const rows = (['uniform', 'cluster'] as const).flatMap((weights) =>
+      [0.5, Infinity].map((threshold) => ({
+        ...{ weights, threshold, bits: 4, seed: 1, learningRate: 0.01, accuracy: 0.8 },
+      })),
+    );
+    const { data, layout } = learningRateFigure({ rows, source: 'made up' } as never);
+    const [uniform, uniformPlain, cluster] = data.map(lineOf);
+    assert.deepEqual(uniform, { ...uniformPlain, dash: 'dash' });
+    assert.notEqual(uniform!.color, cluster!.color);
+    assert.equal((layout.yaxis as Trace).range, undefined);
   });
 });

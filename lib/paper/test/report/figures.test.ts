@@ -84,7 +84,7 @@ describe('report/figures', () => {
     assert.match(JSON.stringify(figure.layout.title), /BN · untrained/);
     assert.deepEqual(
       figure.data.map((trace) => trace.name),
-      ['3x3', '1x1', 'identity (r0)'],
+      ['3×3', '1×1', 'identity (r0)'],
     );
     const identity = figure.data[2]!.y as number[];
     identity.forEach((value, i) => assert.ok(Math.abs(value - parts.ratios.identity![i]!) < 1e-6));

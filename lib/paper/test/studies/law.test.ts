@@ -48,15 +48,14 @@ describe('studies/law', () => {
 
   it('draws every group, and the curve with its band', () => {
     const points = [...made(1.3, 5, 0.1), ...recipePoints(recipeRowsThatShip('cifar10'))];
-    const { data } = lawFigure(points, { law: fitLaw(points, 'made'), source: 'made' });
-    const names = (data as { name: string }[]).map(({ name }) => name);
-    assert.deepEqual(names, [
-      'made',
-      'other widths (not fitted)',
-      'fitted',
-      'least of 95% of networks',
-      'most',
+    const law = fitLaw(points, 'made');
+    const namesOf = (drawn: typeof points) =>
+      lawFigure(drawn, { law, source: 'made' }).data.map(({ name }) => name);
+    assert.deepEqual(namesOf(points), [
+      ...['made', 'other widths (not fitted)', 'fitted curve', '95% of networks'],
     ]);
+    const elsewhere = points.filter(({ fitted }) => !fitted);
+    assert.deepEqual(namesOf(elsewhere), ['other widths', 'curve, fitted on others', '95% of networks']);
   });
 
   it('is, in the doctor, the fit of the runs that ship, and holds for networks of other widths', async function () {
