@@ -12,6 +12,7 @@ import {
   initialize,
   type LimitFunction,
   normalizeArchitecture,
+  type Tensors,
   toStateDict,
   toVariables,
 } from '../../src/model/index.js';
@@ -26,6 +27,7 @@ import {
   penalties,
   pretrainStep,
   regularization,
+  valueAndGradients,
   weightTraining,
 } from '../../src/train/index.js';
 import { sample } from '../../../tensor/test/compile/support.js';
@@ -375,6 +377,37 @@ describe('regularizers', () => {
       regularization(arch, { penalty: 'range', strength: 2, on: where }, params, buffers).dataSync()[0]!;
     assert.ok(Math.abs(on('merged') - 2 * mean) < 1e-5);
     assert.ok(on('branches') > 0 && on('branches') < on('merged'));
+  });
+
+  it('reach the branches through the merge, and stop where OABN clips', () => {
+    const arch = normalizeArchitecture({ ...small, oabn: { threshold: 0.5 } });
+    const start = initialize(arch, 1);
+    // All variances are 1, so these are the ratios, of which OABN clips every other one.
+    start['stage1.0.rbr_identity.weight']!.data.set([2, 0.3, -2, 0.4]);
+    const { params, buffers } = toVariables(start);
+    const names = ['dense.conv', 'dense.bn', '1x1.conv', '1x1.bn', 'identity'].map(
+      (of) => `stage1.0.rbr_${of}.weight`,
+    );
+    for (const penalty of ['kure', 'range'] as const) {
+      const value = (changed: Tensors): tf.Scalar =>
+        regularization(arch, { penalty, strength: 1, on: 'merged' }, { ...params, ...changed }, buffers);
+      const tracked = Object.fromEntries(names.map((name) => [name, params[name]!]));
+      const { gradients } = valueAndGradients(tracked, (of) => ({ value: value(of), extra: {} }));
+      const ofIdentity = gradients['stage1.0.rbr_identity.weight']!.dataSync();
+      assert.ok(Math.abs(ofIdentity[0]!) === 0 && Math.abs(ofIdentity[2]!) === 0);
+      for (const name of penalty === 'kure' ? names : [names[0]!]) {
+        const length = tf.norm(gradients[name]!).dataSync()[0]!;
+        const along = (distance: number): number =>
+          value({
+            [name]: tf.add(params[name]!, tf.mul(gradients[name]!, distance / length)),
+          }).dataSync()[0]!;
+        const slope = (along(1e-3) - along(-1e-3)) / 2e-3;
+        assert.ok(
+          length > 0 && Math.abs(slope / length - 1) < 0.02,
+          `${penalty} ${name}: ${slope} ${length}`,
+        );
+      }
+    }
   });
 
   it('change training, compiled as eagerly', async () => {

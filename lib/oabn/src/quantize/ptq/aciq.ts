@@ -8,7 +8,8 @@
  *
  * and likewise for a normal one. A ReLU leaves one half and so half the range: the optimum of M + 1 bits. b
  * is the mean and σ² the mean square of the positive values, which the ReLU has not touched. Of the two
- * thresholds the one with less error on the histogram is taken.
+ * thresholds the one with less error on the histogram is taken. (The authors' code measures b and σ about the mean of
+ * all values, zeros included, and adds that mean to the threshold.)
  *
  * Weights are not clipped. What rounding does to their mean and norm is undone (section 5): with q = Q(w),
  *

@@ -6,6 +6,9 @@
  *
  *     W ≈ S_c·q_c [centre taps] + S_f·q_f [all nine taps]     q_c = round(W/S_c), both codes of b bits
  *
+ * With one scale for the layer both parts have one; in the authors' code the fine part has a scale for each channel
+ * even then.
+ *
  * A block thus computes two convolutions. It stores ten codes for every nine weights and two sets of values,
  * and that is what its state size counts, though the sums of the two take many more values.
  *

@@ -4,7 +4,8 @@
  * - `moving`: min and max follow those of the batches, from the calibrated ones on.
  * - `fixed`: it stays where the squared error on the calibration images is least.
  * - `learned`: it begins there, and the step S between levels is learned by gradient: LSQ for activations
- *   (arXiv 1902.08153), with its gradient scale 1/√(N·(2^b−1)) for N features of an image.
+ *   (arXiv 1902.08153), with its gradient scale 1/√(N·(2^b−1)) for N features of an image. The paper's start is
+ *   2⟨|x|⟩/√(2^b−1) on the first batch.
  *
  * The last two clip, and their ranges begin at 0: what enters a quantized block has been through ReLU.
  */

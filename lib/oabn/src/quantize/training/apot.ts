@@ -14,10 +14,10 @@
  *
  *     ŵ = μ + σ·α·Q(x/α), x = (w − μ)/σ      ∂ŵ/∂α = σ·sign(x) where |x| > α, else σ·(Q(x/α) − x/α)      ∂ŵ/∂w = [|x| ≤ α]
  *
- * with μ and σ held constant. There a BN follows, which takes up the scale; a merged network has none, so
- * here the normalization is undone. α begins where the squared error is least rather than at 3, because
- * fine-tuning is short, and its gradient is scaled by 1/√N, N weights, like that of LSQ's step, because it
- * has the learning rate of the weights.
+ * with μ and σ held constant. (The authors' code passes ∂w beyond α, too.) There a BN follows, which takes up
+ * the scale; a merged network has none, so here the normalization is undone. α begins where the squared error
+ * is least rather than at 3, because fine-tuning is short, and its gradient is scaled by 1/√N, N weights,
+ * like that of LSQ's step, because it has the learning rate of the weights.
  */
 import { schema } from 'oabn-base';
 import { tf } from 'tfjs-native';
