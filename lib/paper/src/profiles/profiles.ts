@@ -240,7 +240,8 @@ export const profiles = {
       seeds: [100, 101],
       heldOut: 5_000,
     },
-    // ImageNet-1k itself. Epochs, rate and decay as RepVGG-A0 was trained (arXiv 2101.03697, section 4.1).
+    // ImageNet-1k itself. Epochs, rate and λ of the decay as RepVGG-A0 was trained (arXiv 2101.03697, section 4.1); unlike
+    // in RepVGG's code, the identity's γ does not decay.
     imagenet: {
       data: { name: 'imagenet', testImages: null },
       arch: repvgg('A0', { strides: imagenetStrides, classes: 1000 }),

@@ -8,7 +8,8 @@
  * - A penalty on the merged kernels, such as KURE, in the loss; or both. Of a merged network, the merged
  *   weights are what is trained, so that this works for any family whose networks can be computed.
  *
- * This is an idea of ours; the papers train from scratch.
+ * Weight decay acts on the kernels alone, whatever it acted on before. This is an idea of ours; the papers train from
+ * scratch.
  */
 import { join } from 'node:path';
 import { check, schema } from 'oabn-base';
