@@ -91,7 +91,10 @@ export const timmMobileOneBlock: BlockTable = {
   merged: 'reparam_conv',
 };
 
-/** FastViT's token mixer (section 3.1): x + scale·(mixer(x) − norm(x)), both of MobileOne's branches. */
+/**
+ * FastViT's token mixer (its section «Reparameterizing Skip Connections»): x + scale·(mixer(x) − norm(x)), both of
+ * MobileOne's branches.
+ */
 export const repMixer = (
   mixer: readonly Term[],
   norm: readonly Term[],

@@ -7,7 +7,7 @@
  *     Var(d̄) = σa²/S + σb²/n + σe²/(S·n) = (MSseeds + MSimages − MSrest) / (S·n)
  *
  * with the mean squares of the two-way analysis of variance. This is the analysis of multi-reader multi-case
- * studies, with networks as readers (Gallas et al., Academic Radiology 16, 2009).
+ * studies, with networks as readers (of binary ones: Gallas, Pennello, Myers, JOSA A 24, 2007).
  */
 
 /** A part of the variance of a mean's error, as it was estimated. */
