@@ -74,13 +74,12 @@ export interface Lab {
   /** SHA-256 → what reads the checkpoint again, for checkpoints from elsewhere that were opened here. */
   readonly checkpoints: Map<string, () => Promise<Network>>;
   /**
-   * The run of a configuration in its canonical form: from the store, or executed. `files`: its files are
-   * needed, so a shipped result will not do.
+   * The run of a configuration in its canonical form: from the store, or executed.
    */
   request<R>(
     config: object,
     execute: (context: RunContext) => Promise<R>,
-    options?: { readonly files?: boolean; readonly seed?: number },
+    options?: LabRequest,
   ): Promise<StoredRun<R>>;
   /** Steps and networks compiled so far. */
   readonly compiled: CompiledCache;
@@ -92,6 +91,16 @@ export interface Lab {
   readonly opening: LabOpening;
   /** Ends whatever runs in it, between two steps; in a notebook the stop button does too (`stopSignal`). */
   readonly signal?: AbortSignal;
+}
+
+/** What a lab is told of a run besides its configuration. */
+export interface LabRequest {
+  /** Whether its files are needed, so that a shipped result will not do; default false. */
+  readonly files?: boolean;
+  /** For the provenance; default that of the configuration. */
+  readonly seed?: number;
+  /** The configuration of the run whose network it starts from: see `RequestOptions` of `provable-runs`. */
+  readonly startsFrom?: object;
 }
 
 /**
@@ -145,13 +154,14 @@ export async function openLab(options: LabOptions = {}): Promise<Lab> {
     async request<R>(
       config: object,
       execute: (context: RunContext) => Promise<R>,
-      { files = false, seed }: { readonly files?: boolean; readonly seed?: number } = {},
+      { files = false, seed, startsFrom }: LabRequest = {},
     ) {
       const cell = cellSignal();
       const stop = stopSignal({ ...(signal && { signal }) });
       const answer = await store
         .request(config, execute, {
           ...(files && { needs: networkOf }),
+          ...(startsFrom !== undefined && { startsFrom }),
           progress,
           provenance: { ...provenance, ...(seed !== undefined && { seed }) },
           ...(stop && { signal: stop }),

@@ -36,8 +36,8 @@ export async function run<C extends RunConfig>(
   const kind = kindOf(config);
   const normal = normalizeConfig(config);
   const seed = kind.seed(normal);
+  const source = sourceOf(normal);
   const start = async (context: RunContext): Promise<Network> => {
-    const source = sourceOf(normal);
     check(source, () => `${kind.describe(normal)} does not start from a network`);
     if (source.kind === 'pretrain') context.addProvenance({ inputs: await networkDigest(lab, source) });
     return await sourceNetwork(lab, source);
@@ -47,6 +47,7 @@ export async function run<C extends RunConfig>(
   const answer = await lab.request(storedConfig(normal), execute, {
     files,
     ...(seed !== undefined && { seed }),
+    ...(source?.kind === 'pretrain' && { startsFrom: storedConfig(source) }),
   });
   return { ...answer, config: normal, result: kind.readResult?.(answer.result) ?? answer.result };
 }

@@ -5,7 +5,7 @@
 import { randomBytes } from 'node:crypto';
 import { rename, rm } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
-import { check, configHash, silent, UserError } from 'oabn-base';
+import { canonicalJson, check, configHash, silent, UserError } from 'oabn-base';
 import { checkpointSteps, readCheckpoint } from './checkpoints.js';
 import { damageOf, fileNames } from './files.js';
 import {
@@ -53,6 +53,14 @@ export function openStore(folder = process.env.OABN_RUNS_DIR || 'runs', options:
     wholeResult(inRun(hash, 'result'), 'The run counts as unfinished.');
   const shippedResult = async (hash: string): Promise<ResultFile | undefined> =>
     shipped === undefined ? undefined : wholeResult(join(shipped, `${hash}.json`), 'It is not used.');
+
+  /** Whether the store's result of a run is another than the shipped one. */
+  const isRemade = async (config: unknown): Promise<boolean> => {
+    const hash = config === undefined ? undefined : configHash(config);
+    const made = hash === undefined ? undefined : await storedResult(hash);
+    if (!made) return false;
+    return canonicalJson((await shippedResult(hash!))?.result ?? null) !== canonicalJson(made.result);
+  };
 
   const damageOfAny = async (
     hash: string,
@@ -115,7 +123,8 @@ export function openStore(folder = process.env.OABN_RUNS_DIR || 'runs', options:
         await clearUp(folderOf(hash));
         return answer(found, 'store');
       }
-      const ready = request.needs ? undefined : await shippedResult(hash);
+      const mayBeShipped = !request.needs && !(await isRemade(request.startsFrom));
+      const ready = mayBeShipped ? await shippedResult(hash) : undefined;
       if (ready) return answer(ready, 'shipped');
 
       await makeFolder(folderOf(hash));

@@ -45,6 +45,12 @@ export interface RequestOptions<Result = unknown> {
    * checkpoint.
    */
   readonly needs?: (result: Result) => readonly string[];
+  /**
+   * The configuration of the run whose files this one starts from, if any. Where the store has another result of
+   * that run than the one that ships, because it was made again, a shipped result of this run is of other files,
+   * and is not used.
+   */
+  readonly startsFrom?: unknown;
   /** Seed, dataset, backend and device, for the provenance. The seed defaults to the configuration's. */
   readonly provenance?: RunFacts;
   /** Called as the work proceeds; default: no progress is reported. */

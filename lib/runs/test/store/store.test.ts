@@ -550,6 +550,34 @@ describe('the run store', () => {
       assert.equal((await reader.list()).length, 1);
     });
 
+    it('does not use one of a run whose start was made again and came out differently', async () => {
+      const shipped = join(folder, 'shipped');
+      const [network, quantized] = [
+        { kind: 'toy', network: 1 },
+        { kind: 'toy', quantized: 1 },
+      ];
+      for (const each of [network, quantized]) {
+        await store.request(each, () => Promise.resolve({ accuracy: 0.6 }));
+        await store.export(configHash(each), shipped);
+      }
+      const reader = openStore(join(folder, 'reader'), { shipped, notice });
+      const requested = async (from: unknown): Promise<unknown> =>
+        (await reader.request(quantized, never, { startsFrom: from })).from;
+      assert.equal(await requested(network), 'shipped');
+      const remade = async (accuracy: number): Promise<void> => {
+        await reader.request(network, () => Promise.resolve({ accuracy }), { needs: () => [] });
+      };
+      await remade(0.6);
+      assert.equal(await requested(network), 'shipped');
+      await reader.remove(configHash(network));
+      await remade(0.5);
+      assert.equal(await requested(undefined), 'shipped');
+      const computed = await reader.request(quantized, () => Promise.resolve({ accuracy: 0.4 }), {
+        startsFrom: network,
+      });
+      assert.deepEqual([computed.from, computed.result], ['computed', { accuracy: 0.4 }]);
+    });
+
     it('does not use a shipped result that was changed, and says so', async () => {
       const shipped = join(folder, 'shipped');
       await store.request(config, (context) => toyRun(context));
