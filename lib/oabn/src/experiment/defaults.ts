@@ -81,6 +81,7 @@ export const runDefaults: RunDefaults = {
     epochs: 1,
     learningRate: 0.1,
     augment: false,
+    decay: 'kernelsAndIdentity',
   }),
   finetuning: finetuningRecipes({ images: 4_800, batchSize: 64, epochs: 1 }),
   calibrationImages: 512,

@@ -9,6 +9,7 @@ import type { Profile } from './profile.js';
 export const formerQuick: Profile = {
   ...runDefaults,
   name: 'quick-0.1',
+  pretraining: { ...runDefaults.pretraining, decay: 'kernels' },
   thresholds: [0.1, 0.25, 0.5, 1, Infinity],
   lowBitThresholds: [0.25, 0.5, Infinity],
   seeds: [1, 2],

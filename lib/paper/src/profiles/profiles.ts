@@ -228,7 +228,10 @@ export const profiles = {
   full: {
     ...paper,
     name: 'full',
-    pretraining: trainingRecipe({ images: null, batchSize: 128, epochs: 120, learningRate: 0.1 }),
+    pretraining: trainingRecipe({
+      ...{ images: null, batchSize: 128, epochs: 120, learningRate: 0.1 },
+      decay: 'kernelsAndIdentity',
+    }),
     finetuning: finetuningRecipes({ images: null, batchSize: 128, epochs: 10 }),
     tableThresholds: [0.25, 0.5, 1, 3, 10, Infinity],
     tableBits: [8, 6, 4],
@@ -240,8 +243,8 @@ export const profiles = {
       seeds: [100, 101],
       heldOut: 5_000,
     },
-    // ImageNet-1k itself. Epochs, rate and λ of the decay as RepVGG-A0 was trained (arXiv 2101.03697, section 4.1); unlike
-    // in RepVGG's code, the identity's γ does not decay.
+    // ImageNet-1k itself. Epochs, rate and decay as RepVGG-A0 was trained (arXiv 2101.03697, section 4.1, and its
+    // code).
     imagenet: {
       data: { name: 'imagenet', testImages: null },
       arch: repvgg('A0', { strides: imagenetStrides, classes: 1000 }),
@@ -251,6 +254,7 @@ export const profiles = {
         epochs: 120,
         learningRate: 0.1,
         weightDecay: 1e-4,
+        decay: 'kernelsAndIdentity',
       }),
       finetuning: finetuningRecipes({ images: null, batchSize: 256, epochs: 5 }),
       thresholds: [0.1, 0.5, 1, 2, 3, 5, 10, Infinity],
