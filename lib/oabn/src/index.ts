@@ -98,7 +98,7 @@ export {
   ownQuantizer,
   updateCentroids,
 } from './quantize/index.js';
-export { finetunedNetwork, finetuneState, finetuneSteps, mergedPenalty } from './train/index.js';
+export { annealingPenalty, finetunedNetwork, finetuneState, finetuneSteps, mergedPenalty } from './train/index.js';
 
 // Files for other programs
 export { exportedSize, exportOnnx, saveOnnx } from './quantize/index.js';

@@ -37,7 +37,7 @@ import {
 } from '../family/index.js';
 import { mergedOf } from '../merge/index.js';
 import { checkFinite, loadNetwork, type Network, readStateDict, type StateDictFile } from '../model/index.js';
-import { type Accuracy, mergedPenalty } from '../train/index.js';
+import { type Accuracy, annealingPenalty } from '../train/index.js';
 import { checkClasses } from './evaluate.js';
 import { familyOf } from './familyOptions.js';
 import { type CommonOptions, labOf, loadOptions, threshold, wholeNumber } from './options.js';
@@ -147,8 +147,7 @@ const annealEpochs = 3;
 
 /**
  * The network trained on, in each way for as many images as --anneal has minutes for: with OABN, unless it has
- * OABN already or no identity branches to limit, and with KURE on its merged kernels. A merged network, which
- * other families are, only with KURE.
+ * OABN already, is merged or has no identity branches to limit, and with KURE on its merged kernels.
  */
 async function annealings(
   lab: Lab,
@@ -165,7 +164,7 @@ async function annealings(
   const canLimit = form === 'training' && arch.block !== 'qarepvgg' && !arch.oabn && hasIdentity;
   const ways = [
     ...(canLimit ? [{ threshold: s, title: `OABN, s annealed to ${s}` }] : []),
-    { regularizer: mergedPenalty('kure'), title: 'KURE on the merged kernels' },
+    { regularizer: annealingPenalty('kure'), title: 'KURE on the merged kernels' },
   ];
   const networks: AnnealedNetwork[] = [];
   for (const way of ways) networks.push(await anneal(lab, minutes, { source, ...way }));

@@ -40,10 +40,17 @@ import {
 } from './options.js';
 import { checkOutput, percent, print } from './output.js';
 import { setOption, withOverrides } from './overrides.js';
-import { type EpochMetrics, mergedPenalty, penaltyStrengths, type Regularizer } from '../train/index.js';
+import {
+  annealingStrengths,
+  type EpochMetrics,
+  mergedPenalty,
+  type PenaltyName,
+  penaltyStrengths,
+  type Regularizer,
+} from '../train/index.js';
 
 interface PenaltyOptions {
-  readonly penalty?: keyof typeof penaltyStrengths;
+  readonly penalty?: PenaltyName;
   readonly strength?: string;
 }
 
@@ -52,12 +59,14 @@ const penaltyOption = new Option(
   'in the loss, on the merged kernels: their kurtosis (KURE), or the largest weight (R²)',
 ).choices(Object.keys(penaltyStrengths));
 
-const strengthOption = [
+type Strengths = Readonly<Record<PenaltyName, number>>;
+
+const strengthOption = (usual: Strengths): [flags: string, description: string] => [
   '--strength <λ>',
-  `what the penalty is multiplied by; default ${Object.entries(penaltyStrengths)
+  `what the penalty is multiplied by; default ${Object.entries(usual)
     .map(([name, strength]) => `${strength} for ${name}`)
     .join(', ')}`,
-] as const;
+];
 
 interface TrainOptions extends CommonOptions, PenaltyOptions {
   readonly threshold: string;
@@ -82,7 +91,7 @@ export function addTrain(program: Command): void {
   withTraining(program.command('train').description('train a RepVGG with BN or OABN from scratch'))
     .option('-s, --threshold <s>', "OABN's limit on γ/σ of the identity branch; inf is plain BN", 'inf')
     .addOption(penaltyOption)
-    .option(...strengthOption)
+    .option(...strengthOption(penaltyStrengths))
     .addHelpText(
       'after',
       `
@@ -97,7 +106,7 @@ Examples:
     .action(async (options: TrainOptions) => {
       if (options.output) await checkOutput(options.output);
       const s = threshold(options.threshold);
-      const regularizer = penaltyOf(options);
+      const regularizer = penaltyOf(options, penaltyStrengths);
       const arch = architectureOf(options);
       const lab = await labOf(options, { standIn: true });
       const config = pretrainConfig(lab, {
@@ -180,12 +189,13 @@ export function addAnneal(program: Command): void {
     .addOption(stridesOption)
     .option('-s, --threshold <s>', 'OABN’s s at the end')
     .addOption(penaltyOption)
-    .option(...strengthOption)
+    .option(...strengthOption(annealingStrengths))
     .addHelpText(
       'after',
       `
 s begins at the network's own largest |γ/σ| and falls in all epochs but the last. Default: 3 epochs at a tenth of the rate of
-pretraining. With a penalty alone, any network that can be computed here is trained on; other families merged.
+pretraining. With a penalty alone the merged weights are trained, of any network that can be computed here; --set through=branches
+trains a RepVGG's branches.
 
 Examples:
   $ oabn anneal bn.safetensors --penalty kure --data cifar10 -o easier.safetensors
@@ -230,7 +240,7 @@ interface AnnealOptions extends Omit<TrainOptions, 'threshold'> {
 /** What is annealed, and how. @throws UserError when nothing is */
 function annealingOf(options: AnnealOptions): Pick<AnnealOf, 'threshold' | 'regularizer'> {
   const { threshold: s } = options;
-  const regularizer = penaltyOf(options);
+  const regularizer = penaltyOf(options, annealingStrengths);
   check(
     s !== undefined || regularizer !== undefined,
     'Say what the network is annealed to: --threshold 0.5, --penalty kure, or both',
@@ -239,11 +249,12 @@ function annealingOf(options: AnnealOptions): Pick<AnnealOf, 'threshold' | 'regu
 }
 
 /** The penalty that is asked for, if one is. */
-function penaltyOf({ penalty, strength }: PenaltyOptions): Regularizer | undefined {
+function penaltyOf({ penalty, strength }: PenaltyOptions, usual: Strengths): Regularizer | undefined {
   check(penalty !== undefined || strength === undefined, '--strength is that of a --penalty, such as kure');
-  const times = strength === undefined ? undefined : Number(strength);
-  check(times === undefined || times > 0, `--strength must be > 0, got ${strength}`);
-  return penalty === undefined ? undefined : mergedPenalty(penalty, times);
+  if (penalty === undefined) return undefined;
+  const times = strength === undefined ? usual[penalty] : Number(strength);
+  check(times > 0, `--strength must be > 0, got ${strength}`);
+  return mergedPenalty(penalty, times);
 }
 
 /** Runs one configuration, or each of a sweep, and prints the outcome: one result, or a list. */

@@ -104,12 +104,14 @@ export function finetuneConfig(
 
 /** What an annealing run has of its own; everything else is the lab's. */
 export interface AnnealOf {
-  /** A three-branch network, or a merged one with a penalty. */
+  /** A three-branch network, or a merged one. */
   readonly source: NetworkSource;
   /** OABN's s at the end; absent where it stays as it is. */
   readonly threshold?: number;
   /** A penalty on the kernels, such as KURE on the merged ones; default none. */
   readonly regularizer?: Regularizer;
+  /** Default the merged weights with a penalty on merged kernels alone, else the branches. */
+  readonly through?: AnnealConfig['through'];
   /** Training settings that differ from the usual ones. */
   readonly training?: Partial<TrainingConfig>;
   /** Default all epochs but the last. */
@@ -118,14 +120,14 @@ export interface AnnealOf {
 
 /**
  * A network trained on for three epochs at a tenth of pretraining's rate: with s annealed to `threshold`, two
- * of the epochs falling, with a penalty on its kernels, or with both. A merged network takes a penalty on its
- * merged kernels.
+ * of the epochs falling, with a penalty on its kernels, or with both. With a penalty on merged kernels alone,
+ * the merged weights are trained, unless `through` says «branches».
  *
- *     annealConfig(lab, { source, regularizer: mergedPenalty('kure') });
+ *     annealConfig(lab, { source, regularizer: annealingPenalty('kure') });
  */
 export function annealConfig(
   { defaults: { pretraining } }: ConfigLab,
-  { source, threshold, regularizer, training, annealEpochs }: AnnealOf,
+  { source, threshold, regularizer, through, training, annealEpochs }: AnnealOf,
 ): AnnealConfig {
   const {
     decay: _decay,
@@ -142,9 +144,11 @@ export function annealConfig(
   };
   const recipe = { ...shared, schedule, seed: sourceSeed(source), ...training };
   const falling = annealEpochs ?? Math.max(1, recipe.schedule.epochs - 1);
+  const isOfMerged = threshold === undefined && regularizer?.on === 'merged';
   return {
     kind: 'anneal',
     source,
+    through: through ?? (isOfMerged ? 'merged' : 'branches'),
     ...(threshold !== undefined && { threshold, annealEpochs: falling }),
     training: { ...recipe, ...(regularizer && { regularizer }) },
   };

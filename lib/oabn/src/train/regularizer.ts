@@ -70,16 +70,29 @@ export function describeRegularizer({ penalty, strength, on = 'branches' }: Regu
 }
 
 /**
- * λ of each penalty on merged kernels. KURE's is the largest of 0.1, 0.01 and 0.001 that costs a small network
- * of CIFAR-10 less than a point: merged kernels begin with far larger kurtoses than those of branches.
+ * λ of each penalty on merged kernels in training from scratch. KURE's is the largest of 0.1, 0.01 and 0.001
+ * that costs a small network of CIFAR-10 less than a point: merged kernels begin with far larger kurtoses than
+ * those of branches.
  */
 export const penaltyStrengths = { kure: 0.001, range: 0.05 } as const satisfies Record<PenaltyName, number>;
 
-/** A penalty on the merged kernels; λ by default that of `penaltyStrengths`. */
+/**
+ * λ of each penalty in annealing, which is short: of those that cost a network of CIFAR-10 next to nothing in FP32,
+ * the one after which most is left at 3 bits (`data/results/annealing-search.json`).
+ */
+export const annealingStrengths = { kure: 0.03, range: 0.05 } as const satisfies Record<PenaltyName, number>;
+
+/** A penalty on the merged kernels; λ by default that of training from scratch. */
 export const mergedPenalty = (
   penalty: PenaltyName,
   strength: number = penaltyStrengths[penalty],
 ): Regularizer => ({ penalty, strength, on: 'merged' });
+
+/** A penalty on the merged kernels; λ by default that of annealing. */
+export const annealingPenalty = (
+  penalty: PenaltyName,
+  strength: number = annealingStrengths[penalty],
+): Regularizer => mergedPenalty(penalty, strength);
 
 /** The canonical form. @throws UserError naming what is wrong */
 export function normalizeRegularizer({ penalty, strength, on = 'branches' }: Regularizer): Regularizer {

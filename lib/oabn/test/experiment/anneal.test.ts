@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { join } from 'node:path';
 import {
   annealConfig,
   annealedThresholds,
@@ -8,6 +9,7 @@ import {
   run,
   smallNetwork,
 } from '../../src/experiment/index.js';
+import { loadNetwork } from '../../src/model/index.js';
 import { mergedPenalty } from '../../src/train/index.js';
 import { smallLab } from './smallLab.js';
 
@@ -65,6 +67,10 @@ describe('experiment/anneal', () => {
     assert.deepEqual(kind.network(penalized).arch, smallNetwork);
     const negative = { ...penalized.training, regularizer: mergedPenalty('kure', -1) };
     assert.throws(() => kind.normalize({ ...penalized, training: negative }), /strength must be > 0, got -1/);
+    const merged = kind.normalize({ ...penalized, through: 'merged' }) as AnnealConfig;
+    assert.equal(merged.through, 'merged');
+    assert.ok(!('through' in kind.normalize({ ...penalized, through: 'branches' })));
+    assert.throws(() => kind.normalize({ ...config, through: 'merged' }), /no branches to limit/);
     const misspelt = { ...config, annealEpoch: 1 };
     assert.throws(() => kind.normalize(misspelt), /anneal has no member "annealEpoch"/);
   });
@@ -84,14 +90,23 @@ describe('experiment/anneal', () => {
     this.timeout(180_000);
     const lab = await smallLab();
     const source = pretrainConfig(lab, { threshold: Infinity, seed: 1 });
-    const peaks = async (strength: number): Promise<number[]> => {
-      const config = annealConfig(lab, { source, regularizer: mergedPenalty('kure', strength) });
-      const { result } = await run(lab, config);
-      assert.deepEqual(result.thresholds, []);
-      return result.outliers.map(({ peakToSigma }) => peakToSigma);
-    };
-    const [strong, none] = [await peaks(0.01), await peaks(1e-9)];
-    const sum = (values: readonly number[]): number => values.reduce((a, b) => a + b, 0);
-    assert.ok(sum(strong) < 0.9 * sum(none), `max|w|/σ ${strong.join()} with it, ${none.join()} without`);
+    for (const through of ['merged', 'branches'] as const) {
+      const peaks = async (strength: number): Promise<number[]> => {
+        const regularizer = mergedPenalty('kure', strength);
+        const { folder, result } = await run(lab, annealConfig(lab, { source, regularizer, through }), {
+          files: true,
+        });
+        assert.deepEqual(result.thresholds, []);
+        const { form } = await loadNetwork(join(folder, result.network));
+        assert.equal(form, through === 'merged' ? 'merged' : 'training');
+        return result.outliers.map(({ peakToSigma }) => peakToSigma);
+      };
+      const [strong, none] = [await peaks(0.01), await peaks(1e-9)];
+      const sum = (values: readonly number[]): number => values.reduce((a, b) => a + b, 0);
+      assert.ok(
+        sum(strong) < 0.9 * sum(none),
+        `${through}: ${strong.join()} with it, ${none.join()} without`,
+      );
+    }
   });
 });

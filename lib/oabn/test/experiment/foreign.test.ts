@@ -88,7 +88,7 @@ describe('experiment with checkpoints of other families', () => {
     const refused = (way: Pick<AnnealOf, 'threshold' | 'regularizer'>): Promise<void> =>
       assert.rejects(run(lab, annealConfig(lab, { source, ...way })), {
         name: 'UserError',
-        message: /branches of a merged network are lost: .* penalty on its merged kernels alone/,
+        message: /this one is merged, and its branches are lost\. .* use through: "merged"/,
       });
     await refused({ regularizer: { penalty: 'kure', strength: 0.1 } });
     await refused({ threshold: 0.5, regularizer: mergedPenalty('kure') });

@@ -5,8 +5,8 @@
  * - OABN, of a three-branch network: from its own largest |r0| the threshold falls geometrically, epoch by
  *   epoch, to the desired s, and stays there to the end; so no ratio is cut by much at a time, and training
  *   repairs what each cut breaks.
- * - A penalty on the merged kernels, such as KURE, in the loss; or both. Of a merged network, the merged
- *   weights are what is trained, so that this works for any family whose networks can be computed.
+ * - A penalty on the merged kernels, such as KURE, in the loss; or both. With a penalty alone the merged weights
+ *   can be trained, so that this works for any family whose networks can be computed.
  *
  * Weight decay acts on the kernels alone, whatever it acted on before. This is an idea of ours; the papers train from
  * scratch.
@@ -56,8 +56,10 @@ export interface AnnealTraining extends TrainingConfig {
 export interface AnnealConfig {
   /** What kind of run it is. */
   readonly kind: 'anneal';
-  /** A three-branch network, or a merged one to be annealed with a penalty. */
+  /** A three-branch network; a merged one where the merged weights are trained. */
   readonly source: NetworkSource;
+  /** The parameters: those of the `branches` (default), or, with a penalty alone, the `merged` weights. */
+  readonly through?: (typeof annealedParameters)[number];
   /** OABN's s at the end; absent where the network keeps the one that it has, or plain BN. */
   readonly threshold?: number;
   /** Epochs in which s falls, if it does; those after them train with the last. */
@@ -72,6 +74,9 @@ export interface AnnealResult extends PretrainResult {
   readonly thresholds: readonly number[];
 }
 
+/** What annealing may train; see `AnnealConfig.through`. */
+export const annealedParameters = ['branches', 'merged'] as const;
+
 const { anything, object, oneOf, positive, whole } = schema;
 const configRule = object(
   {
@@ -79,13 +84,13 @@ const configRule = object(
     source: anything,
     training: trainingRule({ regularizer: regularizerRule }),
   },
-  { threshold: positive, annealEpochs: whole(1) },
+  { through: oneOf(...annealedParameters), threshold: positive, annealEpochs: whole(1) },
 );
 
 export const anneal: Kind<AnnealConfig, AnnealResult> = {
   normalize(config) {
     configRule(config, 'anneal');
-    const { kind, source, threshold, annealEpochs, training } = config;
+    const { kind, source, through = 'branches', threshold, annealEpochs, training } = config;
     const { regularizer, ...others } = training;
     const { epochs } = training.schedule;
     check(
@@ -100,9 +105,14 @@ export const anneal: Kind<AnnealConfig, AnnealResult> = {
       annealEpochs === undefined || annealEpochs <= epochs,
       `annealEpochs must be a whole number from 1 to epochs = ${epochs}, got ${annealEpochs}`,
     );
+    check(
+      through === 'branches' || (threshold === undefined && regularizer?.on === 'merged'),
+      'Merged weights have no branches to limit or to penalize: through: "merged" takes a penalty on the merged kernels, and no threshold s',
+    );
     return {
       kind,
       source: normalizeSource(source),
+      ...(through === 'merged' && { through }),
       ...(threshold !== undefined && { threshold, annealEpochs: annealEpochs! }),
       training: {
         ...normalizeTraining(others),
@@ -153,7 +163,7 @@ async function execute(work: Work<AnnealConfig>): Promise<AnnealResult> {
   const { config, lab, context } = work;
   const { training } = config;
   const { data } = config.source;
-  const network = await work.start();
+  const network = await beginning(work);
   const { steps, thresholds } =
     network.form === 'merged' ? mergedSteps(network, work) : threeBranchSteps(network, work);
   const trained = await trainRun({
@@ -173,6 +183,17 @@ async function execute(work: Work<AnnealConfig>): Promise<AnnealResult> {
   const accuracy = await measureAccuracy(lab, { network: { arch, stateDict: merged }, ...data });
   const outliers = analyzeOutliers(arch, stateDict);
   return { ...accuracy, epochs: trained.epochs, outliers, network: file, thresholds };
+}
+
+/** The network in the form that is trained. */
+async function beginning({ config: { through }, start }: Work<AnnealConfig>): Promise<Network> {
+  const network = await start();
+  if (through === 'merged') return { ...network, stateDict: mergedOf(network), form: 'merged' };
+  check(
+    network.form === 'training',
+    'Annealing the branches needs the three-branch network; this one is merged, and its branches are lost. With a penalty on merged kernels alone, use through: "merged"',
+  );
+  return network;
 }
 
 /** The steps of a run, and the s of each epoch. */
@@ -207,11 +228,7 @@ function threeBranchSteps({ arch, stateDict }: Network, { config, lab }: Work<An
 
 /** The merged weights are trained: of a network of any family that can be computed. */
 function mergedSteps({ arch }: Network, { config, lab }: Work<AnnealConfig>): Annealing {
-  const { threshold, training } = config;
-  check(
-    threshold === undefined && training.regularizer?.on === 'merged',
-    'The branches of a merged network are lost: it is annealed with a penalty on its merged kernels alone, not to a threshold s or with a penalty on branches',
-  );
+  const { training } = config;
   const step = mergedStep(arch, { ...training, ...precisionOptions(lab, training.batchSize) });
   return {
     thresholds: [],
