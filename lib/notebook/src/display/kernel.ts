@@ -44,5 +44,9 @@ const kernel = (): RunningKernel | undefined =>
 /** The output of the running cell, or undefined outside a kernel; the same function for the same cell. */
 export const currentCell = (): Publish | undefined => kernel()?.currentCell()?.publish;
 
+/** The promise of something that shows itself: where it is a cell's last value, it is not shown as a promise. */
+export const shownApart = <Value>(promise: Promise<Value>): Promise<Value> =>
+  Object.defineProperty(promise, Symbol.for('Jupyter.display'), { value: () => ({}) });
+
 /** Opens channels to the page; undefined outside a kernel. */
 export const kernelComms = (): RunningKernel['comms'] | undefined => kernel()?.comms;

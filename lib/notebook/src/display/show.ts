@@ -3,7 +3,7 @@ import { type DataFrameLike, type Row, tableText } from 'oabn-base';
 import { tableHtml } from './table.js';
 import { type Figure } from './style.js';
 import { figureBundle, figureText } from './figure.js';
-import { currentCell } from './kernel.js';
+import { currentCell, shownApart } from './kernel.js';
 import { pace } from './pace.js';
 import { plotlyScript } from './plotly.js';
 
@@ -13,7 +13,11 @@ const room = pace();
 /**
  * Shows a figure below the running cell; outside a notebook it prints the title and what the figure holds.
  */
-export async function show(figure: Figure): Promise<void> {
+export function show(figure: Figure): Promise<void> {
+  return shownApart(showFigure(figure));
+}
+
+async function showFigure(figure: Figure): Promise<void> {
   const publish = currentCell();
   if (!publish) {
     console.log(`${figureText(figure)} (drawn when run in a notebook)`);
@@ -39,7 +43,11 @@ function pictureSize({ layout }: Figure): { width: unknown; height: unknown } {
  * Shows rows, or a danfo DataFrame, as a table that is sorted by a click on a column's heading; outside a
  * notebook as text.
  */
-export async function showTable(rows: readonly Row[] | DataFrameLike): Promise<void> {
+export function showTable(rows: readonly Row[] | DataFrameLike): Promise<void> {
+  return shownApart(showRows(rows));
+}
+
+async function showRows(rows: readonly Row[] | DataFrameLike): Promise<void> {
   const publish = currentCell();
   if (publish) publish({ 'text/html': tableHtml(rows), 'text/plain': tableText(rows) });
   else console.log(tableText(rows));

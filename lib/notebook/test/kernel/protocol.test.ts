@@ -328,6 +328,14 @@ describe('kernel: the protocol', function () {
       );
     });
 
+    it('stand alone where a cell ends with them and awaits nothing', async () => {
+      const texts = async (code: string) =>
+        (await run(code)).outputs.map((output) => ('data' in output ? output.data['text/plain'] : output));
+      assert.deepEqual(await texts('display("one")'), ["'one'"]);
+      const table = "import { showTable } from 'tslab-kernel/display'; showTable([{ a: 1 }])";
+      assert.deepEqual(await texts(table), ['a\n─\n1']);
+    });
+
     it('come from tslab’s own module too', async () => {
       const { outputs } = await run("import * as tslab from 'tslab'; tslab.display.html('<b>t</b>');");
       assert.deepEqual((outputs[0] as { data: object }).data, { 'text/html': '<b>t</b>' });

@@ -1,5 +1,6 @@
 /** The values of what every cell knows without an import; language/globals.ts declares them. */
 import { randomUUID } from 'node:crypto';
+import { shownApart } from '../../display/kernel.js';
 import type { Typecheck } from '../language/language.js';
 import type { Bundle } from '../threads.js';
 import type { Comms } from './comms.js';
@@ -55,7 +56,7 @@ export function installGlobals(options: GlobalsOptions): void {
       update: async (next: unknown, more: DisplayOptions = {}) => showValue(next, id, true, more),
     };
     try {
-      return Promise.resolve(showValue(value, id, update, given)).then(() => handle);
+      return shownApart(Promise.resolve(showValue(value, id, update, given)).then(() => handle));
     } catch (error) {
       return Promise.reject(error as Error);
     }
