@@ -142,6 +142,7 @@ export async function compile<Args extends readonly unknown[], Result>(
     return eagerStep(step, engine);
   }
   const example = flatten(exampleArgs);
+  checkNotDisposed(example);
   const traced = trace(step as (...args: never[]) => unknown, exampleArgs);
   const graph = optimize(traced.graph);
   if (graph.results.length === 0)
@@ -161,6 +162,7 @@ export async function compile<Args extends readonly unknown[], Result>(
     if (!open) throw new UserError('This compiled step has been disposed; compile it again');
     const given = flatten(args);
     checkArguments(example, given);
+    checkNotDisposed(given);
     return given.tensors;
   };
   const run = async (...args: Args): Promise<Awaited<Result>> => {
@@ -258,5 +260,14 @@ function checkArguments(example: Flat, given: Flat): void {
   throw new UserError(
     'The arguments of the compiled step have another structure or other constants than when it was traced; ' +
       'pass what changes as tensors, or compile it again',
+  );
+}
+
+/** @throws UserError that names the first tensor that has been disposed of. */
+function checkNotDisposed({ tensors, paths }: Flat): void {
+  const gone = tensors.findIndex(({ isDisposed }) => isDisposed);
+  if (gone < 0) return;
+  throw new UserError(
+    `The tensor "${paths[gone]}" has been disposed of (by tf.dispose, or as tf.tidy ended); keep it until the call, with tf.keep inside tf.tidy`,
   );
 }

@@ -205,6 +205,16 @@ describe('compile', () => {
     await assert.rejects(fast({ x: tf.zeros([2, 3]) }, 2), /has been disposed/);
   });
 
+  it('says which argument has been disposed of', async () => {
+    const double = (s: { x: tf.Tensor }) => tf.mul(s.x, 2);
+    const fast = await compile(double, [{ x: tf.zeros([2]) }]);
+    const gone = tf.zeros([2]);
+    gone.dispose();
+    await assert.rejects(fast({ x: gone }), /"0\.x" has been disposed of/);
+    await assert.rejects(compile(double, [{ x: gone }]), /"0\.x" has been disposed of/);
+    await fast.dispose();
+  });
+
   it('runs the function itself where asked to', async () => {
     const eager = await compile((x: tf.Tensor) => tf.mul(x, x.dataSync()[0]!), [tf.scalar(3)], {
       eager: true,
