@@ -24,6 +24,7 @@ import {
   type CommonOptions,
   jsonOption,
   loadOptions,
+  stridesOption,
   threshold,
   thresholdOption,
 } from './options.js';
@@ -43,6 +44,7 @@ export function addMerge(program: Command): void {
     .requiredOption('-o, --output <file>', 'the merged checkpoint to write, as safetensors')
     .addOption(archOption)
     .addOption(familyOption)
+    .addOption(stridesOption)
     .addOption(thresholdOption)
     .option(
       '--fold-bn',
@@ -60,7 +62,7 @@ Without --arch, a file that does not describe its network is recognised by its t
 loads in its own code's network (timm's, MobileOne's, …). With --arch it becomes a RepVGG of the official names.
 
 Examples:
-  $ oabn merge RepVGG-A0-train.safetensors --arch A0 -o RepVGG-A0.safetensors
+  $ oabn merge RepVGG-A0-train.pth -o RepVGG-A0.safetensors
   $ oabn merge mobileone_s1.pth -o merged.safetensors
   $ oabn merge mine.safetensors --family mine.json -o merged.safetensors
   $ oabn merge small.safetensors --arch '{"widths":[16,16,24,48,320],"depths":[1,2,4,6,1]}' -o merged.safetensors`,

@@ -42,7 +42,7 @@ export const archOption = new Option(
 /** `--strides`: what the files of other families do not contain. */
 export const stridesOption = new Option(
   '--strides <list>',
-  'strides of the stages’ first blocks, such as 2,2,2,2,2, for files of other families, which do not contain them',
+  'strides of the stages’ first blocks, such as 2,2,2,2,2, for files that do not contain them; goes before those of --arch',
 );
 /** `--threshold`: OABN's s. */
 export const thresholdOption = new Option(

@@ -29,7 +29,7 @@ import { defaultEpsilon, type Family } from './table.js';
 export interface LoadOptions {
   /** Overrules what the file says of itself, and what its shapes say. */
   readonly arch?: Architecture | undefined;
-  /** The stride of each stage's first block, for files that do not contain them. */
+  /** The stride of each stage's first block, for files that do not contain them; goes before those of `arch`. */
   readonly strides?: readonly number[] | undefined;
   /** How the file's names are read; default what they say. */
   readonly family?: Family | undefined;
@@ -67,7 +67,8 @@ export function repVGGOf(path: string, file: StateDictFile, options: LoadOptions
 }
 
 function underAnyNames(path: string, file: StateDictFile, options: LoadOptions): Network {
-  const { arch, notice = () => {} } = options;
+  const { strides, notice = () => {} } = options;
+  const arch = options.arch && strides ? { ...options.arch, strides } : options.arch;
   const isOurs =
     'linear.weight' in file.stateDict &&
     Object.keys(file.stateDict).some((name) => name.startsWith('stage0.'));

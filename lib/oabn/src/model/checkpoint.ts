@@ -73,6 +73,12 @@ export function describedIn(text: string, path: string): Architecture {
   return naming(path, () => normalizeArchitecture(parseJson(text, 'arch') as Architecture));
 }
 
+/** Published networks are for 224×224 images, and their names are read here as those for 32×32. */
+const hintFor = (missing: string): string =>
+  /^stage\d+\.0\.rbr_identity\./.test(missing)
+    ? ' A first block without an identity branch has a stride of 2, as all of them have in networks for ImageNet: --strides 2,2,2,2,2'
+    : '';
+
 function checkNetwork(
   { arch, stateDict, form }: Network,
   path: string,
@@ -89,7 +95,8 @@ function checkNetwork(
     check(!other, () => unreadText(path, name, other!));
     check(
       found,
-      `${path} has no ${name} (expected [${shape.join(', ')}]); is the architecture ${JSON.stringify(arch)} right?`,
+      () =>
+        `${path} has no ${name} (expected [${shape.join(', ')}]); is the architecture ${JSON.stringify(arch)} right?${hintFor(name)}`,
     );
     check(
       found.shape.join() === shape.join(),

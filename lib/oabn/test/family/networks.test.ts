@@ -21,6 +21,7 @@ import {
   blocksOf,
   forwardMerged,
   type Network,
+  repvgg,
   saveNetwork,
   type StateDict,
   toVariables,
@@ -290,6 +291,17 @@ describe('networks of other families against PyTorch', () => {
       { ...whole, 'extra.weight': whole['head.fc.weight']! },
       /extra\.weight has no place in the layout/,
     );
+  });
+
+  it('takes strides that are said instead of those of a published name', () => {
+    const arch = repvgg('A0', { width: 0.125, strides: [2, 2, 2, 2, 2] });
+    const file = { stateDict: initialize(arch, 1), integers: {}, metadata: {} };
+    const named = repvgg('A0', { width: 0.125 });
+    assert.throws(
+      () => repVGGOf('file', file, { arch: named }),
+      /has no stage1\.0\.rbr_identity.*--strides 2,2,2,2,2/,
+    );
+    assert.deepEqual(repVGGOf('file', file, { arch: named, strides: [2, 2, 2, 2, 2] }).arch, arch);
   });
 
   it('takes strides that are said instead of the usual ones, and tells which were taken for granted', () => {
