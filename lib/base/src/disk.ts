@@ -47,6 +47,22 @@ export function diskError(path: string, error: unknown, hint?: string): unknown 
   });
 }
 
+const refusals: Readonly<Record<string, string>> = {
+  ENOENT: 'no such file',
+  ENOTDIR: 'no such file',
+  EISDIR: 'it is a folder, not a file',
+  EACCES: 'it is not allowed; give yourself the right to it',
+};
+
+/** For `.catch` of reading a whole file: says why the file at `path` cannot be read. @throws UserError */
+export const cannotRead =
+  (path: string) =>
+  (error: NodeJS.ErrnoException): never => {
+    const { code = '', message } = error;
+    const why = Object.hasOwn(refusals, code) ? refusals[code] : code || message;
+    throw new UserError(`Cannot read ${path}: ${why}`, { cause: error });
+  };
+
 /** For `.catch`: undefined when the file or folder is not there. */
 export function ignoreMissing(error: { readonly code?: string }): undefined {
   if (error.code !== 'ENOENT') throw error;

@@ -4,6 +4,7 @@
  * description in huggingface/safetensors.
  */
 import { readFile } from 'node:fs/promises';
+import { cannotRead } from './disk.js';
 import { check, UserError } from './errors.js';
 import { writeFileAtomic } from './files.js';
 import { fromBfloat16, fromFloat16, toFloat16 } from './half.js';
@@ -177,9 +178,7 @@ export function decodeSafetensors(
 
 /** Reads a safetensors file. @throws UserError when it is missing, truncated or of another kind. */
 export async function readSafetensors(path: string): Promise<Safetensors> {
-  const file = await readFile(path).catch((error: NodeJS.ErrnoException) => {
-    throw new UserError(`Cannot read ${path}: ${error.code ?? error.message}`);
-  });
+  const file = await readFile(path).catch(cannotRead(path));
   return decodeSafetensors(file, path);
 }
 

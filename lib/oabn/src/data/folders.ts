@@ -4,7 +4,7 @@
  */
 import { readFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import { check, sha256, UserError } from 'oabn-base';
+import { cannotRead, check, sha256 } from 'oabn-base';
 import type { Split } from './dataset.js';
 import { foldersIn, isImageName, namesIn, shortName } from './locate.js';
 import type { EncodedImages } from './parquet.js';
@@ -38,10 +38,7 @@ export async function openFolders(
     labels: Int32Array.from(labels),
     checksum: `listing-sha256:${sha256(paths.map((path) => `${shortName(path)}\n`).join(''))}`,
     where: (row) => paths[row]!,
-    read: (row) =>
-      readFile(paths[row]!).catch((error: NodeJS.ErrnoException) => {
-        throw new UserError(`Cannot read ${paths[row]!}: ${error.code ?? error.message}`);
-      }),
+    read: (row) => readFile(paths[row]!).catch(cannotRead(paths[row]!)),
   };
 }
 

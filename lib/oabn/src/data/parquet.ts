@@ -12,7 +12,7 @@ import {
   parquetReadObjects,
   parquetSchema,
 } from 'hyparquet';
-import { check, errorMessage, UserError } from 'oabn-base';
+import { cannotRead, check, errorMessage, UserError } from 'oabn-base';
 import { WINDOW } from './order.js';
 
 /** The encoded images and labels of one split. */
@@ -182,9 +182,7 @@ function checkMetadata(metadata: FileMetaData, bytes: number): void {
 }
 
 async function checkMagic(path: string): Promise<void> {
-  const file = await open(path).catch((error: NodeJS.ErrnoException) => {
-    throw new UserError(`Cannot read ${path}: ${error.code ?? error.message}`);
-  });
+  const file = await open(path).catch(cannotRead(path));
   try {
     const { size } = await file.stat();
     check(size >= 12, `${path} is not a whole Parquet file: it has ${size} bytes. Fetch it again.`);

@@ -4,12 +4,12 @@
  */
 import { readFile } from 'node:fs/promises';
 import {
+  cannotRead,
   check,
   decodeSafetensors,
   decodeTorchFile,
   type HostTensor,
   isTorchFile,
-  UserError,
 } from 'oabn-base';
 import type { StateDict } from './stateDict.js';
 
@@ -77,9 +77,7 @@ const unwrapped = (key: string): string => wrapperNames.reduce((text, part) => t
  * @throws UserError when the file cannot be read
  */
 export async function readStateDict(path: string): Promise<StateDictFile> {
-  const file = await readFile(path).catch((error: NodeJS.ErrnoException) => {
-    throw new UserError(`Cannot read ${path}: ${error.code ?? error.message}`);
-  });
+  const file = await readFile(path).catch(cannotRead(path));
   refuseMistaken(file, path);
   const unread: Record<string, UnreadTensor> = {};
   const passOver = (key: string, tensor: UnreadTensor): void => void (unread[unwrapped(key)] = tensor);

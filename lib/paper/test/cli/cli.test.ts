@@ -58,7 +58,7 @@ describe('cli', () => {
     };
     await wrong(
       ['merge', 'nowhere.safetensors', '-o', 'x'],
-      /oabn: Cannot read nowhere\.safetensors: ENOENT/,
+      /oabn: Cannot read nowhere\.safetensors: no such file/,
     );
     await wrong(
       ['merge', pytorchFile, '--arch', 'A0', '-o', 'x'],
