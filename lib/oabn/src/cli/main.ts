@@ -89,7 +89,9 @@ export async function main(args: readonly string[]): Promise<number> {
     }
     const interrupted = interruptionCode(error);
     if (interrupted !== undefined) {
-      process.stderr.write('oabn: interrupted; run again to continue from the last checkpoint\n');
+      process.stderr.write(
+        'oabn: interrupted; training that is run again continues from its last checkpoint\n',
+      );
       return interrupted;
     }
     process.stderr.write(

@@ -37,7 +37,7 @@ describe('the command’s end', function () {
       child.kill(signal);
       const [ended] = (await once(child, 'close')) as [number | null];
       assert.equal(ended, code, said);
-      assert.match(said, /interrupted; run again to continue/);
+      assert.match(said, /interrupted; training that is run again continues/);
       const [run] = await readdir(runs);
       const files = await readdir(join(runs, run!));
       assert.ok(

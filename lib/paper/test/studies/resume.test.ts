@@ -76,6 +76,6 @@ describe('experiment: a killed run', () => {
     child.kill('SIGINT');
     const code = await new Promise((resolve) => child.on('close', resolve));
     assert.equal(code, 130, said);
-    assert.match(said, /interrupted; run again to continue from the last checkpoint/);
+    assert.match(said, /interrupted; training that is run again continues from its last checkpoint/);
   });
 });
