@@ -114,32 +114,26 @@ export async function labOf(options: CommonOptions, { standIn = false } = {}): P
   const { data } = options;
   const name = profileName(options);
   const defaults = name === undefined ? runDefaults : await namedDefaults(name);
-  const lab = await openLab({ ...dataIn(data, defaults), ...labOptions(options), defaults });
-  const wanted = data === 'made' || lab.defaults.data.name === 'made';
-  checkMade(lab.train.made && !wanted && !(standIn && data === undefined));
-  return lab;
+  return openLab({
+    ...dataIn(data, defaults),
+    ...labOptions(options),
+    defaults,
+    standIn: standIn && data === undefined,
+  });
 }
 
 /** The test images that the options name; the made set never stands in. */
 export async function testBenchOf({ data, eager, precision }: CommonOptions): Promise<TestBench> {
   const name = profileName({});
   const defaults = name === undefined ? runDefaults : await namedDefaults(name);
-  const bench = await openTestBench({
+  return openTestBench({
     ...dataIn(data, defaults),
     defaults,
+    standIn: false,
     ...(eager !== undefined && { eager }),
     ...(precision !== undefined && { precision }),
     progress: consoleProgress(),
   });
-  checkMade(bench.test.made && bench.asked !== 'made');
-  return bench;
-}
-
-function checkMade(standsIn: boolean): void {
-  check(
-    !standsIn,
-    'CIFAR-10 is not here and could not be downloaded: name its folder with OABN_DATA_DIR or --data, or use --data made',
-  );
 }
 
 /** The profile that `--profile` names, or `OABN_PROFILE`; undefined where neither does. */

@@ -39,7 +39,9 @@ export interface OpenOptions {
    * The data folder, or one that holds `cifar10/`, `imagenet/` …; default the environment's `OABN_DATA_DIR`.
    */
   readonly data?: string;
-  /** May the made set stand in for ImageNet where it is not there? Default false. */
+  /**
+   * May the made set stand in for data that is not there? Default: for CIFAR-10, where no folder is named.
+   */
   readonly standIn?: boolean;
   /**
    * May CIFAR-10 be downloaded? Default: only when no folder is named. `true` downloads into the named
@@ -166,6 +168,11 @@ async function openCifar10(split: Split, options: OpenOptions): Promise<Dataset>
     return openFound(await fetchCifar10(join(home, 'cifar10'), options), split, options);
   } catch (error) {
     if (folder !== undefined || !(error instanceof DownloadError)) throw error;
+    check(
+      options.standIn !== false,
+      'CIFAR-10 is not here and could not be downloaded: name its folder with OABN_DATA_DIR or --data, or use ' +
+        `--data made. The reason: ${errorMessage(error)}`,
+    );
     (options.warn ?? console.warn)(standInMessage(error));
     return openMadeDataset({ ...options.made, split }, context(options));
   }

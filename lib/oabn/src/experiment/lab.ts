@@ -28,6 +28,8 @@ export interface LabOptions {
   readonly dataset?: DatasetName;
   /** The folder with the data; default `OABN_DATA_DIR`. */
   readonly data?: string;
+  /** May the made set stand in for data that is not there? Default true. */
+  readonly standIn?: boolean;
   /** The folder of the runs; default `runsFolder()`. */
   readonly runs?: string;
   /**
@@ -127,7 +129,7 @@ export async function openLab(options: LabOptions = {}): Promise<Lab> {
     name: options.dataset ?? defaults.data.name,
     progress,
     warn: notice,
-    standIn: true,
+    standIn: options.standIn ?? true,
     ...(options.data !== undefined && { data: options.data }),
   });
   const store = openStore(options.runs ?? runsFolder(), {

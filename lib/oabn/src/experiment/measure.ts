@@ -1,7 +1,7 @@
 /** The accuracy of a merged network, quantized or not, on a lab's test images. */
 import { eagerByDefault, precisionByDefault, tf, useBackend } from 'tfjs-native';
 import { canonicalJson, check, sayNotice, silent } from 'oabn-base';
-import { type Batch, type Dataset, type DatasetName, openDataset } from '../data/index.js';
+import { type Batch, type Dataset, openDataset } from '../data/index.js';
 import {
   type Architecture,
   quantizedBlocks,
@@ -24,31 +24,25 @@ import type { DataConfig } from './settings.js';
 /** What accuracy is measured on and with: a lab, or test images without training images. */
 export type TestBench = Pick<Lab, 'test' | 'compiled'> & Partial<Pick<Lab, 'train' | 'signal'>>;
 
-/** A test bench by itself. */
-export interface OpenedTestBench extends TestBench {
-  /** The name of the dataset that was asked for, of which `test` may be a stand-in. */
-  readonly asked: DatasetName;
-}
-
 /** Opens the test images alone, for measuring networks that exist. @throws UserError as `openLab` */
 export async function openTestBench(
   options: Pick<
     LabOptions,
-    'defaults' | 'dataset' | 'data' | 'progress' | 'eager' | 'precision' | 'notice'
+    'defaults' | 'dataset' | 'data' | 'standIn' | 'progress' | 'eager' | 'precision' | 'notice'
   > = {},
-): Promise<OpenedTestBench> {
+): Promise<TestBench> {
   const { progress = silent, eager = eagerByDefault(), precision = precisionByDefault(), data } = options;
-  const asked = options.dataset ?? (options.defaults ?? runDefaults).data.name;
   const { notice = sayNotice } = options;
   await useBackend(undefined, notice);
   const test = await openDataset({
-    name: asked,
+    name: options.dataset ?? (options.defaults ?? runDefaults).data.name,
     split: 'test',
     progress,
     warn: notice,
     ...(data !== undefined && { data }),
+    ...(options.standIn !== undefined && { standIn: options.standIn }),
   });
-  return { asked, test, compiled: compiledCache({ eager, precision, warn: notice }) };
+  return { test, compiled: compiledCache({ eager, precision, warn: notice }) };
 }
 
 /** A merged network to measure; quantized, where it says how. */

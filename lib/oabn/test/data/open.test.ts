@@ -48,6 +48,11 @@ describe('opening a dataset by name', () => {
       for (const part of ['MADE DATA', 'ECONNREFUSED', 'OABN_DATA_DIR', cifar10Source.url]) {
         assert.ok(warnings[0]!.includes(part), `${part} in ${warnings[0]!}`);
       }
+      await assert.rejects(
+        openDataset({ ...options, standIn: false }),
+        userError('could not be downloaded', '--data made', 'ECONNREFUSED'),
+      );
+      assert.equal(warnings.length, 2);
       const forbidden = await openDataset({ ...options, download: false });
       assert.equal(forbidden.made, true);
       assert.match(warnings[2]!, /not allowed/);
