@@ -118,7 +118,7 @@ async function tryOn(
   const { testImages, calibration } = options;
   const network = repVGGOf(checkpoint, file, loadOptions(options));
   const lab = await labOf(options);
-  checkClasses(network.arch.classes, lab.test.classes.length, lab.test.name);
+  checkClasses(network.arch.classes, lab.test);
   const merged = mergedOf(network);
   const accuracyOf = (measured: MeasuredNetwork): Promise<Accuracy> =>
     measureAccuracy(lab, { network: measured, testImages });

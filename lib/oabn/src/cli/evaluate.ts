@@ -5,7 +5,7 @@
 import { stat } from 'node:fs/promises';
 import type { Command } from 'commander';
 import { check, tableText } from 'oabn-base';
-import { takeCalibration } from '../data/index.js';
+import { type Dataset, takeCalibration } from '../data/index.js';
 import { measureAccuracy, measureBranches, measureOnnxFile, type TestBench } from '../experiment/index.js';
 import { mergedOf } from '../merge/index.js';
 import {
@@ -127,7 +127,7 @@ async function measureForms(
     images,
   });
   if (!network) return [row('onnx', await measureOnnxFile(bench, checkpoint, testImages))];
-  checkClasses(network.arch.classes, bench.test.classes.length, bench.test.name);
+  checkClasses(network.arch.classes, bench.test);
   // What we merged names its family or architecture, and has no branches that could be meant.
   const isMerged = network.metadata.family !== undefined || network.metadata.arch !== undefined;
   if (branches && network.arch.operations && !isMerged) {
@@ -187,7 +187,7 @@ Example:
       const loaded = await loadAnyNetwork(checkpoint, loadOptions(options));
       const { arch } = loaded;
       const lab = await labOf(options);
-      checkClasses(arch.classes, lab.test.classes.length, lab.test.name);
+      checkClasses(arch.classes, lab.test);
       const merged = mergedOf(loaded);
       const network = await ptqMethods[method].quantize({
         arch,
@@ -261,9 +261,10 @@ function imagesOf({ images }: EvalOptions): number | null {
 }
 
 /** @throws UserError when a network's classes are not the data's. */
-export function checkClasses(network: number, data: number, dataset: string): void {
+export function checkClasses(network: number, { name, classes, made, provenance }: Dataset): void {
+  const source = made ? '' : ` (${provenance.source})`;
   check(
-    network === data,
-    `The network has ${network} classes, but ${dataset} has ${data}; name the right data with --data`,
+    network === classes.length,
+    `The network has ${network} classes, but ${name}${source} has ${classes.length}; name the right data with --data`,
   );
 }

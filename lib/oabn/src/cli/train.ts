@@ -152,7 +152,7 @@ export function addFinetune(program: Command): void {
       checkThere(checkpoint);
       const lab = await labOf(options);
       const source = await openCheckpoint(lab, checkpoint, loadOptions(options));
-      checkClasses(source.arch.classes, lab.test.classes.length, lab.test.name);
+      checkClasses(source.arch.classes, lab.test);
       const weights = options.method as WeightMethod;
       const training = {
         ...trainingOf(lab.defaults.finetuning[weights], options),
@@ -210,7 +210,7 @@ Examples:
       // --threshold is the new s, not that of the file.
       const { threshold: _s, ...ofFile } = options;
       const source = await openCheckpoint(lab, checkpoint, loadOptions(ofFile));
-      checkClasses(source.arch.classes, lab.test.classes.length, lab.test.name);
+      checkClasses(source.arch.classes, lab.test);
       if (ways.threshold !== undefined) checkChain(source.arch, 'OABN’s threshold s');
       const usual = annealConfig(lab, { source, ...ways }).training;
       const config = annealConfig(lab, {

@@ -90,6 +90,11 @@ export function batchCount(
  * Draw from the training split, so that the test images stay unseen.
  */
 export function takeCalibration(dataset: Dataset, n: number, seed = 0): Promise<Batch> {
+  const { length } = dataset.labels;
+  check(
+    n <= length,
+    `Cannot calibrate on ${n} images: there are only ${length}. Ask for at most that many: --calibration ${length}, in fine-tuning --set calibrationImages=${length}`,
+  );
   return dataset.take(balancedSubset(dataset.labels, n, seed));
 }
 

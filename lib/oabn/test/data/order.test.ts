@@ -91,5 +91,9 @@ describe('order of images', () => {
     assert.deepEqual(one, again);
     assert.notDeepEqual(one!.rows, other!.rows);
     assert.deepEqual(one!.images, (await data.take(one!.rows)).images);
+    assert.throws(
+      () => takeCalibration(data, 41),
+      userError('calibrate on 41', 'only 40', '--calibration 40'),
+    );
   });
 });
