@@ -11,7 +11,7 @@ import {
   trustedFeatures,
   webgpuDevice,
 } from 'tfjs-native/webgpu';
-import { errorMessage } from 'oabn-base';
+import { check, errorMessage } from 'oabn-base';
 import { type DoctorOptions, examineCheckpoint } from './doctorCheckpoint.js';
 import {
   type CommonOptions,
@@ -55,10 +55,23 @@ Examples:
   $ oabn doctor mobileone_s1.pth --html doctor.html
   $ oabn doctor trained.safetensors --arch A0 --data cifar10 --html doctor.html`,
     )
-    .action(async (checkpoint: string | undefined, options: DoctorOptions) => {
+    .action(async (checkpoint: string | undefined, options: DoctorOptions, command: Command) => {
       if (checkpoint !== undefined) return await examineCheckpoint(checkpoint, options);
+      checkForMachine(command);
       await examineMachine(options);
     });
+}
+
+/** @throws UserError for an option that says something of a checkpoint */
+function checkForMachine(command: Command): void {
+  const given = command.options.filter((option) => {
+    const name = option.attributeName();
+    return name !== 'json' && command.getOptionValueSource(name) === 'cli';
+  });
+  check(
+    given.length === 0,
+    `${given.map(({ long }) => long).join(', ')}: only for a checkpoint; name one, as in oabn doctor net.safetensors`,
+  );
 }
 
 async function examineMachine({ json }: CommonOptions): Promise<void> {

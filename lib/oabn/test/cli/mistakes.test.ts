@@ -62,6 +62,10 @@ describe('cli mistakes', () => {
     }
   });
 
+  it('options of a checkpoint where none is named', async () => {
+    await refuse(['doctor', '--html', 'x.html'], /^--data, --html: only for a checkpoint; name one/);
+  });
+
   it('annealing to nothing, or with a strength of nothing', async () => {
     await refuse(['anneal', network], /annealed to: --threshold 0\.5, --penalty kure, or both/);
     await refuse(['anneal', network, '-s', '0.5', '--strength', '1'], /--strength is that of a --penalty/);
