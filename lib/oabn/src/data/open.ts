@@ -158,9 +158,11 @@ async function openCifar10(split: Split, options: OpenOptions): Promise<Dataset>
   const found = await findCifar10(home);
   if (found) return openFound(found, split, options);
   if (folder !== undefined && options.download !== true) {
+    const others = options.name === 'cifar10' ? '' : '; or train/ and val/ with class folders';
     throw new UserError(
       `${folder} holds no CIFAR-10: expected ${archiveName}, cifar-10-batches-bin/ or train-….parquet in it or in its ` +
-        `folder cifar10, found ${await inventory(folder)}. Allow the download, or name another folder.`,
+        `folder cifar10${others}; found ${await inventory(folder)}. Name another folder, or fetch CIFAR-10 into this one ` +
+        '(oabn data --download)',
     );
   }
   try {

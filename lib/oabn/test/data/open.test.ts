@@ -112,7 +112,10 @@ describe('opening a dataset by name', () => {
       const other = join(folder, 'other');
       await mkdir(other);
       await writeFile(join(other, 'notes.txt'), '');
-      await assert.rejects(openDataset(options(other)), userError('holds no CIFAR-10', 'found notes.txt'));
+      await assert.rejects(
+        openDataset(options(other)),
+        userError('holds no CIFAR-10', 'class folders', 'found notes.txt', 'oabn data --download'),
+      );
       await writeBinary(join(folder, 'good'));
       assert.equal((await openDataset(options(join(folder, 'good')))).size, 20);
       const made = await openDataset({ ...options(other), name: 'made', made: { size: 10 } });
