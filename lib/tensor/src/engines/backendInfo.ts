@@ -35,10 +35,11 @@ export interface BackendInfo extends StartedBackend {
 /** How to get a backend that is missing. */
 export const howToGet: Record<BackendName, string> = {
   tensorflow:
-    'on Linux run npm run setup:tensorflow, which takes TensorFlow with its CUDA libraries from PyPI and builds the ' +
-    'binding; the machine needs the driver of an NVIDIA GPU; see environment.md',
+    'install @tensorflow/tfjs-node-gpu, or on Linux run npm run setup:tensorflow in a clone of this repository, which takes ' +
+    'TensorFlow with its CUDA libraries from PyPI and builds the binding; the machine needs the driver of an NVIDIA GPU; ' +
+    'see environment.md there',
   webgpu:
     'install the driver of the GPU and, on Linux, the Vulkan loader (apt-get install libvulkan1); a container must be ' +
-    'given the GPU with its graphics capability (NVIDIA_DRIVER_CAPABILITIES=all); see environment.md',
+    'given the GPU with its graphics capability (NVIDIA_DRIVER_CAPABILITIES=all); see environment.md of the repository',
   wasm: 'use Node 20.19 or newer on a processor with SIMD, and install the npm dependencies again (npm ci)',
 };

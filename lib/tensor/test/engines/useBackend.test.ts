@@ -70,7 +70,7 @@ describe('useBackend', () => {
     await assert.rejects(useBackend('tensorflow'), (error: Error) => {
       return (
         error instanceof UserError &&
-        /tensorflow cannot be used here: .* To get it: on Linux run npm run setup:tensorflow/.test(
+        /tensorflow cannot be used here: .* To get it: install @tensorflow\/tfjs-node-gpu, or/.test(
           error.message,
         )
       );
