@@ -233,6 +233,10 @@ describe('kernel: the protocol', function () {
       assert.equal(streamText(unchecked.outputs, 'stderr'), '');
       assert.equal((await run('kernel.typecheck = "error"')).status, 'ok');
       assert.equal((await run('const third: string = 1;')).status, 'error');
+      assert.match(
+        (await errorOf('%time 1 + 1')).evalue,
+        /does not know «%time 1 \+ 1»; .* %typecheck error, /,
+      );
     });
 
     it('of promises that nobody awaits are shown in the cell that made them', async () => {

@@ -206,7 +206,9 @@ describe('kernel: from cells to scripts', function () {
     assert.deepEqual(readCell('%typecheck off\na'), { code: '              \na', typecheck: 'off' });
     assert.deepEqual(readCell(' tf.tensor?? '), { code: '', question: { name: 'tf.tensor', detail: 1 } });
     assert.deepEqual(readCell('a ? b : c'), { code: 'a ? b : c' });
-    assert.deepEqual(readCell('%typecheck maybe'), { code: '%typecheck maybe' });
+    for (const unknown of ['%typecheck maybe', '%%html'])
+      assert.deepEqual(readCell(`\n${unknown}\n1`), { code: `\n${unknown}\n1`, unknown });
+    assert.deepEqual(readCell('7\n% 4'), { code: '7\n% 4' });
   });
 
   it('counts characters', () => {

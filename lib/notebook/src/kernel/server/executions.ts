@@ -107,7 +107,7 @@ export function createExecutions(options: ExecutionsOptions): Executions {
   const execute = async (request: Request, shell: Shell): Promise<void> => {
     const content = request.content as unknown as ExecuteContent;
     const { silent = false, store_history: store = !silent, stop_on_error: stop = true } = content;
-    const { code, typecheck, question } = readCell(String(content.code ?? ''));
+    const { code, typecheck, question, unknown } = readCell(String(content.code ?? ''));
     const counted = !silent && store;
     if (counted) count++;
     // A cell of a subshell may count on meanwhile.
@@ -118,9 +118,12 @@ export function createExecutions(options: ExecutionsOptions): Executions {
     if (!silent)
       void publisher.publish('execute_input', { code: content.code, execution_count: shown }, request.header);
     if (typecheck) executions.typecheck = typecheck;
-    const outcome = await (
-      question ? documentationOf(language, question) : run(request, number, code, silent)
-    ).catch(kernelError);
+    const outcome =
+      unknown === undefined
+        ? await (question ? documentationOf(language, question) : run(request, number, code, silent)).catch(
+            kernelError,
+          )
+        : unknownCommand(unknown);
     if (counted) history.store(shown, content.code, textOf(outcome));
     if (!silent) publishOutcome(outcome, request.header, shown);
     if (outcome.status === 'error' && stop) {
@@ -177,6 +180,11 @@ function replyTo(outcome: Outcome, count: number, expressions: Bundle): Bundle {
   return outcome.status === 'ok'
     ? { status: 'ok', ...common }
     : { status: 'error', ...common, ...outcome.error };
+}
+
+function unknownCommand(line: string): Outcome {
+  const evalue = `This kernel runs TypeScript and does not know «${line.trimEnd()}»; its only such line is %typecheck error, warn or off`;
+  return { status: 'error', error: { ename: 'SyntaxError', evalue, traceback: [`SyntaxError: ${evalue}`] } };
 }
 
 /**

@@ -15,6 +15,8 @@ export interface CellText {
   readonly code: string;
   readonly typecheck?: Typecheck;
   readonly question?: CellQuestion;
+  /** What the cell begins with that only other kernels know, such as `%time`. */
+  readonly unknown?: string;
 }
 
 /** `source`, taken apart. */
@@ -22,7 +24,11 @@ export function readCell(source: string): CellText {
   const question = /^\s*([\p{ID_Start}$_][\p{ID_Continue}$.]*)(\?{1,2})\s*$/u.exec(source);
   if (question) return { code: '', question: { name: question[1]!, detail: question[2] === '??' ? 1 : 0 } };
   const setting = /^(?:\s*\n)*[ \t]*%typecheck[ \t]+(error|warn|off)[ \t]*(?=\n|$)/.exec(source);
-  if (!setting) return { code: source };
+  if (!setting) {
+    // No TypeScript begins with a percent sign.
+    const unknown = /^\s*(%.*)/.exec(source)?.[1];
+    return unknown === undefined ? { code: source } : { code: source, unknown };
+  }
   const { length } = setting[0];
   const blank = setting[0].replace(/[^\n]/g, ' ');
   return { code: blank + source.slice(length), typecheck: setting[1] as Typecheck };
