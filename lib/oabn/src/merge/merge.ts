@@ -26,6 +26,7 @@ import {
   limitedOnHost,
   type Network,
   type NormalizedPlace,
+  parameterShapes,
   type StateDict,
 } from '../model/index.js';
 
@@ -74,14 +75,15 @@ export function mergeBlock(
 
 /**
  * A whole network in its merged form, under the names `….rbr_reparam.weight` and `….rbr_reparam.bias`.
- * @throws UserError naming tensor and element where a variance is negative or the merged network is not
- * finite
+ * @throws UserError naming the tensor where a shape is not the architecture's, a variance is negative or the
+ * merged network is not finite
  */
 export function mergeNetwork(arch: Architecture, stateDict: StateDict): StateDict {
   check(
     !Object.keys(stateDict).some((name) => name.includes('.rbr_reparam.')),
     'The network is merged already; merging needs the three-branch checkpoint',
   );
+  checkShapes(arch, stateDict);
   const merged: Record<string, HostTensor<Float32Array>> = {};
   for (const block of blocksOf(arch)) {
     const { kernel, bias } = mergeBlock(arch, stateDict, block);
@@ -92,6 +94,17 @@ export function mergeNetwork(arch: Architecture, stateDict: StateDict): StateDic
   merged['linear.bias'] = get(stateDict, 'linear.bias');
   checkFinite(merged, 'Merging', 'weights or γ/σ are too large for single precision there');
   return merged;
+}
+
+/** Another network's tensors would be read with the wrong strides, and some of them not at all. */
+function checkShapes(arch: Architecture, stateDict: StateDict): void {
+  for (const [name, shape] of Object.entries(parameterShapes(arch, 'training'))) {
+    const found = stateDict[name];
+    check(
+      !found || found.shape.join() === shape.join(),
+      () => `${name} is [${found!.shape.join(', ')}], the architecture expects [${shape.join(', ')}]`,
+    );
+  }
 }
 
 /** The tensors of a network in its merged form: as they are where it is merged already. @throws as merging */

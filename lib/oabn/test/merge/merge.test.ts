@@ -117,6 +117,12 @@ describe('merge', () => {
     const merged = mergeNetwork(arch, initialize(arch, 1));
     assert.throws(() => mergeNetwork(arch, merged), /merged already/);
   });
+
+  it('refuses the tensors of another network', () => {
+    const arch = normalizeArchitecture({ widths: [2], depths: [1], strides: [1], classes: 2 });
+    const stateDict = initialize({ ...arch, widths: [4] }, 1);
+    assert.throws(() => mergeNetwork(arch, stateDict), /is \[4, .*\], the architecture expects \[2, /);
+  });
 });
 
 describe('merge/outliers', () => {
