@@ -249,6 +249,15 @@ class Service { #n = 1; static made = new Service(); @logged call() { return thi
       assert.equal(await value("import { tool } from './tools.js';\ntool()"), "'tool 2'".replace('2', 'two'));
     });
 
+    it('local TypeScript after a cell with an error did not come to it', async () => {
+      await file('first.ts', 'export const first = 1;');
+      assert.match(await value("import { first } from './first';\nconst text: string = 1;"), /TS2322/);
+      assert.equal(await value("import { first } from './first';\nfirst"), '1');
+      await file('first.ts', 'export const first = 2;', 2);
+      assert.match(await value("import { first } from './first';\nconst = 1;"), /TS1134/);
+      assert.equal(await value("import { first } from './first';\nfirst"), '2');
+    });
+
     it('local TypeScript, which is loaded again when JSON or JavaScript that it imports changes', async () => {
       await file('count.json', '1');
       await file('plain.js', 'exports.text = "a";');

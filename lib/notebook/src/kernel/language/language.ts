@@ -61,7 +61,8 @@ export function createLanguage(folder: string, kernelFile: string): Language {
   let roots: readonly string[] = [];
   /** The files of cells that add to types of others, and what they add. */
   const augmenting = new Map<string, ReadonlySet<string>>();
-  const compiled = new Map<string, string>();
+  /** The versions of local modules that the runtime has. */
+  const given = new Map<string, string>();
   /** What a cell changed, while it runs. */
   const running = new Map<number, { before: CellNames; declared: DeclaredNames }>();
 
@@ -90,7 +91,7 @@ export function createLanguage(folder: string, kernelFile: string): Language {
     const file = cellFile(folder, number, source, names);
     const program = open(file);
     const sourceFile = program.getSourceFile(file.path)!;
-    const modules = localModules(program, sourceFile, options, compiled);
+    const modules = localModules(program, sourceFile, options, given);
     const here = (diagnostic: ts.Diagnostic): Problem =>
       forReaders(problemOf(diagnostic, file.start, file.end), names);
     const syntactic = service.getSyntacticDiagnostics(file.path);
@@ -117,6 +118,7 @@ export function createLanguage(folder: string, kernelFile: string): Language {
     running.set(number, { before: names, declared: file.declared });
     names = namesAfter(names, number, file.declared);
     const values = [...file.declared].filter(([, { meaning }]) => meaning !== 'type').map(([name]) => name);
+    for (const { path, version } of modules) given.set(path, version);
     return { problems, cell: { number, js, map, source, values, modules } };
   };
 

@@ -27,12 +27,15 @@ const isLocalSource = (path: string): boolean =>
   !isPackageFile(path) &&
   cellNumber(path) === undefined;
 
-/** The local modules that `file` reaches, without `file` itself. */
+/**
+ * The local modules that `file` reaches, without `file` itself; those that the runtime was `given` in this
+ * version without their code.
+ */
 export function localModules(
   program: ts.Program,
   file: ts.SourceFile,
   options: ts.CompilerOptions,
-  compiled: Map<string, string>,
+  given: ReadonlyMap<string, string>,
 ): LocalModule[] {
   const imports = new Map<string, string[]>();
   const reach = (from: ts.SourceFile): void => {
@@ -47,8 +50,7 @@ export function localModules(
   imports.delete(file.fileName);
   return [...imports.keys()].map((path) => {
     const version = deepVersion(path, imports);
-    if (compiled.get(path) === version) return { path, version };
-    compiled.set(path, version);
+    if (given.get(path) === version) return { path, version };
     return { path, version, ...compileModule(program.getSourceFile(path)!, options) };
   });
 }
