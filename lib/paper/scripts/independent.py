@@ -1,4 +1,4 @@
-"""Uniform PTQ of two shipped networks in PyTorch, written from the article's formulas and sharing no code with this project.
+"""Uniform PTQ of three shipped networks in PyTorch, written from the article's formulas and sharing no code with this project.
 
     pip install torch safetensors pyarrow pillow
     OABN_DATA_DIR=… python3 lib/paper/scripts/independent.py
@@ -112,7 +112,7 @@ def main():
     calibration, _ = images_of("train", 1024)
     test = images_of("test", 10_000)
     print("| network | bits | here | PyTorch |\n| --- | ---: | ---: | ---: |")
-    for name in ("cifar10-plain-bn", "cifar10-oabn-0.5"):
+    for name in ("cifar10-plain-bn", "cifar10-oabn-0.5", "cifar10-kure"):
         blocks, matrix, offset, s = load(name)
         finish = lambda x: x.mean((2, 3)) @ matrix.T + offset
 

@@ -8,14 +8,12 @@
  * its kin by runs of the store. Each network is measured once and kept in `folder`, so that a stopped script
  * goes on; --measured takes what is there and measures no more.
  */
-import { execFile } from 'node:child_process';
 import { existsSync } from 'node:fs';
-import { mkdir, readFile, writeFile } from 'node:fs/promises';
+import { mkdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { parseArgs, promisify } from 'node:util';
-import { fileURLToPath } from 'node:url';
+import { parseArgs } from 'node:util';
 import { check, consoleProgress, tableText, writeJsonAtomic } from 'oabn-base';
-import { type Dataset, takeCalibration } from 'oabn/data';
+import { takeCalibration } from 'oabn/data';
 import { examine, law, tryRemedies } from 'oabn/doctor';
 import {
   measureAccuracy,
@@ -30,6 +28,7 @@ import { readStateDict } from 'oabn/model';
 import { beginProvenance } from '../../../runs/src/store/provenance.js';
 import { openPaperLab, type PaperLab } from '../../src/profiles/index.js';
 import { coverage, fitRemedies, type PredictedNetwork, remedyPoints } from '../../src/studies/index.js';
+import { timmCheckpoint, timmNetworks, timmRecipe } from './timm.js';
 
 const { values: flags } = parseArgs({
   options: {
@@ -41,25 +40,8 @@ const { values: flags } = parseArgs({
   },
 });
 
-/** What train.py is told. */
-const recipe = {
-  ...{ epochs: 6, batchSize: 64, learningRate: 0.1, momentum: 0.9, weightDecay: 5e-4 },
-  ...{ labelSmoothing: 0.1, translate: 2, threads: 1, images: 16_000 },
-} as const;
-
 const bits = [8, 6, 5, 4, 3] as const;
 const calibrationImages = 256;
-
-/** By what train.py calls them. */
-const timm = [
-  { key: 'mobileone', title: 'MobileOne', seeds: [1, 2] },
-  { key: 'fastvit', title: 'FastViT without attention', seeds: [1] },
-  { key: 'repvgg', title: 'RepVGG (timm)', seeds: [1] },
-  { key: 'repvgg-se', title: 'RepVGG with squeeze-and-excitation', seeds: [1] },
-  { key: 'repvgg-groups', title: 'RepVGG with groups', seeds: [1] },
-  { key: 'repvit', title: 'RepViT', seeds: [1] },
-  { key: 'pplcnet', title: 'PP-LCNet', seeds: [1] },
-] as const;
 
 /** Networks of the profile: those of the law's fit, and others of its kind. */
 const own = [
@@ -91,42 +73,13 @@ const tasks: readonly Task[] = [
       },
     })),
   ),
-  ...timm.flatMap(({ key, title, seeds }) =>
+  ...timmNetworks.flatMap(({ key, title, seeds }) =>
     seeds.map((seed) => ({
       ...{ name: `${title}, seed ${seed}`, ofTheFit: false },
-      checkpoint: (lab: PaperLab) => trained(lab, key, seed),
+      checkpoint: (lab: PaperLab) => timmCheckpoint(lab, flags.folder, key, seed),
     })),
   ),
 ];
-
-async function trained(lab: PaperLab, key: string, seed: number): Promise<string> {
-  const path = join(flags.folder, `${key}-${seed}.pth`);
-  if (existsSync(path)) return path;
-  const { mean, std } = lab.train;
-  await writeImages(lab.train, recipe.images);
-  await writeImages(lab.test, lab.test.size);
-  await writeFile(join(flags.folder, 'recipe.json'), JSON.stringify({ ...recipe, mean, std }));
-  const script = fileURLToPath(new URL('train.py', import.meta.url));
-  const python = process.env.PYTHON ?? 'python3';
-  await promisify(execFile)(python, [script, flags.folder, path, key, String(seed)]);
-  return path;
-}
-
-/** The images as bytes, as train.py reads them; undoes the normalization of the batches. */
-async function writeImages(dataset: Dataset, limit: number): Promise<void> {
-  const { mean, std, split } = dataset;
-  const [pixels, wanted] = [new Uint8Array(limit * 3072), new Uint8Array(limit)];
-  let filled = 0;
-  for await (const { images, labels, size } of dataset.batches({ batchSize: 500, limit })) {
-    images.forEach((value, i) => {
-      pixels[filled * 3072 + i] = Math.round(255 * (value * std[i % 3]! + mean[i % 3]!));
-    });
-    wanted.set(labels, filled);
-    filled += size;
-  }
-  await writeFile(join(flags.folder, `${split}.bin`), pixels);
-  await writeFile(join(flags.folder, `${split}-labels.bin`), wanted);
-}
 
 /** Predictions from the weights beside trials on images, by remedy and bits. */
 async function measured(lab: PaperLab, { name, ofTheFit, checkpoint }: Task): Promise<PredictedNetwork> {
@@ -192,5 +145,11 @@ console.log(
 );
 if (flags.out !== undefined) {
   const finishedAt = new Date().toISOString();
-  await writeJsonAtomic(flags.out, { ...provenance, finishedAt, recipe, calibrationImages, networks });
+  await writeJsonAtomic(flags.out, {
+    ...provenance,
+    finishedAt,
+    recipe: timmRecipe,
+    calibrationImages,
+    networks,
+  });
 }

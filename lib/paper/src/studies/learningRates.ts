@@ -58,7 +58,7 @@ export const learningRateStudy: Study<RateCell, RatePoint> = {
 /**
  * The images that the search is scored on: the last training images, or test images that results leave to it.
  */
-function searchData({ profile, data, train, test }: PaperLab): DataConfig {
+export function searchData({ profile, data, train, test }: PaperLab): DataConfig {
   const { heldOut } = profile.search;
   if (typeof heldOut === 'number') {
     return { ...data, testImages: null, heldOut: Math.min(heldOut, Math.floor(train.size / 5)) };
