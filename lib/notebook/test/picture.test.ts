@@ -4,7 +4,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import sharp from 'sharp';
-import { barFigure, histogramFigure, kernelGridFigure, lineFigure } from 'oabn-paper/figures';
+import { barFigure, dotFigure, histogramFigure, kernelGridFigure, lineFigure } from 'oabn-paper/figures';
 import { figurePng, figureSvg, figureTitle } from '../src/picture/index.js';
 import { scaleOf } from '../src/picture/scale.js';
 
@@ -41,6 +41,30 @@ describe('report/picture', () => {
     }
     assert.equal(count(svg, 'circle '), 3 + 1); // points of the first series and its sample in the legend
     assert.equal(count(svg, 'polygon '), 3 + 1); // squares of the second
+    assert.ok(!/NaN|undefined|Infinity/.test(svg));
+  });
+
+  it('draws dots on lines that are named from top to bottom, with level error bars', () => {
+    const y = ['first of the names', 'second of the names'];
+    const series = [{ name: 'dots', y, x: [20, 60], error: [5, 0] }];
+    const svg = figureSvg(dotFigure({ ...titles, series, xRange: [0, 100] }));
+    const dots = [...svg.matchAll(/<circle cx="([\d.]+)" cy="([\d.]+)"/g)].map((m) => m.slice(1).map(Number));
+    const heights = y.map((name) =>
+      Number(new RegExp(`<text x="[\\d.]+" y="([\\d.]+)"[^>]*>${name}<`).exec(svg)![1]),
+    );
+    assert.equal(dots.length, 2);
+    const [[x1, y1], [x2, y2]] = dots as [[number, number], [number, number]];
+    assert.ok(x1 < x2 && y1 < y2 && heights[0]! < heights[1]!, svg);
+    assert.ok(
+      Math.abs(heights[0]! - y1) < 6 && Math.abs(heights[1]! - y2) < 6,
+      'each name is beside its dot',
+    );
+    const level = [
+      ...svg.matchAll(/<line x1="([\d.]+)" y1="([\d.]+)" x2="([\d.]+)" y2="([\d.]+)" stroke="#0072B2"/gi),
+    ]
+      .map((m) => m.slice(1).map(Number))
+      .find(([, from, , to]) => from === to);
+    assert.ok(level && Math.abs((level[0]! + level[2]!) / 2 - x1) < 0.1, 'the bar is centred on its dot');
     assert.ok(!/NaN|undefined|Infinity/.test(svg));
   });
 

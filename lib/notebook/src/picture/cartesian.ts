@@ -16,14 +16,18 @@ export function cartesianBody(
 ): string {
   const { xaxis = {}, yaxis = {}, barmode = 'group' } = layout;
   const bars = traces.filter((trace) => trace.type === 'bar');
-  const xExtent: Extent = { values: traces.flatMap(({ x }) => [...x]), bars: bars.length > 0 };
+  const xExtent: Extent = { values: traces.flatMap(xValues), bars: bars.length > 0 };
   const yExtent: Extent = { values: yValues(traces, bars, barmode), bars: bars.length > 0 };
 
   const hasLegend = layout.showlegend ?? traces.length > 1;
   const names = hasLegend ? traces.map(({ name = '' }) => wrapText(name, legendText, 13)) : [];
   const legendWidth = Math.max(0, ...names.flat().map((name) => 52 + textWidth(name, 13)));
   const outer = boxOf(layout, width, height, 0, 0);
-  const yTicks = (top: number, bottom: number): Scale => scaleOf(yaxis, yExtent, bottom, top, 9);
+  const [hasNames, goesDown] = [axisKind(yaxis, yExtent) === 'category', yaxis.autorange === 'reversed'];
+  const yTicks = (top: number, bottom: number): Scale => {
+    const [from, to] = goesDown ? [top, bottom] : [bottom, top];
+    return scaleOf(yaxis, yExtent, from, to, hasNames ? Infinity : 9);
+  };
   const numbers = yTicks(outer.top, outer.bottom).ticks.map((tick) => textWidth(tick.text, 13));
   const space = boxOf(layout, width, height, 44 + Math.max(0, ...numbers), legendWidth);
   const categories = axisKind(xaxis, xExtent) === 'category' ? categoriesOf(xExtent) : undefined;
@@ -69,18 +73,24 @@ function withRoom(space: Box, extent: Extent, labels: LabelPlan): Box {
   };
 }
 
+/** A value, and the ends of its error bar; nothing of a gap. */
+function reach(value: number | string | null, error = 0): (number | string)[] {
+  if (value === null) return [];
+  return typeof value === 'string' ? [value] : [value, value + error, value - error];
+}
+
+/** What the x axis has to show: values, ends of error bars. */
+const xValues = (trace: Cartesian): (number | string)[] =>
+  trace.x.flatMap((value, i) => reach(value, trace.type === 'scatter' ? trace.error_x?.array[i] : 0));
+
 /** What the y axis has to show: values, ends of error bars, tops of stacks. */
 function yValues(
   traces: readonly Cartesian[],
   bars: readonly BarSpec[],
   mode: 'group' | 'relative',
-): number[] {
+): (number | string)[] {
   const shown = mode === 'relative' ? traces.filter((trace) => trace.type !== 'bar') : traces;
-  const single = shown.flatMap(({ y, error_y }) =>
-    y.flatMap((value, i) =>
-      value === null ? [] : [value, value + (error_y?.array[i] ?? 0), value - (error_y?.array[i] ?? 0)],
-    ),
-  );
+  const single = shown.flatMap(({ y, error_y }) => y.flatMap((value, i) => reach(value, error_y?.array[i])));
   if (mode !== 'relative') return single;
   const ends = new Map<string, number>();
   for (const { x, y } of bars) {

@@ -39,11 +39,12 @@ export function scatterMarks(trace: ScatterSpec, i: number, scales: Scales): str
   return [
     mode.includes('lines') ? stroke : '',
     errorBars(trace, points, scales, trace.error_y?.color ?? color),
+    levelErrorBars(trace, points, scales, trace.error_x?.color ?? color),
     ...(mode.includes('markers') ? markers : []),
   ].join('');
 }
 
-function pointAt(x: number | string, y: number | null, scales: Scales): Point | undefined {
+function pointAt(x: number | string, y: number | string | null, scales: Scales): Point | undefined {
   const [px, py] = [scales.x.place(x), y === null ? undefined : scales.y.place(y)];
   return px === undefined || py === undefined ? undefined : { x: px, y: py };
 }
@@ -123,10 +124,29 @@ function errorBars(
   return points
     .map((point, i) => {
       const [value, error] = [y[i], error_y.array[i]];
-      if (!point || value === null || value === undefined || !error) return '';
+      if (!point || typeof value !== 'number' || !error) return '';
       const [top, bottom] = [scale.place(value + error) ?? point.y, scale.place(value - error) ?? point.y];
       const cap = (at: number): string => line(point.x - 4, at, point.x + 4, at, color, 1.5);
       return line(point.x, top, point.x, bottom, color, 1.5) + cap(top) + cap(bottom);
+    })
+    .join('');
+}
+
+/** Error bars along the x axis. */
+function levelErrorBars(
+  { x, error_x }: ScatterSpec,
+  points: readonly (Point | undefined)[],
+  { x: scale }: Scales,
+  color: string,
+): string {
+  if (!error_x) return '';
+  return points
+    .map((point, i) => {
+      const [value, error] = [x[i], error_x.array[i]];
+      if (!point || typeof value !== 'number' || !error) return '';
+      const [from, to] = [scale.place(value - error) ?? point.x, scale.place(value + error) ?? point.x];
+      const cap = (at: number): string => line(at, point.y - 4, at, point.y + 4, color, 1.5);
+      return line(from, point.y, to, point.y, color, 1.5) + cap(from) + cap(to);
     })
     .join('');
 }

@@ -58,7 +58,7 @@ export const categoryStep = (extent: Extent, length: number): number =>
 function categoryScale(extent: Extent, from: number, to: number, count: number): Scale {
   const names = categoriesOf(extent);
   const scale = scalePoint(names, [from, to]).padding(endMargin(extent));
-  const every = Math.ceil(names.length / Math.max(1, count));
+  const every = Math.max(1, Math.ceil(names.length / Math.max(1, count)));
   const ticks = names.filter((_, i) => i % every === 0).map((text) => ({ at: scale(text)!, text }));
   return { place: (value) => scale(String(value)), ticks, step: Math.abs(categoryStep(extent, to - from)) };
 }

@@ -6,7 +6,7 @@ export interface ScatterSpec {
   readonly name?: string;
   readonly mode?: string;
   readonly x: readonly (number | string)[];
-  readonly y: readonly (number | null)[];
+  readonly y: readonly (number | string | null)[];
   readonly line?: {
     readonly color?: string;
     readonly width?: number;
@@ -14,6 +14,7 @@ export interface ScatterSpec {
     readonly shape?: string;
   };
   readonly marker?: { readonly color?: string; readonly size?: number; readonly symbol?: string };
+  readonly error_x?: ErrorSpec;
   readonly error_y?: ErrorSpec;
 }
 

@@ -4,6 +4,7 @@
  * @module oabn-paper/figures
  */
 export * from './bars.js';
+export * from './dots.js';
 export * from './frame.js';
 export * from './heatmap.js';
 export * from './histogram.js';

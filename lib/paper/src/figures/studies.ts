@@ -8,6 +8,8 @@ import {
   methodTitles,
   type OutlierPoint,
   pretrainingJudges,
+  pretrainingRivals,
+  quantizationRivals,
   type RatePoint,
   type RivalPoint,
   type RivalRound,
@@ -15,6 +17,7 @@ import {
   type MeasuredCost,
 } from '../studies/index.js';
 import { barFigure } from './bars.js';
+import { dotFigure } from './dots.js';
 import { lineFigure } from './lines.js';
 import type { Figure } from 'tslab-kernel/display';
 
@@ -240,8 +243,9 @@ export function outlierFigure(
 }
 
 /**
- * One round of the rivals at `bits`: for each way to pretrain a bar for each quantizer that judges them all, or
- * for each way to quantize a bar for each network that it was tried on.
+ * One round of the rivals at `bits`: for each way to pretrain a dot for each quantizer that judges them all, or
+ * for each way to quantize a dot for each network that it was tried on. The ways have the same order in all
+ * figures.
  */
 export function rivalFigure(
   { rows, source }: StudyResult<RivalPoint>,
@@ -253,13 +257,14 @@ export function rivalFigure(
     : (['quantization', 'pretraining'] as const);
   const compared = inPretraining ? pretrainingJudges : finetuningGrounds;
   const chosen = rows.filter((row) => row.bits === bits && compared.includes(row[series]));
-  const groups = distinct(chosen.map((row) => row[group]));
-  return barFigure({
+  const ways = Object.keys(inPretraining ? pretrainingRivals : quantizationRivals);
+  const groups = ways.filter((way) => chosen.some((row) => row[group] === way));
+  return dotFigure({
     title: `Ways to ${inPretraining ? 'pretrain' : 'fine-tune'} at ${bits} bits`,
     subtitle: source,
-    xTitle: inPretraining ? 'pretrained with' : 'quantized by',
-    yTitle: 'test accuracy (%)',
-    yRange: [0, 100],
+    xTitle: 'test accuracy (%)',
+    yTitle: '',
+    xRange: [0, 100],
     series: compared
       .filter((name) => chosen.some((row) => row[series] === name))
       .map((name) => {
@@ -270,8 +275,8 @@ export function rivalFigure(
         );
         return {
           name,
-          x: of,
-          y: estimates.map(({ mean }) => 100 * mean),
+          y: of,
+          x: estimates.map(({ mean }) => 100 * mean),
           ...spread(estimates.map(({ sd }) => sd)),
         };
       }),

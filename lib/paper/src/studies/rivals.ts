@@ -47,19 +47,19 @@ export const pretrainingRivals: Readonly<Record<string, PretrainingRival>> = {
     threshold: 'profile',
     oabn: { gradient: 'straightThrough' },
   },
-  'KURE, of the branches': {
+  'KURE on the branches': {
     source: '2002.07686',
     training: { regularizer: { penalty: 'kure', strength: 0.1 } },
   },
-  'KURE, of the merged': {
+  'KURE on the merged kernels': {
     source: '2002.07686',
     training: { regularizer: mergedPenalty('kure') },
   },
-  'R² (L∞), of the branches': {
+  'R² on the branches': {
     source: '2303.08253',
     training: { regularizer: { penalty: 'range', strength: 0.05 } },
   },
-  'R² (L∞), of the merged': {
+  'R² on the merged kernels': {
     source: '2303.08253',
     training: { regularizer: mergedPenalty('range') },
   },
