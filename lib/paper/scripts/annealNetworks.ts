@@ -8,8 +8,8 @@
  *       [--bits 8,6,5,4,3] [--runs runs] [--out rows.json]
  *
  * Annealing takes the first --images training images three times, at a tenth of profile desk's learning rate;
- * accuracies are of all test images, after uniform PTQ with one scale per layer. `folder` keeps what train.py
- * makes. What the store has answers at once.
+ * accuracies are of all test images, after uniform PTQ with one scale per layer, set by the largest weight or, up to
+ * 4 bits, of least squared error. `folder` keeps what train.py makes. What the store has answers at once.
  */
 import { mkdir } from 'node:fs/promises';
 import { basename, join } from 'node:path';
@@ -52,6 +52,8 @@ interface Row {
   readonly fp32: number;
   /** By bits. */
   readonly accuracy: Readonly<Record<number, number>>;
+  /** By bits, with scales of least squared error (OMSE), which is for activations behind a ReLU. */
+  readonly mse: Readonly<Record<number, number>>;
 }
 
 const lab = await openPaperLab({
@@ -80,30 +82,35 @@ async function beforeAndAfter(network: string, path: string): Promise<void> {
   const { testImages } = lab.data;
   const merged = { arch: loaded.arch, stateDict: mergedOf(loaded) };
   const { accuracy: fp32 } = await measureAccuracy(lab, { network: merged, testImages });
-  rows.push({ network, annealed: false, fp32, accuracy: await quantized(source) });
+  rows.push({ network, annealed: false, fp32, ...(await quantized(source)) });
 
   const regularizer = annealingPenalty('kure', settings.strength);
   const training = { images: settings.images, seed: 1 };
   const config = annealConfig(lab, { source, regularizer, training });
   const { folder, result } = await run(lab, config, { files: true });
   const easier = await openCheckpoint(lab, join(folder, result.network));
-  rows.push({ network, annealed: true, fp32: result.accuracy, accuracy: await quantized(easier) });
+  rows.push({ network, annealed: true, fp32: result.accuracy, ...(await quantized(easier)) });
   console.log(tableText(rows.slice(-2).map(asText)));
 }
 
-async function quantized(source: NetworkSource): Promise<Record<number, number>> {
+async function quantized(source: NetworkSource): Promise<Pick<Row, 'accuracy' | 'mse'>> {
+  const { operations = [] } = source.arch;
+  const isBehindReLU = !/gelu|silu|hardSwish/.test(JSON.stringify(operations));
   const accuracy: Record<number, number> = {};
+  const mse: Record<number, number> = {};
   for (const b of bits) {
-    const { result } = await run(lab, ptqConfig(lab, { source, bits: b }));
-    accuracy[b] = result.accuracy;
+    const at = ptqConfig(lab, { source, bits: b });
+    accuracy[b] = (await run(lab, at)).result.accuracy;
+    if (b <= 4 && isBehindReLU) mse[b] = (await run(lab, { ...at, method: 'mse' })).result.accuracy;
   }
-  return accuracy;
+  return { accuracy, mse };
 }
 
-function asText({ network, annealed, fp32, accuracy }: Row): Record<string, string> {
+function asText({ network, annealed, fp32, accuracy, mse }: Row): Record<string, string> {
   const percent = (value: number): string => (100 * value).toFixed(1);
   return {
     ...{ network, KURE: annealed ? 'annealed' : '', FP32: percent(fp32) },
     ...Object.fromEntries(bits.map((b) => [`${b} bits`, percent(accuracy[b]!)])),
+    ...Object.fromEntries(Object.entries(mse).map(([b, value]) => [`${b}, MSE`, percent(value)])),
   };
 }

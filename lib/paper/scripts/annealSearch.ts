@@ -4,16 +4,17 @@
  * training images that it was not trained on, as a table.
  *
  *     OABN_DATA_DIR=… node --conditions=oabn-source --import tsx lib/paper/scripts/annealSearch.ts
- *       [--profile desk] [--penalties kure] [--through merged,branches] [--strengths 0.001,0.01] [--rates 0.01]
- *       [--images 25000] [--epochs 3] [--bits 4,3] [--runs runs] [--out rows.json]
+ *       [kure,merged,0.03,0.01 …] [--profile desk] [--images 25000] [--epochs 3] [--bits 4,3] [--runs runs] [--out rows.json]
  *
- * What the store has answers at once.
+ * Each argument is a penalty, what is trained, λ and the rate; without any, those of the search that ships are
+ * tried. What the store has answers at once.
  */
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { consoleProgress, tableText, writeJsonAtomic } from 'oabn-base';
 import {
   annealConfig,
+  type NetworkSource,
   openCheckpoint,
   pretrainConfig,
   ptqConfig,
@@ -25,13 +26,10 @@ import { beginProvenance } from '../../runs/src/store/provenance.js';
 import { openPaperLab } from '../src/profiles/index.js';
 import { searchData, searchSeed } from '../src/studies/index.js';
 
-const { values: flags } = parseArgs({
+const { values: flags, positionals } = parseArgs({
+  allowPositionals: true,
   options: {
     profile: { type: 'string', default: 'desk' },
-    penalties: { type: 'string', default: 'kure' },
-    through: { type: 'string', default: 'merged,branches' },
-    strengths: { type: 'string', default: '0.001,0.003,0.01,0.03,0.1' },
-    rates: { type: 'string', default: '0.003,0.01,0.03' },
     images: { type: 'string', default: '25000' },
     epochs: { type: 'string', default: '3' },
     bits: { type: 'string', default: '4,3' },
@@ -39,34 +37,6 @@ const { values: flags } = parseArgs({
     out: { type: 'string' },
   },
 });
-
-const listed = (text: string): string[] => text.split(',');
-const numbers = (text: string): number[] => listed(text).map(Number);
-const whole = await openPaperLab({
-  ...{ profile: flags.profile, progress: consoleProgress() },
-  ...(flags.runs !== undefined && { runs: flags.runs }),
-});
-const lab = { ...whole, data: searchData(whole) };
-const provenance = await beginProvenance({ dataset: lab.train.provenance }, softwareVersions(), undefined);
-
-const source = pretrainConfig(lab, { threshold: Infinity, seed: searchSeed });
-const rows = [];
-for (const penalty of listed(flags.penalties) as PenaltyName[]) {
-  for (const through of listed(flags.through) as Cell['through'][]) {
-    for (const strength of numbers(flags.strengths)) {
-      for (const learningRate of numbers(flags.rates)) {
-        rows.push(await annealed({ penalty, through, strength, learningRate }));
-        console.log(tableText(rows.slice(-1).map(asText)));
-      }
-    }
-  }
-}
-console.log(tableText(rows.map(asText)));
-if (flags.out !== undefined) {
-  const finishedAt = new Date().toISOString();
-  const facts = { profile: flags.profile, epochs: Number(flags.epochs), images: Number(flags.images) };
-  await writeJsonAtomic(flags.out, { ...provenance, finishedAt, ...facts, rows });
-}
 
 interface Cell {
   readonly penalty: PenaltyName;
@@ -77,13 +47,56 @@ interface Cell {
   readonly learningRate: number;
 }
 
+const cells: readonly Cell[] =
+  positionals.length > 0
+    ? positionals.map((text) => {
+        const [penalty, through, strength, rate] = text.split(',');
+        return {
+          penalty: penalty as PenaltyName,
+          through: through as Cell['through'],
+          ...{ strength: Number(strength), learningRate: Number(rate) },
+        };
+      })
+    : [
+        ...[0.01, 0.03, 0.1].map((strength) => kure('merged', strength)),
+        ...[0.003, 0.03].map((learningRate) => ({ ...kure('merged', 0.03), learningRate })),
+        ...[0.003, 0.01].map((strength) => kure('branches', strength)),
+        ...[0.05, 0.5].map((strength) => ({ ...kure('merged', strength), penalty: 'range' as const })),
+      ];
+
+function kure(through: Cell['through'], strength: number): Cell {
+  return { penalty: 'kure', through, strength, learningRate: 0.01 };
+}
+
+const numbers = (text: string): number[] => text.split(',').map(Number);
+const whole = await openPaperLab({
+  ...{ profile: flags.profile, progress: consoleProgress() },
+  ...(flags.runs !== undefined && { runs: flags.runs }),
+});
+const lab = { ...whole, data: searchData(whole) };
+const provenance = await beginProvenance({ dataset: lab.train.provenance }, softwareVersions(), undefined);
+
+const source = pretrainConfig(lab, { threshold: Infinity, seed: searchSeed });
+const rows = [];
+for (const cell of cells) {
+  rows.push(await annealed(cell));
+  console.log(tableText(rows.slice(-1).map(asText)));
+}
+console.log(tableText(rows.map(asText)));
+const before = await measured(source, (await run(lab, source)).result.accuracy);
+if (flags.out !== undefined) {
+  const finishedAt = new Date().toISOString();
+  const facts = { profile: flags.profile, epochs: Number(flags.epochs), images: Number(flags.images) };
+  await writeJsonAtomic(flags.out, { ...provenance, finishedAt, ...facts, before, rows });
+}
+
 /** FP32 and, after uniform PTQ, `accuracy` by bits; in [0, 1]. */
-interface Row extends Cell {
+interface Measured {
   readonly fp32: number;
   readonly accuracy: Readonly<Record<string, number>>;
 }
 
-async function annealed(cell: Cell): Promise<Row> {
+async function annealed(cell: Cell): Promise<Cell & Measured> {
   const { penalty, through, strength, learningRate } = cell;
   const regularizer = mergedPenalty(penalty, strength);
   const { schedule } = annealConfig(lab, { source, regularizer, through }).training;
@@ -94,15 +107,26 @@ async function annealed(cell: Cell): Promise<Row> {
   const config = annealConfig(lab, { source, regularizer, through, training });
   const { folder, result } = await run(lab, config, { files: true });
   const network = await openCheckpoint(lab, join(folder, result.network));
-  const accuracy: Record<string, number> = {};
-  for (const bits of numbers(flags.bits)) {
-    const quantized = await run(lab, ptqConfig(lab, { source: network, bits }));
-    accuracy[bits] = quantized.result.accuracy;
-  }
-  return { ...cell, fp32: result.accuracy, accuracy };
+  return { ...cell, ...(await measured(network, result.accuracy)) };
 }
 
-function asText({ penalty, through, strength, learningRate, fp32, accuracy }: Row): Record<string, string> {
+async function measured(network: NetworkSource, fp32: number): Promise<Measured> {
+  const accuracy: Record<string, number> = {};
+  for (const bits of numbers(flags.bits)) {
+    const { result } = await run(lab, ptqConfig(lab, { source: network, bits }));
+    accuracy[bits] = result.accuracy;
+  }
+  return { fp32, accuracy };
+}
+
+function asText({
+  penalty,
+  through,
+  strength,
+  learningRate,
+  fp32,
+  accuracy,
+}: Cell & Measured): Record<string, string> {
   const percent = (value: number): string => (100 * value).toFixed(1);
   return {
     ...{ penalty, through, λ: String(strength), rate: String(learningRate), FP32: percent(fp32) },
