@@ -1,6 +1,6 @@
 /**
  * Ways to low bit widths for a RepVGG that has been trained with plain BN: OABN added afterwards (s annealed
- * from its own largest ratio, `oabn anneal`), KURE on its merged kernels (arXiv 2002.07686, `oabn anneal
+ * from its own largest ratio, `oabn anneal`), KURE on its merged weights (arXiv 2002.07686, `oabn anneal
  * --penalty kure`), fine-tuning through the merge (RepQ, arXiv 2311.05317), equalization with corrected biases
  * (DFQ, arXiv 1906.04721), and nothing; compared with a network that had OABN from the start. This is not a
  * study, because an annealed network is a checkpoint that must exist before the runs on it have a name.
@@ -17,7 +17,7 @@ import {
   type PtqConfig,
   run,
 } from 'oabn/experiment';
-import { mergedPenalty } from 'oabn/train';
+import { annealingPenalty } from 'oabn/train';
 import type { PaperLab } from '../profiles/index.js';
 
 /** The ways to a network that copes with few bits. */
@@ -101,7 +101,7 @@ export async function compareAnnealing(lab: PaperLab, grid: AnnealingGrid = {}):
       await ptq('OABN from the start', (await run(lab, limited)).result.accuracy, limited);
     }
     await anneal('OABN annealed', { threshold });
-    await anneal('KURE annealed', { regularizer: mergedPenalty('kure') });
+    await anneal('KURE annealed', { regularizer: annealingPenalty('kure') });
     if (ways.includes('equalization (DFQ)')) await ptq('equalization (DFQ)', fp32, plain, 'dfq');
     for (const b of ways.includes('through the merge (RepQ)') ? repqBits : []) {
       const training = within(budget, lab.defaults.finetuning.uniform);
