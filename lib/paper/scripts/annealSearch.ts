@@ -61,7 +61,7 @@ const cells: readonly Cell[] =
         ...[0.01, 0.03, 0.1].map((strength) => kure('merged', strength)),
         ...[0.003, 0.03].map((learningRate) => ({ ...kure('merged', 0.03), learningRate })),
         ...[0.003, 0.01].map((strength) => kure('branches', strength)),
-        ...[0.05, 0.5].map((strength) => ({ ...kure('merged', strength), penalty: 'range' as const })),
+        ...[0.05, 0.5, 2].map((strength) => ({ ...kure('merged', strength), penalty: 'range' as const })),
       ];
 
 function kure(through: Cell['through'], strength: number): Cell {

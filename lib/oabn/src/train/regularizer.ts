@@ -80,7 +80,7 @@ export const penaltyStrengths = { kure: 0.001, range: 0.05 } as const satisfies 
  * λ of each penalty in annealing, which is short: KURE's costs a network of CIFAR-10 a point in FP32, of which 3 bits
  * get fifty (`data/results/annealing-search.json`).
  */
-export const annealingStrengths = { kure: 0.03, range: 0.05 } as const satisfies Record<PenaltyName, number>;
+export const annealingStrengths = { kure: 0.03, range: 2 } as const satisfies Record<PenaltyName, number>;
 
 /** A penalty on the merged kernels; λ by default that of training from scratch. */
 export const mergedPenalty = (
