@@ -98,7 +98,13 @@ export {
   ownQuantizer,
   updateCentroids,
 } from './quantize/index.js';
-export { annealingPenalty, finetunedNetwork, finetuneState, finetuneSteps, mergedPenalty } from './train/index.js';
+export {
+  annealingPenalty,
+  finetunedNetwork,
+  finetuneState,
+  finetuneSteps,
+  mergedPenalty,
+} from './train/index.js';
 
 // Files for other programs
 export { exportedSize, exportOnnx, saveOnnx } from './quantize/index.js';
