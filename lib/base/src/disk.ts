@@ -57,7 +57,7 @@ const refusals: Readonly<Record<string, string>> = {
 /** For `.catch` of reading a whole file: says why the file at `path` cannot be read. @throws UserError */
 export const cannotRead =
   (path: string) =>
-  (error: NodeJS.ErrnoException): never => {
+  (error: Error & { readonly code?: string }): never => {
     const { code = '', message } = error;
     const why = Object.hasOwn(refusals, code) ? refusals[code] : code || message;
     throw new UserError(`Cannot read ${path}: ${why}`, { cause: error });
