@@ -77,8 +77,8 @@ export function describeRegularizer({ penalty, strength, on = 'branches' }: Regu
 export const penaltyStrengths = { kure: 0.001, range: 0.05 } as const satisfies Record<PenaltyName, number>;
 
 /**
- * λ of each penalty in annealing, which is short: KURE's costs a network of CIFAR-10 a point in FP32, of which 3 bits
- * get fifty (`data/results/annealing-search.json`).
+ * λ of each penalty in annealing, which is short: KURE's costs a network of CIFAR-10 a point in FP32 and gives it
+ * fifty at 3 bits (`data/results/annealing-search.json`).
  */
 export const annealingStrengths = { kure: 0.03, range: 2 } as const satisfies Record<PenaltyName, number>;
 
