@@ -6,10 +6,10 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { canonicalJson, silent } from 'oabn-base';
+import { canonicalJson, random, silent, sizeOf } from 'oabn-base';
 import type { RunContext, RunEntry, Store } from 'provable-runs';
-import { mergeNetwork } from '../merge/index.js';
-import { initialize } from '../model/index.js';
+import { mergedOf } from '../merge/index.js';
+import { type Architecture, initialize, parameterShapes, type StateDict } from '../model/index.js';
 import type { Job } from './job.js';
 import { secondsOf } from './kinds/cost.js';
 import { hashOf, kindOf, normalizeConfig, type RunConfig } from './kinds/index.js';
@@ -140,9 +140,10 @@ async function inTheirStores(plan: readonly Job[]): Promise<KnownJob[]> {
 async function probe({ lab, config }: Job): Promise<{ perStep: number; setUp: number; evaluation: number }> {
   const kind = kindOf(config);
   const { arch, data } = kind.network(config);
-  const stateDict = initialize(arch, 1);
+  const form = arch.operations ? 'merged' : 'training';
+  const stateDict = form === 'merged' ? anyMerged(arch) : initialize(arch, 1);
   const images = data.heldOut ?? data.testImages ?? lab.test.size;
-  const network = { arch, stateDict: mergeNetwork(arch, stateDict) };
+  const network = { arch, stateDict: mergedOf({ arch, stateDict, form }) };
   // Any images take the same time.
   const { heldOut: _, ...onTest } = data;
   const few = { ...onTest, testImages: Math.min(evaluated, lab.test.size) };
@@ -151,13 +152,23 @@ async function probe({ lab, config }: Job): Promise<{ perStep: number; setUp: nu
 
   const folder = await mkdtemp(join(tmpdir(), 'oabn-estimate-'));
   try {
-    const start = () => Promise.resolve({ arch, stateDict, form: 'training', metadata: {} } as const);
+    const start = () => Promise.resolve({ arch, stateDict, form, metadata: {} } as const);
     const found = await kind.cost.probe({ config, lab, context: contextOf(config, folder), start }, few);
     const { perStep, setUp, rest } = found;
     return { perStep, setUp, evaluation: rest + perImage * (images - found.evaluated) };
   } finally {
     await rm(folder, { recursive: true, force: true });
   }
+}
+
+/** Some weights of a merged network of another family, which cannot be initialized. */
+function anyMerged(arch: Architecture): StateDict {
+  const tensors = Object.entries(parameterShapes(arch, 'merged')).map(([name, shape]) => {
+    const stream = random(1, 'estimate', name);
+    const data = Float32Array.from({ length: sizeOf(shape) }, () => 0.1 * (stream.uniform() - 0.5));
+    return [name, { shape, data }] as const;
+  });
+  return Object.fromEntries(tensors);
 }
 
 /** A context outside the store: nothing is kept. */

@@ -6,6 +6,7 @@ import { writeSafetensors } from 'oabn-base';
 import {
   annealConfig,
   type AnnealOf,
+  estimateRuns,
   finetuneConfig,
   type Lab,
   type NetworkSource,
@@ -80,6 +81,20 @@ describe('experiment with checkpoints of other families', () => {
     };
     const [strong, none] = [await kurtosis(1), await kurtosis(1e-9)];
     assert.ok(strong < none, `sum of kurtoses ${strong} with it, ${none} without`);
+  });
+
+  it('estimates how long annealing and fine-tuning of another family take', async function () {
+    this.timeout(120_000);
+    const source = await goldenSource('mobileone');
+    const training = { images: 96, seed: 7 };
+    const anneal = annealConfig(lab, { source, regularizer: mergedPenalty('kure'), training });
+    const tune = finetuneConfig(lab, { source, bits: 4, weights: 'uniform', training });
+    const estimates = await estimateRuns([
+      { lab, config: anneal },
+      { lab, config: tune },
+    ]);
+    assert.equal(estimates.length, 2);
+    for (const { secondsPerStep, steps } of estimates) assert.ok(secondsPerStep > 0 && steps > 0);
   });
 
   it('refuses to anneal the s of a merged network, or with a penalty on its branches', async function () {
