@@ -2,7 +2,7 @@
 import { interpolateViridis } from 'd3-scale-chromatic';
 import { colorAt } from '../display/style.js';
 import type { Scale } from './scale.js';
-import type { BarSpec, HeatmapSpec, ScatterSpec } from './spec.js';
+import type { BarSpec, ErrorSpec, HeatmapSpec, ScatterSpec } from './spec.js';
 import { element, hundredths, line } from './svg.js';
 
 export interface Scales {
@@ -38,8 +38,8 @@ export function scatterMarks(trace: ScatterSpec, i: number, scales: Scales): str
   const markers = points.map((point) => (point ? marker(point, trace.marker, color) : ''));
   return [
     mode.includes('lines') ? stroke : '',
-    errorBars(trace, points, scales, trace.error_y?.color ?? color),
-    levelErrorBars(trace, points, scales, trace.error_x?.color ?? color),
+    errorBars('x', trace.x, trace.error_x, { points, scales, color }),
+    errorBars('y', trace.y, trace.error_y, { points, scales, color }),
     ...(mode.includes('markers') ? markers : []),
   ].join('');
 }
@@ -114,39 +114,26 @@ const symbolCorners: Readonly<Record<string, Corners>> = {
   hexagon: around(6, [1.15]),
 };
 
+/** Error bars along one axis, around the points that `values` of that axis have. */
 function errorBars(
-  { y, error_y }: ScatterSpec | BarSpec,
-  points: readonly (Point | undefined)[],
-  { y: scale }: Scales,
-  color: string,
+  along: 'x' | 'y',
+  values: readonly (number | string | null)[],
+  spec: ErrorSpec | undefined,
+  { points, scales, color }: { points: readonly (Point | undefined)[]; scales: Scales; color: string },
 ): string {
-  if (!error_y) return '';
+  if (!spec) return '';
+  const across = along === 'x' ? 'y' : 'x';
+  const segment = (from: Point, to: Point): string =>
+    line(from.x, from.y, to.x, to.y, spec.color ?? color, 1.5);
   return points
     .map((point, i) => {
-      const [value, error] = [y[i], error_y.array[i]];
+      const [value, error] = [values[i], spec.array[i]];
       if (!point || typeof value !== 'number' || !error) return '';
-      const [top, bottom] = [scale.place(value + error) ?? point.y, scale.place(value - error) ?? point.y];
-      const cap = (at: number): string => line(point.x - 4, at, point.x + 4, at, color, 1.5);
-      return line(point.x, top, point.x, bottom, color, 1.5) + cap(top) + cap(bottom);
-    })
-    .join('');
-}
-
-/** Error bars along the x axis. */
-function levelErrorBars(
-  { x, error_x }: ScatterSpec,
-  points: readonly (Point | undefined)[],
-  { x: scale }: Scales,
-  color: string,
-): string {
-  if (!error_x) return '';
-  return points
-    .map((point, i) => {
-      const [value, error] = [x[i], error_x.array[i]];
-      if (!point || typeof value !== 'number' || !error) return '';
-      const [from, to] = [scale.place(value - error) ?? point.x, scale.place(value + error) ?? point.x];
-      const cap = (at: number): string => line(at, point.y - 4, at, point.y + 4, color, 1.5);
-      return line(from, point.y, to, point.y, color, 1.5) + cap(from) + cap(to);
+      const endAt = (end: number): Point => ({ ...point, [along]: scales[along].place(end) ?? point[along] });
+      const [most, least] = [endAt(value + error), endAt(value - error)];
+      const moved = (end: Point, by: number): Point => ({ ...end, [across]: end[across] + by });
+      const cap = (end: Point): string => segment(moved(end, -4), moved(end, 4));
+      return segment(most, least) + cap(most) + cap(least);
     })
     .join('');
 }
@@ -175,7 +162,7 @@ export function barMarks(traces: readonly BarSpec[], mode: 'group' | 'relative',
           fill: traceColor(trace, i),
         }),
       );
-      return bars.join('') + errorBars(trace, points, scales, trace.error_y?.color ?? '#444444');
+      return bars.join('') + errorBars('y', trace.y, trace.error_y, { points, scales, color: '#444444' });
     })
     .join('');
 }

@@ -35,7 +35,7 @@ export interface HeatmapSpec {
   readonly colorbar?: { readonly title?: { readonly text?: string } };
 }
 
-interface ErrorSpec {
+export interface ErrorSpec {
   readonly array: readonly number[];
   readonly color?: string;
 }
