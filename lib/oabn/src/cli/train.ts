@@ -195,7 +195,7 @@ export function addAnneal(program: Command): void {
       `
 s begins at the network's own largest |γ/σ| and falls in all epochs but the last. Default: 3 epochs at a tenth of the rate of
 pretraining. With a penalty alone the merged weights are trained, of any network that can be computed here; --set through=branches
-trains a RepVGG's branches.
+trains a RepVGG's branches, for which a --strength of 0.01 is enough.
 
 Examples:
   $ oabn anneal bn.safetensors --penalty kure --data cifar10 -o easier.safetensors
