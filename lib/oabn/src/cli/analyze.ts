@@ -1,9 +1,10 @@
 /** `oabn analyze`: the outlier report of a checkpoint. */
 import { tableText } from 'oabn-base';
 import type { Command } from 'commander';
-import { analyzeOutliers, type OutlierRow } from '../merge/index.js';
-import { keptAccuracy, law, type Law, laws, levelSpacing } from '../doctor/index.js';
+import { keptAccuracy, law, lawDeviation, laws, levelSpacing } from '../doctor/index.js';
 import { loadRepVGG } from '../family/index.js';
+import { analyzeOutliers, mergedOf, type OutlierRow } from '../merge/index.js';
+import { get, type Network } from '../model/index.js';
 import { type CommonOptions, jsonOption, loadOptions, withNetworkOptions } from './options.js';
 import { print } from './output.js';
 
@@ -27,13 +28,9 @@ Example:
   $ oabn analyze small.safetensors --arch A0@0.25`,
     )
     .action(async (checkpoint: string, options: CommonOptions) => {
-      const { arch, stateDict } = await loadRepVGG(checkpoint, loadOptions(options));
-      const rows = analyzeOutliers(arch, stateDict);
-      print(
-        rows,
-        `${tableText(rows.map(formatRow))}\n${predictionText(rows, arch.operations ? laws.perTensor : law)}`,
-        options.json,
-      );
+      const network = await loadRepVGG(checkpoint, loadOptions(options));
+      const rows = analyzeOutliers(network.arch, network.stateDict);
+      print(rows, `${tableText(rows.map(formatRow))}\n${predictionText(network, rows)}`, options.json);
     });
 }
 
@@ -54,12 +51,21 @@ function formatRow(row: OutlierRow): Record<string, string> {
 }
 
 /** «8 bits keep 100% (99–100%)»: what the doctor's law expects, and its range over networks. */
-function predictionText(rows: readonly OutlierRow[], of: Law): string {
-  const peak = rows.reduce((sum, { peakToSigma }) => sum + peakToSigma, 0) / rows.length;
+function predictionText(network: Network, rows: readonly OutlierRow[]): string {
+  const merged = mergedOf(network);
+  const peaks = rows.map(({ block, maxAbs, std }) => {
+    const { data } = get(merged, `${block}.rbr_reparam.weight`);
+    return maxAbs / lawDeviation(data, std);
+  });
+  const peak = peaks.reduce((sum, each) => sum + each, 0) / peaks.length;
+  const of = network.arch.operations ? laws.perTensor : law;
   const percent = (share: number): string => (100 * share).toFixed(0);
   const parts = [8, 6, 4].map((bits) => {
     const { expected, least, most } = keptAccuracy(levelSpacing(peak, bits), of);
     return `${bits} bits keep ${percent(expected)}% (${percent(least)}–${percent(most)}%)`;
   });
-  return `Expected with uniform PTQ and one scale per layer: ${parts.join(', ')} of the accuracy above chance (mean peak/σ ${peak.toFixed(1)}).`;
+  const inflated = peaks.filter((each, i) => each > rows[i]!.peakToSigma).length;
+  const note =
+    inflated === 0 ? '' : `, in σ without the outliers in ${inflated} layers, where these make most of σ`;
+  return `Expected with uniform PTQ and one scale per layer: ${parts.join(', ')} of the accuracy above chance (mean peak/σ ${peak.toFixed(1)}${note}).`;
 }

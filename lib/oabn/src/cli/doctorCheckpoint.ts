@@ -10,10 +10,12 @@ import {
   doctorPage,
   type DoctorPage,
   examine,
+  inflationNote,
   keptText,
   law,
   laws,
   type Patient,
+  spacingText,
   tryRemedies,
 } from '../doctor/index.js';
 import {
@@ -199,10 +201,10 @@ function formatPage(
   { layers, predictions, trials, refused = [], measured, advice }: DoctorPage,
   html: string | undefined,
 ): string {
-  const layerRows = layers.map(({ layer, peakToSigma, spacing, cause, deadChannels }) => ({
+  const layerRows = layers.map(({ layer, peakToSigma, cause, deadChannels, ...row }) => ({
     layer,
     'max|w|/σ': peakToSigma.toFixed(1),
-    ...Object.fromEntries(diagnosedBits.map((bits) => [`${bits} bits`, spacing[bits]!.toFixed(2)])),
+    ...Object.fromEntries(diagnosedBits.map((bits) => [`${bits} bits`, spacingText(row, bits)])),
     dead: deadChannels > 0 ? String(deadChannels) : '',
     cause: causes[cause],
   }));
@@ -223,7 +225,8 @@ function formatPage(
     '',
     'Level spacing in σ, layer by layer:',
     tableText(layerRows),
-    '',
+    inflationNote(layers),
+    ...(inflationNote(layers) ? [''] : []),
     'Predicted from the weights:',
     tableText(predicted),
     ...(measuredRows && measured

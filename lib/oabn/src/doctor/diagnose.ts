@@ -5,7 +5,7 @@
 import { embed, identityIndex, type KernelShape } from '../family/index.js';
 import { describeKernel } from '../merge/index.js';
 import type { Layer } from './layers.js';
-import { levelSpacing } from './law.js';
+import { lawDeviation, levelSpacing } from './law.js';
 
 /** What the largest weight of a merged layer may come from, in the words of a report. */
 export const causes = {
@@ -37,6 +37,8 @@ export interface Diagnosis {
   readonly std: number;
   /** max|w| / σ */
   readonly peakToSigma: number;
+  /** Whether outliers make σ, so that spacings are in the σ that the layer would have without; see `lawDeviation`. */
+  readonly inflated: boolean;
   /** Bits → level spacing in σ. */
   readonly spacing: Readonly<Record<number, number>>;
   /** What the largest weight comes from. */
@@ -64,6 +66,7 @@ export function diagnose(layers: readonly Layer[], bits: readonly number[] = dia
   return layers.map((layer) => {
     const { kernel, name, dead } = layer;
     const { maxAbs, std, peakToSigma } = describeKernel(kernel);
+    const deviation = lawDeviation(kernel.data, std);
     const index = kernel.data.reduce(
       (best, w, i) => (Math.abs(w) > Math.abs(kernel.data[best]!) ? i : best),
       0,
@@ -80,7 +83,8 @@ export function diagnose(layers: readonly Layer[], bits: readonly number[] = dia
       maxAbs,
       std,
       peakToSigma,
-      spacing: Object.fromEntries(bits.map((b) => [b, levelSpacing(peakToSigma, b)])),
+      inflated: deviation < std,
+      spacing: Object.fromEntries(bits.map((b) => [b, levelSpacing(maxAbs / deviation, b)])),
       cause,
       at: {
         out,
@@ -114,7 +118,7 @@ function causeAt(
   return { cause: label === '1×1' && shape[2] > 1 ? 'pointwise' : 'kernel', share };
 }
 
-/** The mean over layers of the level spacing, from which the law predicts. */
+/** The mean over layers of the level spacing at `bits`, which the rows must have; from it the law predicts. */
 export function meanSpacing(rows: readonly Diagnosis[], bits: number): number {
-  return rows.reduce((sum, { peakToSigma }) => sum + levelSpacing(peakToSigma, bits), 0) / rows.length;
+  return rows.reduce((sum, { spacing }) => sum + spacing[bits]!, 0) / rows.length;
 }

@@ -55,6 +55,26 @@ export const laws: Readonly<Record<'perTensor' | 'perChannel' | 'clipped' | 'spl
   cluster: { midpoint: 1.07, steepness: 2.3, spread: 0.33, source: severalFamilies },
 };
 
+/** The share of a layer's weights that are taken for outliers: those of class A are 1/(9C) of them, 0.7% at C = 16. */
+const outlierShare = 0.01;
+
+/** σ over σ of the bulk: in 231 layers of RepVGGs that the law holds for, the middle and the largest. */
+const [usualInflation, largestInflation] = [1.2, 2.03];
+
+/**
+ * The σ_w in which the law counts: `std`, the standard deviation of the weights, unless the outliers make it. One
+ * weight can: max|w|/σ_w cannot exceed √n, however large it is. Where σ_w is more than twice the σ of the bulk, all
+ * but the largest 1% of the weights, which the networks of the fit do not have, it is replaced by what it is there
+ * beside such a bulk.
+ */
+export function lawDeviation(weights: Float32Array, std: number): number {
+  const magnitudes = weights.map(Math.abs).sort();
+  const bulk = magnitudes.subarray(0, Math.ceil((1 - outlierShare) * magnitudes.length));
+  const squares = bulk.reduce((sum, w) => sum + w ** 2, 0);
+  const ofBulk = Math.sqrt(squares / bulk.length);
+  return ofBulk > 0 && std > largestInflation * ofBulk ? usualInflation * ofBulk : std;
+}
+
 /** Spacing of levels in σ, at `bits` and a peak-to-σ ratio max|w|/σ. */
 export function levelSpacing(peakToSigma: number, bits: number): number {
   return peakToSigma / symmetricLevels(bits);

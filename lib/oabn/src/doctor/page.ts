@@ -61,6 +61,7 @@ ${predictedSection(predictions, titles)}
 ${barsSvg(bars, marks, 'max|w| / σ (logarithmic)')}
 ${legendHtml(bars)}
 ${layerTable(layers)}
+${paragraph(inflationNote(layers))}
 <p>The law: ${escapeText(page.law.source)}.</p>
 </body></html>
 `;
@@ -110,10 +111,27 @@ ${legendHtml(points, groups)}
 ${table(['remedy', 'bits', 'spacing', 'keeps', 'KiB', 'front'], rows)}`;
 }
 
+const paragraph = (text: string): string => (text === '' ? '' : `<p>${escapeText(text)}.</p>`);
+
+/** A layer's level spacing, marked where its σ is the one that it would have without outliers. */
+export function spacingText(
+  { spacing, inflated }: Pick<Diagnosis, 'spacing' | 'inflated'>,
+  bits: number,
+): string {
+  return spacing[bits] === undefined ? '' : `${spacing[bits].toFixed(2)}${inflated ? '*' : ''}`;
+}
+
+/** What the mark of `spacingText` means; empty where no layer has it. */
+export function inflationNote(layers: readonly Diagnosis[]): string {
+  const inflated = layers.filter((row) => row.inflated).length;
+  if (inflated === 0) return '';
+  return `* in ${inflated} of ${layers.length} layers the outliers make most of σ itself: their spacings are in the σ of the other weights`;
+}
+
 function layerTable(layers: readonly Diagnosis[]): string {
-  const rows = layers.map(({ layer, shape, maxAbs, peakToSigma, spacing, cause, at, deadChannels }) => [
+  const rows = layers.map(({ layer, shape, maxAbs, peakToSigma, cause, at, deadChannels, ...row }) => [
     ...[layer, shape.join('×'), maxAbs.toFixed(3), peakToSigma.toFixed(1)],
-    ...[8, 6, 4].map((bits) => spacing[bits]?.toFixed(2) ?? ''),
+    ...[8, 6, 4].map((bits) => spacingText(row, bits)),
     deadChannels > 0 ? String(deadChannels) : '',
     causes[cause] +
       (at.share === undefined ? '' : ` (${(100 * at.share).toFixed(0)}% of w[${at.out}, ${at.in}])`),

@@ -8,16 +8,19 @@ import {
   doctorPage,
   effectiveSpacing,
   examine,
+  inflationNote,
   keptAccuracy,
   law,
   type Law,
   spacingThatKeeps,
   keptText,
+  lawDeviation,
   laws,
   type Layer,
   layersOf,
   levelSpacing,
   onFront,
+  spacingText,
   tryRemedies,
   weightRemedies,
 } from '../../src/doctor/index.js';
@@ -73,6 +76,35 @@ describe('doctor/law', () => {
     assert.equal(levelSpacing(127, 8), 1);
     assert.equal(keptText({ least: 0.29, most: 0.94 }), '29–94%');
     assert.equal(keptText({ least: 0.001, most: 0 }), '0%');
+  });
+});
+
+describe('doctor/law, where one weight makes σ', () => {
+  const data = bell(16 * 16 * 9);
+  const spiked = data.slice();
+  spiked[0] = 500;
+  const std = (of: Float32Array): number => Math.sqrt(of.reduce((sum, w) => sum + w ** 2, 0) / of.length);
+
+  it('counts in the σ that the other weights would have', () => {
+    assert.equal(lawDeviation(data, std(data)), std(data));
+    // √n: what max|w|/σ comes to with one huge weight, however huge.
+    assert.ok(500 / std(spiked) < Math.sqrt(2304) && std(spiked) > 10);
+    assert.ok(Math.abs(lawDeviation(spiked, std(spiked)) / (1.2 * std(data)) - 1) < 0.05);
+    const allEqual = new Float32Array(200).fill(0.5);
+    assert.equal(lawDeviation(allEqual, 0), 0);
+    const oneAlone = new Float32Array(200);
+    oneAlone[7] = 1;
+    assert.equal(lawDeviation(oneAlone, std(oneAlone)), std(oneAlone));
+  });
+
+  it('says so beside the spacings', () => {
+    const [plain, hurt] = diagnose([layer(data), layer(spiked)]);
+    assert.ok(!plain!.inflated && hurt!.inflated);
+    assert.ok(plain!.spacing[8]! < 0.05 && hurt!.spacing[8]! > 3 && hurt!.peakToSigma < 48);
+    assert.match(spacingText(hurt!, 8), /^3\.\d\d\*$/);
+    assert.match(spacingText(plain!, 8), /^0\.0\d$/);
+    assert.equal(inflationNote([plain!]), '');
+    assert.match(inflationNote([plain!, hurt!]), /^\* in 1 of 2 layers/);
   });
 });
 
