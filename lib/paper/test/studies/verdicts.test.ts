@@ -102,4 +102,14 @@ describe('the README', () => {
     const { rows: cells } = await shippedRows(lab, lowBitStudy());
     assert.equal(text, resultsMarkdown({ sweep, cells }));
   });
+
+  it('has what ships of the pair of the paper’s size', async () => {
+    const [, text] = /<!-- pair of paper -->\n([^]*)<!-- end of pair -->/.exec(
+      await readFile('README.md', 'utf8'),
+    )!;
+    const lab = { profile: profiles.paper };
+    const { rows: sweep } = await shippedRows(lab, thresholdStudy());
+    const { rows: cells } = await shippedRows(lab, lowBitStudy());
+    assert.equal(text!.trim(), resultsMarkdown({ sweep, cells }).trim());
+  });
 });
