@@ -1,6 +1,6 @@
 /** `oabn doctor <checkpoint>`: why this network will lose when it is quantized, how much, and what helps. */
 import { join } from 'node:path';
-import { check, consoleProgress, tableText, writeFileAtomic } from 'oabn-base';
+import { check, consoleProgress, tableText, UserError, writeFileAtomic } from 'oabn-base';
 import { takeCalibration } from '../data/index.js';
 import {
   advise,
@@ -16,6 +16,7 @@ import {
   laws,
   type Patient,
   spacingText,
+  type Trials,
   tryRemedies,
 } from '../doctor/index.js';
 import {
@@ -125,7 +126,7 @@ async function tryOn(
   const accuracyOf = (measured: MeasuredNetwork): Promise<Accuracy> =>
     measureAccuracy(lab, { network: measured, testImages });
   const folded = withoutDead(network, file.stateDict, recognition, loadOptions(options));
-  const annealed = await annealings(lab, checkpoint, network, options);
+  const { annealed, failed } = await annealings(lab, checkpoint, network, options);
   const patient: Patient = {
     arch: network.arch,
     merged,
@@ -141,11 +142,18 @@ async function tryOn(
   });
   // The data may have fewer images than were asked for.
   const { accuracy: fp32, images } = await accuracyOf({ arch: network.arch, stateDict: merged });
-  return { trials, refused, measured: { fp32, images, dataset: lab.test.provenance.dataset } };
+  const measured = { fp32, images, dataset: lab.test.provenance.dataset };
+  return { trials, refused: [...refused, ...failed], measured };
 }
 
 /** Epochs of training on; s falls in all but the last. */
 const annealEpochs = 3;
+
+/** The network trained on in some ways, and the ways that failed. */
+interface Annealings {
+  readonly annealed: readonly AnnealedNetwork[];
+  readonly failed: Trials['refused'];
+}
 
 /**
  * The network trained on, in each way for as many images as --anneal has minutes for: with OABN, unless it has
@@ -156,11 +164,11 @@ async function annealings(
   checkpoint: string,
   { arch, form }: Network,
   options: Pick<DoctorOptions, 'anneal' | 'annealTo'> & CommonOptions,
-): Promise<AnnealedNetwork[]> {
+): Promise<Annealings> {
   const minutes = Number(options.anneal);
   check(minutes >= 0, `--anneal must be minutes ≥ 0, got ${options.anneal}`);
   const s = threshold(options.annealTo);
-  if (minutes === 0) return [];
+  if (minutes === 0) return { annealed: [], failed: [] };
   const source = await openCheckpoint(lab, checkpoint, loadOptions(options));
   const hasIdentity = (arch.branches ?? ['identity']).includes('identity');
   const canLimit = form === 'training' && arch.block !== 'qarepvgg' && !arch.oabn && hasIdentity;
@@ -168,9 +176,18 @@ async function annealings(
     ...(canLimit ? [{ threshold: s, title: `OABN, s annealed to ${s}` }] : []),
     { regularizer: annealingPenalty('kure'), title: 'KURE on the merged kernels' },
   ];
-  const networks: AnnealedNetwork[] = [];
-  for (const way of ways) networks.push(await anneal(lab, minutes, { source, ...way }));
-  return networks;
+  const annealed: AnnealedNetwork[] = [];
+  const failed: { title: string; reason: string }[] = [];
+  for (const way of ways) {
+    try {
+      annealed.push(await anneal(lab, minutes, { source, ...way }));
+    } catch (error) {
+      // Training can diverge; what the other remedies give is worth knowing all the same.
+      if (!(error instanceof UserError)) throw error;
+      failed.push({ title: way.title, reason: error.message });
+    }
+  }
+  return { annealed, failed };
 }
 
 /** Trained on in one way. The run is stored, so asking again costs nothing. */
@@ -234,7 +251,7 @@ function formatPage(
           '',
           `Measured, FP32 ${percent(measured.fp32)} of ${measured.images} images (${measured.dataset}):`,
           tableText(measuredRows),
-          ...refused.map(({ title, reason }) => `Not tried: ${title}. ${reason}`),
+          ...refused.map(({ title, reason }) => `Not measured: ${title}. ${reason}`),
         ]
       : []),
     ...(html === undefined ? [] : ['', `Page: ${html}`]),

@@ -89,7 +89,7 @@ function measuredSection(
 ${planeSvg({ points, groups, xTitle: 'quantized weights, KiB (logarithmic)', yTitle: 'accuracy', reference: { y: fp32, label: 'FP32' } })}
 ${legendHtml(points, groups)}
 ${table(['remedy', 'bits', 'accuracy', 'KiB', 'front'], rows)}
-${refused.map(({ title, reason }) => `<p>Not tried: ${escapeText(`${title}. ${reason}`)}</p>`).join('')}`;
+${refused.map(({ title, reason }) => `<p>Not measured: ${escapeText(`${title}. ${reason}`)}</p>`).join('')}`;
 }
 
 function predictedSection(predictions: readonly Prediction[], groups: readonly string[]): string {

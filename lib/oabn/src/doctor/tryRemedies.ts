@@ -85,7 +85,7 @@ export interface TrialOptions {
 export interface Trials {
   /** What was measured. */
   readonly trials: readonly Trial[];
-  /** Treatments that do not apply to the network, with the reason. */
+  /** Treatments that do not apply to the network or that failed, with the reason. */
   readonly refused: readonly { readonly title: string; readonly reason: string }[];
 }
 

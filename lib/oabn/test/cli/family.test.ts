@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import sharp from 'sharp';
 import { type HostTensor, readSafetensors, sizeOf, writeSafetensors } from 'oabn-base';
+import { mergeNetwork } from '../../src/merge/index.js';
 import { initialize, normalizeArchitecture, saveNetwork } from '../../src/model/index.js';
 import { goldenPath, goldenTensors } from '../golden/index.js';
 import { assertClose } from '../golden/index.js';
@@ -184,6 +185,30 @@ describe('cli for other families', () => {
     const { code, stdout, stderr } = await oabn(['doctor', path, '--data', 'made', ...counts, '--json']);
     assert.equal(code, 0, stderr);
     assert.equal(JSON.parse(stdout).measured.images, 2000);
+  });
+
+  it('doctor lists training that diverges among what was not measured, and goes on', async function () {
+    this.timeout(120_000);
+    const path = join(folder, 'outlier.safetensors');
+    const arch = normalizeArchitecture({ widths: [4, 4], depths: [1, 2], strides: [2, 2], classes: 10 });
+    const merged = mergeNetwork(arch, initialize(arch, 1));
+    // Its fourth power overflows float32; the input channel that it is for is 0, so it changes no output.
+    merged['stage1.0.rbr_reparam.weight']!.data.fill(0, 0, 36);
+    merged['stage1.0.rbr_reparam.bias']!.data[0] = 0;
+    merged['stage1.1.rbr_reparam.weight']!.data[0] = 1e30;
+    await saveNetwork(path, { arch, stateDict: merged, form: 'merged' });
+    const options = ['--images', '200', '--calibration', '10', '--anneal', '0.01', '--profile', 'smoke'];
+    const runs = ['--runs', join(folder, 'runs')];
+    const { code, stdout, stderr } = await oabn([
+      ...['doctor', path, '--data', 'made', '--json'],
+      ...options,
+      ...runs,
+    ]);
+    assert.equal(code, 0, stderr);
+    const { refused, trials } = JSON.parse(stdout);
+    assert.ok(trials.length > 0);
+    const [failed] = refused.filter(({ title }: { title: string }) => title.startsWith('KURE'));
+    assert.match(failed.reason, /the loss is (NaN|Infinity) at step 1/);
   });
 
   it('computes a network whose layout is known: inspect, eval, quantize, export and eval of the file agree', async function () {
