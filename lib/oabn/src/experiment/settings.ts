@@ -24,7 +24,7 @@ export interface DataConfig {
 }
 
 /** What pretraining and fine-tuning share. */
-export interface TrainingConfig extends Omit<StepOptions, 'lossScale'> {
+export interface TrainingConfig extends Omit<StepOptions, 'lossScale' | 'maxGradientNorm'> {
   /** Training images: the first of a fixed class-balanced order; `null` is all. */
   readonly images: number | null;
   /** Images per step. */

@@ -21,8 +21,8 @@ import { type DataConfig, type TrainingConfig, trainingImages } from './settings
 
 /** A key for a step of `arch`: all that its function depends on, besides the shapes of its inputs. */
 export function stepKey(arch: Architecture, step: PretrainStepOptions, more: object = {}): string {
-  const { momentum, weightDecay, labelSmoothing, decay, ema, regularizer, optimizer } = step;
-  const of = { momentum, weightDecay, labelSmoothing, decay, ema, regularizer, optimizer };
+  const { momentum, weightDecay, labelSmoothing, maxGradientNorm, decay, ema, regularizer, optimizer } = step;
+  const of = { momentum, weightDecay, labelSmoothing, maxGradientNorm, decay, ema, regularizer, optimizer };
   return canonicalJson({ kind: 'step', arch, ...of, ...more });
 }
 

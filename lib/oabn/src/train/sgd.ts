@@ -74,6 +74,19 @@ export function sgdStep(
   return { params: nextParams, momentum: nextMomentum };
 }
 
+/**
+ * The gradients, times one factor where they are longer than `maxNorm` all together (Euclidean norm), so that they
+ * are as long: `torch.nn.utils.clip_grad_norm_`.
+ */
+export function clipGradients(gradients: Tensors, maxNorm: number): Tensors {
+  const squares = Object.values(gradients).map((gradient) => tf.sum(tf.square(gradient)));
+  const norm = tf.sqrt(squares.reduce((sum, square) => tf.add(sum, square)));
+  const factor = tf.minimum(1, tf.div(maxNorm, tf.add(norm, 1e-6)));
+  return Object.fromEntries(
+    Object.entries(gradients).map(([name, gradient]) => [name, tf.mul(gradient, factor)]),
+  );
+}
+
 function decayed(
   gradient: tf.Tensor,
   param: tf.Tensor,

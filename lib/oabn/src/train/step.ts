@@ -18,7 +18,7 @@ import { averaging, beginAverage, type EmaOptions } from './average.js';
 import { customL2Gradients, type DecayPolicy, decayRules } from './decay.js';
 import { mergedRegularization, regularization, type Regularizer } from './regularizer.js';
 import { gradientFactors, type OptimizerName } from './repOptimizer.js';
-import { type ParameterRules, type SgdOptions, sgdStep, zeroMomentum } from './sgd.js';
+import { clipGradients, type ParameterRules, type SgdOptions, sgdStep, zeroMomentum } from './sgd.js';
 
 /** Everything that a step changes. Nothing else influences the next step, which makes resuming exact. */
 export interface TrainState {
@@ -57,6 +57,8 @@ export type TrainStep = (state: TrainState, input: StepInput) => StepResult;
 export interface StepOptions extends SgdOptions {
   /** Label smoothing in [0, 1). */
   readonly labelSmoothing: number;
+  /** The norm > 0 that all gradients of the loss together are clipped at, before weight decay; default none. */
+  readonly maxGradientNorm?: number;
   /** Passed to `valueAndGradients`: a power of two, for products in half precision; default 1. */
   readonly lossScale?: number;
 }
@@ -146,7 +148,14 @@ export interface GradientStepOptions extends StepOptions {
 
 /** A step of gradient descent on the cross entropy of the logits that `network` computes. */
 export function gradientStep(options: GradientStepOptions): TrainStep {
-  const { network, rules, factors = {}, decayGradients, regularization: extraLoss } = options;
+  const {
+    network,
+    rules,
+    factors = {},
+    decayGradients,
+    maxGradientNorm,
+    regularization: extraLoss,
+  } = options;
   return ({ params, buffers, momentum }, { images, labels, learningRate }) => {
     const lossOf = (tracked: Tensors) => {
       const { logits, buffers: nextBuffers } = network(tracked, buffers, images);
@@ -157,7 +166,9 @@ export function gradientStep(options: GradientStepOptions): TrainStep {
     };
     const { value, gradients, extra } = valueAndGradients(params, lossOf, options.lossScale);
     const { '#correct': correct, ...nextBuffers } = extra as Record<string, tf.Tensor>;
-    const decayed = { ...gradients };
+    const decayed = {
+      ...(maxGradientNorm === undefined ? gradients : clipGradients(gradients, maxGradientNorm)),
+    };
     for (const [name, { shape, data }] of Object.entries(factors)) {
       decayed[name] = tf.mul(decayed[name]!, tf.tensor(data, [...shape]));
     }

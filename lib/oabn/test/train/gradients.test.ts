@@ -1,13 +1,16 @@
 import assert from 'node:assert/strict';
 import { tf } from 'tfjs-native';
+import { stepKey } from '../../src/experiment/index.js';
 import { initialize, normalizeArchitecture, toVariables } from '../../src/model/index.js';
 import {
+  clipGradients,
   downloadState,
   gradientStep,
   halfPrecisionLossScale,
   initialState,
   pretrainStep,
 } from '../../src/train/index.js';
+import { assertClose } from '../golden/index.js';
 
 const options = { momentum: 0.9, weightDecay: 1e-4, labelSmoothing: 0.1 };
 const batchSize = 8;
@@ -20,6 +23,33 @@ const input = () => ({
     'int32',
   ),
   learningRate: tf.scalar(0.1),
+});
+
+describe('train/gradients: clipping', () => {
+  before(() => tf.setBackend('cpu'));
+
+  it('shortens all gradients by one factor where they are too long together, else leaves them', () => {
+    const clipped = (maxNorm: number): number[] => {
+      const { a, b } = clipGradients({ a: tf.tensor1d([0, 3]), b: tf.scalar(-4) }, maxNorm);
+      return [...a!.dataSync(), ...b!.dataSync()];
+    };
+    assertClose(clipped(1), [0, 0.6, -0.8], 1e-5, 'of norm 5');
+    assert.deepEqual(clipped(6), [0, 3, -4]);
+  });
+
+  it('bounds a step, which compiled steps are told apart by', async () => {
+    const arch = normalizeArchitecture({ widths: [4, 4], depths: [1, 1], strides: [1, 2], classes: 2 });
+    const { params, buffers } = toVariables(initialize(arch, 3));
+    const plain = { ...options, momentum: 0, weightDecay: 0 };
+    const step = pretrainStep(arch, { ...plain, maxGradientNorm: 0.01 });
+    const { state } = step(initialState(params, buffers), input());
+    const moved = Object.keys(params).map(
+      (name) => tf.sum(tf.square(tf.sub(state.params[name]!, params[name]!))).dataSync()[0]!,
+    );
+    const norm = Math.sqrt(moved.reduce((sum, square) => sum + square, 0));
+    assert.ok(Math.abs(norm - 0.1 * 0.01) < 1e-5, `${norm}`);
+    assert.notEqual(stepKey(arch, { ...plain, maxGradientNorm: 0.01 }), stepKey(arch, plain));
+  });
 });
 
 describe('train/gradients: the loss scale', () => {
