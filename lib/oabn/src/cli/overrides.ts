@@ -41,6 +41,7 @@ const optional: Readonly<Record<string, Json>> = {
   'training.decay': decayPolicies,
   'training.ema.decay': 0.5,
   'training.optimizer': optimizers,
+  'training.maxGradientNorm': 1,
   'training.schedule.annealing': annealings,
   'training.augment.flip': ['random', 'alternating'],
   'training.augment.translate': 1,
@@ -61,6 +62,9 @@ const optional: Readonly<Record<string, Json>> = {
 
 /** Members that pretraining alone has. */
 const ofPretraining = ['training.decay', 'training.ema.decay', 'training.optimizer'];
+
+/** Members that annealing alone has. */
+const ofAnnealing = ['training.maxGradientNorm'];
 
 /** Members that have no effect on what is computed, or that say what kind of run it is. */
 const fixed = ['kind', 'data.name', 'data.checksum', 'source.kind', 'source.sha256'];
@@ -112,10 +116,14 @@ function preferred(paths: readonly string[], holds: (path: string) => boolean): 
  * and fine-tuning has the quantizer of its kind of weights.
  */
 function allowedOptional(config: object): string[] {
-  const { scheme } = config as { readonly scheme?: { readonly weights?: unknown } };
+  const { kind, scheme } = config as {
+    readonly kind?: unknown;
+    readonly scheme?: { readonly weights?: unknown };
+  };
   return Object.keys(optional).filter((path) => {
     // Of pretraining, fine-tuning and annealing, only the first describes its network itself.
     if (ofPretraining.includes(path)) return 'arch' in config && 'training' in config;
+    if (ofAnnealing.includes(path)) return kind === 'anneal';
     const part = path.split('.')[0]!;
     if (['arch', 'data', 'training'].includes(part)) return part in config;
     return part === 'cluster' || part === 'uniform' ? scheme?.weights === part : scheme !== undefined;

@@ -190,6 +190,10 @@ export function addAnneal(program: Command): void {
     .option('-s, --threshold <s>', 'OABN’s s at the end')
     .addOption(penaltyOption)
     .option(...strengthOption(annealingStrengths))
+    .option(
+      '--equalize',
+      'equalize the channels of a RepVGG’s merged weights first, which changes no output, and clip gradients by norm: for outliers with which a penalty diverges',
+    )
     .addHelpText(
       'after',
       `
@@ -200,6 +204,7 @@ trains a RepVGG's branches, for which a --strength of 0.01 is enough.
 Examples:
   $ oabn anneal bn.safetensors --penalty kure --data cifar10 -o easier.safetensors
   $ oabn anneal mobileone.pth --penalty kure --lr 0.003 --data photos/ -o easier.safetensors
+  $ oabn anneal deep.safetensors --penalty kure --equalize --data cifar10 -o easier.safetensors
   $ oabn anneal bn.safetensors --threshold 0.5 --epochs 3 --data cifar10 -o oabn.safetensors`,
     )
     .action(async (checkpoint: string, options: AnnealOptions) => {
@@ -235,17 +240,22 @@ Examples:
 
 interface AnnealOptions extends Omit<TrainOptions, 'threshold'> {
   readonly threshold?: string;
+  readonly equalize?: boolean;
 }
 
 /** What is annealed, and how. @throws UserError when nothing is */
-function annealingOf(options: AnnealOptions): Pick<AnnealOf, 'threshold' | 'regularizer'> {
-  const { threshold: s } = options;
+function annealingOf(options: AnnealOptions): Pick<AnnealOf, 'threshold' | 'regularizer' | 'equalize'> {
+  const { threshold: s, equalize = false } = options;
   const regularizer = penaltyOf(options, annealingStrengths);
   check(
     s !== undefined || regularizer !== undefined,
     'Say what the network is annealed to: --threshold 0.5, --penalty kure, or both',
   );
-  return { ...(s !== undefined && { threshold: threshold(s) }), ...(regularizer && { regularizer }) };
+  return {
+    ...(s !== undefined && { threshold: threshold(s) }),
+    ...(regularizer && { regularizer }),
+    equalize,
+  };
 }
 
 /** The penalty that is asked for, if one is. */

@@ -4,6 +4,7 @@ import type { QuantizationScheme, WeightMethod } from '../quantize/index.js';
 import type { Regularizer } from '../train/index.js';
 import {
   type AnnealConfig,
+  type AnnealTraining,
   type FinetuneConfig,
   type FinetuneQuantizers,
   type NetworkSource,
@@ -112,11 +113,20 @@ export interface AnnealOf {
   readonly regularizer?: Regularizer;
   /** Default the merged weights with a penalty on merged kernels alone, else the branches. */
   readonly through?: AnnealConfig['through'];
+  /** Whether the channels of the merged weights are equalized first, and gradients clipped; default false. */
+  readonly equalize?: boolean;
   /** Training settings that differ from the usual ones. */
-  readonly training?: Partial<TrainingConfig>;
+  readonly training?: Partial<Omit<AnnealTraining, 'regularizer'>>;
   /** Default all epochs but the last. */
   readonly annealEpochs?: number;
 }
+
+/**
+ * The norm that gradients are clipped at after equalization, which alone is not enough. In a RepVGG-A0 of CIFAR-10 it
+ * takes the largest max|w|/σ from 373 to 42. Then KURE at a rate of 0.01 gives NaN after four steps; clipped at 10 it
+ * takes the network to chance in 16, and clipped at 1 it takes outliers away and keeps the accuracy.
+ */
+const equalizedGradientNorm = 1;
 
 /**
  * A network trained on for three epochs at a tenth of pretraining's rate: with s annealed to `threshold`, two
@@ -127,7 +137,7 @@ export interface AnnealOf {
  */
 export function annealConfig(
   { defaults: { pretraining } }: ConfigLab,
-  { source, threshold, regularizer, through, training, annealEpochs }: AnnealOf,
+  { source, threshold, regularizer, through, equalize = false, training, annealEpochs }: AnnealOf,
 ): AnnealConfig {
   const {
     decay: _decay,
@@ -149,8 +159,13 @@ export function annealConfig(
     kind: 'anneal',
     source,
     through: through ?? (isOfMerged ? 'merged' : 'branches'),
+    equalize,
     ...(threshold !== undefined && { threshold, annealEpochs: falling }),
-    training: { ...recipe, ...(regularizer && { regularizer }) },
+    training: {
+      ...(equalize && { maxGradientNorm: equalizedGradientNorm }),
+      ...recipe,
+      ...(regularizer && { regularizer }),
+    },
   };
 }
 

@@ -87,6 +87,12 @@ describe('cli --set', () => {
       arch,
       training: { ...training, optimizer: 'repOptimizer' },
     });
+    const annealing = { kind: 'anneal', training };
+    assert.deepEqual(added('maxGradientNorm=2', annealing), {
+      ...annealing,
+      training: { ...training, maxGradientNorm: 2 },
+    });
+    assert.throws(() => added('maxGradientNorm=2'), /has no maxGradientNorm/);
     assert.throws(() => added('training.optimizer=sgd'), /has no training\.optimizer/);
     assert.throws(() => added('training.decay=all', { threshold: 1, training }), /has no training\.decay/);
   });

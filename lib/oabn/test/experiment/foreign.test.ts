@@ -108,4 +108,11 @@ describe('experiment with checkpoints of other families', () => {
     await refused({ regularizer: { penalty: 'kure', strength: 0.1 } });
     await refused({ threshold: 0.5, regularizer: mergedPenalty('kure') });
   });
+
+  it('refuses to equalize a network that is no chain', async function () {
+    this.timeout(60_000);
+    const source = await goldenSource('mobileone');
+    const config = annealConfig(lab, { source, regularizer: mergedPenalty('kure'), equalize: true });
+    await assert.rejects(run(lab, config), /Equalization is for chains of 3×3 convolutions/);
+  });
 });

@@ -16,12 +16,14 @@ import { check, schema } from 'oabn-base';
 import { analyzeOutliers, mergedOf } from '../../merge/index.js';
 import {
   type Architecture,
+  checkChain,
   type Network,
   normalizeArchitecture,
   saveNetwork,
   toStateDict,
   toVariables,
 } from '../../model/index.js';
+import { equalize } from '../../quantize/index.js';
 import {
   describeRegularizer,
   disposeState,
@@ -50,6 +52,8 @@ import { describeSource, type NetworkSource, normalizeSource } from './source.js
 export interface AnnealTraining extends TrainingConfig {
   /** A penalty that is added to the loss; default none. */
   readonly regularizer?: Regularizer;
+  /** The norm > 0 that all gradients together are clipped at; default none. */
+  readonly maxGradientNorm?: number;
 }
 
 /** A run that trains a network on, so that its merged weights get easier to quantize. */
@@ -60,6 +64,11 @@ export interface AnnealConfig {
   readonly source: NetworkSource;
   /** The parameters: those of the `branches` (default), or, with a penalty alone, the `merged` weights. */
   readonly through?: (typeof annealedParameters)[number];
+  /**
+   * Equalize the channels of the merged weights before training (cross-layer equalization, as DFQ does): no output
+   * changes, and outliers that a penalty could not be trained with go. For chains like RepVGG alone; default false.
+   */
+  readonly equalize?: boolean;
   /** OABN's s at the end; absent where the network keeps the one that it has, or plain BN. */
   readonly threshold?: number;
   /** Epochs in which s falls, if it does; those after them train with the last. */
@@ -77,21 +86,21 @@ export interface AnnealResult extends PretrainResult {
 /** What annealing may train; see `AnnealConfig.through`. */
 export const annealedParameters = ['branches', 'merged'] as const;
 
-const { anything, object, oneOf, positive, whole } = schema;
+const { anything, flag, object, oneOf, positive, whole } = schema;
 const configRule = object(
   {
     kind: oneOf('anneal'),
     source: anything,
-    training: trainingRule({ regularizer: regularizerRule }),
+    training: trainingRule({ regularizer: regularizerRule, maxGradientNorm: positive }),
   },
-  { through: oneOf(...annealedParameters), threshold: positive, annealEpochs: whole(1) },
+  { through: oneOf(...annealedParameters), equalize: flag, threshold: positive, annealEpochs: whole(1) },
 );
 
 export const anneal: Kind<AnnealConfig, AnnealResult> = {
   normalize(config) {
     configRule(config, 'anneal');
-    const { kind, source, through = 'branches', threshold, annealEpochs, training } = config;
-    const { regularizer, ...others } = training;
+    const { kind, through = 'branches', equalize = false, threshold, annealEpochs, training } = config;
+    const { regularizer, maxGradientNorm, ...others } = training;
     const { epochs } = training.schedule;
     check(
       threshold !== undefined || regularizer !== undefined,
@@ -109,19 +118,28 @@ export const anneal: Kind<AnnealConfig, AnnealResult> = {
       through === 'branches' || (threshold === undefined && regularizer?.on === 'merged'),
       'Merged weights have no branches to limit or to penalize: through: "merged" takes a penalty on the merged kernels, and no threshold s',
     );
+    check(
+      !equalize || through === 'merged',
+      'Equalization changes merged weights, not those of branches: equalize takes through: "merged"',
+    );
+    const source = normalizeSource(config.source);
+    if (equalize) checkChain(source.arch, 'Equalization');
     return {
       kind,
-      source: normalizeSource(source),
+      source,
       ...(through === 'merged' && { through }),
+      ...(equalize && { equalize }),
       ...(threshold !== undefined && { threshold, annealEpochs: annealEpochs! }),
       training: {
         ...normalizeTraining(others),
         ...(regularizer && { regularizer: normalizeRegularizer(regularizer) }),
+        ...(maxGradientNorm !== undefined && { maxGradientNorm }),
       },
     };
   },
-  describe: ({ source, threshold, training: { regularizer } }) => {
+  describe: ({ source, equalize = false, threshold, training: { regularizer } }) => {
     const ways = [
+      ...(equalize ? ['equalized'] : []),
       ...(threshold === undefined ? [] : [`to s=${threshold}`]),
       ...(regularizer ? [`with ${describeRegularizer(regularizer)}`] : []),
     ];
@@ -186,9 +204,13 @@ async function execute(work: Work<AnnealConfig>): Promise<AnnealResult> {
 }
 
 /** The network in the form that is trained. */
-async function beginning({ config: { through }, start }: Work<AnnealConfig>): Promise<Network> {
+async function beginning({ config, start }: Work<AnnealConfig>): Promise<Network> {
   const network = await start();
-  if (through === 'merged') return { ...network, stateDict: mergedOf(network), form: 'merged' };
+  if (config.through === 'merged') {
+    const merged = mergedOf(network);
+    const stateDict = config.equalize ? equalize(network.arch, merged).stateDict : merged;
+    return { ...network, stateDict, form: 'merged' };
+  }
   check(
     network.form === 'training',
     'Annealing the branches needs the three-branch network; this one is merged, and its branches are lost. With a penalty on merged kernels alone, use through: "merged"',

@@ -26,7 +26,9 @@ export function chainOf(arch: Architecture): ChainLayer[] {
   return prefixes.map((prefix) => ({ weight: `${prefix}.weight`, bias: `${prefix}.bias` }));
 }
 
+/** A network whose channels were equalized. */
 export interface Equalized {
+  /** The merged network; it computes the same. */
   readonly stateDict: StateDict;
   /** For each layer but the last, [out] the s_i by which its output channels were divided. */
   readonly scales: readonly Float64Array[];
@@ -38,6 +40,7 @@ const maxSweeps = 500;
 
 /**
  * `merged` with the ranges of all neighbouring layers equalized; a channel that is zero on either side stays.
+ * @throws UserError unless the network is a chain
  */
 export function equalize(arch: Architecture, merged: StateDict): Equalized {
   const chain = chainOf(arch);
