@@ -187,28 +187,42 @@ describe('cli for other families', () => {
     assert.equal(JSON.parse(stdout).measured.images, 2000);
   });
 
-  it('doctor lists training that diverges among what was not measured, and goes on', async function () {
-    this.timeout(120_000);
-    const path = join(folder, 'outlier.safetensors');
-    const arch = normalizeArchitecture({ widths: [4, 4], depths: [1, 2], strides: [2, 2], classes: 10 });
+  /** The doctor's report on a merged network with one outlier, w, of an input channel that is `before` times itself. */
+  async function reportOn(width: number, { w, before }: { w: number; before: number }) {
+    const path = join(folder, `outlier-${width}.safetensors`);
+    const arch = normalizeArchitecture({ widths: [4, width], depths: [1, 2], strides: [2, 2], classes: 10 });
     const merged = mergeNetwork(arch, initialize(arch, 1));
-    // Its fourth power overflows float32; the input channel that it is for is 0, so it changes no output.
-    merged['stage1.0.rbr_reparam.weight']!.data.fill(0, 0, 36);
-    merged['stage1.0.rbr_reparam.bias']!.data[0] = 0;
-    merged['stage1.1.rbr_reparam.weight']!.data[0] = 1e30;
+    const lower = merged['stage1.0.rbr_reparam.weight']!.data.subarray(0, 36);
+    lower.forEach((weight, i) => (lower[i] = weight * before));
+    merged['stage1.0.rbr_reparam.bias']!.data[0]! *= before;
+    merged['stage1.1.rbr_reparam.weight']!.data[0] = w;
     await saveNetwork(path, { arch, stateDict: merged, form: 'merged' });
-    const options = ['--images', '200', '--calibration', '10', '--anneal', '0.01', '--profile', 'smoke'];
-    const runs = ['--runs', join(folder, 'runs')];
     const { code, stdout, stderr } = await oabn([
-      ...['doctor', path, '--data', 'made', '--json'],
-      ...options,
-      ...runs,
+      ...['doctor', path, '--data', 'made', '--json', '--images', '200', '--calibration', '10'],
+      ...['--anneal', '0.01', '--profile', 'smoke', '--runs', join(folder, 'runs')],
     ]);
     assert.equal(code, 0, stderr);
-    const { refused, trials } = JSON.parse(stdout);
+    return JSON.parse(stdout);
+  }
+
+  it('doctor lists training that diverges among what was not measured, and goes on', async function () {
+    this.timeout(120_000);
+    // The fourth power of the outlier overflows float32.
+    const { refused, trials } = await reportOn(4, { w: 1e30, before: 0 });
     assert.ok(trials.length > 0);
     const [failed] = refused.filter(({ title }: { title: string }) => title.startsWith('KURE'));
     assert.match(failed.reason, /the loss is (NaN|Infinity) at step 1/);
+  });
+
+  it('doctor equalizes a network with extreme outliers before it trains it with KURE', async function () {
+    this.timeout(120_000);
+    const { layers, trials } = await reportOn(20, { w: 100, before: 1e-3 });
+    assert.ok(layers.some(({ peakToSigma }: { peakToSigma: number }) => peakToSigma > 50));
+    const titles = trials.map(({ title }: { title: string }) => title);
+    assert.ok(
+      titles.some((title: string) => title.startsWith('KURE on the merged kernels, equalized first')),
+      titles.join('\n'),
+    );
   });
 
   it('computes a network whose layout is known: inspect, eval, quantize, export and eval of the file agree', async function () {
