@@ -194,10 +194,10 @@ const lineOf = ({ along, threads, at }: Side, l: number): string =>
 function writeSums(plan: KernelPlan, a: Side, b: Side): string {
   const { n } = plan.product;
   const writeOne = (sum: string, c: number): string =>
-    `if (column + ${c} < ${n}) { result[start + column + ${c}] = ${finish(plan, sum, `biasSource[column + ${c}]`, '0f')}; }`;
+    `if (column + ${c} < ${n}) { result[start + column + ${c}] = ${finish(plan, sum, `biasSource[column + ${c}]`, 1)}; }`;
   const writeFour = (r: number, g: number): string => {
     const bias = `vec4f(${each(4, (i) => `biasSource[column + ${i}]`, ', ')})`;
-    return `if (column < ${n}) { result[(start + column) >> 2u] = ${finish(plan, `s${r}_${g}`, bias, 'vec4f()')}; }`;
+    return `if (column < ${n}) { result[(start + column) >> 2u] = ${finish(plan, `s${r}_${g}`, bias, 4)}; }`;
   };
   const writeGroup = (r: number, g: number): string => {
     const writes = vectorResult(plan)

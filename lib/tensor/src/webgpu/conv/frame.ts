@@ -2,7 +2,8 @@
  * The parts that the kernels of a product have in common: bindings, which block a workgroup computes, the
  * results.
  */
-import { atLeast } from '../extremes.js';
+import { atLeast, nanFunctions } from '../extremes.js';
+import type { Lanes } from '../lower/wgsl.js';
 import type { Epilogue, KernelPlan } from './product.js';
 
 /**
@@ -18,7 +19,8 @@ export function declareBuffers(plan: KernelPlan): string {
       : '';
   return `@group(0) @binding(0) var<storage, read> aSource: array<${type(a.vector)}>;
 @group(0) @binding(1) var<storage, read> bSource: array<${type(b.vector)}>;
-@group(0) @binding(2) var<storage, read_write> result: array<${type(vectorResult(plan))}>;${bias}`;
+@group(0) @binding(2) var<storage, read_write> result: array<${type(vectorResult(plan))}>;${bias}
+${epilogueFunctions(epilogue)}`;
 }
 
 /**
@@ -53,15 +55,18 @@ export const vectorResult = ({ product, columnsTogether }: KernelPlan): boolean 
 
 /**
  * A finished sum: bias added, negative values cut. Partial sums stay as they are.
- * `bias` is WGSL, like `value`.
+ * `value` and `bias` are WGSL, of one number or a vector of four.
  */
-export function finish({ product, splits }: KernelPlan, value: string, bias: string, zero: string): string {
-  return splits > 1 ? value : epilogueOf(product.epilogue, value, bias, zero);
+export function finish({ product, splits }: KernelPlan, value: string, bias: string, lanes: Lanes): string {
+  return splits > 1 ? value : epilogueOf(product.epilogue, value, bias, lanes);
 }
 
-export function epilogueOf({ bias: has, relu }: Epilogue, value: string, bias: string, zero: string): string {
+/** What the text of {@link epilogueOf} calls. */
+export const epilogueFunctions = ({ relu }: Epilogue): string => (relu ? nanFunctions : '');
+
+export function epilogueOf({ bias: has, relu }: Epilogue, value: string, bias: string, lanes: Lanes): string {
   const sum = has !== undefined ? `${value} + ${bias}` : value;
-  return relu ? atLeast(`(${sum})`, zero) : sum;
+  return relu ? atLeast(sum, lanes === 4 ? 'vec4f()' : '0f', lanes) : sum;
 }
 
 /** Text of `count` pieces, in order. */

@@ -4,7 +4,7 @@
  * take minutes to build the unrolled kernels of the fast way.
  */
 import type { Geometry } from '../../ops/index.js';
-import { atLeast } from '../extremes.js';
+import { atLeast, nanFunctions } from '../extremes.js';
 import type { GpuDispatch, GpuFeatures, GpuProgram } from '../program.js';
 import type { FilterGradientBuffers } from './filterGradient.js';
 import type { ForwardBuffers, ForwardOptions } from './forward.js';
@@ -15,7 +15,10 @@ type Size4 = readonly [number, number, number, number];
 
 const threads = 64;
 
-/** `body` adds to `sum` what belongs to the number `at`; `finish` is the number from the sum. */
+/**
+ * `body` adds to `sum` what belongs to the number `at`; `finish` is the number from the sum, which may call
+ * `functions`.
+ */
 function direct(
   label: string,
   size: number,
@@ -23,6 +26,7 @@ function direct(
   result: string,
   body: string,
   finish = 'sum',
+  functions = '',
 ): GpuProgram {
   const buffers = [...reads, result];
   const declared = buffers.map((_, i) => {
@@ -32,6 +36,7 @@ function direct(
   const groups = Math.ceil(size / threads);
   const width = Math.min(groups, 65535);
   const wgsl = `${declared.join('\n')}
+${functions}
 @compute @workgroup_size(${threads})
 fn main(@builtin(global_invocation_id) id: vec3<u32>) {
   let at = i32(id.y * ${width * threads}u + id.x);
@@ -74,8 +79,9 @@ export function convForward(
   }`;
   const sum = bias === undefined ? 'sum' : `sum + b2[at % ${k}]`;
   const reads = bias === undefined ? [x, weights] : [x, weights, bias];
-  const finish = relu ? atLeast(`(${sum})`, '0f') : sum;
-  return direct('conv forward, direct', n * oh * ow * k, reads, y, body, finish);
+  const finish = relu ? atLeast(sum, '0f', 1) : sum;
+  const functions = relu ? nanFunctions : '';
+  return direct('conv forward, direct', n * oh * ow * k, reads, y, body, finish, functions);
 }
 
 /** The gradient of the output → that of the input. */

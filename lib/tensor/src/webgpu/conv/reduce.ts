@@ -3,7 +3,7 @@
  * splits.
  */
 import type { GpuDispatch } from '../program.js';
-import { each, epilogueOf } from './frame.js';
+import { each, epilogueFunctions, epilogueOf } from './frame.js';
 import type { Product } from './product.js';
 
 const threads = 256;
@@ -19,14 +19,13 @@ export function reduceSplits(partials: string, splits: number, product: Product)
   const { bias } = epilogue;
   const first = vector ? `i * 4 % ${n}` : `i % ${n}`;
   const biasAt = vector ? `vec4f(${each(4, (e) => `bias[channel + ${e}]`, ', ')})` : 'bias[channel]';
-  const zero = vector ? 'vec4f()' : '0f';
-  const value = epilogueOf(epilogue, 'sum', biasAt, zero);
+  const value = epilogueOf(epilogue, 'sum', biasAt, vector ? 4 : 1);
   return {
     label: `${label}, sum of ${splits}`,
     wgsl: `@group(0) @binding(0) var<storage, read> partials: array<${type}>;
 @group(0) @binding(1) var<storage, read_write> result: array<${type}>;
 ${bias === undefined ? '' : '@group(0) @binding(2) var<storage, read> bias: array<f32>;'}
-
+${epilogueFunctions(epilogue)}
 @compute @workgroup_size(${threads})
 fn main(@builtin(global_invocation_id) id: vec3u) {
   let i = i32(id.x + id.y * ${width * threads}u);

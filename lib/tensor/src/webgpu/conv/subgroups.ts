@@ -176,7 +176,7 @@ ${product.result.row(id, `row_${id}`)}
     const column = `firstColumn + i32(subgroupColumn) + ${j * units.n} + ${piece(p)} % ${across} * 4`;
     const from = `i32(subgroup) * ${numbers} + ${piece(p)} * 4`;
     const number = (e: number): string =>
-      finish(plan, `f32(sums[source + ${e}])`, `biasSource[column + ${e}]`, '0f');
+      finish(plan, `f32(sums[source + ${e}])`, `biasSource[column + ${e}]`, 1);
     const writes = vectorResult(plan)
       ? `if (column < ${product.n}) { result[(start_r${i}_${p} + column) >> 2u] = vec4f(${each(4, number, ', ')}); }`
       : each(

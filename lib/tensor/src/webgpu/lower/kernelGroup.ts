@@ -11,6 +11,7 @@ import {
 } from '../../ops/index.js';
 import * as fast from '../conv/index.js';
 import * as direct from '../conv/naive.js';
+import { isNan } from '../extremes.js';
 import type { GpuProgram } from '../program.js';
 import { emitBraced, emitDispatch, type Scene } from './dispatch.js';
 import type { Emitter } from './emitter.js';
@@ -122,11 +123,14 @@ function threadsFor(scene: Scene, { label, count, write }: Items): GpuProgram {
 
 const items = (label: string, count: number, write: Items['write']): Items => ({ label, count, write });
 
-/** The place of an element counts those before it in the order; of equal ones, the first is before. */
+/**
+ * The place of an element counts those before it in the order; of equal ones, the first is before, and NaN is
+ * before all numbers.
+ */
 function largest(scene: Scene, node: KernelCall<'TopK'>): Items {
   const [x] = node.inputs as [ValueId];
   const [found, indices] = node.outputs;
-  const { shape } = scene.values.type(x);
+  const { shape, dtype } = scene.values.type(x);
   const [length, k] = [shape.at(-1)!, node.attributes.k];
   const count = scene.values.size(x);
   return items(`top ${k} of ${shape.join('×')}`, count, (e, at) => {
@@ -136,7 +140,13 @@ function largest(scene: Scene, node: KernelCall<'TopK'>): Items {
     e.line('var rank = 0u;');
     emitBraced(e, `for (var other = 0u; other < ${length}u; other++)`, () => {
       const value = e.read(x, placeAt(shape, e.name(`row * ${length}u + other`), 1, e.name));
-      e.line(`rank += select(0u, 1u, ${value} > ${own} || (${value} == ${own} && other < column));`);
+      const numbers = `${value} > ${own} || (${value} == ${own} && other < column)`;
+      const [first, second] = [isNan(value, 1), isNan(own, 1)];
+      const before =
+        dtype === 'float32'
+          ? `select(select(${numbers}, other < column, ${second}), ${first}, ${first} != ${second})`
+          : numbers;
+      e.line(`rank += select(0u, 1u, ${before});`);
     });
     emitBraced(e, `if (rank < ${k}u)`, () => {
       const place = placeAt(found!.shape, e.name(`row * ${k}u + rank`), 1, e.name);

@@ -1,6 +1,7 @@
 /** Kernels that work on each element by itself, as expressions of WGSL. */
 import type { Attributes, DType, KernelCall } from '../../ops/index.js';
-import { atLeast, atMost, larger, smaller } from '../extremes.js';
+import { atLeast, atMost, compared, isNan, larger, smaller } from '../extremes.js';
+import { elementaryFunctions } from './elementary.js';
 import { floatMod, floatModFunctions } from './floatMod.js';
 import type { OfKind } from './kinds.js';
 import { converted, expressionType, type Lanes, literal } from './wgsl.js';
@@ -69,18 +70,35 @@ const comparison =
     const [x, y] = operands.map(({ text, dtype }) =>
       dtype === 'bool' ? converted(text, 'bool', 'int32', lanes) : text,
     );
-    return `(${x} ${operator} ${y})`;
+    return compared(x!, operator, y!, operands[0]!.dtype, lanes);
   };
+
+const equality: Rule = ([x, y], { lanes }, [first]) => compared(x!, '==', y!, first!.dtype, lanes);
 
 const call =
   (name: string): Rule =>
   (operands) =>
     `${name}(${operands.join(', ')})`;
 
+/** A call of what WGSL leaves to the driver for some operands, with the results of tfjs. */
+function elementary(
+  name: 'expOf' | 'logOf' | 'powOf',
+  { declare, lanes }: Context,
+  ...operands: readonly string[]
+): string {
+  declare(elementaryFunctions);
+  return `${name}${lanes}(${operands.join(', ')})`;
+}
+
+type Functions = Readonly<Record<'exp' | 'log', (x: string) => string>>;
+
 const onFloat =
-  (rule: (x: string, number: Context['number']) => string): Rule =>
+  (rule: (x: string, number: Context['number'], functions: Functions) => string): Rule =>
   (_, context, [x]) =>
-    rule(context.float(x!), context.number);
+    rule(context.float(x!), context.number, {
+      exp: (power) => elementary('expOf', context, power),
+      log: (value) => elementary('logOf', context, value),
+    });
 
 const rounding =
   (name: string): Rule =>
@@ -97,21 +115,8 @@ const classified =
     `(${bits(x!, lanes)} ${operator} ${word('0x7f800000u', lanes)})`;
 
 /** Unlike WGSL's `clamp`, NaN stays NaN. */
-const clippedFunctions = [1, 4]
-  .map((lanes) => {
-    const type = expressionType('float32', lanes as Lanes);
-    return `
-fn clipped${lanes}(x: ${type}, low: ${type}, high: ${type}) -> ${type} {
-  return ${atMost(atLeast('x', 'low'), 'high')};
-}`;
-  })
-  .join('');
-
-function clip(x: string, low: number, high: number, { dtype, number, lanes, declare }: Context): string {
-  if (dtype === 'float32') {
-    declare(clippedFunctions);
-    return `clipped${lanes}(${x}, ${number(low)}, ${number(high)})`;
-  }
+function clip(x: string, low: number, high: number, { dtype, number, lanes }: Context): string {
+  if (dtype === 'float32') return atMost(atLeast(x, number(low), lanes), number(high), lanes);
   const above = low === -Infinity ? x : `max(${x}, ${number(low, dtype)})`;
   return high === Infinity ? above : `min(${above}, ${number(high, dtype)})`;
 }
@@ -143,20 +148,15 @@ const rules: { readonly [K in MapName]: RuleIn<With<K>> } = {
   Sub: infix('-'),
   Multiply: infix('*'),
   RealDiv: (_, { float }, [x, y]) => `(${float(x!)} / ${float(y!)})`,
-  Maximum: ([x, y], { dtype }) => larger(x!, y!, dtype),
-  Minimum: ([x, y], { dtype }) => smaller(x!, y!, dtype),
-  Pow: ([x, y], { dtype, lanes, number }, operands) => {
+  Maximum: ([x, y], { dtype, lanes }) => larger(x!, y!, dtype, lanes),
+  Minimum: ([x, y], { dtype, lanes }) => smaller(x!, y!, dtype, lanes),
+  Pow: ([x, y], context, operands) => {
+    const { dtype, lanes, number } = context;
     if (dtype === 'int32') {
       const [a, b] = operands.map((operand) => converted(operand.text, 'int32', 'float32', lanes));
       return `${expressionType('int32', lanes)}(round(pow(abs(${a}), ${b}) * select(${number(1)}, sign(${a}), (${y} & ${number(1, 'int32')}) == ${number(1, 'int32')})))`;
     }
-    // WGSL's pow is for x ≥ 0: the sign comes back for odd powers, and a fraction of a negative number is
-    // NaN.
-    const odd = `(abs(${y} % ${number(2)}) == ${number(1)})`;
-    const fraction = `(${x} < ${number(0)}) & (floor(${y}) != ${y})`;
-    const power = `pow(abs(${x}), ${y})`;
-    const signed = `select(${power}, sign(${x}) * ${power}, ${odd})`;
-    return `select(select(${signed}, ${number(NaN)}, ${fraction}), ${number(1)}, ${y} == ${number(0)})`;
+    return elementary('powOf', context, x!, y!);
   },
   FloorDiv: ([x, y], context, operands) => {
     if (operands.some(({ dtype }) => dtype !== 'int32'))
@@ -174,9 +174,8 @@ const rules: { readonly [K in MapName]: RuleIn<With<K>> } = {
     return `select(${x} % ${y}, ${x} % ${y} + ${y}, ${signsDiffer(x!, y!, context.number(0, 'int32'))})`;
   },
   SquaredDifference: ([x, y]) => `((${x} - ${y}) * (${x} - ${y}))`,
-  Equal: infix('=='),
-  // `!=` would be false of NaN on some drivers.
-  NotEqual: ([x, y]) => `(!(${x} == ${y}))`,
+  Equal: equality,
+  NotEqual: (...args) => `(!${equality(...args)})`,
   Greater: comparison('>'),
   GreaterEqual: comparison('>='),
   Less: comparison('<'),
@@ -185,49 +184,52 @@ const rules: { readonly [K in MapName]: RuleIn<With<K>> } = {
   LogicalOr: infix('|'),
   LogicalNot: ([x]) => `(!${x})`,
   Neg: ([x]) => `(-${x})`,
-  Relu: ([x], { dtype, number }) => atLeast(x!, number(0, dtype)),
+  Relu: ([x], { dtype, number, lanes }) =>
+    dtype === 'float32' ? atLeast(x!, number(0), lanes) : `max(${x}, ${number(0, dtype)})`,
   Abs: call('abs'),
   Square: ([x]) => `(${x} * ${x})`,
   Sqrt: onFloat((x) => `sqrt(${x})`),
   Rsqrt: onFloat((x, number) => `(${number(1)} / sqrt(${x}))`),
   Reciprocal: onFloat((x, number) => `(${number(1)} / ${x})`),
-  Exp: onFloat((x) => `exp(${x})`),
-  Expm1: onFloat((x, number) => `(exp(${x}) - ${number(1)})`),
-  // What log gives for 0 is left open by WGSL.
-  Log: onFloat((x, number) => `select(log(${x}), ${number(-Infinity)}, ${x} == ${number(0)})`),
-  Log1p: onFloat((x, number) => `log(${x} + ${number(1)})`),
-  Sigmoid: onFloat((x, number) => `(${number(1)} / (${number(1)} + exp(-${x})))`),
+  Exp: onFloat((x, _, { exp }) => exp(x)),
+  Expm1: onFloat((x, number, { exp }) => `(${exp(x)} - ${number(1)})`),
+  Log: onFloat((x, _, { log }) => log(x)),
+  Log1p: onFloat((x, number, { log }) => log(`${x} + ${number(1)}`)),
+  Sigmoid: onFloat((x, number, { exp }) => `(${number(1)} / (${number(1)} + ${exp(`-${x}`)}))`),
   // Beyond 15 the result is 1 in single precision, and exponentials inside would overflow.
   Tanh: (_, context, [x]) => `tanh(${clip(context.float(x!), -15, 15, { ...context, dtype: 'float32' })})`,
   Erf: onFloat(erf),
   Sin: onFloat((x) => `sin(${x})`),
   Cos: onFloat((x) => `cos(${x})`),
-  Softplus: onFloat((x, number) => `(max(${x}, ${number(0)}) + log(${number(1)} + exp(-abs(${x}))))`),
+  Softplus: onFloat(
+    (x, number, { exp, log }) => `(max(${x}, ${number(0)}) + ${log(`${number(1)} + ${exp(`-abs(${x})`)}`)})`,
+  ),
   Floor: rounding('floor'),
   Ceil: rounding('ceil'),
   // Halves to the even number, as tfjs does.
   Round: rounding('round'),
   Sign: call('sign'),
-  Elu: onFloat((x, number) => `select(${x}, exp(${x}) - ${number(1)}, ${x} < ${number(0)})`),
+  Elu: onFloat((x, number, { exp }) => `select(${x}, ${exp(x)} - ${number(1)}, ${x} < ${number(0)})`),
   Relu6: ([x], context) => clip(x!, 0, 6, context),
   LeakyRelu: ([x], { attributes, number }) =>
     `select(${x} * ${number(attributes.alpha)}, ${x}, ${x} >= ${number(0)})`,
-  // What is neither above 0 nor below is NaN.
-  Step: ([x], { attributes, number, dtype }) => {
+  Step: ([x], { attributes, number, dtype, lanes }) => {
     const [zero, one, alpha] = [0, 1, attributes.alpha ?? 0].map((value) => number(value, dtype));
-    return `select(select(${x}, ${alpha}, ${x} <= ${zero}), ${one}, ${x} > ${zero})`;
+    const step = `select(${alpha}, ${one}, ${x} > ${zero})`;
+    return dtype === 'float32' ? `select(${step}, ${x}, ${isNan(x!, lanes)})` : step;
   },
   ClipByValue: ([x], context) =>
     clip(x!, context.attributes.clipValueMin, context.attributes.clipValueMax, context),
   // Of x, a scale and a zero point: see ops/quantize.ts.
   QuantizedLevels: (operands, context) => `(${clippedCode(operands, context)} - ${operands[2]})`,
   InsideRange: (operands, context) => {
-    const { attributes, number } = context;
-    const inside = `(${shiftedCode(operands)} == ${clippedCode(operands, context)})`;
+    const { attributes, number, lanes } = context;
+    const inside = compared(shiftedCode(operands), '==', clippedCode(operands, context), 'float32', lanes);
     const counts = attributes.positive ? `(${inside} & (${operands[0]} > ${number(0)}))` : inside;
     return `select(${number(0)}, ${number(1)}, ${counts})`;
   },
-  IsNan: classified('>'),
+  IsNan: ([x], { lanes }, [given]) =>
+    given!.dtype === 'float32' ? isNan(x!, lanes) : literal(0, 'bool', lanes),
   IsInf: classified('=='),
   IsFinite: classified('<'),
   // What a step returns as it got it.

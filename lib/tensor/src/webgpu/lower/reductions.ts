@@ -16,7 +16,7 @@ import {
 import { isOfKind, type OfKind } from './kinds.js';
 import { reductionSpace, type Space } from './space.js';
 import type { Values } from './values.js';
-import { larger, smaller } from '../extremes.js';
+import { atLeast, larger, smaller } from '../extremes.js';
 import { converted, expressionType, type Lanes, literal } from './wgsl.js';
 
 export interface Reduction {
@@ -100,7 +100,7 @@ function meanOfVariance(values: Values, node: KernelCall<'Mean'>): ValueId | und
 export interface Accumulator {
   readonly dtype: DType;
   readonly start: (lanes: Lanes) => string;
-  readonly combine: (a: string, b: string) => string;
+  readonly combine: (a: string, b: string, lanes: Lanes) => string;
   /** The same in all threads: it is never combined. */
   readonly shared?: boolean;
 }
@@ -119,7 +119,7 @@ export function accumulatorsOf(
   const extreme = (start: number, type: DType, better: typeof larger): Accumulator => ({
     dtype: type,
     start: (lanes) => literal(start, type, lanes),
-    combine: (a, b) => better(a, b, type),
+    combine: (a, b, lanes) => better(a, b, type, lanes),
   });
   const [largest, smallest] = dtype === 'int32' ? [2 ** 31 - 1, -(2 ** 31)] : [Infinity, -Infinity];
   switch (operation) {
@@ -182,9 +182,10 @@ export function resultsOf(
   if (variance !== undefined) {
     const [pivot, first, second] = running;
     const zero = literal(0, 'float32', lanes);
+    const square = `(${second} - ${first} * ${first} / ${n}) / ${n}`;
     return [
       { id: output, text: `${pivot} + ${first} / ${n}` },
-      { id: variance, text: `max((${second} - ${first} * ${first} / ${n}) / ${n}, ${zero})` },
+      { id: variance, text: atLeast(square, zero, lanes) },
     ];
   }
   if (operation === 'Mean') return [{ id: output, text: `${running[0]} / ${n}` }];

@@ -12,6 +12,7 @@ import {
   stridedSlice,
   type ValueId,
 } from '../../ops/index.js';
+import { compared } from '../extremes.js';
 import type { Emitter } from './emitter.js';
 import type { OfKind } from './kinds.js';
 import { broadcastPlace, NotVectorizable, type Place, placeAt, placeOf } from './place.js';
@@ -282,7 +283,8 @@ function declareSearch(e: Emitter, sorted: ValueId, size: number, right: boolean
   var high = ${size}u;
   while (low < high) {
     let middle = (low + high) / 2u;
-    if (f32(${variable}[${offset}u + row + middle]) ${right ? '<=' : '<'} value) { low = middle + 1u; } else { high = middle; }
+    let found = f32(${variable}[${offset}u + row + middle]);
+    if (${compared('found', right ? '<=' : '<', 'value', 'float32', 1)}) { low = middle + 1u; } else { high = middle; }
   }
   return i32(low);
 }`);

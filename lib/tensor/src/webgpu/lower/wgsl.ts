@@ -1,5 +1,6 @@
 /** Words of WGSL: types, literals and the buffers of a module. */
 import type { DType } from '../../ops/index.js';
+import { isNan, nanFunctions } from '../extremes.js';
 
 /** How many elements along the last axis an expression holds: one, or four as a vector. */
 export type Lanes = 1 | 4;
@@ -47,16 +48,23 @@ function scalarLiteral(value: number, dtype: DType): string {
 export const prelude = `
 var<private> bitsOfInfinity: u32 = 0x7f800000u;
 var<private> bitsOfNan: u32 = 0x7fc00000u;
+${nanFunctions}
 `;
 
 /**
- * Converts an expression between dtypes as tfjs casts: fractions are cut off, and what is not zero is true.
+ * Converts an expression between dtypes as tfjs casts: fractions are cut off, and what is not zero is true. NaN
+ * is true, and 0 as a whole number.
  */
 export function converted(expression: string, from: DType, to: DType, lanes: Lanes): string {
   if (from === to) return expression;
-  if (to === 'bool') return `(${expression} != ${literal(0, from, lanes)})`;
+  const mayBeNan = from === 'float32';
+  if (to === 'bool') {
+    const filled = `(${expression} != ${literal(0, from, lanes)})`;
+    return mayBeNan ? `(${filled} | ${isNan(expression, lanes)})` : filled;
+  }
   if (from === 'bool') return `select(${literal(0, to, lanes)}, ${literal(1, to, lanes)}, ${expression})`;
-  return `${expressionType(to, lanes)}(${expression})`;
+  const number = `${expressionType(to, lanes)}(${expression})`;
+  return mayBeNan ? `select(${number}, ${literal(0, to, lanes)}, ${isNan(expression, lanes)})` : number;
 }
 
 /** One number for all lanes. */

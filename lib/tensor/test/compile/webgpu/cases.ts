@@ -69,6 +69,28 @@ export const gpuCases: readonly (Checked & { readonly name: string })[] = [
     args: () => [withNaN([40, 16, 16, 8])],
   },
   {
+    name: 'NaN in means and variances',
+    step: (x: tf.Tensor) =>
+      [[0, 1, 2], [3], [0, 1, 2, 3]].flatMap((axes) => {
+        const mean = tf.mean(x, axes, true);
+        return [mean, tf.mean(tf.squaredDifference(x, mean), axes, true)];
+      }),
+    args: () => [withNaN([40, 16, 16, 8])],
+  },
+  {
+    name: 'NaN in casts, comparisons and functions',
+    step: (x: tf.Tensor, y: tf.Tensor) => [
+      ...[tf.cast(x, 'bool'), tf.cast(tf.minimum(x, 9), 'int32'), tf.pow(x, y), tf.pow(y, x), tf.pow(x, 0)],
+      ...[tf.equal(x, y), tf.less(x, y), tf.greaterEqual(x, y), tf.notEqual(x, y)],
+      ...[tf.log(x), tf.exp(x), tf.sigmoid(x), tf.softplus(x), tf.erf(x), tf.round(x), tf.abs(x)],
+      ...[tf.isNaN(x), tf.isFinite(x), tf.isInf(x), tf.softmax(x), tf.clipByValue(x, 0, 1)],
+    ],
+    args: () => [
+      tf.tensor1d([NaN, 1, NaN, -2, Infinity, 0, NaN, 0.5]),
+      tf.tensor1d([2, NaN, NaN, 3, 0, NaN, -1, NaN]),
+    ],
+  },
+  {
     name: 'NaN through a convolution, its bias and ReLU',
     step: (x: tf.Tensor, w: tf.Tensor, b: tf.Tensor) =>
       tf.relu(tf.add(tf.conv2d(x as tf.Tensor4D, w as tf.Tensor4D, 1, 'same'), b)),

@@ -4,6 +4,7 @@
  * it is set before the first term.
  */
 import type { ValueId } from '../../../ops/index.js';
+import { compared } from '../../extremes.js';
 import { emitBraced, type Scene } from '../dispatch.js';
 import type { Emitter } from '../emitter.js';
 import { type Known, type Place, placeAt } from '../place.js';
@@ -67,8 +68,8 @@ export function addTerms(
     const { operation } = reduction;
     if (operation === 'ArgMax' || operation === 'ArgMin') {
       const value = termsOf({ ...reduction, operation: 'Sum' }, accumulators, x, dtype, own, lanes)[0]!;
-      const better = operation === 'ArgMax' ? '>' : '<';
-      emitBraced(e, `if (${step} == 0u || ${value} ${better} ${own[0]})`, () => {
+      const better = compared(value, operation === 'ArgMax' ? '>' : '<', own[0]!, accumulators[0]!.dtype, 1);
+      emitBraced(e, `if (${step} == 0u || ${better})`, () => {
         e.line(`${own[0]} = ${value};`);
         e.line(`${own[1]} = i32(${step});`);
       });
@@ -76,7 +77,7 @@ export function addTerms(
     }
     const terms = termsOf(reduction, accumulators, x, dtype, own, lanes);
     accumulators.forEach((accumulator, j) => {
-      if (!accumulator.shared) e.line(`${own[j]} = ${accumulator.combine(own[j]!, terms[j]!)};`);
+      if (!accumulator.shared) e.line(`${own[j]} = ${accumulator.combine(own[j]!, terms[j]!, lanes)};`);
     });
   });
 }

@@ -17,7 +17,7 @@ export function joinLanes(e: Emitter, { all }: Task, variables: readonly string[
       string,
       string,
     ];
-    const joined = shared ? x : combine(`(${combine(x, y)})`, `(${combine(z, w)})`);
+    const joined = shared ? x : combine(`(${combine(x, y, 1)})`, `(${combine(z, w, 1)})`, 1);
     return e.variable(typeOfAccumulator(all[i]!, 1), joined);
   });
 }
@@ -44,7 +44,7 @@ export function combineAcross(
     emitBraced(e, `if (${index} < reach)`, () => {
       for (const { accumulator, i } of combined) {
         e.line(
-          `${variables[i]} = ${accumulator.combine(variables[i]!, `tree${i}[lane + reach * ${stride}u]`)};`,
+          `${variables[i]} = ${accumulator.combine(variables[i]!, `tree${i}[lane + reach * ${stride}u]`, lanes)};`,
         );
         e.line(`tree${i}[lane] = ${variables[i]};`);
       }

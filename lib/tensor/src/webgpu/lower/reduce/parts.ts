@@ -75,7 +75,7 @@ export function addPartials(
     const partial = `${partialOf(e, accumulator, partials, lanes, 'read')}[${at(i)}]`;
     // All parts have the same pivot.
     e.line(
-      `${variables[i]} = ${accumulator.shared ? partial : accumulator.combine(variables[i]!, partial)};`,
+      `${variables[i]} = ${accumulator.shared ? partial : accumulator.combine(variables[i]!, partial, lanes)};`,
     );
   });
 }
