@@ -1,6 +1,7 @@
 /**
- * The metrics of steps, read a few steps late: reading one waits for the engine, which is to be busy with the
- * next steps meanwhile.
+ * The metrics of steps, which are waited for a few steps late, so that the engine is busy with the next steps
+ * meanwhile. Reading them begins at once: a GPU does what it is given in order, so that a copy that is asked
+ * for later would wait for the steps that were submitted before it.
  */
 import { tf } from 'tfjs-native';
 import type { StepResult } from './step.js';
@@ -36,7 +37,7 @@ export function lateMetrics(
   sums: LateMetrics['sums'],
   nonFinite: (loss: number, taken: StepTaken) => Error,
 ): LateMetrics {
-  const unread: StepTaken[] = [];
+  const unread: { readonly taken: StepTaken; readonly values: Promise<readonly number[]> }[] = [];
   let { lossSum, correctSum } = sums;
   return {
     get sums() {
@@ -45,19 +46,23 @@ export function lateMetrics(
     get unread() {
       return unread.length;
     },
-    add: (taken) => void unread.push(taken),
+    add(taken) {
+      const { loss, correct } = taken.metrics;
+      const values = Promise.all([loss.data(), correct.data()].map(async (data) => (await data)[0]!));
+      values.catch(() => undefined); // thrown by `read`; work that ended before it must not crash
+      unread.push({ taken, values });
+    },
     async read(leave) {
       while (unread.length > leave) {
-        const taken = unread.shift()!;
-        const { loss, correct } = taken.metrics;
-        const [[lossOf], [correctOf]] = await Promise.all([loss.data(), correct.data()]);
-        tf.dispose([loss, correct]);
-        if (!Number.isFinite(lossOf)) throw nonFinite(lossOf!, taken);
-        lossSum += lossOf!;
-        correctSum += correctOf!;
+        const { taken, values } = unread[0]!;
+        const [loss, correct] = await values;
+        tf.dispose(Object.values(unread.shift()!.taken.metrics));
+        if (!Number.isFinite(loss)) throw nonFinite(loss!, taken);
+        lossSum += loss!;
+        correctSum += correct!;
       }
     },
     reset: () => void ([lossSum, correctSum] = [0, 0]),
-    dispose: () => unread.forEach(({ metrics }) => tf.dispose([metrics.loss, metrics.correct])),
+    dispose: () => unread.forEach(({ taken }) => tf.dispose(Object.values(taken.metrics))),
   };
 }

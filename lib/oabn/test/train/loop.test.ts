@@ -24,6 +24,7 @@ import {
   type Position,
   pretrainStep,
   type StepOptions,
+  type StepResult,
   train,
   type TrainState,
   uploadState,
@@ -105,6 +106,38 @@ describe('train/loop', () => {
     disposeState(final);
     assert.equal(losses.length, 3);
     assert.ok(losses[2]! < losses[0]! * 0.8, `loss ${losses.join(' → ')}`);
+  });
+
+  it('asks for the metrics of a step before it takes the next, and waits for them later', async () => {
+    const events: string[] = [];
+    const answers: (() => void)[] = [];
+    await train(
+      freshState(),
+      loop({
+        prepare: async (step, _state, _input, first) => {
+          let index = first;
+          return (state, input) => {
+            const { metrics, ...rest } = eagerly(step)(state, input) as StepResult;
+            const number = index++;
+            events.push(`step ${number}`);
+            const { loss } = metrics;
+            const data = loss.data.bind(loss);
+            loss.data = (async () => {
+              events.push(`read ${number}`);
+              // As on a GPU that is three steps behind, but for the last steps of an epoch.
+              await new Promise<void>((resolve) => {
+                answers[number] = resolve;
+                answers[number - 3]?.();
+                if (number % 5 === 4) answers.forEach((answer) => answer());
+              });
+              return data();
+            }) as typeof loss.data;
+            return { metrics, ...rest };
+          };
+        },
+      }),
+    );
+    assert.deepEqual(events, Array.from({ length: 15 }, (_, i) => [`step ${i}`, `read ${i}`]).flat());
   });
 
   it('resumes after any step, in the middle of an epoch too, with the same bits', async () => {
