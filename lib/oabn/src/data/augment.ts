@@ -78,16 +78,18 @@ export function padCrop(
   const dx = draw.integer(2 * padX + 1) - padX;
   const { flip = draw.integer(2) === 1 } = options;
   const outside = padding === 'reflect' ? mirrored : nowhere;
-  const columns = Int32Array.from({ length: width }, (_, x) => outside(x + dx, width));
+  // Where each pixel of a row of the result is in a row of the image, in bytes.
+  const offsets = new Int32Array(width);
+  for (let x = 0; x < width; x++) offsets[x] = 3 * outside((flip ? width - 1 - x : x) + dx, width);
   const [red, green, blue] = [table[0]!, table[256]!, table[512]!];
-  const step = flip ? -3 : 3;
+  let o = 0;
   for (let y = 0; y < height; y++) {
-    const sourceRow = outside(y + dy, height);
-    let o = (y * width + (flip ? width - 1 : 0)) * 3;
-    for (let x = 0; x < width; x++, o += step) {
-      const column = columns[x]!;
-      if (sourceRow >= 0 && column >= 0) {
-        const s = (sourceRow * width + column) * 3;
+    const row = outside(y + dy, height);
+    const start = row * width * 3;
+    for (let x = 0; x < width; x++, o += 3) {
+      const offset = offsets[x]!;
+      if ((row | offset) >= 0) {
+        const s = start + offset;
         out[o] = table[data[s]!]!;
         out[o + 1] = table[256 + data[s + 1]!]!;
         out[o + 2] = table[512 + data[s + 2]!]!;

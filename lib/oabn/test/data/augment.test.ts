@@ -77,6 +77,41 @@ describe('augmentation', () => {
     assert.deepEqual([...seen.get('reflect')!].sort(), ['1234', '2123', '2343', '3212', '3432']);
   });
 
+  it('has the bits of a plain reference, for any size, move, padding and flip', () => {
+    const table = normalizationTable([0.4914, 0.4822, 0.4465], [0.247, 0.2435, 0.2616]);
+    const side = fc.integer({ min: 1, max: 12 });
+    const options = fc.record({
+      translate: fc.integer({ min: 0, max: 14 }),
+      padding: fc.constantFrom('black', 'reflect'),
+      flip: fc.boolean(),
+    });
+    fc.assert(
+      fc.property(side, side, options, fc.nat(), (height, width, { translate, padding, flip }, row) => {
+        const { data } = image(height, width);
+        const draw = augmentationOf(3, 5, row);
+        const [dy, dx] = [0, 0].map(() => draw.integer(2 * translate + 1) - translate) as [number, number];
+        const reflected = (at: number, size: number): number => {
+          if (at >= 0 && at < size) return at;
+          if (padding === 'black') return -1;
+          if (size === 1) return 0;
+          return reflected(at < 0 ? -at : 2 * (size - 1) - at, size);
+        };
+        const expected = new Float32Array(data.length).map((_, i) => {
+          const [y, x, c] = [Math.floor(i / 3 / width), Math.floor(i / 3) % width, i % 3];
+          const sy = reflected(y + dy, height);
+          const sx = reflected((flip ? width - 1 - x : x) + dx, width);
+          return table[256 * c + (sy < 0 || sx < 0 ? 0 : data[(sy * width + sx) * 3 + c]!)]!;
+        });
+        const out = new Float32Array(data.length);
+        padCrop({ data, height, width }, augmentationOf(3, 5, row), table, out, {
+          ...{ translate, padding, flip },
+        });
+        assert.deepEqual(out, expected);
+      }),
+      { numRuns: 500 },
+    );
+  });
+
   it('mirrors in every other epoch, half of the images first', () => {
     let first = 0;
     for (let row = 0; row < 1000; row++) {
