@@ -32,7 +32,9 @@ function upload(backend: WebGPUBackend, dataId: object): void {
   const isPlain = dtype === 'float32' || dtype === 'int32' || dtype === 'bool';
   if (data.resource || !values || values.length === 0 || !isPlain) return backend.uploadToGPU(dataId);
   const Elements = dtype === 'float32' ? Float32Array : Int32Array;
-  const elements = new Elements(values as unknown as ArrayLike<number>);
+  // What has the type already is not copied: a batch of images is several megabytes.
+  const given = values as unknown as Float32Array<ArrayBuffer>;
+  const elements = values instanceof Elements ? given : new Elements(given);
   const usage = GPUBufferUsage.STORAGE | GPUBufferUsage.COPY_SRC | GPUBufferUsage.COPY_DST;
   const buffer = backend.bufferManager.acquireBuffer(elements.byteLength, usage) as GPUBuffer;
   backend.queue.writeBuffer(buffer, 0, elements);
