@@ -68,7 +68,7 @@ async function rowsThere<Cell, Row, Config extends RunConfig>(
 const bestFirst: readonly Profile[] = [all.full, all.paper, all.desk, all.quick, formerQuick];
 
 /**
- * The rows of a study that ship: of the best profile that has at least a third of them, or else of the one
+ * The rows of a study that ship: of the best profile that has more than a third of them, or else of the one
  * that has the largest share.
  * @throws UserError where no profile has any
  */
@@ -88,7 +88,7 @@ export async function shippedStudy<Cell, Row, Config extends RunConfig>(
     const rows = await rowsThere(lab, study, cells);
     const counts = { there: rows.length, of: cells.length };
     const found = { study, rows, profile, ...counts, source: describe(lab, rows, counts) };
-    if (3 * found.there >= found.of && found.there > 0) return found;
+    if (3 * found.there > found.of) return found;
     if (found.there * (best?.of ?? 1) > (best?.there ?? 0) * found.of) best = found;
   }
   check(best, `No results of «${study.name}» ship with the project (${folder}); run it in a lab instead`);

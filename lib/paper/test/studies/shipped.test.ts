@@ -9,6 +9,7 @@ import { type PaperLab, profiles, type Profile } from '../../src/profiles/index.
 import {
   learningRateStudy,
   outlierStudy,
+  plainNetworkStudy,
   shippedStudy,
   studyJobs,
   thresholdStudy,
@@ -78,6 +79,15 @@ describe('studies: what ships', () => {
     assert.match(desk.source, /· 1 to 3 seeds ·/);
     assert.match(desk.source, new RegExp(`as shipped \\(${desk.there} of ${desk.of} results\\)`));
     await rm(moved, { recursive: true });
+  });
+
+  it('is of a profile with all seeds before a better one with one of three', async () => {
+    await ship(folder, profiles.quick, ({ kind }) => kind === 'pretrain');
+    const isFirst = ({ kind, ...config }: RunConfig): boolean =>
+      kind === 'pretrain' && JSON.stringify(config).includes('"seed":1');
+    await ship(folder, profiles.desk, isFirst);
+    const { profile } = await shippedStudy(plainNetworkStudy, { folder });
+    assert.equal(profile.name, 'quick');
   });
 
   it('looks for a search whose images are held out of the training ones', async () => {
