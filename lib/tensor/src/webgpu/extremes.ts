@@ -8,7 +8,9 @@
  * the operands: 1, or 4 for vectors.
  */
 import type { DType } from '../ops/index.js';
-import type { Lanes } from './lower/wgsl.js';
+
+/** How many elements along the last axis an expression holds: one, or four as a vector. */
+export type Lanes = 1 | 4;
 
 const functionsOf = (lanes: Lanes): string => {
   const type = (scalar: string): string => (lanes === 4 ? `vec4<${scalar}>` : scalar);

@@ -2,8 +2,7 @@
  * The parts that the kernels of a product have in common: bindings, which block a workgroup computes, the
  * results.
  */
-import { atLeast, nanFunctions } from '../extremes.js';
-import type { Lanes } from '../lower/wgsl.js';
+import { atLeast, type Lanes, nanFunctions } from '../extremes.js';
 import type { Epilogue, KernelPlan } from './product.js';
 
 /**

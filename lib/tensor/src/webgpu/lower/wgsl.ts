@@ -1,9 +1,8 @@
 /** Words of WGSL: types, literals and the buffers of a module. */
 import type { DType } from '../../ops/index.js';
-import { isNan, nanFunctions } from '../extremes.js';
+import { isNan, type Lanes, nanFunctions } from '../extremes.js';
 
-/** How many elements along the last axis an expression holds: one, or four as a vector. */
-export type Lanes = 1 | 4;
+export type { Lanes };
 
 /** The type of an expression; booleans are `bool` in expressions and `i32` in buffers, as in tfjs. */
 export function expressionType(dtype: DType, lanes: Lanes): string {
