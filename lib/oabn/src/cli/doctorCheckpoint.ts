@@ -38,17 +38,8 @@ import {
   repVGGOf,
   withoutDead,
 } from '../family/index.js';
-import { describeKernel, mergedOf } from '../merge/index.js';
-import {
-  type Architecture,
-  checkFinite,
-  loadNetwork,
-  type Network,
-  quantizedBlocks,
-  readStateDict,
-  type StateDict,
-  type StateDictFile,
-} from '../model/index.js';
+import { mergedOf } from '../merge/index.js';
+import { checkFinite, loadNetwork, type Network, readStateDict, type StateDictFile } from '../model/index.js';
 import { type Accuracy, annealingPenalty } from '../train/index.js';
 import { checkClasses } from './evaluate.js';
 import { familyOf } from './familyOptions.js';
@@ -93,7 +84,7 @@ export async function examineCheckpoint(checkpoint: string, options: DoctorOptio
   const tried =
     options.data === undefined
       ? undefined
-      : await tryOn(checkpoint, file, recognition, { ...options, ...counts });
+      : await tryOn(checkpoint, file, recognition, { ...options, ...counts, layers: examination.layers });
   const page: DoctorPage = {
     ...examination,
     checkpoint,
@@ -125,9 +116,14 @@ async function tryOn(
   checkpoint: string,
   file: StateDictFile,
   recognition: Recognition,
-  options: Omit<DoctorOptions, 'calibration'> & { readonly testImages: number; readonly calibration: number },
+  {
+    testImages,
+    calibration,
+    layers,
+    ...options
+  }: Omit<DoctorOptions, 'calibration'> &
+    Pick<DoctorPage, 'layers'> & { readonly testImages: number; readonly calibration: number },
 ): Promise<Pick<DoctorPage, 'trials' | 'refused' | 'measured'>> {
-  const { testImages, calibration } = options;
   const network = repVGGOf(checkpoint, file, loadOptions(options));
   const lab = await labOf(options);
   checkClasses(network.arch.classes, lab.test);
@@ -135,7 +131,7 @@ async function tryOn(
   const accuracyOf = (measured: MeasuredNetwork): Promise<Accuracy> =>
     measureAccuracy(lab, { network: measured, testImages });
   const folded = withoutDead(network, file.stateDict, recognition, loadOptions(options));
-  const { annealed, failed } = await annealings(lab, checkpoint, network, merged, options);
+  const { annealed, failed } = await annealings(lab, checkpoint, network, { ...options, layers });
   const patient: Patient = {
     arch: network.arch,
     merged,
@@ -178,8 +174,10 @@ async function annealings(
   lab: Lab,
   checkpoint: string,
   { arch, form }: Network,
-  merged: StateDict,
-  options: Pick<DoctorOptions, 'anneal' | 'annealTo'> & CommonOptions,
+  {
+    layers,
+    ...options
+  }: Pick<DoctorOptions, 'anneal' | 'annealTo'> & Pick<DoctorPage, 'layers'> & CommonOptions,
 ): Promise<Annealings> {
   const minutes = Number(options.anneal);
   check(minutes >= 0, `--anneal must be minutes ≥ 0, got ${options.anneal}`);
@@ -188,7 +186,8 @@ async function annealings(
   const source = await openCheckpoint(lab, checkpoint, loadOptions(options));
   const hasIdentity = (arch.branches ?? ['identity']).includes('identity');
   const canLimit = form === 'training' && arch.block !== 'qarepvgg' && !arch.oabn && hasIdentity;
-  const outlying = arch.operations === undefined && largestPeak(arch, merged) > equalizedFrom;
+  const isChain = arch.operations === undefined;
+  const outlying = isChain && layers.some(({ peakToSigma }) => peakToSigma > equalizedFrom);
   const ways = [
     ...(canLimit ? [{ threshold: s, title: `OABN, s annealed to ${s}` }] : []),
     {
@@ -209,14 +208,6 @@ async function annealings(
   }
   return { annealed, failed };
 }
-
-/** The largest max|w|/σ of the quantized layers. */
-const largestPeak = (arch: Architecture, merged: StateDict): number =>
-  Math.max(
-    ...quantizedBlocks(arch).map(
-      ({ name }) => describeKernel(merged[`${name}.rbr_reparam.weight`]!).peakToSigma,
-    ),
-  );
 
 /** Trained on in one way. The run is stored, so asking again costs nothing. */
 async function anneal(
@@ -268,13 +259,14 @@ function formatPage(
       KiB: (storedBits / 8192).toFixed(1),
     },
   }));
+  const note = inflationNote(layers);
   return [
     ...advice,
     '',
     'Level spacing in σ, layer by layer:',
     tableText(layerRows),
-    inflationNote(layers),
-    ...(inflationNote(layers) ? [''] : []),
+    ...(note === '' ? [] : [note]),
+    '',
     'Predicted from the weights:',
     tableText(predicted),
     ...(measuredRows && measured
