@@ -3,7 +3,7 @@
  * once.
  *
  *     node --conditions=oabn-source --import tsx lib/paper/scripts/annealing.ts [--profile desk] [--runs runs] [--bits 8,6,5,4]
- *       [--ways 'OABN annealed,KURE annealed'] [--seeds 1,2] [--threshold 0.5] [--epochs 3] [--images 25000] [--repq-bits 4]
+ *       [--ways 'OABN annealed;KURE annealed'] [--seeds 1,2] [--threshold 0.5] [--epochs 3] [--images 25000] [--repq-bits 4]
  *       [--out rows.json]
  *
  * --epochs and --images are those of annealing and of fine-tuning through the merge (RepQ), which is trained
@@ -39,7 +39,7 @@ const lab = await openPaperLab({
 });
 const provenance = await beginProvenance({ backend: lab.backend }, softwareVersions(), undefined);
 const grid = {
-  ...(flags.ways !== undefined && { ways: flags.ways.split(',') as AnnealingWay[] }),
+  ...(flags.ways !== undefined && { ways: flags.ways.split(';') as AnnealingWay[] }),
   ...(flags.bits !== undefined && { bits: numbers(flags.bits) }),
   ...(flags.seeds !== undefined && { seeds: numbers(flags.seeds) }),
   ...(flags.threshold !== undefined && { threshold: Number(flags.threshold) }),

@@ -26,6 +26,7 @@ export const annealingWays = [
   'OABN from the start',
   'OABN annealed',
   'KURE annealed',
+  'KURE annealed, equalized',
   'equalization (DFQ)',
   'through the merge (RepQ)',
 ] as const;
@@ -89,7 +90,7 @@ export async function compareAnnealing(lab: PaperLab, grid: AnnealingGrid = {}):
     };
     const anneal = async (
       way: AnnealingWay,
-      to: Pick<AnnealOf, 'threshold' | 'regularizer'>,
+      to: Pick<AnnealOf, 'threshold' | 'regularizer' | 'equalize'>,
     ): Promise<void> => {
       if (!ways.includes(way)) return;
       const annealed = await annealedNetwork(lab, { source: plain, ...to }, { budget, seed });
@@ -102,6 +103,7 @@ export async function compareAnnealing(lab: PaperLab, grid: AnnealingGrid = {}):
     }
     await anneal('OABN annealed', { threshold });
     await anneal('KURE annealed', { regularizer: annealingPenalty('kure') });
+    await anneal('KURE annealed, equalized', { regularizer: annealingPenalty('kure'), equalize: true });
     if (ways.includes('equalization (DFQ)')) await ptq('equalization (DFQ)', fp32, plain, 'dfq');
     for (const b of ways.includes('through the merge (RepQ)') ? repqBits : []) {
       const training = within(budget, lab.defaults.finetuning.uniform);

@@ -14,6 +14,7 @@ import {
 import { apot, dkm, type WeightMethod } from 'oabn/quantize';
 import { mergedPenalty } from 'oabn/train';
 import type { QuantizedPoint } from '../claims/index.js';
+import type { PaperLab } from '../profiles/index.js';
 import { measured } from './measured.js';
 import type { QuantizedConfig, Study } from './study.js';
 import { rounded } from './table.js';
@@ -152,16 +153,8 @@ export function rivalStudy({ rounds = ['pretraining', 'fine-tuning'], ...grid }:
         ),
       );
     },
-    config({ pretraining, quantization, threshold, seed, bits }, lab): QuantizedConfig {
-      const rival = pretrainingRivals[pretraining]!;
-      const { arch } = lab.defaults;
-      const source = pretrainConfig(lab, {
-        seed,
-        threshold: rival.threshold === 'profile' ? threshold : (rival.threshold ?? Infinity),
-        ...(rival.arch && { arch: { ...arch, ...rival.arch } }),
-        ...(rival.oabn && { oabn: rival.oabn }),
-        ...(rival.training && { training: rival.training }),
-      });
+    config({ quantization, bits, ...network }, lab): QuantizedConfig {
+      const source = rivalNetwork(lab, network);
       const { weights, changes } = quantizationRivals[quantization]!;
       return changes
         ? finetuneConfig(lab, { source, bits, weights, ...changes })
@@ -181,6 +174,21 @@ export function rivalStudy({ rounds = ['pretraining', 'fine-tuning'], ...grid }:
       ];
     },
   };
+}
+
+/** The configuration of a network that is pretrained in one of the ways. */
+export function rivalNetwork(
+  lab: PaperLab,
+  { pretraining, threshold, seed }: Pick<RivalCell, 'pretraining' | 'threshold' | 'seed'>,
+): PretrainConfig {
+  const rival = pretrainingRivals[pretraining]!;
+  return pretrainConfig(lab, {
+    seed,
+    threshold: rival.threshold === 'profile' ? threshold : (rival.threshold ?? Infinity),
+    ...(rival.arch && { arch: { ...lab.defaults.arch, ...rival.arch } }),
+    ...(rival.oabn && { oabn: rival.oabn }),
+    ...(rival.training && { training: rival.training }),
+  });
 }
 
 const product = (a: readonly string[], b: readonly string[]): [string, string][] =>

@@ -27,6 +27,7 @@ import {
   disposeState,
   initialState,
   normalizeRegularizer,
+  describeRegularizer,
   regularizerRule,
   optimizers,
   pretrainStep,
@@ -123,9 +124,15 @@ function readRow({ reach, ...row }: OutlierRow & { readonly reach?: number }): O
   return reach === undefined ? row : { ...row, peakToSigma: reach };
 }
 
-/** The network that a run makes, such as «OABN s=2 seed 1». */
+/** The network that a run makes, such as «OABN s=2 seed 1» or «BN with kure of the merged, λ=0.001 seed 1». */
 export function describePretrained({ arch, training }: PretrainConfig): string {
-  return `${describeNetwork(arch)} seed ${training.seed}`;
+  const { regularizer, optimizer, seed } = training;
+  return [
+    describeNetwork(arch),
+    ...(regularizer ? [`with ${describeRegularizer(regularizer)}`] : []),
+    ...(optimizer && optimizer !== 'sgd' ? [`with ${optimizer}`] : []),
+    `seed ${seed}`,
+  ].join(' ');
 }
 
 function normalizePretraining(training: PretrainTraining, arch: Architecture): PretrainTraining {
