@@ -1,6 +1,6 @@
 /**
- * Small images, decoded once. Decoding 60,000 JPEGs takes half a minute, reading their pixels back a fraction
- * of a second, so the pixels of a Parquet split are kept as one safetensors file, named after the checksum of
+ * Small images, decoded once. Decoding 60,000 JPEGs takes seconds, other formats a minute, and reading their pixels back a
+ * fraction of a second, so the pixels of a Parquet split are kept as one safetensors file, named after the checksum of
  * what they were made from. The file carries a checksum of its own; when that does not match, the file is
  * made again.
  */

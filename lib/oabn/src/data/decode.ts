@@ -1,11 +1,13 @@
 /**
- * JPEG, PNG and WebP bytes to 8-bit sRGB pixels, by sharp (libvips), outside the JavaScript thread. Embedded
- * colour profiles are applied, greyscale gets three channels, CMYK becomes RGB, transparency and EXIF
- * orientation are ignored, as torchvision ignores them.
+ * JPEG, PNG and WebP bytes to 8-bit sRGB pixels, by sharp (libvips), outside the JavaScript thread; small JPEG
+ * images that stay as they are faster, by its decoder alone (smallJpeg.ts). Embedded colour profiles are applied, greyscale
+ * gets three channels, CMYK becomes RGB, transparency and EXIF orientation are ignored, as torchvision ignores
+ * them.
  */
 import { availableParallelism } from 'node:os';
 import { errorMessage, UserError } from 'oabn-base';
 import type { Box, Pixels } from './augment.js';
+import { decodeSmallJpeg } from './smallJpeg.js';
 
 type Sharp = (typeof import('sharp'))['default'];
 
@@ -52,6 +54,8 @@ export async function decodeImage(
   place?: (width: number, height: number) => Placement,
 ): Promise<Pixels> {
   if (bytes.length === 0) throw unreadable(where, 'it has no bytes');
+  const small = await decodeSmallJpeg(bytes, (width, height) => !place || isWhole(place(width, height)));
+  if (small) return small;
   try {
     const sharp = await loadSharp();
     const image = sharp(bytes, { failOn: 'error' });
@@ -116,6 +120,10 @@ function decodingError(error: unknown): string {
   const message = errorMessage(error);
   return message === 'Unknown error' ? 'its data are damaged or a premature end cuts them short' : message;
 }
+
+/** Whether an image stays as it is. */
+const isWhole = ({ box, size, window, flip = false }: Placement): boolean =>
+  !box && !size && !window && !flip;
 
 function unreadable(where: string, why: string): UserError {
   return new UserError(
