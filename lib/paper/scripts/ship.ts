@@ -1,7 +1,7 @@
 /**
  * Ships what exists so far of an unfinished profile: the results of finished runs go to
  * `data/results/runs`, where notebooks find them; the claims that they allow are judged and stored, and the
- * README's board is written anew if it is of this profile. Nothing is trained. A finished profile is shipped
+ * README's board and its pictures are written anew. Nothing is trained. A finished profile is shipped
  * by `oabn reproduce --write`.
  *
  *     OABN_DATA_DIR=… node --conditions=oabn-source --import tsx lib/paper/scripts/ship.ts --runs runs [--profile desk]
@@ -12,8 +12,8 @@ import { writeFileAtomic } from 'oabn-base';
 import { hashOf } from 'oabn/experiment';
 import { openStore } from 'provable-runs';
 import { figurePng } from 'tslab-kernel/picture';
-import { bitsFigure } from '../src/figures/index.js';
-import { describeScale, openLabs, shippedFolder } from '../src/profiles/index.js';
+import { bitsFigure, seedsFigure } from '../src/figures/index.js';
+import { describeScale, openLabs, profiles, shippedFolder } from '../src/profiles/index.js';
 import { claimsText, updateReadme } from '../src/report/index.js';
 import {
   claimsSoFar,
@@ -24,6 +24,7 @@ import {
   rivalStudy,
   seedsText,
   shippedRows,
+  shippedStudy,
   shipVerdictsSoFar,
   studyJobs,
   thresholdStudy,
@@ -54,5 +55,8 @@ const { threshold } = labs.cifar.profile.ablation;
 const source = `${describeScale(labs.cifar)}${seedsText(sweep.rows)}`;
 const picture = await figurePng(bitsFigure({ rows: sweep.rows, source }, { cells: cells.rows, threshold }));
 if (picture) await writeFileAtomic(join(shippedFolder(), '..', `bits-${flags.profile}.png`), picture);
+const atSize = await shippedStudy(thresholdStudy(), { profiles: [profiles.paper] });
+const seeds = await figurePng(seedsFigure(atSize));
+if (seeds) await writeFileAtomic(join(shippedFolder(), '..', 'seeds-paper.png'), seeds);
 console.log(claimsText(claims));
 process.exit(0);

@@ -100,6 +100,39 @@ export function bitsFigure(
   });
 }
 
+/**
+ * Accuracy over bits after uniform PTQ, a line for each network and a colour for each s: how much of it is the
+ * seed's.
+ */
+export function seedsFigure({
+  rows,
+  source: subtitle,
+}: Pick<StudyResult<ThresholdPoint>, 'rows' | 'source'>): Figure {
+  const widths = distinct(rows.map(({ bits }) => bits)).sort((a, b) => b - a);
+  const thresholds = distinct(rows.map(({ threshold }) => threshold)).sort((a, b) => b - a);
+  const seeds = distinct(rows.map(({ seed }) => seed)).sort((a, b) => a - b);
+  return lineFigure({
+    title: 'The same network, trained from other seeds',
+    subtitle,
+    xTitle: 'bits of weights and activations (uniform PTQ)',
+    yTitle: 'test accuracy (%)',
+    xKind: 'category',
+    yRange: [0, 100],
+    series: thresholds.flatMap((threshold, color) =>
+      seeds.flatMap((seed): LineSeries[] => {
+        const own = rows.filter((row) => row.threshold === threshold && row.seed === seed);
+        if (own.length === 0) return [];
+        const at = new Map<string, number>(own.map(({ bits, accuracy }) => [String(bits), 100 * accuracy]));
+        const x = ['FP32', ...widths.map(String)];
+        at.set('FP32', 100 * own[0]!.fp32);
+        return [
+          { name: `${networkTitle(threshold)}, seed ${seed}`, x, y: x.map((b) => at.get(b) ?? null), color },
+        ];
+      }),
+    ),
+  });
+}
+
 /** A row may occur in both studies. */
 const onceASeed = (rows: readonly LowBitPoint[]): LowBitPoint[] => [
   ...new Map(rows.map((row) => [row.seed, row])).values(),

@@ -8,6 +8,7 @@ import {
   lowBitFigure,
   outlierFigure,
   overviewFigure,
+  seedsFigure,
   thresholdFigure,
 } from '../../src/figures/index.js';
 
@@ -53,6 +54,22 @@ describe('figures of bars and lines', () => {
       colors(draw({ rows, source: 'made up' } as never, { bits: 4 })),
     );
     for (const [name, color] of figure!) assert.equal(table!.get(name), color);
+  });
+
+  it('draw each seed, in the colour of its s, with gaps where it was not quantized', () => {
+    const rows = [row(0.5, 2, 8, 'ptq'), row(Infinity, 2, 8, 'ptq'), row(Infinity, 1, 4, 'ptq')];
+    const { data } = seedsFigure({ rows, source: 'made up' });
+    assert.deepEqual(
+      data.map(({ name, x, y }) => [name, x, y]),
+      [
+        ['BN, seed 1', ['FP32', '8', '4'], [80, null, 51]],
+        ['BN, seed 2', ['FP32', '8', '4'], [80, 52, null]],
+        ['OABN s = 0.5, seed 2', ['FP32', '8', '4'], [80, 52, null]],
+      ],
+    );
+    const drawn = colors({ data });
+    assert.equal(drawn.get('BN, seed 1'), drawn.get('BN, seed 2'));
+    assert.notEqual(drawn.get('BN, seed 1'), drawn.get('OABN s = 0.5, seed 2'));
   });
 
   it('have the colours of the bits, whichever others are drawn', () => {
