@@ -3,6 +3,7 @@
  *
  * @module oabn-paper/cli
  */
+import { addCompute } from './compute.js';
 import { addKernel } from './kernel.js';
 import { addNotebook } from './notebook.js';
 import { addReproduce } from './reproduce.js';
@@ -13,4 +14,4 @@ import { addWorker } from './sweep/worker.js';
 export { profileNamed } from '../profiles/index.js';
 
 /** The functions that add this package's commands to the program `oabn`. */
-export const commands = [addNotebook, addKernel, addReproduce, addWorker, addQueue, addRuns];
+export const commands = [addNotebook, addKernel, addReproduce, addCompute, addWorker, addQueue, addRuns];
