@@ -56,7 +56,9 @@ const source = `${describeScale(labs.cifar)}${seedsText(sweep.rows)}`;
 const picture = await figurePng(bitsFigure({ rows: sweep.rows, source }, { cells: cells.rows, threshold }));
 if (picture) await writeFileAtomic(join(shippedFolder(), '..', `bits-${flags.profile}.png`), picture);
 const atSize = await shippedStudy(thresholdStudy(), { profiles: [profiles.paper] });
-const seeds = await figurePng(seedsFigure(atSize));
+const seeds = await figurePng(
+  seedsFigure(atSize, { title: 'RepVGG-A0 from three seeds, quantized after training' }),
+);
 if (seeds) await writeFileAtomic(join(shippedFolder(), '..', 'seeds-paper.png'), seeds);
 console.log(claimsText(claims));
 process.exit(0);

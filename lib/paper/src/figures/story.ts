@@ -104,15 +104,15 @@ export function bitsFigure(
  * Accuracy over bits after uniform PTQ, a line for each network and a colour for each s: how much of it is the
  * seed's.
  */
-export function seedsFigure({
-  rows,
-  source: subtitle,
-}: Pick<StudyResult<ThresholdPoint>, 'rows' | 'source'>): Figure {
+export function seedsFigure(
+  { rows, source: subtitle }: Pick<StudyResult<ThresholdPoint>, 'rows' | 'source'>,
+  { title = 'The same network, trained from other seeds' }: { readonly title?: string } = {},
+): Figure {
   const widths = distinct(rows.map(({ bits }) => bits)).sort((a, b) => b - a);
   const thresholds = distinct(rows.map(({ threshold }) => threshold)).sort((a, b) => b - a);
   const seeds = distinct(rows.map(({ seed }) => seed)).sort((a, b) => a - b);
   return lineFigure({
-    title: 'The same network, trained from other seeds',
+    title,
     subtitle,
     xTitle: 'bits of weights and activations (uniform PTQ)',
     yTitle: 'test accuracy (%)',
