@@ -6,11 +6,9 @@ import { type Command, Option } from 'commander';
 import { check, consoleProgress } from 'oabn-base';
 import {
   type CommonOptions,
-  dataLocation,
   dataOption,
   eagerOption,
   jsonOption,
-  labOptions,
   minutesOption,
   precisionOption,
   print,
@@ -32,9 +30,10 @@ import {
   runAll,
   type RunConfig,
 } from 'oabn/experiment';
-import { openPaperLab, type PaperLab, profileNames } from '../profiles/index.js';
+import { type PaperLab, profileNames } from '../profiles/index.js';
 import { finetuningGrounds, pretrainingRivals, rivalNetwork } from '../studies/index.js';
 import { sayBesideBar } from './executeNotebooks.js';
+import { labOfProfile } from './options.js';
 
 const stages = ['networks', 'ptq', 'qat'] as const;
 type Stage = (typeof stages)[number];
@@ -83,7 +82,7 @@ Examples:
           Object.hasOwn(pretrainingRivals, way),
           `--pretraining must be among ${Object.keys(pretrainingRivals).join('; ')}, got ${way}`,
         );
-      const lab = await openedLab(options);
+      const lab = await labOfProfile(options);
       const jobsOf = planOf(lab, options);
       const all = chosen.flatMap(jobsOf);
       try {
@@ -102,19 +101,6 @@ function stagesOf(words: readonly string[]): Stage[] {
   const other = words.find((word) => !(stages as readonly string[]).includes(word));
   check(other === undefined, () => `Stages are ${stages.join(', ')}, got ${other}`);
   return stages.filter((stage) => words.includes(stage));
-}
-
-/** Results that ship have no networks, and the stages after the first start from networks. */
-async function openedLab(options: ComputeOptions): Promise<PaperLab> {
-  const { data } = dataLocation(options.data);
-  const { profile } = options;
-  const { shipped: _, defaults: __, ...shared } = labOptions(options);
-  return await openPaperLab({
-    ...shared,
-    shipped: false,
-    ...(profile !== undefined && { profile }),
-    ...(data !== undefined && { data }),
-  });
 }
 
 /** The jobs of each stage on the networks that the options name. */
