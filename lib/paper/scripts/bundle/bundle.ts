@@ -2,12 +2,12 @@
  * One archive for a GPU server without a network: unpacked anywhere, `./oabn doctor` and `./oabn reproduce`
  * run there.
  *
- *     npm run bundle [-- --out oabn-linux-x64.tar.xz] [--data folder]… [--without onnxruntime,notebooks]
+ *     npm run bundle [-- --out oabn-linux-x64.tar.xz] [--data folder]… [--without onnxruntime,notebooks,results]
  *
  * For the system, processor and Node that it runs on. `--out` ends in .tar.xz (smallest), .tar.gz (where the
  * server has no xz), or is a folder. manifest.json inside says what is in it and what was left out;
  * `sha256sum -c SHA256SUMS` checks it. Without onnxruntime, steps on a CPU run operation by operation; a GPU
- * does not need it.
+ * does not need it. Results are the networks and numbers that ship with the project.
  */
 import { existsSync } from 'node:fs';
 import { mkdtemp, readdir, rename, rm, stat, writeFile } from 'node:fs/promises';
@@ -23,6 +23,7 @@ const project = fileURLToPath(new URL('../../../..', import.meta.url));
 const parts: Readonly<Record<string, readonly string[]>> = {
   onnxruntime: ['onnxruntime-node'],
   notebooks: ['typescript', 'zeromq'],
+  results: [],
 };
 
 await asCommand('bundle', async () => {
@@ -53,6 +54,7 @@ await asCommand('bundle', async () => {
     const { leftOut, libraries } = await writeBundle(folder, {
       ...{ project, packages, platform, data: values.data.map((path) => resolve(path)) },
       notebooks: !without.includes('notebooks'),
+      results: !without.includes('results'),
     });
     await writeJsonAtomic(join(folder, 'manifest.json'), {
       commit: await outputOf('git', ['-C', project, 'rev-parse', 'HEAD']),

@@ -15,6 +15,8 @@ export interface BundleContent {
   readonly packages: readonly InstalledPackage[];
   readonly platform: Platform;
   readonly notebooks: boolean;
+  /** The networks and numbers that ship with the project. */
+  readonly results: boolean;
   /** Folders of data to take along. */
   readonly data: readonly string[];
 }
@@ -41,7 +43,7 @@ export async function writeBundle(folder: string, content: BundleContent): Promi
   for (const name of ['LICENSE', 'README.md', 'environment.md'])
     await copyFile(join(project, name), join(folder, name));
   if (content.notebooks) await cp(join(project, 'notebooks'), join(folder, 'notebooks'), { recursive: true });
-  for (const part of ['models', 'results'])
+  for (const part of content.results ? ['models', 'results'] : [])
     await cp(join(project, 'data', part), join(folder, 'data', part), { recursive: true });
   for (const data of content.data) {
     await cp(data, join(folder, 'data', 'sets', data.split(/[\\/]/).filter(Boolean).at(-1)!), {

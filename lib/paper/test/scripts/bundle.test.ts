@@ -151,7 +151,7 @@ describe('bundle: the whole', function () {
     const repository = fileURLToPath(new URL('../../../..', import.meta.url));
     const folder = join(await realpath(await mkdtemp(join(tmpdir(), 'oabn-bundle-'))), 'bundle');
     const script = join(repository, 'lib/paper/scripts/bundle/bundle.ts');
-    const args = ['--out', folder, '--without', 'onnxruntime,notebooks'];
+    const args = ['--out', folder, '--without', 'onnxruntime,notebooks,results'];
     execFileSync(process.execPath, ['--conditions=oabn-source', '--import=tsx', script, ...args], {
       cwd: repository,
       stdio: 'pipe',
@@ -175,6 +175,8 @@ describe('bundle: the whole', function () {
       execFileSync(join(folder, 'oabn'), words, { cwd: folder, env: {}, encoding: 'utf8', stdio: 'pipe' });
     assert.match(oabn('reproduce', '--help'), /--profile/); // from oabn-paper
     assert.match(oabn('doctor'), /✔ wasm/);
-    assert.match(oabn('analyze', 'data/models/cifar10-oabn-0.5.safetensors'), /peak\/σ/);
+    assert.ok(!existsSync(join(folder, 'data')));
+    const network = join(repository, 'data/models/cifar10-oabn-0.5.safetensors');
+    assert.match(oabn('analyze', network), /peak\/σ/);
   });
 });
