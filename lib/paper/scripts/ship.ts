@@ -1,8 +1,8 @@
 /**
  * Ships what exists so far of an unfinished profile: the results of finished runs go to
  * `data/results/runs`, where notebooks find them; the claims that they allow are judged and stored, and the
- * README's board and its pictures are written anew. Nothing is trained. A finished profile is shipped
- * by `oabn reproduce --write`.
+ * README's pictures are drawn anew, with its board if that is of this profile. Nothing is trained. A finished profile
+ * is shipped by `oabn reproduce --write`.
  *
  *     OABN_DATA_DIR=… node --conditions=oabn-source --import tsx lib/paper/scripts/ship.ts --runs runs [--profile desk]
  */

@@ -14,12 +14,10 @@ import {
   print,
   runsOption,
   threshold as thresholdOf,
-  thresholdOption,
   untilDeadline,
   wholeNumber,
 } from 'oabn/cli';
 import {
-  defaultWorkers,
   describeConfig,
   finetuneConfig,
   hashOf,
@@ -33,7 +31,7 @@ import {
 import { type PaperLab, profileNames } from '../profiles/index.js';
 import { finetuningGrounds, pretrainingRivals, rivalNetwork } from '../studies/index.js';
 import { sayBesideBar } from './executeNotebooks.js';
-import { labOfProfile } from './options.js';
+import { labOfProfile, runsAtOnce } from './options.js';
 
 const stages = ['networks', 'ptq', 'qat'] as const;
 type Stage = (typeof stages)[number];
@@ -54,7 +52,7 @@ export function addCompute(program: Command): void {
     .addOption(
       new Option('--pretraining <names...>', 'ways to pretrain, of notebook 21').default(finetuningGrounds),
     )
-    .addOption(thresholdOption)
+    .option('-s, --threshold <s>', 'OABN’s s; default that of the profile’s ablations')
     .option('--seeds <list>', 'such as 1,2; default those of the profile')
     .option('--bits <list>', 'to fine-tune to', '4,3')
     .addOption(dataOption)
@@ -128,7 +126,7 @@ async function computeStage(
   jobs: readonly Job[],
   { jobs: asked }: ComputeOptions,
 ): Promise<void> {
-  const workers = asked === undefined ? defaultWorkers([jobs[0]!.lab]) : wholeNumber('--jobs', asked, 1);
+  const workers = runsAtOnce(asked, [jobs[0]!.lab]);
   await runAll(jobs, {
     workers,
     progress: consoleProgress(),

@@ -1,5 +1,6 @@
 /** Options of this package's commands, as labs. */
-import { type CommonOptions, dataLocation, labOptions } from 'oabn/cli';
+import { type CommonOptions, dataLocation, labOptions, wholeNumber } from 'oabn/cli';
+import { defaultWorkers, type Lab } from 'oabn/experiment';
 import { type Labs, openLabs, openPaperLab, type PaperLab, type PaperLabOptions } from '../profiles/index.js';
 
 /** The labs of both sides; `--data` is a folder that holds the data of both. */
@@ -11,6 +12,11 @@ export async function labsOf(options: CommonOptions): Promise<Labs> {
 /** The lab of the profile that the options name. */
 export async function labOfProfile(options: CommonOptions): Promise<PaperLab> {
   return await openPaperLab(paperLabOptions(options));
+}
+
+/** How many runs at a time: `--jobs`, or what suits the labs. @throws UserError unless it is a whole number above 0 */
+export function runsAtOnce(jobs: string | undefined, labs: readonly Lab[]): number {
+  return jobs === undefined ? defaultWorkers(labs) : wholeNumber('--jobs', jobs, 1);
 }
 
 /** Shipped results do not count as runs in commands that compute. */

@@ -17,7 +17,7 @@ import {
   studyTable,
   thresholdStudy,
 } from '../studies/index.js';
-import { defaultWorkers, describeConfig, runAll } from 'oabn/experiment';
+import { describeConfig, runAll } from 'oabn/experiment';
 import { claimsText, reportFigures, reportPage, type ReportRun } from '../report/index.js';
 import {
   type CommonOptions,
@@ -29,11 +29,10 @@ import {
   print,
   runsOption,
   untilDeadline,
-  wholeNumber,
 } from 'oabn/cli';
 import { printEstimate } from './estimate.js';
 import { notebooksFolder, runNotebooks, sayBesideBar } from './executeNotebooks.js';
-import { labsOf } from './options.js';
+import { labsOf, runsAtOnce } from './options.js';
 import { shipResults, writeCrate, writeFigures } from './shipResults.js';
 import { type ComputeOptions, computeOnWorkers } from './sweep/compute.js';
 import { queueOption, storeOption, type SweepOptions } from './sweep/options.js';
@@ -109,7 +108,7 @@ Examples:
       const elsewhere = workersOf(options);
       const labs = await labsOf(options);
       process.stderr.write(`${sidesOf(labs).map(describeLab).join('\n')}\n`);
-      const workers = jobsOf(options, labs);
+      const workers = runsAtOnce(options.jobs, sidesOf(labs));
       if (options.estimate) return await printEstimate(mainJob(labs), workers, options.json);
       const runs = await untilDeadline(async () => {
         if (elsewhere) await computeOnWorkers(mainJob(labs), elsewhere);
@@ -159,14 +158,6 @@ function workersOf({ queue, store, onBackend: backend }: ReproduceOptions): Comp
     '--queue needs --store: a shared folder or s3://bucket/prefix, where results go',
   );
   return { queue, store, say: sayBesideBar, ...(backend !== undefined && { backend }) };
-}
-
-/** How many runs at a time. @throws UserError unless `--jobs` is a whole number above 0 */
-function jobsOf({ jobs }: ReproduceOptions, labs: Labs): number {
-  if (jobs === undefined) return defaultWorkers(sidesOf(labs));
-  const count = wholeNumber('--jobs', jobs);
-  check(count > 0, `--jobs must be at least 1, got ${jobs}`);
-  return count;
 }
 
 /** Every run of both labs; reports how many there are and how long they took. */

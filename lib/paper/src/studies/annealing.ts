@@ -1,7 +1,7 @@
 /**
  * Ways to low bit widths for a RepVGG that has been trained with plain BN: OABN added afterwards (s annealed
  * from its own largest ratio, `oabn anneal`), KURE on its merged weights (arXiv 2002.07686, `oabn anneal
- * --penalty kure`), fine-tuning through the merge (RepQ, arXiv 2311.05317), equalization with corrected biases
+ * --penalty kure`), also after equalizing them, fine-tuning through the merge (RepQ, arXiv 2311.05317), equalization with corrected biases
  * (DFQ, arXiv 1906.04721), and nothing; compared with a network that had OABN from the start. This is not a
  * study, because an annealed network is a checkpoint that must exist before the runs on it have a name.
  */
