@@ -91,7 +91,10 @@ describe('values of a notebook show themselves', () => {
       from: 'store',
     } as unknown as StoredRun;
     const text = await textOf(run);
-    assert.match(text, /^train OABN s=0\.5 seed 7 · run 0123456789ab, from the store\n/);
+    assert.match(
+      text,
+      /^train OABN s=0\.5 with decay of the kernels seed 7 · run 0123456789ab, from the store\n/,
+    );
     assert.match(text, /accuracy +0\.75/);
     assert.match(text, /epochs +2 entries/);
     assert.match(text, /on +cpu, a processor/);

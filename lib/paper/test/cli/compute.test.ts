@@ -12,7 +12,7 @@ describe('oabn compute', () => {
     assert.equal(first.code, 0, first.stderr);
     assert.match(
       first.stdout,
-      /^[0-9a-f]{16} +\d+\.\d\d% {2}train BN with range of the merged, λ=0\.05 seed 1\n[0-9a-f]{16} +\d+\.\d\d% {2}8-bit uniform PTQ/,
+      /^[0-9a-f]{16} +\d+\.\d\d% {2}train BN with decay of the kernels and range of the merged, λ=0\.05 seed 1\n[0-9a-f]{16} +\d+\.\d\d% {2}8-bit uniform PTQ/,
     );
     assert.match(first.stderr, /\[networks 1\/1\] train[^]*\[ptq 2\/2\] /);
     const again = await oabn(['compute', 'networks', ...networks, '--json']);

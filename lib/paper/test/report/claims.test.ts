@@ -62,7 +62,7 @@ describe('report/runs', () => {
     assert.equal(rows.length, runs.length);
     const last = rows.at(-1)!;
     assert.deepEqual(last.slice(1, 7), [
-      '4-bit uniform PTQ (min–max), BN seed 2',
+      '4-bit uniform PTQ (min–max), BN with decay of the kernels seed 2',
       '35.00%',
       '111',
       '',

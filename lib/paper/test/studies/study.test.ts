@@ -1,12 +1,14 @@
 import assert from 'node:assert/strict';
-import { hashOf, type PretrainConfig, type PtqConfig } from 'oabn/experiment';
+import { describeConfig, hashOf, type PretrainConfig, type PtqConfig } from 'oabn/experiment';
 import { type PaperLab, profiles } from '../../src/profiles/index.js';
 import {
   ablationGroups,
   ablationStudy,
   annealingTable,
   lowBitStudy,
+  pretrainingRivals,
   ptqStudy,
+  rivalNetwork,
   seedsText,
   studyJobs,
   thresholdStudy,
@@ -18,6 +20,17 @@ const lab = {
 } as unknown as PaperLab;
 
 describe('studies', () => {
+  it('name every way to pretrain in words of its own', () => {
+    const named = Object.keys(pretrainingRivals).map((pretraining) =>
+      describeConfig(rivalNetwork(lab, { pretraining, threshold: 0.5, seed: 1 })),
+    );
+    assert.equal(new Set(named).size, named.length, named.join('\n'));
+    assert.ok(named.includes('train BN seed 1'));
+    assert.ok(named.includes('train BN, 3×3 alone with repOptimizer seed 1'));
+    assert.ok(named.includes('train OABN s=0.5, straight through seed 1'));
+    assert.ok(named.includes('train BN with decay of the kernels seed 1'));
+  });
+
   it('list their runs, networks first, each once', () => {
     const study = lowBitStudy({ bits: [4, 3], thresholds: [0.5, Infinity], seeds: [1] });
     const jobs = studyJobs(lab, [study, lowBitStudy({ bits: [4], thresholds: [0.5], seeds: [1] })]);

@@ -24,6 +24,7 @@ import {
   checkDecay,
   checkOptimizer,
   decayPolicies,
+  type DecayPolicy,
   disposeState,
   initialState,
   normalizeRegularizer,
@@ -124,16 +125,35 @@ function readRow({ reach, ...row }: OutlierRow & { readonly reach?: number }): O
   return reach === undefined ? row : { ...row, peakToSigma: reach };
 }
 
-/** The network that a run makes, such as «OABN s=2 seed 1» or «BN with kure of the merged, λ=0.001 seed 1». */
+/**
+ * The network that a run makes, such as «OABN s=2 seed 1», «BN with decay of the kernels seed 1» or «BN with kure of
+ * the merged, λ=0.001 seed 1».
+ */
 export function describePretrained({ arch, training }: PretrainConfig): string {
-  const { regularizer, optimizer, seed } = training;
+  const { decay = 'kernels', regularizer, optimizer, seed } = training;
+  const ways = [
+    ...(decaysDiffer(arch) && decay !== usualDecay ? [decayTitles[decay]] : []),
+    ...(regularizer ? [describeRegularizer(regularizer)] : []),
+    ...(optimizer && optimizer !== 'sgd' ? [optimizer] : []),
+  ];
   return [
     describeNetwork(arch),
-    ...(regularizer ? [`with ${describeRegularizer(regularizer)}`] : []),
-    ...(optimizer && optimizer !== 'sgd' ? [`with ${optimizer}`] : []),
+    ...(ways.length > 0 ? [`with ${ways.join(' and ')}`] : []),
     `seed ${seed}`,
   ].join(' ');
 }
+
+/** Decay as RepVGG's own code has it, which goes without saying. */
+const usualDecay = 'kernelsAndIdentity' satisfies DecayPolicy;
+const decayTitles: Readonly<Record<Exclude<DecayPolicy, typeof usualDecay>, string>> = {
+  kernels: 'decay of the kernels',
+  all: 'decay of all parameters',
+  repvggCustom: 'RepVGG’s custom L2',
+};
+
+/** Whether the network has an identity branch with a γ, which is where the policies differ most. */
+const decaysDiffer = ({ block, branches }: Architecture): boolean =>
+  block !== 'qarepvgg' && (branches?.includes('identity') ?? true);
 
 function normalizePretraining(training: PretrainTraining, arch: Architecture): PretrainTraining {
   const { decay = 'kernels', ema, regularizer, optimizer = 'sgd', ...shared } = training;
