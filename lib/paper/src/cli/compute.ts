@@ -28,10 +28,10 @@ import {
   runAll,
   type RunConfig,
 } from 'oabn/experiment';
-import { type PaperLab, profileNames } from '../profiles/index.js';
+import type { PaperLab } from '../profiles/index.js';
 import { finetuningGrounds, pretrainingRivals, rivalNetwork } from '../studies/index.js';
 import { sayBesideBar } from './executeNotebooks.js';
-import { labOfProfile, runsAtOnce } from './options.js';
+import { jobsOption, labOfProfile, profileOption, runsAtOnce } from './options.js';
 
 const stages = ['networks', 'ptq', 'qat'] as const;
 type Stage = (typeof stages)[number];
@@ -48,7 +48,7 @@ export function addCompute(program: Command): void {
     .command('compute')
     .description('compute a part of the grid of a profile: networks, and their quantization')
     .argument('<stages...>', `what to compute: ${stages.join(', ')}`)
-    .option('--profile <name>', `${profileNames}; default OABN_PROFILE or quick`)
+    .addOption(profileOption)
     .addOption(
       new Option('--pretraining <names...>', 'ways to pretrain, of notebook 21').default(finetuningGrounds),
     )
@@ -57,7 +57,7 @@ export function addCompute(program: Command): void {
     .option('--bits <list>', 'to fine-tune to', '4,3')
     .addOption(dataOption)
     .addOption(runsOption)
-    .option('--jobs <n>', 'runs at a time; default one per core, or one on a GPU')
+    .addOption(jobsOption)
     .addOption(minutesOption)
     .addOption(eagerOption)
     .addOption(precisionOption)

@@ -6,8 +6,8 @@ import { runsFolder } from 'oabn/experiment';
 import { exportHtml } from 'tslab-kernel/html';
 import { type Notebook, type NotebookRun, parseParameter, runNotebook } from 'tslab-kernel/run';
 import { type CommonOptions, interruption, interruptionCode, jsonOption, print } from 'oabn/cli';
-import { profileNames } from '../profiles/index.js';
 import { claimsAdditions } from '../report/index.js';
+import { profileOption } from './options.js';
 
 interface RunOptions extends CommonOptions {
   readonly write: boolean;
@@ -41,7 +41,7 @@ export function addNotebook(program: Command): void {
       'also export a self-contained page for each notebook, or one for all of them if a file is named (all.html)',
     )
     .option('--timeout <seconds>', 'for one cell', '3600')
-    .option('--profile <name>', profileNames)
+    .addOption(profileOption)
     .addOption(jsonOption)
     .addHelpText(
       'after',

@@ -1,7 +1,20 @@
 /** Options of this package's commands, as labs. */
+import { Option } from 'commander';
 import { type CommonOptions, dataLocation, labOptions, wholeNumber } from 'oabn/cli';
 import { defaultWorkers, type Lab } from 'oabn/experiment';
-import { type Labs, openLabs, openPaperLab, type PaperLab, type PaperLabOptions } from '../profiles/index.js';
+import {
+  type Labs,
+  openLabs,
+  openPaperLab,
+  type PaperLab,
+  type PaperLabOptions,
+  profileNames,
+} from '../profiles/index.js';
+
+export const profileOption = new Option('--profile <name>', `${profileNames}; default OABN_PROFILE or quick`);
+
+/** `runsAtOnce` reads it. */
+export const jobsOption = new Option('--jobs <n>', 'runs at a time; default one per core, or one on a GPU');
 
 /** The labs of both sides; `--data` is a folder that holds the data of both. */
 export async function labsOf(options: CommonOptions): Promise<Labs> {

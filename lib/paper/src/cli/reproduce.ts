@@ -4,7 +4,7 @@ import { join, resolve } from 'node:path';
 import type { Command } from 'commander';
 import { check, consoleProgress, checkWritable, formatDuration, tableText, writeFileAtomic } from 'oabn-base';
 import type { Claim, LowBitPoint, ThresholdPoint } from '../claims/index.js';
-import { describeLab, type Labs, profileNames, sidesOf } from '../profiles/index.js';
+import { describeLab, type Labs, sidesOf } from '../profiles/index.js';
 import {
   claimsBoard,
   lowBitStudy,
@@ -32,7 +32,7 @@ import {
 } from 'oabn/cli';
 import { printEstimate } from './estimate.js';
 import { notebooksFolder, runNotebooks, sayBesideBar } from './executeNotebooks.js';
-import { labsOf, runsAtOnce } from './options.js';
+import { labsOf, profileOption, runsAtOnce } from './options.js';
 import { shipResults, writeCrate, writeFigures } from './shipResults.js';
 import { type ComputeOptions, computeOnWorkers } from './sweep/compute.js';
 import { queueOption, storeOption, type SweepOptions } from './sweep/options.js';
@@ -62,7 +62,7 @@ export function addReproduce(program: Command): void {
     .description(
       'train, merge and quantize the whole grid of a profile, execute the notebooks, and write the report',
     )
-    .option('--profile <name>', `${profileNames}; default OABN_PROFILE or quick`)
+    .addOption(profileOption)
     .addOption(dataOption)
     .addOption(runsOption)
     .option('--report <folder>', 'where the report and its figures go', 'report')

@@ -9,6 +9,7 @@ import { gibibytesOfRun, threadsEach } from 'oabn/experiment';
 import { runWorker } from 'provable-runs/queue';
 import { threadsAsked, useBackend } from 'tfjs-native';
 import { dataName, holdsFunctions, programVersion } from './jobs.js';
+import { jobsOption } from '../options.js';
 import { queueOption, storeOption, type SweepOptions } from './options.js';
 
 interface WorkerCommand extends SweepOptions {
@@ -29,7 +30,7 @@ export function addWorker(program: Command): void {
     )
     .addOption(queueOption().makeOptionMandatory())
     .addOption(storeOption().makeOptionMandatory())
-    .option('--jobs <n>', 'runs at a time; default one per core, or one on a GPU')
+    .addOption(jobsOption)
     .option(
       '--minutes <n>',
       'end after this many minutes, with checkpoints written and runs given back; exit code 75 if runs are left',
