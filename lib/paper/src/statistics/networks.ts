@@ -124,7 +124,7 @@ export interface Candidate<Name> {
  * The kind with the best quantized accuracy, cross-fitted: which kind stands for a seed on one half of the
  * images was chosen on the *other* seeds and the *other* half (without stored images, on the other seeds), so
  * that no kind is judged by the answers by which it was chosen, and luck in the choice does not count as an
- * effect.
+ * effect. A kind without every seed of the others does not stand: it was not judged on the same networks.
  *
  * @returns a network for each seed, put together from halves, and the kinds chosen, each once
  */
@@ -132,15 +132,17 @@ export function bestOf<Name>(candidates: readonly Candidate<Name>[]): {
   readonly networks: Judged[];
   readonly chosen: Name[];
 } {
-  const seeds = candidates[0]?.networks.map(({ seed }) => seed) ?? [];
+  const seeds = [...new Set(candidates.flatMap(({ networks }) => networks.map(({ seed }) => seed)))];
   check(seeds.length > 0, 'There is nothing to choose the best of');
+  const standing = candidates.filter(({ networks }) => networks.length === seeds.length);
+  check(standing.length > 0, () => `Of ${names(candidates)} none has all of the seeds ${seeds.join(', ')}`);
   const chosen = new Set<Name>();
   const choose = (seed: number, half: number): Judged => {
-    const scores = candidates.map(({ networks }) => {
+    const scores = standing.map(({ networks }) => {
       const others = networks.filter((network) => seeds.length === 1 || network.seed !== seed);
       return others.reduce((sum, { quantized }) => sum + accuracyOnHalf(quantized, 1 - half), 0);
     });
-    const best = candidates[scores.indexOf(Math.max(...scores))]!;
+    const best = standing[scores.indexOf(Math.max(...scores))]!;
     chosen.add(best.name);
     return networkOf(best, seed);
   };
@@ -154,6 +156,9 @@ export function bestOf<Name>(candidates: readonly Candidate<Name>[]): {
   });
   return { networks, chosen: [...chosen] };
 }
+
+const names = (candidates: readonly Candidate<unknown>[]): string =>
+  candidates.map(({ name }) => String(name)).join(', ');
 
 function networkOf<Name>({ name, networks }: Candidate<Name>, seed: number): Judged {
   const found = networks.find((network) => network.seed === seed);

@@ -190,6 +190,22 @@ describe('effects on networks', () => {
     );
     assert.deepEqual(chosen, ['steady', 'even']);
   });
+
+  it('are of the best kind among those with every seed', () => {
+    const of = (name: string, accuracy: number, seeds: readonly number[]) => ({
+      name,
+      networks: seeds.map((seed) => {
+        const same = { accuracy, images: 100 };
+        return { seed, fp32: same, quantized: same };
+      }),
+    });
+    const kinds = [of('unfinished', 0.95, [1]), of('good', 0.9, [2, 1, 3]), of('bad', 0.5, [1, 2, 3])];
+    assert.deepEqual(bestOf(kinds).chosen, ['good']);
+    assert.throws(
+      () => bestOf([of('A', 0.9, [1, 2]), of('B', 0.5, [1, 3])]),
+      /Of A, B none has all of the seeds 1, 2, 3/,
+    );
+  });
 });
 
 describe('verdicts', () => {
