@@ -16,15 +16,19 @@ import { bitsFigure, seedsFigure } from '../src/figures/index.js';
 import { describeScale, openLabs, profiles, shippedFolder } from '../src/profiles/index.js';
 import { claimsText, updateReadme } from '../src/report/index.js';
 import {
+  boardOf,
   claimsSoFar,
+  imagenetClaimsSoFar,
   lowBitStudy,
   mainJob,
   measureC12,
   outlierStudy,
+  readVerdicts,
   rivalStudy,
   seedsText,
   shippedRows,
   shippedStudy,
+  shippedVerdicts,
   shipVerdictsSoFar,
   studyJobs,
   thresholdStudy,
@@ -48,9 +52,11 @@ const [sweep, cells] = [
   await shippedRows(labs.cifar, lowBitStudy()),
 ];
 const claims = [...(await claimsSoFar(labs, shippedRows)), await measureC12(labs.cifar)];
+const onImagenet = await imagenetClaimsSoFar(labs, shippedRows);
 const rows = { there: sweep.there + cells.there, of: sweep.of + cells.of };
-await shipVerdictsSoFar(labs, { claims, rows });
-await updateReadme(flags.profile, { sweep: sweep.rows, cells: cells.rows, claims });
+await shipVerdictsSoFar(labs, { claims, onImagenet, rows });
+const board = boardOf(readVerdicts(shippedVerdicts(flags.profile)));
+await updateReadme(flags.profile, { sweep: sweep.rows, cells: cells.rows, claims: board });
 const { threshold } = labs.cifar.profile.ablation;
 const source = `${describeScale(labs.cifar)}${seedsText(sweep.rows)}`;
 const picture = await figurePng(bitsFigure({ rows: sweep.rows, source }, { cells: cells.rows, threshold }));
@@ -60,5 +66,5 @@ const seeds = await figurePng(
   seedsFigure(atSize, { title: 'RepVGG-A0 from three seeds, quantized after training' }),
 );
 if (seeds) await writeFileAtomic(join(shippedFolder(), '..', 'seeds-paper.png'), seeds);
-console.log(claimsText(claims));
+console.log(claimsText(board));
 process.exit(0);

@@ -200,7 +200,11 @@ function littleChanged(uniform: readonly LowBitPoint[], bits: number): ClaimPart
   return {
     name: `${bits} bits`,
     verdict: allOf(differences.map(({ from }) => little(from, littleBelow))),
-    ...effectIn(most.from, (from) => `largest difference ${pointsOf(from)}`),
+    ...effectIn(most.from, (from) =>
+      differences.length > 1
+        ? `largest difference ${pointsOf(from)}`
+        : `${pointsOf(from)} at s = ${most.threshold}`,
+    ),
     evidence:
       `Against plain BN (${percentOf(quantizedOf(plain))}): ` +
       `${differences.map(({ threshold, from }) => `s = ${threshold} ${pointsOf(from)}`).join('; ')}.`,

@@ -174,7 +174,7 @@ function largest(points: readonly PtqPoint[], bits: number): ClaimPart {
     ...(Number.isFinite(high) && { interval }),
     evidence:
       `The largest is ${most.name} with ${Math.round(sizeOf(most))} states, ${text} of the per-layer ${Math.round(sizeOf(least))} (${least.name}). ` +
-      'Per channel, the factor is the number of output channels, averaged over the layers, less the levels that small channels leave unused.',
+      'Per channel, it is the number of output channels, averaged over the layers, less the levels that small channels leave unused; CFWS has two sets of levels, and up to twice that.',
   };
 }
 

@@ -6,6 +6,7 @@ import { check, consoleProgress, checkWritable, formatDuration, tableText, write
 import type { Claim, LowBitPoint, ThresholdPoint } from '../claims/index.js';
 import { describeLab, type Labs, sidesOf } from '../profiles/index.js';
 import {
+  boardOf,
   claimsBoard,
   lowBitStudy,
   imagenetClaims,
@@ -121,15 +122,23 @@ Examples:
       const networks = await runStudy(labs.cifar, networkStudy([threshold, Infinity]));
       const claims = await claimsBoard(labs);
       // Before the notebooks, which show what is stored.
-      await storeVerdicts(labs, { claims, onImagenet: await imagenetClaims(labs) });
-      if (!options.json) process.stdout.write(resultText(sweep, cells, claims));
+      const onImagenet = await imagenetClaims(labs);
+      await storeVerdicts(labs, { claims, onImagenet });
+      const board = boardOf({ claims, onImagenet });
+      if (!options.json) process.stdout.write(resultText(sweep, cells, board));
       const { notebooks, failures } = options.notebooks
         ? await runNotebooks(labs, options, workers)
         : { notebooks: [], failures: [] };
       const folder = resolve(options.report);
       await writeFileAtomic(
         report,
-        await reportPage({ labs, story: { threshold, networks, sweep, cells, claims }, notebooks, runs }),
+        await reportPage({
+          labs,
+          story: { threshold, networks, sweep, cells, claims },
+          board,
+          notebooks,
+          runs,
+        }),
       );
       const figures = await writeFigures(reportFigures(notebooks), join(folder, 'figures'));
       const names = reportFigures(notebooks).map(({ name }) => name);

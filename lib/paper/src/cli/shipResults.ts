@@ -18,7 +18,7 @@ import {
   workflowFile,
   workflowRecord,
 } from '../report/index.js';
-import { mainJob, readVerdicts, shippedVerdicts, verdictsFile } from '../studies/index.js';
+import { boardOf, mainJob, readVerdicts, shippedVerdicts, verdictsFile } from '../studies/index.js';
 
 /**
  * Writes each figure as SVG and, on a machine with fonts, as PNG. Returns the paths of the PNGs by their
@@ -96,5 +96,5 @@ async function shipPicture(lab: PaperLab, { sweep, cells }: ResultRows): Promise
 async function shipVerdicts(labs: Labs, rows: ResultRows): Promise<void> {
   const { name } = labs.cifar.profile;
   await copyFileAtomic(verdictsFile(labs), shippedVerdicts(name));
-  await updateReadme(name, { ...rows, claims: readVerdicts(verdictsFile(labs)).claims });
+  await updateReadme(name, { ...rows, claims: boardOf(readVerdicts(verdictsFile(labs))) });
 }

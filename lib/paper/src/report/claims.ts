@@ -75,13 +75,20 @@ ${lines}
 const badge = (verdict: Verdict): string =>
   `<strong class="oabn-verdict ${classOf(verdict)}">${verdictText(verdict)}</strong>`;
 
-function lineHtml({ id, verdict, statement, effect, at, rule, parts }: Claim): string {
+function lineHtml(claim: Claim): string {
+  const { id, verdict, statement, effect, at, rule, parts } = claim;
   return `<li class="oabn-claim" data-verdict="${verdict}"><details><summary><span class="oabn-id">${escapeHtml(id)}</span> ${badge(verdict)}
-<span class="oabn-statement">${escapeHtml(statement)}</span> <span class="oabn-effect">${escapeHtml(effect)}${at === undefined ? '' : ` <span class="oabn-at">(${escapeHtml(at)})</span>`}</span></summary>
+<span class="oabn-statement">${escapeHtml(statement)}</span> <span class="oabn-effect">${escapeHtml(effect)}${at === undefined ? '' : ` <span class="oabn-at">(${escapeHtml(at)})</span>`}${elsewhere(claim)}</span></summary>
 <p class="oabn-rule">${escapeHtml(rule)}</p>
 <ul class="oabn-parts">
 ${parts.map(partHtml).join('\n')}
 </ul></details></li>`;
+}
+
+/** The verdicts at all numbers of bits, where they are not all that of the claim. */
+function elsewhere(claim: Claim): string {
+  const differ = claim.parts.some(({ name, verdict }) => width.test(name) && verdict !== claim.verdict);
+  return differ ? ` <span class="oabn-at">${escapeHtml(verdictByBits(claim))}</span>` : '';
 }
 
 const partHtml = ({ name, verdict, effect, evidence }: ClaimPart): string =>
@@ -97,6 +104,7 @@ const style = `
 .oabn-id { font-weight: 700; white-space: nowrap; }
 .oabn-id::after { content: ' ▸'; font-weight: 400; } details[open] > summary > .oabn-id::after { content: ' ▾'; }
 .oabn-effect { font-variant-numeric: tabular-nums; font-size: 0.92em; }
+.oabn-at + .oabn-at { display: block; font-size: 0.92em; }
 .oabn-claims p { margin: 0.2em 0; }
 .oabn-rule { font-style: italic; }
 .oabn-claims details > :not(summary) { font-size: 0.92em; margin-left: 3em; }

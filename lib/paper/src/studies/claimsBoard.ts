@@ -52,7 +52,13 @@ export async function claimsBoard(labs: Labs): Promise<Claim[]> {
  * compare what is not there yet are left out.
  */
 export async function claimsSoFar(labs: Labs, rowsOf: RowsOf): Promise<Claim[]> {
-  const judgements = await judgementsOn(labs, rowsOf);
+  return possible(await judgementsOn(labs, rowsOf));
+}
+
+/** Returns a claim, or throws a UserError where rows that it compares are missing. */
+type Judge = () => Claim;
+
+function possible(judgements: readonly Judge[]): Claim[] {
   return judgements.flatMap((judge) => {
     try {
       return [judge()];
@@ -63,12 +69,11 @@ export async function claimsSoFar(labs: Labs, rowsOf: RowsOf): Promise<Claim[]> 
   });
 }
 
-/** Each returns its claim, or throws a UserError where rows that it compares are missing. */
-async function judgementsOn({ cifar, imagenet }: Labs, rowsOf: RowsOf): Promise<(() => Claim)[]> {
+async function judgementsOn({ cifar, imagenet }: Labs, rowsOf: RowsOf): Promise<Judge[]> {
   const reports = (await rowsOf(cifar, plainNetworkStudy)).rows.map(({ outliers }) => outliers);
   const { rows: sweep } = await rowsOf(cifar, thresholdStudy());
   const { rows: cells } = await rowsOf(cifar, lowBitStudy());
-  const { ptqBits, bits, story, thresholds } = cifar.profile;
+  const { ptqBits, bits, story } = cifar.profile;
   const low = lowBits(bits).filter((b) => cells.some((cell) => cell.bits === b && cell.method !== 'ptq'));
   // A profile that only tells the story has neither the ImageNet side nor the search.
   const search = story ? [] : (await rowsOf(cifar, learningRateStudy)).rows;
@@ -76,12 +81,7 @@ async function judgementsOn({ cifar, imagenet }: Labs, rowsOf: RowsOf): Promise<
     check(reports.length > 0, 'No network with plain BN is there yet');
     return reports;
   };
-  const curve = (): typeof sweep => {
-    const least = Math.min(...thresholds);
-    const compared = thresholdsOf(replicated(sweep));
-    check(compared.includes(least), `s = ${least} does not have the seeds of plain BN yet`);
-    return sweep;
-  };
+  const curve = (): readonly ThresholdPoint[] => wholeCurve(cifar, sweep);
   return [
     () => claimC1(networks()),
     () => claimC2(networks()),
@@ -99,12 +99,20 @@ async function judgementsOn({ cifar, imagenet }: Labs, rowsOf: RowsOf): Promise<
   ];
 }
 
+/** The points over s, with the smallest among those that claims compare. @throws UserError where it is not yet */
+function wholeCurve({ profile }: PaperLab, sweep: readonly ThresholdPoint[]): readonly ThresholdPoint[] {
+  const least = Math.min(...profile.thresholds);
+  const compared = thresholdsOf(replicated(sweep));
+  check(compared.includes(least), `s = ${least} does not have the seeds of plain BN yet`);
+  return sweep;
+}
+
 /** C5 to C8, which rest on the ImageNet side too. */
 async function judgementsOnBoth(
   sweep: readonly ThresholdPoint[],
   imagenet: PaperLab,
   rowsOf: RowsOf,
-): Promise<(() => Claim)[]> {
+): Promise<Judge[]> {
   const { rows: imagenetSweep } = await rowsOf(imagenet, thresholdStudy());
   const { rows: table } = await rowsOf(imagenet, ptqStudy());
   const { tableBits, ptqBits } = imagenet.profile;
@@ -121,18 +129,27 @@ async function judgementsOnBoth(
 export const claimsOfEachSide: readonly string[] = ['C3', 'C4', 'C9', 'C10', 'C11'];
 
 /** The claims of each side on the ImageNet side, if there is one. */
-export async function imagenetClaims({ imagenet }: Pick<Labs, 'imagenet'>): Promise<Claim[]> {
+export async function imagenetClaims(labs: Pick<Labs, 'imagenet'>): Promise<Claim[]> {
+  return (await judgementsOnImagenet(labs, runStudy)).map((judge) => judge());
+}
+
+/** Those of `imagenetClaims` that the rows so far allow. */
+export async function imagenetClaimsSoFar(labs: Pick<Labs, 'imagenet'>, rowsOf: RowsOf): Promise<Claim[]> {
+  return possible(await judgementsOnImagenet(labs, rowsOf));
+}
+
+async function judgementsOnImagenet({ imagenet }: Pick<Labs, 'imagenet'>, rowsOf: RowsOf): Promise<Judge[]> {
   if (!imagenet) return [];
-  const { rows: sweep } = await runStudy(imagenet, thresholdStudy());
-  const { rows: cells } = await runStudy(imagenet, lowBitStudy());
+  const { rows: sweep } = await rowsOf(imagenet, thresholdStudy());
+  const { rows: cells } = await rowsOf(imagenet, lowBitStudy());
   const { ptqBits, bits } = imagenet.profile;
   const low = lowBits(bits);
   return [
-    claimC3(sweep, ptqBits),
-    claimC4(sweep, ptqBits),
-    claimC9(cells, low),
-    claimC10(cells, low),
-    claimC11(cells, low),
+    () => claimC3(wholeCurve(imagenet, sweep), ptqBits),
+    () => claimC4(wholeCurve(imagenet, sweep), ptqBits),
+    () => claimC9(cells, low),
+    () => claimC10(cells, low),
+    () => claimC11(cells, low),
   ];
 }
 

@@ -5,7 +5,7 @@
  */
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { projectFolder, sha256, writeJsonAtomic } from 'oabn-base';
+import { check, projectFolder, sha256, writeJsonAtomic } from 'oabn-base';
 import { hashOf, runsFolder } from 'oabn/experiment';
 import type { Claim } from '../claims/index.js';
 import { describeLab, type Labs, type PaperLab, sidesOf } from '../profiles/index.js';
@@ -66,11 +66,11 @@ export async function storeVerdicts(
 /** Stores the verdicts on a profile's results so far among the shipped files; no lab uses them as its own. */
 export async function shipVerdictsSoFar(
   labs: Labs,
-  { claims, rows }: Required<Pick<StoredVerdicts, 'claims' | 'rows'>>,
+  { claims, onImagenet, rows }: Required<Pick<StoredVerdicts, 'claims' | 'onImagenet' | 'rows'>>,
 ): Promise<void> {
   const profile = labs.cifar.profile.name;
   const scales = sidesOf(labs).map(describeLab);
-  const verdicts: StoredVerdicts = { profile, scales, basis: {}, rows, claims, onImagenet: [] };
+  const verdicts: StoredVerdicts = { profile, scales, basis: {}, rows, claims, onImagenet };
   await writeJsonAtomic(shippedVerdicts(profile), verdicts);
 }
 
@@ -103,6 +103,41 @@ export function storedClaims(lab: PaperLab, ids?: readonly string[]): Claim[] | 
     if (isWhole && !claims.includes(undefined)) return claims as Claim[];
   }
   return undefined;
+}
+
+/**
+ * The board of stored verdicts: each claim, and on ImageNet's classes those that this side decides by itself.
+ */
+export function boardOf({ claims, onImagenet }: Pick<StoredVerdicts, 'claims' | 'onImagenet'>): Claim[] {
+  const there = onImagenet.map((claim) => ({
+    ...claim,
+    statement: `On ImageNet’s classes: «${claim.statement}»`,
+  }));
+  return [...claims, ...there];
+}
+
+/** Which shipped verdicts. */
+export interface ShippedClaimsOptions {
+  /** Default all. */
+  readonly ids?: readonly string[];
+  /** Default desk. */
+  readonly profile?: string;
+  /** Default both, each claim that both decide twice. */
+  readonly side?: 'cifar' | 'imagenet';
+}
+
+/**
+ * The verdicts that ship with the project, as the README's board has them.
+ * @throws UserError where none of the profile ship
+ */
+export function shippedClaims({ ids, profile = 'desk', side }: ShippedClaimsOptions = {}): Claim[] {
+  const path = shippedVerdicts(profile);
+  check(existsSync(path), () => `No verdicts of profile ${profile} ship with the project (${path})`);
+  const stored = readVerdicts(path);
+  const claims =
+    side === 'imagenet' ? stored.claims.filter(({ id }) => !claimsOfEachSide.includes(id)) : stored.claims;
+  const board = boardOf({ ...stored, claims, ...(side === 'cifar' && { onImagenet: [] }) });
+  return board.filter(({ id }) => ids === undefined || ids.includes(id));
 }
 
 /** A file of verdicts. */

@@ -37,6 +37,13 @@ describe('report/claims', () => {
     assert.match(html, /role="group" aria-label="Show claims by verdict" hidden>/);
   });
 
+  it('shows the verdicts at all bits on the line where they differ', () => {
+    const line = (id: string): string =>
+      new RegExp(`>${id}<[^]*?</summary>`).exec(claimsBoardHtml(claims))![0];
+    assert.match(line('C3'), />undecided at 5; held at 4; precondition not met at 8 bits</);
+    assert.doesNotMatch(line('C5'), / at 8/);
+  });
+
   it('is a table of four columns in Markdown, whatever is in the texts', () => {
     const lines = claimsMarkdown(claims).trimEnd().split('\n');
     assert.equal(lines.length, 2 + 4);

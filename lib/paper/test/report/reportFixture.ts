@@ -250,6 +250,7 @@ export async function reportFixture(): Promise<ReportParts> {
       imagenet: { profile, train: train('made', true, 'made data') },
     },
     story: { threshold: 0.5, networks: outlying, sweep, cells, claims },
+    board: claims,
     notebooks: [
       { name: 'a-tour', notebook: await readNotebook(tour) },
       { name: 'table3-ptq', notebook: await tableNotebook() },

@@ -7,8 +7,10 @@ import { onImagenet, type PaperLab, type Profile, profileNamed, profiles } from 
 import { claimsMarkdown, readmePart, resultsMarkdown } from '../../src/report/index.js';
 import {
   claimsSoFar,
-  lowBitStudy,
+  imagenetClaimsSoFar,
   readVerdicts,
+  lowBitStudy,
+  shippedClaims,
   shippedRows,
   shippedVerdicts,
   storedClaims,
@@ -89,10 +91,42 @@ describe('claims on what is there yet', () => {
   });
 });
 
+describe('shipped verdicts', () => {
+  it('are those of both sides, or of one', () => {
+    const ids = (options: Parameters<typeof shippedClaims>[0]) => shippedClaims(options).map(({ id }) => id);
+    assert.deepEqual(ids({ ids: ['C3', 'C5'] }), ['C3', 'C5', 'C3']);
+    assert.deepEqual(ids({ ids: ['C3', 'C5'], side: 'cifar' }), ['C3', 'C5']);
+    assert.deepEqual(ids({ ids: ['C3', 'C5', 'C9'], side: 'imagenet' }), ['C5', 'C3']);
+    assert.match(
+      shippedClaims({ ids: ['C3'], side: 'imagenet' })[0]!.statement,
+      /^On ImageNet’s classes: «With/,
+    );
+    assert.throws(
+      () => shippedClaims({ profile: 'none' }),
+      /No verdicts of profile none ship with the project/,
+    );
+  });
+
+  it('are what the shipped results give, but for C12, which is measured', async () => {
+    const { profile } = readmePart(await readFile('README.md', 'utf8'), 'claims');
+    const [cifar, imagenet] = [profileNamed(profile), onImagenet(profileNamed(profile))].map(
+      (each) => ({ profile: each }) as unknown as PaperLab,
+    );
+    const labs = { cifar: cifar!, imagenet: imagenet! };
+    const { claims, onImagenet: there } = readVerdicts(shippedVerdicts(profile));
+    const measured = claims.filter(({ id }) => id === 'C12');
+    assert.deepEqual(stored([...(await claimsSoFar(labs, shippedRows)), ...measured]), claims);
+    assert.deepEqual(stored(await imagenetClaimsSoFar(labs, shippedRows)), there);
+  });
+});
+
+/** As JSON gives them back. */
+const stored = (claims: readonly Claim[]): Claim[] => JSON.parse(JSON.stringify(claims)) as Claim[];
+
 describe('the README', () => {
   it('has the stored verdicts of the profile that it names', async () => {
     const { profile, text } = readmePart(await readFile('README.md', 'utf8'), 'claims');
-    assert.equal(text, claimsMarkdown(readVerdicts(shippedVerdicts(profile)).claims));
+    assert.equal(text, claimsMarkdown(shippedClaims({ profile })));
   });
 
   it('has the shipped results of the profile that it names', async () => {
