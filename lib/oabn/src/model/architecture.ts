@@ -42,8 +42,11 @@ export interface ThresholdDecay {
  */
 export const thresholdDecay = { regularizer: 'l2', coefficient: 5e-3 } as const satisfies ThresholdDecay;
 
-/** The ratio that normalizes, out of γ/σ: both [C]. s is a number, or a scalar tensor where it is learned. */
-export type LimitFunction = (engine: typeof tf, ratio: tf.Tensor, s: number | tf.Scalar) => tf.Tensor;
+/**
+ * The ratio that normalizes, out of γ/σ: both [C]. A function for a learned s takes `s: number | tf.Scalar`, because it
+ * gets the tensor.
+ */
+export type LimitFunction = (engine: typeof tf, ratio: tf.Tensor, s: number) => tf.Tensor;
 
 /** OABN (paper, algorithm 1): limits γ/σ of the named branches to [−threshold, threshold] during training. */
 export interface Oabn {

@@ -75,7 +75,8 @@ export function normalizationRatio(gamma: tf.Tensor, variance: tf.Tensor, limit?
  * first channel alone in merging. @throws UserError for another shape than the ratio's
  */
 function limitedBy(limit: Custom<LimitFunction>, ratio: tf.Tensor, s: number | tf.Scalar): tf.Tensor {
-  const limited = functionOf(limit)(tf, ratio, s);
+  // The type is that of the usual case, in which a clip by −s and s compiles as the paper has it.
+  const limited = functionOf(limit)(tf, ratio, s as number);
   check(
     limited.shape.join() === ratio.shape.join(),
     () =>
