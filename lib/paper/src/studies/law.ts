@@ -6,8 +6,9 @@
  */
 import { pretrainConfig, ptqConfig } from 'oabn/experiment';
 import { keptAccuracy, keptAt, type Law, levelSpacing } from 'oabn/doctor';
-import type { OutlierRow } from 'oabn/merge';
+import { summarizeRows } from 'oabn/merge';
 import { formatThreshold } from '../claims/index.js';
+import { keptOf } from './measured.js';
 import type { RecipeRow } from './recipes.js';
 import { networksOf, type Study } from './study.js';
 
@@ -84,20 +85,12 @@ export function lawStudy({ networks = ['RepVGG', 'VGG'], classes = 10 }: LawGrid
       }),
     row({ network, threshold, seed, bits }, { accuracy }, { accuracy: fp32, outliers }) {
       const group = network === 'RepVGG' ? `RepVGG, s = ${formatThreshold(threshold)}` : network;
-      const spacing = levelSpacing(meanPeak(outliers), bits);
+      const spacing = levelSpacing(summarizeRows(outliers).meanPeakToSigma, bits);
       const fitted = network === 'RepVGG';
       const kept = keptOf(accuracy, fp32, classes);
       return { group, cluster: `${group}, seed ${seed}`, bits, spacing, fitted, kept };
     },
   };
-}
-
-const meanPeak = (outliers: readonly OutlierRow[]): number =>
-  outliers.reduce((sum, { peakToSigma }) => sum + peakToSigma, 0) / outliers.length;
-
-/** The share of the accuracy above chance that is kept. */
-function keptOf(accuracy: number, fp32: number, classes: number): number {
-  return (accuracy - 1 / classes) / (fp32 - 1 / classes);
 }
 
 /** Networks of other widths and lengths of training, from the search for recipes: never fitted on. */

@@ -1,7 +1,7 @@
 /**
  * The search for the learning rates of fine-tuning: for each method, it tries the profile's few rates on two
  * networks, plain BN and the best s of the low-bit tables, at the bits where methods differ. The search has
- * its own seeds and is scored on images that no other result uses, so that what is reported later was not
+ * its own seeds and is scored on images that no other result of the profile uses, so that what is reported later was not
  * chosen by its own noise. Its ClusterQAT runs also test C9 at each rate.
  */
 import { type DataConfig, finetuneConfig, pretrainConfig } from 'oabn/experiment';

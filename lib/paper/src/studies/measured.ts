@@ -18,3 +18,8 @@ export function measured(
     ...(fp32Right !== undefined && { fp32Right }),
   };
 }
+
+/** The share of the accuracy above chance that is kept. */
+export function keptOf(accuracy: number, fp32: number, classes: number): number {
+  return (accuracy - 1 / classes) / (fp32 - 1 / classes);
+}

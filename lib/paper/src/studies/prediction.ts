@@ -5,6 +5,7 @@
  */
 import { keptAccuracy, type Law, type WeightRemedyName, weightRemedyNames } from 'oabn/doctor';
 import { fitLaw, type LawFit, type LawPoint } from './law.js';
+import { keptOf } from './measured.js';
 
 /** A network by one remedy at one number of bits. */
 export interface MeasuredRemedy {
@@ -33,13 +34,12 @@ export function remedyPoints(
   remedy: WeightRemedyName,
   classes = 10,
 ): LawPoint[] {
-  const chance = 1 / classes;
   return networks.flatMap(({ name, fp32, rows }) =>
     rows
       .filter((row) => row.remedy === remedy)
       .map(({ bits, spacing, accuracy }) => ({
         ...{ group: name, cluster: name, bits, spacing, fitted: true },
-        kept: (accuracy - chance) / (fp32 - chance),
+        kept: keptOf(accuracy, fp32, classes),
       })),
   );
 }

@@ -16,6 +16,7 @@ import {
   type PtqConfig,
   ptqConfig,
 } from 'oabn/experiment';
+import { summarizeRows } from 'oabn/merge';
 import type { Architecture } from 'oabn/model';
 import type { Study } from './study.js';
 
@@ -84,13 +85,13 @@ export function recipeRows(points: readonly RecipePoint[]): RecipeRow[] {
     const ofRecipe = points.filter((point) => point.name === name);
     const { bits: _, quantized: __, network, ...recipe } = ofRecipe[0]!;
     const { accuracy, images, outliers } = network;
-    const peaks = outliers.map(({ peakToSigma }) => peakToSigma);
+    const { meanPeakToSigma, maxPeakToSigma } = summarizeRows(outliers);
     return {
       ...recipe,
       accuracy,
       images,
-      meanPeakToSigma: peaks.reduce((sum, peak) => sum + peak, 0) / peaks.length,
-      maxPeakToSigma: Math.max(...peaks),
+      meanPeakToSigma,
+      maxPeakToSigma,
       maxRatio: Math.max(0, ...outliers.map(({ identity }) => identity?.maxRatio ?? 0)),
       quantized: Object.fromEntries(ofRecipe.map(({ bits, quantized }) => [bits, quantized])),
     };

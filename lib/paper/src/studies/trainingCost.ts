@@ -143,7 +143,7 @@ async function stepper(lab: PaperLab, arch: Architecture, input: StepInput) {
   const batch = input.images.shape[0];
   const step = pretrainStep(arch, { ...pretraining, ...precisionOptions(lab, batch) });
   const key = `${stepKey(arch, pretraining)} batch ${batch}`;
-  let state: TrainState = initialState(params, buffers);
+  let state: TrainState = initialState(params, buffers, pretraining.ema);
   const run = await lab.compiled.get(key, () => step, [state, input]);
   const take = async (): Promise<void> => {
     const { state: next, metrics } = await run(state, input);
