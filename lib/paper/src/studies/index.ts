@@ -17,6 +17,7 @@ export * from './prediction.js';
 export * from './ptq.js';
 export * from './recipes.js';
 export * from './rivals.js';
+export * from './secondTrainings.js';
 export * from './shipped.js';
 export {
   type AnyStudy,
