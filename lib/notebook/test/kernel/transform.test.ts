@@ -125,6 +125,24 @@ describe('kernel: from cells to scripts', function () {
     );
   });
 
+  it('keeps what a cell declared that ended while another ran, however that one ends', () => {
+    const begin = (source: string): number => {
+      assert.deepEqual(language.compile(++number, source, 'error').problems, []);
+      return number;
+    };
+    const [first, second, third] = [begin('let early = 1, reached = 1;'), begin('let kept = 2;'), begin('let late = 3;')]; // prettier-ignore
+    language.settle(second);
+    language.settle(first, ['reached']);
+    script('kept + late + reached');
+    const problems = (source: string): string[] =>
+      language.compile(++number, source, 'error').problems.map(({ message }) => message);
+    assert.deepEqual(problems('early'), ["Cannot find name 'early'."]);
+    language.settle(third, []);
+    assert.deepEqual(problems('late'), ["Cannot find name 'late'."]);
+    assert.deepEqual(problems('early'), ["Cannot find name 'early'."]);
+    script('kept + reached');
+  });
+
   it('checks nothing below @ts-nocheck', () => {
     const wrong = 'const wrong: number = "text";';
     assert.equal(language.compile(++number, `// a\n// @ts-nocheck\n${wrong}`, 'error').problems.length, 0);

@@ -5,11 +5,12 @@
  */
 import { dirname } from 'node:path';
 import ts from './typescript.js';
-import { cellFile, type CellFile, type CellNames, namesAfter, noNames } from './cells.js';
+import { cellFile, type CellFile } from './cells.js';
 import { cellTransformer } from './cellTransform.js';
 import { cellCompilerOptions } from './compilerOptions.js';
 import { completionsAt, type Completions } from './completion.js';
-import { type DeclaredNames, declaredNames } from './declaredNames.js';
+import { createDeclarations } from './declarations.js';
+import { declaredNames } from './declaredNames.js';
 import { forReaders, problemOf } from './diagnostics.js';
 import { jsDocParsingMode } from './documentation.js';
 import { globalsFile, globalsText } from './globals.js';
@@ -56,15 +57,13 @@ export interface Language {
 export function createLanguage(folder: string, kernelFile: string): Language {
   const options = cellCompilerOptions(folder);
   const files = new Map<string, { text: string; version: string }>();
-  let names: CellNames = noNames;
+  const declarations = createDeclarations();
   let [nextNumber, version] = [1, 0];
   let roots: readonly string[] = [];
   /** The files of cells that add to types of others, and what they add. */
   const augmenting = new Map<string, ReadonlySet<string>>();
   /** The versions of local modules that the runtime has. */
   const given = new Map<string, string>();
-  /** What a cell changed, while it runs. */
-  const running = new Map<number, { before: CellNames; declared: DeclaredNames }>();
 
   const globals = globalsFile(dirname(kernelFile));
   files.set(globals, { text: globalsText, version: '1' });
@@ -88,6 +87,7 @@ export function createLanguage(folder: string, kernelFile: string): Language {
 
   const compile = (number: number, source: string, typecheck: Typecheck): Compilation => {
     nextNumber = number + 1;
+    const names = declarations.names();
     const file = cellFile(folder, number, source, names);
     const program = open(file);
     const sourceFile = program.getSourceFile(file.path)!;
@@ -115,8 +115,7 @@ export function createLanguage(folder: string, kernelFile: string): Language {
       for (const [path, added] of augmenting) if (overlap(added, file.added)) augmenting.delete(path);
       augmenting.set(file.path, file.added);
     }
-    running.set(number, { before: names, declared: file.declared });
-    names = namesAfter(names, number, file.declared);
+    declarations.begin(number, file.declared);
     const values = [...file.declared].filter(([, { meaning }]) => meaning !== 'type').map(([name]) => name);
     for (const { path, version } of modules) given.set(path, version);
     return { problems, cell: { number, js, map, source, values, modules } };
@@ -125,23 +124,16 @@ export function createLanguage(folder: string, kernelFile: string): Language {
   return {
     typescript: ts.version,
     compile,
-    settle(number, set) {
-      const cell = running.get(number);
-      running.delete(number);
-      if (!cell || !set) return;
-      // Cells that have started meanwhile keep what they declared.
-      const later = [...running].filter(([other]) => other > number);
-      names = namesAfter(cell.before, number, cell.declared, (name) => set.includes(name));
-      for (const [other, { declared }] of later) names = namesAfter(names, other, declared);
-    },
+    settle: declarations.end,
     complete(source, position) {
+      const names = declarations.names();
       const file = cellFile(folder, nextNumber, source, names, true);
       open(file);
       const kindOfName = (name: string): string | undefined => (names.values.get(name) ?? names.types.get(name))?.kind; // prettier-ignore
       return completionsAt(service, file, source, position, kindOfName);
     },
     inspect(source, position, detail) {
-      const file = cellFile(folder, nextNumber, source, names, true);
+      const file = cellFile(folder, nextNumber, source, declarations.names(), true);
       const program = open(file);
       return inspectAt(service, program, file, position, detail);
     },
