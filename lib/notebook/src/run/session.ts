@@ -87,19 +87,30 @@ export async function startKernelSession(options: SessionOptions = {}): Promise<
 }
 
 async function tryStart(options: SessionOptions): Promise<KernelSession | { failure: string }> {
-  const { folder = process.cwd(), env, command, startTimeout = 60 } = options;
+  const { folder = process.cwd(), env, command } = options;
   const connection = await createConnection(kernelName);
   const file = await writeConnectionFile(connection);
-  let kernel: KernelProcess;
+  let kernel: KernelProcess | undefined;
   try {
     kernel = startKernelProcess(file.path, { folder, env, ...(command && { command }) });
+    return await connect(kernel, connection, options);
   } catch (error) {
+    kernel?.kill();
+    throw error;
+  } finally {
     // It holds the key to the kernel.
     await file.remove();
-    throw error;
   }
+}
+
+/** A session with `kernel` when it has answered, or why it has not. */
+async function connect(
+  kernel: KernelProcess,
+  connection: Connection,
+  { onMessage, startTimeout = 60 }: SessionOptions,
+): Promise<KernelSession | { failure: string }> {
   const channels = await openChannels(connection);
-  if (options.onMessage) channels.onOutput(options.onMessage);
+  if (onMessage) channels.onOutput(onMessage);
   const ready = waitUntilReady(channels);
   const late = new AbortController();
   const waited = startPatience({
@@ -108,14 +119,16 @@ async function tryStart(options: SessionOptions): Promise<KernelSession | { fail
     signal: late.signal,
   });
   const failure = await Promise.race([
-    ready.then(() => undefined),
+    ready.then(
+      () => undefined,
+      (error: Error) => error.message,
+    ),
     kernel.ended.then((end) => `${end}\n${kernel.lastWords()}`),
     waited.then(
       (reason) => reason && [reason, unreachable(connection), kernel.lastWords()].filter(Boolean).join('\n'),
     ),
   ]);
   late.abort();
-  await file.remove();
   if (failure !== undefined) {
     channels.close(new Error(failure));
     kernel.kill();
