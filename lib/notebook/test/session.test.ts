@@ -115,6 +115,22 @@ describe('notebook/session: a kernel in a folder without node_modules', function
     assert.equal(second, first);
   });
 
+  it('rejects with what a listener throws, and goes on after that', async () => {
+    const refuse = (): never => {
+      throw new Error('heard enough');
+    };
+    const code = 'console.log("a"); await new Promise((done) => setTimeout(done, 60_000));';
+    await assert.rejects(session.execute(code, { onOutput: refuse }), /heard enough/);
+    const heard: string[] = [];
+    const asking = session.execute('console.log(await input("?"))', {
+      onInput: async () => refuse(),
+      onOutput: ({ header }) => heard.push(header.msg_type),
+    });
+    await assert.rejects(asking, /heard enough/);
+    assert.equal(value(await session.execute('1 + 1')), '2');
+    assert.deepEqual(heard, ['error'], 'a question without an answer is not answered');
+  });
+
   it('says when the kernel dies, with its last words and the outputs before', async () => {
     const execution = await session.execute(
       'console.log("before"); await new Promise((done) => setTimeout(done, 500)); require("fs").writeSync(2, "last words"); process.exit(7);',

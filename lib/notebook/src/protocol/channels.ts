@@ -20,9 +20,15 @@ export interface Channels {
   ): { readonly id: string; readonly reply: Promise<Message> };
   /** Sends a message that has no reply, such as those of comms. Resolves to its id. */
   tell(type: string, content: Message['content']): string;
-  /** Calls `listener` with every question of a cell; what it resolves to is the answer. */
-  onQuestion(listener: (message: Message) => string | Promise<string>): void;
-  /** Calls `listener` with every iopub message. */
+  /**
+   * Calls `listener` with every question of a cell; what it resolves to is the answer, and without it there
+   * is none.
+   */
+  onQuestion(listener: (message: Message) => string | undefined | Promise<string | undefined>): void;
+  /**
+   * Calls `listener` with every iopub message. What it throws is an uncaught exception of this process, as
+   * with Node's own events.
+   */
   onOutput(listener: (message: Message) => void): void;
   /** Closes the sockets; requests without a reply are rejected with `reason`. */
   close(reason: Error): void;
@@ -56,7 +62,15 @@ export async function openChannels(connection: Connection): Promise<Channels> {
     socket: AsyncIterable<Uint8Array[]>,
     take: (message: Message) => void,
   ): Promise<void> => {
-    for await (const frames of socket) take(decodeMessage(frames, key));
+    for await (const frames of socket) {
+      let message: Message;
+      try {
+        message = decodeMessage(frames, key);
+      } catch {
+        continue; // not from our kernel
+      }
+      take(message);
+    }
   };
   const settle = (message: Message): void => {
     const id = message.parent.msg_id ?? '';
@@ -68,16 +82,31 @@ export async function openChannels(connection: Connection): Promise<Channels> {
     waiting.clear();
   };
   for (const socket of [shell, control]) pump(socket, settle).catch(abandon);
-  pump(iopub, (message) => listeners.forEach((listener) => listener(message))).catch(abandon);
+  const hear = (message: Message): void => {
+    for (const listener of listeners) {
+      try {
+        listener(message);
+      } catch (error) {
+        // Thrown from here, it would end what reads the socket.
+        process.nextTick(() => {
+          throw error;
+        });
+      }
+    }
+  };
+  pump(iopub, hear).catch(abandon);
 
   // A socket sends one message at a time.
   const sending = { shell: Promise.resolve(), control: Promise.resolve() };
   let question: Parameters<Channels['onQuestion']>[0] = () => '';
-  pump(stdin, (message) => {
-    void Promise.resolve(question(message)).then((value) =>
-      stdin.send(encodeMessage(createRequest('input_reply', { value }, session), key)),
-    );
-  }).catch(() => undefined);
+  const answer = async (message: Message): Promise<void> => {
+    const value = await question(message);
+    if (value === undefined) return;
+    const reply = createRequest('input_reply', { value }, session);
+    // The kernel may have died meanwhile.
+    await stdin.send(encodeMessage(reply, key)).catch(() => undefined);
+  };
+  pump(stdin, (message) => void answer(message)).catch(() => undefined);
   const send: Channels['send'] = (type, content, channel = 'shell', subshell) => {
     const request = createRequest(type, content, session);
     const message = subshell ? { ...request, header: { ...request.header, subshell_id: subshell } } : request;

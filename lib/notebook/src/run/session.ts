@@ -35,9 +35,9 @@ export interface ExecuteOptions {
   readonly timeout?: number;
   /** Interrupts the cell when it aborts. */
   readonly signal?: AbortSignal;
-  /** Called with each message that changed the outputs. */
+  /** Called with each message that changed the outputs. What it throws, `execute` rejects with. */
   readonly onOutput?: (message: Message) => void;
-  /** Answers what the cell asks; without it the cell cannot ask. */
+  /** Answers what the cell asks; without it the cell cannot ask. What it throws, `execute` rejects with. */
   readonly onInput?: (prompt: string, password: boolean) => string | Promise<string>;
   /** The subshell that runs it, by the id that `create_subshell_request` gave. */
   readonly subshell?: string;
@@ -49,7 +49,11 @@ export interface KernelSession {
   readonly pid: number;
   /** What the kernel says about its language: name, version, MIME type, file extension. */
   readonly languageInfo: Readonly<Record<string, unknown>>;
-  /** Runs a cell. Resolves to its status and outputs, even if the cell failed. */
+  /**
+   * Runs a cell. Resolves to its status and outputs, even if the cell failed.
+   * @throws what `onOutput` or `onInput` threw, which interrupts the cell, when that has ended; an Error when
+   * somebody has closed the channels
+   */
   execute(code: string, options?: ExecuteOptions): Promise<Execution>;
   /** The completions that the kernel offers at `cursor`, a position in `code`. */
   complete(code: string, cursor?: number): Promise<string[]>;
@@ -169,6 +173,8 @@ interface RunningCell {
   count: number | null;
   /** Called when the kernel has finished with it. */
   idle(): void;
+  /** Called with what one of the functions in `options` has thrown. */
+  fail(error: unknown): void;
 }
 
 function createSession(kernel: KernelProcess, channels: Channels, info: Message['content']): KernelSession {
@@ -181,11 +187,22 @@ function createSession(kernel: KernelProcess, channels: Channels, info: Message[
     if (message.header.msg_type === 'status' && message.content.execution_state === 'idle') cell.idle();
     else if (message.header.msg_type === 'execute_input')
       cell.count = Number(message.content.execution_count);
-    else if (cell.collector.receive(message)) cell.options.onOutput?.(message);
+    else if (cell.collector.receive(message)) {
+      try {
+        cell.options.onOutput?.(message);
+      } catch (error) {
+        cell.fail(error);
+      }
+    }
   });
-  channels.onQuestion(({ parent, content }) => {
-    const { onInput } = cells.get(parent.msg_id ?? '')?.options ?? {};
-    return onInput?.(String(content.prompt), content.password === true) ?? '';
+  channels.onQuestion(async ({ parent, content }) => {
+    const cell = cells.get(parent.msg_id ?? '');
+    try {
+      return (await cell?.options.onInput?.(String(content.prompt), content.password === true)) ?? '';
+    } catch (error) {
+      cell!.fail(error);
+      return undefined;
+    }
   });
   let death: string | undefined;
   void kernel.ended.then((end) => {
@@ -199,27 +216,37 @@ function createSession(kernel: KernelProcess, channels: Channels, info: Message[
     if (death !== undefined) return { status: 'died', executionCount: null, outputs, reason: death };
     const content = { code, silent: false, store_history: true, allow_stdin: options.onInput !== undefined, stop_on_error: true }; // prettier-ignore
     const { id, reply } = channels.send('execute_request', content, 'shell', options.subshell);
-    const cell: RunningCell = { collector, options, count: null, idle: () => undefined };
+    const stopped = stopWhenAsked(kernel, channels, options);
+    const thrown: unknown[] = [];
+    const fail = (error: unknown): void => {
+      thrown.push(error);
+      stopped.interrupt();
+    };
+    const cell: RunningCell = { collector, options, count: null, idle: () => undefined, fail };
     const idle = new Promise<void>((resolve) => (cell.idle = resolve));
     cells.set(id, cell);
     const finished = reply.then(async (message) => {
       await Promise.race([idle, kernel.ended]);
       return message.content;
     });
-    const stopped = stopWhenAsked(kernel, channels, options);
     try {
       const { status } = await finished;
+      if (thrown.length > 0) throw thrown[0];
       return {
         status: stopped.by() ?? (status === 'ok' ? 'ok' : 'error'),
         executionCount: cell.count,
         outputs,
       };
     } catch (error) {
-      await kernel.ended;
-      const reason = death ?? String(error);
-      return { status: stopped.by() ?? 'died', executionCount: cell.count, outputs, reason };
+      if (thrown.length > 0) throw thrown[0];
+      if (death === undefined) throw error;
+      return { status: stopped.by() ?? 'died', executionCount: cell.count, outputs, reason: death };
     } finally {
       stopped.dispose();
+      // What the cell prints later has nobody to tell but the process.
+      cell.fail = (error) => {
+        throw error;
+      };
     }
   };
 
@@ -249,12 +276,12 @@ function createSession(kernel: KernelProcess, channels: Channels, info: Message[
   };
 }
 
-/** Interrupts the kernel at the timeout or when the signal aborts, and kills it if it does not stop. */
+/** Interrupts the kernel when told to, at the timeout or when the signal aborts, and kills it if it does not stop. */
 function stopWhenAsked(
   kernel: KernelProcess,
   channels: Channels,
   { timeout, signal }: ExecuteOptions,
-): { by(): ExecutionStatus | undefined; dispose(): void } {
+): { interrupt(): void; by(): ExecutionStatus | undefined; dispose(): void } {
   let stoppedBy: ExecutionStatus | undefined;
   const timers: NodeJS.Timeout[] = [];
   const press = (): void => void channels.request('interrupt_request', {}, 'control').catch(() => undefined);
@@ -273,6 +300,7 @@ function stopWhenAsked(
   if (signal?.aborted) interrupt();
   signal?.addEventListener('abort', interrupt, { once: true });
   return {
+    interrupt,
     by: () => stoppedBy,
     dispose() {
       timers.forEach(clearTimeout);
