@@ -6,7 +6,7 @@
 import type { MimeBundle } from '../run/outputs.js';
 import { randomBytes } from 'node:crypto';
 import { escapeHtml } from '../display/index.js';
-import { safeHtml, safeInlineHtml } from './sanitize.js';
+import { isReserved, safeHtml, safeInlineHtml } from './sanitize.js';
 
 /** A heading, for the list of contents. */
 export interface Heading {
@@ -46,13 +46,15 @@ export async function createMarkdownRenderer({
   const [{ Marked }, { default: temml }] = await Promise.all([import('marked'), import('temml')]);
   const used = new Set<string>();
   const newId = (text: string): string => {
-    const slug =
-      prefix +
-      text
-        .toLowerCase()
-        .replace(/<[^>]*>|&\w+;/g, '')
-        .replace(/[^\p{L}\p{N}]+/gu, '-')
-        .replace(/^-|-$/g, '');
+    const words = text
+      .toLowerCase()
+      .replace(/<[^>]*>|&\w+;/g, '')
+      .replace(/[^\p{L}\p{N}]+/gu, '-')
+      .replace(/^-|-$/g, '');
+    // Signs alone name nothing.
+    const name = prefix + (words || 'section');
+    // The sanitizer takes away the ids that the page keeps for itself.
+    const slug = isReserved(name) ? `section-${name}` : name;
     let id = slug;
     for (let count = 1; used.has(id); count++) id = `${slug}-${count}`;
     used.add(id);

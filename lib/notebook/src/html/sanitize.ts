@@ -49,7 +49,7 @@ const styles = [
 ];
 
 /** Ids that the page's own scripts look for; a foreign element must not pass itself off as one of them. */
-const isReserved = (id: string): boolean => /^(oabn.*|theme|fold|main)$/i.test(id);
+export const isReserved = (id: string): boolean => /^(oabn.*|theme|fold|main)$/i.test(id);
 
 /** Options with one that the package's types do not have yet. */
 interface Options extends sanitizeHtml.IOptions {
