@@ -3,7 +3,7 @@ import { mkdtemp, realpath, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type Execution, type KernelSession, startKernelSession } from '../src/run/index.js';
-import { streamText } from '../src/run/outputs.js';
+import { streamText } from './streamText.js';
 
 const printed = ({ outputs }: Execution): string => streamText(outputs, 'stdout');
 const value = ({ outputs }: Execution): unknown =>

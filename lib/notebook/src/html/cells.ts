@@ -47,7 +47,7 @@ ${outputs && `<div class="outputs">\n${outputs}\n</div>`}
 }
 
 /** An output's HTML. */
-export function outputHtml(output: Output, markdown: MarkdownRenderer): string {
+function outputHtml(output: Output, markdown: MarkdownRenderer): string {
   switch (output.output_type) {
     case 'stream':
       return `<pre class="stream ${output.name === 'stderr' ? 'stderr' : 'stdout'}">${ansiToHtml(output.text)}</pre>`;

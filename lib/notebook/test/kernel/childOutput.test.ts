@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { type KernelSession, startKernelSession } from '../../src/run/index.js';
-import { streamText } from '../../src/run/outputs.js';
+import { streamText } from '../streamText.js';
 
 describe('kernel: programs that inherit the outputs of a cell', function () {
   this.timeout(120_000);

@@ -8,7 +8,7 @@ import { stripVTControlCharacters } from 'node:util';
 import type { Message } from '../../src/protocol/message.js';
 import { type KernelSession, startKernelSession } from '../../src/run/index.js';
 import type { ErrorOutput } from '../../src/run/outputs.js';
-import { streamText } from '../../src/run/outputs.js';
+import { streamText } from '../streamText.js';
 
 describe('kernel: the protocol', function () {
   this.timeout(120_000);

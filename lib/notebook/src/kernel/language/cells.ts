@@ -47,7 +47,7 @@ export const noNames: CellNames = { values: new Map(), types: new Map() };
 const moduleName = (cell: number): string => `__cell_${cell}__`;
 
 /** The file name of cell `number` in `folder`. */
-export const cellPath = (folder: string, number: number): string =>
+const cellPath = (folder: string, number: number): string =>
   `${folder.replaceAll('\\', '/').replace(/\/$/, '')}/${moduleName(number)}.ts`;
 
 /** The number of the cell that has this path, if it is one's. */

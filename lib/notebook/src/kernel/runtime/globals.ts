@@ -24,7 +24,7 @@ export interface GlobalsOptions {
  * Where packages and the debugger find the kernel that runs them:
  * `{ currentCell(), variables, bundleOf(value) }`.
  */
-export const kernelKey = Symbol.for('Jupyter.kernel');
+const kernelKey = Symbol.for('Jupyter.kernel');
 
 interface DisplayOptions {
   readonly id?: string;
