@@ -6,6 +6,7 @@
 import { statSync } from 'node:fs';
 import { isBuiltin } from 'node:module';
 import { dirname, join } from 'node:path';
+import { isPath } from '../specifier.js';
 import ts from './typescript.js';
 import { jsDocParsingMode } from './documentation.js';
 
@@ -141,7 +142,3 @@ const resolvedCell = (from: string, name: string): ts.ResolvedModuleWithFailedLo
       isExternalLibraryImport: false,
     },
   }) as ts.ResolvedModuleWithFailedLookupLocations;
-
-/** Whether a module is named by its place, not by its package. */
-export const isPath = (specifier: string): boolean =>
-  /^(?:\.{1,2}(?:[\\/]|$)|[\\/]|[A-Za-z]:[\\/]|file:)/.test(specifier);

@@ -10,6 +10,7 @@ import { fileURLToPath, pathToFileURL } from 'node:url';
 import { Script } from 'node:vm';
 import { moduleOffset, moduleScript } from '../cellScript.js';
 import type { LocalModule } from '../language/localModules.js';
+import { isPath } from '../specifier.js';
 import { ImportOnly, namespaceOf, needsImport, type Packages, whenLoaded } from './packages.js';
 import { addSource } from './stackTraces.js';
 
@@ -29,9 +30,6 @@ interface Evaluated {
 }
 
 const none: ReadonlySet<string> = new Set();
-
-export const isPath = (specifier: string): boolean =>
-  /^(?:\.{1,2}(?:[\\/]|$)|[\\/]|[A-Za-z]:[\\/]|file:)/.test(specifier);
 
 export function createLocalModules(packages: Packages): LocalModules {
   const compiled = new Map<string, LocalModule>();

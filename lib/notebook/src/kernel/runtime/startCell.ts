@@ -4,7 +4,8 @@ import { pathToFileURL } from 'node:url';
 import { Script } from 'node:vm';
 import { cellFileName, cellOffset, cellScript } from '../cellScript.js';
 import type { CompiledCell } from '../language/language.js';
-import { isPath, type LocalModules } from './localModules.js';
+import { isPath } from '../specifier.js';
+import type { LocalModules } from './localModules.js';
 import { memberOf, namespaceOf, type Packages } from './packages.js';
 import { addSource } from './stackTraces.js';
 
