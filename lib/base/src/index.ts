@@ -13,6 +13,7 @@ export * from './files.js';
 export * from './temporary.js';
 export * from './half.js';
 export * from './hash.js';
+export * from './html.js';
 export * from './markdown.js';
 export * from './pickle.js';
 export * from './notice.js';

@@ -2,6 +2,7 @@
  * The link between a library and the notebook cell that it runs in, if any: notices to the reader, and the
  * stop button. A kernel publishes the current cell under `Symbol.for('Jupyter.kernel')`.
  */
+import { escapeHtml } from './html.js';
 
 interface NotebookCell {
   publish(data: Readonly<Record<string, unknown>>): void;
@@ -21,8 +22,6 @@ const runningCell = (): NotebookCell | undefined =>
  */
 export const cellSignal = (): AbortSignal | undefined => runningCell()?.signal;
 
-const escapes: Readonly<Record<string, string>> = { '&': '&amp;', '<': '&lt;', '>': '&gt;' };
-
 /**
  * Says `message`, a sentence or two that report no error: what is used in place of something missing, and how
  * to change it. In a notebook it is quiet text below the cell, elsewhere lines on stderr.
@@ -33,7 +32,7 @@ export function sayNotice(message: string): void {
     process.stderr.write(`${message}\n`);
     return;
   }
-  const text = message.replace(/[&<>]/g, (sign) => escapes[sign]!);
+  const text = escapeHtml(message);
   // A box that is drawn with characters needs its lines and a fixed width.
   const html = text.includes('\n')
     ? `<pre style="opacity: 0.65; font-size: 0.85em">${text.replace(/^\n+|\n+$/g, '')}</pre>`

@@ -7,7 +7,7 @@
  *   `text/plain`: a terminal.
  */
 import { randomUUID } from 'node:crypto';
-import { escapeHtml } from './html.js';
+import { escapeHtml } from 'oabn-base';
 import { type Figure } from './style.js';
 import { figurePng, figureSvg, figureTitle } from '../picture/index.js';
 import type { Bundle } from './kernel.js';

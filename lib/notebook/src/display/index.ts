@@ -3,8 +3,8 @@
  *
  * @module tslab-kernel/display
  */
+export { escapeHtml } from 'oabn-base';
 export { figureBundle, figureHtml, figureText } from './figure.js';
-export { escapeHtml } from './html.js';
 export { type Bundle, currentCell, type DisplayOptions, type Publish } from './kernel.js';
 export { isPlotlyBundle, plotlyMark, plotlyScript, plotlySource } from './plotly.js';
 export { notebookProgress, type NotebookProgressOptions, progressMark } from './progress.js';

@@ -7,6 +7,7 @@ import { randomUUID } from 'node:crypto';
 import {
   cellSignal,
   consoleProgress,
+  escapeHtml,
   formatDuration,
   formatFields,
   type Progress,
@@ -14,7 +15,6 @@ import {
   remainingTime,
   UserError,
 } from 'oabn-base';
-import { escapeHtml } from './html.js';
 import { type Bundle, currentCell, type Publish } from './kernel.js';
 
 /** Where progress is shown; a test sets all of it. */

@@ -1,8 +1,7 @@
 /**
  * Tables that a cell ends with, and values that are shown by a line and a table (`Summary`), as MIME bundles.
  */
-import { type DataFrameLike, type Row, type Summary, tableText } from 'oabn-base';
-import { escapeHtml } from './html.js';
+import { type DataFrameLike, escapeHtml, type Row, type Summary, tableText } from 'oabn-base';
 import type { Bundle } from './kernel.js';
 import { tableHtml } from './table.js';
 

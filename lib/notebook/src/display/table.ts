@@ -1,6 +1,5 @@
 /** Tables on pages: rows of plain records, or a danfo DataFrame, as HTML. */
-import { columnsOf, type DataFrameLike, type Row, rowCount, sha256 } from 'oabn-base';
-import { escapeHtml } from './html.js';
+import { columnsOf, type DataFrameLike, escapeHtml, type Row, rowCount, sha256 } from 'oabn-base';
 
 let tables = 0;
 

@@ -3,8 +3,8 @@
  * what our own figures use (scatter, bar and heatmap traces; linear, log and category axes), and the picture
  * says what it leaves out.
  */
+import { escapeHtml } from 'oabn-base';
 import { darkColors, type Figure } from '../display/style.js';
-import { escapeHtml } from '../display/html.js';
 import { cartesianBody } from './cartesian.js';
 import { heatmapBody } from './heatmap.js';
 import { figureTitle, type LayoutSpec, plainLines, readFigure } from './spec.js';

@@ -1,5 +1,5 @@
 /** Elements of an SVG as text, and how wide a text will be. */
-import { escapeHtml } from '../display/html.js';
+import { escapeHtml } from 'oabn-base';
 
 type Attributes = Readonly<Record<string, string | number | undefined>>;
 
