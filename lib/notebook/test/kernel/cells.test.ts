@@ -385,5 +385,23 @@ class Service { #n = 1; static made = new Service(); @logged call() { return thi
         'true',
       );
     });
+
+    it('by the addresses that import.meta resolves, in cells and in modules', async () => {
+      await file('node_modules/here/main.js', 'exports.a = 1;');
+      await file('node_modules/here/package.json', '{ "name": "here", "main": "main.js" }');
+      await file('deep/far.ts', 'export const far = (name: string): string => import.meta.resolve(name);');
+      const code = `import { far } from './deep/far';
+        const short = (url: string): string => url.replace(import.meta.resolve('./'), '');
+        ['./a b.csv', 'here', 'fs', 'node:os', 'https://a.org/b'].flatMap((name) => [import.meta.resolve(name), far(name)]).map(short).join(' ')`;
+      const [beside, far] = ['a%20b.csv', 'deep/a%20b.csv'];
+      const others = ['node_modules/here/main.js', 'node:fs', 'node:os', 'https://a.org/b'];
+      const found = [beside, far, ...others.flatMap((each) => [each, each])].join(' ');
+      assert.equal(await value(code), `'${found}'`);
+      assert.match(await value("import.meta.resolve('nowhere')"), /Cannot find module 'nowhere'/);
+      assert.equal(
+        await value("(await import(import.meta.resolve('./deep/far.ts'))).far('fs')"),
+        "'node:fs'",
+      );
+    });
   });
 });

@@ -11,6 +11,7 @@ import { Script } from 'node:vm';
 import { moduleOffset, moduleScript } from '../cellScript.js';
 import type { LocalModule } from '../language/localModules.js';
 import { isPath } from '../specifier.js';
+import { importMeta } from './importMeta.js';
 import { ImportOnly, namespaceOf, needsImport, type Packages, whenLoaded } from './packages.js';
 import { addSource } from './stackTraces.js';
 
@@ -49,7 +50,7 @@ export function createLocalModules(packages: Packages): LocalModules {
       const name = String(specifier);
       return namespaceOf(await (isPath(name) ? load(name, folder) : packages.load(name)));
     };
-    const meta = { url: pathToFileURL(path).href, filename: path, dirname: folder };
+    const meta = importMeta(path, packages);
     const run = new Script(moduleScript(js, awaits), { filename: path }).runInThisContext() as (
       ...args: unknown[]
     ) => void | Promise<void>;

@@ -1,10 +1,10 @@
 /** Starting a cell's function: with the variables that cells share, and with what they import. */
 import { join } from 'node:path';
-import { pathToFileURL } from 'node:url';
 import { Script } from 'node:vm';
 import { cellFileName, cellOffset, cellScript } from '../cellScript.js';
 import type { CompiledCell } from '../language/language.js';
 import { isPath } from '../specifier.js';
+import { importMeta } from './importMeta.js';
 import type { LocalModules } from './localModules.js';
 import { memberOf, namespaceOf, type Packages } from './packages.js';
 import { addSource } from './stackTraces.js';
@@ -58,7 +58,7 @@ export function createStartCell({
     member: memberOf,
     namespace: (module: unknown): unknown => module,
     import: async (specifier: unknown): Promise<unknown> => namespaceOf(await load(String(specifier))),
-    meta: { url: pathToFileURL(notebookFile).href, filename: notebookFile, dirname: folder },
+    meta: importMeta(notebookFile, packages),
   };
 
   return ({ number, js, map, source }, count) => {
