@@ -51,6 +51,7 @@ describe('notebook/html: text', () => {
       '<span class="ansi-red-fg">red</span> &amp; <span style="font-weight:bold" class="ansi-green-fg">bold</span> plain',
     );
     assert.equal(ansiToHtml('10%\r50%\r100%\u001b[K\nnext'), '100%\nnext');
+    assert.equal(ansiToHtml('50%\r100%\r\r\nnext\r'), '100%\nnext');
     assert.equal(ansiToHtml('\u001b]8;;https://example.org\u0007text\u001b]8;;\u0007 <b>'), ' &lt;b&gt;');
   });
 });

@@ -17,6 +17,6 @@ export function ansiToHtml(text: string): string {
   const terminal = new AnsiUp();
   terminal.use_classes = true;
   terminal.url_allowlist = {}; // a link from a terminal may lead anywhere; its text is enough
-  const lines = text.split('\n').map((line) => line.replace(/\r$/, '').split('\r').at(-1)!);
+  const lines = text.split('\n').map((line) => line.replace(/\r+$/, '').split('\r').at(-1)!);
   return terminal.ansi_to_html(lines.join('\n'));
 }
