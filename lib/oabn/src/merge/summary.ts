@@ -18,9 +18,9 @@ import { analyzeOutliers, type OutlierRow } from './outliers.js';
 
 /** The outliers of a network in a few numbers. */
 export interface OutlierSummary {
-  /** max|w|/σ of the merged, quantized layers: the mean, and the largest. */
+  /** The mean max|w|/σ of the merged, quantized layers; 0 where there is none, as for the next. */
   readonly meanPeakToSigma: number;
-  /** The largest max|w|/σ of a layer. */
+  /** The largest max|w|/σ of these layers. */
   readonly maxPeakToSigma: number;
   /** The largest |r0| of all identity branches, as merged; 0 where there is none, as for the next three. */
   readonly maxRatio: number;
@@ -57,7 +57,7 @@ export function summarizeRows(
   const peaks = rows.map(({ peakToSigma }) => peakToSigma);
   return {
     meanPeakToSigma: mean(peaks),
-    maxPeakToSigma: Math.max(...peaks),
+    maxPeakToSigma: Math.max(0, ...peaks),
     maxRatio: Math.max(0, ...rows.map(({ identity }) => identity?.maxRatio ?? 0)),
   };
 }

@@ -113,9 +113,17 @@ export function normalizeRegularizer({ penalty, strength, on = 'branches' }: Reg
   };
 }
 
+/** @throws UserError for a network whose only convolution is its first, which has no kernels to penalize */
+export function checkRegularizer(arch: Architecture): void {
+  check(
+    quantizedBlocks(arch).length > 0,
+    'A regularizer penalizes the kernels that are quantized, all but the first convolution’s; this network has no other',
+  );
+}
+
 /**
  * What a regularizer adds to the loss of a three-branch network with these parameters and running statistics:
- * a scalar.
+ * a scalar. @throws UserError as `checkRegularizer`
  */
 export function regularization(
   arch: Architecture,
@@ -123,6 +131,7 @@ export function regularization(
   params: Tensors,
   buffers: Tensors,
 ): tf.Scalar {
+  checkRegularizer(arch);
   const kernels = quantizedBlocks(arch).flatMap((block) => {
     if (regularizer.on === 'merged') {
       const statisticsOf = (place: Parameters<typeof bnPrefix>[1]) => ({
@@ -138,12 +147,16 @@ export function regularization(
   return onKernels(kernels, regularizer);
 }
 
-/** What a regularizer adds to the loss of a merged network with these parameters: a scalar. */
+/**
+ * What a regularizer adds to the loss of a merged network with these parameters: a scalar.
+ * @throws UserError as `checkRegularizer`
+ */
 export function mergedRegularization(
   arch: Architecture,
   regularizer: Regularizer,
   params: Tensors,
 ): tf.Scalar {
+  checkRegularizer(arch);
   const kernels = quantizedBlocks(arch).map(({ name }) => params[`${name}.rbr_reparam.weight`]!);
   return onKernels(kernels, regularizer);
 }

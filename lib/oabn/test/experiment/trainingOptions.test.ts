@@ -69,6 +69,13 @@ describe('experiment/config: training options', () => {
       { schedule: { ...training.schedule, annealing: 'step' } },
       /annealing must be one of .*, got "step"/,
     );
+    const oneBlock = { ...config.arch, widths: [8], depths: [1], strides: [1] };
+    const regularizer = { penalty: 'kure', strength: 1 } as const;
+    assert.doesNotThrow(() => normalizeConfig({ ...config, arch: oneBlock }));
+    assert.throws(
+      () => normalizeConfig({ ...config, arch: oneBlock, training: { ...training, regularizer } }),
+      /all but the first convolution’s; this network has no other/,
+    );
     assert.throws(
       () => normalizeConfig({ ...config, data: { ...config.data, heldOut: 0 } }),
       /data\.heldOut must be a whole number > 0, got 0/,

@@ -45,4 +45,10 @@ describe('merge: outliers in six numbers', () => {
       { maxRatio: 0, inputDeviation: 0, clipped: 0, dead: 0 },
     );
   });
+
+  it('is all zeros, which can be stored, where the first convolution is the only one', () => {
+    const arch = normalizeArchitecture({ widths: [4], depths: [1], strides: [1], classes: 3 });
+    const summary = summarizeOutliers(arch, initialize(arch, 1));
+    assert.deepEqual([...new Set(Object.values(summary))], [0]);
+  });
 });

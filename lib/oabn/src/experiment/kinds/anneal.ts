@@ -25,6 +25,7 @@ import {
 } from '../../model/index.js';
 import { equalize } from '../../quantize/index.js';
 import {
+  checkRegularizer,
   describeRegularizer,
   disposeState,
   initialState,
@@ -123,6 +124,7 @@ export const anneal: Kind<AnnealConfig, AnnealResult> = {
       'Equalization changes merged weights, not those of branches: equalize takes through: "merged"',
     );
     const source = normalizeSource(config.source);
+    if (regularizer) checkRegularizer(source.arch);
     if (equalize) checkChain(source.arch, 'Equalization');
     return {
       kind,

@@ -23,6 +23,7 @@ import {
   type Accuracy,
   checkDecay,
   checkOptimizer,
+  checkRegularizer,
   decayPolicies,
   type DecayPolicy,
   disposeState,
@@ -159,6 +160,7 @@ function normalizePretraining(training: PretrainTraining, arch: Architecture): P
   const { decay = 'kernels', ema, regularizer, optimizer = 'sgd', ...shared } = training;
   checkDecay(decay, arch);
   checkOptimizer(optimizer, arch);
+  if (regularizer) checkRegularizer(arch);
   check(
     ema === undefined || (typeof ema.decay === 'number' && ema.decay > 0 && ema.decay < 1),
     () => `ema.decay must be in (0, 1), got ${ema!.decay}`,
