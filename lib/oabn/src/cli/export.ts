@@ -7,11 +7,9 @@ import { mergedOf } from '../merge/index.js';
 import {
   classifierPage,
   exportedSize,
-  type ExportedNetwork,
   exportOnnx,
   loadAnyNetwork,
   ncnnTable,
-  saveOnnx,
   tensorRtCache,
 } from '../quantize/index.js';
 import { type CommonOptions, jsonOption, loadOptions, withNetworkOptions } from './options.js';
@@ -72,19 +70,19 @@ Examples:
       const { arch, quantization } = loaded;
       const merged = mergedOf(loaded);
       const network = { arch, stateDict: merged, ...(quantization && { quantization }) };
-      const integer = options.integer === true ? { integer: true } : {};
       check(
         quantization || (options.tensorrt === undefined && options.ncnn === undefined),
         `${checkpoint} contains no ranges of activations; quantize it first (oabn quantize … -o quantized.safetensors)`,
       );
-      await saveOnnx(options.output, network, integer);
+      const onnx = exportOnnx(network, { integer: options.integer === true });
+      await writeFileAtomic(options.output, onnx);
       if (quantization) {
         const calibrated = { arch, stateDict: merged, activations: quantization.activations };
         if (options.tensorrt) await writeFileAtomic(options.tensorrt, tensorRtCache(calibrated));
         if (options.ncnn) await writeFileAtomic(options.ncnn, ncnnTable(calibrated));
       }
-      if (options.page) await writeFileAtomic(options.page, pageOf(network, options));
-      const size = exportedSize(network);
+      if (options.page) await writeFileAtomic(options.page, pageOf(onnx, arch.classes, options));
+      const size = exportedSize(network, onnx.length);
       const times = (size.fp32Bytes / size.bytes).toFixed(1);
       print(
         { output: options.output, ...size },
@@ -99,12 +97,12 @@ Examples:
  * A network of ten classes is taken for CIFAR-10's, any other for ImageNet's, which decides the size of the
  * image and its normalization.
  */
-function pageOf(network: ExportedNetwork, { output, runtime, integer }: ExportOptions): string {
-  const isCifar = network.arch.classes === cifar10Classes.length;
+function pageOf(onnx: Uint8Array, classes: number, { output, runtime }: ExportOptions): string {
+  const isCifar = classes === cifar10Classes.length;
   return classifierPage({
     ...(isCifar ? cifarStatistics : imagenetStatistics),
     title: basename(output),
-    onnx: exportOnnx(network, { integer: integer === true }),
+    onnx,
     side: isCifar ? 32 : 224,
     classes: isCifar ? cifar10Classes : [],
     runtime: runtime.endsWith('/') ? runtime : `${runtime}/`,

@@ -29,6 +29,8 @@ describe('cli export', () => {
       const ranges = await calibrate(arch, merged, [
         await takeCalibration(madeDataset({ split: 'train' }), 20),
       ]);
+      const uniform = quantizeNetwork({ arch, merged, ranges, scheme: { bits: 8, weights: 'uniform' } });
+      await saveQuantizedNetwork(at('8bit.safetensors'), uniform);
       const clustered = quantizeNetwork({ arch, merged, ranges, scheme: { bits: 3, weights: 'cluster' } });
       await saveQuantizedNetwork(at('3bit.safetensors'), clustered);
 
@@ -41,6 +43,11 @@ describe('cli export', () => {
         if (name === 'fp32') assert.deepEqual([bytes, bitsPerWeight], [fp32Bytes, 32]);
         else assert.ok(bytes < fp32Bytes / 2.5 && bitsPerWeight > 3 && bitsPerWeight < 3.2, exported.stdout);
       }
+
+      const integer = at('integer.onnx');
+      const exported = await oabn(['export', at('8bit.safetensors'), '-o', integer, '--integer', '--json']);
+      assert.equal(exported.code, 0, exported.stderr);
+      assert.equal(JSON.parse(exported.stdout).bytes, (await stat(integer)).size);
 
       const options = ['--data', 'made', '--images', '100', '--json'];
       const ofFile = await oabn(['eval', at('3bit.onnx'), ...options]);

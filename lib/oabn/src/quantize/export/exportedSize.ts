@@ -15,8 +15,14 @@ export interface ExportedSize {
   readonly bitsPerWeight: number;
 }
 
-/** What a network takes on disk. */
-export function exportedSize(network: ExportedNetwork): ExportedSize {
+/**
+ * What a network takes on disk. Of a file that is encoded already, with whatever options, `bytes` is the size, so that
+ * it is not encoded again.
+ */
+export function exportedSize(
+  network: ExportedNetwork,
+  bytes: number = exportOnnx(network).length,
+): ExportedSize {
   const { arch, stateDict, quantization } = network;
   const kernels = quantizedBlocks(arch).map(({ name }) => get(stateDict, `${name}.rbr_reparam.weight`));
   const weights = kernels.reduce((sum, { data }) => sum + data.length, 0);
@@ -29,8 +35,8 @@ export function exportedSize(network: ExportedNetwork): ExportedSize {
     0,
   );
   return {
-    bytes: exportOnnx(network).length,
-    fp32Bytes: exportOnnx({ arch, stateDict }).length,
+    bytes,
+    fp32Bytes: quantization ? exportOnnx({ arch, stateDict }).length : bytes,
     kernelBytes,
     bitsPerWeight: (8 * kernelBytes) / weights,
   };
