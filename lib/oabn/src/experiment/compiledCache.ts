@@ -8,7 +8,11 @@ type AnyCompiled = Compiled<never, unknown>;
 
 /** Compiled functions by key, the least recently used of which are disposed of. */
 export interface CompiledCache {
-  /** `make()` compiled for inputs like `example`, or what was compiled under `key` for such inputs before. */
+  /**
+   * `make()` compiled for inputs like `example`, or what was compiled under `key` for such inputs before or is being
+   * compiled. It is disposed of when `capacity` other keys have been asked for since: whoever shares the cache with
+   * work that goes on at the same time asks for it again before each use.
+   */
   get<Args extends readonly unknown[], Result>(
     key: string,
     make: () => (...args: Args) => Result,
@@ -26,24 +30,33 @@ export interface CompiledCacheOptions extends Pick<CompileOptions, 'eager' | 'pr
 
 /** An empty cache; what it compiles is compiled with the given options. */
 export function compiledCache({ capacity = 8, ...options }: CompiledCacheOptions = {}): CompiledCache {
-  const compiled = new Map<string, AnyCompiled>();
+  const compiled = new Map<string, Promise<AnyCompiled>>();
+  const drop = async (key: string, dropped: Promise<AnyCompiled>): Promise<void> => {
+    compiled.delete(key);
+    // What fails to compile is reported to those who asked for it.
+    await dropped.then(
+      (each) => each.dispose(),
+      () => undefined,
+    );
+  };
   return {
     async get(key, make, example) {
       const found =
-        compiled.get(key) ?? ((await compile(make(), example, options)) as unknown as AnyCompiled);
+        compiled.get(key) ?? (compile(make(), example, options) as unknown as Promise<AnyCompiled>);
       // A Map keeps the order of insertion: what was used last goes to the end.
       compiled.delete(key);
       compiled.set(key, found);
-      const [oldest] = compiled.keys();
-      if (compiled.size > capacity) {
-        await compiled.get(oldest!)!.dispose();
-        compiled.delete(oldest!);
+      const [oldest] = compiled;
+      const dropped = compiled.size > capacity ? drop(...oldest!) : undefined;
+      try {
+        return (await Promise.all([found, dropped]))[0] as never;
+      } catch (error) {
+        if (compiled.get(key) === found) compiled.delete(key);
+        throw error;
       }
-      return found as never;
     },
     async dispose() {
-      await Promise.all([...compiled.values()].map((each) => each.dispose()));
-      compiled.clear();
+      await Promise.all([...compiled].map(([key, each]) => drop(key, each)));
     },
   };
 }
