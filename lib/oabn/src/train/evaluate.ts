@@ -42,16 +42,30 @@ export async function evaluate(
     signal?.throwIfAborted();
     const padded = size === batchSize ? images : paddedTo(images, (batchSize * images.length) / size);
     const input = tf.tensor4d(padded, [batchSize, ...imageShape]);
-    const logits = await logitsOf(input);
-    const classes = tf.tidy(() => tf.argMax(logits, 1));
-    const [predicted, values] = await Promise.all([classes.data(), logits.data()]);
+    const [predicted, values] = await read(logitsOf, input);
     const perImage = values.length / batchSize;
     checkLogits(values.subarray(0, perImage * size), perImage, right.length);
     for (let i = 0; i < size; i++) right.push(predicted[i] === labels[i]);
-    tf.dispose([input, logits, classes]);
   }
   const correct = right.filter(Boolean).length;
   return { accuracy: correct / right.length, images: right.length, right: packBits(right) };
+}
+
+/** The classes of the images and their logits; the images are disposed of. */
+async function read(
+  logitsOf: Parameters<typeof evaluate>[0],
+  images: tf.Tensor4D,
+): Promise<[classes: Int32Array, logits: Float32Array]> {
+  const made: tf.Tensor[] = [images];
+  try {
+    const logits = await logitsOf(images);
+    made.push(logits);
+    const classes = tf.tidy(() => tf.argMax(logits, 1));
+    made.push(classes);
+    return (await Promise.all([classes.data(), logits.data()])) as [Int32Array, Float32Array];
+  } finally {
+    tf.dispose(made);
+  }
 }
 
 /** The largest of logits that are all NaN is class 0: a broken network would look like one that guesses. */

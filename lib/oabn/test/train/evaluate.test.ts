@@ -26,4 +26,22 @@ describe('train/evaluate', () => {
     assert.deepEqual(unpackBits(right!, 5), [true, false, true, true, false]);
     assert.equal(tf.memory().numTensors, before);
   });
+
+  it('leaves no tensors behind when it is refused what it needs', async () => {
+    const batches = [{ images: new Float32Array(3), labels: new Int32Array(1), size: 1 }];
+    const of = (logitsOf: (x: tf.Tensor4D) => tf.Tensor2D) =>
+      evaluate(logitsOf, { batches, batchSize: 1, imageShape: [1, 1, 3] });
+    const before = tf.memory().numTensors;
+    await assert.rejects(
+      of(() => tf.tensor2d([[0, NaN, 1]])),
+      /The logit of class 1 is NaN for test image 0/,
+    );
+    await assert.rejects(
+      of(() => {
+        throw new Error('no logits');
+      }),
+      /no logits/,
+    );
+    assert.equal(tf.memory().numTensors, before);
+  });
 });
