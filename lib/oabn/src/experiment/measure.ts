@@ -73,19 +73,17 @@ export function evaluationBatch(side: number): number {
  * Accuracy over `testImages` test images of the fixed class-balanced order, from `firstTestImage` on, or over
  * `heldOut` training images.
  */
-export async function measureAccuracy(
-  lab: TestBench,
-  { network, ...images }: Measurement,
-): Promise<Accuracy> {
-  const { dataset, ...part } = judgedImages(lab, images);
+export async function measureAccuracy(lab: TestBench, { network, ...part }: Measurement): Promise<Accuracy> {
+  const { dataset, ...range } = judgedImages(lab, part);
   const batchSize = evaluationBatch(lab.test.imageShape[0]);
   const { params } = toVariables(network.stateDict);
   const ranges = rangeTensors(network.quantization);
-  const example = { params, ranges, images: tf.zeros<tf.Rank.R4>([batchSize, ...lab.test.imageShape]) };
-  const logitsOf = await lab.compiled.get(cacheKey(network), () => logitsFunction(network), [example]);
-  tf.dispose(example.images);
   try {
-    const batches = await keptBatches(dataset, { batchSize, ...part });
+    const images = tf.zeros<tf.Rank.R4>([batchSize, ...lab.test.imageShape]);
+    const logitsOf = await lab.compiled
+      .get(cacheKey(network), () => logitsFunction(network), [{ params, ranges, images }])
+      .finally(() => images.dispose());
+    const batches = await keptBatches(dataset, { batchSize, ...range });
     return await evaluate((x) => logitsOf({ params, ranges, images: x }), {
       batches,
       batchSize,

@@ -24,14 +24,13 @@ export async function measureBranches(
   const { test, compiled } = bench;
   const batchSize = evaluationBatch(test.imageShape[0]);
   const variables = toVariables(stateDict);
-  const images = tf.zeros<tf.Rank.R4>([batchSize, ...test.imageShape]);
   const logits = ({ images: x, ...of }: Inputs): tf.Tensor2D =>
     forward(arch, of, x, { training: false }).logits;
-  const logitsOf = await compiled.get(canonicalJson({ kind: 'branches', arch }), () => logits, [
-    { ...variables, images },
-  ]);
-  tf.dispose(images);
   try {
+    const images = tf.zeros<tf.Rank.R4>([batchSize, ...test.imageShape]);
+    const logitsOf = await compiled
+      .get(canonicalJson({ kind: 'branches', arch }), () => logits, [{ ...variables, images }])
+      .finally(() => images.dispose());
     const batches = test.batches({ batchSize, limit: testImages ?? test.size });
     return await evaluate((x) => logitsOf({ ...variables, images: x }), {
       batches,

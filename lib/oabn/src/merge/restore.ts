@@ -43,15 +43,10 @@ export async function restoreBatchNorm(
   checkChain(arch, 'Putting a BN behind each convolution');
   check(images.shape[0] > 0, 'Restoring BN needs at least one image, got none');
   const restored = restoredArchitecture(arch);
-  const { params } = toVariables(merged);
-  const measured = tf.tidy(() => outputStatistics(restored, params, images));
-  const read = async (tensor: tf.Tensor): Promise<HostTensor<Float32Array>> => ({
-    shape: tensor.shape,
-    data: Float32Array.from(await tensor.data()),
-  });
+  const statistics = await measuredStatistics(restored, merged, images);
   const stateDict: Record<string, HostTensor<Float32Array>> = {};
   for (const [i, block] of blocksOf(restored).entries()) {
-    const [mean, variance] = [await read(measured[2 * i]!), await read(measured[2 * i + 1]!)];
+    const [mean, variance] = [statistics[2 * i]!, statistics[2 * i + 1]!];
     const bias = get(merged, `${block.name}.rbr_reparam.bias`);
     const prefix = bnPrefix(block, '3x3')!;
     const { shape } = bias;
@@ -61,10 +56,29 @@ export async function restoreBatchNorm(
     stateDict[`${prefix}.running_mean`] = mean;
     stateDict[`${prefix}.running_var`] = variance;
   }
-  tf.dispose([...measured, ...Object.values(params)]);
   stateDict['linear.weight'] = get(merged, 'linear.weight');
   stateDict['linear.bias'] = get(merged, 'linear.bias');
   return stateDict;
+}
+
+/** `outputStatistics` of a merged network, on the host. */
+async function measuredStatistics(
+  arch: Architecture,
+  merged: StateDict,
+  images: tf.Tensor4D,
+): Promise<HostTensor<Float32Array>[]> {
+  const { params } = toVariables(merged);
+  let measured: tf.Tensor[] = [];
+  const read = async (tensor: tf.Tensor): Promise<HostTensor<Float32Array>> => ({
+    shape: tensor.shape,
+    data: Float32Array.from(await tensor.data()),
+  });
+  try {
+    measured = tf.tidy(() => outputStatistics(arch, params, images));
+    return await Promise.all(measured.map(read));
+  } finally {
+    tf.dispose([measured, params as tf.TensorContainer]);
+  }
 }
 
 /** Mean and variance [out] of the output of each block's convolution, before the bias; block after block. */

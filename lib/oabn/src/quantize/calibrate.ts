@@ -147,14 +147,17 @@ async function throughNetwork(merged: StateDict, use: (pass: Pass) => Promise<vo
   const compiled = new Map<string, Compiled<[Tensors, tf.Tensor4D], tf.Tensor[]>>();
   const pass: Pass = async (images, look) => {
     const x = toTensor(images);
-    const key = x.shape.join();
-    // Half precision would move the ranges.
-    const run = compiled.get(key) ?? (await compile(look, [params, x], { precision: 'float32' }));
-    compiled.set(key, run);
-    const seen = await run(params, x);
-    const values = await Promise.all(seen.map((tensor) => tensor.data()));
-    tf.dispose([x, seen]);
-    return values as Float32Array[];
+    let seen: tf.Tensor[] = [];
+    try {
+      const key = x.shape.join();
+      // Half precision would move the ranges.
+      const run = compiled.get(key) ?? (await compile(look, [params, x], { precision: 'float32' }));
+      compiled.set(key, run);
+      seen = await run(params, x);
+      return (await Promise.all(seen.map((tensor) => tensor.data()))) as Float32Array[];
+    } finally {
+      tf.dispose([x, seen]);
+    }
   };
   try {
     await use(pass);

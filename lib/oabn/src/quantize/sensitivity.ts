@@ -62,15 +62,13 @@ interface Inputs {
 
 /** One entry for each quantized block, in the order of the network. */
 export async function sensitivities(problem: SensitivityProblem): Promise<Sensitivity[]> {
-  const { arch, merged, scheme, calibration, progress = silent, signal } = problem;
-  const { bits = Array.from({ length: maxBits - minBits + 1 }, (_, i) => minBits + i) } = problem;
+  const { arch, merged, calibration } = problem;
   const side = Math.sqrt(calibration.images.length / calibration.size / 3);
   const ranges = await calibrate(arch, merged, [calibration]);
-  const blocks = quantizedBlocks(arch);
   const images = tf.tensor4d(calibration.images, [calibration.size, side, side, 3]);
   const { params } = toVariables(merged);
-  const off = Object.fromEntries(
-    blocks.map(({ name }) => [
+  const activations = Object.fromEntries(
+    quantizedBlocks(arch).map(({ name }) => [
       name,
       {
         min: tf.scalar(ranges[name]!.min),
@@ -80,48 +78,67 @@ export async function sensitivities(problem: SensitivityProblem): Promise<Sensit
       },
     ]),
   );
-  const compiled = await compile(
-    (inputs: Inputs) => switchedLogits(arch, inputs),
-    [{ params, activations: off, images }],
-    { precision: 'float32' },
-  );
-  const logitsOf = async (inputs: Omit<Inputs, 'images'>): Promise<Float32Array> => {
-    const logits = await compiled({ ...inputs, images });
-    const values = (await logits.data()) as Float32Array;
-    logits.dispose();
-    return values;
-  };
   try {
-    const exact = await logitsOf({ params, activations: off });
-    const result: Sensitivity[] = [];
-    for (const [i, { name }] of blocks.entries()) {
-      const key = `${name}.rbr_reparam.weight`;
-      const kernel = get(merged, key);
-      const errors: Record<number, number> = {};
-      for (const b of bits) {
-        signal?.throwIfAborted();
-        const alone = checkScheme({ ...scheme, bits: b, layerBits: {} });
-        const activationBits = activationBitsOf(alone, name);
-        const changed = toTensor({ shape: kernel.shape, data: quantizeKernel(kernel, alone, name) });
-        const [levels, on] = [
-          tf.scalar(2 ** (activationBits ?? 1) - 1),
-          tf.scalar(activationBits === undefined ? 0 : 1),
-        ];
-        const activations = { ...off, [name]: { ...off[name]!, levels, on } };
-        errors[b] = relativeError(
-          await logitsOf({ params: { ...params, [key]: changed }, activations }),
-          exact,
-        );
-        tf.dispose([changed, levels, on]);
-      }
-      result.push({ block: name, weights: kernel.data.length, errors });
-      progress({ task: 'sensitivity', done: i + 1, total: blocks.length });
-    }
-    return result;
+    const compiled = await compile(
+      (inputs: Inputs) => switchedLogits(arch, inputs),
+      [{ params, activations, images }],
+      { precision: 'float32' },
+    );
+    const logitsOf = async (inputs: PassInputs): Promise<Float32Array> => {
+      const logits = await compiled({ ...inputs, images });
+      const values = (await logits.data()) as Float32Array;
+      logits.dispose();
+      return values;
+    };
+    return await eachAlone(problem, { params, activations }, logitsOf).finally(() => compiled.dispose());
   } finally {
-    await compiled.dispose();
-    tf.dispose([images, params, off] as unknown as tf.TensorContainer);
+    tf.dispose([images, params, activations] as unknown as tf.TensorContainer);
   }
+}
+
+/** What differs from one pass to the next. */
+type PassInputs = Omit<Inputs, 'images'>;
+
+/** The entries, from the logits with one block after the other quantized; `params` and `off` are without any. */
+async function eachAlone(
+  {
+    arch,
+    merged,
+    scheme,
+    bits = Array.from({ length: maxBits - minBits + 1 }, (_, i) => minBits + i),
+    progress = silent,
+    signal,
+  }: SensitivityProblem,
+  { params, activations: off }: PassInputs,
+  logitsOf: (inputs: PassInputs) => Promise<Float32Array>,
+): Promise<Sensitivity[]> {
+  const blocks = quantizedBlocks(arch);
+  const exact = await logitsOf({ params, activations: off });
+  const result: Sensitivity[] = [];
+  for (const [i, { name }] of blocks.entries()) {
+    const key = `${name}.rbr_reparam.weight`;
+    const kernel = get(merged, key);
+    const errors: Record<number, number> = {};
+    for (const b of bits) {
+      signal?.throwIfAborted();
+      const alone = checkScheme({ ...scheme, bits: b, layerBits: {} });
+      const activationBits = activationBitsOf(alone, name);
+      const changed = toTensor({ shape: kernel.shape, data: quantizeKernel(kernel, alone, name) });
+      const [levels, on] = [
+        tf.scalar(2 ** (activationBits ?? 1) - 1),
+        tf.scalar(activationBits === undefined ? 0 : 1),
+      ];
+      const activations = { ...off, [name]: { ...off[name]!, levels, on } };
+      errors[b] = relativeError(
+        await logitsOf({ params: { ...params, [key]: changed }, activations }),
+        exact,
+      );
+      tf.dispose([changed, levels, on]);
+    }
+    result.push({ block: name, weights: kernel.data.length, errors });
+    progress({ task: 'sensitivity', done: i + 1, total: blocks.length });
+  }
+  return result;
 }
 
 function switchedLogits(arch: Architecture, { params, activations, images }: Inputs): tf.Tensor2D {

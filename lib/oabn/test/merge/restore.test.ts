@@ -45,6 +45,14 @@ describe('merge: batch normalization put back', () => {
     );
   });
 
+  it('leaves no tensors behind when the images do not fit', async () => {
+    const merged = mergeNetwork(arch, initialize(arch, 2));
+    const fiveColours = tf.zeros<tf.Rank.R4>([1, 8, 8, 5]);
+    const before = tf.memory().numTensors;
+    await assert.rejects(restoreBatchNorm(arch, merged, fiveColours), /depth/);
+    assert.equal(tf.memory().numTensors, before);
+  });
+
   it('refuses a network of another family, whose convolutions are no chain', async () => {
     await assert.rejects(
       restoreBatchNorm({ ...arch, operations: [] }, {}, images),

@@ -53,6 +53,8 @@ describe('quantize/calibrate, compiled', () => {
     const before = tf.memory().numTensors;
     await calibrate(arch, merged, [calibration]);
     await assert.rejects(calibrate(arch, merged, [{ ...calibration, size: 130 }]));
+    const { 'linear.bias': _, ...broken } = merged;
+    await assert.rejects(calibrate(arch, broken, [calibration]));
     assert.equal(tf.memory().numTensors, before);
   });
 });

@@ -217,8 +217,7 @@ async function beginningOf(
   if (through !== 'restored') return { arch, begin: merged };
   const { images, size } = await takeCalibration(lab.train, calibrationImages, 0);
   const x = tf.tensor4d(images, [size, ...lab.train.imageShape]);
-  const begin = await restoreBatchNorm(arch, merged, x);
-  x.dispose();
+  const begin = await restoreBatchNorm(arch, merged, x).finally(() => x.dispose());
   return { arch: restoredArchitecture(arch), begin };
 }
 

@@ -218,12 +218,10 @@ async function endOf(
   const images = trainingImages(training, data, lab.train.size);
   const { imageShape } = lab.train;
   const example = tf.zeros<tf.Rank.R4>([batchSize, ...imageShape]);
-  const pass = await lab.compiled.get(
-    canonicalJson({ kind: 'statistics', arch, batchSize }),
-    () => statisticsPass(arch),
-    [average, buffers, example],
-  );
-  example.dispose();
+  const key = canonicalJson({ kind: 'statistics', arch, batchSize });
+  const pass = await lab.compiled
+    .get(key, () => statisticsPass(arch), [average, buffers, example])
+    .finally(() => example.dispose());
   const ofEpoch = lab.train.batches({
     ...{ batchSize, seed, augment, epoch: schedule.epochs, limit: images, shuffle: true, dropLast: true },
   });

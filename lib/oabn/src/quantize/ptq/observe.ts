@@ -58,22 +58,28 @@ export async function observe(
     forwardMerged(arch, weights, x, { activation });
     return seen;
   };
-  const example = batchAt(0);
-  const compiled = await compile(pass, [params, example], { precision: 'float32' });
-  example.dispose();
   try {
-    for (let from = 0; from < size; from += batchSize) {
-      signal?.throwIfAborted();
-      const x = batchAt(from);
-      // The last batch may be smaller than the compiled ones.
-      const isWhole = x.shape[0] === Math.min(batchSize, size);
-      const seen = isWhole ? await compiled(params, x) : tf.tidy(() => pass(params, x));
-      const values = await Promise.all(seen.map((each) => Promise.all(each.map((tensor) => tensor.data()))));
-      values.forEach((each, block) => visit(block, each as Float32Array[], x.shape[0]));
-      tf.dispose([x, seen]);
+    const example = batchAt(0);
+    const compiled = await compile(pass, [params, example], { precision: 'float32' }).finally(() =>
+      example.dispose(),
+    );
+    try {
+      for (let from = 0; from < size; from += batchSize) {
+        signal?.throwIfAborted();
+        const x = batchAt(from);
+        // The last batch may be smaller than the compiled ones.
+        const isWhole = x.shape[0] === Math.min(batchSize, size);
+        const seen = isWhole ? await compiled(params, x) : tf.tidy(() => pass(params, x));
+        const values = await Promise.all(
+          seen.map((each) => Promise.all(each.map((tensor) => tensor.data()))),
+        );
+        values.forEach((each, block) => visit(block, each as Float32Array[], x.shape[0]));
+        tf.dispose([x, seen]);
+      }
+    } finally {
+      await compiled.dispose();
     }
   } finally {
-    await compiled.dispose();
     tf.dispose(params as tf.TensorContainer);
   }
 }

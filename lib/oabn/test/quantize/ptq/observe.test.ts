@@ -1,12 +1,13 @@
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
+import { tf } from 'tfjs-native';
 import {
   addToHistogram,
   emptyHistogram,
   histogramError,
   quantile,
 } from '../../../src/quantize/ptq/histogram.js';
-import { observeHistograms } from '../../../src/quantize/ptq/observe.js';
+import { observe, observeHistograms } from '../../../src/quantize/ptq/observe.js';
 import { observeMoments, observeTapMeans } from '../../../src/quantize/ptq/dfq.js';
 import { mseThreshold, mseWeightQuantizer } from '../../../src/quantize/ptq/mse.js';
 import {
@@ -140,6 +141,19 @@ describe('quantize/ptq/observe', () => {
       const found = means[2]!.reduce((sum, mean, k) => sum + mean * kernel[out * size * 9 + k]!, 0);
       assertClose([found], [expected / (80 * 16)], 1e-4, `channel ${out}`);
     }
+  });
+
+  it('leaves no tensors behind when the look does not compile', async () => {
+    const small = problem({}, 2);
+    const look = (): tf.Tensor[] => {
+      throw new Error('no look');
+    };
+    const before = tf.memory().numTensors;
+    await assert.rejects(
+      observe(small, small.merged, look, () => {}),
+      /no look/,
+    );
+    assert.equal(tf.memory().numTensors, before);
   });
 
   it('refuses images of another shape', async () => {

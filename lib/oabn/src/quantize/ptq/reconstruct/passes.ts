@@ -46,8 +46,9 @@ export async function fullPrecisionPass(
     return chain.map((layer, i) => (features = runLayer(features, layer, strides[i]!)));
   };
   const example = exampleOf(x);
-  const run = await compileOnce('full precision', strides, make, [layers, example]);
-  example.dispose();
+  const run = await compileOnce('full precision', strides, make, [layers, example]).finally(() =>
+    example.dispose(),
+  );
   return await mapImages([x], async (chunk) => await run(layers, chunk!), signal);
 }
 
@@ -71,10 +72,11 @@ export async function quantizedPass(
       const entering = reach && quantMax ? quantizeLearnedRange(features, reach, quantMax) : features;
       return runLayer(entering, layer, strides[i]!);
     }, input);
-  const example = exampleOf(x);
-  const run = await compileOnce('quantized', strides, make, [layers, example]);
-  example.dispose();
   try {
+    const example = exampleOf(x);
+    const run = await compileOnce('quantized', strides, make, [layers, example]).finally(() =>
+      example.dispose(),
+    );
     const [output] = await mapImages([x], async (chunk) => [await run(layers, chunk!)], signal);
     return output!;
   } finally {
@@ -114,8 +116,9 @@ export async function importancePass(
   const make = () => (tensors: Tensors, x: tf.Tensor4D, u: tf.Tensor4D) =>
     squaredGradients(stem!, units, tensors, x, tf.reshape(u, [-1]) as tf.Tensor1D);
   const example = [exampleOf(images), exampleOf(draws)] as const;
-  const run = await compileOnce('fisher', [], make, [params, ...example]);
-  tf.dispose([...example]);
+  const run = await compileOnce('fisher', [], make, [params, ...example]).finally(() =>
+    tf.dispose([...example]),
+  );
   const squared = await mapImages([images, draws], async (x, u) => await run(params, x!, u!), signal);
   return squared.map(({ shape, data }) => ({ shape, data: importanceOf(data) }));
 }
