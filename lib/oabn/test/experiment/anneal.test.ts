@@ -109,6 +109,17 @@ describe('experiment/anneal', () => {
     assert.throws(() => kind.normalize(misspelt), /anneal has no member "annealEpoch"/);
   });
 
+  it('compiles another function for merged weights', () => {
+    const config: AnnealConfig = {
+      kind: 'anneal',
+      source: sourceOf(smallNetwork),
+      training: { ...training, regularizer: mergedPenalty('kure') },
+    };
+    const keyOf = (of: AnnealConfig): string => kindOf(of).compiledKey(of);
+    assert.notEqual(keyOf(config), keyOf({ ...config, through: 'merged' }));
+    assert.equal(keyOf(config), keyOf({ ...config, training: { ...config.training, seed: 2 } }));
+  });
+
   it('equalizes merged weights, not those of branches, and clips at a norm', () => {
     const config: AnnealConfig = {
       kind: 'anneal',

@@ -112,6 +112,29 @@ describe('experiment/config: fine-tuning', () => {
     assert.deepEqual(normalizeConfig(lsq), lsq);
   });
 
+  it('shares a compiled function with runs of other numbers, and with none of another function', () => {
+    const usual = config('cluster');
+    const { source } = usual as FinetuneConfig & { readonly source: PretrainConfig };
+    const keyOf = (changes: Partial<FinetuneConfig>): string =>
+      kindOf(usual).compiledKey({ ...usual, ...changes });
+    const others: Partial<FinetuneConfig>[] = [
+      { calibrationImages: 32 },
+      { training: { ...usual.training, seed: 2 } },
+      { source: { ...source, arch: { ...source.arch, oabn: { threshold: 2 } } } },
+      { cluster: { init: 'quantile' } },
+    ];
+    for (const changes of others) assert.equal(keyOf(changes), keyOf({}), JSON.stringify(changes));
+    const functions: Partial<FinetuneConfig>[] = [
+      { source: { ...source, arch: { ...source.arch, widths: [8, 12] } } },
+      { training: { ...usual.training, momentum: 0.8 } },
+      { through: 'branches' },
+      { through: 'branches', statistics: 'batch' },
+      { activations: { range: 'learned' } },
+      { cluster: { update: 'gradient' } },
+    ];
+    assert.equal(new Set([{}, ...functions].map(keyOf)).size, functions.length + 1);
+  });
+
   it('says what is wrong, with the value', () => {
     const wrong = (changes: object, message: RegExp): void =>
       void assert.throws(() => normalizeConfig({ ...config('cluster'), ...changes }), message);

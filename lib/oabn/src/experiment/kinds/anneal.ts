@@ -151,7 +151,7 @@ export const anneal: Kind<AnnealConfig, AnnealResult> = {
   network: ({ source: { arch, data }, threshold }) => ({ arch: withThreshold(arch, threshold), data }),
   source: ({ source }) => source,
   seed: ({ training }) => training.seed,
-  compiledKey: ({ source, threshold, training }) => stepKey(withThreshold(source.arch, threshold), training),
+  compiledKey: (config) => annealKey(withThreshold(config.source.arch, config.threshold), config),
   execute,
   cost: {
     key: ({ training: { images, batchSize, augment, schedule } }) => ({
@@ -220,6 +220,10 @@ async function beginning({ config, start }: Work<AnnealConfig>): Promise<Network
   return network;
 }
 
+/** What the function of a step depends on while the network is `arch`, whose s is that of the epoch. */
+const annealKey = (arch: Architecture, { through, training }: AnnealConfig): string =>
+  stepKey(arch, training, through === 'merged' ? { form: through } : {});
+
 /** The steps of a run, and the s of each epoch. */
 interface Annealing {
   readonly steps: Steps;
@@ -245,7 +249,7 @@ function threeBranchSteps({ arch, stateDict }: Network, { config, lab }: Work<An
     thresholds,
     steps: {
       at: (index) => steps[epochOf(index)]!,
-      keyAt: (index) => stepKey(archs[epochOf(index)]!, training),
+      keyAt: (index) => annealKey(archs[epochOf(index)]!, config),
     },
   };
 }
@@ -256,7 +260,7 @@ function mergedSteps({ arch }: Network, { config, lab }: Work<AnnealConfig>): An
   const step = mergedStep(arch, { ...training, ...precisionOptions(lab, training.batchSize) });
   return {
     thresholds: [],
-    steps: { at: () => step, keyAt: () => stepKey(arch, training, { form: 'merged' }) },
+    steps: { at: () => step, keyAt: () => annealKey(arch, config) },
   };
 }
 

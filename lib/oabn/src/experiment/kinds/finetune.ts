@@ -2,7 +2,7 @@
  * Quantization-aware fine-tuning of a pretrained network: uniform QAT or ClusterQAT, by its scheme (paper,
  * section 3).
  */
-import { canonicalJson, check, schema } from 'oabn-base';
+import { check, schema } from 'oabn-base';
 import { tf } from 'tfjs-native';
 import { takeCalibration } from '../../data/index.js';
 import { mergedOf, restoreBatchNorm, restoredArchitecture } from '../../merge/index.js';
@@ -121,7 +121,8 @@ export const finetune: Kind<FinetuneConfig, QuantizedResult> = {
   network: ({ source: { arch, data } }) => ({ arch, data }),
   source: ({ source }) => source,
   seed: ({ training }) => training.seed,
-  compiledKey: ({ scheme, cluster, quantizer }) => canonicalJson({ scheme, cluster, quantizer }),
+  // Where centroids move in some steps only, those between have a function of their own, of the same key but for that.
+  compiledKey: (config) => finetuneKey(config, true),
   execute,
   cost: {
     key: ({ training: { images, batchSize, augment, schedule }, scheme: { weights } }) => ({
