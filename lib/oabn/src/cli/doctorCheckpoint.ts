@@ -144,6 +144,7 @@ async function tryOn(
     measure: async (quantized) => (await accuracyOf({ ...quantized, quantization: quantized })).accuracy,
     bits: diagnosedBits,
     progress: consoleProgress(),
+    ...(lab.signal && { signal: lab.signal }),
   });
   // The data may have fewer images than were asked for.
   const { accuracy: fp32, images } = await accuracyOf({ arch: network.arch, stateDict: merged });

@@ -79,6 +79,8 @@ export interface TrialOptions {
   readonly bits: readonly number[];
   /** Called after each treatment; default: no progress is reported. */
   readonly progress?: Progress;
+  /** When aborted, the trials end with the reason. */
+  readonly signal?: AbortSignal;
 }
 
 /** What was measured, and what could not be, with the reason. */
@@ -101,7 +103,7 @@ interface Course extends Treatment {
  */
 export async function tryRemedies(
   patient: Patient,
-  { measure, bits, progress = silent }: TrialOptions,
+  { measure, bits, progress = silent, signal }: TrialOptions,
 ): Promise<Trials> {
   const { calibration, imageShape } = patient;
   const trials: Trial[] = [];
@@ -109,10 +111,14 @@ export async function tryRemedies(
   const courses = coursesOf(patient);
   for (const { title, method, granularity, weights = 'uniform', arch, merged } of courses) {
     for (const b of bits) {
+      signal?.throwIfAborted();
       progress({ task: `${title}, ${b} bits`, done: trials.length, total: courses.length * bits.length });
       const scheme = { bits: b, weights, granularity };
       try {
-        const problem = { arch, merged, scheme, calibration, imageShape, seed: 0 };
+        const problem = {
+          ...{ arch, merged, scheme, calibration, imageShape, seed: 0 },
+          ...(signal && { signal }),
+        };
         const network = await ptqMethods[method].quantize(problem);
         const stored = storedBits(network) + decoding(network);
         trials.push({ title, bits: b, accuracy: await measure(network), storedBits: stored });

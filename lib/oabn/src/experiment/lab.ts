@@ -89,6 +89,8 @@ export interface Lab {
   readonly backend: string;
   /** How steps are compiled. */
   readonly engine: CompileEngine;
+  /** Where the progress of work goes that is no run; default nowhere. */
+  readonly progress?: Progress;
   /** How another process opens the same lab. */
   readonly opening: LabOpening;
   /** Ends whatever runs in it, between two steps; in a notebook the stop button does too (`stopSignal`). */
@@ -181,6 +183,7 @@ export async function openLab(options: LabOptions = {}): Promise<Lab> {
     compiled: compiledCache({ eager, precision, warn: notice }),
     backend: backend.name,
     engine,
+    progress,
     opening,
     ...(signal && { signal }),
   };

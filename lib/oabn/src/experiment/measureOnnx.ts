@@ -6,6 +6,7 @@ import { tf } from 'tfjs-native';
 import { openOnnxModel } from 'tfjs-native/onnx';
 import { check } from 'oabn-base';
 import { type Accuracy, evaluate } from '../train/index.js';
+import { stopSignal } from './lab.js';
 import { evaluationBatch, type TestBench } from './measure.js';
 
 /**
@@ -13,10 +14,11 @@ import { evaluationBatch, type TestBench } from './measure.js';
  * them.
  */
 export async function measureOnnxFile(
-  { test }: Pick<TestBench, 'test'>,
+  bench: Pick<TestBench, 'test' | 'signal'>,
   path: string,
   limit: number | null,
 ): Promise<Accuracy> {
+  const { test } = bench;
   const model = await openOnnxModel(path);
   const [height, width, channels] = test.imageShape;
   const batchSize = evaluationBatch(height);
@@ -35,7 +37,12 @@ export async function measureOnnxFile(
   };
   try {
     const batches = test.batches({ batchSize, limit: images });
-    return await evaluate(logitsOf, { batches, batchSize, imageShape: test.imageShape });
+    return await evaluate(logitsOf, {
+      batches,
+      batchSize,
+      imageShape: test.imageShape,
+      signal: stopSignal(bench),
+    });
   } finally {
     await model.release();
   }

@@ -312,6 +312,13 @@ describe('doctor', () => {
     );
     assert.equal(trials.length, 3 * 2);
     assert.match(refused[0]!.reason, /Values below 0 enter b/);
+    await assert.rejects(
+      tryRemedies(
+        { ...patient, arch: operations, merged, calibration },
+        { measure: () => Promise.resolve(0.5), bits: [8], signal: AbortSignal.abort() },
+      ),
+      { name: 'AbortError' },
+    );
   });
 
   it('marks what nothing smaller beats', () => {

@@ -28,6 +28,17 @@ describe('experiment: quantizers of ablations', () => {
 
     const ptq = ptqConfig(lab, { source: source, bits: 4, weights: 'cluster' });
     const layerBits = allocateBits(await blockSensitivities(lab, ptq, [2, 3, 4, 5, 6]), 3);
+    const told: string[] = [];
+    const stopping = new AbortController();
+    const stopped = {
+      ...{ ...lab, signal: stopping.signal },
+      progress: ({ task }: { readonly task: string }) => {
+        told.push(task);
+        stopping.abort();
+      },
+    };
+    await assert.rejects(blockSensitivities(stopped, ptq, [2]), { name: 'AbortError' });
+    assert.deepEqual(told, ['sensitivity'], 'it ends after the first block');
     const bits = Object.values(layerBits);
     assert.ok(bits.length === 3 && bits.every((b) => b >= 2 && b <= 6));
     const mixed = await run(lab, { ...ptq, scheme: { ...ptq.scheme, layerBits } });
