@@ -5,8 +5,8 @@
  * made again.
  */
 import { existsSync } from 'node:fs';
-import { readdir, rm, stat } from 'node:fs/promises';
-import { basename, dirname, join, resolve } from 'node:path';
+import { stat } from 'node:fs/promises';
+import { basename, join, resolve } from 'node:path';
 import {
   errorMessage,
   fileDigest,
@@ -106,7 +106,6 @@ export async function readDecoded(
 export async function writeDecoded(path: string, source: string, decoded: DecodedImages): Promise<void> {
   const { pixels, labels, side, jpeg, classes } = decoded;
   try {
-    await removeLeftovers(path);
     await writeSafetensors(
       path,
       {
@@ -169,16 +168,4 @@ function contentOf(pixels: Uint8Array, labels: Int32Array): string {
   return sha256(
     `${sha256(pixels)} ${sha256(new Uint8Array(labels.buffer, labels.byteOffset, labels.byteLength))}`,
   );
-}
-
-/** Removes what processes that were killed while they wrote this file have left, once it is an hour old. */
-async function removeLeftovers(path: string): Promise<void> {
-  const names = await readdir(dirname(path)).catch(() => []);
-  for (const name of names.filter(
-    (each) => each.startsWith(`.${basename(path)}.`) && each.endsWith('.tmp'),
-  )) {
-    const leftover = join(dirname(path), name);
-    const info = await stat(leftover).catch(() => undefined);
-    if (info && Date.now() - info.mtimeMs > 3_600_000) await rm(leftover, { force: true });
-  }
 }

@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { copyFile, mkdir, readFile, readdir, rm, truncate, utimes, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import sharp from 'sharp';
-import type { ProgressEvent } from 'oabn-base';
+import { type ProgressEvent, temporaryName } from 'oabn-base';
 import {
   cifar10Classes,
   cifar10Source,
@@ -158,12 +158,16 @@ describe('CIFAR-10, Parquet', () => {
     inFolder(async (cache) => {
       await inCache(cache, { split: 'test' });
       const [name] = await readdir(cache);
-      const [old, young] = ['1', '2'].map((id) => join(cache, `.${name!}.${id}.ab.tmp`));
-      for (const path of [old!, young!]) await writeFile(path, 'part');
-      await utimes(old!, 1e9, 1e9);
+      // Of another machine, where nobody knows whether the process lives, and of this process.
+      const [old, living] = [
+        join(cache, `.${name!}.1.0123456789abcdef.tmp`),
+        temporaryName(join(cache, name!)),
+      ];
+      for (const path of [old, living]) await writeFile(path, 'part');
+      await utimes(old, 1e9, 1e9);
       await rm(join(cache, name!));
       await inCache(cache, { split: 'test' });
-      assert.deepEqual((await readdir(cache)).sort(), [`.${name!}.2.ab.tmp`, name!].sort());
+      assert.deepEqual((await readdir(cache)).sort(), [basename(living), name!].sort());
     }));
 
   it('refuses wrong files by file, row, expectation and finding', () =>
