@@ -26,7 +26,7 @@ export interface Prediction {
   readonly bits: number;
   /** Mean level spacing over the layers, in σ. */
   readonly spacing: number;
-  /** The least and the most of the accuracy above chance that is kept. */
+  /** The least of the accuracy above chance that is kept. */
   readonly least: number;
   /** The most of the accuracy above chance that is kept. */
   readonly most: number;

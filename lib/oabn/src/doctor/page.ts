@@ -17,7 +17,7 @@ export interface DoctorPage extends Examination {
   readonly trials?: readonly Trial[];
   /** Remedies that have no form for this network. */
   readonly refused?: Trials['refused'];
-  /** FP32 accuracy, chance, and what it was measured on. */
+  /** FP32 accuracy in [0, 1], and how many images of which dataset it was measured on. */
   readonly measured?: { readonly fp32: number; readonly images: number; readonly dataset: string };
   /** What to do, in sentences. */
   readonly advice: readonly string[];

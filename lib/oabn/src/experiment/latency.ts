@@ -8,7 +8,7 @@ import { openOnnxModel, type OnnxModel } from 'tfjs-native/onnx';
 export interface Latency {
   /** The median. */
   readonly median: number;
-  /** The tenth and the ninetieth percentile. */
+  /** The tenth percentile. */
   readonly low: number;
   /** The ninetieth percentile. */
   readonly high: number;

@@ -21,7 +21,7 @@ export interface OutlierRow {
   readonly peakToSigma: number;
   /** Excess kurtosis: 0 for a normal distribution. */
   readonly kurtosis: number;
-  /** Share of class A among the largest 0.1% (at least one weight), and among all. */
+  /** Share of class A among the largest 0.1% of the weights, at least one of them. */
   readonly classAOfLargest: number;
   /** Share of class A among all weights. */
   readonly classAOfAll: number;

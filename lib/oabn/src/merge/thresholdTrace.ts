@@ -19,9 +19,9 @@ import {
 
 /** Signs, in the identity branches' BNs, that a network was trained with OABN. */
 export interface ThresholdTrace {
-  /** Live channels of identity BNs, and how many of them share one γ with most others of their BN. */
+  /** Live channels of identity BNs. */
   readonly channels: number;
-  /** How many of them are frozen. */
+  /** How many of them are frozen: they share one γ with at least three others of their BN. */
   readonly frozen: number;
   /** The smallest |γ/σ| of a frozen channel: s is at most this. */
   readonly atMost: number;
