@@ -77,7 +77,7 @@ export async function examineCheckpoint(checkpoint: string, options: DoctorOptio
   const s = options.threshold === undefined ? thresholdOf(file) : threshold(options.threshold);
   const found = computed(file.stateDict, recognition, loadOptions(options));
   const isRepVGG = 'arch' in found && found.arch.operations === undefined;
-  const examination = examine(file.stateDict, withMerged(recognition), {
+  const examination = examine(file.stateDict, recognition, {
     law: isRepVGG ? law : laws.perTensor,
     ...(s !== undefined && { threshold: s }),
   });
@@ -99,12 +99,6 @@ export async function examineCheckpoint(checkpoint: string, options: DoctorOptio
   if (options.html !== undefined) await writeFileAtomic(options.html, doctorPage(page));
   print(page, formatPage(page, options.html), options.json);
 }
-
-/** Convolutions that are already merged are among the tensors that belong to no block. */
-const withMerged = ({ blocks, rest }: Recognition): Pick<Recognition, 'blocks' | 'rest'> => ({
-  blocks,
-  rest,
-});
 
 /** The s recorded in a file that we wrote. */
 function thresholdOf({ metadata }: StateDictFile): number | undefined {

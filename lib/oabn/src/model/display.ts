@@ -20,7 +20,7 @@ const isShaped = (value: unknown): value is Shaped => {
 };
 
 /** Whether `value` is a record of tensors, on the host or on the engine. */
-export const isTensorRecord = (value: object): value is Readonly<Record<string, Shaped>> => {
+const isTensorRecord = (value: object): value is Readonly<Record<string, Shaped>> => {
   const prototype: unknown = Object.getPrototypeOf(value);
   const entries = Object.values(value);
   return (
@@ -29,14 +29,14 @@ export const isTensorRecord = (value: object): value is Readonly<Record<string, 
 };
 
 /** «42 tensors, 310,234 values». */
-export function tensorsTitle(tensors: Readonly<Record<string, Shaped>>): string {
+function tensorsTitle(tensors: Readonly<Record<string, Shaped>>): string {
   const all = Object.values(tensors);
   const values = all.reduce((sum, { shape }) => sum + sizeOf(shape), 0);
   return `${count(all.length)} ${all.length === 1 ? 'tensor' : 'tensors'}, ${count(values)} values`;
 }
 
 /** A line for each tensor: its name, shape and number of values. */
-export const tensorRows = (tensors: Readonly<Record<string, Shaped>>): Row[] =>
+const tensorRows = (tensors: Readonly<Record<string, Shaped>>): Row[] =>
   Object.entries(tensors).map(([name, { shape }]) => ({
     tensor: name,
     shape: `[${shape.join(', ')}]`,
@@ -54,7 +54,7 @@ const isArchitecture = (value: object): value is Architecture => {
 };
 
 /** Such as «RepVGG, OABN s = 0.5, 10 classes: 310,234 parameters». */
-export function architectureTitle(arch: Architecture, form: NetworkForm = 'training'): string {
+function architectureTitle(arch: Architecture, form: NetworkForm = 'training'): string {
   const { block = 'repvgg', branches, oabn, classes } = arch;
   const family = block === 'qarepvgg' ? 'QARepVGG' : branches?.join() === '3x3' ? 'VGG' : 'RepVGG';
   const limit = oabn ? `${oabn.limit?.name ?? 'OABN'} s = ${oabn.threshold}` : 'BN';

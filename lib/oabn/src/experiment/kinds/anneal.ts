@@ -85,7 +85,7 @@ export interface AnnealResult extends PretrainResult {
 }
 
 /** What annealing may train; see `AnnealConfig.through`. */
-export const annealedParameters = ['branches', 'merged'] as const;
+const annealedParameters = ['branches', 'merged'] as const;
 
 const { anything, flag, object, oneOf, positive, whole } = schema;
 const configRule = object(

@@ -42,7 +42,7 @@ export function sortedSample(values: Float32Array): SortedSample {
 }
 
 /** @throws UserError when `values` is empty or holds NaN or ±Infinity, naming the first. */
-export function checkValues(values: Float32Array): void {
+function checkValues(values: Float32Array): void {
   check(values.length > 0, 'k-means needs at least one value, got an empty array');
   const bad = values.findIndex((value) => !Number.isFinite(value));
   check(

@@ -39,8 +39,7 @@ export interface AciqOptions {
   readonly bitAllocation?: boolean;
 }
 
-export const priors = ['laplace', 'normal'] as const;
-export type Prior = (typeof priors)[number];
+export type Prior = 'laplace' | 'normal';
 
 /**
  * ACIQ: clipping at the threshold with the least expected error under a prior (arXiv 1810.05723).

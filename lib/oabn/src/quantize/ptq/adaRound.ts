@@ -8,7 +8,7 @@
 import type { PtqMethod } from './method.js';
 import { learningDefaults, type Recipe, reconstruct } from './reconstruct/index.js';
 
-export const adaRoundRecipe: Recipe = {
+const adaRoundRecipe: Recipe = {
   ...learningDefaults,
   title: 'AdaRound',
   unitSize: 1,

@@ -21,7 +21,7 @@ export const blockRecipe: Recipe = {
   learnsRanges: true,
 };
 
-export const brecqRecipe: Recipe = { ...blockRecipe, title: 'BRECQ', fisher: true };
+const brecqRecipe: Recipe = { ...blockRecipe, title: 'BRECQ', fisher: true };
 
 export const brecq: PtqMethod = {
   title: 'BRECQ',

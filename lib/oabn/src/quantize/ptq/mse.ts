@@ -72,10 +72,7 @@ function bestFraction(errorAt: (fraction: number) => number): number {
 }
 
 /** Σ(w − Q(w))² of a symmetric quantizer: a level's members are an interval of the sorted weights. */
-export function symmetricError(
-  sample: SortedSample,
-  { scale, quantMin, quantMax }: UniformQuantizer,
-): number {
+function symmetricError(sample: SortedSample, { scale, quantMin, quantMax }: UniformQuantizer): number {
   const { sorted, offset, sums, squares } = sample;
   let [error, from] = [0, 0];
   for (let q = quantMin; q <= quantMax && from < sorted.length; q++) {

@@ -85,7 +85,7 @@ export async function observe(
 }
 
 /** The largest input of each quantized block, in their order. */
-export async function observeMaxima(problem: Observed, merged: StateDict): Promise<Float64Array> {
+async function observeMaxima(problem: Observed, merged: StateDict): Promise<Float64Array> {
   checkBehindReLU(problem.arch);
   const maxima = new Float64Array(quantizedBlocks(problem.arch).length);
   const look = (x: tf.Tensor4D): tf.Tensor[] => [tf.max(x)];
@@ -108,7 +108,7 @@ export async function observeHistograms(
 }
 
 /** @throws UserError naming a block that negative values enter, which ranges that begin at 0 would cut off */
-export function checkBehindReLU(arch: Architecture): void {
+function checkBehindReLU(arch: Architecture): void {
   const signed = quantizedBlocks(arch).find(({ nonNegative }) => nonNegative === false);
   check(
     !signed,

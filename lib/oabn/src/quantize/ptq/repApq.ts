@@ -22,7 +22,7 @@ import { blockRecipe } from './brecq.js';
 import type { PtqMethod } from './method.js';
 import { type Recipe, reconstruct } from './reconstruct/index.js';
 
-export const repApqRecipe: Recipe = {
+const repApqRecipe: Recipe = {
   ...blockRecipe,
   title: 'RepAPQ',
   error: 'absolute',
