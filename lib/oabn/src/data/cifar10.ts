@@ -52,7 +52,8 @@ export const cifar10Classes = [
 
 const SIDE = 32;
 const PLANE = SIDE * SIDE;
-const RECORD = 1 + 3 * PLANE;
+/** Bytes of a record: a label and its pixels. */
+export const RECORD = 1 + 3 * PLANE;
 
 /** The binary files of a split. */
 export const binaryFiles = (split: Split): string[] =>

@@ -8,7 +8,7 @@ import { stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { check, errorMessage } from 'oabn-base';
 import { checksumOf, largestCache, listingChecksum } from './cache.js';
-import { binaryFiles, cifar10Source, type Cifar10Source } from './cifar10.js';
+import { binaryFiles, cifar10Source, type Cifar10Source, RECORD } from './cifar10.js';
 import type { Split } from './dataset.js';
 import { imageSize, isJpeg } from './decode.js';
 import { checkMd5 } from './download.js';
@@ -124,7 +124,7 @@ async function describeBinary(
   source: Cifar10Source,
 ): Promise<SplitDescription> {
   const paths = binaryFiles(split).map((name) => join(folder, name));
-  const expected = source.imagesPerFile * 3073;
+  const expected = source.imagesPerFile * RECORD;
   for (const path of paths) {
     const size = (await stat(path).catch(() => undefined))?.size;
     check(size === expected, `${path}: expected ${expected} bytes, found ${size ?? 'no file'}`);

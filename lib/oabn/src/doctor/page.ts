@@ -1,10 +1,10 @@
 /** The doctor's report as one HTML page that needs nothing else: pictures first, then the tables. */
-import { symmetricLevels } from '../quantize/index.js';
-import { causes, type Diagnosis } from './diagnose.js';
+import { escapeHtml, symmetricLevels } from '../quantize/index.js';
+import { causes, diagnosedBits, type Diagnosis } from './diagnose.js';
 import type { Examination, Prediction } from './examine.js';
 import { spacingThatKeeps } from './law.js';
 import { onFront } from './pareto.js';
-import { legendHtml, barsSvg, escapeText, planeSvg } from './svg.js';
+import { legendHtml, barsSvg, planeSvg } from './svg.js';
 import type { Trial, Trials } from './tryRemedies.js';
 
 /** What the doctor's page shows. */
@@ -31,14 +31,17 @@ const almostEverything = 0.95;
 /** The whole page. */
 export function doctorPage(page: DoctorPage): string {
   const { checkpoint, family, layers, predictions, trials, measured, advice } = page;
-  const name = escapeText(checkpoint);
+  const name = escapeHtml(checkpoint);
   const bars = [...layers]
     .sort((a, b) => b.peakToSigma - a.peakToSigma)
     .slice(0, 40)
     .map(({ layer, peakToSigma, cause }) => ({ label: layer, value: peakToSigma, group: causes[cause] }));
   const keeps = spacingThatKeeps(almostEverything, page.law);
   const titles = [...new Set([...predictions, ...(trials ?? [])].map(({ title }) => title))];
-  const marks = [8, 6, 4].map((bits) => ({ value: keeps * symmetricLevels(bits), label: `${bits} bits` }));
+  const marks = diagnosedBits.map((bits) => ({
+    value: keeps * symmetricLevels(bits),
+    label: `${bits} bits`,
+  }));
   return `<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width">
 <title>Quantizing ${name}</title><style>
@@ -52,8 +55,8 @@ svg text{fill:currentColor;font:13px system-ui,sans-serif}svg .small{font-size:1
 .legend span{margin-right:1rem;white-space:nowrap;display:inline-block}.legend i{display:inline-block;width:.8em;height:.8em;margin-right:.4em}
 </style></head><body>
 <h1>What quantization will cost ${name}</h1>
-<p>${escapeText(family)}; ${layers.length} layers besides the first.${measured ? ` FP32: ${percent(measured.fp32)} of ${measured.images} images (${escapeText(measured.dataset)}).` : ''}</p>
-<ul>${advice.map((sentence) => `<li>${escapeText(sentence)}</li>`).join('')}</ul>
+<p>${escapeHtml(family)}; ${layers.length} layers besides the first.${measured ? ` FP32: ${percent(measured.fp32)} of ${measured.images} images (${escapeHtml(measured.dataset)}).` : ''}</p>
+<ul>${advice.map((sentence) => `<li>${escapeHtml(sentence)}</li>`).join('')}</ul>
 ${measured && trials ? measuredSection(trials, measured, titles, page.refused) : ''}
 ${predictedSection(predictions, titles)}
 <h2>Where the outliers are</h2>
@@ -62,7 +65,7 @@ ${barsSvg(bars, marks, 'max|w| / σ (logarithmic)')}
 ${legendHtml(bars)}
 ${layerTable(layers)}
 ${paragraph(inflationNote(layers))}
-<p>The law: ${escapeText(page.law.source)}.</p>
+<p>The law: ${escapeHtml(page.law.source)}.</p>
 </body></html>
 `;
 }
@@ -89,7 +92,7 @@ function measuredSection(
 ${planeSvg({ points, groups, xTitle: 'quantized weights, KiB (logarithmic)', yTitle: 'accuracy', reference: { y: fp32, label: 'FP32' } })}
 ${legendHtml(points, groups)}
 ${table(['remedy', 'bits', 'accuracy', 'KiB', 'front'], rows)}
-${refused.map(({ title, reason }) => `<p>Not measured: ${escapeText(`${title}. ${reason}`)}</p>`).join('')}`;
+${refused.map(({ title, reason }) => `<p>Not measured: ${escapeHtml(`${title}. ${reason}`)}</p>`).join('')}`;
 }
 
 function predictedSection(predictions: readonly Prediction[], groups: readonly string[]): string {
@@ -111,7 +114,7 @@ ${legendHtml(points, groups)}
 ${table(['remedy', 'bits', 'spacing', 'keeps', 'KiB', 'front'], rows)}`;
 }
 
-const paragraph = (text: string): string => (text === '' ? '' : `<p>${escapeText(text)}.</p>`);
+const paragraph = (text: string): string => (text === '' ? '' : `<p>${escapeHtml(text)}.</p>`);
 
 /** A layer's level spacing, marked where its σ is the one that it would have without outliers. */
 export function spacingText(
@@ -131,13 +134,21 @@ export function inflationNote(layers: readonly Diagnosis[]): string {
 function layerTable(layers: readonly Diagnosis[]): string {
   const rows = layers.map(({ layer, shape, maxAbs, peakToSigma, cause, at, deadChannels, ...row }) => [
     ...[layer, shape.join('×'), maxAbs.toFixed(3), peakToSigma.toFixed(1)],
-    ...[8, 6, 4].map((bits) => spacingText(row, bits)),
+    ...diagnosedBits.map((bits) => spacingText(row, bits)),
     deadChannels > 0 ? String(deadChannels) : '',
     causes[cause] +
       (at.share === undefined ? '' : ` (${(100 * at.share).toFixed(0)}% of w[${at.out}, ${at.in}])`),
   ]);
   return table(
-    ['layer', 'kernel', 'max|w|', 'max|w|/σ', '8 bits', '6 bits', '4 bits', 'dead', 'cause'],
+    [
+      'layer',
+      'kernel',
+      'max|w|',
+      'max|w|/σ',
+      ...diagnosedBits.map((bits) => `${bits} bits`),
+      'dead',
+      'cause',
+    ],
     rows,
   );
 }
@@ -145,7 +156,7 @@ function layerTable(layers: readonly Diagnosis[]): string {
 function table(head: readonly string[], rows: readonly (readonly string[])[]): string {
   const isText = (column: number): string => (head[column] === 'cause' ? ' class="text"' : '');
   const cells = (row: readonly string[], tag: string): string =>
-    `<tr>${row.map((cell, i) => `<${tag}${isText(i)}>${escapeText(cell)}</${tag}>`).join('')}</tr>`;
+    `<tr>${row.map((cell, i) => `<${tag}${isText(i)}>${escapeHtml(cell)}</${tag}>`).join('')}</tr>`;
   return `<div class="wide"><table>${cells(head, 'th')}${rows.map((row) => cells(row, 'td')).join('')}</table></div>`;
 }
 

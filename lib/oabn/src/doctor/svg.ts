@@ -2,6 +2,7 @@
  * Two pictures as SVG text: points on a plane with a front, and bars with marks. Few lines, so that a page
  * needs nothing else.
  */
+import { escapeHtml } from '../quantize/index.js';
 
 /** Okabe and Ito's colours, which people with any colour vision can tell apart, then a brown and a grey. */
 const palette = [
@@ -66,8 +67,8 @@ export function planeSvg({ points, xTitle, yTitle, reference, groups }: PlaneSpe
       ...at.map((point) => whisker(point, y, colour(point.group)) + circle(point, colour(point.group))),
       // Only the front is labelled: the others lie close together.
       ...placeLabels(front, at),
-      `<text x="${(frame.left + frame.right) / 2}" y="${height - 12}" text-anchor="middle">${escapeText(xTitle)}</text>`,
-      `<text transform="translate(16 ${(frame.top + frame.bottom) / 2}) rotate(-90)" text-anchor="middle">${escapeText(yTitle)}</text>`,
+      `<text x="${(frame.left + frame.right) / 2}" y="${height - 12}" text-anchor="middle">${escapeHtml(xTitle)}</text>`,
+      `<text transform="translate(16 ${(frame.top + frame.bottom) / 2}) rotate(-90)" text-anchor="middle">${escapeHtml(yTitle)}</text>`,
     ],
     `${yTitle} against ${xTitle}`,
   );
@@ -80,7 +81,7 @@ const radius = 5;
 function circle({ px, py, group, label, onFront }: Placed, colour: string): string {
   return (
     `<circle cx="${round(px)}" cy="${round(py)}" r="${radius}" fill="${onFront ? colour : 'var(--page)'}" stroke="${colour}" stroke-width="2">` +
-    `<title>${escapeText(`${group}, ${label}`)}</title></circle>`
+    `<title>${escapeHtml(`${group}, ${label}`)}</title></circle>`
   );
 }
 
@@ -137,7 +138,7 @@ function placeLabels(front: readonly Placed[], points: readonly Placed[]): strin
 }
 
 const textAt = (x: number, y: number, anchor: string, text: string): string =>
-  `<text x="${round(x)}" y="${round(y)}" text-anchor="${anchor}" class="small">${escapeText(text)}</text>`;
+  `<text x="${round(x)}" y="${round(y)}" text-anchor="${anchor}" class="small">${escapeHtml(text)}</text>`;
 
 export interface Bar {
   readonly label: string;
@@ -160,22 +161,22 @@ export function barsSvg(
   const rows = bars.map(({ label, value, group }, i) => {
     const y = 34 + 16 * i;
     return (
-      `<text x="${round(labelWidth - 6)}" y="${y + 10}" text-anchor="end" class="small">${escapeText(label)}</text>` +
+      `<text x="${round(labelWidth - 6)}" y="${y + 10}" text-anchor="end" class="small">${escapeHtml(label)}</text>` +
       `<rect x="${round(labelWidth)}" y="${y + 1}" width="${round(Math.max(1, x(value) - labelWidth))}" height="11" fill="${colour(group)}">` +
-      `<title>${escapeText(`${label}: ${value.toFixed(1)}, ${group}`)}</title></rect>`
+      `<title>${escapeHtml(`${label}: ${value.toFixed(1)}, ${group}`)}</title></rect>`
     );
   });
   const lines = marks.map(
     ({ value, label }) =>
       `<line x1="${round(x(value))}" x2="${round(x(value))}" y1="20" y2="${tall - 24}" stroke="currentColor" stroke-dasharray="3 3"/>` +
-      `<text x="${round(x(value))}" y="14" text-anchor="middle" class="small">${escapeText(label)}</text>`,
+      `<text x="${round(x(value))}" y="14" text-anchor="middle" class="small">${escapeHtml(label)}</text>`,
   );
   return svg(
     tall,
     [
       ...rows,
       ...lines,
-      `<text x="${(labelWidth + width) / 2}" y="${tall - 6}" text-anchor="middle">${escapeText(xTitle)}</text>`,
+      `<text x="${(labelWidth + width) / 2}" y="${tall - 6}" text-anchor="middle">${escapeHtml(xTitle)}</text>`,
     ],
     xTitle,
   );
@@ -188,19 +189,15 @@ export function legendHtml(
 ): string {
   const colour = colouring(groups);
   const items = groupsOf(marks).map(
-    (group) => `<span><i style="background:${colour(group)}"></i>${escapeText(group)}</span>`,
+    (group) => `<span><i style="background:${colour(group)}"></i>${escapeHtml(group)}</span>`,
   );
   return `<p class="legend">${items.join('')}</p>`;
-}
-
-export function escapeText(text: string): string {
-  return text.replace(/[&<>"]/g, (c) => ({ '&': '&amp;', '<': '&lt;', '>': '&gt;', '"': '&quot;' })[c]!);
 }
 
 function svg(tall: number, parts: readonly string[], description: string): string {
   return (
     // On narrow screens it scrolls, so that the letters stay large enough to read.
-    `<div class="wide"><svg viewBox="0 0 ${width} ${tall}" role="img" aria-label="${escapeText(description)}" ` +
+    `<div class="wide"><svg viewBox="0 0 ${width} ${tall}" role="img" aria-label="${escapeHtml(description)}" ` +
     `style="width:100%;min-width:${0.8 * width}px">${parts.join('')}</svg></div>`
   );
 }

@@ -11,6 +11,7 @@ import {
   mseStep,
   quantizeToCentroids,
   quantizeValues,
+  splitWeights,
   symmetricLevels,
   weightQuantizer,
 } from '../quantize/index.js';
@@ -29,6 +30,7 @@ export interface WeightRemedy {
 export type WeightRemedyName = 'perTensor' | 'perChannel' | 'clipped' | 'split' | 'cluster';
 
 const floatBits = 32;
+const tapsOf = ({ shape }: HostTensor): number => shape[2]! * shape[3]!;
 const codes = ({ data }: HostTensor, bits: number): number => data.length * bits;
 
 /** The remedies on weights, by name. */
@@ -55,9 +57,11 @@ export const weightRemedies: Readonly<Record<WeightRemedyName, WeightRemedy>> = 
   },
   split: {
     title: 'centre taps apart (CFWS)',
-    quantize: (kernel, bits) => splitKernel(kernel, bits),
+    quantize: (kernel, bits) =>
+      // A 1×1 kernel is all centre: there is nothing to separate it from.
+      tapsOf(kernel) === 1 ? weightRemedies.perTensor.quantize(kernel, bits) : splitWeights(kernel, bits).sum,
     storedBits: (kernel, bits) => {
-      const taps = kernel.shape[2]! * kernel.shape[3]!;
+      const taps = tapsOf(kernel);
       return codes(kernel, bits) + (taps > 1 ? codes(kernel, bits) / taps : 0) + 2 * floatBits;
     },
   },
@@ -81,20 +85,4 @@ export function effectiveSpacing(weights: Float32Array, quantized: Float32Array)
     variance += (w - mean) ** 2;
   });
   return variance === 0 ? 0 : Math.sqrt((12 * error) / variance);
-}
-
-/**
- * Centre taps with a scale of their own; what that leaves of them, and all other taps, with another (arXiv
- * 2312.10588).
- */
-function splitKernel({ shape, data }: HostTensor<Float32Array>, bits: number): Float32Array {
-  const [height, width] = [shape[2]!, shape[3]!];
-  const taps = height * width;
-  const uniform = (weights: Float32Array): Float32Array =>
-    quantizeValues(weightQuantizer(weights, bits), weights);
-  if (taps === 1) return uniform(data);
-  const centre = Math.floor(height / 2) * width + Math.floor(width / 2);
-  const coarse = uniform(data.filter((_, i) => i % taps === centre));
-  const coarseAt = (i: number): number => (i % taps === centre ? coarse[Math.floor(i / taps)]! : 0);
-  return uniform(data.map((w, i) => w - coarseAt(i))).map((w, i) => w + coarseAt(i));
 }

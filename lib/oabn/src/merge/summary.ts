@@ -4,15 +4,12 @@
  */
 import {
   type Architecture,
-  type Block,
   bnEpsilon,
   bnPrefix,
   get,
-  isLimited,
-  leastThreshold,
+  hostThreshold,
   quantizedBlocks,
   type StateDict,
-  thresholdName,
 } from '../model/index.js';
 import { analyzeOutliers, type OutlierRow } from './outliers.js';
 
@@ -75,20 +72,13 @@ function identityChannels(arch: Architecture, stateDict: StateDict): Channel[] {
     const prefix = block.branches.includes('identity') ? bnPrefix(block, 'identity') : undefined;
     if (prefix === undefined) return [];
     const variance = get(stateDict, `${prefix}.running_var`).data;
-    const threshold = identityThreshold(arch, stateDict, block);
+    const threshold = hostThreshold(arch, stateDict, block, 'identity');
     return [...get(stateDict, `${prefix}.weight`).data].map((gamma, i) => ({
       gamma,
       threshold,
       variance: Math.max(0, variance[i]!),
     }));
   });
-}
-
-function identityThreshold(arch: Architecture, stateDict: StateDict, block: Block): number {
-  const { oabn } = arch;
-  if (!oabn || !isLimited(arch, 'identity')) return Infinity;
-  if (!oabn.learned) return oabn.threshold;
-  return Math.max(leastThreshold, get(stateDict, thresholdName(block, 'identity')).data[0]!);
 }
 
 const mean = (values: readonly number[]): number =>

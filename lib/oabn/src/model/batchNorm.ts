@@ -220,8 +220,8 @@ export function limitOf(
   return { threshold: s, gradient, ...(limit && { limit }) };
 }
 
-/** s of the BN at `place` of `block` as a number; Infinity for plain BN. */
-function hostThreshold(
+/** s of the BN at `place` of `block` as a number, as it is now where it is learned; Infinity for plain BN. */
+export function hostThreshold(
   arch: Architecture,
   stateDict: StateDict,
   block: Block,

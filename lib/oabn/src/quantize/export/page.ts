@@ -69,6 +69,7 @@ document.getElementById('file').onchange = async ({ target }) => {
 `;
 }
 
-function escapeHtml(text: string): string {
+/** A text as it is written in HTML, in double quotes too. */
+export function escapeHtml(text: string): string {
   return text.replace(/[&<>"]/g, (c) => ({ '&': '&amp;', '<': '&lt;', '>': '&gt;', '"': '&quot;' })[c]!);
 }

@@ -39,13 +39,12 @@ export const cfws: PtqMethod = {
       const bits = weightBitsOf(scheme, block);
       // A 1×1 kernel is all centre: there is nothing to separate it from.
       if (tapsOf(kernel) === 1) return quantizeKernel(kernel, scheme, block);
-      const { centre, fine } = splitWeights(kernel, bits, scheme.granularity);
+      const { centre, fine, sum } = splitWeights(kernel, bits, scheme.granularity);
       stored[block] = {
         states: new Set(centre).size + new Set(fine).size,
         bits: bits * (centre.length + fine.length),
       };
-      const ofCentre = centreOf(kernel);
-      return fine.map((w, index) => (ofCentre(index) === undefined ? w : w + centre[ofCentre(index)!]!));
+      return sum;
     });
     return { arch, scheme, stateDict, activations, stored };
   },
@@ -55,8 +54,9 @@ const tapsOf = ({ shape }: HostTensor): number => shape[2]! * shape[3]!;
 
 /** Of the flat index of a weight, which of the centre taps it is; undefined for other taps. */
 function centreOf(kernel: HostTensor): (index: number) => number | undefined {
+  const [height, width] = [kernel.shape[2]!, kernel.shape[3]!];
   const taps = tapsOf(kernel);
-  const centre = (taps - 1) / 2;
+  const centre = Math.floor(height / 2) * width + Math.floor(width / 2);
   return (index) => (index % taps === centre ? (index - centre) / taps : undefined);
 }
 
@@ -64,10 +64,13 @@ function centreOf(kernel: HostTensor): (index: number) => number | undefined {
 export interface SplitWeights {
   /** [out,in] the coarse values of the centre taps. */
   readonly centre: Float32Array;
-  /** [out,in,h,w] */
+  /** [out,in,h,w] the rest of these, and the other taps. */
   readonly fine: Float32Array;
+  /** [out,in,h,w] the two together, which stand for the kernel. */
+  readonly sum: Float32Array;
 }
 
+/** A kernel [out,in,h,w] in two quantized parts of so many bits each, with a scale of its own for each part. */
 export function splitWeights(
   kernel: HostTensor<Float32Array>,
   bits: number,
@@ -82,7 +85,9 @@ export function splitWeights(
     data: data.filter((_, index) => ofCentre(index) !== undefined),
   });
   const rest = data.map((w, index) => (ofCentre(index) === undefined ? w : w - centre[ofCentre(index)!]!));
-  return { centre, fine: quantize({ shape, data: rest }) };
+  const fine = quantize({ shape, data: rest });
+  const sum = fine.map((w, index) => (ofCentre(index) === undefined ? w : w + centre[ofCentre(index)!]!));
+  return { centre, fine, sum };
 }
 
 /** (1/ΣP)·Σ p·(ln(p·ΣP) − ln(q·ΣQ)) over the bins that neither distribution leaves empty. */

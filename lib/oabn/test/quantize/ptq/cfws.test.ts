@@ -22,8 +22,9 @@ describe('quantize/ptq/cfws', () => {
     for (const kernel of kernels(mergedNetwork())) {
       for (const granularity of ['perTensor', 'perChannel'] as const) {
         for (const bits of [4, 8]) {
-          const { centre, fine } = splitWeights(kernel, bits, granularity);
-          const sum = fine.map((w, i) => (i % 9 === 4 ? w + centre[(i - 4) / 9]! : w));
+          const { centre, fine, sum } = splitWeights(kernel, bits, granularity);
+          const both = fine.map((w, i) => (i % 9 === 4 ? w + centre[(i - 4) / 9]! : w));
+          assert.deepEqual(sum, both);
           const plain = mapGroups(kernel, granularity, (weights) =>
             quantizeValues(weightQuantizer(weights, bits), weights),
           );
