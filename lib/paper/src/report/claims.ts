@@ -88,7 +88,9 @@ ${parts.map(partHtml).join('\n')}
 /** The verdicts at all numbers of bits, where they are not all that of the claim. */
 function elsewhere(claim: Claim): string {
   const differ = claim.parts.some(({ name, verdict }) => width.test(name) && verdict !== claim.verdict);
-  return differ ? ` <span class="oabn-at">${escapeHtml(verdictByBits(claim))}</span>` : '';
+  return differ
+    ? `<span class="oabn-between"> · </span><span class="oabn-elsewhere">${escapeHtml(verdictByBits(claim))}</span>`
+    : '';
 }
 
 const partHtml = ({ name, verdict, effect, evidence }: ClaimPart): string =>
@@ -104,7 +106,8 @@ const style = `
 .oabn-id { font-weight: 700; white-space: nowrap; }
 .oabn-id::after { content: ' ▸'; font-weight: 400; } details[open] > summary > .oabn-id::after { content: ' ▾'; }
 .oabn-effect { font-variant-numeric: tabular-nums; font-size: 0.92em; }
-.oabn-at + .oabn-at { display: block; font-size: 0.92em; }
+.oabn-elsewhere { display: block; font-size: 0.92em; }
+.oabn-between { display: none; } /* for pages that drop the style */
 .oabn-claims p { margin: 0.2em 0; }
 .oabn-rule { font-style: italic; }
 .oabn-claims details > :not(summary) { font-size: 0.92em; margin-left: 3em; }
