@@ -1,5 +1,6 @@
 /** The doctor's report as one HTML page that needs nothing else: pictures first, then the tables. */
-import { escapeHtml, symmetricLevels } from '../quantize/index.js';
+import { escapeHtml } from 'oabn-base';
+import { symmetricLevels } from '../quantize/index.js';
 import { causes, diagnosedBits, type Diagnosis } from './diagnose.js';
 import type { Examination, Prediction } from './examine.js';
 import { spacingThatKeeps } from './law.js';

@@ -2,7 +2,7 @@
  * Two pictures as SVG text: points on a plane with a front, and bars with marks. Few lines, so that a page
  * needs nothing else.
  */
-import { escapeHtml } from '../quantize/index.js';
+import { escapeHtml } from 'oabn-base';
 
 /** Okabe and Ito's colours, which people with any colour vision can tell apart, then a brown and a grey. */
 const palette = [

@@ -3,6 +3,7 @@
  * onnxruntime-web, which the page loads from a given address. A visitor chooses a picture; a script passes
  * pixels to `window.classify`.
  */
+import { escapeHtml } from 'oabn-base';
 
 export interface ClassifierPage {
   /** The page's title. */
@@ -67,9 +68,4 @@ document.getElementById('file').onchange = async ({ target }) => {
 };
 </script></body></html>
 `;
-}
-
-/** A text as it is written in HTML, in double quotes too. */
-export function escapeHtml(text: string): string {
-  return text.replace(/[&<>"]/g, (c) => ({ '&': '&amp;', '<': '&lt;', '>': '&gt;', '"': '&quot;' })[c]!);
 }
