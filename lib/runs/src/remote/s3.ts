@@ -16,9 +16,7 @@ import { diskError } from '../store/durable.js';
 import { optional } from './optional.js';
 import type { Objects } from './objects.js';
 import { PassingError } from './patience.js';
-
-/** A request that is silent for this long has failed. Large files take longer, but they keep arriving. */
-const silenceMilliseconds = 60_000;
+import { fetchUnlessSilent } from './unlessSilent.js';
 
 interface Wanted {
   readonly method: 'GET' | 'PUT' | 'HEAD' | 'DELETE';
@@ -28,8 +26,15 @@ interface Wanted {
   readonly body?: Uint8Array | Blob;
 }
 
-/** @throws UserError when there are no credentials, or the bucket cannot be listed with them */
-export async function s3Objects(address: string, environment = process.env): Promise<Objects> {
+/**
+ * @param silentMilliseconds a request has failed when nothing of it moves for this long, in either direction
+ * @throws UserError when there are no credentials, or the bucket cannot be listed with them
+ */
+export async function s3Objects(
+  address: string,
+  environment = process.env,
+  silentMilliseconds = 60_000,
+): Promise<Objects> {
   const [, bucket, path = ''] = /^s3:\/\/([^/?#]+)(?:\/([^?#]*))?$/i.exec(address) ?? [];
   check(bucket, `A bucket is named s3://bucket/prefix, got ${address}`);
   const root = path.replace(/\/+$/, '') && `${path.replace(/\/+$/, '')}/`;
@@ -63,12 +68,8 @@ export async function s3Objects(address: string, environment = process.env): Pro
     // The body is not part of the signature (UNSIGNED-PAYLOAD), so it can be a file that need not be read
     // first.
     const signed = await client.sign(url.href, { method, headers });
-    return await fetch(url, {
-      method,
-      headers: Object.fromEntries(signed.headers.entries()),
-      ...(body && { body: body as Blob }),
-      signal: AbortSignal.timeout(silenceMilliseconds * (body instanceof Blob ? 60 : 1)),
-    }).catch((error: unknown) => {
+    const request = { method, headers: Object.fromEntries(signed.headers.entries()), ...(body && { body }) };
+    return await fetchUnlessSilent(url, request, silentMilliseconds).catch((error: unknown) => {
       const { cause } = error as { cause?: unknown };
       throw new PassingError(
         `${method} ${endpoint}: ${cause === undefined ? errorMessage(error) : describe(cause)}`,
