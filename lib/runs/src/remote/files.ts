@@ -62,6 +62,16 @@ export async function putEntries(
 
 const pathIn = (folder: string, name: string): string => join(folder, ...name.split('/'));
 
+/** `pathIn` for names from a file that others can write: none may lead out of the folder. */
+function safePathIn(folder: string, name: string, { address }: Objects): string {
+  const path = pathIn(folder, name);
+  check(
+    !relative(folder, path).startsWith('..') && !name.startsWith('/'),
+    `${address} names a file outside its folder: ${name}`,
+  );
+  return path;
+}
+
 /** Puts the file `name` of `folder` below `prefix`. */
 export async function putEntry(
   objects: Objects,
@@ -102,7 +112,8 @@ const bytesOf = (text: string): Uint8Array => new TextEncoder().encode(text);
 
 /**
  * Fetches a file that `putEntry` put below `prefix` into `folder`, unless it is there with the same digest.
- * @throws UserError when it is missing in the store, or came back damaged twice
+ * @throws UserError when it is missing in the store, came back damaged twice, or its name leads out of
+ * `folder`
  */
 export async function fetchEntry(
   objects: Objects,
@@ -110,12 +121,7 @@ export async function fetchEntry(
   folder: string,
   entry: FileEntry,
 ): Promise<void> {
-  const path = pathIn(folder, entry.name);
-  // Names come from a file that others can write: none may lead out of the folder.
-  check(
-    !relative(folder, path).startsWith('..') && !entry.name.startsWith('/'),
-    `${objects.address} names a file outside its folder: ${entry.name}`,
-  );
+  const path = safePathIn(folder, entry.name, objects);
   const whole = async (): Promise<boolean> => {
     const found = await stat(path).catch(ignoreMissing);
     return found?.size === entry.bytes && (await fileDigest(path)) === entry.sha256;
@@ -162,17 +168,23 @@ export async function getEntry(
   return text === undefined ? await objects.get(prefix + name) : bytesOf(text);
 }
 
-/** Fetches `entries` into memory, checked; undefined if one of them is missing or damaged. */
+/**
+ * Fetches `entries` into memory, checked: the bytes by the path that they have in `folder`; undefined if one
+ * of them is missing or damaged.
+ * @throws UserError when a name leads out of `folder`
+ */
 export async function fetchAll(
   objects: Objects,
   prefix: string,
+  folder: string,
   entries: readonly FileEntry[],
 ): Promise<Map<string, Uint8Array> | undefined> {
   const found = new Map<string, Uint8Array>();
   for (const entry of entries) {
+    const path = safePathIn(folder, entry.name, objects);
     const bytes = await getEntry(objects, prefix, entry);
     if (!bytes || sha256(bytes) !== entry.sha256) return undefined;
-    found.set(entry.name, bytes);
+    found.set(path, bytes);
   }
   return found;
 }

@@ -188,8 +188,10 @@ export function sharedRuns(objects: Objects): SharedRuns {
       for (const { step, prefix } of statesAt(keys ?? (await keysOf(hash)))) {
         if (step <= here) break;
         const snapshot = await readSnapshot(prefix);
-        const files = snapshot && (await fetchAll(objects, prefix, snapshot.files));
-        if (!files) continue;
+        const files = snapshot && (await fetchAll(objects, prefix, folder, snapshot.files));
+        const last = join(folder, checkpointName(step));
+        const checkpoint = files?.get(last);
+        if (!files || !checkpoint) continue;
         const attempt = await tryLock(join(folder, fileNames.lock));
         // Another process on this machine is working on it, and what that one has counts.
         if (attempt.kind === 'held') return undefined;
@@ -197,11 +199,10 @@ export function sharedRuns(objects: Objects): SharedRuns {
           // Interrupted between any two of these, it starts over and fetches again.
           for (const old of await checkpointSteps(folder))
             await rm(join(folder, checkpointName(old)), { force: true });
-          const last = checkpointName(step);
-          for (const [name, bytes] of [...files].filter(([name]) => name !== last)) {
-            await writeDurable(join(folder, name), bytes);
+          for (const [path, bytes] of [...files].filter(([path]) => path !== last)) {
+            await writeDurable(path, bytes);
           }
-          await writeDurable(join(folder, last), files.get(last)!);
+          await writeDurable(last, checkpoint);
         } finally {
           await attempt.lock.release();
         }

@@ -7,13 +7,15 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import {
   boundCache,
+  type FileEntry,
   newSession,
   type Objects,
   openObjects,
   type SharedRuns,
   sharedRuns,
+  type Snapshot,
 } from '../../src/remote/index.js';
-import { configHash } from 'oabn-base';
+import { configHash, sha256 } from 'oabn-base';
 import { openStore } from '../../src/store/index.js';
 import { tryLock } from '../../src/store/lock.js';
 import { bytesOf } from '../queue/support.js';
@@ -106,6 +108,29 @@ describe('shared runs', () => {
     bytes[bytes.length - 1]! ^= 1;
     await objects.put(broken, bytes);
     await objects.put(`runs/${hash}/session-3/15/checkpoint-15.safetensors`, bytes);
+    assert.equal(await shared.fetchSnapshot(hash, join(folder, 'there')), 5);
+  });
+
+  it('writes no file of a state outside the run’s folder, and leaves out one without its checkpoint', async () => {
+    await shared.putSnapshot(hash, 'session-1', join(await computedTo('near', 7), hash));
+    await shared.putSnapshot(hash, 'session-2', join(await computedTo('far', 13), hash));
+    const list = `runs/${hash}/session-2/10/snapshot.json`;
+    const state = JSON.parse(new TextDecoder().decode(await objects.get(list))) as Snapshot;
+    const change = (files: readonly FileEntry[]): Promise<boolean> =>
+      objects.put(list, new TextEncoder().encode(JSON.stringify({ ...state, files })));
+    const [checkpoint, ...others] = state.files;
+    const text = 'mine';
+    for (const name of ['../../escaped', '/escaped']) {
+      await change([...state.files, { name, bytes: text.length, sha256: sha256(text), text }]);
+      const there = join(folder, 'there');
+      await assert.rejects(shared.fetchSnapshot(hash, there), /names a file outside its folder: .*escaped/);
+      assert.deepEqual(
+        (await readdir(folder, { recursive: true })).filter((each) => /escaped|^there/.test(each)),
+        [],
+      );
+    }
+    assert.match(checkpoint!.name, /^checkpoint/);
+    await change(others);
     assert.equal(await shared.fetchSnapshot(hash, join(folder, 'there')), 5);
   });
 
