@@ -1,12 +1,20 @@
 /**
  * A shared folder as a place for objects: a key is a path in it. Works on NFS, whose links are atomic, too.
  */
+import { createReadStream, createWriteStream } from 'node:fs';
 import { access, copyFile, link, mkdir, open, readdir, readFile, rename, rm, rmdir } from 'node:fs/promises';
 import { dirname, join, relative, sep } from 'node:path';
-import { ignoreMissing, sweepTemporaries, temporaryName, UserError } from 'oabn-base';
-import { diskError, syncFolder } from '../store/durable.js';
+import { pipeline } from 'node:stream/promises';
+import {
+  diskError as storeError,
+  ignoreMissing,
+  sweepTemporaries,
+  temporaryName,
+  UserError,
+} from 'oabn-base';
+import { diskError, onDisk, syncFolder } from '../store/durable.js';
 import type { Objects } from './objects.js';
-import { PassingError } from './patience.js';
+import { mayPass, PassingError } from './patience.js';
 
 /** @throws UserError when the folder cannot be made */
 export async function folderObjects(root: string): Promise<Objects> {
@@ -71,17 +79,30 @@ export async function folderObjects(root: string): Promise<Objects> {
     put: (key, bytes, options) =>
       placed(key, (temporary) => write(temporary, bytes), options?.ifAbsent ? ifAbsent : over),
     async getFile(key, path) {
-      await mkdir(dirname(path), { recursive: true });
-      await sweepTemporaries(path);
+      const source = pathOf(key);
+      let refused: unknown;
+      const bytesOfObject = async function* (): AsyncGenerator<Uint8Array> {
+        try {
+          yield* createReadStream(source) as AsyncIterable<Uint8Array>;
+        } catch (error) {
+          refused = error;
+          throw error;
+        }
+      };
+      await onDisk(path, async () => {
+        await mkdir(dirname(path), { recursive: true });
+        await sweepTemporaries(path);
+      });
       const temporary = temporaryName(path);
       try {
-        await copyFile(pathOf(key), temporary);
+        await pipeline(bytesOfObject, createWriteStream(temporary));
         await rename(temporary, path);
         return true;
       } catch (error) {
-        // The refusal is this machine's, and waiting for the store would not help.
-        if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw diskError(path, error);
-        return false;
+        // What this machine's disk refuses is not mended by waiting for the store.
+        if (error !== refused) throw diskError(path, error);
+        if ((error as NodeJS.ErrnoException).code === 'ENOENT') return false;
+        throw mayPass(error) ? error : storeError(source, error);
       } finally {
         await rm(temporary, { force: true });
       }

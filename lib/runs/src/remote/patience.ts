@@ -39,7 +39,8 @@ const passingCodes = new Set([
   'EHOSTDOWN',
 ]);
 
-const mayPass = (error: unknown): boolean =>
+/** Whether an error of a store may go away. */
+export const mayPass = (error: unknown): boolean =>
   error instanceof PassingError || passingCodes.has((error as NodeJS.ErrnoException | undefined)?.code ?? '');
 
 const longestPause = 15_000;

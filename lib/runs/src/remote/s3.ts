@@ -12,7 +12,7 @@ import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { check, errorMessage, sweepTemporaries, temporaryName, UserError } from 'oabn-base';
 import pLimit from 'p-limit';
-import { diskError } from '../store/durable.js';
+import { diskError, onDisk } from '../store/durable.js';
 import { optional } from './optional.js';
 import type { Objects } from './objects.js';
 import { PassingError } from './patience.js';
@@ -165,8 +165,10 @@ export async function s3Objects(
         await response.body?.cancel();
         return false;
       }
-      await mkdir(dirname(path), { recursive: true });
-      await sweepTemporaries(path);
+      await onDisk(path, async () => {
+        await mkdir(dirname(path), { recursive: true });
+        await sweepTemporaries(path);
+      });
       const temporary = temporaryName(path);
       try {
         await pipeline(Readable.fromWeb(response.body! as never), createWriteStream(temporary));

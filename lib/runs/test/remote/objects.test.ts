@@ -4,10 +4,12 @@
 import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
-import { mkdir, mkdtemp, readdir, readFile, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, readdir, readFile, rename, symlink, writeFile } from 'node:fs/promises';
 import { createServer, request, type Server as HttpServer } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { UserError } from 'oabn-base';
 import {
   fetchData,
   hasData,
@@ -98,6 +100,25 @@ describe('objects in a folder', () => {
   promises(async () => {
     const folder = await mkdtemp(join(tmpdir(), 'runs-objects-'));
     return { folder, objects: await openObjects(join(folder, 'store')) };
+  });
+
+  it('waits for a share that cannot be read, but not for this machine’s disk', async function () {
+    const folder = await mkdtemp(join(tmpdir(), 'runs-objects-'));
+    const objects = await openObjects(join(folder, 'store'), { seconds: 30 });
+    await writeFile(join(folder, 'store', 'key'), 'whole');
+    await assert.rejects(objects.getFile('key', join(folder, 'store', 'key', 'under-a-file')), (error) => {
+      assert.ok(error instanceof UserError);
+      assert.match(error.message, /Cannot use .*under-a-file \(E/);
+      return true;
+    });
+    // Reading its first byte gives EIO, as a share does whose server is away.
+    if (process.platform !== 'linux') this.skip();
+    await symlink('/proc/self/mem', join(folder, 'store', 'away'));
+    const found = objects.getFile('away', join(folder, 'file'));
+    await sleep(100);
+    await rename(join(folder, 'store', 'key'), join(folder, 'store', 'away'));
+    assert.equal(await found, true);
+    assert.equal(await readFile(join(folder, 'file'), 'utf8'), 'whole');
   });
 
   it('says what an address must be', async () => {
