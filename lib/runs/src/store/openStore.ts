@@ -215,14 +215,17 @@ export function openStore(folder = process.env.OABN_RUNS_DIR || 'runs', options:
 
 /** Removes what a process left that was killed after the result was written. A read-only store keeps it. */
 async function clearUp(folder: string): Promise<void> {
-  const path = join(folder, 'lock');
+  const path = join(folder, fileNames.lock);
   try {
     if ((await readIfThere(path)) === undefined) return;
     const attempt = await tryLock(path);
     if (attempt.kind === 'held') return;
-    await removeLeftovers(folder);
-    await rm(join(folder, 'progress.json'), { force: true });
-    await attempt.lock.release();
+    try {
+      await removeLeftovers(folder);
+      await rm(join(folder, fileNames.progress), { force: true });
+    } finally {
+      await attempt.lock.release();
+    }
   } catch (error) {
     if (!(error instanceof UserError)) throw error;
   }

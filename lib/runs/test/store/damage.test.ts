@@ -1,6 +1,6 @@
 /** Files of the store that changed behind its back: the same bits as an undisturbed run, or a clear error. */
 import assert from 'node:assert/strict';
-import { cp, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { cp, mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { canonicalJson, configHash, random, sha256, UserError } from 'oabn-base';
@@ -169,6 +169,20 @@ describe('damage in the run store', () => {
       );
       await store.remove(hash);
     }
+  });
+
+  it('of a finished run’s leftovers: what cannot be cleared up does not keep the lock', async () => {
+    await ask();
+    const attempt = await tryLock(file('lock'));
+    assert.ok(attempt.kind === 'locked');
+    const { owner, release } = attempt.lock;
+    await release();
+    // As a killed process leaves it, and a folder where only a file can be deleted.
+    await writeFile(file('lock'), JSON.stringify({ ...owner, pid: 2 ** 23 }));
+    await mkdir(file('.network.bin.tmp'));
+    await assert.rejects(ask(), /\.network\.bin\.tmp/);
+    assert.ok(!(await readdir(file('.'))).includes('lock'));
+    assert.equal((await ask()).from, 'store');
   });
 
   it('cannot be seen in runs of earlier versions, which are used as they are', async () => {
