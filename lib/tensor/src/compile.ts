@@ -81,7 +81,7 @@ export interface Compiled<Args extends readonly unknown[], Result> {
    * disposed before the promise is fulfilled. The caller owns the tensors of the result.
    */
   (...args: Args): Promise<Awaited<Result>>;
-  /** Frees the native graph. */
+  /** Frees the native graph, once however often it is called; later calls of the step are refused. */
   readonly dispose: () => Promise<void>;
   /** The graph, one kernel a line; empty for an eager step. */
   readonly print: () => string;
@@ -157,9 +157,9 @@ export async function compile<Args extends readonly unknown[], Result>(
     milliseconds: performance.now() - start,
     calls: 0,
   };
-  let open = true;
+  let released: Promise<void> | undefined;
   const checked = (args: Args): readonly tf.Tensor[] => {
-    if (!open) throw new UserError('This compiled step has been disposed; compile it again');
+    if (released) throw new UserError('This compiled step has been disposed; compile it again');
     const given = flatten(args);
     checkArguments(example, given);
     checkNotDisposed(given);
@@ -171,10 +171,7 @@ export async function compile<Args extends readonly unknown[], Result>(
     return unflatten(traced.result, await native.run(inputs)) as Awaited<Result>;
   };
   const profile = async (...args: Args) => native.profile(checked(args));
-  const dispose = async (): Promise<void> => {
-    if (open) await native.release();
-    open = false;
-  };
+  const dispose = async (): Promise<void> => await (released ??= native.release());
   return Object.assign(run, {
     dispose,
     profile,

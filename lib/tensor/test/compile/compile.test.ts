@@ -202,7 +202,15 @@ describe('compile', () => {
     await assert.rejects(fast({ x: tf.zeros([2, 3], 'int32') }, 2), /now it is int32/);
     await assert.rejects(fast({ x: tf.zeros([2, 3]) }, 3), /other constants/);
     await fast.dispose();
-    await assert.rejects(fast({ x: tf.zeros([2, 3]) }, 2), /has been disposed/);
+  });
+
+  it('is disposed of once, and refuses calls from then on', async () => {
+    const x = tf.zeros([2, 3]);
+    const fast = await compile((t: tf.Tensor) => tf.mul(t, 2), [x]);
+    const freed = [fast.dispose(), fast.dispose()];
+    await assert.rejects(fast(x), /has been disposed/);
+    await Promise.all(freed);
+    await assert.rejects(fast(x), /has been disposed/);
   });
 
   it('says which argument has been disposed of', async () => {
