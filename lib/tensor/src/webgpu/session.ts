@@ -39,10 +39,16 @@ const mostInFlight = 3;
 export async function createGpuSession(device: GPUDevice, program: LoweredProgram): Promise<GpuSession> {
   const backend = webgpuBackend();
   const owned: GPUBuffer[] = [];
-  const { buffers, scratchBytes } = await withErrors(device, 'allocating memory for a compiled step', () =>
-    allocate(device, program, owned),
-  );
-  const prepared = await prepareDispatches(device, program, buffers);
+  const freeOwned = (): void => owned.forEach((buffer) => buffer.destroy());
+  const prepare = async () => {
+    const what = 'allocating memory for a compiled step';
+    const memory = await withErrors(device, what, () => allocate(device, program, owned));
+    return { ...memory, prepared: await prepareDispatches(device, program, memory.buffers) };
+  };
+  const { buffers, scratchBytes, prepared } = await prepare().catch((error: unknown) => {
+    freeOwned();
+    throw error;
+  });
   const pools = program.results.map(() => new Set<GPUBuffer>());
   const inFlight: Promise<unknown>[] = [];
   let open = true;
@@ -76,11 +82,25 @@ export async function createGpuSession(device: GPUDevice, program: LoweredProgra
     program.results.forEach(({ name }, i) => named.set(name, results[i]!));
     return prepared.map((own) => own.bind((name) => named.get(name)));
   };
-  const start = (inputs: readonly tf.Tensor[]) => {
+  /** Bind groups for a call, and the buffers of its results, which are added to `results` one by one. */
+  const start = (inputs: readonly tf.Tensor[], results: GPUBuffer[]): readonly GPUBindGroup[] => {
     submitPending(backend);
     const given = inputs.map((tensor) => bufferOfTensor(backend, tensor));
-    const results = program.results.map((_, i) => takeResult(i));
-    return { groups: bind(given, results), results };
+    program.results.forEach((_, i) => results.push(takeResult(i)));
+    return bind(given, results);
+  };
+  /**
+   * Does `work` with an array for the buffers of results. Where it fails they are destroyed rather than kept
+   * for the next call: the device may not have had the memory for one of them.
+   */
+  const withResults = async <T>(work: (results: GPUBuffer[]) => Promise<T>): Promise<T> => {
+    const results: GPUBuffer[] = [];
+    try {
+      return await work(results);
+    } catch (error) {
+      results.forEach(destroy);
+      throw error;
+    }
   };
   const tensors = (results: readonly GPUBuffer[]): tf.Tensor[] =>
     results.map((buffer, i) =>
@@ -89,33 +109,36 @@ export async function createGpuSession(device: GPUDevice, program: LoweredProgra
   const run: GpuSession['run'] = async (inputs) => {
     checkDevice(device);
     if (inFlight.length >= mostInFlight) await inFlight.shift();
-    const results = await withErrors(device, 'running a compiled step', () => {
-      const call = start(inputs);
-      const encoder = device.createCommandEncoder();
-      const pass = encoder.beginComputePass();
-      prepared.forEach(({ pipeline, dispatch: { workgroups } }, i) => {
-        pass.setPipeline(pipeline);
-        pass.setBindGroup(0, call.groups[i]!);
-        pass.dispatchWorkgroups(...workgroups);
+    const results = await withResults(async (taken) => {
+      await withErrors(device, 'running a compiled step', () => {
+        const groups = start(inputs, taken);
+        const encoder = device.createCommandEncoder();
+        const pass = encoder.beginComputePass();
+        prepared.forEach(({ pipeline, dispatch: { workgroups } }, i) => {
+          pass.setPipeline(pipeline);
+          pass.setBindGroup(0, groups[i]!);
+          pass.dispatchWorkgroups(...workgroups);
+        });
+        pass.end();
+        device.queue.submit([encoder.finish()]);
       });
-      pass.end();
-      device.queue.submit([encoder.finish()]);
-      return call.results;
+      return taken;
     });
     inFlight.push(device.queue.onSubmittedWorkDone().catch(() => undefined));
     return tensors(results);
   };
   const profile: GpuSession['profile'] = async (inputs) => {
     if (!device.features.has('timestamp-query')) return undefined;
-    const { groups, results } = start(inputs);
-    const times = await timeDispatches(device, prepared, groups);
-    results.forEach((buffer, i) => giveBack(i, buffer));
-    return times;
+    return await withResults(async (taken) => {
+      const times = await timeDispatches(device, prepared, start(inputs, taken));
+      taken.forEach((buffer, i) => giveBack(i, buffer));
+      return times;
+    });
   };
   const release = (): void => {
     if (!open) return;
     open = false;
-    owned.forEach((buffer) => buffer.destroy());
+    freeOwned();
     pools.forEach((pool) => pool.forEach(destroy));
     pools.forEach((pool) => pool.clear());
   };
@@ -126,18 +149,22 @@ const usage = (): number => GPUBufferUsage.STORAGE | GPUBufferUsage.COPY_SRC | G
 
 const bytesOf = (shape: readonly number[]): number => 4 * shape.reduce((size, n) => size * n, 1);
 
+/** Adds each buffer to `owned` as soon as it is made, so that none is lost where the next one fails. */
 function allocate(device: GPUDevice, program: LoweredProgram, owned: GPUBuffer[]) {
+  const make = (label: string, size: number): GPUBuffer => {
+    const buffer = device.createBuffer({ label, size, usage: usage() });
+    owned.push(buffer);
+    return buffer;
+  };
   const { sizes, bufferOf } = planBuffers(program);
-  const scratch = sizes.map((size) => device.createBuffer({ label: 'scratch', size, usage: usage() }));
+  const scratch = sizes.map((size) => make('scratch', size));
   const buffers = new Map([...bufferOf].map(([name, i]) => [name, scratch[i]!] as const));
-  const constants = program.constants.map(({ name, data }) => {
+  for (const { name, data } of program.constants) {
     const elements = data instanceof Uint8Array ? Int32Array.from(data) : data;
-    const buffer = device.createBuffer({ label: 'constant', size: elements.byteLength, usage: usage() });
+    const buffer = make('constant', elements.byteLength);
     device.queue.writeBuffer(buffer, 0, elements as Float32Array<ArrayBuffer>);
     buffers.set(name, buffer);
-    return buffer;
-  });
-  owned.push(...scratch, ...constants);
+  }
   return { buffers, scratchBytes: owned.reduce((sum, { size }) => sum + size, 0) };
 }
 
@@ -197,19 +224,30 @@ async function timeDispatches(
   const times: number[] = [];
   for (let from = 0; from < prepared.length; from += mostTimed) {
     const part = prepared.slice(from, from + mostTimed);
-    const querySet = device.createQuerySet({ type: 'timestamp', count: part.length * 2 });
-    const size = part.length * 16;
-    const resolved = device.createBuffer({
-      size,
-      usage: GPUBufferUsage.QUERY_RESOLVE | GPUBufferUsage.COPY_SRC,
-    });
-    const read = device.createBuffer({ size, usage: GPUBufferUsage.MAP_READ | GPUBufferUsage.COPY_DST });
+    times.push(...(await timePart(device, part, groups.slice(from, from + mostTimed))));
+  }
+  return times;
+}
+
+async function timePart(
+  device: GPUDevice,
+  part: readonly PreparedDispatch[],
+  groups: readonly GPUBindGroup[],
+): Promise<number[]> {
+  const querySet = device.createQuerySet({ type: 'timestamp', count: part.length * 2 });
+  const size = part.length * 16;
+  const resolved = device.createBuffer({
+    size,
+    usage: GPUBufferUsage.QUERY_RESOLVE | GPUBufferUsage.COPY_SRC,
+  });
+  const read = device.createBuffer({ size, usage: GPUBufferUsage.MAP_READ | GPUBufferUsage.COPY_DST });
+  try {
     const encoder = device.createCommandEncoder();
     part.forEach(({ pipeline, dispatch: { workgroups } }, i) => {
       const timestampWrites = { querySet, beginningOfPassWriteIndex: 2 * i, endOfPassWriteIndex: 2 * i + 1 };
       const pass = encoder.beginComputePass({ timestampWrites });
       pass.setPipeline(pipeline);
-      pass.setBindGroup(0, groups[from + i]!);
+      pass.setBindGroup(0, groups[i]!);
       pass.dispatchWorkgroups(...workgroups);
       pass.end();
     });
@@ -218,11 +256,11 @@ async function timeDispatches(
     device.queue.submit([encoder.finish()]);
     await read.mapAsync(GPUMapMode.READ);
     const stamps = new BigUint64Array(read.getMappedRange().slice(0));
-    part.forEach((_, i) => times.push(Number(stamps[2 * i + 1]! - stamps[2 * i]!) / 1e6));
+    return part.map((_, i) => Number(stamps[2 * i + 1]! - stamps[2 * i]!) / 1e6);
+  } finally {
     [resolved, read].forEach((buffer) => buffer.destroy());
     querySet.destroy();
   }
-  return times;
 }
 
 export type { NamedTensor };

@@ -59,14 +59,39 @@ async function training(steps: number): Promise<{ weights: number[]; grown: Reco
   };
 }
 
-/** Buffers that the device was asked for. */
+/** Buffers that the device was asked for, and those of them that have not been destroyed. */
 let made = 0;
+const alive = new Set<GPUBuffer>();
 const gpu = webgpuDevice()!;
 const createBuffer = gpu.createBuffer.bind(gpu);
 gpu.createBuffer = (descriptor) => {
   made++;
-  return createBuffer(descriptor);
+  const buffer = createBuffer(descriptor);
+  const destroy = buffer.destroy.bind(buffer);
+  buffer.destroy = () => {
+    alive.delete(buffer);
+    destroy();
+  };
+  alive.add(buffer);
+  return buffer;
 };
+
+/** By how many buffers `work` makes the memory grow while the device refuses what the method `name` does. */
+async function grownByFailing(
+  name: 'createComputePipelineAsync' | 'createBindGroup',
+  work: () => Promise<unknown>,
+): Promise<number | string> {
+  const before = alive.size;
+  gpu[name] = () => {
+    throw new Error('refused');
+  };
+  const said = await work().then(
+    () => 'did not fail',
+    (error: unknown) => String(error),
+  );
+  Reflect.deleteProperty(gpu, name);
+  return /refused/.test(said) ? alive.size - before : said;
+}
 
 await report('does not grow', async () => (await training(200)).grown);
 await report('same bits', async () => {
@@ -93,6 +118,21 @@ await report('precision', async () => {
   const [{ data }] = (await download(await fast(x))) as [Host];
   const engine = await compileEngine('float16');
   return { said, f16: gpu.features.has('shader-f16'), first: data[0], engine };
+});
+await report('failures', async () => {
+  const factors = sample([8, 8], 1) as tf.Tensor2D;
+  const step = (x: tf.Tensor2D) => ({ product: tf.matMul(x, factors), sum: tf.sum(x, 0) });
+  const make = () => compile(step, [tf.ones([8, 8]) as tf.Tensor2D]);
+  const compiling = await grownByFailing('createComputePipelineAsync', make);
+  const fast = await make();
+  const x = tf.ones([8, 8]) as tf.Tensor2D;
+  // Kept, so that the next call needs buffers of its own.
+  await fast(x);
+  const running = await grownByFailing('createBindGroup', () => fast(x));
+  const hasClock = gpu.features.has('timestamp-query');
+  const profiling = hasClock ? await grownByFailing('createBindGroup', () => fast.profile(x)) : 0;
+  const [{ data }] = (await download((await fast(x)).sum)) as [Host];
+  return { compiling, running, profiling, first: data[0] };
 });
 await report('lost device', async () => {
   const fast = await compile((x: tf.Tensor) => tf.add(x, 1), [tf.zeros([4])]);

@@ -89,6 +89,12 @@ describe('compile: on the GPU', function () {
     else assert.match(said[0]!, /float16 cannot be used.*lacks the feature shader-f16/);
   });
 
+  it('frees the memory of a step that cannot be compiled, and of a call that fails', () => {
+    const { error, compiling, running, profiling, first } = lineOf('failures');
+    assert.equal(error, undefined);
+    assert.deepEqual({ compiling, running, profiling, first }, { compiling: 0, running: 0, profiling: 0, first: 8 }); // prettier-ignore
+  });
+
   it('fails at the call when the device is lost', () => {
     assert.match(lineOf('lost device').error ?? '', /^UserError: The GPU device was lost/);
   });
