@@ -60,8 +60,13 @@ export async function startWebgpu(): Promise<StartedBackend> {
   if (!running) {
     const probe = await probeAdapter();
     if ('missing' in probe) throw new Error(probe.missing);
-    running = await withRuntimeFolder(openDevice);
-    await registerBackend(running.gpu, running.device);
+    const opened = await withRuntimeFolder(openDevice);
+    // Only what is registered runs: otherwise the next attempt would skip what failed in this one.
+    await registerBackend(opened.gpu, opened.device).catch((error: unknown) => {
+      opened.device.destroy();
+      throw error;
+    });
+    running = opened;
   }
   if (!(await tf.setBackend('webgpu'))) throw new Error('tfjs-backend-webgpu did not start');
   return running.started;

@@ -6,8 +6,14 @@ import { tf, useBackend, webgpuDevice } from '../../../src/engines/index.js';
 import { cases, difference, resultsOf } from '../cases.js';
 
 tf.env().set('IS_TEST', true);
+const engine = tf.engine();
+engine.registerBackend = () => {
+  throw new Error('cannot be registered');
+};
+const first = await useBackend('webgpu').then(() => '', String);
+Reflect.deleteProperty(engine, 'registerBackend');
 const { device } = await useBackend('webgpu');
-console.log(JSON.stringify({ device }));
+console.log(JSON.stringify({ device, first }));
 
 async function report(name: string, work: () => Promise<number>): Promise<void> {
   let result: { off: number } | { error: string };

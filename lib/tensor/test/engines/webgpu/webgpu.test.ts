@@ -7,6 +7,8 @@ import { runOnGpu } from './environment.js';
 interface Line {
   readonly name?: string;
   readonly device?: string;
+  /** What the first attempt said, whose registration failed. */
+  readonly first?: string;
   readonly off?: number | null;
   readonly error?: string;
 }
@@ -19,6 +21,11 @@ describe('webgpu', function () {
     const result = await runOnGpu<Line>(this, new URL('agreement.mts', import.meta.url));
     lines = result.lines;
     assert.equal(result.stderr, '', 'Dawn’s warnings do not reach a user');
+  });
+
+  it('starts, after an attempt that failed half-way', () => {
+    assert.match(lines[0]?.first ?? '', /webgpu cannot be used here: cannot be registered/);
+    assert.ok(lines[0]?.device);
   });
 
   for (const { name } of cases) {
