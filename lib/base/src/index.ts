@@ -19,6 +19,7 @@ export * from './pickle.js';
 export * from './notice.js';
 export * from './processes.js';
 export * from './progress.js';
+export * from './quantile.js';
 export * from './random.js';
 export * from './safetensors.js';
 export * as schema from './schema.js';
