@@ -3,6 +3,7 @@
  * starting it does not matter; the device's own clock measures it where there is one, else the time from
  * submitting to the end.
  */
+import { quantile } from 'oabn-base';
 import type { GpuProgram } from './program.js';
 import { prepareProgram, runPrepared } from './run.js';
 
@@ -57,7 +58,7 @@ export async function timeProgram(
     const times = [taken];
     while (times.length < samples && performance.now() - began < budgetMs) times.push(await sample(runs));
     times.sort((a, b) => a - b);
-    return { seconds: times[times.length >> 1]! / runs, runs, samples: times.length, clock: clock.kind };
+    return { seconds: quantile(times, 0.5) / runs, runs, samples: times.length, clock: clock.kind };
   } finally {
     prepared.dispose();
     clock.dispose();
