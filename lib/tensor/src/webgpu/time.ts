@@ -11,7 +11,7 @@ import { prepareProgram, runPrepared } from './run.js';
 export interface Timing {
   /** Seconds that one run takes: the median of the samples. */
   readonly seconds: number;
-  /** Runs in a sample, and samples. */
+  /** Runs of the program in one sample. */
   readonly runs: number;
   /** How many samples were taken. */
   readonly samples: number;
