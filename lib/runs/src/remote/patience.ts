@@ -46,7 +46,7 @@ export const mayPass = (error: unknown): boolean =>
 const longestPause = 15_000;
 
 /** The value of `work`, which is repeated as long as it throws errors that may pass. */
-export async function patiently<T>(
+async function patiently<T>(
   what: string,
   work: () => Promise<T>,
   { seconds = 600, signal, notice = (message) => process.stderr.write(`${message}\n`) }: Patience,

@@ -14,7 +14,7 @@ import {
 } from './proto.js';
 
 /** ONNX Runtime's own operators, and those on its blocked layout (see layout.ts). */
-export const contrib = 'com.microsoft';
+const contrib = 'com.microsoft';
 export const nchwc = 'com.microsoft.nchwc';
 export const opsets: Readonly<Record<string, number>> = { '': 17, [contrib]: 1, [nchwc]: 1 };
 

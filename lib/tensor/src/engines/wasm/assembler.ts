@@ -143,7 +143,7 @@ export const i32 = {
 };
 
 /** SIMD operations of two vectors, by name, with their opcodes. */
-export const binaryOpcodes = {
+const binaryOpcodes = {
   'f32x4.eq': 0x41,
   'f32x4.ne': 0x42,
   'f32x4.lt': 0x43,
@@ -164,7 +164,7 @@ export const binaryOpcodes = {
 export type BinaryOpcode = keyof typeof binaryOpcodes;
 
 /** SIMD operations of one vector. */
-export const unaryOpcodes = {
+const unaryOpcodes = {
   'i16x8.extend_low_i8x16_u': 0x89,
   'i32x4.extend_low_i16x8_u': 0xa9,
   'i32x4.trunc_sat_f32x4_s': 0xf8,

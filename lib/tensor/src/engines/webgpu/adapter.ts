@@ -103,7 +103,7 @@ interface DawnInfo {
 export type AdapterProbe = { readonly adapter: Adapter } | { readonly missing: string };
 
 /** True when the user asked for emulated GPUs to count: OABN_WEBGPU_SOFTWARE=1. */
-export const softwareAllowed = (): boolean => process.env.OABN_WEBGPU_SOFTWARE === '1';
+const softwareAllowed = (): boolean => process.env.OABN_WEBGPU_SOFTWARE === '1';
 
 /** The adapter that `requestAdapter` would give in this process; software ones only when they are allowed. */
 export async function probeAdapter(): Promise<AdapterProbe> {

@@ -48,7 +48,7 @@ export interface Operand {
 export const outside = '1073741824';
 
 /** k as a number. */
-export const plainWalk: Walk = {
+const plainWalk: Walk = {
   kind: 'plain',
   begin: (id, k) => `var k_${id} = ${k};`,
   once: () => '',

@@ -31,7 +31,7 @@ export function mapDispatch(scene: Scene, outputs: readonly ValueId[]): GpuDispa
   });
 }
 
-export function mapLabel({ values }: Scene, outputs: readonly ValueId[]): string {
+function mapLabel({ values }: Scene, outputs: readonly ValueId[]): string {
   const kernels = outputs.map((id) => (values.node(id) as KernelNode).kernel);
   return `map ${[...new Set(kernels)].join('+')} ${values.type(outputs[0]!).shape.join('×')}`;
 }

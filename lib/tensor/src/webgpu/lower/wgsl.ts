@@ -44,7 +44,7 @@ function scalarLiteral(value: number, dtype: DType): string {
 }
 
 /** What literals and rules may use. */
-export const prelude = `
+const prelude = `
 var<private> bitsOfInfinity: u32 = 0x7f800000u;
 var<private> bitsOfNan: u32 = 0x7fc00000u;
 ${nanFunctions}
