@@ -1,8 +1,9 @@
 /** Kernels that move elements: reshaping, slicing, joining, repeating, and tensors of one value. */
+import { sizeOf } from 'oabn-base';
 import { tf } from '../engines/index.js';
 import type { Attributes } from './attributes.js';
 import { axisOf, kernel, type Kernels, likeItsInput } from './kernel.js';
-import { type DType, type Shape, sizeOf } from './types.js';
+import type { DType, Shape } from './types.js';
 
 export const arrangeKernels = {
   Reshape: kernel(['x'], ([x], { shape }) => ({

@@ -3,6 +3,7 @@
  * (attributes.ts), the types of its results (kernels.ts and a file for each family), and its results on
  * constants (evaluate.ts).
  */
+export { sizeOf } from 'oabn-base';
 export { rangeOf, sliceBounds, stridedSlice } from './arrange.js';
 export type { Attributes, Axes, KernelName } from './attributes.js';
 export { geometryOf } from './convolution.js';
@@ -34,6 +35,5 @@ export {
   elementsOf,
   sameShape,
   type Shape,
-  sizeOf,
   type TensorType,
 } from './types.js';

@@ -1,4 +1,5 @@
 /** The types of values in a graph: dtypes and static shapes. */
+import { sizeOf } from 'oabn-base';
 import type { tf } from '../engines/index.js';
 
 /** What a compiled step can hold. */
@@ -13,11 +14,6 @@ export interface TensorType {
 
 /** Elements of a constant; one element stands for a tensor that is filled with it. */
 export type ConstantData = Float32Array | Int32Array | Uint8Array;
-
-/** The number of elements of a tensor of this shape. */
-export function sizeOf(shape: Shape): number {
-  return shape.reduce((size, n) => size * n, 1);
-}
 
 export function sameShape(a: Shape, b: Shape): boolean {
   return a.length === b.length && a.every((n, i) => n === b[i]);
