@@ -3,6 +3,7 @@
  * whatever else the machine does affects all of them alike, and the median counts.
  */
 import { openOnnxModel, type OnnxModel } from 'tfjs-native/onnx';
+import { quantile } from 'oabn-base';
 
 /** Milliseconds of one call. */
 export interface Latency {
@@ -59,11 +60,4 @@ export async function interleavedTimes(
 export function latencyOf(times: readonly number[]): Latency {
   const sorted = [...times].sort((a, b) => a - b);
   return { median: quantile(sorted, 0.5), low: quantile(sorted, 0.1), high: quantile(sorted, 0.9) };
-}
-
-/** The value at `share`, in [0, 1], of the way through sorted values; between two of them, in proportion. */
-function quantile(sorted: readonly number[], share: number): number {
-  const place = share * (sorted.length - 1);
-  const [below, above] = [sorted[Math.floor(place)]!, sorted[Math.ceil(place)]!];
-  return below + (place - Math.floor(place)) * (above - below);
 }

@@ -5,6 +5,7 @@
  */
 import { describeScale, type PaperLab } from '../profiles/index.js';
 import { currentBackend, memoryUse, tf } from 'tfjs-native';
+import { quantile } from 'oabn-base';
 import {
   type Architecture,
   costOf,
@@ -106,15 +107,14 @@ export async function measureTrainingCost(
     const costs = networks.map(([network, each], i): TrainingCostRow => {
       const { params, flops, convolutionFlops, activationBytes } = trainingCostOf(each, size, batchSize);
       const seconds = [...steppers[i]!.seconds].sort((a, b) => a - b);
-      const at = (share: number): number => seconds[Math.round(share * (seconds.length - 1))]!;
       return {
         network,
         params,
         flops,
         otherFlops: flops - convolutionFlops,
         activationBytes,
-        secondsPerStep: at(0.5),
-        secondsSpread: at(0.75) - at(0.25),
+        secondsPerStep: quantile(seconds, 0.5),
+        secondsSpread: quantile(seconds, 0.75) - quantile(seconds, 0.25),
         roundSeconds: steppers[i]!.seconds,
         memoryBytes: steppers[i]!.memoryBytes,
         mergedMacs: costOf(each, size, 'merged').macs,
