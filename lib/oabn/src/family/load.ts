@@ -22,6 +22,7 @@ import { deadChannels, deadTolerance } from './deadChannels.js';
 import { families } from './families.js';
 import { leftoversOf } from './leftover.js';
 import { mergeWithoutDead } from './merge.js';
+import { missingModules } from './missing.js';
 import { type Recognition, recognitions, recognize } from './recognize.js';
 import { defaultEpsilon, type Family } from './table.js';
 
@@ -100,8 +101,11 @@ function underAnyNames(path: string, file: StateDictFile, options: LoadOptions):
   check(
     !('reason' in network),
     () =>
-      `${path} is of the family ${recognition.family.name}, and ${(network as { reason: string }).reason}: its blocks can be ` +
-      'merged and analysed (oabn inspect, merge, doctor), but the network cannot be computed',
+      `${path} is of the family ${recognition.family.name}, and ${(network as { reason: string }).reason}: ${
+        Object.keys(recognition.incomplete).length > 0
+          ? 'the file is incomplete (oabn inspect says what else is missing)'
+          : 'its blocks can be merged and analysed (oabn inspect, merge, doctor), but the network cannot be computed'
+      }`,
   );
   const { assumptions, stateDict, arch: found } = network as AsNetwork;
   for (const assumption of assumptions) notice(`${path}: assumed are ${assumption}`);
@@ -142,12 +146,12 @@ export function computed(
 ): AsNetwork | { readonly reason: string } {
   const { family, rest } = recognition;
   const isDescribed = family.layout !== undefined && !families.includes(family);
-  const repvgg = isDescribed ? undefined : asRepVGG(stateDict, recognition, strides ?? arch?.strides);
+  const [missing] = isDescribed ? [] : Object.values(missingModules(Object.keys(stateDict), family));
+  const canBeRepVGG = !isDescribed && missing === undefined;
+  const repvgg = canBeRepVGG ? asRepVGG(stateDict, recognition, strides ?? arch?.strides) : undefined;
   if (repvgg && 'arch' in repvgg) return repvgg;
-  const network = asNetwork(stateDict, recognition, {
-    strides,
-    ...(threshold !== undefined && { threshold }),
-  });
+  const options = { strides, ...(threshold !== undefined && { threshold }) };
+  const network = missing === undefined ? asNetwork(stateDict, recognition, options) : { reason: missing };
   if ('arch' in network) return network;
   const attention = leftoversOf(stateDict, rest).find(({ kind }) => kind === 'self-attention');
   if (attention) return { reason: `${attention.modules[0]} is self-attention` };

@@ -7,6 +7,7 @@ import { errorMessage } from 'oabn-base';
 import type { StateDict } from '../model/index.js';
 import { branchesOf, type FoundBranch } from './branches.js';
 import { families } from './families.js';
+import { missingModules } from './missing.js';
 import { type BlockTable, defaultEpsilon, type Family } from './table.js';
 
 /** A re-parameterizable block, or a convolution with its BN, in a file. */
@@ -31,7 +32,10 @@ export interface Recognition {
   readonly blocks: readonly FoundBlock[];
   /** Convolutions under a name that the family gives to merged blocks. */
   readonly merged: readonly string[];
-  /** Where a block of the family begins but something of it is missing: name and reason. */
+  /**
+   * Where a block of the family begins but something of it is missing, and modules that those after them
+   * imply: name and reason.
+   */
   readonly incomplete: Readonly<Record<string, string>>;
   /** Tensors that belong to no block: merging keeps them as they are. */
   readonly rest: readonly string[];
@@ -102,7 +106,11 @@ function recognizeAs(stateDict: StateDict, family: Family): Recognition {
     family,
     blocks: blocks.sort((a, b) => naturally(a.name, b.name)),
     merged,
-    incomplete: Object.fromEntries(incomplete),
+    // A family that the reader describes may number what has no tensors, too.
+    incomplete: {
+      ...(families.includes(family) && missingModules(names, family)),
+      ...Object.fromEntries(incomplete),
+    },
     rest: names.filter((name) => !taken.has(name)),
   };
 }

@@ -12,8 +12,9 @@ import {
   namePatterns,
   parseFamily,
   recognize,
+  repVGGOf,
 } from '../../src/family/index.js';
-import type { StateDict } from '../../src/model/index.js';
+import { initialize, normalizeArchitecture, type StateDict } from '../../src/model/index.js';
 import { mergeNetwork } from '../../src/merge/index.js';
 import { assertClose, goldenNetwork, goldenPath } from '../golden/index.js';
 import { withTimmNames } from '../golden/timmNames.js';
@@ -315,6 +316,31 @@ describe('family', () => {
       /block stage1 is incomplete: .*stage1\.rbr_dense\.bn\.running_mean/,
     );
     assert.equal(recognize({ 'transformer.weight': one }), undefined);
+  });
+
+  it('merges and computes nothing where the numbers show that a module is missing', async () => {
+    const arch = normalizeArchitecture({
+      widths: [4, 4, 4],
+      depths: [1, 2, 3],
+      strides: [1, 1, 1],
+      classes: 5,
+    });
+    const whole = initialize(arch, 1);
+    for (const [gone, message] of [
+      ['stage2.1', /stage2\.1 is missing between .*stage2\.0 and .*stage2\.2/],
+      ['stage2.0', /stage2\.0 is missing before .*stage2\.1/],
+      ['stage1', /stage1 is missing between .*stage0 and .*stage2/],
+    ] as const) {
+      const kept = Object.entries(whole).filter(([name]) => !name.startsWith(`${gone}.`));
+      for (const below of ['', 'model.']) {
+        const file = Object.fromEntries(kept.map(([name, tensor]) => [below + name, tensor]));
+        const found = recognize(file)!;
+        assert.deepEqual(Object.keys(found.incomplete), [below + gone]);
+        assert.throws(() => mergeRecognized(file, found), message);
+        const open = (): unknown => repVGGOf('net', { stateDict: file, integers: {}, metadata: {} });
+        assert.throws(open, message);
+      }
+    }
   });
 
   it('refuses descriptions that say nothing or too much, naming the member', () => {
