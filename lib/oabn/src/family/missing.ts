@@ -1,6 +1,9 @@
-/** What a file should have besides what it has: without a look at it, gaps would be closed up and renumbered. */
+/**
+ * What a file should have besides what it has: modules that the numbers of the others imply, and blocks of
+ * which only branches are left. Unseen, they would be closed up and renumbered, or passed over.
+ */
 import type { LayoutStep } from './layout.js';
-import type { Family } from './table.js';
+import type { BlockTable, Family, Term } from './table.js';
 
 /**
  * Modules that a family's layout numbers and that are not there although later ones are: name → reason.
@@ -58,4 +61,41 @@ function numbersBelow(names: readonly string[], pattern: string): Map<string, Se
     found.set(prefix, (found.get(prefix) ?? new Set()).add(Number(number)));
   }
   return found;
+}
+
+/** What is left of a block without the tensor that blocks of its kind are found by. */
+export interface Remains {
+  /** Where the block was, with its final dot. */
+  readonly prefix: string;
+  /** The kind of block. */
+  readonly table: BlockTable;
+  /** The tensor that is left, and those of which one must accompany it, in words. */
+  readonly reason: string;
+}
+
+/**
+ * Blocks that only branches of are left, among the tensors that are in no block. Only names such as `rbr_1x1`
+ * say that they are branches; `conv` does not.
+ */
+export function remainsOf(rest: readonly string[], tables: readonly BlockTable[]): Remains[] {
+  const found = new Map<string, Remains>();
+  for (const table of tables.filter(({ terms }) => terms.length > 1)) {
+    const modules = table.terms.flatMap(modulesOf).filter((module) => module.includes('_'));
+    if (modules.length === 0) continue;
+    const endings = modules.map((module) => module.replaceAll('.', '\\.').replaceAll('*', '\\d+'));
+    const expression = new RegExp(`^(.*\\.)?(?:${endings.join('|')})\\.(?:weight|running_var|_variance)$`);
+    for (const name of rest) {
+      const match = expression.exec(name);
+      const prefix = match?.[1] ?? '';
+      if (!match || found.has(prefix)) continue;
+      const wanted = table.keys.map((key) => prefix + key).join(' or ');
+      found.set(prefix, { prefix, table, reason: `it has ${name}, but no ${wanted}` });
+    }
+  }
+  return [...found.values()];
+}
+
+/** The names of a term's convolutions and BNs. */
+function modulesOf({ conv, bn, chain = [], sum = [] }: Term): string[] {
+  return [conv ?? [], bn ?? [], ...[...chain, ...sum].map(modulesOf)].flat();
 }

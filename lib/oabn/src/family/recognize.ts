@@ -7,7 +7,7 @@ import { errorMessage } from 'oabn-base';
 import type { StateDict } from '../model/index.js';
 import { branchesOf, type FoundBranch } from './branches.js';
 import { families } from './families.js';
-import { missingModules } from './missing.js';
+import { missingModules, remainsOf } from './missing.js';
 import { type BlockTable, defaultEpsilon, type Family } from './table.js';
 
 /** A re-parameterizable block, or a convolution with its BN, in a file. */
@@ -101,6 +101,10 @@ function recognizeAs(stateDict: StateDict, family: Family): Recognition {
   const incomplete = broken
     .filter(({ key }) => !taken.has(key))
     .map(({ name, reason }) => [name, reason] as const);
+  const rest = names.filter((name) => !taken.has(name));
+  const remains = remainsOf(rest, family.blocks)
+    .filter(({ prefix, table }) => !isMergedAt(stateDict, prefix, table))
+    .map(({ prefix, reason }) => [prefix.slice(0, -1), reason] as const);
   const merged = mergedNames(names, family).filter((name) => !taken.has(`${name}.weight`));
   return {
     family,
@@ -109,9 +113,9 @@ function recognizeAs(stateDict: StateDict, family: Family): Recognition {
     // A family that the reader describes may number what has no tensors, too.
     incomplete: {
       ...(families.includes(family) && missingModules(names, family)),
-      ...Object.fromEntries(incomplete),
+      ...Object.fromEntries([...remains, ...incomplete]),
     },
-    rest: names.filter((name) => !taken.has(name)),
+    rest,
   };
 }
 

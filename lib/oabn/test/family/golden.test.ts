@@ -318,6 +318,26 @@ describe('family', () => {
     assert.equal(recognize({ 'transformer.weight': one }), undefined);
   });
 
+  it('misses a block of which only branches are left', async () => {
+    for (const [name, key] of [
+      ['repvgg', 'stage1.0.rbr_dense.conv.weight'],
+      ['repvgg-timm', 'stages.0.0.conv_kxk.conv.weight'],
+      ['repvgg-mmpretrain', 'backbone.stage_1.0.branch_3x3.conv.weight'],
+      ['fastvit', 'network.1.proj.0.lkb_origin.conv.weight'],
+      ['acnet', 'layer1.square_conv.weight'],
+      ['dbb', 'layer2.dbb_origin.conv.weight'],
+    ] as const) {
+      const { [key]: gone, ...left } = await tensorsBelow('families.safetensors', `${name}/`);
+      assert.ok(gone, key);
+      const found = recognize(
+        left,
+        families.find((family) => family.name === name),
+      )!;
+      assert.match(Object.values(found.incomplete).join(), new RegExp(`it has .*, but no ${key}`));
+      assert.throws(() => mergeRecognized(left, found), / is incomplete: /);
+    }
+  });
+
   it('merges and computes nothing where the numbers show that a module is missing', async () => {
     const arch = normalizeArchitecture({
       widths: [4, 4, 4],
