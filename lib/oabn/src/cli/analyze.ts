@@ -5,7 +5,7 @@ import { keptAccuracy, law, lawDeviation, laws, levelSpacing } from '../doctor/i
 import { loadRepVGG } from '../family/index.js';
 import { analyzeOutliers, mergedOf, type OutlierRow } from '../merge/index.js';
 import { get, type Network } from '../model/index.js';
-import { type CommonOptions, jsonOption, loadOptions, withNetworkOptions } from './options.js';
+import { type CommonOptions, jsonOption, loadOptions, tellQuantized, withNetworkOptions } from './options.js';
 import { print } from './output.js';
 
 export function addAnalyze(program: Command): void {
@@ -29,6 +29,7 @@ Example:
     )
     .action(async (checkpoint: string, options: CommonOptions) => {
       const network = await loadRepVGG(checkpoint, loadOptions(options));
+      tellQuantized(checkpoint, network.metadata);
       const rows = analyzeOutliers(network.arch, network.stateDict);
       print(rows, `${tableText(rows.map(formatRow))}\n${predictionText(network, rows)}`, options.json);
     });

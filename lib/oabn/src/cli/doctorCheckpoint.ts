@@ -43,7 +43,7 @@ import { checkFinite, loadNetwork, type Network, readStateDict, type StateDictFi
 import { type Accuracy, annealingPenalty } from '../train/index.js';
 import { checkClasses } from './evaluate.js';
 import { familyOf } from './familyOptions.js';
-import { type CommonOptions, labOf, loadOptions, threshold, wholeNumber } from './options.js';
+import { type CommonOptions, labOf, loadOptions, tellQuantized, threshold, wholeNumber } from './options.js';
 import { checkOutput, percent, print } from './output.js';
 
 export interface DoctorOptions extends CommonOptions {
@@ -66,6 +66,7 @@ export async function examineCheckpoint(checkpoint: string, options: DoctorOptio
     calibration: wholeNumber('--calibration', options.calibration, 1),
   };
   const file = await readStateDict(checkpoint);
+  tellQuantized(checkpoint, file.metadata);
   const family = familyOf(options.family, file.metadata);
   checkUnread(checkpoint, file, family, (message) => process.stderr.write(`${message}\n`));
   checkFinite(file.stateDict, checkpoint, 'the checkpoint is broken');

@@ -34,6 +34,7 @@ import {
   labOf,
   loadOptions,
   precisionOption,
+  tellQuantized,
   testBenchOf,
   wholeNumber,
   withNetworkOptions,
@@ -186,6 +187,7 @@ Example:
       const testImages = imagesOf(options);
       const loaded = await loadAnyNetwork(checkpoint, loadOptions(options));
       const { arch } = loaded;
+      tellQuantized(checkpoint, loaded.metadata);
       const lab = await labOf(options);
       checkClasses(arch.classes, lab.test);
       const merged = mergedOf(loaded);

@@ -17,6 +17,7 @@ import {
   nonFiniteText,
   readStateDict,
 } from '../model/index.js';
+import { type QuantizationScheme, schemeOfFile } from '../quantize/index.js';
 import { familyOf, familyOption } from './familyOptions.js';
 import { type CommonOptions, jsonOption } from './options.js';
 import { print } from './output.js';
@@ -56,20 +57,25 @@ Examples:
       );
       const { arch } = metadata;
       const own = arch === undefined ? undefined : describedIn(arch, checkpoint);
+      const scheme = schemeOfFile(checkpoint, metadata);
       const report = {
         ...describeRecognition(stateDict, recognition, own),
         metadata,
+        ...(scheme && { quantization: scheme }),
         nonFinite: nonFinite(stateDict),
       };
       print(report, formatReport(checkpoint, report), options.json);
     });
 }
 
-function formatReport(
-  checkpoint: string,
-  report: FamilyReport & { readonly nonFinite: readonly NonFinite[] },
-): string {
-  const { blocks, merged, incomplete, leftovers, assumptions, nonFinite } = report;
+interface InspectReport extends FamilyReport {
+  readonly nonFinite: readonly NonFinite[];
+  /** How the file is quantized; absent in FP32. */
+  readonly quantization?: QuantizationScheme;
+}
+
+function formatReport(checkpoint: string, report: InspectReport): string {
+  const { blocks, merged, incomplete, leftovers, assumptions, nonFinite, quantization } = report;
   const rows = blocks.map(({ block, kind, shape, branches }) => ({
     block: block || '(whole file)',
     kind,
@@ -85,10 +91,15 @@ function formatReport(
       ? ['in no block, kept as it is:', tableText(leftovers.map(formatLeftover)), '']
       : []),
     ...assumptions.map((assumption) => `taken for granted: ${assumption}`),
+    ...(quantization ? [quantizationText(quantization)] : []),
     ...nonFinite.map((tensor) => `broken: ${nonFiniteText(tensor)}`),
     networkLine(report),
   ];
   return lines.join('\n');
+}
+
+function quantizationText({ bits, weights, granularity = 'perTensor' }: QuantizationScheme): string {
+  return `quantized to ${bits} bits (${weights}, ${granularity})`;
 }
 
 function formatLeftover({ kind, modules, tensors }: Leftover): Record<string, string | number> {

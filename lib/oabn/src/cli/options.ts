@@ -15,6 +15,7 @@ import {
 } from '../experiment/index.js';
 import type { LoadOptions } from '../family/index.js';
 import { type Architecture, parseArchitecture } from '../model/index.js';
+import { schemeOfFile } from '../quantize/index.js';
 import { familyOf, familyOption } from './familyOptions.js';
 import { namedDefaults } from './extensions.js';
 import { interruption } from './interruption.js';
@@ -187,6 +188,18 @@ export function wholeNumber(option: string, text: string, least = 0): number {
 /** To be called where reading the data would come first. @throws UserError where there is no such file */
 export function checkThere(path: string): void {
   check(existsSync(path), `Cannot read ${path}: no such file`);
+}
+
+/**
+ * Tells on standard error that a file is quantized already, where a command takes its weights for those of an
+ * FP32 network. @throws UserError where what the file says of it cannot be right
+ */
+export function tellQuantized(path: string, metadata: Readonly<Record<string, string>>): void {
+  const scheme = schemeOfFile(path, metadata);
+  if (!scheme) return;
+  process.stderr.write(
+    `${path} is already quantized to ${scheme.bits} bits (${scheme.weights}); start from the FP32 file\n`,
+  );
 }
 
 /** s from an option's text: a number, or `inf` for plain BN. */

@@ -16,14 +16,13 @@ import {
   type TrainingConfig,
   writeEvents,
 } from '../experiment/index.js';
-import { checkChain } from '../model/index.js';
+import { checkChain, readStateDict } from '../model/index.js';
 import { checkScheme, type WeightMethod, weightMethods } from '../quantize/index.js';
 import { checkClasses } from './evaluate.js';
 import { familyOption } from './familyOptions.js';
 import {
   architectureOf,
   archOption,
-  checkThere,
   type CommonOptions,
   dataOption,
   eagerOption,
@@ -34,6 +33,7 @@ import {
   profileOption,
   runsOption,
   stridesOption,
+  tellQuantized,
   threshold,
   thresholdOption,
   wholeNumber,
@@ -149,7 +149,7 @@ export function addFinetune(program: Command): void {
       if (options.output) await checkOutput(options.output, checkpoint);
       const bits = wholeNumber('--bits', options.bits);
       checkScheme({ bits, weights: options.method as WeightMethod, granularity: 'perTensor' });
-      checkThere(checkpoint);
+      tellQuantized(checkpoint, (await readStateDict(checkpoint)).metadata);
       const lab = await labOf(options);
       const source = await openCheckpoint(lab, checkpoint, loadOptions(options));
       checkClasses(source.arch.classes, lab.test);
@@ -210,7 +210,7 @@ Examples:
     .action(async (checkpoint: string, options: AnnealOptions) => {
       if (options.output) await checkOutput(options.output, checkpoint);
       const ways = annealingOf(options);
-      checkThere(checkpoint);
+      tellQuantized(checkpoint, (await readStateDict(checkpoint)).metadata);
       const lab = await labOf(options);
       // --threshold is the new s, not that of the file.
       const { threshold: _s, ...ofFile } = options;

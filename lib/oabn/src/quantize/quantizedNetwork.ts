@@ -208,13 +208,27 @@ const quantizationRule = object(
 );
 
 /**
- * What a file's metadata say about how it is quantized. @throws UserError naming the part that cannot be
- * right
+ * How a file is quantized, as its metadata say; undefined for a file in FP32. @throws UserError naming the part
+ * that cannot be right
  */
-function parseQuantization(text: string, arch: Architecture, path: string): Quantization {
+export function schemeOfFile(
+  path: string,
+  { quantization }: Readonly<Record<string, string>>,
+): QuantizationScheme | undefined {
+  return quantization === undefined ? undefined : readQuantization(quantization, path).scheme;
+}
+
+function readQuantization(text: string, path: string): Quantization {
   const name = `${path}: its quantization`;
   const quantization = withSchemeRead(parseJson(text, name)) as Quantization;
   quantizationRule(quantization, name);
+  return quantization;
+}
+
+/** `readQuantization`, with a range for each quantized block of the network. */
+function parseQuantization(text: string, arch: Architecture, path: string): Quantization {
+  const name = `${path}: its quantization`;
+  const quantization = readQuantization(text, path);
   for (const { name: block } of quantizedBlocks(arch)) {
     if (activationBitsOf(quantization.scheme, block) === undefined) continue;
     const range = Object.hasOwn(quantization.activations, block)
