@@ -60,7 +60,7 @@ export interface DoctorOptions extends CommonOptions {
  * Examines a checkpoint of any family and, with `--data` and where it can be computed, tries the remedies.
  */
 export async function examineCheckpoint(checkpoint: string, options: DoctorOptions): Promise<void> {
-  if (options.html !== undefined) await checkOutput(options.html, checkpoint);
+  if (options.html !== undefined) await checkOutput(options.html, { checkpoint });
   const counts = {
     testImages: wholeNumber('--images', options.images, 1),
     calibration: wholeNumber('--calibration', options.calibration, 1),

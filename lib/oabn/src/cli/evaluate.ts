@@ -180,8 +180,10 @@ Example:
   $ oabn quantize small.safetensors --arch A0@0.25 --bits 4 --method mse --granularity perChannel --data cifar10`,
     )
     .action(async (checkpoint: string, options: QuantizeOptions) => {
-      if (options.output)
-        await checkOutput(options.output, checkpoint, (await stat(checkpoint).catch(() => undefined))?.size);
+      if (options.output) {
+        const bytes = (await stat(checkpoint).catch(() => undefined))?.size;
+        await checkOutput(options.output, { checkpoint, bytes, format: 'safetensors' });
+      }
       const { method, scheme } = schemeOf(options);
       const calibration = wholeNumber('--calibration', options.calibration, 1);
       const testImages = imagesOf(options);

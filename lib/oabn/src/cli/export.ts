@@ -65,7 +65,7 @@ Examples:
   $ oabn eval 3bit.onnx --data cifar10`,
     )
     .action(async (checkpoint: string, options: ExportOptions) => {
-      await checkOutputs([options.output, options.tensorrt, options.ncnn, options.page], checkpoint);
+      await checkOutputs(options.output, [options.tensorrt, options.ncnn, options.page], checkpoint);
       const loaded = await loadAnyNetwork(checkpoint, loadOptions(options));
       const { arch, quantization } = loaded;
       const merged = mergedOf(loaded);

@@ -68,7 +68,7 @@ Examples:
   $ oabn merge small.safetensors --arch '{"widths":[16,16,24,48,320],"depths":[1,2,4,6,1]}' -o merged.safetensors`,
     )
     .action(async (checkpoint: string, options: MergeOptions) => {
-      await checkOutput(options.output, checkpoint);
+      await checkOutput(options.output, { checkpoint, format: 'safetensors' });
       const file = await readStateDict(checkpoint);
       const [arch, family] = [architectureOf(options), familyOf(options.family)];
       check(!(arch && family), '--arch and --family are two ways to say what the file is; give one of them');

@@ -1,18 +1,27 @@
 /** What commands print: text for people, or one JSON document on standard output with `--json`. */
-import { realpath } from 'node:fs/promises';
+import { realpath, stat } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import { check, checkWritable } from 'oabn-base';
 
 /** PyTorch opens files of these names as its own format, which is not written here. */
 const torchNames = /\.(pt|pth|ckpt)$/i;
 
+/** What is known of a file before it is written. */
+interface Output {
+  /** Its format; default one that no ending is reserved for. */
+  readonly format?: 'safetensors' | 'onnx';
+  /** The checkpoint that it is made from. */
+  readonly checkpoint?: string;
+  /** How many bytes it will have. */
+  readonly bytes?: number | undefined;
+}
+
 /**
- * To be called before anything is computed, with the checkpoint that is read, if any, and how many bytes are
- * to be written, where that is known.
+ * To be called before anything is computed.
  * @throws UserError where the output cannot be written, would replace the checkpoint that it is made from, or
  * bears the name of a format that it will not have
  */
-export async function checkOutput(path: string, checkpoint?: string, bytes?: number): Promise<void> {
+export async function checkOutput(path: string, { format, checkpoint, bytes }: Output): Promise<void> {
   check(
     !torchNames.test(path),
     `${path} would not be a file that torch.load reads, which is never written here; choose another ending`,
@@ -24,21 +33,44 @@ export async function checkOutput(path: string, checkpoint?: string, bytes?: num
     `${path} is the checkpoint itself, which the result would replace; choose another name`,
   );
   await checkWritable(path, bytes);
+  if (format !== undefined) await checkEnding(path, format);
+}
+
+/** Other commands tell .onnx files from checkpoints by their names. */
+async function checkEnding(path: string, format: 'safetensors' | 'onnx'): Promise<void> {
+  const isOnnx = path.endsWith('.onnx');
+  check(
+    format === 'onnx' || !isOnnx,
+    `${path} would be a checkpoint, not an ONNX file; name it .safetensors (oabn export makes .onnx files of checkpoints)`,
+  );
+  check(
+    format === 'safetensors' || isOnnx || (await isDevice(path)),
+    `${path} would be an ONNX file, which the other commands know by its ending; name it .onnx`,
+  );
+}
+
+/** Such as /dev/null, which no command reads back. */
+async function isDevice(path: string): Promise<boolean> {
+  const found = await stat(path).catch(() => undefined);
+  return found !== undefined && !found.isFile();
 }
 
 /**
- * `checkOutput` of several files that one command writes; those that it is not to write are undefined.
+ * `checkOutput` of an ONNX file and of others that are written beside it; those that are not to be written are
+ * undefined.
  * @throws UserError also where two of them are the same file
  */
 export async function checkOutputs(
-  paths: readonly (string | undefined)[],
+  onnx: string,
+  others: readonly (string | undefined)[],
   checkpoint: string,
 ): Promise<void> {
-  const given = paths.filter((path) => path !== undefined);
+  const given = [onnx, ...others].filter((path) => path !== undefined);
   const files = given.map((path) => resolve(path));
   const twice = files.findIndex((file, i) => files.indexOf(file) < i);
   check(twice < 0, () => `${given[twice]} is named for two files; give each its own name`);
-  for (const path of given) await checkOutput(path, checkpoint);
+  await checkOutput(onnx, { checkpoint, format: 'onnx' });
+  for (const path of given.slice(1)) await checkOutput(path, { checkpoint });
 }
 
 /**

@@ -104,7 +104,7 @@ Examples:
   $ oabn train --set training.seed=1,2,3 --set training.weightDecay=1e-4 --tensorboard logs`,
     )
     .action(async (options: TrainOptions) => {
-      if (options.output) await checkOutput(options.output);
+      if (options.output) await checkOutput(options.output, { format: 'safetensors' });
       const s = threshold(options.threshold);
       const regularizer = penaltyOf(options, penaltyStrengths);
       const arch = architectureOf(options);
@@ -146,7 +146,7 @@ export function addFinetune(program: Command): void {
       '\nExample:\n  $ oabn finetune oabn.safetensors --bits 3 --method cluster --epochs 2 --data cifar10 -o 3bit.safetensors',
     )
     .action(async (checkpoint: string, options: FinetuneOptions) => {
-      if (options.output) await checkOutput(options.output, checkpoint);
+      if (options.output) await checkOutput(options.output, { checkpoint, format: 'safetensors' });
       const bits = wholeNumber('--bits', options.bits);
       checkScheme({ bits, weights: options.method as WeightMethod, granularity: 'perTensor' });
       tellQuantized(checkpoint, (await readStateDict(checkpoint)).metadata);
@@ -208,7 +208,7 @@ Examples:
   $ oabn anneal bn.safetensors --threshold 0.5 --epochs 3 --data cifar10 -o oabn.safetensors`,
     )
     .action(async (checkpoint: string, options: AnnealOptions) => {
-      if (options.output) await checkOutput(options.output, checkpoint);
+      if (options.output) await checkOutput(options.output, { checkpoint, format: 'safetensors' });
       const ways = annealingOf(options);
       tellQuantized(checkpoint, (await readStateDict(checkpoint)).metadata);
       const lab = await labOf(options);

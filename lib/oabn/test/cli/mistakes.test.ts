@@ -82,7 +82,7 @@ describe('cli mistakes', () => {
     await refuse(['doctor', network, '--html', below], /out/);
   });
 
-  it('outputs that would replace their checkpoint or one another, or pretend to be PyTorch’s', async () => {
+  it('outputs that would replace their checkpoint or one another, or bear the name of another format', async () => {
     const link = join(folder, 'link.safetensors');
     await symlink(network, link);
     const before = await readFile(network);
@@ -92,6 +92,13 @@ describe('cli mistakes', () => {
       await refused([...more, network, '-o', link], /link\.safetensors is the checkpoint itself/);
       await refused([...more, network, '-o', join(folder, 'x.pth')], /x\.pth would not be a file that/);
     }
+    for (const more of [['merge'], ['quantize', '--bits', '4'], ['finetune', '--bits', '4'], ['anneal']])
+      await refused(
+        [...more, network, '-o', join(folder, 'x.onnx')],
+        /x\.onnx would be a checkpoint, .*export/,
+      );
+    await refused(['train', '-o', join(folder, 'x.onnx')], /x\.onnx would be a checkpoint/);
+    await refused(['export', network, '-o', join(folder, 'y.safetensors')], /would be an ONNX file/);
     await refused(['doctor', network, '--html', link], /link\.safetensors is the checkpoint itself/);
     assert.deepEqual(await readFile(network), before);
     const twice = /is named for two files; give each its own name/;
