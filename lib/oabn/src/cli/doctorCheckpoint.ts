@@ -94,6 +94,8 @@ export async function examineCheckpoint(checkpoint: string, options: DoctorOptio
       trainable: isRepVGG,
       computable: 'arch' in found,
       ...(tried?.refused && { refused: tried.refused }),
+      ...(tried?.trials && { trials: tried.trials }),
+      ...(tried?.measured && { images: tried.measured.images }),
     }),
     ...tried,
   };

@@ -2,6 +2,7 @@
 import { causes, type Cause } from './diagnose.js';
 import type { Examination, Prediction } from './examine.js';
 import { keptText } from './page.js';
+import type { Trial } from './tryRemedies.js';
 
 /** The share of the accuracy above chance from which on nothing counts as lost. */
 const enough = 0.95;
@@ -24,12 +25,16 @@ export interface AdviseOptions {
   readonly computable?: boolean;
   /** Remedies that were tried and have no form for the network; default none. */
   readonly refused?: readonly { readonly title: string }[];
+  /** Remedies that were tried; at their bits they take the place of what is predicted. Default none. */
+  readonly trials?: readonly Trial[];
+  /** On how many images the trials were measured. */
+  readonly images?: number;
 }
 
 /** Sentences, the most important first. */
 export function advise(
   { layers, predictions, deadChannels, threshold }: Examination,
-  { trainable = true, computable = true, refused = [] }: AdviseOptions = {},
+  { trainable = true, computable = true, refused = [], trials = [], images }: AdviseOptions = {},
 ): string[] {
   const plain = predictions.filter(({ remedy }) => remedy === 'perTensor');
   const lost = plain.filter(({ least }) => least < enough);
@@ -55,6 +60,13 @@ export function advise(
     );
   }
   for (const { bits } of lost) {
+    const measured = bestMeasured(trials, bits);
+    if (measured) {
+      const on = images === undefined ? '' : ` on ${images} images`;
+      const accuracy = (100 * measured.accuracy).toFixed(2);
+      sentences.push(`At ${bits} bits the best that was measured is: ${measured.title}, ${accuracy}%${on}.`);
+      continue;
+    }
     const possible = predictions.filter(({ title }) => !refused.some((one) => one.title === title));
     const best = bestOf(possible.filter((p) => p.bits === bits && p.remedy !== 'perTensor'));
     if (best)
@@ -81,4 +93,9 @@ function remedyOfIdentity(threshold: number | undefined, trainable: boolean): st
 
 function bestOf(predictions: readonly Prediction[]): Prediction | undefined {
   return [...predictions].sort((a, b) => b.least + b.most - a.least - a.most || a.spacing - b.spacing)[0];
+}
+
+/** The first of the most accurate. */
+function bestMeasured(trials: readonly Trial[], bits: number): Trial | undefined {
+  return trials.filter((trial) => trial.bits === bits).sort((a, b) => b.accuracy - a.accuracy)[0];
 }

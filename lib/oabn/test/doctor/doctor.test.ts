@@ -242,6 +242,18 @@ describe('doctor', () => {
     assert.notEqual(best({ refused: [{ title }] }), title);
   });
 
+  it('names what was measured best, where remedies were tried', async () => {
+    const { stateDict } = await goldenNetwork();
+    const examination = examine(stateDict, recognize(stateDict)!);
+    const trials = [0.78, 0.81, 0.8].map((accuracy, i) => ({
+      ...{ title: `remedy ${i}`, bits: 4, accuracy, storedBits: 1 },
+    }));
+    const text = advise(examination, { trials, images: 200 }).join('\n');
+    assert.match(text, /At 4 bits the best that was measured is: remedy 1, 81\.00% on 200 images\./);
+    assert.doesNotMatch(text, /At 4 bits .* should be/);
+    assert.equal(/At 6 bits .* should be/.test(text), /At 6 bits/.test(advise(examination).join()));
+  });
+
   it('leaves squeeze-and-excitation out, which stays in FP32', () => {
     const conv = (...shape: number[]) => ({ shape, data: new Float32Array(shape.reduce((a, b) => a * b)) });
     const stateDict: StateDict = {
