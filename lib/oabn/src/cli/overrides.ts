@@ -69,20 +69,38 @@ const ofAnnealing = ['training.maxGradientNorm'];
 /** Members that have no effect on what is computed, or that say what kind of run it is. */
 const fixed = ['kind', 'data.name', 'data.checksum', 'source.kind', 'source.sha256'];
 
+/** One of the configurations that settings make of another one. */
+export interface Variant<C> {
+  /** The configuration. */
+  readonly config: C;
+  /** Path → value of the members that were set. */
+  readonly set: Readonly<Record<string, unknown>>;
+  /** «epochs=2, momentum=0.8»: what tells it from the other variants, in the user's words; else empty. */
+  readonly label: string;
+}
+
 /**
  * The configurations that `settings` make of one; without settings, that one itself. @throws UserError naming
  * what is wrong and what is close to it
  */
-export function withOverrides<C extends object>(config: C, settings: readonly string[]): C[] {
-  let configs: C[] = [config];
+export function variantsOf<C extends object>(config: C, settings: readonly string[]): Variant<C>[] {
+  let variants: Variant<C>[] = [{ config, set: {}, label: '' }];
   for (const setting of settings) {
     const at = setting.indexOf('=');
     check(at > 0, `--set needs key=value, got ${setting}`);
-    const path = findPath(config, setting.slice(0, at));
-    const values = splitList(setting.slice(at + 1)).map((text) => valueOf(config, path, text));
-    configs = configs.flatMap((one) => values.map((value) => setAt(one, path.split('.'), value)));
+    const key = setting.slice(0, at);
+    const path = findPath(config, key);
+    const texts = splitList(setting.slice(at + 1));
+    const values = texts.map((text) => [text, valueOf(config, path, text)] as const);
+    variants = variants.flatMap(({ config: one, set, label }) =>
+      values.map(([text, value]) => ({
+        config: setAt(one, path.split('.'), value),
+        set: { ...set, [path]: value },
+        label: values.length === 1 ? label : [...(label === '' ? [] : [label]), `${key}=${text}`].join(', '),
+      })),
+    );
   }
-  return configs;
+  return variants;
 }
 
 /** The one path that a key means. */

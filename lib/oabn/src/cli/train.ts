@@ -39,7 +39,7 @@ import {
   wholeNumber,
 } from './options.js';
 import { checkOutput, percent, print } from './output.js';
-import { setOption, withOverrides } from './overrides.js';
+import { setOption, type Variant, variantsOf } from './overrides.js';
 import {
   annealingStrengths,
   type EpochMetrics,
@@ -115,7 +115,7 @@ Examples:
         training: { ...trainingOf(lab.defaults.pretraining, options), ...(regularizer && { regularizer }) },
         ...(arch && { arch: { ...arch, classes: lab.train.classes.length } }),
       });
-      await runEach(withOverrides(config, options.set), options, async (one) => {
+      await runEach(variantsOf(config, options.set), options, async (one) => {
         const stored = await run(lab, one, { files: true });
         const { accuracy, images, epochs } = stored.result;
         await logCurves(options, stored.hash, epochs, accuracy);
@@ -164,7 +164,7 @@ export function addFinetune(program: Command): void {
         weights,
         training,
       });
-      await runEach(withOverrides(config, options.set), options, async (one) => {
+      await runEach(variantsOf(config, options.set), options, async (one) => {
         const stored = await run(lab, one, { files: true });
         const { accuracy, images, stateSize, epochs = [] } = stored.result;
         await logCurves(options, stored.hash, epochs, accuracy);
@@ -223,7 +223,7 @@ Examples:
         ...ways,
         training: { ...trainingOf(usual, options), seed: wholeNumber('--seed', options.seed) },
       });
-      await runEach(withOverrides(config, options.set), options, async (one) => {
+      await runEach(variantsOf(config, options.set), options, async (one) => {
         const stored = await run(lab, one, { files: true });
         const { accuracy, images, epochs, thresholds } = stored.result;
         await logCurves(options, stored.hash, epochs, accuracy);
@@ -267,18 +267,28 @@ function penaltyOf({ penalty, strength }: PenaltyOptions, usual: Strengths): Reg
   return mergedPenalty(penalty, times);
 }
 
-/** Runs one configuration, or each of a sweep, and prints the outcome: one result, or a list. */
+/**
+ * Runs one configuration, or each of a sweep, and prints the outcome: one result, or a list in which each says
+ * what was set.
+ */
 async function runEach<Config>(
-  configs: readonly Config[],
+  variants: readonly Variant<Config>[],
   { output, json, set }: Omit<TrainOptions, 'threshold'>,
-  runOne: (config: Config) => Promise<{ result: unknown; text: string }>,
+  runOne: (config: Config) => Promise<{ result: object; text: string }>,
 ): Promise<void> {
   check(
-    configs.length === 1 || output === undefined,
-    `--output is one file, but --set ${set.join(' ')} makes ${configs.length} runs; their checkpoints are in the runs folder`,
+    variants.length === 1 || output === undefined,
+    `--output is one file, but --set ${set.join(' ')} makes ${variants.length} runs; their checkpoints are in the runs folder`,
   );
-  const done: { result: unknown; text: string }[] = [];
-  for (const config of configs) done.push(await runOne(config));
+  const done: { result: object; text: string }[] = [];
+  for (const { config, set: members, label } of variants) {
+    const { result, text } = await runOne(config);
+    done.push(
+      variants.length === 1
+        ? { result, text }
+        : { result: { set: members, ...result }, text: `${label}: ${text}` },
+    );
+  }
   const results = done.map(({ result }) => result);
   print(done.length === 1 ? results[0] : results, done.map(({ text }) => text).join('\n'), json);
 }

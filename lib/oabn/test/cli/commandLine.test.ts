@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createProgram } from '../../src/cli/index.js';
 import { completionScript } from '../../src/cli/completion.js';
-import { withOverrides } from '../../src/cli/overrides.js';
+import { variantsOf } from '../../src/cli/overrides.js';
 import { trainingOf } from '../../src/cli/train.js';
 import { eventFile, eventsOf, writeEvents } from '../../src/experiment/tensorboard.js';
 
@@ -39,6 +39,9 @@ describe('cli --epochs, --lr, --batch, --images', () => {
 });
 
 describe('cli --set', () => {
+  const withOverrides = <C extends object>(config: C, set: readonly string[]): C[] =>
+    variantsOf(config, set).map((variant) => variant.config);
+
   it('takes whole paths, parts that tell, and the run’s own before its source’s', () => {
     const paths = ['training.schedule.epochs', 'training.epochs', 'epochs'];
     for (const path of paths) {
@@ -51,7 +54,12 @@ describe('cli --set', () => {
   });
 
   it('makes a run for each value of a list, and for all combinations of several', () => {
-    const swept = withOverrides(config, ['epochs=1,2,4', 'momentum=0.8,0.9']);
+    const sweep = ['epochs=1,2,4', 'momentum=0.8,0.9'];
+    const swept = withOverrides(config, sweep);
+    const [first] = variantsOf(config, [...sweep, 'seed=3']);
+    assert.equal(first!.label, 'epochs=1, momentum=0.8');
+    const { set } = first!;
+    assert.deepEqual(set, { 'training.schedule.epochs': 1, 'training.momentum': 0.8, 'training.seed': 3 });
     assert.deepEqual(
       swept.map(({ training }) => [training.schedule.epochs, training.momentum]),
       [1, 2, 4].flatMap((epochs) => [0.8, 0.9].map((momentum) => [epochs, momentum])),
