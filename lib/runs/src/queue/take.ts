@@ -60,7 +60,7 @@ export function openQueues(connection: QueueConnection, serving: Serving): OpenQ
     await worker.startStalledCheckTimer();
     return worker;
   };
-  const refresh = async (): Promise<void> => {
+  const look = async (): Promise<void> => {
     lookedAt = performance.now();
     for (const [id, jobClass] of await classes()) {
       if (open.has(id)) continue;
@@ -73,6 +73,9 @@ export function openQueues(connection: QueueConnection, serving: Serving): OpenQ
       }
     }
   };
+  let looking: Promise<void> | undefined;
+  /** Shared by those who ask at the same time: two looks would both begin to serve what they find. */
+  const refresh = (): Promise<void> => (looking ??= look().finally(() => (looking = undefined)));
   /** Puts a ready job that shares one of the names at the head of its queue; another worker may be faster. */
   const prefer = async (affinity: readonly string[]): Promise<void> => {
     if (affinity.length === 0) return;
@@ -94,7 +97,7 @@ export function openQueues(connection: QueueConnection, serving: Serving): OpenQ
 
   return {
     async next(token, affinity) {
-      if (performance.now() - lookedAt >= millisecondsClassesLast) await refresh();
+      if (looking || performance.now() - lookedAt >= millisecondsClassesLast) await refresh();
       await prefer(affinity);
       // Jobs that few workers can do come first for those that can.
       const demanding = ({ jobClass }: { jobClass: JobClass }): number =>

@@ -242,6 +242,23 @@ describe('which job a worker takes', function () {
     await queues.close();
   });
 
+  it('serves each queue once, however many ask at the same time', async () => {
+    const job = toyJob({ toy: 'of version 3', steps: 1, size: 1, every: 1 });
+    await enqueue(site.connection, site.shared, [job], { ...plan, version: '3' });
+    let begun = 0;
+    class Counted extends site.connection.bullmq.Worker {
+      constructor(...args: ConstructorParameters<typeof site.connection.bullmq.Worker>) {
+        super(...args);
+        begun++;
+      }
+    }
+    const connection = { ...site.connection, bullmq: { ...site.connection.bullmq, Worker: Counted } };
+    const queues = openQueues(connection, { ...able, version: '3' });
+    const [, next, left] = await Promise.all([queues.left(), queues.next('1', []), queues.left()]);
+    assert.deepEqual([next?.job.data.title, left, begun], ['of version 3', 1, 1]);
+    await queues.close();
+  });
+
   it('asks anew what is left, however recently it looked', async () => {
     const queues = openQueues(site.connection, { ...able, version: '2' });
     assert.equal(await queues.left(), 0);
