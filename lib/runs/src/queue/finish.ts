@@ -29,10 +29,12 @@ export async function finish(connection: QueueConnection, taken: Taken, ending: 
   const { job, token } = taken;
   switch (ending.kind) {
     case 'done':
-      // This comes first, so that whoever takes over from a worker that dies here repeats it.
+      // These come first, so that whoever takes over from a worker that dies here repeats them: once it is
+      // completed nobody does, and a run that is noted as being in the queue is waited for.
       await release(connection, job.data.hash);
+      await forget(connection, job.data.hash);
       await job.moveToCompleted(undefined, token, false);
-      await forget(connection, { hash: job.data.hash });
+      await tell(connection, { hash: job.data.hash });
       return true;
     case 'failed':
       await fail(connection, taken, ending.message, ending.stack);
@@ -76,7 +78,8 @@ async function fail(
   const error = new bullmq.UnrecoverableError(message);
   if (stack !== undefined) error.stack = stack;
   await job.moveToFailed(error, token, false);
-  await forget(connection, { hash, error: message });
+  await forget(connection, hash);
+  await tell(connection, { hash, error: message });
 }
 
 /** A job whose need is not in the store waits for it again, or fails with it. */
@@ -104,14 +107,12 @@ async function hold(connection: QueueConnection, taken: Taken, need: string): Pr
   return false;
 }
 
-/** Removes the notes on a run that has left the queue, and tells listeners. */
-async function forget({ redis, key }: QueueConnection, finished: Finished): Promise<void> {
-  const { hash } = finished;
-  await executed(
-    redis
-      .pipeline()
-      .hdel(key('at'), hash)
-      .del(key('needs', hash))
-      .publish(key('finished'), JSON.stringify(finished)),
-  );
+/** Removes the notes on a run that leaves the queue. */
+async function forget({ redis, key }: QueueConnection, hash: string): Promise<void> {
+  await executed(redis.pipeline().hdel(key('at'), hash).del(key('needs', hash)));
+}
+
+/** Tells listeners about a run that has left the queue. */
+async function tell({ redis, key }: QueueConnection, finished: Finished): Promise<void> {
+  await redis.publish(key('finished'), JSON.stringify(finished));
 }

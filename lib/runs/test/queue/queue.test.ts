@@ -3,11 +3,12 @@ import assert from 'node:assert/strict';
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { computeInQueue, connectQueue, enqueue, type QueueJob, queueStatus } from '../../src/queue/index.js';
-import { openQueues } from '../../src/queue/take.js';
-import { putData } from '../../src/remote/index.js';
+import { finish } from '../../src/queue/finish.js';
+import { openQueues, type Taken } from '../../src/queue/take.js';
+import { newSession, putData } from '../../src/remote/index.js';
 import { needs, redisProgram, type Server, startRedis } from './servers.js';
 import { toyJob, toySweep } from './support.js';
-import type { QueueToyConfig } from './toyExecutor.js';
+import { computeToy, type QueueToyConfig } from './toyExecutor.js';
 import { openToySite, plan, type ToySite, until } from './toySite.js';
 
 describe('queue', function () {
@@ -164,7 +165,7 @@ describe('queue', function () {
   });
 });
 
-describe('which job a worker takes', function () {
+describe('a run whose worker is killed as it has left the queue', function () {
   let redis: Server | undefined;
   let site: ToySite;
 
@@ -178,14 +179,48 @@ describe('which job a worker takes', function () {
     await redis?.stop();
   });
 
-  const able = {
-    version: '1',
-    trust: false,
-    leaseSeconds: 30,
-    backends: ['wasm'],
-    memoryGiB: 8,
-    hasData: async () => false,
-  };
+  it('is done for those who wait for it', async () => {
+    const { connection, shared, folder } = site;
+    const job = toyJob({ toy: 'done', steps: 1, size: 1, every: 1 });
+    const result = site.compute([job]);
+    const queues = openQueues(connection, able);
+    let taken: Taken | undefined;
+    await until('the run is taken', async () => (taken = await queues.next('token', [])) !== undefined);
+    await computeToy(join(folder, 'here'), job.config);
+    await shared.commit(job.hash, newSession(), join(folder, 'here', job.hash));
+    const left = taken!.job.moveToCompleted.bind(taken!.job);
+    taken!.job.moveToCompleted = async (...args) => {
+      await left(...args);
+      throw new Error('killed');
+    };
+    await assert.rejects(finish(connection, taken!, { kind: 'done', computed: true }), /killed/);
+    assert.deepEqual(await result, { computed: 1, failures: [] });
+    await queues.close();
+  });
+});
+
+const able = {
+  version: '1',
+  trust: false,
+  leaseSeconds: 30,
+  backends: ['wasm'],
+  memoryGiB: 8,
+  hasData: async () => false,
+};
+
+describe('which job a worker takes', function () {
+  let redis: Server | undefined;
+  let site: ToySite;
+
+  before(async function () {
+    needs(this, 'Redis is not installed (Debian: redis-server)', redisProgram);
+    redis = await startRedis();
+    site = await openToySite(redis.url);
+  });
+  after(async () => {
+    await site?.close();
+    await redis?.stop();
+  });
 
   it('follows its affinity, the dearest first, and else takes them in order', async () => {
     const job = (toy: string, ...affinity: string[]) =>
