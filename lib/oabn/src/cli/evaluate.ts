@@ -39,7 +39,7 @@ import {
   wholeNumber,
   withNetworkOptions,
 } from './options.js';
-import { checkOutput, percent, print } from './output.js';
+import { accuracyText, checkOutput, percent, print } from './output.js';
 
 interface EvalOptions extends CommonOptions {
   readonly images?: string;
@@ -217,7 +217,7 @@ Example:
       print(
         result,
         `${scheme.bits}-bit ${scheme.weights} by ${ptqMethodTitle(method)}, ${scheme.granularity}: ` +
-          `${percent(result.accuracy)} of ${result.images} images, state size ${result.stateSize}`,
+          `${accuracyText(result, lab.test)}, state size ${result.stateSize}`,
         options.json,
       );
     });

@@ -2,6 +2,9 @@
 import { realpath, stat } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import { check, checkWritable } from 'oabn-base';
+import { datasetTitle } from '../data/index.js';
+import type { DataConfig } from '../experiment/index.js';
+import type { Accuracy } from '../train/index.js';
 
 /** PyTorch opens files of these names as its own format, which is not written here. */
 const torchNames = /\.(pt|pth|ckpt)$/i;
@@ -82,6 +85,16 @@ export function print(result: unknown, text: string, json = false): void {
 
 /** «77.62%» of an accuracy in [0, 1]. */
 export const percent = (accuracy: number): string => `${(100 * accuracy).toFixed(2)}%`;
+
+/** «75.20% of 2000 test images, CIFAR-10»; of training images that were left out, where a run held some out. */
+export function accuracyText(
+  { accuracy, images }: Pick<Accuracy, 'accuracy' | 'images'>,
+  dataset: Parameters<typeof datasetTitle>[0],
+  { heldOut = 0 }: Pick<DataConfig, 'heldOut'> = {},
+): string {
+  const kind = heldOut > 0 ? 'held-out training images' : 'test images';
+  return `${percent(accuracy)} of ${images} ${kind}, ${datasetTitle(dataset)}`;
+}
 
 function jsonNumber(_: string, value: unknown): unknown {
   return value === Infinity ? 'Infinity' : value;

@@ -13,6 +13,7 @@ import {
   openCheckpoint,
   pretrainConfig,
   run,
+  runDefaults,
   type TrainingConfig,
   writeEvents,
 } from '../experiment/index.js';
@@ -38,7 +39,7 @@ import {
   thresholdOption,
   wholeNumber,
 } from './options.js';
-import { checkOutput, percent, print } from './output.js';
+import { accuracyText, checkOutput, print } from './output.js';
 import { setOption, type Variant, variantsOf } from './overrides.js';
 import {
   annealingStrengths,
@@ -122,7 +123,7 @@ Examples:
         const network = await deliver(join(stored.folder, stored.result.network), options.output);
         return {
           result: { accuracy, images, network, hash: stored.hash, from: stored.from },
-          text: `FP32 ${percent(accuracy)} of ${images} images; ${network} (run ${stored.hash})`,
+          text: `FP32 ${accuracyText({ accuracy, images }, lab.test, one.data)}; ${network} (run ${stored.hash})`,
         };
       });
     });
@@ -171,7 +172,7 @@ export function addFinetune(program: Command): void {
         const network = await deliver(join(stored.folder, stored.result.network), options.output);
         return {
           result: { accuracy, images, stateSize, network, hash: stored.hash, from: stored.from },
-          text: `${one.scheme.bits}-bit ${options.method}: ${percent(accuracy)} of ${images} images, state size ${stateSize}; ${network}`,
+          text: `${one.scheme.bits}-bit ${options.method}: ${accuracyText({ accuracy, images }, lab.test, one.source.data)}, state size ${stateSize}; ${network}`,
         };
       });
     });
@@ -232,7 +233,7 @@ Examples:
           result: { accuracy, images, thresholds, network, hash: stored.hash, from: stored.from },
           text:
             `${thresholds.length > 0 ? `s ${thresholds.map((value) => value.toPrecision(3)).join(' → ')}: ` : ''}` +
-            `FP32 ${percent(accuracy)} of ${images} images; ${network} (run ${stored.hash})`,
+            `FP32 ${accuracyText({ accuracy, images }, lab.test, one.source.data)}; ${network} (run ${stored.hash})`,
         };
       });
     });
@@ -314,6 +315,10 @@ function withTraining(command: Command): Command {
     .option('--lr <rate>', "highest learning rate; default the profile's")
     .option('--batch <n>', "batch size; default the profile's")
     .option('--images <n>', "number of training images; default the profile's")
+    .addHelpText(
+      'after',
+      `\nAccuracy is that on ${runDefaults.data.testImages} test images unless a profile says otherwise; --set testImages=null uses all.`,
+    )
     .option('-o, --output <file>', 'copy the checkpoint here')
     .addOption(setOption)
     .option('--tensorboard <folder>', 'write the run’s curves as an event file for TensorBoard')

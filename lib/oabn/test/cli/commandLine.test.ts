@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createProgram } from '../../src/cli/index.js';
 import { completionScript } from '../../src/cli/completion.js';
+import { accuracyText } from '../../src/cli/output.js';
 import { variantsOf } from '../../src/cli/overrides.js';
 import { trainingOf } from '../../src/cli/train.js';
 import { eventFile, eventsOf, writeEvents } from '../../src/experiment/tensorboard.js';
@@ -35,6 +36,20 @@ describe('cli --epochs, --lr, --batch, --images', () => {
       schedule: { ...schedule, epochs: 3, learningRate: 0.01 },
       ...{ batchSize: 64, images: 100 },
     });
+  });
+});
+
+describe('cli accuracies', () => {
+  it('say of which images they are', () => {
+    const provenance = { dataset: 'CIFAR-10', note: '', source: '', checksum: '' };
+    const text = (heldOut?: number): string =>
+      accuracyText(
+        { accuracy: 0.752, images: 2000 },
+        { made: false, provenance },
+        heldOut === undefined ? {} : { heldOut },
+      );
+    assert.equal(text(), '75.20% of 2000 test images, CIFAR-10');
+    assert.equal(text(2000), '75.20% of 2000 held-out training images, CIFAR-10');
   });
 });
 
