@@ -55,7 +55,15 @@ Examples:
   ]) {
     add(program);
   }
+  forEachCommand(program, (command) => command.showHelpAfterError(helpHint(command)));
   return program;
+}
+
+/** «(oabn runs list --help lists its options)» */
+function helpHint(command: Command): string {
+  const names: string[] = [];
+  for (let at: Command | null = command; at; at = at.parent) names.unshift(at.name());
+  return `(${names.join(' ')} --help lists its ${command.commands.length > 0 ? 'commands' : 'options'})`;
 }
 
 /** Nested commands, too, such as `kernel status`. */

@@ -3,6 +3,7 @@ import { execFileSync } from 'node:child_process';
 import { mkdtemp, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import type { Command } from 'commander';
 import { createProgram } from '../../src/cli/index.js';
 import { completionScript } from '../../src/cli/completion.js';
 import { accuracyText } from '../../src/cli/output.js';
@@ -136,6 +137,29 @@ describe('cli --set', () => {
     wrong('momentum=fast', /training\.momentum must be a number, such as 0\.9, got fast/);
     wrong('annealing=stairs', /must be one of cosine, linear, got stairs/);
     wrong('kind=ptq', /has no kind/);
+  });
+});
+
+describe('cli usage errors', () => {
+  it('name the help of their own command, nested ones included', async () => {
+    const nested = (program: Command): void => void program.command('runs').command('list');
+    for (const [args, hint] of [
+      [['train', '--s', '0.5'], '(oabn train --help lists its options)'],
+      [['eval'], '(oabn eval --help lists its options)'],
+      [['runs', 'list', '--foo'], '(oabn runs list --help lists its options)'],
+      [['runs', '--foo'], '(oabn runs --help lists its commands)'],
+      [['bogus'], '(oabn --help lists commands and options)'],
+    ] as const) {
+      let said = '';
+      const program = createProgram([nested]);
+      const quiet = (command: Command): void => {
+        command.exitOverride().configureOutput({ writeErr: (text) => (said += text) });
+        command.commands.forEach(quiet);
+      };
+      quiet(program);
+      await assert.rejects(program.parseAsync(args, { from: 'user' }));
+      assert.ok(said.includes(hint), said);
+    }
   });
 });
 
