@@ -58,6 +58,11 @@ const mistaken: readonly (readonly [RegExp, string])[] = [
     'lists the pieces of a checkpoint; write them into one file: python -c "import glob; from safetensors.torch import load_file, save_file; ' +
       "save_file({n: t for f in glob.glob('*-of-*.safetensors') for n, t in load_file(f).items()}, 'whole.safetensors')\"",
   ],
+  // A Protocol Buffers message that begins with its version; in safetensors, a brace follows the length.
+  [
+    /^\x08[\x01-\x1f](?![^]{6}\{)/,
+    'seems to be an ONNX file, which oabn eval and oabn latency read, under a name that ends in .onnx; others need the checkpoint that it was made from',
+  ],
   [/^\x89HDF/, 'is an HDF5 file, as Keras writes them; store its arrays as safetensors or with torch.save'],
 ];
 

@@ -49,6 +49,7 @@ describe('model/readStateDict', () => {
     for (const [start, message] of [
       ['version https://git-lfs.github.com/spec/v1\noid sha256:00\n', /fetch the file itself: git lfs pull/],
       ['\n<!DOCTYPE html><html>', /is a web page/],
+      ['\x08\x09\x12\x04oabn', /seems to be an ONNX file, which oabn eval and oabn latency read/],
       ['{"metadata": {"total_size": 1}, "weight_map": {"a": "a.safetensors"}}', /write them into one file: /],
       ['\x89HDF\r\n\x1a\n', /is an HDF5 file/],
     ] as const) {
