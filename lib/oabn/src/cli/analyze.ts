@@ -1,5 +1,5 @@
 /** `oabn analyze`: the outlier report of a checkpoint. */
-import { tableText } from 'oabn-base';
+import { naming, tableText } from 'oabn-base';
 import type { Command } from 'commander';
 import { keptAccuracy, law, lawDeviation, laws, levelSpacing } from '../doctor/index.js';
 import { loadRepVGG } from '../family/index.js';
@@ -30,7 +30,7 @@ Example:
     .action(async (checkpoint: string, options: CommonOptions) => {
       const network = await loadRepVGG(checkpoint, loadOptions(options));
       tellQuantized(checkpoint, network.metadata);
-      const rows = analyzeOutliers(network.arch, network.stateDict);
+      const rows = naming(checkpoint, () => analyzeOutliers(network.arch, network.stateDict));
       print(rows, `${tableText(rows.map(formatRow))}\n${predictionText(network, rows)}`, options.json);
     });
 }

@@ -1,6 +1,6 @@
 /** `oabn doctor <checkpoint>`: why this network will lose when it is quantized, how much, and what helps. */
 import { join } from 'node:path';
-import { check, consoleProgress, tableText, UserError, writeFileAtomic } from 'oabn-base';
+import { check, consoleProgress, naming, tableText, UserError, writeFileAtomic } from 'oabn-base';
 import { takeCalibration } from '../data/index.js';
 import {
   advise,
@@ -78,10 +78,12 @@ export async function examineCheckpoint(checkpoint: string, options: DoctorOptio
   const s = options.threshold === undefined ? thresholdOf(file) : threshold(options.threshold);
   const found = computed(file.stateDict, recognition, loadOptions(options));
   const isRepVGG = 'arch' in found && found.arch.operations === undefined;
-  const examination = examine(file.stateDict, recognition, {
-    law: isRepVGG ? law : laws.perTensor,
-    ...(s !== undefined && { threshold: s }),
-  });
+  const examination = naming(checkpoint, () =>
+    examine(file.stateDict, recognition, {
+      law: isRepVGG ? law : laws.perTensor,
+      ...(s !== undefined && { threshold: s }),
+    }),
+  );
   const tried =
     options.data === undefined
       ? undefined
@@ -124,7 +126,7 @@ async function tryOn(
   const network = repVGGOf(checkpoint, file, loadOptions(options));
   const lab = await labOf(options);
   checkClasses(network.arch.classes, lab.test);
-  const merged = mergedOf(network);
+  const merged = naming(checkpoint, () => mergedOf(network));
   const accuracyOf = (measured: MeasuredNetwork): Promise<Accuracy> =>
     measureAccuracy(lab, { network: measured, testImages });
   const folded = withoutDead(network, file.stateDict, recognition, loadOptions(options));

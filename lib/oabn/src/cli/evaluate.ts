@@ -4,7 +4,7 @@
  */
 import { stat } from 'node:fs/promises';
 import type { Command } from 'commander';
-import { check, tableText } from 'oabn-base';
+import { check, naming, tableText } from 'oabn-base';
 import { type Dataset, takeCalibration } from '../data/index.js';
 import { measureAccuracy, measureBranches, measureOnnxFile, type TestBench } from '../experiment/index.js';
 import { mergedOf } from '../merge/index.js';
@@ -128,7 +128,7 @@ async function measureForms(
     images,
   });
   if (!network) return [row('onnx', await measureOnnxFile(bench, checkpoint, testImages))];
-  checkClasses(network.arch.classes, bench.test);
+  naming(checkpoint, () => checkClasses(network.arch.classes, bench.test));
   // What we merged names its family or architecture, and has no branches that could be meant.
   const isMerged = network.metadata.family !== undefined || network.metadata.arch !== undefined;
   if (branches && network.arch.operations && !isMerged) {
@@ -141,13 +141,10 @@ async function measureForms(
       ? [row('three branches', await measureBranches(bench, network, { testImages }))]
       : [];
   const form = network.quantization ? 'quantized' : 'merged';
-  return [...branched, row(form, await accuracyOf(network, bench, testImages))];
-}
-
-function accuracyOf(network: AnyNetwork, bench: TestBench, testImages: number | null): Promise<Accuracy> {
+  const stateDict = naming(checkpoint, () => mergedOf(network));
   const { arch, quantization } = network;
-  const merged = { arch, stateDict: mergedOf(network), ...(quantization && { quantization }) };
-  return measureAccuracy(bench, { network: merged, testImages });
+  const measured = { arch, stateDict, ...(quantization && { quantization }) };
+  return [...branched, row(form, await measureAccuracy(bench, { network: measured, testImages }))];
 }
 
 export function addQuantize(program: Command): void {
@@ -192,7 +189,7 @@ Example:
       tellQuantized(checkpoint, loaded.metadata);
       const lab = await labOf(options);
       checkClasses(arch.classes, lab.test);
-      const merged = mergedOf(loaded);
+      const merged = naming(checkpoint, () => mergedOf(loaded));
       const network = await ptqMethods[method].quantize({
         arch,
         merged,

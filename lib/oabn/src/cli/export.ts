@@ -1,7 +1,7 @@
 /** `oabn export`: a checkpoint as an ONNX file, with few-bit weights where it is quantized. */
 import { basename } from 'node:path';
 import type { Command } from 'commander';
-import { check, writeFileAtomic } from 'oabn-base';
+import { check, naming, writeFileAtomic } from 'oabn-base';
 import { cifar10Classes, cifarStatistics, imagenetStatistics } from '../data/index.js';
 import { mergedOf } from '../merge/index.js';
 import {
@@ -68,7 +68,7 @@ Examples:
       await checkOutputs(options.output, [options.tensorrt, options.ncnn, options.page], checkpoint);
       const loaded = await loadAnyNetwork(checkpoint, loadOptions(options));
       const { arch, quantization } = loaded;
-      const merged = mergedOf(loaded);
+      const merged = naming(checkpoint, () => mergedOf(loaded));
       const network = { arch, stateDict: merged, ...(quantization && { quantization }) };
       check(
         quantization || (options.tensorrt === undefined && options.ncnn === undefined),

@@ -6,7 +6,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
 import type { Command } from 'commander';
-import { tableText } from 'oabn-base';
+import { naming, tableText } from 'oabn-base';
 import { type Latency, measureLatency } from '../experiment/index.js';
 import { mergedOf } from '../merge/index.js';
 import { loadAnyNetwork, saveOnnx } from '../quantize/index.js';
@@ -70,7 +70,8 @@ async function onnxOf(file: string, path: string, options: LatencyOptions): Prom
   if (file.endsWith('.onnx')) return file;
   const network = await loadAnyNetwork(file, loadOptions(options));
   const { arch, quantization } = network;
-  await saveOnnx(path, { arch, stateDict: mergedOf(network), ...(quantization && { quantization }) });
+  const stateDict = naming(file, () => mergedOf(network));
+  await saveOnnx(path, { arch, stateDict, ...(quantization && { quantization }) });
   return path;
 }
 

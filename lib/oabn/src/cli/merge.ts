@@ -2,7 +2,7 @@
  * `oabn merge`: merges the branches of each block into one convolution, for RepVGG and for other families.
  */
 import type { Command } from 'commander';
-import { check, writeSafetensors } from 'oabn-base';
+import { check, naming, writeSafetensors } from 'oabn-base';
 import {
   checkUnread,
   deadTolerance,
@@ -89,7 +89,9 @@ Examples:
 /** Merges a RepVGG network, under the official names; returns the number of its convolutions. */
 async function mergeOurs(path: string, file: StateDictFile, options: MergeOptions): Promise<number> {
   const { arch, stateDict } = repVGGOf(path, file, loadOptions(options));
-  const merged = options.foldDead ? mergeWithoutDead(arch, stateDict) : mergeNetwork(arch, stateDict);
+  const merged = naming(path, () =>
+    options.foldDead ? mergeWithoutDead(arch, stateDict) : mergeNetwork(arch, stateDict),
+  );
   await saveNetwork(options.output, { arch, stateDict: merged, form: 'merged' });
   return Object.keys(merged).filter((name) => name.endsWith('.rbr_reparam.weight')).length;
 }
@@ -112,7 +114,7 @@ async function mergeFamily(
       'with widths, depths and strides, or --family, a JSON file that describes its blocks',
   );
   if (options.threshold === undefined) warnOfTrace(path, file.stateDict, recognition, notice);
-  const merged = mergeRecognized(file.stateDict, recognition, options);
+  const merged = naming(path, () => mergeRecognized(file.stateDict, recognition, options));
   await writeSafetensors(
     output,
     { ...file.integers, ...merged },

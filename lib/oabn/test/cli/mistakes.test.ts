@@ -107,6 +107,28 @@ describe('cli mistakes', () => {
     await refused(['export', network, '-o', onnx, '--tensorrt', table, '--ncnn', table], twice);
   });
 
+  it('a network that cannot be merged, of which its file is named', async () => {
+    const arch = normalizeArchitecture({ widths: [8, 8], depths: [1, 1], strides: [1, 2], classes: 10 });
+    const name = 'stage1.0.rbr_dense.bn.running_var';
+    const stateDict = { ...initialize(arch, 1), [name]: { shape: [8], data: new Float32Array(8).fill(-1) } };
+    const path = join(folder, 'negative.safetensors');
+    await saveNetwork(path, { arch, stateDict, form: 'training' });
+    for (const [command, ...more] of [
+      ['merge', '-o', join(folder, 'merged.safetensors')],
+      ['analyze'],
+      ['latency'],
+      ['export', '-o', join(folder, 'negative.onnx')],
+      ['eval', '--data', 'made', '--images', '10'],
+      ['quantize', '--bits', '4', '--data', 'made', '--images', '10'],
+    ] as const) {
+      const done = createProgram().parseAsync([command, path, ...more], { from: 'user' });
+      await assert.rejects(done, {
+        name: 'UserError',
+        message: new RegExp(`negative\\.safetensors: ${name} has -1 at element 0`),
+      });
+    }
+  });
+
   it('a family’s description that is no file', async () => {
     await refuse(['eval', network, '--family', folder], /Cannot read the family's description .*EISDIR/);
   });
