@@ -39,7 +39,7 @@ import {
   wholeNumber,
   withNetworkOptions,
 } from './options.js';
-import { accuracyText, checkOutput, percent, print } from './output.js';
+import { accuracyText, checkOutput, percent, print, stateSizeHelp } from './output.js';
 
 interface EvalOptions extends CommonOptions {
   readonly images?: string;
@@ -172,6 +172,8 @@ export function addQuantize(program: Command): void {
       `
 Methods:
 ${methodList()}
+
+${stateSizeHelp}
 
 Example:
   $ oabn quantize small.safetensors --arch A0@0.25 --bits 4 --method mse --granularity perChannel --data cifar10`,

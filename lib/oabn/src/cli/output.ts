@@ -96,6 +96,10 @@ export function accuracyText(
   return `${percent(accuracy)} of ${images} ${kind}, ${datasetTitle(dataset)}`;
 }
 
+/** What help says of the state size that a command prints. */
+export const stateSizeHelp =
+  'State size: the number of distinct weight values that are stored, summed over the quantized layers.';
+
 function jsonNumber(_: string, value: unknown): unknown {
   return value === Infinity ? 'Infinity' : value;
 }

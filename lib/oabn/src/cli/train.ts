@@ -39,7 +39,7 @@ import {
   thresholdOption,
   wholeNumber,
 } from './options.js';
-import { accuracyText, checkOutput, print } from './output.js';
+import { accuracyText, checkOutput, print, stateSizeHelp } from './output.js';
 import { setOption, type Variant, variantsOf } from './overrides.js';
 import {
   annealingStrengths,
@@ -144,7 +144,11 @@ export function addFinetune(program: Command): void {
     )
     .addHelpText(
       'after',
-      '\nExample:\n  $ oabn finetune oabn.safetensors --bits 3 --method cluster --epochs 2 --data cifar10 -o 3bit.safetensors',
+      `
+${stateSizeHelp}
+
+Example:
+  $ oabn finetune oabn.safetensors --bits 3 --method cluster --epochs 2 --data cifar10 -o 3bit.safetensors`,
     )
     .action(async (checkpoint: string, options: FinetuneOptions) => {
       if (options.output) await checkOutput(options.output, { checkpoint, format: 'safetensors' });
