@@ -1,5 +1,5 @@
 /** Runs compared: in which fields they differ, their results, and their curves. */
-import { type Row } from 'oabn-base';
+import { type Row, tableText } from 'oabn-base';
 import type { MetricsRow, RunEntry } from 'provable-runs';
 import { type Notebook, plotlyMime } from 'tslab-kernel/run';
 import { exportHtml } from 'tslab-kernel/html';
@@ -14,6 +14,36 @@ export function differences(entries: readonly RunEntry[]): Row[] {
   const differing = names.filter((name) => new Set(facts.map((each) => each[name])).size > 1);
   const shown = entries.length === 1 ? names : ['hash', ...differing.filter((name) => name !== 'hash')];
   return facts.map((each) => Object.fromEntries(shown.map((name) => [name, each[name] ?? ''])));
+}
+
+/** Where a result has a list, one value for each epoch or layer. */
+const inList = /^result\..*\.\d+(\.|$)/;
+
+/**
+ * `differences` for people: a line a field, a column a run. The lists of results, thousands of numbers after a
+ * long training, are only counted.
+ */
+export function differencesText(rows: readonly Row[]): string {
+  const names = [...new Set(rows.flatMap((row) => Object.keys(row)))].filter((name) => name !== 'hash');
+  const shown = names.filter((name) => !inList.test(name));
+  const left = names.length - shown.length;
+  const runs = rows.map((row) => [String(row.hash).slice(0, 8), row] as const);
+  const table = shown.map((field) => ({
+    field,
+    ...Object.fromEntries(runs.map(([run, row]) => [run, cellOf(row[field])])),
+  }));
+  return [
+    table.length > 0 ? tableText(table) : 'The runs do not differ.',
+    ...(left > 0
+      ? ['', `Of each epoch or layer, ${left} more fields differ: --csv and --json have them.`]
+      : []),
+  ].join('\n');
+}
+
+/** Fields of one run are of all kinds and sizes, so each has its own digits. */
+function cellOf(value: unknown = ''): string {
+  const isFraction = typeof value === 'number' && !Number.isInteger(value);
+  return String(isFraction ? Number(value.toPrecision(6)) : value);
 }
 
 /** A run with its metrics. */

@@ -2,10 +2,10 @@
 import { resolve } from 'node:path';
 import type { Command } from 'commander';
 import { check, formatDuration, tableText, writeFileAtomic } from 'oabn-base';
-import { jsonOption, print } from 'oabn/cli';
+import { jsonOption, percent, print } from 'oabn/cli';
 import type { RunEntry } from 'provable-runs';
-import { csvText } from 'provable-runs/remote';
-import { type Curves, comparisonPage, differences } from './comparison.js';
+import { csvText, fieldsOf } from 'provable-runs/remote';
+import { type Curves, comparisonPage, differences, differencesText } from './comparison.js';
 import {
   chosenRuns,
   factsOf,
@@ -74,12 +74,12 @@ export function addRuns(program: Command): void {
       check(entries.length > 0, 'No runs match; see oabn runs list');
       const rows = differences(entries);
       if (options.csv) process.stdout.write(csvText(rows));
-      else print(rows, tableText(rows), options.json);
+      else print(rows, differencesText(rows), options.json);
       if (options.html === undefined) return;
       const curves = await Promise.all(
         entries.map(async (entry) => ({ entry, metrics: await reader.metrics(entry.hash) })),
       );
-      await writeFileAtomic(resolve(options.html), await comparisonPage(curves, tableText(rows)));
+      await writeFileAtomic(resolve(options.html), await comparisonPage(curves, differencesText(rows)));
       process.stderr.write(`The curves: ${resolve(options.html)}\n`);
     });
 
@@ -111,18 +111,34 @@ export function addRuns(program: Command): void {
     });
 }
 
-function listText(entries: readonly RunEntry[]): string {
+/** A line a run; why runs failed has a column where any did. */
+export function listText(entries: readonly RunEntry[]): string {
   if (entries.length === 0) return 'No runs.';
+  const anyFailed = entries.some(({ error }) => error !== undefined);
   return tableText(
-    entries.map(({ hash, status, config, step, from, provenance }) => ({
+    entries.map(({ hash, status, config, step, from, provenance, result, error = '' }) => ({
       run: hash.slice(0, 8),
       what: titleOf(config),
+      data: dataOf(config),
+      accuracy: accuracyOf(result),
       status: from === 'shipped' ? 'shipped' : status,
       step: status === 'done' ? '' : (step ?? ''),
       took: provenance?.wallSeconds === undefined ? '' : formatDuration(provenance.wallSeconds),
       on: provenance?.backend ?? '',
+      ...(anyFailed && { failure: error.trim().split('\n')[0]! }),
     })),
   );
+}
+
+/** The name of the data, in the configuration itself or in that of the network that it starts from. */
+function dataOf(config: unknown): string {
+  const [, name] = Object.entries(fieldsOf(config)).find(([path]) => /(^|\.)data\.name$/.test(path)) ?? [];
+  return typeof name === 'string' ? name : '';
+}
+
+function accuracyOf(result: unknown): string {
+  const { accuracy } = (result ?? {}) as { readonly accuracy?: unknown };
+  return typeof accuracy === 'number' ? percent(accuracy) : '';
 }
 
 function showText({ entry, metrics }: Curves): string {
