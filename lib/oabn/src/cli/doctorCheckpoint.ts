@@ -75,6 +75,8 @@ export async function examineCheckpoint(checkpoint: string, options: DoctorOptio
     recognition,
     `No known family's blocks are in ${checkpoint}; describe them in a JSON file and name that with --family (oabn inspect --help)`,
   );
+  for (const [name, reason] of Object.entries(recognition.incomplete))
+    process.stderr.write(`${checkpoint}: ${name} is incomplete and left out: ${reason}\n`);
   const s = options.threshold === undefined ? thresholdOf(file) : threshold(options.threshold);
   const found = computed(file.stateDict, recognition, loadOptions(options));
   const isRepVGG = 'arch' in found && found.arch.operations === undefined;

@@ -106,7 +106,9 @@ function formatLeftover({ kind, modules, tensors }: Leftover): Record<string, st
   return { kind, modules: modules.length, tensors, which: list(namePatterns(modules)) };
 }
 
-function networkLine({ arch, notComputed }: FamilyReport): string {
+function networkLine({ arch, notComputed, incomplete }: FamilyReport): string {
+  if (!arch && Object.keys(incomplete).length > 0)
+    return `Not computed here (${notComputed}), nor merged: the file is incomplete.`;
   if (!arch) return `Not computed here (${notComputed}): its blocks are merged and analysed.`;
   if (!arch.operations) return `As RepVGG: ${JSON.stringify(arch)}; all commands take it.`;
   const convolutions = blocksOf(arch).length;

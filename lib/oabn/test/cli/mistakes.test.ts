@@ -129,6 +129,31 @@ describe('cli mistakes', () => {
     }
   });
 
+  it('a file that lacks a block, in what is said of the others', async () => {
+    const arch = normalizeArchitecture({ widths: [8, 8], depths: [1, 3], strides: [1, 2], classes: 10 });
+    const whole = Object.entries(initialize(arch, 1));
+    const path = join(folder, 'gap.safetensors');
+    const left = whole.filter(([name]) => !name.startsWith('stage1.1.'));
+    await writeSafetensors(path, Object.fromEntries(left));
+    for (const [command, stream, message] of [
+      [
+        'inspect',
+        process.stdout,
+        /Not computed here \(stage1\.1 is missing .*\), nor merged: the file is inc/,
+      ],
+      ['doctor', process.stderr, /gap\.safetensors: stage1\.1 is incomplete and left out: /],
+    ] as const) {
+      const writes = [process.stdout, process.stderr].map((each) => mock.method(each, 'write', () => true));
+      try {
+        await createProgram().parseAsync([command, path], { from: 'user' });
+      } finally {
+        writes.forEach((write) => write.mock.restore());
+      }
+      const written = writes[stream === process.stdout ? 0 : 1]!.mock.calls;
+      assert.match(written.map(({ arguments: [text] }) => String(text)).join(''), message);
+    }
+  });
+
   it('a family’s description that is no file', async () => {
     await refuse(['eval', network, '--family', folder], /Cannot read the family's description .*EISDIR/);
   });
