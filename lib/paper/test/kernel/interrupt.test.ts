@@ -88,7 +88,11 @@ describe('kernel: a training that is stopped', function () {
     assert.deepEqual(await completions, ['floor']);
     const [, step] = /Stopped after step (\d+), which is kept/.exec(texts(stopped)) ?? [];
     assert.ok(Number(step) > 0 && Number(step) < 400, texts(stopped));
-    assert.match(texts(stopped), /train OABN s=0\.5 with decay of the kernels seed 1 epoch .*loss/, 'what it had is still shown');
+    assert.match(
+      texts(stopped),
+      /train OABN s=0\.5 with decay of the kernels seed 1 epoch .*loss/,
+      'what it had is still shown',
+    );
     assert.match(texts(stopped), /Interrupted: the cell was interrupted/);
     const kept = await run('const [entry] = await lab.store.list();\n[begun, entry.status, entry.step]');
     assert.match(kept, new RegExp(`\\[ 'yes', 'interrupted', ${step} \\]`));
