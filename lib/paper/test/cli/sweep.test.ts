@@ -247,7 +247,7 @@ describe('a sweep on workers', function () {
       ['--store', store],
     ]) {
       const list = await said('runs', 'list', ...place, '--where', 'kind=pretrain', 'oabn.threshold<1');
-      assert.match(list, /train OABN s=0\.5 with decay of the kernels seed 1 +done/);
+      assert.match(list, /train OABN s=0\.5 with decay of the kernels seed 1 +made +\d+\.\d\d% +done/);
       assert.equal(list.trim().split('\n').length, 5); // Two lines of heading, three runs.
       const csv = await said('runs', 'list', ...place, '--csv');
       assert.match(csv, /^hash,title,status,.*result\.accuracy/);
