@@ -5,6 +5,7 @@
  */
 import { escapeHtml } from 'oabn-base';
 
+/** What the page holds. */
 export interface ClassifierPage {
   /** The page's title. */
   readonly title: string;

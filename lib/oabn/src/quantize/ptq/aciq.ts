@@ -31,7 +31,7 @@ import { observeHistograms, rangesUpTo } from './observe.js';
 /** Which prior ACIQ has of activations, and whether channels get bits of their own. */
 export interface AciqOptions {
   /** The distribution that activations are taken to have; default `best`, whichever clips with less error. */
-  readonly prior?: Prior | 'best';
+  readonly prior?: 'laplace' | 'normal' | 'best';
   /**
    * Gives each output channel bits of its own, b on average (section 4); default false. Needs weights
    * `perChannel`.
@@ -39,7 +39,7 @@ export interface AciqOptions {
   readonly bitAllocation?: boolean;
 }
 
-export type Prior = 'laplace' | 'normal';
+type Prior = 'laplace' | 'normal';
 
 /**
  * ACIQ: clipping at the threshold with the least expected error under a prior (arXiv 1810.05723).
