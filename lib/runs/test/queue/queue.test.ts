@@ -11,22 +11,30 @@ import { toyJob, toySweep } from './support.js';
 import { computeToy, type QueueToyConfig } from './toyExecutor.js';
 import { openToySite, plan, type ToySite, until } from './toySite.js';
 
-describe('queue', function () {
-  this.timeout(180_000);
+/** Opens a site with a Redis of its own for the tests of a `describe`, and gives it to `use`. */
+function withSite(use: (site: ToySite) => void): void {
   let redis: Server | undefined;
-  let site: ToySite;
-  const simple = { steps: 5, size: 4, every: 5 };
-
+  let site: ToySite | undefined;
   before(async function () {
     needs(this, 'Redis is not installed (Debian: redis-server)', redisProgram);
     redis = await startRedis();
     site = await openToySite(redis.url);
-    site.begin();
-    site.begin({ jobs: 2, backends: ['abacus'] });
+    use(site);
   });
   after(async () => {
     await site?.close();
     await redis?.stop();
+  });
+}
+
+describe('queue', function () {
+  this.timeout(180_000);
+  let site: ToySite;
+  const simple = { steps: 5, size: 4, every: 5 };
+  withSite((opened) => {
+    site = opened;
+    site.begin();
+    site.begin({ jobs: 2, backends: ['abacus'] });
   });
 
   it('computes each run once, those that others need first, with the bytes of the local store', async () => {
@@ -166,18 +174,8 @@ describe('queue', function () {
 });
 
 describe('a run whose worker is killed as it has left the queue', function () {
-  let redis: Server | undefined;
   let site: ToySite;
-
-  before(async function () {
-    needs(this, 'Redis is not installed (Debian: redis-server)', redisProgram);
-    redis = await startRedis();
-    site = await openToySite(redis.url);
-  });
-  after(async () => {
-    await site?.close();
-    await redis?.stop();
-  });
+  withSite((opened) => (site = opened));
 
   it('is done for those who wait for it', async () => {
     const { connection, shared, folder } = site;
@@ -209,18 +207,8 @@ const able = {
 };
 
 describe('which job a worker takes', function () {
-  let redis: Server | undefined;
   let site: ToySite;
-
-  before(async function () {
-    needs(this, 'Redis is not installed (Debian: redis-server)', redisProgram);
-    redis = await startRedis();
-    site = await openToySite(redis.url);
-  });
-  after(async () => {
-    await site?.close();
-    await redis?.stop();
-  });
+  withSite((opened) => (site = opened));
 
   it('follows its affinity, the dearest first, and else takes them in order', async () => {
     const job = (toy: string, ...affinity: string[]) =>
