@@ -24,8 +24,16 @@ export interface FailedRun {
   readonly at: string;
 }
 
-/** Settles the job of a run that ended this way, and says whether the run itself is settled. */
-export async function finish(connection: QueueConnection, taken: Taken, ending: Ending): Promise<boolean> {
+/**
+ * Settles the job of a run that ended this way, and says whether the run itself is settled. `isDone` tells whether the
+ * shared store has a run.
+ */
+export async function finish(
+  connection: QueueConnection,
+  taken: Taken,
+  ending: Ending,
+  isDone: (hash: string) => Promise<boolean>,
+): Promise<boolean> {
   const { job, token } = taken;
   switch (ending.kind) {
     case 'done':
@@ -49,17 +57,22 @@ export async function finish(connection: QueueConnection, taken: Taken, ending: 
       return false;
     }
     case 'notReady':
-      return await hold(connection, taken, ending.need);
+      return await hold(connection, taken, ending.need, isDone);
     case 'stopped':
     case 'machine':
-      await job.moveToWait(token);
-      for (const name of job.data.affinity)
-        await connection.redis.sadd(connection.key('affinity', name), job.data.hash);
-      await wake(connection);
+      await giveBack(connection, taken);
       return false;
     default:
       return ending satisfies never;
   }
+}
+
+/** Puts a job where any worker may take it at once. */
+async function giveBack(connection: QueueConnection, { job, token }: Taken): Promise<void> {
+  const { redis, key } = connection;
+  await job.moveToWait(token);
+  for (const name of job.data.affinity) await redis.sadd(key('affinity', name), job.data.hash);
+  await wake(connection);
 }
 
 /** Fails a run for good, once, and with it the runs that need it. */
@@ -83,7 +96,12 @@ async function fail(
 }
 
 /** A job whose need is not in the store waits for it again, or fails with it. */
-async function hold(connection: QueueConnection, taken: Taken, need: string): Promise<boolean> {
+async function hold(
+  connection: QueueConnection,
+  taken: Taken,
+  need: string,
+  isDone: (hash: string) => Promise<boolean>,
+): Promise<boolean> {
   const { redis, key } = connection;
   const { job, token } = taken;
   const failure = await redis.hget(key('failures'), need);
@@ -93,6 +111,11 @@ async function hold(connection: QueueConnection, taken: Taken, need: string): Pr
     return true;
   }
   if ((await redis.hget(key('at'), need)) === null) {
+    // It may have finished after this job looked for it.
+    if (await isDone(need)) {
+      await giveBack(connection, taken);
+      return false;
+    }
     await fail(
       connection,
       taken,

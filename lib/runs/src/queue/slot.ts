@@ -34,7 +34,7 @@ export type Attended = Ending | { readonly kind: 'elsewhere' };
 
 /** Attends to a job that was taken, from its lease to its end in the queue. */
 export async function attend(taken: Taken, options: SlotOptions): Promise<Attended> {
-  const { connection, leaseSeconds, notice, show } = options;
+  const { connection, shared, leaseSeconds, notice, show } = options;
   const { hash, title } = taken.job.data;
   const began = performance.now();
   const lease = holdLease(connection, taken.id, taken.job, taken.token, 1000 * leaseSeconds);
@@ -48,7 +48,10 @@ export async function attend(taken: Taken, options: SlotOptions): Promise<Attend
     }
     // A worker that is stopped does not wait for a queue that is away: the lease runs out, and others get the
     // job.
-    const settled = await unlessAway(finish(connection, taken, ending), options.stop);
+    const settled = await unlessAway(
+      finish(connection, taken, ending, async (run) => (await shared.done(run)) !== undefined),
+      options.stop,
+    );
     if (settled === undefined)
       notice(`The queue does not hear what became of «${title}», and will give it to another worker.`);
     const line = describe(title, ending, (performance.now() - began) / 1000);

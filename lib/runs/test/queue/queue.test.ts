@@ -191,8 +191,34 @@ describe('a run whose worker is killed as it has left the queue', function () {
       await left(...args);
       throw new Error('killed');
     };
-    await assert.rejects(finish(connection, taken!, { kind: 'done', computed: true }), /killed/);
+    await assert.rejects(
+      finish(connection, taken!, { kind: 'done', computed: true }, async () => true),
+      /killed/,
+    );
     assert.deepEqual(await result, { computed: 1, failures: [] });
+    await queues.close();
+  });
+});
+
+describe('a run whose need finishes while a worker gives it up', function () {
+  let site: ToySite;
+  withSite((opened) => (site = opened));
+
+  it('is taken again, and fails where the store does not have the need', async () => {
+    const { connection } = site;
+    const job = toyJob({ toy: 'needing', steps: 1, size: 1, every: 1 });
+    const result = site.compute([job]);
+    const queues = openQueues(connection, able);
+    const take = async (): Promise<Taken> => {
+      let taken: Taken | undefined;
+      await until('the run is taken', async () => (taken = await queues.next('token', [])) !== undefined);
+      return taken!;
+    };
+    const notReady = { kind: 'notReady', need: '0123456789abcdef' } as const;
+    assert.equal(await finish(connection, await take(), notReady, async () => true), false);
+    assert.equal(await finish(connection, await take(), notReady, async () => false), true);
+    const { failures } = await result;
+    assert.match(failures[0]!.message, /neither in the store nor in the queue/);
     await queues.close();
   });
 });
