@@ -17,14 +17,18 @@ export interface PreparedProgram {
 export async function prepareProgram(device: GPUDevice, program: GpuProgram): Promise<PreparedProgram> {
   const label = program.dispatches.map((dispatch) => dispatch.label).join('; ');
   const pipelines = await compileDispatches(device, program.dispatches);
-  const allocate = (): Record<string, GPUBuffer> =>
-    Object.fromEntries(
-      Object.entries(program.scratch).map(([name, size]) => [
-        name,
-        device.createBuffer({ label: name, size, usage: GPUBufferUsage.STORAGE }),
-      ]),
-    );
-  const scratch = await withErrors(device, `allocating memory for «${label}»`, allocate);
+  const scratch: Record<string, GPUBuffer> = {};
+  const dispose = (): void => Object.values(scratch).forEach((buffer) => buffer.destroy());
+  try {
+    await withErrors(device, `allocating memory for «${label}»`, () => {
+      for (const [name, size] of Object.entries(program.scratch))
+        scratch[name] = device.createBuffer({ label: name, size, usage: GPUBufferUsage.STORAGE });
+    });
+  } catch (error) {
+    // What was allocated before memory ran out.
+    dispose();
+    throw error;
+  }
   const encode: PreparedProgram['encode'] = (pass, buffers) => {
     program.dispatches.forEach((dispatch, i) => {
       const own = pipelines[i]!;
@@ -36,7 +40,6 @@ export async function prepareProgram(device: GPUDevice, program: GpuProgram): Pr
       pass.dispatchWorkgroups(...dispatch.workgroups);
     });
   };
-  const dispose = (): void => Object.values(scratch).forEach((buffer) => buffer.destroy());
   return { label, encode, dispose };
 }
 
