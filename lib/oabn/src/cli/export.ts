@@ -83,11 +83,14 @@ Examples:
       }
       if (options.page) await writeFileAtomic(options.page, pageOf(onnx, arch.classes, options));
       const size = exportedSize(network, onnx.length);
+      const { bitsPerWeight } = size;
       const times = (size.fp32Bytes / size.bytes).toFixed(1);
       print(
         { output: options.output, ...size },
-        `${options.output}: ${size.bytes} bytes, ${times} times smaller than FP32 (${size.fp32Bytes}); ` +
-          `quantized kernels ${size.bitsPerWeight.toFixed(2)} bits per weight`,
+        `${options.output}: ${size.bytes} bytes, ${times} times smaller than FP32 (${size.fp32Bytes})` +
+          (bitsPerWeight === undefined
+            ? ''
+            : `; quantized kernels ${bitsPerWeight.toFixed(2)} bits per weight`),
         options.json,
       );
     });

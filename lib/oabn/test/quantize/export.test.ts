@@ -152,7 +152,7 @@ describe('quantize/export', () => {
       assert.ok(size.bytes < size.fp32Bytes);
       const weights = quantizedBlocks(arch).reduce((n, b) => n + b.inChannels * b.outChannels * 9, 0);
       assert.ok(8 * size.kernelBytes >= weights * fileBits, `${size.kernelBytes} bytes`);
-      assert.ok(size.bitsPerWeight < 32);
+      assert.ok(size.bitsPerWeight! < 32);
     });
   }
 

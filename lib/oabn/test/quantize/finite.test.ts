@@ -7,6 +7,7 @@ import { random, UserError } from 'oabn-base';
 import { mergeNetwork } from '../../src/merge/index.js';
 import { initialize, normalizeArchitecture, saveNetwork, type StateDict } from '../../src/model/index.js';
 import {
+  exportedSize,
   calibrate,
   exportOnnx,
   ptqMethodNames,
@@ -153,5 +154,12 @@ describe('a network of one block', () => {
       );
     }
     assert.match(await refusal(() => calibrate(one, merged, [{ images, size: 4 }])), /nothing to quantize/);
+  });
+
+  it('is exported without a number of bits per weight', () => {
+    const one = normalizeArchitecture({ widths: [3], depths: [1], strides: [1], classes: 5 });
+    const size = exportedSize({ arch: one, stateDict: mergeNetwork(one, initialize(one, 1)) });
+    assert.deepEqual([size.kernelBytes, size.bitsPerWeight], [0, undefined]);
+    assert.equal(size.bytes, size.fp32Bytes);
   });
 });

@@ -11,8 +11,8 @@ export interface ExportedSize {
   readonly fp32Bytes: number;
   /** The size of the quantized kernels in the file, including their scales and codebooks. */
   readonly kernelBytes: number;
-  /** 8·kernelBytes over the number of weights in them. */
-  readonly bitsPerWeight: number;
+  /** 8·kernelBytes over the number of weights in them; none where no kernel is quantized, as with a single block. */
+  readonly bitsPerWeight?: number;
 }
 
 /**
@@ -38,7 +38,7 @@ export function exportedSize(
     bytes,
     fp32Bytes: quantization ? exportOnnx({ arch, stateDict }).length : bytes,
     kernelBytes,
-    bitsPerWeight: (8 * kernelBytes) / weights,
+    ...(weights > 0 && { bitsPerWeight: (8 * kernelBytes) / weights }),
   };
 }
 
