@@ -97,6 +97,16 @@ export function readScheme(stored: StoredScheme): QuantizationScheme {
   return weights === 'kmeans' ? { ...scheme, weights: 'cluster' } : (stored as QuantizationScheme);
 }
 
+/** What of a scheme goes beyond its kind and its bits, such as «per channel» and «8-bit activations». */
+export function describeScheme({ granularity, activationBits, layerBits }: QuantizationScheme): string[] {
+  return [
+    ...(granularity === 'perChannel' ? ['per channel'] : []),
+    ...(activationBits === null ? ['FP32 activations'] : []),
+    ...(activationBits ? [`${activationBits}-bit activations`] : []),
+    ...(layerBits ? ['bits by layer'] : []),
+  ];
+}
+
 /** b of the weights of `block`. */
 export function weightBitsOf({ bits, layerBits }: QuantizationScheme, block: string): number {
   return layerBits?.[block] ?? bits;

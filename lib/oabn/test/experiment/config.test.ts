@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import {
+  describeConfig,
   finetuneConfig,
   type FinetuneConfig,
   hashOf,
@@ -96,6 +97,25 @@ describe('experiment/config: fine-tuning', () => {
         cluster: { update: 'ema' },
       }),
       config('uniform'),
+    );
+  });
+
+  it('says in its description what differs', () => {
+    const said = (changes: Partial<FinetuneConfig>, weights: 'uniform' | 'cluster' = 'cluster') => {
+      const normal = normalizeConfig({ ...config(weights), ...changes });
+      return describeConfig(normal).split(', OABN')[0];
+    };
+    const { scheme } = config('cluster');
+    assert.equal(said({}), '4-bit ClusterQAT');
+    assert.equal(said({ cluster: { init: 'optimal' } }), '4-bit ClusterQAT (init optimal)');
+    assert.equal(said({ cluster: { updateEvery: 10 } }), '4-bit ClusterQAT (updateEvery 10)');
+    assert.equal(
+      said({ scheme: { ...scheme, granularity: 'perChannel', activationBits: 8 }, through: 'branches' }),
+      '4-bit ClusterQAT (per channel; 8-bit activations; through the branches)',
+    );
+    assert.equal(
+      said({ uniform: { step: 'lsq' }, activations: { range: 'learned' } }, 'uniform'),
+      "4-bit uniform QAT (step lsq; activations' range learned)",
     );
   });
 

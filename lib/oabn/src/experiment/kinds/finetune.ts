@@ -12,6 +12,7 @@ import {
   calibrate,
   calibrateMse,
   clusterDefaults,
+  describeScheme,
   normalizeActivations,
   normalizeCluster,
   normalizeQuantizer,
@@ -115,8 +116,12 @@ export const finetune: Kind<FinetuneConfig, QuantizedResult> = {
     ...(stored as FinetuneConfig),
     scheme: readScheme((stored as StoredFinetuneConfig).scheme),
   }),
-  describe: ({ scheme: { bits, weights }, quantizer, source }) =>
-    `${bits}-bit ${methodName(weights, quantizer)}, ${describeSource(source)}`,
+  describe(config) {
+    const { scheme, quantizer, source } = config;
+    const options = describeOptions(config);
+    const method = methodName(scheme.weights, quantizer);
+    return `${scheme.bits}-bit ${method}${options && ` (${options})`}, ${describeSource(source)}`;
+  },
   label: ({ scheme: { weights }, quantizer }) => methodName(weights, quantizer),
   network: ({ source: { arch, data } }) => ({ arch, data }),
   source: ({ source }) => source,
@@ -141,6 +146,22 @@ const methodNames = { uniform: 'uniform QAT', cluster: 'ClusterQAT' } as const s
 
 const methodName = (weights: WeightMethod, quantizer: QuantizerOptions['quantizer']): string =>
   quantizer ? quantizerName(quantizer) : methodNames[weights];
+
+/** What differs from the paper's method, such as «per channel; init uniform»; empty where nothing does. */
+function describeOptions({ scheme, through, statistics, ...options }: FinetuneConfig): string {
+  const { cluster, uniform, activations } = options;
+  const changed = (members: object = {}): string[] =>
+    Object.entries(members).map(([name, value]) => `${name} ${value}`);
+  return [
+    ...describeScheme(scheme),
+    ...(through === 'branches' ? ['through the branches'] : []),
+    ...(through === 'restored' ? ['BN restored'] : []),
+    ...(statistics ? [`${statistics} statistics`] : []),
+    ...changed(cluster),
+    ...changed(uniform),
+    ...changed(activations).map((text) => `activations' ${text}`),
+  ].join('; ');
+}
 
 /** The options without defaults, and without those that the kind of weights has no use for. */
 function normalizeQuantizers(options: FinetuneQuantizers, weights: WeightMethod): FinetuneQuantizers {

@@ -7,6 +7,7 @@ import { type Custom, normalizeCustom } from '../../custom/index.js';
 import { takeCalibration } from '../../data/index.js';
 import { mergedOf } from '../../merge/index.js';
 import {
+  describeScheme,
   learningMethods,
   normalizeScheme,
   readScheme,
@@ -76,8 +77,10 @@ export const ptq: Kind<PtqConfig, QuantizedResult> = {
   },
   store: (config) => ({ ...config, scheme: storedScheme(config.scheme) }),
   read: (stored) => ({ ...(stored as PtqConfig), scheme: readScheme((stored as StoredPtqConfig).scheme) }),
-  describe: ({ scheme: { bits, weights }, method, source }) =>
-    `${bits}-bit ${weights} PTQ (${titleOf(method)}), ${describeSource(source)}`,
+  describe: ({ scheme, method, source }) => {
+    const ways = [titleOf(method), ...describeScheme(scheme)].join('; ');
+    return `${scheme.bits}-bit ${scheme.weights} PTQ (${ways}), ${describeSource(source)}`;
+  },
   label: ({ method = 'minMax' }) => `PTQ ${typeof method === 'object' ? method.name : method}`,
   network: ({ source: { arch, data } }) => ({ arch, data }),
   source: ({ source }) => source,
