@@ -138,6 +138,10 @@ const variants: readonly NamedVariant[] = [
     'merged weights': clustered(),
     'the branches, through the merge (RepQ)': clustered({ changes: { through: 'branches' } }),
   }),
+  ...group("the activations' ranges", {
+    'moving average (paper)': clustered(),
+    learned: clustered({ changes: { activations: { range: 'learned' } } }),
+  }),
   ...group('uniform baselines', {
     'step = max (paper)': uniform(),
     'step of least squared error': uniform({ changes: { uniform: { step: 'mse' } } }),
