@@ -112,6 +112,9 @@ function page(window: PageWindow, darkColors: Record<string, string>, bareMargin
         yanchor: 'bottom',
       };
       layout.font = { ...layout.font, size: 12 };
+    } else {
+      // Below Plotly's buttons, which appear at the top right under the mouse.
+      layout.legend = { y: 0.94, ...layout.legend };
     }
     const config = { displaylogo: false, responsive: true, displayModeBar: narrow ? false : 'hover' };
     await Plotly.react(area, data, layout, config);
