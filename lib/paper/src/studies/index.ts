@@ -7,6 +7,7 @@
 export * from './ablations.js';
 export * from './annealing.js';
 export * from './claimsBoard.js';
+export * from './firstEpoch.js';
 export * from './law.js';
 export * from './learningRates.js';
 export * from './lowBit.js';
