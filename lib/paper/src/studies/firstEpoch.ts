@@ -4,6 +4,7 @@
  */
 import { type PretrainConfig, pretrainConfig } from 'oabn/experiment';
 import { repvgg } from 'oabn/model';
+import type { Estimate } from '../claims/index.js';
 import type { Study } from './study.js';
 
 /** A network with plain BN in its first epoch, in which the rate rises from 0. */
@@ -56,13 +57,11 @@ export const firstEpochStudy: Study<FirstEpochCell, FirstEpochPoint, PretrainCon
   },
   entries({ width, batchSize, learningRate, seed: sample, meanPeakToSigma, maxRatio }) {
     const line = { width, 'images a batch': batchSize, 'rate rises to': learningRate };
-    const decimals =
-      (digits: number) =>
-      ({ mean }: { mean: number }) =>
-        mean.toFixed(digits);
+    const format = ({ mean, sd, n }: Estimate): string =>
+      n > 1 ? `${mean.toFixed(1)} ± ${sd.toFixed(1)}` : mean.toFixed(1);
     return [
-      { line, column: 'mean max|w|/σ', sample, value: meanPeakToSigma, format: decimals(1) },
-      { line, column: 'largest |r0|', sample, value: maxRatio, format: decimals(1) },
+      { line, column: 'mean max|w|/σ', sample, value: meanPeakToSigma, format },
+      { line, column: 'largest |r0|', sample, value: maxRatio, format },
     ];
   },
 };
