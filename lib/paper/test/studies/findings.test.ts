@@ -8,6 +8,7 @@ import type { QuantizedPoint } from '../../src/claims/index.js';
 import { onImagenet, type Profile, profiles } from '../../src/profiles/index.js';
 import { intervalOf, pairedDifference, type StoredPoint } from '../../src/statistics/index.js';
 import {
+  firstEpochStudy,
   lawStudy,
   lowBitStudy,
   ptqStudy,
@@ -239,7 +240,17 @@ describe('the findings', () => {
     const plain = paper(Infinity).map((reach) => reach.toFixed(0));
     finds(`reach ${plain[0]} to ${plain.at(-1)} σ`, `and ${mean(paper(0.5)).toFixed(0)} with OABN`);
     const deep = await spread(profiles.deep);
-    finds(`has ${deep(Infinity)[0]!.toFixed(0)} and ${deep(0.5)[0]!.toFixed(0)} σ`);
+    finds(`ends with ${deep(Infinity)[0]!.toFixed(0)} and ${deep(0.5)[0]!.toFixed(0)} σ`);
+    const { rows: first } = await shippedRows({ profile: profiles.paper }, firstEpochStudy);
+    const after = (width: number, batchSize: number): string => {
+      const reaches = first.filter((row) => row.width === width && row.batchSize === batchSize);
+      const sorted = reaches.map(({ meanPeakToSigma }) => meanPeakToSigma.toFixed(0)).sort();
+      return [...new Set([sorted[0], sorted.at(-1)])].join(' to ');
+    };
+    finds(
+      `leaves ${after(0.375, 512)} σ at 3/8 of the width and ${after(1, 512)} at full width`,
+      `a quarter of the batches and of the rate ${after(0.375, 128)} (`,
+    );
     const [onCifar, there] = [await spread(profiles.desk), await spread(onImagenet(profiles.desk))];
     const small = [...onCifar(Infinity), ...there(Infinity)];
     finds(`Small networks reach ${Math.min(...small).toFixed(0)} to ${Math.max(...small).toFixed(0)} σ`);
