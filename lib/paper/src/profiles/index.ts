@@ -1,5 +1,4 @@
 /** Profiles: the paper's experiments at several scales, and the labs that they are run in. */
-export { formerQuick } from './former.js';
 export * from './lab.js';
 export * from './notebook.js';
 export { onImagenet, type Profile } from './profile.js';

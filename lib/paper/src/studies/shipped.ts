@@ -11,7 +11,6 @@ import { type Dataset, datasetTitle } from 'oabn/data';
 import type { PretrainConfig, RunConfig } from 'oabn/experiment';
 import { openStore, type RunEntry } from 'provable-runs';
 import {
-  formerQuick,
   onImagenet,
   type PaperLab,
   type Profile,
@@ -65,7 +64,7 @@ async function rowsThere<Cell, Row, Config extends RunConfig>(
 }
 
 /** From the best one on: the one with the best networks. */
-const bestFirst: readonly Profile[] = [all.full, all.paper, all.desk, all.quick, formerQuick];
+const bestFirst: readonly Profile[] = [all.full, all.paper, all.desk, all.quick];
 
 /**
  * The rows of a study that ship: of the best profile that has more than a third of them, or else of the one
@@ -79,8 +78,6 @@ export async function shippedStudy<Cell, Row, Config extends RunConfig>(
   const shipped = await shippedResults(folder);
   let best: ShippedResult<Row> | undefined;
   for (const whole of profiles) {
-    // Results of an older version are used only where there are no others.
-    if (whole === formerQuick && best) break;
     const profile = side === 'imagenet' ? onImagenet(whole) : whole;
     const lab = shippedLab(profile, shipped);
     if (!lab) continue;

@@ -1,19 +1,15 @@
 import assert from 'node:assert/strict';
-import { canonicalJson, random } from 'oabn-base';
+import { random } from 'oabn-base';
 import { keptAccuracy, keptAt, law } from 'oabn/doctor';
-import { openStore } from 'provable-runs';
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import type { PretrainResult, QuantizedResult } from 'oabn/experiment';
 import { lawFigure } from '../../src/figures/index.js';
-import { shippedFolder } from '../../src/profiles/index.js';
+import { type Profile, profiles } from '../../src/profiles/index.js';
 import {
   fitLaw,
   type LawPoint,
   lawStudy,
   recipePoints,
   recipeRowsThatShip,
+  shippedRows,
 } from '../../src/studies/index.js';
 
 /** Made-up networks whose curves differ by `spread`. */
@@ -60,8 +56,12 @@ describe('studies/law', () => {
 
   it('is, in the doctor, the fit of the runs that ship, and holds for networks of other widths', async function () {
     this.timeout(180_000);
-    const points = await shippedPoints();
-    assert.ok(points.length >= 40);
+    const rowsOf = async (profile: Profile): Promise<readonly LawPoint[]> => {
+      const { rows } = await shippedRows({ profile }, lawStudy({ networks: ['RepVGG'] }));
+      return rows.map((row) => ({ ...row, cluster: `${profile.name} ${row.cluster}`, fitted: true }));
+    };
+    const points = [...(await rowsOf(profiles.quick)), ...(await rowsOf(profiles.desk))];
+    assert.ok(points.length >= 150);
     const fit = fitLaw(points, '');
     assert.ok(
       Math.abs(fit.midpoint - law.midpoint) < fit.midpointError,
@@ -75,49 +75,3 @@ describe('studies/law', () => {
     }
   });
 });
-
-/** A run as the file that ships says it, by names of now and of before. */
-interface ShippedRun {
-  readonly kind: string;
-  readonly method?: string;
-  readonly scheme?: { readonly bits: number; readonly granularity?: string };
-  readonly source?: ShippedRun;
-  readonly data?: { readonly name: string; readonly firstTestImage?: number };
-  readonly arch?: {
-    readonly block?: string;
-    readonly branches?: unknown;
-    readonly oabn?: { threshold?: number };
-  };
-  readonly training?: { readonly seed: number };
-}
-
-/** The points of `lawStudy` of whatever RepVGGs of CIFAR-10 ship, by its own `row`. */
-async function shippedPoints(): Promise<LawPoint[]> {
-  const folder = await mkdtemp(join(tmpdir(), 'oabn-law-'));
-  try {
-    const entries = await openStore(folder, { shipped: shippedFolder(), notice: () => {} }).list();
-    const runs = entries.map(({ config, result }) => ({ config: config as ShippedRun, result }));
-    const networks = new Map(
-      runs.map(({ config, result }) => [canonicalJson(config), result as PretrainResult]),
-    );
-    return runs.flatMap(({ config: { kind, method = 'minMax', scheme, source }, result }): LawPoint[] => {
-      if (kind !== 'ptq' || method !== 'minMax' || !scheme || !source) return [];
-      const { data, arch, training } = source;
-      const network = networks.get(canonicalJson(source));
-      if (!data || !arch || !training || !network) return [];
-      const { threshold = Infinity, ...others } = arch.oabn ?? { threshold: Infinity };
-      const isPlain = !arch.block && !arch.branches && Object.keys(others).length === 0;
-      const isPerLayer = (scheme.granularity ?? 'perTensor') === 'perTensor';
-      const isReported = data.name === 'cifar10' && data.firstTestImage === undefined;
-      if (!isPlain || !isPerLayer || !isReported || scheme.bits < 3) return [];
-      const cell = { network: 'RepVGG', threshold, seed: training.seed, bits: scheme.bits } as const;
-      const outliers = network.outliers.map((row) => ({
-        ...row,
-        peakToSigma: row.peakToSigma ?? (row as unknown as { reach: number }).reach,
-      }));
-      return [lawStudy().row(cell, result as QuantizedResult, { ...network, outliers })];
-    });
-  } finally {
-    await rm(folder, { recursive: true });
-  }
-}
