@@ -8,6 +8,7 @@ import type { QuantizedPoint } from '../../src/claims/index.js';
 import { onImagenet, type Profile, profiles } from '../../src/profiles/index.js';
 import { intervalOf, pairedDifference, type StoredPoint } from '../../src/statistics/index.js';
 import {
+  ablationStudy,
   firstEpochStudy,
   lawStudy,
   lowBitStudy,
@@ -208,6 +209,19 @@ describe('the findings', () => {
       `(LSQ) keeps ${at('OABN', 'LSQ')}% with OABN and ${at(plain, 'LSQ')} without`,
       `from the largest weight, ${at('OABN', 'uniform QAT')} and ${at(plain, 'uniform QAT')} (one seed)`,
     );
+    const ablations = (await shippedRows({ profile: profiles.desk }, ablationStudy())).rows;
+    const varied = (group: string, variant: string) => where(ablations, { group, variant, seed: 1 });
+    const learned = varied("the activations' ranges", 'learned');
+    const lsq = varied('uniform baselines', 'LSQ, weights and activations');
+    finds(
+      `ClusterQAT keeps ${tenth(kept(learned))}% with OABN and LSQ ${tenth(kept(lsq))}, of ${tenth(lsq[0]!.fp32)} in FP32`,
+    );
+    says('README.md', `both keep ${whole(kept(learned))}% with OABN`);
+    assert.equal(whole(kept(lsq)), whole(kept(learned)));
+    const gradient = kept(varied('how centroids move', 'gradient'));
+    assert.equal(whole(gradient - kept(varied('how centroids move', 'a Lloyd step each step'))), '1');
+    const others = ablations.filter(({ group }) => !/ranges|baselines/.test(group));
+    assert.equal(Math.max(...others.map(({ accuracy }) => accuracy)), gradient);
   });
 
   it('are right about methods that do not learn', async () => {
