@@ -45,7 +45,7 @@ interface Candidate {
 }
 
 /**
- * The networks of seed 1: those whose weights the notebooks look at, and two low-bit networks to take home.
+ * The networks of seed 1: those whose weights the notebooks look at, and low-bit networks to take home.
  */
 function candidates(lab: PaperLab): Candidate[] {
   const { arch } = lab.defaults;
@@ -79,6 +79,17 @@ function candidates(lab: PaperLab): Candidate[] {
     },
     low(4),
     low(3),
+    {
+      name: 'cifar10-oabn-0.5-cluster-3bit-learned-ranges',
+      title: 'OABN s=0.5, 3-bit ClusterQAT with learned ranges of the activations',
+      config: finetuneConfig(lab, {
+        ...{ source: half, bits: 3, weights: 'cluster' },
+        activations: { range: 'learned' },
+      }),
+      command:
+        `npx oabn finetune data/models/cifar10-oabn-0.5.safetensors --profile ${flags.profile} --data cifar10 --bits 3 ` +
+        '--set activations.range=learned',
+    },
   ];
 }
 

@@ -147,8 +147,11 @@ export function addFinetune(program: Command): void {
       `
 ${stateSizeHelp}
 
-Example:
-  $ oabn finetune oabn.safetensors --bits 3 --method cluster --epochs 2 --data cifar10 -o 3bit.safetensors`,
+At 3 bits learn the ranges of the activations, too: on CIFAR-10 it keeps 83% instead of 80, with either method.
+
+Examples:
+  $ oabn finetune oabn.safetensors --bits 4 --method cluster --epochs 2 --data cifar10 -o 4bit.safetensors
+  $ oabn finetune oabn.safetensors --bits 3 --set activations.range=learned --data cifar10 -o 3bit.safetensors`,
     )
     .action(async (checkpoint: string, options: FinetuneOptions) => {
       if (options.output) await checkOutput(options.output, { checkpoint, format: 'safetensors' });
