@@ -57,6 +57,17 @@ function candidates(lab: PaperLab): Candidate[] {
     title: `OABN s=0.5, ${bits}-bit ClusterQAT`,
     config: finetuneConfig(lab, { source: half, bits, weights: 'cluster' }),
   });
+  const learned = (bits: number): Candidate => ({
+    name: `cifar10-oabn-0.5-cluster-${bits}bit-learned-ranges`,
+    title: `OABN s=0.5, ${bits}-bit ClusterQAT with learned ranges of the activations`,
+    config: finetuneConfig(lab, {
+      ...{ source: half, bits, weights: 'cluster' },
+      activations: { range: 'learned' },
+    }),
+    command:
+      `npx oabn finetune data/models/cifar10-oabn-0.5.safetensors --profile ${flags.profile} --data cifar10 --bits ${bits} ` +
+      '--set activations.range=learned',
+  });
   return [
     { name: 'cifar10-plain-bn', title: 'plain BN', config: network(Infinity) },
     { name: 'cifar10-oabn-0.5', title: 'OABN s=0.5', config: half },
@@ -79,17 +90,8 @@ function candidates(lab: PaperLab): Candidate[] {
     },
     low(4),
     low(3),
-    {
-      name: 'cifar10-oabn-0.5-cluster-3bit-learned-ranges',
-      title: 'OABN s=0.5, 3-bit ClusterQAT with learned ranges of the activations',
-      config: finetuneConfig(lab, {
-        ...{ source: half, bits: 3, weights: 'cluster' },
-        activations: { range: 'learned' },
-      }),
-      command:
-        `npx oabn finetune data/models/cifar10-oabn-0.5.safetensors --profile ${flags.profile} --data cifar10 --bits 3 ` +
-        '--set activations.range=learned',
-    },
+    learned(3),
+    learned(2),
   ];
 }
 

@@ -147,7 +147,7 @@ export function addFinetune(program: Command): void {
       `
 ${stateSizeHelp}
 
-At 3 bits learn the ranges of the activations, too: on CIFAR-10 it keeps 83% instead of 80, with either method.
+Below 4 bits learn the ranges of the activations, too: our RepVGG on CIFAR-10 keeps 83% instead of 79 at 3 bits, and 78% instead of 61 at 2.
 
 Examples:
   $ oabn finetune oabn.safetensors --bits 4 --method cluster --epochs 2 --data cifar10 -o 4bit.safetensors

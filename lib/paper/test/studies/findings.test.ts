@@ -4,8 +4,9 @@
  */
 import assert from 'node:assert/strict';
 import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import type { QuantizedPoint } from '../../src/claims/index.js';
-import { onImagenet, type Profile, profiles } from '../../src/profiles/index.js';
+import { onImagenet, type Profile, profiles, shippedFolder } from '../../src/profiles/index.js';
 import { intervalOf, pairedDifference, type StoredPoint } from '../../src/statistics/index.js';
 import {
   ablationStudy,
@@ -207,20 +208,43 @@ describe('the findings', () => {
     says(
       'README.md',
       `(LSQ) keeps ${at('OABN', 'LSQ')}% with OABN and ${at(plain, 'LSQ')} without`,
-      `from the largest weight, ${at('OABN', 'uniform QAT')} and ${at(plain, 'uniform QAT')} (one seed)`,
+      `from the largest weight, ${at('OABN', 'uniform QAT')} and ${at(plain, 'uniform QAT')}.`,
     );
-    const ablations = (await shippedRows({ profile: profiles.desk }, ablationStudy())).rows;
-    const varied = (group: string, variant: string) => where(ablations, { group, variant, seed: 1 });
-    const learned = varied("the activations' ranges", 'learned');
-    const lsq = varied('uniform baselines', 'LSQ, weights and activations');
+    const ablationsAt = async (bits: number) => {
+      const few = ["the activations' ranges", 'uniform baselines'];
+      const grid = bits === 3 ? {} : { groups: few, bits };
+      const found = (await shippedRows({ profile: profiles.desk }, ablationStudy(grid))).rows;
+      return (group: string, variant: string) => where(found, { group, variant, seed: 1 });
+    };
+    const [varied, at2] = [await ablationsAt(3), await ablationsAt(2)];
+    const both3and2 = (group: string, variant: string, join: string): string =>
+      [varied, at2].map((of) => tenth(kept(of(group, variant)))).join(join);
+    const ranges = "the activations' ranges";
     finds(
-      `ClusterQAT keeps ${tenth(kept(learned))}% with OABN and LSQ ${tenth(kept(lsq))}, of ${tenth(lsq[0]!.fp32)} in FP32`,
+      `ClusterQAT keeps ${both3and2(ranges, 'learned', '% at 3 bits and ')} at 2 with OABN, instead of ${both3and2(ranges, 'moving average (paper)', ' and ')},`,
+      `and LSQ ${both3and2('uniform baselines', 'LSQ, weights and activations', ' and ')}, of ${tenth(varied(ranges, 'learned')[0]!.fp32)} in FP32`,
     );
-    says('README.md', `both keep ${whole(kept(learned))}% with OABN`);
-    assert.equal(whole(kept(lsq)), whole(kept(learned)));
+    const fromShipped = await Promise.all(
+      ['7cd377c87a96ed03', '9cda0fad7d89666a'].map(async (hash) => {
+        const file = join(shippedFolder(), `${hash}.json`);
+        return (JSON.parse(await readFile(file, 'utf8')) as { result: { accuracy: number } }).result.accuracy;
+      }),
+    );
+    finds(`from plain BN ClusterQAT keeps ${fromShipped.map(tenth).join(' and ')}.`);
+    const rounded = [varied, at2].map((of) => whole(kept(of(ranges, 'learned'))));
+    says(
+      'README.md',
+      `either keeps ${rounded[0]}% at 3 bits and ${rounded[1]} at 2`,
+      `by itself keeps ${whole(kept(at2(ranges, 'moving average (paper)')))}; plain BN ${fromShipped.map(whole).join(' and ')} (`,
+    );
+    const lsq = [varied, at2].map((of) =>
+      whole(kept(of('uniform baselines', 'LSQ, weights and activations'))),
+    );
+    assert.deepEqual(lsq, rounded);
     const gradient = kept(varied('how centroids move', 'gradient'));
     assert.equal(whole(gradient - kept(varied('how centroids move', 'a Lloyd step each step'))), '1');
-    const others = ablations.filter(({ group }) => !/ranges|baselines/.test(group));
+    const { rows: all } = await shippedRows({ profile: profiles.desk }, ablationStudy());
+    const others = all.filter(({ group }) => !/ranges|baselines/.test(group));
     assert.equal(Math.max(...others.map(({ accuracy }) => accuracy)), gradient);
   });
 
