@@ -25,6 +25,7 @@ import { mergedPenalty, type PenaltyName } from 'oabn/train';
 import { beginProvenance } from '../../runs/src/store/provenance.js';
 import { openPaperLab } from '../src/profiles/index.js';
 import { searchData, searchSeed } from '../src/studies/index.js';
+import { columnsOf, type Measured } from './penalized.js';
 
 const { values: flags, positionals } = parseArgs({
   allowPositionals: true,
@@ -90,12 +91,6 @@ if (flags.out !== undefined) {
   await writeJsonAtomic(flags.out, { ...provenance, finishedAt, ...facts, before, rows });
 }
 
-/** FP32 and, after uniform PTQ, `accuracy` by bits; in [0, 1]. */
-interface Measured {
-  readonly fp32: number;
-  readonly accuracy: Readonly<Record<string, number>>;
-}
-
 async function annealed(cell: Cell): Promise<Cell & Measured> {
   const { penalty, through, strength, learningRate } = cell;
   const regularizer = mergedPenalty(penalty, strength);
@@ -124,12 +119,7 @@ function asText({
   through,
   strength,
   learningRate,
-  fp32,
-  accuracy,
+  ...row
 }: Cell & Measured): Record<string, string> {
-  const percent = (value: number): string => (100 * value).toFixed(1);
-  return {
-    ...{ penalty, through, λ: String(strength), rate: String(learningRate), FP32: percent(fp32) },
-    ...Object.fromEntries(Object.entries(accuracy).map(([b, value]) => [`${b} bits`, percent(value)])),
-  };
+  return { penalty, through, λ: String(strength), rate: String(learningRate), ...columnsOf(row) };
 }

@@ -24,6 +24,7 @@ import type { PenaltyName } from 'oabn/train';
 import { beginProvenance } from '../../runs/src/store/provenance.js';
 import { openPaperLab } from '../src/profiles/index.js';
 import { searchData, searchSeed } from '../src/studies/index.js';
+import { columnsOf, type Measured } from './penalized.js';
 
 const { values: flags, positionals } = parseArgs({
   allowPositionals: true,
@@ -97,12 +98,6 @@ function networkOf(regularizer: Cell | undefined): PretrainConfig {
   });
 }
 
-/** FP32 and, after uniform PTQ, `accuracy` by bits; in [0, 1]. */
-interface Measured {
-  readonly fp32: number;
-  readonly accuracy: Readonly<Record<string, number>>;
-}
-
 async function measured(source: PretrainConfig): Promise<Measured> {
   const left = await Promise.all(
     bits.map(
@@ -116,10 +111,6 @@ function titleOf({ penalty, on, strength }: Cell): string {
   return `${penalty} on the ${on}, λ = ${strength}`;
 }
 
-function asText(penalty: string, { fp32, accuracy }: Measured): Record<string, string> {
-  const percent = (value: number): string => (100 * value).toFixed(1);
-  return {
-    ...{ penalty, FP32: percent(fp32) },
-    ...Object.fromEntries(Object.entries(accuracy).map(([b, value]) => [`${b} bits`, percent(value)])),
-  };
+function asText(penalty: string, row: Measured): Record<string, string> {
+  return { penalty, ...columnsOf(row) };
 }

@@ -20,8 +20,12 @@ export function estimate(values: readonly number[]): Estimate {
   return { mean, sd: n > 1 ? Math.sqrt(squares / (n - 1)) : 0, n };
 }
 
+/** «77.6 ± 0.4», or «77.6» for one value. */
+export function formatEstimate({ mean, sd, n }: Estimate): string {
+  return n > 1 ? `${mean.toFixed(1)} ± ${sd.toFixed(1)}` : mean.toFixed(1);
+}
+
 /** «77.6 ± 0.4%», or «77.6%» for one value, of accuracies in [0, 1]. */
 export function formatPercent({ mean, sd, n }: Estimate): string {
-  const text = (100 * mean).toFixed(1);
-  return n > 1 ? `${text} ± ${(100 * sd).toFixed(1)}%` : `${text}%`;
+  return `${formatEstimate({ mean: 100 * mean, sd: 100 * sd, n })}%`;
 }

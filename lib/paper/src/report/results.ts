@@ -5,6 +5,7 @@
 import { markdownTable } from 'oabn-base';
 import {
   estimate,
+  formatEstimate,
   formatThreshold,
   type LowBitMethod,
   type LowBitPoint,
@@ -32,9 +33,7 @@ export function resultsMarkdown({ sweep, cells }: ResultRows): string {
   const columns = [...shown].sort((a, b) => a - b);
   const text = (points: readonly QuantizedPoint[], of: 'accuracy' | 'fp32'): string => {
     const values = [...new Map(points.map((point) => [point.seed, 100 * point[of]])).values()];
-    if (values.length === 0) return '–';
-    const { mean, sd, n } = estimate(values);
-    return n > 1 ? `${mean.toFixed(1)} ± ${sd.toFixed(1)}` : mean.toFixed(1);
+    return values.length === 0 ? '–' : formatEstimate(estimate(values));
   };
   const seedsOf = (points: readonly QuantizedPoint[]): number => new Set(points.map(({ seed }) => seed)).size;
   const line = (

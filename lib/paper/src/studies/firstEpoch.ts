@@ -4,7 +4,7 @@
  */
 import { type PretrainConfig, pretrainConfig } from 'oabn/experiment';
 import { repvgg } from 'oabn/model';
-import type { Estimate } from '../claims/index.js';
+import { formatEstimate } from '../claims/index.js';
 import type { Study } from './study.js';
 
 /** A network with plain BN in its first epoch, in which the rate rises from 0. */
@@ -57,8 +57,7 @@ export const firstEpochStudy: Study<FirstEpochCell, FirstEpochPoint, PretrainCon
   },
   entries({ width, batchSize, learningRate, seed: sample, meanPeakToSigma, maxRatio }) {
     const line = { width, 'images a batch': batchSize, 'rate rises to': learningRate };
-    const format = ({ mean, sd, n }: Estimate): string =>
-      n > 1 ? `${mean.toFixed(1)} ± ${sd.toFixed(1)}` : mean.toFixed(1);
+    const format = formatEstimate;
     return [
       { line, column: 'mean max|w|/σ', sample, value: meanPeakToSigma, format },
       { line, column: 'largest |r0|', sample, value: maxRatio, format },
