@@ -3,6 +3,7 @@
  * pretraining so that the merged weights are easy to quantize, and what is done in fine-tuning with the
  * weights as they are. A rival of your own is a cell.
  */
+import { check } from 'oabn-base';
 import {
   type FinetuneChanges,
   finetuneConfig,
@@ -84,9 +85,19 @@ export const quantizationRivals: Readonly<Record<string, QuantizationRival>> = {
     changes: { through: 'restored' },
   },
   LSQ: { source: '1902.08153', weights: 'uniform', changes: { uniform: { step: 'lsq' } } },
+  'LSQ, weights and activations': {
+    source: '1902.08153',
+    weights: 'uniform',
+    changes: { uniform: { step: 'lsq' }, activations: { range: 'learned' } },
+  },
   APoT: { source: '1909.13144', weights: 'cluster', changes: { quantizer: apot() } },
   DKM: { source: '2108.12659', weights: 'cluster', changes: { quantizer: dkm() } },
   ClusterQAT: { source: '2402.07200', weights: 'cluster', changes: {} },
+  'ClusterQAT, learned ranges': {
+    source: 'ours',
+    weights: 'cluster',
+    changes: { activations: { range: 'learned' } },
+  },
 };
 
 /** A way to pretrain with a way to quantize. */
@@ -119,6 +130,10 @@ export interface RivalGrid {
    * BN and OABN.
    */
   readonly rounds?: readonly RivalRound[];
+  /** Of these pairs only those of some ways to pretrain, names in `pretrainingRivals`. */
+  readonly pretraining?: readonly string[];
+  /** Of these pairs only those of some ways to quantize, names in `quantizationRivals`. */
+  readonly quantization?: readonly string[];
   /** Default the profile's bits up to 4; the members below default to the profile's, too. */
   readonly bits?: readonly number[];
   readonly seeds?: readonly number[];
@@ -131,11 +146,18 @@ export const pretrainingJudges = ['uniform PTQ', 'uniform QAT', 'ClusterQAT'];
 /** The networks that ways to fine-tune are judged on. */
 export const finetuningGrounds = ['BN, decay of kernels and γ', 'OABN'];
 
-/** OABN and ClusterQAT compared with their rivals: ways to pretrain, and ways to quantize. */
-export function rivalStudy({ rounds = ['pretraining', 'fine-tuning'], ...grid }: RivalGrid = {}): Study<
-  RivalCell,
-  RivalPoint
-> {
+/**
+ * OABN and ClusterQAT compared with their rivals: ways to pretrain, and ways to quantize.
+ * @throws UserError for a way that there is not
+ */
+export function rivalStudy({
+  rounds = ['pretraining', 'fine-tuning'],
+  pretraining: pretrainings = Object.keys(pretrainingRivals),
+  quantization: quantizations = Object.keys(quantizationRivals),
+  ...grid
+}: RivalGrid = {}): Study<RivalCell, RivalPoint> {
+  checkNames('pretraining', pretrainings, pretrainingRivals);
+  checkNames('quantization', quantizations, quantizationRivals);
   return {
     name: 'rivals',
     cells({ ablation, bits: all }) {
@@ -146,7 +168,10 @@ export function rivalStudy({ rounds = ['pretraining', 'fine-tuning'], ...grid }:
           ? product(finetuningGrounds, Object.keys(quantizationRivals))
           : []),
       ];
-      const distinct = [...new Map(pairs.map((pair) => [pair.join(), pair])).values()];
+      const distinct = [...new Map(pairs.map((pair) => [pair.join(), pair])).values()].filter(
+        ([pretraining, quantization]) =>
+          pretrainings.includes(pretraining) && quantizations.includes(quantization),
+      );
       return bits.flatMap((b) =>
         distinct.flatMap(([pretraining, quantization]) =>
           seeds.map((seed) => ({ pretraining, quantization, threshold, seed, bits: b })),
@@ -189,6 +214,14 @@ export function rivalNetwork(
     ...(rival.oabn && { oabn: rival.oabn }),
     ...(rival.training && { training: rival.training }),
   });
+}
+
+function checkNames(what: string, names: readonly string[], known: Readonly<Record<string, unknown>>): void {
+  const other = names.find((name) => !Object.hasOwn(known, name));
+  check(
+    other === undefined,
+    () => `${what} must be among ${Object.keys(known).join('; ')}, got ${JSON.stringify(other)}`,
+  );
 }
 
 const product = (a: readonly string[], b: readonly string[]): [string, string][] =>

@@ -9,6 +9,7 @@ import {
   pretrainingRivals,
   ptqStudy,
   rivalNetwork,
+  rivalStudy,
   seedsText,
   studyJobs,
   thresholdStudy,
@@ -89,6 +90,24 @@ describe('studies', () => {
       () => lowBitStudy({ methods }),
       /methods must be among ptq, uniformQat, clusterQat, got "clusterQAT"/,
     );
+  });
+
+  it('compare some of the rivals where they are named', () => {
+    const quantization = ['LSQ, weights and activations', 'ClusterQAT, learned ranges'];
+    const grid = { rounds: ['fine-tuning'] as const, seeds: [2], bits: [3], threshold: 0.5 };
+    const configs = studyJobs(lab, [rivalStudy({ ...grid, pretraining: ['OABN'], quantization })]);
+    const names = configs.map(({ config }) => config.kind);
+    assert.deepEqual(names, ['pretrain', 'finetune', 'finetune']);
+    // They are runs of the ablations, too.
+    const groups = ["the activations' ranges", 'uniform baselines'];
+    const ablations = studyJobs(lab, [ablationStudy({ groups, seeds: [2], bits: 3, threshold: 0.5 })]);
+    const known = new Set(ablations.map(({ config }) => hashOf(config)));
+    assert.ok(configs.every(({ config }) => known.has(hashOf(config))));
+    assert.throws(
+      () => rivalStudy({ quantization: ['lsq'] }),
+      /quantization must be among .*; LSQ; .*got "lsq"/,
+    );
+    assert.throws(() => rivalStudy({ pretraining: ['BN'] }), /pretraining must be among .*got "BN"/);
   });
 
   it('say where some networks have fewer seeds than others', () => {
