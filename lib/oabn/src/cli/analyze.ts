@@ -54,18 +54,19 @@ function formatRow(row: OutlierRow): Record<string, string> {
 /** «8 bits keep 100% (99–100%)»: what the doctor's law expects, and its range over networks. */
 function predictionText(network: Network, rows: readonly OutlierRow[]): string {
   const merged = mergedOf(network);
-  const peaks = rows.map(({ block, maxAbs, std }) => {
+  const spread = rows.filter(({ std }) => std > 0);
+  const peaks = spread.map(({ block, maxAbs, std }) => {
     const { data } = get(merged, `${block}.rbr_reparam.weight`);
     return maxAbs / lawDeviation(data, std);
   });
-  const peak = peaks.reduce((sum, each) => sum + each, 0) / peaks.length;
+  const peak = peaks.reduce((sum, each) => sum + each, 0) / Math.max(1, peaks.length);
   const of = network.arch.operations ? laws.perTensor : law;
   const percent = (share: number): string => (100 * share).toFixed(0);
   const parts = [8, 6, 4].map((bits) => {
     const { expected, least, most } = keptAccuracy(levelSpacing(peak, bits), of);
     return `${bits} bits keep ${percent(expected)}% (${percent(least)}–${percent(most)}%)`;
   });
-  const inflated = peaks.filter((each, i) => each > rows[i]!.peakToSigma).length;
+  const inflated = peaks.filter((each, i) => each > spread[i]!.peakToSigma).length;
   const note =
     inflated === 0 ? '' : `, in σ without the outliers in ${inflated} layers, where these make most of σ`;
   return `Expected with uniform PTQ and one scale per layer: ${parts.join(', ')} of the accuracy above chance (mean peak/σ ${peak.toFixed(1)}${note}).`;

@@ -38,7 +38,7 @@ import {
   repVGGOf,
   withoutDead,
 } from '../family/index.js';
-import { mergedOf } from '../merge/index.js';
+import { isOfPaper, mergedOf, withoutLimits } from '../merge/index.js';
 import { checkFinite, loadNetwork, type Network, readStateDict, type StateDictFile } from '../model/index.js';
 import { type Accuracy, annealingPenalty } from '../train/index.js';
 import { checkClasses } from './evaluate.js';
@@ -65,9 +65,11 @@ export async function examineCheckpoint(checkpoint: string, options: DoctorOptio
     testImages: wholeNumber('--images', options.images, 1),
     calibration: wholeNumber('--calibration', options.calibration, 1),
   };
-  const file = await readStateDict(checkpoint);
+  const original = await readStateDict(checkpoint);
+  const { file, threshold: recorded } = plainlyNormalized(checkpoint, original, options);
   tellQuantized(checkpoint, file.metadata);
-  const family = familyOf(options.family, file.metadata);
+  const isDescribed = file.metadata.arch !== undefined;
+  const family = familyOf(isDescribed ? undefined : options.family, file.metadata);
   checkUnread(checkpoint, file, family, (message) => process.stderr.write(`${message}\n`));
   checkFinite(file.stateDict, checkpoint, 'the checkpoint is broken');
   const recognition = recognize(file.stateDict, family);
@@ -77,7 +79,7 @@ export async function examineCheckpoint(checkpoint: string, options: DoctorOptio
   );
   for (const [name, reason] of Object.entries(recognition.incomplete))
     process.stderr.write(`${checkpoint}: ${name} is incomplete and left out: ${reason}\n`);
-  const s = options.threshold === undefined ? thresholdOf(file) : threshold(options.threshold);
+  const s = recorded ?? (options.threshold === undefined ? undefined : threshold(options.threshold));
   const found = computed(file.stateDict, recognition, loadOptions(options));
   const isRepVGG = 'arch' in found && found.arch.operations === undefined;
   const examination = naming(checkpoint, () =>
@@ -89,7 +91,11 @@ export async function examineCheckpoint(checkpoint: string, options: DoctorOptio
   const tried =
     options.data === undefined
       ? undefined
-      : await tryOn(checkpoint, file, recognition, { ...options, ...counts, layers: examination.layers });
+      : await tryOn(checkpoint, original, recognition, {
+          ...options,
+          ...counts,
+          layers: examination.layers,
+        });
   const page: DoctorPage = {
     ...examination,
     checkpoint,
@@ -107,10 +113,27 @@ export async function examineCheckpoint(checkpoint: string, options: DoctorOptio
   print(page, formatPage(page, options.html), options.json);
 }
 
-/** The s recorded in a file that we wrote. */
-function thresholdOf({ metadata }: StateDictFile): number | undefined {
-  const s = Number(metadata.threshold);
-  return s > 0 ? s : undefined;
+/**
+ * A file as the tables of families read it, which know of OABN only the paper's s on the identity branches: where it
+ * records another kind, its γ are those that plain BN would need. With the s that limits the identity branches.
+ */
+function plainlyNormalized(
+  checkpoint: string,
+  file: StateDictFile,
+  options: DoctorOptions,
+): { readonly file: StateDictFile; readonly threshold?: number } {
+  if (file.metadata.arch === undefined) return { file };
+  const told = loadOptions(options);
+  // With data the network is read a second time, to be computed, and what there is to notice is said then.
+  const { arch, form, stateDict } = repVGGOf(checkpoint, file, {
+    ...told,
+    ...(options.data !== undefined && { notice: () => {} }),
+  });
+  if (!arch.oabn) return { file };
+  if (isOfPaper(arch)) return { file, threshold: arch.oabn.threshold };
+  if (form === 'merged') return { file };
+  const plain = withoutLimits(arch, stateDict);
+  return { file: { ...file, stateDict: plain.stateDict }, threshold: plain.threshold };
 }
 
 async function tryOn(

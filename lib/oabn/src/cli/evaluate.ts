@@ -11,6 +11,7 @@ import { mergedOf } from '../merge/index.js';
 import {
   checkScheme,
   type Granularity,
+  clusterPtqMethods,
   granularities,
   loadAnyNetwork,
   type PtqMethod,
@@ -233,7 +234,7 @@ function schemeOf(options: QuantizeOptions): { method: PtqMethodName; scheme: Qu
   const name = aliases[options.method] ?? options.method;
   check(
     name !== 'cluster',
-    '--method cluster is of oabn finetune; without fine-tuning, centroids are --weights cluster with any method',
+    `--method cluster is of oabn finetune; without fine-tuning, centroids are --weights cluster with ${clusterPtqMethods.join(', ')}`,
   );
   const title = ptqMethodTitle(name);
   const method = name as PtqMethodName;

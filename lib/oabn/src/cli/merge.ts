@@ -72,6 +72,10 @@ Examples:
       const file = await readStateDict(checkpoint);
       const [arch, family] = [architectureOf(options), familyOf(options.family)];
       check(!(arch && family), '--arch and --family are two ways to say what the file is; give one of them');
+      check(
+        !family || file.metadata.arch === undefined,
+        `${checkpoint} records its own architecture; --family is for files that do not`,
+      );
       const s = options.threshold === undefined ? undefined : threshold(options.threshold);
       const convolutions =
         arch || (file.metadata.arch !== undefined && !family)

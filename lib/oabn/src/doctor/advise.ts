@@ -84,7 +84,7 @@ const annealing =
 /** What to say about outliers that identity branches cause. */
 function remedyOfIdentity(threshold: number | undefined, trainable: boolean): string {
   if (threshold !== undefined) {
-    return `OABN limits them to s = ${threshold} already, so a smaller s, one scale per channel or ClusterQAT is what is left`;
+    return `OABN limits them to s = ${Number(threshold.toPrecision(4))} already, so a smaller s, one scale per channel or ClusterQAT is what is left`;
   }
   return trainable
     ? 'training with OABN or with a penalty on the merged weights would have prevented them (oabn train --penalty kure)'

@@ -35,7 +35,7 @@ export interface Diagnosis {
   readonly maxAbs: number;
   /** σ, the standard deviation of the weights. */
   readonly std: number;
-  /** max|w| / σ */
+  /** max|w| / σ; 0, like the spacings, where all weights are the same. */
   readonly peakToSigma: number;
   /** Whether outliers make σ, so that spacings are in the σ that the layer would have without; see `lawDeviation`. */
   readonly inflated: boolean;
@@ -84,7 +84,9 @@ export function diagnose(layers: readonly Layer[], bits: readonly number[] = dia
       std,
       peakToSigma,
       inflated: deviation < std,
-      spacing: Object.fromEntries(bits.map((b) => [b, levelSpacing(maxAbs / deviation, b)])),
+      spacing: Object.fromEntries(
+        bits.map((b) => [b, deviation > 0 ? levelSpacing(maxAbs / deviation, b) : 0]),
+      ),
       cause,
       at: {
         out,
@@ -118,7 +120,11 @@ function causeAt(
   return { cause: label === '1×1' && shape[2] > 1 ? 'pointwise' : 'kernel', share };
 }
 
-/** The mean over layers of the level spacing at `bits`, which the rows must have; from it the law predicts. */
+/**
+ * The mean over layers of the level spacing at `bits`, which the rows must have; from it the law predicts.
+ * Layers of which all weights are the same do not count: uniform levels hit these exactly. 0 where there are no others.
+ */
 export function meanSpacing(rows: readonly Diagnosis[], bits: number): number {
-  return rows.reduce((sum, { spacing }) => sum + spacing[bits]!, 0) / rows.length;
+  const spread = rows.filter(({ std }) => std > 0);
+  return spread.reduce((sum, { spacing }) => sum + spacing[bits]!, 0) / Math.max(1, spread.length);
 }

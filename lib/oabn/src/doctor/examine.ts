@@ -82,7 +82,7 @@ export function examine(
         );
   const others = weightRemedyNames
     .filter((name) => name !== 'perTensor')
-    .flatMap((name) => bits.map((b) => predictRemedy(layers, name, b)));
+    .flatMap((name) => bits.map((b) => predictRemedy(rows, layers, name, b)));
   const predictions = [...uniform, ...folded, ...others];
   const { threshold } = options;
   const hasOabn = threshold !== undefined && threshold < Infinity;
@@ -105,10 +105,16 @@ function predictFolded(layers: readonly Layer[], bits: number, of: Law): Predict
   return prediction({ remedy: 'foldDead', title, bits, spacing, of }, layers);
 }
 
-function predictRemedy(layers: readonly Layer[], name: WeightRemedyName, bits: number): Prediction {
+function predictRemedy(
+  rows: readonly Diagnosis[],
+  layers: readonly Layer[],
+  name: WeightRemedyName,
+  bits: number,
+): Prediction {
   const { title, quantize } = weightRemedies[name];
-  const spacings = layers.map(({ kernel }) => effectiveSpacing(kernel.data, quantize(kernel, bits)));
-  const spacing = spacings.reduce((sum, s) => sum + s, 0) / layers.length;
+  const spread = layers.filter((_, i) => rows[i]!.std > 0);
+  const spacings = spread.map(({ kernel }) => effectiveSpacing(kernel.data, quantize(kernel, bits)));
+  const spacing = spacings.reduce((sum, s) => sum + s, 0) / Math.max(1, spacings.length);
   return prediction({ remedy: name, title, bits, spacing, of: laws[name] }, layers);
 }
 

@@ -20,6 +20,7 @@ import { type ConvolutionStep, imageChannels, type Layout, type LayoutStep, othe
 import { mergedName, mergeFound, type MergeOptions } from './merge.js';
 import { join, modulesOf, rootsOf, squeezeNames } from './moduleNames.js';
 import type { FoundBlock, Recognition } from './recognize.js';
+import { defaultEpsilon } from './table.js';
 
 /** A network of another family, merged, as this library computes it. */
 export interface AsNetwork {
@@ -96,12 +97,12 @@ class Assembly {
     };
     const root = roots.find(isThere) ?? '';
     const operations = this.#steps(this.layout.steps, root);
-    const { weight, bias, tensors } = classifierOf(
-      this.stateDict,
-      this.layout.classifier,
+    const { epsilon = defaultEpsilon } = this.recognition.family;
+    const { weight, bias, tensors } = classifierOf(this.stateDict, this.layout.classifier, {
       root,
-      this.#channels,
-    );
+      features: this.#channels,
+      epsilon,
+    });
     tensors.forEach((name) => this.#used.add(name));
     const left = Object.keys(this.stateDict).find((name) => !this.#used.has(name));
     check(left === undefined, `${left} has no place in the layout of ${this.recognition.family.name}`);
@@ -200,6 +201,11 @@ class Assembly {
     // One channel for each of three groups would fit RGB, too, but it is what networks for grey images have.
     const isFirst = Object.keys(this.#tensors).length === 0;
     check(!isFirst || inPerGroup === imageChannels, () => otherImages(name, inPerGroup));
+    const even = kernel.slice(2).find((side) => side % 2 === 0);
+    check(
+      even === undefined,
+      () => `${name} has a kernel of ${kernel.slice(2).join('×')}, whose sides must be odd`,
+    );
     const groups = this.#channels / inPerGroup;
     check(
       Number.isInteger(groups) && groups > 0,

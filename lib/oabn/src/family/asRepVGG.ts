@@ -6,6 +6,7 @@
 import type { HostTensor } from 'oabn-base';
 import {
   type Architecture,
+  bnEpsilon,
   type BlockKind,
   type Branch,
   cifarStrides,
@@ -13,7 +14,10 @@ import {
   normalizeArchitecture,
   type StateDict,
 } from '../model/index.js';
+import type { FoundBranch } from './branches.js';
+import { families } from './families.js';
 import { imageChannels, otherImages } from './layout.js';
+import { batchNormAt } from './place.js';
 import { type FoundBlock, naturally, type Recognition } from './recognize.js';
 
 /** A network from other code as a RepVGG of ours. */
@@ -44,7 +48,7 @@ export function asRepVGG(
 ): AsRepVGG | { readonly reason: string } {
   const units =
     recognition.blocks.length > 0
-      ? recognition.blocks.map(trainingUnit)
+      ? recognition.blocks.map((block) => trainingUnit(stateDict, block))
       : mergedUnits(stateDict, recognition);
   const odd = units.findIndex((unit) => typeof unit === 'string');
   if (odd >= 0) return { reason: units[odd] as string };
@@ -69,9 +73,9 @@ export function asRepVGG(
     'linear.bias': classifier.bias,
   };
   stages.forEach((stage, s) =>
-    stage.forEach(({ names }, b) => {
+    stage.forEach(({ tensors }, b) => {
       const name = s === 0 ? 'stage0' : `stage${s}.${b}`;
-      for (const [official, own] of names) renamed[`${name}.${official}`] = stateDict[own]!;
+      for (const [official, tensor] of tensors) renamed[`${name}.${official}`] = tensor;
     }),
   );
   const arch = normalizeArchitecture({
@@ -82,19 +86,28 @@ export function asRepVGG(
     ...(block !== undefined && { block }),
     branches,
   });
-  const assumption = `strides ${guess.join(', ')}: a checkpoint does not say them; --strides names others`;
-  return { arch, stateDict: renamed, assumptions: strides ? [] : [assumption] };
+  const assumptions = [
+    ...(strides
+      ? []
+      : [`strides ${guess.join(', ')}: a checkpoint does not say them; --strides names others`]),
+    ...(families.includes(recognition.family)
+      ? []
+      : ['RepVGG’s ReLU after each block: a "layout" in the family’s file says what else stands there']),
+  ];
+  return { arch, stateDict: renamed, assumptions };
 }
 
-/** A block: its shape, its official names and those in the file. */
+/** A block: its shape, and its tensors under official names. */
 interface Unit {
   readonly name: string;
   readonly shape: readonly number[];
   readonly kind: BlockKind;
   /** Its branches; undefined once they are merged. */
   readonly branches: readonly Branch[] | undefined;
-  readonly names: readonly (readonly [official: string, own: string])[];
+  readonly tensors: readonly NamedTensor[];
 }
+
+type NamedTensor = readonly [official: string, tensor: HostTensor<Float32Array>];
 
 const places: Readonly<Record<string, { branch: Branch; conv: string; bn: string }>> = {
   '3×3': { branch: '3x3', conv: 'rbr_dense.conv.weight', bn: 'rbr_dense.bn' },
@@ -102,7 +115,7 @@ const places: Readonly<Record<string, { branch: Branch; conv: string; bn: string
   identity: { branch: 'identity', conv: '', bn: 'rbr_identity' },
 };
 
-function trainingUnit({ name, table, branches }: FoundBlock): Unit | string {
+function trainingUnit(stateDict: StateDict, { name, table, branches, epsilon }: FoundBlock): Unit | string {
   const labels = branches.map(({ label }) => label);
   const isKnown = labels.every((label) => label in places) && new Set(labels).size === labels.length;
   const dense = branches.find(({ label }) => label === '3×3');
@@ -111,18 +124,58 @@ function trainingUnit({ name, table, branches }: FoundBlock): Unit | string {
     return `${name} is a convolution with its BN, and what stands between those no name tells`;
   if (table.terms.some(({ scale }) => scale !== undefined))
     return `${name} multiplies its branches by scales`;
-  const kind: BlockKind = table.bn === undefined ? 'repvgg' : 'qarepvgg';
-  const own = (tensor: string): string => tensor.slice(name === '' ? 0 : name.length + 1);
-  const names = branches.flatMap(({ label, tensors }) =>
-    tensors.map((tensor) => {
-      const last = tensor.slice(tensor.lastIndexOf('.') + 1);
-      const { conv, bn } = places[label]!;
-      // QARepVGG's blocks are found by their official names alone.
-      if (table.merged === 'rbr_reparam') return [own(tensor), tensor] as const;
-      return [tensor === tensors[0] && label !== 'identity' ? conv : `${bn}.${last}`, tensor] as const;
-    }),
-  );
-  return { name, shape: dense.shape, kind, branches: labels.map((label) => places[label]!.branch), names };
+  if (table.terms.some(({ plusIdentity, subtract }) => plusIdentity || subtract))
+    return `${name} subtracts a branch, or adds the identity to a kernel`;
+  const unit = { name, shape: dense.shape, branches: labels.map((label) => places[label]!.branch) };
+  if (table.bn !== undefined) {
+    // QARepVGG's blocks are found by their official names alone.
+    if (table.merged !== 'rbr_reparam' || epsilon !== bnEpsilon)
+      return `${name} has a BN after the sum of its branches, not RepVGG's`;
+    const own = (tensor: string): string => tensor.slice(name === '' ? 0 : name.length + 1);
+    const all = branches.flatMap(({ tensors }) => tensors);
+    return { ...unit, kind: 'qarepvgg', tensors: all.map((tensor) => [own(tensor), stateDict[tensor]!]) };
+  }
+  const tensors: NamedTensor[] = [];
+  for (const branch of branches) {
+    const found = officialTensors(stateDict, branch, epsilon);
+    if (!found) return `${name} has no BN after its ${branch.label} branch`;
+    tensors.push(...found);
+  }
+  return { ...unit, kind: 'repvgg', tensors };
+}
+
+/**
+ * A branch under official names, as RepVGG has it: a bias before the BN goes into the BN's mean, another ε
+ * into its γ, and a BN without γ and β gets 1 and 0. Undefined for a branch without a BN of its own.
+ */
+function officialTensors(
+  stateDict: StateDict,
+  { label, tensors }: FoundBranch,
+  epsilon: number,
+): NamedTensor[] | undefined {
+  const { conv, bn: official } = places[label]!;
+  const ofBn = tensors.find((name) => /\.(running_var|_variance)$/.test(name));
+  if (ofBn === undefined) return undefined;
+  const module = ofBn.slice(0, ofBn.lastIndexOf('.'));
+  const { gamma, beta, mean, variance } = batchNormAt({ stateDict, prefix: '', epsilon }, module);
+  const [kernel] = conv === '' ? [] : tensors;
+  const biasName = kernel?.replace(/weight$/, 'bias');
+  const bias = biasName !== undefined && tensors.includes(biasName) ? stateDict[biasName]!.data : undefined;
+  const members = {
+    weight:
+      epsilon === bnEpsilon
+        ? gamma
+        : gamma.map((g, i) => g * Math.sqrt((variance[i]! + bnEpsilon) / (variance[i]! + epsilon))),
+    bias: beta,
+    running_mean: bias ? mean.map((m, i) => m - bias[i]!) : mean,
+    running_var: variance,
+  };
+  return [
+    ...(kernel === undefined ? [] : [[conv, stateDict[kernel]!] as const]),
+    ...Object.entries(members).map(
+      ([member, data]) => [`${official}.${member}`, { shape: [data.length], data }] as const,
+    ),
+  ];
 }
 
 function mergedUnits(stateDict: StateDict, { merged }: Recognition): (Unit | string)[] {
@@ -132,8 +185,10 @@ function mergedUnits(stateDict: StateDict, { merged }: Recognition): (Unit | str
     if (shape.length !== 4 || shape[2] !== 3 || shape[3] !== 3 || !(`${module}.bias` in stateDict)) {
       return `${module} is no merged 3×3 convolution`;
     }
-    const names = ['weight', 'bias'].map((last) => [`rbr_reparam.${last}`, `${module}.${last}`] as const);
-    return { name: module, shape, kind: 'repvgg' as const, branches: undefined, names };
+    const tensors = ['weight', 'bias'].map(
+      (last) => [`rbr_reparam.${last}`, stateDict[`${module}.${last}`]!] as const,
+    );
+    return { name: module, shape, kind: 'repvgg' as const, branches: undefined, tensors };
   });
 }
 

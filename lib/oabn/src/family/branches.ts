@@ -40,6 +40,8 @@ interface Frame {
   readonly out: number;
   readonly inPerGroup: number;
   readonly size: number;
+  /** The output channels of the block of this kind whose number is one less, if there is one. */
+  readonly before: () => number | undefined;
 }
 
 /**
@@ -47,7 +49,7 @@ interface Frame {
  * in the file
  */
 export function branchesOf(place: Place, table: BlockTable): FoundBranch[] {
-  const frame = frameOf(place, table.terms);
+  const frame = { ...frameOf(place, table.terms), before: () => channelsBefore(place, table) };
   const branches = table.terms.flatMap((term) => branchesOfTerm(place, term, frame));
   check(branches.length > 0, `${place.prefix} has no branch`);
   return table.bn === undefined ? branches : afterBn(place, table.bn, branches);
@@ -218,28 +220,36 @@ function checkChannels({ prefix }: Place, bn: string, variance: Float32Array, { 
   );
 }
 
-function identityIsThere(
-  { stateDict, prefix, ...place }: Place,
-  term: Term,
-  { out, inPerGroup }: Frame,
-): boolean {
+function identityIsThere({ stateDict, prefix, ...place }: Place, term: Term, frame: Frame): boolean {
   if (term.identity === 'always') return true;
-  if (term.identity === 'sameShape') return keepsChannels({ out, inPerGroup });
+  if (term.identity === 'sameShape') return keepsChannels(frame);
   return term.bn === undefined
     ? prefix + term.scale! in stateDict
     : hasBn({ stateDict, prefix, ...place }, term.bn);
 }
 
-/** Dense with as many input as output channels, or depthwise. */
-function keepsChannels({ out, inPerGroup }: Pick<Frame, 'out' | 'inPerGroup'>): boolean {
-  return inPerGroup === out || inPerGroup === 1;
+/**
+ * Dense with as many input as output channels, depthwise, or in groups after a block of as many: a dense
+ * kernel takes all channels of the block before it.
+ */
+function keepsChannels({ out, inPerGroup, before }: Frame): boolean {
+  return inPerGroup === out || inPerGroup === 1 || (out % inPerGroup === 0 && before() === out);
+}
+
+/** `stage1.2` comes after `stage1.1`; of a block without a number it is not known what comes before it. */
+function channelsBefore(place: Place, { keys, terms }: BlockTable): number | undefined {
+  const [, root, number] = /^(.*?)(\d+)\.$/.exec(place.prefix) ?? [];
+  if (root === undefined) return undefined;
+  const previous = { ...place, prefix: `${root}${Number(number) - 1}.` };
+  const isThere = keys.some((key) => previous.prefix + key in place.stateDict);
+  return isThere ? frameOf(previous, terms).out : undefined;
 }
 
 /**
  * The frame that a block's convolutions imply; without any, that of a depthwise block with the channels of a
  * BN.
  */
-function frameOf(place: Place, terms: readonly Term[]): Frame {
+function frameOf(place: Place, terms: readonly Term[]): Omit<Frame, 'before'> {
   const shapes = terms.flatMap((term) => shapesOf(place, term));
   const [first] = shapes;
   if (!first) return { out: channelsOfBns(place, terms), inPerGroup: 1, size: 1 };

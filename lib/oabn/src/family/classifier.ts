@@ -4,7 +4,7 @@
 import { check, type HostTensor } from 'oabn-base';
 import { get, type StateDict } from '../model/index.js';
 import type { Classifier } from './layout.js';
-import { defaultEpsilon } from './table.js';
+import { batchNormAt, hasBn, type Place } from './place.js';
 
 export interface FoundClassifier {
   /** [classes, features] */
@@ -13,16 +13,18 @@ export interface FoundClassifier {
   readonly tensors: readonly string[];
 }
 
-/** The first of the `possible` classifiers that the file has, below `root` or at the top. */
+/**
+ * The first of the `possible` classifiers that the file has, below `root` or at the top, for a network that
+ * gives it `features` and whose BNs add `epsilon`.
+ */
 export function classifierOf(
   stateDict: StateDict,
   possible: readonly Classifier[],
-  root: string,
-  features: number,
+  { root, features, epsilon }: { readonly root: string; readonly features: number; readonly epsilon: number },
 ): FoundClassifier {
   const found = firstOf(stateDict, possible, ['', root]);
   check(found, () => `there is no classifier ${possible.map((one) => JSON.stringify(one)).join(' or ')}`);
-  const classifier = folded(stateDict, found);
+  const classifier = folded(stateDict, found, epsilon);
   const { shape } = classifier.weight;
   check(shape[1] === features, `the classifier takes ${shape[1]} features, the network gives ${features}`);
   return classifier;
@@ -35,12 +37,12 @@ export function classifierOf(
 export function mergedClassifier(
   stateDict: StateDict,
   possible: readonly Classifier[],
-  roots: readonly string[],
+  { roots, epsilon }: { readonly roots: readonly string[]; readonly epsilon: number },
 ): (FoundClassifier & { readonly name: string }) | undefined {
   const name = possible.at(-1);
   const found = firstOf(stateDict, possible, roots);
   if (typeof name !== 'string' || !found?.some(({ bn }) => bn !== undefined)) return undefined;
-  return { ...folded(stateDict, found), name: found[0]!.prefix + name };
+  return { ...folded(stateDict, found, epsilon), name: found[0]!.prefix + name };
 }
 
 interface PlacedMatrix {
@@ -66,9 +68,9 @@ function firstOf(
 }
 
 /** BNs folded in, several matrices averaged. */
-function folded(stateDict: StateDict, found: readonly PlacedMatrix[]): FoundClassifier {
+function folded(stateDict: StateDict, found: readonly PlacedMatrix[], epsilon: number): FoundClassifier {
   const each = found.map(({ linear, bn, prefix }) =>
-    foldedMatrix(stateDict, prefix + linear, bn && prefix + bn),
+    foldedMatrix({ stateDict, prefix, epsilon }, linear, bn),
   );
   const [{ weight, bias }] = each as [FoundClassifier];
   check(
@@ -85,28 +87,28 @@ function folded(stateDict: StateDict, found: readonly PlacedMatrix[]): FoundClas
 }
 
 /** W·BN(x) + b as one matrix and one bias; a missing bias is zero. */
-function foldedMatrix(stateDict: StateDict, linear: string, bn: string | undefined): FoundClassifier {
-  const weight = get(stateDict, `${linear}.weight`);
+function foldedMatrix(place: Place, linear: string, bn: string | undefined): FoundClassifier {
+  const { stateDict, prefix } = place;
+  const name = `${prefix}${linear}`;
+  const weight = get(stateDict, `${name}.weight`);
   const [classes, features] = weight.shape as [number, number];
-  const given = stateDict[`${linear}.bias`];
+  const given = stateDict[`${name}.bias`];
   const bias = given?.data ?? new Float32Array(classes);
-  const tensors = [`${linear}.weight`, ...(given ? [`${linear}.bias`] : [])];
-  if (bn === undefined || !(`${bn}.running_var` in stateDict)) {
+  const tensors = [`${name}.weight`, ...(given ? [`${name}.bias`] : [])];
+  if (bn === undefined || !hasBn(place, bn)) {
     return { weight, bias: { shape: [classes], data: bias }, tensors };
   }
-  const members = ['weight', 'bias', 'running_mean', 'running_var'].map((member) => `${bn}.${member}`);
-  const [gamma, beta, mean, variance] = members.map((name) => get(stateDict, name).data) as Float32Array[];
-  const ratio = Float64Array.from(gamma!, (g, i) => g / Math.sqrt(variance![i]! + defaultEpsilon));
+  const norm = batchNormAt(place, bn);
+  const ratio = norm.ratio();
+  const shift = norm.shift(ratio);
   const shifted = bias.map((b, c) => {
     let sum = b;
-    for (let i = 0; i < features; i++) {
-      sum += weight.data[c * features + i]! * (beta![i]! - ratio[i]! * mean![i]!);
-    }
+    for (let i = 0; i < features; i++) sum += weight.data[c * features + i]! * shift[i]!;
     return sum;
   });
   return {
     weight: { shape: weight.shape, data: weight.data.map((w, i) => w * ratio[i % features]!) },
     bias: { shape: [classes], data: shifted },
-    tensors: [...tensors, ...members],
+    tensors: [...tensors, ...norm.tensors],
   };
 }

@@ -55,7 +55,10 @@ export async function loadRepVGG(path: string, options: LoadOptions = {}): Promi
 export function repVGGOf(path: string, file: StateDictFile, options: LoadOptions = {}): Network {
   const { threshold, notice = () => {} } = options;
   const found = underAnyNames(path, file, options);
-  if (found.form === 'merged') return found;
+  if (found.form === 'merged') {
+    if (threshold !== undefined) notice(`${path} is merged, so --threshold changes nothing`);
+    return found;
+  }
   check(
     threshold === undefined || found.metadata.arch === undefined,
     `${path} records its own threshold; --threshold is for files that do not`,
@@ -74,6 +77,11 @@ function underAnyNames(path: string, file: StateDictFile, options: LoadOptions):
     'linear.weight' in file.stateDict &&
     Object.keys(file.stateDict).some((name) => name.startsWith('stage0.'));
   if (file.metadata.arch !== undefined) {
+    for (const [option, given] of Object.entries({
+      family: options.family,
+      strides: arch ? undefined : strides,
+    }))
+      if (given !== undefined) notice(`${path} records its own architecture, so --${option} changes nothing`);
     const { oabn: own } = describedIn(file.metadata.arch, path);
     // --arch describes shapes; that it says nothing of OABN does not mean that the file is wrong about it.
     return networkOf(path, file, arch && own && !arch.oabn ? { ...arch, oabn: own } : arch);
@@ -172,10 +180,7 @@ export function withoutDead(
   const { epsilon = defaultEpsilon } = recognition.family;
   const branches = recognition.blocks.flatMap((block) => block.branches);
   if (!branches.some((branch) => deadChannels(branch, epsilon).length > 0)) return undefined;
-  if (form === 'training') {
-    const isPlain = !arch.oabn?.learned && (arch.oabn?.branches ?? ['identity']).join() === 'identity';
-    return arch.block === 'qarepvgg' || !isPlain ? undefined : mergeWithoutDead(arch, own);
-  }
+  if (form === 'training') return arch.block === 'qarepvgg' ? undefined : mergeWithoutDead(arch, own);
   const network = asNetwork(stateDict, recognition, {
     ...{ strides, deadTolerance },
     ...(threshold !== undefined && { threshold }),

@@ -4,12 +4,14 @@
  * that this code can load it; all other tensors stay as they were.
  */
 import { check, type HostTensor } from 'oabn-base';
+import { isOfPaper, withoutLimits } from '../merge/index.js';
 import { type Architecture, checkFinite, type StateDict } from '../model/index.js';
 import { mergedClassifier } from './classifier.js';
 import { type Convolution, sumOf } from './convolution.js';
 import { deadChannels, deadTolerance, foldDead } from './deadChannels.js';
 import { rootsOf } from './moduleNames.js';
 import { type FoundBlock, type Recognition, recognize } from './recognize.js';
+import { defaultEpsilon } from './table.js';
 
 /** One branch's share of a merged block. */
 export interface Share {
@@ -73,9 +75,13 @@ export function mergeRecognized(
   check(!broken, () => `The block ${broken![0]} is incomplete: ${broken![1]}`);
   check(blocks.length > 0, 'There is nothing to merge: no block with branches or a BN was found');
   const [taken, kept] = partition(blocks, ({ table }) => options.foldOrdinary === true || !table.ordinary);
-  const { layout } = recognition.family;
+  const { layout, epsilon = defaultEpsilon } = recognition.family;
   const classifier =
-    layout && mergedClassifier(stateDict, layout.classifier, rootsOf(layout, Object.keys(stateDict)));
+    layout &&
+    mergedClassifier(stateDict, layout.classifier, {
+      roots: rootsOf(layout, Object.keys(stateDict)),
+      epsilon,
+    });
   const parts = new Set(classifier?.tensors);
   const merged: Record<string, HostTensor<Float32Array>> = {};
   for (const name of [...rest, ...kept.flatMap(({ tensors }) => tensors)])
@@ -104,25 +110,22 @@ export function mergeRecognized(
 
 /**
  * `mergeNetwork` of a three-branch RepVGG, with dead channels folded into the biases.
- * @throws UserError for a learned s or a limit on branches other than the identity
+ * @throws UserError for a network that is merged already
  */
 export function mergeWithoutDead(
-  { oabn }: Pick<Architecture, 'oabn'>,
+  arch: Architecture,
   stateDict: StateDict,
   tolerance = deadTolerance,
 ): StateDict {
-  check(
-    !oabn?.learned && (oabn?.branches ?? ['identity']).join() === 'identity',
-    'Dead channels are folded where one s limits the identity branches alone, or none',
-  );
-  const recognition = recognize(stateDict);
+  const plain = isOfPaper(arch) ? stateDict : withoutLimits(arch, stateDict).stateDict;
+  const recognition = recognize(plain);
   check(
     recognition,
     'Only the three-branch form knows which channels are dead; this network is merged already',
   );
-  return mergeRecognized(stateDict, recognition, {
+  return mergeRecognized(plain, recognition, {
     deadTolerance: tolerance,
-    ...(oabn && { threshold: oabn.threshold }),
+    ...(plain === stateDict && arch.oabn && { threshold: arch.oabn.threshold }),
   });
 }
 

@@ -25,6 +25,10 @@ export function kernelShape(stateDict: StateDict, name: string): KernelShape {
 /** A batch normalization with its running statistics, on the host. */
 export interface BatchNorm {
   readonly tensors: readonly string[];
+  /** γ; ones where the file has none. */
+  readonly gamma: Float32Array;
+  /** β; zeros where the file has none. */
+  readonly beta: Float32Array;
   readonly mean: Float32Array;
   readonly variance: Float32Array;
   /** γ/√(σ²+ε), limited by OABN's s. */
@@ -51,16 +55,16 @@ export function batchNormAt({ stateDict, prefix, epsilon }: Place, bn: string): 
   const at = (member: string): string => `${prefix}${bn}.${member}`;
   const names = statistics.find(([, variance]) => at(variance) in stateDict) ?? statistics[0];
   const [mean, variance] = names.map((name) => get(stateDict, at(name)).data) as [Float32Array, Float32Array];
-  const [gamma, beta] = [stateDict[at('weight')]?.data, stateDict[at('bias')]?.data];
+  const gamma = stateDict[at('weight')]?.data ?? new Float32Array(variance.length).fill(1);
+  const beta = stateDict[at('bias')]?.data ?? new Float32Array(variance.length);
   return {
     tensors: ['weight', 'bias', ...names].map(at).filter((name) => name in stateDict),
-    mean,
-    variance,
+    ...{ gamma, beta, mean, variance },
     ratio: (threshold = Infinity) =>
       Float64Array.from(variance, (v, i) => {
-        const r = (gamma?.[i] ?? 1) / Math.sqrt(v + epsilon);
+        const r = gamma[i]! / Math.sqrt(v + epsilon);
         return Math.min(threshold, Math.max(-threshold, r));
       }),
-    shift: (ratio) => ratio.map((r, i) => (beta?.[i] ?? 0) - r * mean[i]!),
+    shift: (ratio) => ratio.map((r, i) => beta[i]! - r * mean[i]!),
   };
 }

@@ -15,11 +15,19 @@ export const weightClasses = ['A', 'B', 'C'] as const;
  */
 export type WeightClass = (typeof weightClasses)[number];
 
-/** The class of the weight at flat `index` of a kernel [out,in,…] of `taps` taps, 9 for 3×3. */
-export function weightClass(index: number, inChannels: number, taps = 9): WeightClass {
+/**
+ * The class of the weight at flat `index` of a kernel [out,in,…] of `taps` taps, 9 for 3×3. In groups `inChannels` and
+ * `outChannels` are those of a group.
+ */
+export function weightClass(
+  index: number,
+  inChannels: number,
+  taps = 9,
+  outChannels = Infinity,
+): WeightClass {
   if (index % taps !== (taps - 1) / 2) return 'C';
   const position = Math.floor(index / taps);
-  return Math.floor(position / inChannels) === position % inChannels ? 'A' : 'B';
+  return Math.floor(position / inChannels) % outChannels === position % inChannels ? 'A' : 'B';
 }
 
 /** The values of a merged kernel [out,in,3,3], class by class. */

@@ -10,3 +10,4 @@ export * from './outliers.js';
 export * from './restore.js';
 export * from './summary.js';
 export * from './thresholdTrace.js';
+export * from './withoutLimits.js';

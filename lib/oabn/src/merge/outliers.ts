@@ -17,9 +17,12 @@ export interface OutlierRow {
   readonly maxAbs: number;
   /** σ, the standard deviation of the weights. */
   readonly std: number;
-  /** Peak-to-σ ratio, maxAbs / std: 4 to 6 for a bell-shaped layer of this size, far more with outliers. */
+  /**
+   * Peak-to-σ ratio, maxAbs / std: 4 to 6 for a bell-shaped layer of this size, far more with outliers. 0 where all
+   * weights are the same, which have no spread to reach beyond.
+   */
   readonly peakToSigma: number;
-  /** Excess kurtosis: 0 for a normal distribution. */
+  /** Excess kurtosis: 0 for a normal distribution, and where all weights are the same. */
   readonly kurtosis: number;
   /** Share of class A among the largest 0.1% of the weights, at least one of them. */
   readonly classAOfLargest: number;
@@ -47,38 +50,45 @@ export function analyzeOutliers(arch: Architecture, stateDict: StateDict): Outli
     const ratio = isMerged ? undefined : mergeParts(arch, stateDict, block).ratios.identity;
     return {
       block: block.name,
-      ...describeKernel(kernel),
+      ...describeKernel(kernel, block.inChannels / kernel.shape[1]!),
       ...(ratio && { identity: compareIdentity(kernel, ratio) }),
     };
   });
 }
 
-/** The distribution of one merged kernel [out,in,3,3]. */
-export function describeKernel({
-  shape,
-  data,
-}: HostTensor<Float32Array>): Omit<OutlierRow, 'block' | 'identity'> {
+/** The distribution of one merged kernel [out, in per group, kh, kw]. */
+export function describeKernel(
+  { shape, data }: HostTensor<Float32Array>,
+  groups = 1,
+): Omit<OutlierRow, 'block' | 'identity'> {
   const n = data.length;
-  const mean = sum(data, (w) => w) / n;
-  const variance = sum(data, (w) => (w - mean) ** 2) / n;
-  const kurtosis = sum(data, (w) => (w - mean) ** 4) / n / variance ** 2 - 3;
   const magnitudes = data.map(Math.abs).sort();
   const count = Math.max(1, Math.round(n / 1000));
   const threshold = magnitudes[n - count]!;
   const largest = [...data.keys()].filter((index) => Math.abs(data[index]!) >= threshold);
-  const taps = n / (shape[0]! * shape[1]!);
-  const inClassA = largest.filter((index) => weightClass(index, shape[1]!, taps) === 'A');
-  const maxAbs = magnitudes[n - 1]!;
-  const std = Math.sqrt(variance);
+  const [outPerGroup, inPerGroup] = [shape[0]! / groups, shape[1]!];
+  const taps = n / (shape[0]! * inPerGroup);
+  const inClassA = largest.filter((index) => weightClass(index, inPerGroup, taps, outPerGroup) === 'A');
   return {
     weights: n,
-    maxAbs,
-    std,
-    peakToSigma: maxAbs / std,
-    kurtosis,
+    ...spreadOf(data, magnitudes[n - 1]!),
     classAOfLargest: inClassA.length / largest.length,
-    classAOfAll: Math.min(shape[0]!, shape[1]!) / n,
+    classAOfAll: (groups * Math.min(outPerGroup, inPerGroup)) / n,
   };
+}
+
+function spreadOf(
+  data: Float32Array,
+  maxAbs: number,
+): Pick<OutlierRow, 'maxAbs' | 'std' | 'peakToSigma' | 'kurtosis'> {
+  const n = data.length;
+  const mean = sum(data, (w) => w) / n;
+  const variance = sum(data, (w) => (w - mean) ** 2) / n;
+  // What rounding makes of equal weights is no spread; one outlier among n weights makes one of maxAbs²/n.
+  if (variance <= 1e-14 * maxAbs ** 2) return { maxAbs, std: 0, peakToSigma: 0, kurtosis: 0 };
+  const std = Math.sqrt(variance);
+  const kurtosis = sum(data, (w) => (w - mean) ** 4) / n / variance ** 2 - 3;
+  return { maxAbs, std, peakToSigma: maxAbs / std, kurtosis };
 }
 
 function compareIdentity(

@@ -15,7 +15,10 @@ import { analyzeOutliers, type OutlierRow } from './outliers.js';
 
 /** The outliers of a network in a few numbers. */
 export interface OutlierSummary {
-  /** The mean max|w|/σ of the merged, quantized layers; 0 where there is none, as for the next. */
+  /**
+   * The mean max|w|/σ of the merged, quantized layers, without those of which all weights are the same; 0 where there
+   * is none, as for the next.
+   */
   readonly meanPeakToSigma: number;
   /** The largest max|w|/σ of these layers. */
   readonly maxPeakToSigma: number;
@@ -51,7 +54,7 @@ export function summarizeOutliers(arch: Architecture, stateDict: StateDict): Out
 export function summarizeRows(
   rows: readonly OutlierRow[],
 ): Pick<OutlierSummary, 'meanPeakToSigma' | 'maxPeakToSigma' | 'maxRatio'> {
-  const peaks = rows.map(({ peakToSigma }) => peakToSigma);
+  const peaks = rows.filter(({ std }) => std > 0).map(({ peakToSigma }) => peakToSigma);
   return {
     meanPeakToSigma: mean(peaks),
     maxPeakToSigma: Math.max(0, ...peaks),

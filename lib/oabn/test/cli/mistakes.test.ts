@@ -51,6 +51,20 @@ describe('cli mistakes', () => {
     await refuse(['eval', network, '--strides', '2,,2'], /--strides must be .*, got nothing/);
   });
 
+  it('a family or an s for a file that says both itself', async () => {
+    const merged = join(folder, 'merged.safetensors');
+    const program = createProgram();
+    await assert.rejects(
+      program.parseAsync(['merge', network, '--family', 'repvgg', '-o', merged], { from: 'user' }),
+      /net\.safetensors records its own architecture; --family is for files that do not/,
+    );
+    await refuse(['doctor', network, '--threshold', '0.1'], /records its own threshold; --threshold is for/);
+    await refuse(
+      ['quantize', network, '--bits', '4', '--method', 'cluster'],
+      /centroids are --weights cluster with minMax, percentile, kl, dfq/,
+    );
+  });
+
   it('wrong bits and files that are not there', async () => {
     await refuse(['finetune', network, '--bits', '9'], /bits must be a whole number from 2 to 8, got 9/);
     const missing = join(folder, 'nope.pth');

@@ -187,6 +187,32 @@ describe('doctor', () => {
     assert.doesNotMatch(html, /<x>|NaN|undefined|Infinity/);
   });
 
+  it('leaves layers of which all weights are the same out of what it predicts', async () => {
+    const { arch, stateDict } = await goldenNetwork();
+    const merged = { ...mergeNetwork(arch, stateDict) };
+    const [first, ...others] = layersOf(merged, recognize(merged)!);
+    const kept = examine(merged, {
+      blocks: [],
+      rest: others.map(({ name }) => `${name}.weight`).concat('stage0.rbr_reparam.weight'),
+    });
+    for (const value of [0, 0.01]) {
+      const data = new Float32Array(first!.kernel.data.length).fill(value);
+      merged[`${first!.name}.weight`] = { shape: [...first!.kernel.shape], data };
+      const examined = examine(merged, recognize(merged)!);
+      for (const prediction of examined.predictions) {
+        assert.ok(Number.isFinite(prediction.expected), prediction.title);
+        const { spacing } = kept.predictions.find(
+          ({ remedy, bits }) => remedy === prediction.remedy && bits === prediction.bits,
+        )!;
+        assert.ok(
+          Math.abs(prediction.spacing - spacing) < 1e-12,
+          `${prediction.title}, ${prediction.bits} bits`,
+        );
+      }
+      assert.doesNotMatch(JSON.stringify(advise(examined)), /NaN/);
+    }
+  });
+
   it('advises no OABN to a network that has it', async () => {
     const { stateDict } = await goldenNetwork();
     const recognition = recognize(stateDict)!;

@@ -98,6 +98,15 @@ describe('networks that their users describe', () => {
     refuse({ steps: always }, /layers\.1 has an identity branch, so its stride is 1/);
   });
 
+  it('are refused where a kernel has no centre', () => {
+    const even = { ...layered, 'stem.weight': dictOf({ w: [3, 3, 2, 2] })['w']! };
+    const network = networkOf(even, { steps: [{ conv: 'stem' }, each('layers.*', { conv: '' })] });
+    assert.match(
+      'reason' in network ? network.reason : '',
+      /stem has a kernel of 2×2, whose sides must be odd/,
+    );
+  });
+
   it('add residuals where the shape stays the same, if that is what they say', () => {
     const steps = (more: object): object[] => [
       each('layers.*', { residual: [{ conv: '', activation: 'relu' }], ...more }),

@@ -1,10 +1,11 @@
 import assert from 'node:assert/strict';
-import { readSafetensors } from 'oabn-base';
+import { type HostTensor, readSafetensors } from 'oabn-base';
 import {
   asRepVGG,
   type Convolution,
   describeRecognition,
   families,
+  type Family,
   leftoversOf,
   mergedName,
   mergeFound,
@@ -14,7 +15,7 @@ import {
   recognize,
   repVGGOf,
 } from '../../src/family/index.js';
-import { initialize, normalizeArchitecture, type StateDict } from '../../src/model/index.js';
+import { blocksOf, initialize, normalizeArchitecture, type StateDict } from '../../src/model/index.js';
 import { mergeNetwork } from '../../src/merge/index.js';
 import { assertClose, goldenNetwork, goldenPath } from '../golden/index.js';
 import { withTimmNames } from '../golden/timmNames.js';
@@ -230,6 +231,82 @@ describe('family/asRepVGG', () => {
       reason: 'head.norm.weight has no place in RepVGG',
     });
   });
+
+  /** What a file computes, both as RepVGG and merged by its family's table, block for block. */
+  function assertSameMerge(foreign: StateDict, family?: Family): void {
+    const recognition = recognize(foreign, family)!;
+    const found = asRepVGG(foreign, recognition);
+    assert.ok('arch' in found, 'reason' in found ? found.reason : '');
+    const ours = mergeNetwork(found.arch, found.stateDict);
+    const merged = mergeRecognized(foreign, recognition);
+    // timm's stem comes after its stages in the order of the names.
+    const isStem = ({ name }: { readonly name: string }): boolean =>
+      !/stages?[.\d]/.test(name) || name === 'stage0';
+    const inOrder = [...recognition.blocks].sort((a, b) => Number(isStem(b)) - Number(isStem(a)));
+    inOrder.forEach((block, i) => {
+      const { name } = blocksOf(found.arch)[i]!;
+      for (const last of ['weight', 'bias'])
+        assertClose(
+          ours[`${name}.rbr_reparam.${last}`]!.data,
+          [...merged[`${mergedName(block)}.${last}`]!.data],
+          2e-6,
+        );
+    });
+  }
+
+  it('keeps a bias before a BN, under official names too, and takes a BN without γ and β', async () => {
+    const { stateDict } = await goldenNetwork();
+    for (const own of [stateDict, withTimmNames(stateDict)]) {
+      const biased: Record<string, HostTensor<Float32Array>> = { ...own };
+      for (const [name, { shape }] of Object.entries(own))
+        if (shape.length === 4)
+          biased[name.replace(/weight$/, 'bias')] = {
+            shape: [shape[0]!],
+            data: Float32Array.from({ length: shape[0]! }, (_, i) => i - 1),
+          };
+      assertSameMerge(biased);
+      const isAffine = (name: string): boolean =>
+        name.replace(/(weight|bias)$/, 'running_var') in own && /(weight|bias)$/.test(name);
+      assertSameMerge(Object.fromEntries(Object.entries(own).filter(([name]) => !isAffine(name))));
+    }
+  });
+
+  it('reads a described block with its own ε, says what it assumes, and refuses what RepVGG has not', async () => {
+    const { arch, stateDict } = await goldenNetwork();
+    const described = (more: object, term: object = {}): Family =>
+      parseFamily(
+        JSON.stringify({
+          name: 'mine',
+          blocks: [
+            {
+              keys: ['rbr_dense.conv.weight'],
+              terms: [
+                { conv: 'rbr_dense.conv', bn: 'rbr_dense.bn', ...term },
+                { conv: 'rbr_1x1.conv', bn: 'rbr_1x1.bn' },
+                { identity: 'named', bn: 'rbr_identity' },
+              ],
+              merged: 'rbr_reparam',
+              ...more,
+            },
+          ],
+          epsilon: 0.5,
+        }),
+        'mine.json',
+      );
+    const family = described({});
+    assertSameMerge(stateDict, family);
+    const found = asRepVGG(stateDict, recognize(stateDict, family)!, arch.strides);
+    assert.match(
+      ('arch' in found && found.assumptions.join()) || '',
+      /^RepVGG’s ReLU after each block: a "layout"/,
+    );
+    const reasonOf = (other: Family): string => {
+      const network = asRepVGG(stateDict, recognize(stateDict, other)!, arch.strides);
+      return 'reason' in network ? network.reason : '';
+    };
+    assert.match(reasonOf(described({}, { subtract: true })), /^stage0 subtracts a branch, or adds/);
+    assert.match(reasonOf(described({}, { bn: undefined })), /has no BN after its 3×3 branch/);
+  });
 });
 
 describe('family', () => {
@@ -292,6 +369,79 @@ describe('family', () => {
       ],
       1e-6,
     );
+  });
+
+  it('knows the identity of QARepVGG blocks in groups by the block before them', () => {
+    const ones = (...shape: number[]): HostTensor<Float32Array> => ({
+      shape,
+      data: new Float32Array(shape.reduce((product, n) => product * n, 1)).fill(1),
+    });
+    const block = (name: string, out: number, inPerGroup: number): StateDict => ({
+      [`${name}.rbr_dense.conv.weight`]: ones(out, inPerGroup, 3, 3),
+      [`${name}.rbr_1x1.weight`]: ones(out, inPerGroup, 1, 1),
+      ...Object.fromEntries(
+        ['rbr_dense.bn', 'bn'].flatMap((module) =>
+          ['weight', 'bias', 'running_mean', 'running_var'].map((last) => [
+            `${name}.${module}.${last}`,
+            ones(out),
+          ]),
+        ),
+      ),
+    });
+    // Two groups of four channels; from four to eight channels; again in two groups.
+    const stateDict = {
+      ...block('stage1.0', 4, 4),
+      ...block('stage1.1', 4, 2),
+      ...block('stage2.0', 8, 4),
+      ...block('stage2.1', 8, 4),
+    };
+    const labels = recognize(stateDict)!.blocks.map(({ name, branches }) => [
+      name,
+      branches.some(({ label }) => label === 'identity'),
+    ]);
+    assert.deepEqual(labels, [
+      ['stage1.0', true],
+      ['stage1.1', true],
+      ['stage2.0', false],
+      ['stage2.1', true],
+    ]);
+    const { 'stage1.1.rbr_reparam.weight': merged } = mergeRecognized(stateDict, recognize(stateDict)!);
+    const r = 1 / Math.sqrt(1 + 1e-5);
+    // Output 3 is the second of the second group, and its identity is there.
+    assertClose(
+      [merged!.data[(3 * 2 + 1) * 9 + 4]!, merged!.data[3 * 2 * 9 + 4]!],
+      [r * (r + 2), r * (r + 1)],
+      1e-6,
+    );
+  });
+
+  it('folds the classifier’s BN with the ε of the family', () => {
+    const mine = (epsilon: number): Family =>
+      parseFamily(
+        JSON.stringify({
+          ...{ name: 'mine', epsilon },
+          blocks: [{ keys: ['c.weight'], merged: 'm', terms: [{ conv: 'c', bn: 'n' }] }],
+          layout: { classifier: [[{ linear: 'head', bn: 'norm' }], 'head'], steps: [{ conv: '' }] },
+        }),
+        'mine.json',
+      );
+    const { 'norm.weight': _, 'norm.bias': __, ...notAffine } = bn('norm');
+    const stateDict = {
+      'c.weight': dense,
+      ...bn('n'),
+      ...notAffine,
+      'head.weight': { ...one, shape: [1, 2] },
+    };
+    for (const epsilon of [1e-5, 3]) {
+      const family = mine(epsilon);
+      const { 'head.weight': weight, 'head.bias': bias } = mergeRecognized(
+        stateDict,
+        recognize(stateDict, family)!,
+      );
+      const r = 1 / Math.sqrt(1 + epsilon);
+      assertClose(weight!.data, [r, r], 1e-6);
+      assertClose(bias!.data, [-2 * r], 1e-6);
+    }
   });
 
   it('limits the identity by OABN’s s', () => {

@@ -4,9 +4,11 @@ import { tf } from 'tfjs-native';
 import { random } from 'oabn-base';
 import {
   analyzeOutliers,
+  describeKernel,
   mergeNetwork,
   mergeParts,
   splitByClass,
+  summarizeRows,
   weightClass,
 } from '../../src/merge/index.js';
 import {
@@ -110,6 +112,9 @@ describe('merge', () => {
     assert.equal(weightClass(4, 5), 'A');
     assert.equal(weightClass(13, 5), 'B');
     assert.equal(weightClass(0, 5), 'C');
+    // Two groups of 2 × 2: output 3 is the second of its group.
+    assert.equal(weightClass((3 * 2 + 1) * 9 + 4, 2, 9, 2), 'A');
+    assert.equal(weightClass(3 * 2 * 9 + 4, 2, 9, 2), 'B');
   });
 
   it('refuses to merge twice', () => {
@@ -140,6 +145,32 @@ describe('merge/outliers', () => {
     assert.ok(row.identity!.maxRatio > 9.99 && row.identity!.maxRatio <= 10);
     assert.ok(row.identity!.correlation! > 0.99 && row.identity!.otherShare < 0.1);
     assert.equal(analyzeOutliers(arch, mergeNetwork(arch, stateDict))[1]!.identity, undefined);
+  });
+
+  it('finds class A in every group, and in depthwise kernels', () => {
+    for (const groups of [1, 4, 16]) {
+      const inPerGroup = 16 / groups;
+      const data = new Float32Array(16 * inPerGroup * 9);
+      for (let out = 0; out < 16; out++) data[(out * inPerGroup + (out % inPerGroup)) * 9 + 4] = 1;
+      const row = describeKernel({ shape: [16, inPerGroup, 3, 3], data }, groups);
+      assert.equal(row.classAOfLargest, 1, `${groups} groups`);
+      assert.equal(row.classAOfAll, 16 / data.length);
+    }
+  });
+
+  it('has no reach where all weights are the same, whatever rounding makes of them', () => {
+    for (const value of [0, 0.01, -3]) {
+      const data = new Float32Array(8 * 8 * 9).fill(value);
+      const { maxAbs, std, peakToSigma, kurtosis } = describeKernel({ shape: [8, 8, 3, 3], data });
+      assert.deepEqual([maxAbs, std, peakToSigma, kurtosis], [Math.abs(Math.fround(value)), 0, 0, 0]);
+    }
+    const arch = normalizeArchitecture({ widths: [8, 8], depths: [1, 2], strides: [1, 1], classes: 2 });
+    const merged = { ...mergeNetwork(arch, initialize(arch, 1)) };
+    const before = summarizeRows(analyzeOutliers(arch, merged));
+    merged['stage1.1.rbr_reparam.weight'] = { shape: [8, 8, 3, 3], data: new Float32Array(576) };
+    const { meanPeakToSigma } = summarizeRows(analyzeOutliers(arch, merged));
+    assert.equal(meanPeakToSigma, analyzeOutliers(arch, merged)[0]!.peakToSigma);
+    assert.ok(before.meanPeakToSigma > 0 && Number.isFinite(meanPeakToSigma));
   });
 
   it('has no correlation where every ratio is the same, as a small s of OABN makes them', () => {

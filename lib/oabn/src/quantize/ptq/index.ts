@@ -19,6 +19,7 @@ import { qdrop } from './qdrop.js';
 import { repApq } from './repApq.js';
 
 export { aciqMethod, type AciqOptions } from './aciq.js';
+export { clusterPtqMethods } from './checkUniform.js';
 export { splitWeights, type SplitWeights } from './cfws.js';
 export { equalize, type Equalized } from './equalize.js';
 export { fullRangeWeights } from './fullRange.js';

@@ -12,6 +12,7 @@ import {
   toVariables,
 } from '../../../src/model/index.js';
 import {
+  clusterPtqMethods,
   fakeQuantizeActivation,
   forwardQuantized,
   ptqMethods,
@@ -193,6 +194,17 @@ describe('quantize/ptq: reconstruction of a small network', function () {
       const network = await ptqMethods[name].quantize(problem);
       assert.ok(stateSize(arch, network.stateDict) <= 4 * 7, name);
       assert.ok(logitsError(network) < logitsError(nearestOf(network)), name);
+    }
+  });
+
+  it('names the methods that take the centroids of k-means', async () => {
+    for (const [name, { quantize }] of Object.entries(ptqMethods)) {
+      const problem = { ...problemOf({ weights: 'cluster' }), iterations: 1 };
+      const takes = await quantize(problem).then(
+        () => true,
+        (error: Error) => !error.message.includes('for cluster weights take minMax, percentile, kl, dfq'),
+      );
+      assert.equal(takes, (clusterPtqMethods as readonly string[]).includes(name), name);
     }
   });
 
