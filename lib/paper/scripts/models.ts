@@ -145,7 +145,7 @@ ${title},${isPlain ? '' : ' a RepVGG'} of this project's profile \`${profile}\` 
 | run | \`${hash}\`, seed ${seed}, code at commit \`${commit}\` |
 | licence of the weights | MIT, as the code; the images have no licence, and their authors ask to be cited |
 
-Check it, make it anew:
+Check it, make it anew (training repeats to within rounding, a few tenths of a point):
 
     npx oabn eval data/models/${name}.safetensors --data cifar10
     ${command}
