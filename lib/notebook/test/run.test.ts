@@ -4,11 +4,12 @@ import { copyFile, mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promis
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { ProgressEvent } from 'oabn-base';
+import { type ProgressEvent, UserError } from 'oabn-base';
 import { isCode, parseNotebook } from '../src/run/notebookFile.js';
 import {
   type Cell,
   type CellEvent,
+  executeNotebook,
   type NotebookRun,
   type Output,
   readNotebook,
@@ -286,6 +287,36 @@ describe('notebook/run', function () {
     assert.deepEqual((outputs[4]![0] as { data: object }).data, { 'text/plain': "[ 0.25, 'resnet' ]" });
     assert.throws(() => withParameters({ cells: [], metadata: {} }, { 'a b': 1 }), /named like a variable/);
     assert.throws(() => parseParameter('s'), /name=value/);
+  });
+
+  it('refuses a notebook in another language before anything is executed or written', async () => {
+    const path = join(folder, 'language.ipynb');
+    const cell = { cell_type: 'code', id: 'a', metadata: {}, outputs: [], execution_count: null };
+    const cells = [{ ...cell, source: 'require("fs").writeFileSync("executed", "")' }];
+    const write = (metadata: object): Promise<void> =>
+      writeFile(path, JSON.stringify({ nbformat: 4, nbformat_minor: 5, metadata, cells }));
+    const python = { kernelspec: { name: 'python3', display_name: 'Python 3', language: 'python' } };
+    const lastRun = { kernelspec: { name: 'x', display_name: 'X' }, language_info: { name: 'R' } };
+    for (const metadata of [python, { ...python, language_info: { name: 'typescript' } }, lastRun]) {
+      await write(metadata);
+      const before = await readFile(path, 'utf8');
+      await assert.rejects(runNotebook(path, { html: join(folder, 'none') }), (error) => {
+        assert.ok(error instanceof UserError);
+        assert.match(error.message, /language\.ipynb is a notebook in (?:python|R), and only TypeScript/);
+        return true;
+      });
+      assert.equal(await readFile(path, 'utf8'), before);
+      await assert.rejects(executeNotebook(await readNotebook(path)), UserError);
+    }
+    assert.ok(!existsSync(join(folder, 'executed')) && !existsSync(join(folder, 'none')));
+    const chosen = {
+      kernelspec: { name: 'jslab', language: 'javascript' },
+      language_info: { name: 'python' },
+    };
+    for (const metadata of [chosen, { language_info: { name: 'TypeScript' } }, { kernelspec: null }]) {
+      await write(metadata);
+      assert.equal((await runNotebook(path, { signal: AbortSignal.abort() })).failure?.status, 'interrupted');
+    }
   });
 
   it('leaves the file alone with write: false', async () => {

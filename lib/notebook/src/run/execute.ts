@@ -7,6 +7,7 @@
 import { stripVTControlCharacters } from 'node:util';
 import { type Progress, type ProgressEvent, silent } from 'oabn-base';
 import { progressMark } from '../display/index.js';
+import { checkLanguage } from './language.js';
 import { type Cell, type CodeCell, isCode, type Notebook } from './notebookFile.js';
 import type { ErrorOutput, Output } from './outputs.js';
 import type { Message } from '../protocol/message.js';
@@ -83,13 +84,15 @@ const isError = (output: Output): output is ErrorOutput => output.output_type ==
 /**
  * Executes the code cells of `notebook` in a new kernel. A cell tagged `raises-exception` may fail, and one
  * tagged `skip-execution` is left as it is.
- * @throws UserError when the kernel does not start; a failing cell is not thrown but reported.
+ * @throws UserError when the notebook is in another language or the kernel does not start; a failing cell is
+ * not thrown but reported.
  */
 export async function executeNotebook(
   notebook: Notebook,
   options: ExecuteNotebookOptions = {},
 ): Promise<ExecutedNotebook> {
   const { name = 'notebook', progress = silent, onCell = () => undefined, save } = options;
+  checkLanguage(notebook, name);
   const began = performance.now();
   const cells: Cell[] = withParameters(notebook, options.parameters).cells.map((cell) =>
     isCode(cell) && !isSkipped(cell) ? withoutOutputs(cell) : cell,

@@ -14,6 +14,7 @@ import {
   keepUnreached,
 } from './execute.js';
 import { exportHtml, type PageAdditions } from '../html/index.js';
+import { checkLanguage } from './language.js';
 import { type Parameters, withParameters } from './parameters.js';
 import { isCode, type Notebook, readNotebook, writeNotebook } from './notebookFile.js';
 
@@ -65,14 +66,17 @@ export interface NotebookRun {
 
 /**
  * Executes the notebook at `path` in its own folder, as Jupyter does.
- * @throws UserError when it cannot be read or the kernel does not start.
+ * @throws UserError when it cannot be read, is in another language or the kernel does not start; nothing is
+ * written then.
  */
 export async function runNotebook(path: string, options: RunNotebookOptions = {}): Promise<NotebookRun> {
   const { write = true, html, additions } = options;
   const name = basename(path, '.ipynb');
   const page = html === undefined ? undefined : join(html, `${name}.html`);
+  const read = await readNotebook(path);
+  checkLanguage(read, path);
   if (page !== undefined) await checkWritable(page);
-  const before = withParameters(await readNotebook(path), options.parameters);
+  const before = withParameters(read, options.parameters);
   const output = options.output ?? (write ? path : undefined);
   const inPlace = output !== undefined && resolve(output) === resolve(path);
   const save = async (soFar: Notebook, reached: number): Promise<void> => {
