@@ -3,6 +3,7 @@
  * be done before, and what a machine needs to compute it. No tensors: those are in the store.
  */
 import { canonicalJson, check, configHash, sha256 } from 'oabn-base';
+import { frozenConfig } from '../store/configuration.js';
 
 /** A run in the queue. */
 export interface QueueJob<Config = unknown> {
@@ -25,11 +26,15 @@ export interface QueueJob<Config = unknown> {
   readonly affinity: readonly string[];
 }
 
-/** The job of a configuration; it needs nothing except what is given. */
+/**
+ * The job of a configuration, which is copied; it needs nothing except what is given.
+ * @throws UserError when the configuration is not JSON, with the path
+ */
 export function queueJob<Config>(
   job: Pick<QueueJob<Config>, 'title' | 'config'> & Partial<Omit<QueueJob<Config>, 'hash'>>,
 ): QueueJob<Config> {
-  return { needs: [], requirements: {}, affinity: [], ...job, hash: configHash(job.config) };
+  const config = frozenConfig(job.config);
+  return { needs: [], requirements: {}, affinity: [], ...job, config, hash: configHash(config) };
 }
 
 /** What a machine must have; a missing member means no requirement. */

@@ -7,6 +7,7 @@ import { rename, rm } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { canonicalJson, check, configHash, silent, UserError } from 'oabn-base';
 import { checkpointSteps, readCheckpoint } from './checkpoints.js';
+import { frozenConfig } from './configuration.js';
 import { damageOf, fileNames } from './files.js';
 import {
   makeFolder,
@@ -55,11 +56,10 @@ export function openStore(folder = process.env.OABN_RUNS_DIR || 'runs', options:
     shipped === undefined ? undefined : wholeResult(join(shipped, `${hash}.json`), 'It is not used.');
 
   /** Whether the store's result of a run is another than the shipped one. */
-  const isRemade = async (config: unknown): Promise<boolean> => {
-    const hash = config === undefined ? undefined : configHash(config);
-    const made = hash === undefined ? undefined : await storedResult(hash);
+  const isRemade = async (hash: string): Promise<boolean> => {
+    const made = await storedResult(hash);
     if (!made) return false;
-    return canonicalJson((await shippedResult(hash!))?.result ?? null) !== canonicalJson(made.result);
+    return canonicalJson((await shippedResult(hash))?.result ?? null) !== canonicalJson(made.result);
   };
 
   const damageOfAny = async (
@@ -105,11 +105,14 @@ export function openStore(folder = process.env.OABN_RUNS_DIR || 'runs', options:
     folder: root,
 
     async request<Result, Config>(
-      config: Config,
+      given: Config,
       execute: (context: RunContext<Config>) => Promise<Result>,
       request: RequestOptions<Result> = {},
     ): Promise<StoredRun<Result, Config>> {
+      // Before anything is waited for: the caller may use the objects again.
+      const config = frozenConfig(given);
       const hash = configHash(config);
+      const source = request.startsFrom === undefined ? undefined : configHash(request.startsFrom);
       const answer = (file: ResultFile, from: StoredRun['from']): StoredRun<Result, Config> =>
         ({ ...pick(file), folder: folderOf(hash), from }) as StoredRun<Result, Config>;
       const stored = async (): Promise<ResultFile | undefined> => {
@@ -123,7 +126,7 @@ export function openStore(folder = process.env.OABN_RUNS_DIR || 'runs', options:
         await clearUp(folderOf(hash));
         return answer(found, 'store');
       }
-      const mayBeShipped = !request.needs && !(await isRemade(request.startsFrom));
+      const mayBeShipped = !request.needs && !(source !== undefined && (await isRemade(source)));
       const ready = mayBeShipped ? await shippedResult(hash) : undefined;
       if (ready) return answer(ready, 'shipped');
 

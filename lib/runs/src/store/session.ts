@@ -16,6 +16,7 @@ import {
   pruneCheckpoints,
   writeCheckpoint,
 } from './checkpoints.js';
+import { explainingFrozen } from './configuration.js';
 import { readJsonIfWhole, removeLeftovers, writeJsonDurable } from './durable.js';
 import type { Lock } from './lock.js';
 import { digestFiles, fileNames } from './files.js';
@@ -25,7 +26,7 @@ import { type ResultFile, writeResultFile } from './resultFile.js';
 
 /** What a run gets to work with. */
 export interface RunContext<Config = unknown> {
-  /** The configuration of the run. */
+  /** The configuration of the run as its JSON says it, frozen; to change it, copy it (`structuredClone`). */
   readonly config: Config;
   /** The run's folder; files that the run writes here are kept with it. */
   readonly folder: string;
@@ -53,6 +54,7 @@ export interface RunContext<Config = unknown> {
 
 export interface SessionOptions<Config, Result> {
   readonly hash: string;
+  /** Frozen, so that it is stored as it was hashed. */
   readonly config: Config;
   readonly folder: string;
   readonly lock: Lock;
@@ -137,7 +139,7 @@ export async function runSession<Config, Result>(
     signal: options.signal ? AbortSignal.any([options.signal, lock.lost]) : lock.lost,
   };
   try {
-    const result = await execute(context);
+    const result = await explainingFrozen(async () => await execute(context));
     await saving;
     await lock.assertHeld();
     log.sync();

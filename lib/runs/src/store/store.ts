@@ -103,7 +103,8 @@ export interface Store {
   readonly folder: string;
   /**
    * The run of `config`: from the store, shipped, awaited, resumed or computed by `execute`, whose value is
-   * JSON.
+   * JSON. The configuration is copied at the call, so that its object may change afterwards.
+   * @throws UserError when the configuration is not JSON, with the path; what `execute` throws
    */
   request<Result, Config = unknown>(
     config: Config,

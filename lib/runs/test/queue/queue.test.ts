@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict';
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { canonicalJson } from 'oabn-base';
 import { computeInQueue, connectQueue, enqueue, type QueueJob, queueStatus } from '../../src/queue/index.js';
 import { finish } from '../../src/queue/finish.js';
 import { openQueues, type Taken } from '../../src/queue/take.js';
@@ -61,7 +62,7 @@ describe('queue', function () {
     await other.close();
     const begun = (await readFile(log, 'utf8')).split('\n');
     for (const { config } of jobs) {
-      assert.equal(begun.filter((line) => line.endsWith(JSON.stringify(config))).length, 1, config.toy);
+      assert.equal(begun.filter((line) => line.endsWith(canonicalJson(config))).length, 1, config.toy);
     }
   });
 
