@@ -9,7 +9,7 @@ import { errorMessage, type ProgressEvent, UserError } from 'oabn-base';
 import { newSession, type SharedRuns, touchRun } from '../remote/index.js';
 import { checkpointSteps } from '../store/checkpoints.js';
 import type { Computer } from './computer.js';
-import { isMachineFault } from '../faults.js';
+import { isMachineFault, markOfStore } from '../faults.js';
 import type { QueueJob } from './job.js';
 
 export type Ending =
@@ -22,8 +22,8 @@ export type Ending =
   | { readonly kind: 'failed'; readonly message: string; readonly stack?: string }
   /** Its process died, for whatever reason. */
   | { readonly kind: 'died'; readonly message: string }
-  /** This machine cannot compute it, or anything else. */
-  | { readonly kind: 'machine'; readonly message: string };
+  /** This machine cannot compute it, or anything else; where it had `begun`, it may be at fault after all. */
+  | { readonly kind: 'machine'; readonly message: string; readonly begun: boolean };
 
 export interface CarryOutOptions {
   readonly shared: SharedRuns;
@@ -46,6 +46,7 @@ export async function carryOut(job: QueueJob, options: CarryOutOptions): Promise
   const { shared, computer, runs, stop, notice } = options;
   const folder = join(runs, job.hash);
   const session = newSession();
+  let begun = false;
   try {
     const { data } = job.requirements;
     // All at once: a distant place answers four questions as fast as one.
@@ -59,6 +60,7 @@ export async function carryOut(job: QueueJob, options: CarryOutOptions): Promise
     if (missing !== undefined) return { kind: 'notReady', need: missing };
     if (resumed !== undefined) notice(`«${job.title}» continues from step ${resumed}.`);
     const mirror = mirrorCheckpoints(job, session, options);
+    begun = true;
     const outcome = await computer
       .run(job, dataFolder, stop, options.progress)
       .catch(async (error: unknown) => {
@@ -78,7 +80,9 @@ export async function carryOut(job: QueueJob, options: CarryOutOptions): Promise
         await shared.putSnapshot(job.hash, session, folder);
         return { kind: 'stopped' };
       case 'failed':
-        return outcome.machine ? { kind: 'machine', message: outcome.message } : outcome;
+        return outcome.machine
+          ? { kind: 'machine', message: outcome.message, begun: outcome.begun ?? true }
+          : outcome;
       case 'died':
         return outcome;
       default:
@@ -87,7 +91,8 @@ export async function carryOut(job: QueueJob, options: CarryOutOptions): Promise
   } catch (error) {
     if (stop.aborted) return { kind: 'stopped' };
     const message = errorMessage(error);
-    if (isMachineFault(error)) return { kind: 'machine', message };
+    // What the run itself meets comes from its process as an outcome.
+    if (isMachineFault(markOfStore(error))) return { kind: 'machine', message, begun };
     const stack = error instanceof UserError ? undefined : (error as Error).stack;
     return { kind: 'failed', message, ...(stack !== undefined && { stack }) };
   }

@@ -26,7 +26,7 @@ async function open({ module, runs, options }: Extract<Order, { kind: 'open' }>)
     executor = await createExecutor({ runs, notice, options });
   } catch (error) {
     // No run's fault: none can be computed here.
-    const failed: Answer = { kind: 'failed', ...failure(error), machine: true };
+    const failed: Answer = { kind: 'failed', ...failure(error), machine: true, begun: false };
     process.send!(failed, undefined, undefined, () => process.exit(1));
   }
 }

@@ -90,7 +90,7 @@ export function computer(options: ComputerOptions): Computer {
               // A process that cannot be started never exits.
               if (ended.signal.aborted) return;
               const message = `Its process cannot be started: ${errorMessage(error)}`;
-              resolve({ kind: 'failed', message, machine: true });
+              resolve({ kind: 'failed', message, machine: true, begun: false });
             },
           );
           send(runner, { kind: 'run', job, ...(data !== undefined && { data }) });

@@ -24,6 +24,27 @@ export interface FailedRun {
   readonly at: string;
 }
 
+/** How many workers may be unable to go on at a run until the run is taken to be at fault. */
+const workersItMayStop = 3;
+
+/**
+ * The ending of a run, which is its own failure where it has ended as the machine's on as many workers: else a
+ * run that fills every disk would stop one worker after the other. To be called once for each ending.
+ */
+export async function blamed(
+  { redis, key }: QueueConnection,
+  { job }: Taken,
+  ending: Ending,
+): Promise<Ending> {
+  if (ending.kind !== 'machine' || !ending.begun) return ending;
+  const workers = await redis.hincrby(key('stopped'), job.data.hash, 1);
+  if (workers < workersItMayStop) return ending;
+  const message =
+    `${workers} workers could not go on while they computed it, so it counts as its own fault; the last on ` +
+    `${hostname()}: ${ending.message}`;
+  return { kind: 'failed', message };
+}
+
 /**
  * Settles the job of a run that ended this way, and says whether the run itself is settled. `isDone` tells whether the
  * shared store has a run.
@@ -132,7 +153,7 @@ async function hold(
 
 /** Removes the notes on a run that leaves the queue. */
 async function forget({ redis, key }: QueueConnection, hash: string): Promise<void> {
-  await executed(redis.pipeline().hdel(key('at'), hash).del(key('needs', hash)));
+  await executed(redis.pipeline().hdel(key('at'), hash).hdel(key('stopped'), hash).del(key('needs', hash)));
 }
 
 /** Tells listeners about a run that has left the queue. */

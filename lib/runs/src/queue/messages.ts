@@ -21,4 +21,6 @@ export interface Failure {
   readonly stack?: string;
   /** The machine's fault (a full disk, say), not the run's: another one can do it. */
   readonly machine: boolean;
+  /** False where nothing can be computed at all, so that the run has no part in it. */
+  readonly begun?: false;
 }

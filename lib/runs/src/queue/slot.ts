@@ -7,7 +7,7 @@ import type { SharedRuns } from '../remote/index.js';
 import { carryOut, type Ending } from './carryOut.js';
 import type { Computer } from './computer.js';
 import type { QueueConnection } from './connection.js';
-import { finish } from './finish.js';
+import { blamed, finish } from './finish.js';
 import { checkJob } from './job.js';
 import { holdLease } from './lease.js';
 import type { AtWork } from './presence.js';
@@ -41,13 +41,14 @@ export async function attend(taken: Taken, options: SlotOptions): Promise<Attend
   const stop = anyOf([options.stop, lease.lost]);
   show({ hash, title, share: 0, text: '' });
   try {
-    const ending = await endingOf(taken, options, stop.signal);
+    const found = await endingOf(taken, options, stop.signal);
     if (lease.lost.aborted) {
       notice(`«${title}» was given to another worker while this one was cut off from the queue`);
       return { kind: 'elsewhere' };
     }
     // A worker that is stopped does not wait for a queue that is away: the lease runs out, and others get the
     // job.
+    const ending = (await unlessAway(blamed(connection, taken, found), options.stop)) ?? found;
     const settled = await unlessAway(
       finish(connection, taken, ending, async (run) => (await shared.done(run)) !== undefined),
       options.stop,

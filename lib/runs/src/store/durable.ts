@@ -9,9 +9,9 @@ import {
   diskError as anyDiskError,
   ignoreMissing,
   makeFolder as makeAnyFolder,
-  onDisk as onAnyDisk,
   writeFileAtomic,
 } from 'oabn-base';
+import { markOfStore } from '../faults.js';
 
 /** The folder of the runs can be chosen, which is the way out of most refusals. */
 const hint = 'OABN_RUNS_DIR names the folder of all runs';
@@ -87,8 +87,14 @@ export async function removeLeftovers(folder: string): Promise<void> {
 /**
  * Runs `work` on `path`, and turns what a disk refuses into a `UserError` that names the path and what to do.
  */
-export const onDisk = <Value>(path: string, work: () => Promise<Value>): Promise<Value> =>
-  onAnyDisk(path, work, hint);
+export async function onDisk<Value>(path: string, work: () => Promise<Value>): Promise<Value> {
+  try {
+    return await work();
+  } catch (error) {
+    throw diskError(path, error);
+  }
+}
 
-/** `error` as a `UserError`, if it is one that a disk gives. */
-export const diskError = (path: string, error: unknown): unknown => anyDiskError(path, error, hint);
+/** `error` as a `UserError`, if it is one that a disk gives; marked as the store's in any case. */
+export const diskError = (path: string, error: unknown): unknown =>
+  markOfStore(anyDiskError(path, error, hint));

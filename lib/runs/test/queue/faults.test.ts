@@ -146,6 +146,53 @@ describe('faults of a sweep', function () {
     assert.deepEqual((await worker.end)!.report, { computed: 0, failed: 0, givenBack: 0, left: 2 });
   });
 
+  const bad = (then: 'noProgram' | 'fullDisk'): QueueJob<QueueToyConfig> =>
+    toyJob({ toy: then, steps: 1, size: 1, every: 1, log: site.log, then });
+
+  it('goes on after a run that starts a file that is no program', async () => {
+    const good = toySweep(1, 1, { log: site.log });
+    const worker = site.begin({ untilEmpty: true });
+    const { failures } = await site.compute([bad('noProgram'), ...good]);
+    assert.match(failures.map(({ message }) => message).join(), /^spawnSync .*EACCES$/);
+    assert.deepEqual((await worker.end)!.report, { computed: 2, failed: 1, givenBack: 0, left: 0 });
+    await site.sameAsLocal(good);
+  });
+
+  it('fails a run at which three workers could not go on, and the third goes on with the others', async () => {
+    const good = toySweep(1, 1, { log: site.log });
+    const jobs = [bad('fullDisk'), ...good];
+    for (const times of [1, 2]) {
+      const result = site.compute(jobs);
+      for (let i = 0; i < 2; i++) {
+        const { error } = (await site.begin().end)!;
+        assert.match(error!, /no space left on device What was begun is back in the queue/);
+      }
+      const last = site.begin({ untilEmpty: true });
+      const [failure] = (await result).failures;
+      assert.match(
+        failure!.message,
+        /^3 workers could not go on while they computed it, so it counts as its own fault; the last on \S+: no space/,
+      );
+      const { failed, givenBack, left } = (await last.end)!.report!;
+      assert.deepEqual([failed, givenBack, left], [1, 0, 0]);
+      // Asked for again, it is tried again as often.
+      assert.equal((await site.beginnings('fullDisk')).length, 3 * times);
+    }
+    await site.sameAsLocal(good);
+  });
+
+  it('does not blame a run for workers that cannot begin', async () => {
+    const [job] = toySweep(1, 0, { log: site.log });
+    const result = site.compute([job!]);
+    const executor = new URL('nowhere.ts', import.meta.url).href;
+    for (let i = 0; i < 3; i++) {
+      const { error } = (await site.begin({ executor }).end)!;
+      assert.match(error!, /nowhere/);
+    }
+    site.begin();
+    assert.deepEqual((await result).failures, []);
+  });
+
   it('gives a run back when the disk is full, and says so', async function () {
     if (process.getuid?.() !== 0) this.skip();
     const small = join(site.folder, 'small');

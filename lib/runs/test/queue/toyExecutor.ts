@@ -3,6 +3,7 @@
  * everything after, once as it is and once as it depends on other runs; one that blocks its process; and some
  * that go wrong.
  */
+import { spawnSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -20,7 +21,7 @@ export interface QueueToyConfig extends ToyConfig {
   readonly hurry?: string;
   /** Seconds in which the process does not come to anything else. */
   readonly block?: number;
-  readonly then?: 'fail' | 'kill' | 'fullDisk';
+  readonly then?: 'fail' | 'kill' | 'fullDisk' | 'noProgram';
   /** Hash of the run whose network it starts from. */
   readonly from?: string;
   /** A file that its executions are noted in, a line each. */
@@ -57,6 +58,7 @@ async function execute(run: RunContext<QueueToyConfig>, runs: string, hurry: boo
   if (then === 'fail') throw new Error('the toy broke');
   if (then === 'kill') process.kill(process.pid, 'SIGKILL');
   if (then === 'fullDisk') throw Object.assign(new Error('no space left on device'), { code: 'ENOSPC' });
+  if (then === 'noProgram') throw spawnSync(join(run.folder, 'config.json')).error!;
   if (block !== undefined) {
     const end = Date.now() + 1000 * block;
     while (Date.now() < end);
