@@ -217,6 +217,24 @@ class Service { #n = 1; static made = new Service(); @logged call() { return thi
       );
     });
 
+    it('in a loop while others yield by setImmediate, which goes on', async () => {
+      await run(
+        'let [turns, ended] = [0, false]; (async () => { for (; !ended; turns++) await new Promise((r) => setImmediate(r)); })();',
+      );
+      await interrupted('console.log("in"); for (;;);');
+      assert.equal(
+        await value('const before = turns; await new Promise((r) => setTimeout(r, 50)); turns > before'),
+        'true',
+      );
+      await interrupted(
+        'for (const i of [1, 2, 3]) setImmediate(() => { if (i !== 2) return; console.log("in"); for (;;); }); await new Promise(() => {});',
+      );
+      assert.equal(
+        await value('ended = true; await new Promise((r) => setImmediate(r, "immediates work"))'),
+        "'immediates work'",
+      );
+    });
+
     it('while they wait', async () => {
       await interrupted(
         'const waiting = 1; console.log("in"); await new Promise(() => {}); const never = 2;',

@@ -266,6 +266,17 @@ describe('kernel: the protocol', function () {
       await run('server.close()');
     });
 
+    it('that are thrown again and again are shown a few times and then counted', async () => {
+      const { outputs } = await run(
+        'const again = setInterval(() => { throw new Error("again"); }, 5); undefined',
+      );
+      const said = (): string[] => outputs.map((output) => (output as ErrorOutput).evalue);
+      while (outputs.length < 4) await sleep(10);
+      await run('clearInterval(again)');
+      assert.deepEqual(said().slice(0, 3), ['again', 'again', 'again']);
+      assert.match(said()[3]!, /^again \(\d+ times more\)$/);
+    });
+
     it('abort the cells that were queued then, and no others', async () => {
       const send = (code: string) => session.channels.send('execute_request', { code, silent: false }).reply;
       const statuses = await Promise.all(

@@ -26,7 +26,8 @@ export async function runCell(
     cell.values.map((name) => [name, { was: name in variables, value: variables[name] }]),
   );
   try {
-    // In its own job, because a terminated loop takes everything on the stack with it.
+    // In its own job, because a terminated loop takes everything on the stack with it; not in one of Node's
+    // immediates, which would take their list with it (immediates.ts).
     const finished = new Promise<Bundle | undefined>((resolve, reject) =>
       setImmediate(() =>
         context.run(current, () =>

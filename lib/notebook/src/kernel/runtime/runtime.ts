@@ -12,6 +12,8 @@ import { captureChildOutput } from './childOutput.js';
 import { createComms } from './comms.js';
 import { createContext } from './context.js';
 import { installGlobals } from './globals.js';
+import { installImmediates } from './immediates.js';
+import { createLateErrors } from './lateErrors.js';
 import { createLocalModules } from './localModules.js';
 import { createOutput, jsonOf } from './output.js';
 import { createPackages } from './packages.js';
@@ -36,6 +38,7 @@ export function startRuntime(options: RuntimeOptions): void {
   const { folder, kernelFile, server, versions } = options;
   /** What cells have declared. */
   const variables = Object.create(null) as Record<string, unknown>;
+  installImmediates();
   const context = createContext<RunningCell>();
   const cells = createRunningCells(context);
   const { currentId } = cells;
@@ -119,12 +122,9 @@ export function startRuntime(options: RuntimeOptions): void {
     }
   });
 
-  const report = (error: unknown, parent: string | undefined): void =>
-    output.send({
-      type: 'error',
-      ...(parent !== undefined && { parent }),
-      error: thrownError(error),
-    });
+  const report = createLateErrors((error, parent) =>
+    output.send({ type: 'error', ...(parent !== undefined && { parent }), error }),
+  );
   process.on('unhandledRejection', (reason, promise) =>
     report(reason, context.of(promise)?.id ?? currentId()),
   );
