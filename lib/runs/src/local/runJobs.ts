@@ -6,6 +6,7 @@ import { check, type Progress, type ProgressEvent, silent } from 'oabn-base';
 import type { Store, StoredRun } from '../store/index.js';
 import { type Crew, toStandardError, type Worker, withWorkers } from './crew.js';
 import { isMachineFault } from '../faults.js';
+import { checkOrder } from '../order.js';
 import { type Failures, failuresOf } from './failures.js';
 import type { PoolJob } from './job.js';
 import { schedule } from './schedule.js';
@@ -36,9 +37,9 @@ export interface PoolOptions<J extends PoolJob, Run extends StoredRun> {
  * The results of `jobs`, in their order, computing what the stores do not have. A job that fails through its
  * own fault is set aside with those that need it, and the others go on; an error of the machine, such as a full
  * disk, ends the work.
- * @throws UserError in the end, naming the jobs that failed with their errors (an Error, if a user cannot mend
- * all of them), or when a worker is killed; the reason of a signal of the crew when that fires, which ends
- * every process between two steps. What is done stays.
+ * @throws UserError before anything begins, when jobs wait for each other; in the end, naming the jobs that
+ * failed with their errors (an Error, if a user cannot mend all of them); or when a worker is killed; the reason
+ * of a signal of the crew when that fires, which ends every process between two steps. What is done stays.
  */
 export async function runJobs<J extends PoolJob, Run extends StoredRun>(
   jobs: readonly J[],
@@ -52,6 +53,7 @@ export async function runJobs<J extends PoolJob, Run extends StoredRun>(
     check(Number.isInteger(value) && value > 0, () => `${name} must be a whole number ≥ 1, got ${value}`);
   }
   const missing = await notStored(jobs, storeOf);
+  checkOrder(missing);
   const computed = new Set<J>();
   let done = jobs.length - missing.length;
   const note = (job: J, from: StoredRun['from']): void => {
@@ -156,11 +158,6 @@ async function inWorkers<J extends PoolJob, Run extends StoredRun>(
         busy.set(free, next);
         free.send(jobs[next]!.task);
       }
-      check(
-        busy.size > 0 || plan.left === 0,
-        () =>
-          `${plan.left} of the jobs wait for each other: what they need is made only by jobs that need them`,
-      );
       return busy.size === 0 && plan.left === 0;
     },
   );

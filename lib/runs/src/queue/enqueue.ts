@@ -3,6 +3,7 @@
  * those that failed are tried again.
  */
 import { check } from 'oabn-base';
+import { checkOrder } from '../order.js';
 import type { SharedRuns } from '../remote/index.js';
 import type { QueueConnection } from './connection.js';
 import { executed, heldMilliseconds, noteNeeds, release, wake } from './graph.js';
@@ -28,7 +29,7 @@ export interface Enqueued {
 /**
  * Puts those of `jobs` that are not done into the queue. The same plan may be put in any number of times, by
  * several machines at once.
- * @throws UserError when a job needs a run that is neither done nor among `jobs`
+ * @throws UserError when a job needs a run that is neither done nor among `jobs`, or jobs wait for each other
  */
 export async function enqueue(
   connection: QueueConnection,
@@ -42,6 +43,7 @@ export async function enqueue(
     const missing = needs.find((need) => !finished.has(need) && !open.has(need));
     check(missing === undefined, `«${title}» needs run ${missing}, which is neither done nor in the plan`);
   }
+  checkOrder([...open.values()]);
   await addJobs(connection, [...open.values()], plan, (need) => !finished.has(need));
   await releaseFinished(connection, shared, [...open.values()]);
   await wake(connection);

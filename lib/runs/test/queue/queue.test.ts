@@ -122,6 +122,22 @@ describe('queue', function () {
     assert.deepEqual(await site.beginnings('forged'), []);
   });
 
+  it('refuses jobs that wait for each other, and puts in none of the plan', async () => {
+    const [one, two, good] = ['one', 'two', 'good'].map((toy) =>
+      toyJob({ toy, ...simple, log: site.log }),
+    ) as [QueueJob, QueueJob, QueueJob];
+    const jobs = [{ ...one, needs: [two.hash] }, { ...two, needs: [one.hash] }, good];
+    const signal = AbortSignal.timeout(20_000);
+    await assert.rejects(site.compute(jobs, { signal }), (error: Error) => {
+      assert.equal(error.name, 'UserError');
+      assert.match(error.message, /^2 of the jobs wait for each other \(«one», «two»\)/);
+      return true;
+    });
+    const itself = { ...one, needs: [one.hash] };
+    await assert.rejects(site.compute([itself], { signal }), /1 of the jobs waits for itself \(«one»\)/);
+    assert.deepEqual(await site.beginnings('good'), []);
+  });
+
   it('fetches a data set from the store once', async () => {
     const { folder, shared, log, workers } = site;
     await mkdir(join(folder, 'data'));
