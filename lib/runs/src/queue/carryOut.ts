@@ -6,6 +6,7 @@
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { errorMessage, type ProgressEvent, UserError } from 'oabn-base';
+import pLimit from 'p-limit';
 import { newSession, type SharedRuns, touchRun } from '../remote/index.js';
 import { checkpointSteps } from '../store/checkpoints.js';
 import type { Computer } from './computer.js';
@@ -40,6 +41,8 @@ export interface CarryOutOptions {
 }
 
 const millisecondsBetweenLooks = 500;
+/** Needs that are fetched at a time; the number of files that may be open is limited. */
+const needsAtOnce = 16;
 
 /** Carries out `job`. If something goes wrong, the ending says so. */
 export async function carryOut(job: QueueJob, options: CarryOutOptions): Promise<Ending> {
@@ -103,7 +106,8 @@ async function fetchNeeds(
   { needs }: QueueJob,
   { shared, runs }: CarryOutOptions,
 ): Promise<string | undefined> {
-  const there = await Promise.all(needs.map((need) => shared.fetchRun(need, runs)));
+  const inTurn = pLimit(needsAtOnce);
+  const there = await Promise.all(needs.map((need) => inTurn(() => shared.fetchRun(need, runs))));
   for (const [i, need] of needs.entries()) if (there[i]) await touchRun(runs, need);
   return needs.find((_, i) => !there[i]);
 }

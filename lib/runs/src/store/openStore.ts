@@ -6,6 +6,7 @@ import { randomBytes } from 'node:crypto';
 import { rename, rm } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { canonicalJson, check, configHash, silent, UserError } from 'oabn-base';
+import pLimit from 'p-limit';
 import { checkpointSteps, readCheckpoint } from './checkpoints.js';
 import { frozenConfig } from './configuration.js';
 import { damageOf, fileNames } from './files.js';
@@ -27,6 +28,9 @@ import { readResultFile, type ResultFile, writeResultFile } from './resultFile.j
 import { type RunContext, type RunError, runSession } from './session.js';
 import type { RequestOptions, RunEntry, Store, StoredRun, StoreOptions } from './store.js';
 import { lockRun } from './wait.js';
+
+/** Runs that a list reads at a time; the number of files that may be open is limited. */
+const runsAtOnce = 16;
 
 /**
  * Opens the store of runs in `folder`, which is made when the first run begins.
@@ -153,7 +157,8 @@ export function openStore(folder = process.env.OABN_RUNS_DIR || 'runs', options:
 
     async list() {
       const hashes = (await namesIn(root)).filter((name) => /^[0-9a-f]{16}$/.test(name));
-      const entries = await Promise.all(hashes.map(entryOf));
+      const inTurn = pLimit(runsAtOnce);
+      const entries = await Promise.all(hashes.map((hash) => inTurn(() => entryOf(hash))));
       entries.sort(byStart);
       const more = (await shippedEntries()).filter(({ hash }) => !hashes.includes(hash));
       return [...entries, ...more];

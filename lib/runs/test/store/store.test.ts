@@ -519,6 +519,24 @@ describe('the run store', () => {
       await assert.rejects(store.find(''), /3 runs begin with .*give more digits/);
     });
 
+    it('lists more runs than files may be open', async function () {
+      if (process.platform === 'win32') this.skip();
+      this.timeout(60_000);
+      for (let i = 0; i < 1000; i++) {
+        const run = join(folder, i.toString(16).padStart(16, '0'));
+        await mkdir(run);
+        for (const name of ['config.json', 'result.json']) await writeFile(join(run, name), '{}');
+      }
+      const list = `
+        const { openStore } = await import(${JSON.stringify(new URL('../../src/store/index.ts', import.meta.url).href)});
+        const runs = await openStore(${JSON.stringify(folder)}, { notice: () => undefined }).list();
+        process.stdout.write(String(runs.length));`;
+      const node = [process.execPath, '--conditions=oabn-source', '--import', 'tsx', '--input-type=module'];
+      const few = ['-c', 'ulimit -n 256; exec "$@"', 'bash'];
+      const { stdout, stderr } = spawnSync('bash', [...few, ...node, '--eval', list], { encoding: 'utf8' });
+      assert.equal(stdout, '1000', stderr);
+    });
+
     it('removes a run', async () => {
       await store.request(config, (context) => toyRun(context));
       await store.remove(hash);
