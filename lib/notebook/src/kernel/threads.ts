@@ -26,6 +26,8 @@ export type ToRuntime =
   | { readonly type: 'execute'; readonly id: string; readonly count: number; readonly silent: boolean; readonly cell: CompiledCell } // prettier-ignore
   /** `hard`: do not wait for the cell to end by itself. */
   | { readonly type: 'interrupt'; readonly hard: boolean }
+  /** Ends what the cells so far have left running. */
+  | { readonly type: 'abandon' }
   | { readonly type: 'comm'; readonly id: string; readonly kind: CommKind; readonly content: Bundle; readonly metadata: Bundle; readonly buffers: readonly Uint8Array[] } // prettier-ignore
   | { readonly type: 'answer'; readonly question: number; readonly value: string | undefined }
   | { readonly type: 'exit' };

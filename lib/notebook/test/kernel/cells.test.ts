@@ -235,6 +235,43 @@ class Service { #n = 1; static made = new Service(); @logged call() { return thi
       );
     });
 
+    it('no longer change what later cells see, in a loop that yields or in a callback', async () => {
+      const setUp = `import { setTimeout as sleep, setInterval as ticks } from 'node:timers/promises';
+        import { setImmediate as fromNode } from 'node:timers';
+        import { createServer } from 'node:http';
+        let counts: Record<string, number> = {};
+        const count = (name: string): void => { counts[name] = (counts[name] ?? 0) + 1; };
+        const kept = setInterval(() => count('kept'), 5);
+        const server = createServer(async (_, response) => { await sleep(5); response.end('served'); }).listen(0);
+        undefined`;
+      const stopped = await run(setUp);
+      assert.equal(stopped.status, 'ok', shown(stopped));
+      const loop = (name: string, wait: string): string =>
+        `(async () => { for (;;) { count('${name}'); ${wait}; } })();`;
+      await interrupted(`
+        ${loop('timeout', 'await new Promise((r) => setTimeout(r, 1))')}
+        ${loop('immediate', 'await new Promise((r) => setImmediate(r))')}
+        ${loop('fromNode', 'await new Promise((r) => fromNode(r))')}
+        ${loop('sleep', 'await sleep(1)')}
+        ${loop('promisified', "await require('node:util').promisify(setTimeout)(1)")}
+        (async () => { for await (const _ of ticks(1)) count('ticks'); })();
+        setInterval(() => count('interval'), 1);
+        await sleep(50);
+        console.log('in');
+        for (;;) await new Promise((r) => setTimeout(r, 1));`);
+      const moving = async (): Promise<string> =>
+        value(`await sleep(30); counts = {}; await sleep(100); Object.keys(counts).sort().join()`);
+      const served = `await (await fetch('http://localhost:' + (server.address() as { port: number }).port)).text()`;
+      assert.equal(await moving(), "'kept'");
+      assert.equal(await value(served), "'served'");
+      // What finished cells have left is ended by the button while no cell runs.
+      await run(loop('left', 'await sleep(1)'));
+      assert.equal(await moving(), "'kept,left'");
+      await session.channels.request('interrupt_request', {}, 'control');
+      assert.equal(await moving(), "''");
+      assert.equal(await value(`${served} + String(server.close() !== undefined)`), "'servedtrue'");
+    });
+
     it('while they wait', async () => {
       await interrupted(
         'const waiting = 1; console.log("in"); await new Promise(() => {}); const never = 2;',

@@ -6,6 +6,7 @@
  * counts for the latest cell.
  */
 import { promiseHooks } from 'node:v8';
+import { isCalledByReader } from './stackTraces.js';
 
 export interface Context<T extends object> {
   /** Calls `action` as a part of `cell`. */
@@ -34,8 +35,11 @@ class Marked<T> extends Same {
   }
 }
 
-/** Starts following, for the life of the process. */
-export function createContext<T extends object>(): Context<T> {
+/**
+ * Starts following, for the life of the process. What a cell's code has set to be called back no longer is
+ * when the cell is abandoned; what packages have set is, since they may serve others with it.
+ */
+export function createContext<T extends object>(isAbandoned: (cell: T) => boolean): Context<T> {
   let current: T | undefined;
   let outer: (T | undefined)[] = [];
   promiseHooks.createHook({
@@ -62,6 +66,7 @@ export function createContext<T extends object>(): Context<T> {
   followTimers(
     () => current,
     (cell, action) => run(cell, action),
+    isAbandoned,
   );
   return {
     run,
@@ -81,6 +86,7 @@ type Schedule = (callback: Callback, ...rest: unknown[]) => unknown;
 function followTimers<T>(
   current: () => T | undefined,
   run: (cell: T | undefined, action: () => unknown) => unknown,
+  isAbandoned: (cell: T) => boolean,
 ): void {
   const globals = globalThis as unknown as Record<string, Schedule>;
   for (const name of ['setTimeout', 'setInterval', 'setImmediate', 'queueMicrotask']) {
@@ -88,9 +94,22 @@ function followTimers<T>(
     const following: Schedule = (callback, ...rest) => {
       const cell = current();
       if (cell === undefined || typeof callback !== 'function') return original(callback, ...rest);
-      return original((...args: unknown[]) => run(cell, () => callback(...args)), ...rest);
+      const isReaders = isCalledByReader(following);
+      const timer = original(
+        (...args: unknown[]) => {
+          if (isReaders && isAbandoned(cell)) clearInterval(timer as NodeJS.Timeout);
+          else run(cell, () => callback(...args));
+        },
+        ...rest,
+      );
+      return timer;
     };
-    Object.defineProperties(following, Object.getOwnPropertyDescriptors(original));
+    for (const [key, property] of ownProperties(original))
+      Object.defineProperty(following, key, { ...property, configurable: true });
     globals[name] = following;
   }
 }
+
+/** With `promisify.custom`, which timers.ts replaces. */
+const ownProperties = (object: object): [key: PropertyKey, property: PropertyDescriptor][] =>
+  Reflect.ownKeys(object).map((key) => [key, Reflect.getOwnPropertyDescriptor(object, key)!]);

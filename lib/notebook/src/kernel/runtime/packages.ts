@@ -60,7 +60,12 @@ const importOnly: ReadonlySet<string | undefined> = new Set([
 /** Whether `error` is Node's for what only `import()` loads. */
 export const needsImport = (error: unknown): boolean => importOnly.has(codeOf(error));
 
-export function createPackages(folder: string, kernelFile: string): Packages {
+/** @param own modules of Node's that cells have in a form of their own */
+export function createPackages(
+  folder: string,
+  kernelFile: string,
+  own: ReadonlyMap<string, unknown>,
+): Packages {
   const places = [
     { require: createRequire(join(folder, '__notebook__.js')), import: importFrom(folder) },
     { require: createRequire(kernelFile), import: (name: string) => import(name) },
@@ -80,6 +85,7 @@ export function createPackages(folder: string, kernelFile: string): Packages {
     return places[0]!;
   };
   const require = (name: string): unknown => {
+    if (own.has(name)) return own.get(name);
     if (imported.has(name)) return imported.get(name);
     try {
       const exports: unknown = placeOf(name).require(name);

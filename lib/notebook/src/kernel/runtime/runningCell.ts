@@ -17,20 +17,31 @@ export interface RunningCell {
   readonly listens: boolean;
   /** Rejects when the cell should no longer be waited for. */
   readonly interrupted: Promise<never>;
+  /** Whether that has come; its timers then no longer call back. */
+  readonly isAbandoned: boolean;
+  /** The cells are numbered as they begin. */
+  readonly order: number;
   /** Asks the cell to end; `hard` does not wait for it. */
   interrupt(hard: boolean): void;
 }
 
+let begun = 0;
+
 export function createRunningCell(id: string, onListen: () => void): RunningCell {
   const controller = new AbortController();
   setMaxListeners(0, controller.signal);
-  let listens = false;
+  let [listens, isAbandoned] = [false, false];
+  const order = ++begun;
   let reject!: (reason: Error) => void;
   const interrupted = new Promise<never>((_resolve, rejectPromise) => (reject = rejectPromise));
   interrupted.catch(() => undefined);
   return {
     id,
+    order,
     interrupted,
+    get isAbandoned() {
+      return isAbandoned;
+    },
     get signal() {
       if (!listens) onListen();
       listens = true;
@@ -42,7 +53,9 @@ export function createRunningCell(id: string, onListen: () => void): RunningCell
     interrupt(hard) {
       const reason = new Interrupted();
       controller.abort(reason);
-      if (hard || !listens) reject(reason);
+      if (!hard && listens) return;
+      isAbandoned = true;
+      reject(reason);
     },
   };
 }
@@ -60,11 +73,16 @@ export interface RunningCells {
    */
   currentId(): string | undefined;
   interrupt(hard: boolean): void;
+  /** Abandons what the cells so far have left running. */
+  abandon(): void;
+  isAbandoned(cell: RunningCell): boolean;
 }
 
 export function createRunningCells(context: Context<RunningCell>): RunningCells {
   const running = new Set<RunningCell>();
   let latestId: string | undefined;
+  /** The cells up to this one are abandoned. */
+  let lastAbandoned = 0;
   const current = (): RunningCell | undefined => context.current() ?? [...running].at(-1);
   return {
     add(cell) {
@@ -79,5 +97,7 @@ export function createRunningCells(context: Context<RunningCell>): RunningCells 
       if (hard) context.reset();
       for (const cell of running) cell.interrupt(hard);
     },
+    abandon: () => void (lastAbandoned = begun),
+    isAbandoned: (cell) => cell.isAbandoned || cell.order <= lastAbandoned,
   };
 }

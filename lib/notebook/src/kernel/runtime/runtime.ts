@@ -22,6 +22,7 @@ import { runCell } from './runCell.js';
 import { createRunningCell, createRunningCells, type RunningCell } from './runningCell.js';
 import { installStackTraces } from './stackTraces.js';
 import { thrownError } from './thrownErrors.js';
+import { createTimerModules } from './timers.js';
 import { tslabModule } from './tslabModule.js';
 
 export interface RuntimeOptions {
@@ -39,7 +40,7 @@ export function startRuntime(options: RuntimeOptions): void {
   /** What cells have declared. */
   const variables = Object.create(null) as Record<string, unknown>;
   installImmediates();
-  const context = createContext<RunningCell>();
+  const context = createContext<RunningCell>((cell) => cells.isAbandoned(cell));
   const cells = createRunningCells(context);
   const { currentId } = cells;
 
@@ -52,7 +53,8 @@ export function startRuntime(options: RuntimeOptions): void {
   });
   const questions = createQuestions(output, options.answers, options.answered, currentId);
   const { comms, receive: receiveComm } = createComms(output);
-  const packages = createPackages(folder, kernelFile);
+  const timers = createTimerModules<RunningCell>(context.current, cells.isAbandoned);
+  const packages = createPackages(folder, kernelFile, timers);
   const modules = createLocalModules(packages);
   let typecheck: Typecheck = 'error';
 
@@ -99,6 +101,10 @@ export function startRuntime(options: RuntimeOptions): void {
       case 'interrupt':
         output.send({ type: 'interrupted' });
         cells.interrupt(message.hard);
+        break;
+      case 'abandon':
+        output.send({ type: 'interrupted' });
+        cells.abandon();
         break;
       case 'comm': {
         const { id } = message;

@@ -92,3 +92,18 @@ function frameText(frame: NodeJS.CallSite): string {
 /** The source of the script that frames call `name`. */
 export const sourceNamed = (name: string): string | undefined =>
   [...sources.values()].findLast((source) => source.name === name)?.source;
+
+/** Whether what calls `callee` now stands in a cell or in a module of the reader's, not in a package. */
+export function isCalledByReader(callee: (...args: never[]) => unknown): boolean {
+  const { stackTraceLimit, prepareStackTrace } = Error;
+  const called: { stack?: unknown } = {};
+  // A few frames, for `new Promise(setTimeout)`, where the first is the constructor.
+  Error.stackTraceLimit = 3;
+  Error.prepareStackTrace = (_error, frames) => frames.find((frame) => frame.getFileName())?.getFileName();
+  try {
+    Error.captureStackTrace(called, callee);
+    return sources.has(String(called.stack));
+  } finally {
+    Object.assign(Error, { stackTraceLimit, prepareStackTrace });
+  }
+}

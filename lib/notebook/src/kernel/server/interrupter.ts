@@ -3,15 +3,15 @@
  * end by itself, as a training that saves its checkpoint does; one that does not is no longer waited for. A
  * main thread that does not answer is in a loop, and its JavaScript is terminated from here through the
  * inspector. If that does not help, it waits for a program (`execSync`), which is sent SIGINT. A second press
- * does not wait.
+ * does not wait. While no cell is running, it ends what cells have left.
  */
 import { Session } from 'node:inspector';
 import type { ToRuntime } from '../threads.js';
 import { signalGroup } from '../processGroup.js';
 
 export interface Interrupter {
-  /** The stop button was pressed. */
-  press(): void;
+  /** The stop button was pressed; `idle`: while no cell was running. */
+  press(idle: boolean): void;
   /** A cell has started, or the last one has ended. */
   reset(): void;
   /** The running cell listens to `kernel.signal`. */
@@ -50,10 +50,10 @@ export function createInterrupter(post: (message: ToRuntime) => void): Interrupt
     });
   };
   return {
-    press() {
+    press(idle) {
       clear();
       const hard = ++presses > 1;
-      post({ type: 'interrupt', hard });
+      post(idle ? { type: 'abandon' } : { type: 'interrupt', hard });
       after(hard ? patience.pressedAgain : listening ? patience.listening : patience.plain, terminate);
     },
     reset() {

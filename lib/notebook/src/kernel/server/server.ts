@@ -91,11 +91,13 @@ export function startServer(options: ServerOptions): Server {
     parentOf: (id) =>
       (id === undefined ? undefined : headers.get(id)) ?? executions.running()[0]?.header ?? {},
     interrupt() {
-      if (executions.running().length === 0) return;
-      debug.interrupt();
-      questions.cancel();
-      executions.interrupt();
-      interrupter.press();
+      const idle = executions.running().length === 0;
+      if (!idle) {
+        debug.interrupt();
+        questions.cancel();
+        executions.interrupt();
+      }
+      interrupter.press(idle);
     },
     restoreStatus() {
       for (const request of executions.running()) publisher.status('busy', request.header);
