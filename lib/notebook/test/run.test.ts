@@ -12,6 +12,7 @@ import {
   executeNotebook,
   type NotebookRun,
   type Output,
+  type Parameters,
   readNotebook,
   parseParameter,
   runNotebook,
@@ -317,6 +318,32 @@ describe('notebook/run', function () {
       await write(metadata);
       assert.equal((await runNotebook(path, { signal: AbortSignal.abort() })).failure?.status, 'interrupted');
     }
+  });
+
+  it('names parameters that the tagged cell does not declare, and no others, once', async () => {
+    const path = join(folder, 'misspelt.ipynb');
+    const cell = (id: string, source: string, ...tags: string[]) =>
+      ({ cell_type: 'code', id, metadata: { tags }, source, execution_count: null, outputs: [] }); // prettier-ignore
+    const notices = async (tags: string[], parameters: Parameters): Promise<string> => {
+      const source = '// rat: how fast\nlet rate = 1, steps = 2;\nconst { mode } = { mode: "a" };';
+      const cells = [cell('a', source, ...tags)];
+      await writeFile(path, JSON.stringify({ nbformat: 4, nbformat_minor: 5, metadata: {}, cells }));
+      const { write } = process.stderr;
+      let said = '';
+      process.stderr.write = ((text: string) => (said += text)) as never;
+      try {
+        await runNotebook(path, { parameters, signal: AbortSignal.abort() });
+      } finally {
+        process.stderr.write = write;
+      }
+      return said;
+    };
+    assert.equal(await notices(['parameters'], { rate: 2, steps: 3, mode: 'b' }), '');
+    assert.equal(await notices([], { rat: 2 }), '');
+    assert.equal(
+      await notices(['parameters'], { rat: 2, steps: 3, x: 1 }),
+      'misspelt: the cell tagged «parameters» does not declare rat, x\n',
+    );
   });
 
   it('leaves the file alone with write: false', async () => {

@@ -11,7 +11,7 @@ import { checkLanguage } from './language.js';
 import { type Cell, type CodeCell, isCode, type Notebook } from './notebookFile.js';
 import type { ErrorOutput, Output } from './outputs.js';
 import type { Message } from '../protocol/message.js';
-import { hasTag, type Parameters, withParameters } from './parameters.js';
+import { hasTag, type Parameters, sayUnknownParameters, withParameters } from './parameters.js';
 import { savedOutputs, withErrorOutput } from './savedOutputs.js';
 import { type Execution, type ExecutionStatus, type SessionOptions, startKernelSession } from './session.js';
 
@@ -35,7 +35,7 @@ export interface CellEvent {
 export interface ExecuteNotebookOptions extends SessionOptions {
   /** Seconds allowed for one cell; default: no limit. */
   readonly timeout?: number;
-  /** Values for the notebook's parameters; see `withParameters`. */
+  /** Values for the notebook's parameters; see `withParameters`. A notice names those that it does not have. */
   readonly parameters?: Parameters;
   /** The notebook's name in progress events. */
   readonly name?: string;
@@ -93,6 +93,7 @@ export async function executeNotebook(
 ): Promise<ExecutedNotebook> {
   const { name = 'notebook', progress = silent, onCell = () => undefined, save } = options;
   checkLanguage(notebook, name);
+  sayUnknownParameters(notebook, options.parameters ?? {}, name);
   const began = performance.now();
   const cells: Cell[] = withParameters(notebook, options.parameters).cells.map((cell) =>
     isCode(cell) && !isSkipped(cell) ? withoutOutputs(cell) : cell,

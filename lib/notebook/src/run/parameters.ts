@@ -2,7 +2,7 @@
  * Parameters of a notebook, as papermill has them: a cell tagged `parameters` holds the defaults, and a run
  * may put a cell with other values right after it. A cell that an earlier run put there is replaced.
  */
-import { check, errorMessage, sha256, UserError } from 'oabn-base';
+import { check, errorMessage, sayNotice, sha256, UserError } from 'oabn-base';
 import type { Cell, CodeCell, Notebook } from './notebookFile.js';
 
 /** Values of a notebook's parameters, by name; each must be JSON, in which numbers may be NaN or infinite. */
@@ -41,6 +41,22 @@ export function withParameters(notebook: Notebook, parameters: Parameters = {}):
   const at = cells.findIndex((each) => hasTag(each, 'parameters')) + 1;
   return { ...notebook, cells: [...cells.slice(0, at), cell, ...cells.slice(at)] };
 }
+
+/**
+ * Says which of `parameters` the cell tagged `parameters` does not have: they are set, but a misspelt one
+ * changes nothing.
+ */
+export function sayUnknownParameters(notebook: Notebook, parameters: Parameters, name: string): void {
+  const cell = notebook.cells.find((each) => hasTag(each, 'parameters'));
+  if (!cell) return;
+  const source = cell.source.replace(/\/\*[^]*?\*\/|\/\/.*/g, '');
+  const words = new Set(source.match(identifier));
+  const unknown = Object.keys(parameters).filter((each) => !words.has(each));
+  if (unknown.length === 0) return;
+  sayNotice(`${name}: the cell tagged «parameters» does not declare ${unknown.join(', ')}`);
+}
+
+const identifier = /[\p{ID_Start}$_][\p{ID_Continue}$]*/gu;
 
 /** `: T` if `source` declares `name` with a type T on a line of its own; later cells may rely on it. */
 function typeOf(name: string, source: string): string {

@@ -24,7 +24,7 @@ export interface RunNotebookOptions {
   readonly write?: boolean;
   /** Where to write the executed notebook instead of over the file itself. */
   readonly output?: string;
-  /** Values for the notebook's parameters; see `withParameters`. */
+  /** Values for the notebook's parameters; see `withParameters`. A notice names those that it does not have. */
   readonly parameters?: Parameters;
   /** A folder for `<name>.html`, a self-contained page. */
   readonly html?: string;
