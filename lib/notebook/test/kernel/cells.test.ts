@@ -304,6 +304,25 @@ class Service { #n = 1; static made = new Service(); @logged call() { return thi
       assert.equal(await value("import { tool } from './tools.js';\ntool()"), "'tool 2'".replace('2', 'two'));
     });
 
+    it('variables that their module changes, until something else is declared by the name', async () => {
+      await file(
+        'state.ts',
+        'export let state: string;\nexport function set(to: string) { state = to; }\nexport { state as default };',
+      );
+      const imports = "import main, { state, set, state as other } from './state';\n";
+      assert.equal(
+        await value(`${imports}set('ready'); [main, state, other]`),
+        "[ 'ready', 'ready', 'ready' ]",
+      );
+      await run("const read = () => [state, other]; set('later');");
+      assert.equal(await value('read()'), "[ 'later', 'later' ]");
+      await run('let state = 1; state++; let { other } = { other: 5 };');
+      assert.equal(await value("set('unseen'); read()"), '[ 2, 5 ]');
+      assert.equal(await value("import { state } from './state';\nread()"), "[ 'unseen', 5 ]");
+      await file('state.ts', "export let state = 'reloaded';", 2);
+      assert.equal(await value("import { state } from './state';\nread()"), "[ 'reloaded', 5 ]");
+    });
+
     it('local TypeScript after a cell with an error did not come to it', async () => {
       await file('first.ts', 'export const first = 1;');
       assert.match(await value("import { first } from './first';\nconst text: string = 1;"), /TS2322/);

@@ -3,7 +3,7 @@
  */
 import assert from 'node:assert/strict';
 import { mkdtemp, realpath, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { EOL, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { mappingsOf, placeOfLine } from '../../src/kernel/server/debugger/mappings.js';
@@ -143,11 +143,14 @@ describe('kernel: the debugger', function () {
   });
 
   it('lists the variables of all cells, their members, and shows one as it shows itself', async () => {
+    await session.execute("import { EOL as lineEnd } from 'node:os';");
     const { variables } = await debug('inspectVariables');
-    const list = (variables as unknown as { name: string; value: string; variablesReference: number }[]).find(
-      ({ name }) => name === 'list',
-    );
-    assert.deepEqual(await variablesOf(list!.variablesReference), { 0: '1', 1: '"two"' });
+    const named = (name: string) =>
+      (variables as unknown as { name: string; value: string; variablesReference: number }[]).find(
+        (each) => each.name === name,
+      )!;
+    assert.deepEqual(await variablesOf(named('list').variablesReference), { 0: '1', 1: '"two"' });
+    assert.equal(named('lineEnd').value, JSON.stringify(EOL));
     await session.execute(
       "const bold = { [Symbol.for('Jupyter.display')]: () => ({ 'text/html': '<b>b</b>' }) };",
     );

@@ -71,7 +71,7 @@ describe('kernel: from cells to scripts', function () {
     [
       'loads the others first',
       "a;\nimport fs, { existsSync as has } from 'node:fs';",
-      'const __m_1 = await __cell.load(\'node:fs\');\n__scope.fs = __cell.member(__m_1, "default");\n__scope.has = __cell.member(__m_1, "existsSync");\nreturn [__scope.a];',
+      'const __m_1 = await __cell.load(\'node:fs\');\n__cell.bind("fs", __m_1, "default");\n__cell.bind("has", __m_1, "existsSync");\nreturn [__scope.a];',
     ],
     ['calls a function without a this', 'f?.()', 'return [(0, __scope.f)?.()];'],
     ['leaves out what has no name', 'export default function () { }\n1;', 'return [1];'],

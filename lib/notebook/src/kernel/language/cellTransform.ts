@@ -5,7 +5,7 @@
  * declared again, and a cell that throws or is interrupted leaves what it had already set.
  *
  *     import { range } from './tools';        const __m0 = await __cell.load("./tools");
- *                                             __scope.range = __cell.member(__m0, "range");
+ *                                             __cell.bind("range", __m0, "range");
  *     const squares = range(3).map(square);   __scope.squares = (0, __scope.range)(3).map(__scope.square);
  *     function square(x: number) { … }        function square(x) { … }   // and, first of all: __scope.square = square
  *     squares                                 return [__scope.squares];
@@ -109,23 +109,23 @@ function transformStatements(
   return [...hoisted, ...imports, ...body];
 }
 
-/** The module as a variable, and its members as assignments; nothing for an import of types. */
+const text = (value: string): ts.Expression => f.createStringLiteral(value);
+
+/** The module as a variable, whose members are bound, since it may change them; nothing for an import of types. */
 function importStatements(node: ts.ImportDeclaration, checker: ts.TypeChecker): ts.Statement[] {
   const { importClause: clause, moduleSpecifier } = node;
   if (clause?.phaseModifier === ts.SyntaxKind.TypeKeyword) return [];
-  const bound: [name: ts.Identifier, value: (module: ts.Expression) => ts.Expression][] = [];
-  if (clause?.name && isValueImport(clause.name, checker))
-    bound.push([clause.name, (module) => cellCall('member', module, f.createStringLiteral('default'))]);
+  const bound: [name: ts.Identifier, expression: (module: ts.Expression) => ts.Expression][] = [];
+  const bind = (name: ts.Identifier, exported: string): void =>
+    void bound.push([name, (module) => cellCall('bind', text(name.text), module, text(exported))]);
+  if (clause?.name && isValueImport(clause.name, checker)) bind(clause.name, 'default');
   const bindings = clause?.namedBindings;
   if (bindings && ts.isNamespaceImport(bindings)) {
-    bound.push([bindings.name, (module) => cellCall('namespace', module)]);
+    const { name } = bindings;
+    bound.push([name, (module) => assign(member(name.text), cellCall('namespace', module))]);
   } else if (bindings) {
     for (const { name, propertyName, isTypeOnly } of bindings.elements)
-      if (!isTypeOnly && isValueImport(name, checker))
-        bound.push([
-          name,
-          (module) => cellCall('member', module, f.createStringLiteral((propertyName ?? name).text)),
-        ]);
+      if (!isTypeOnly && isValueImport(name, checker)) bind(name, (propertyName ?? name).text);
   }
   if (clause && bound.length === 0) return [];
   const module = f.createUniqueName('__m');
@@ -139,7 +139,7 @@ function importStatements(node: ts.ImportDeclaration, checker: ts.TypeChecker): 
       ),
       node,
     ),
-    ...bound.map(([name, value]) => statementOf(assign(member(name.text), value(module)), name)),
+    ...bound.map(([name, expression]) => statementOf(expression(module), name)),
   ];
 }
 

@@ -113,7 +113,7 @@ const has = (value: unknown, name: string): boolean =>
   ((typeof value === 'object' && value !== null) || typeof value === 'function') && name in value;
 
 /** What `import { name } from` gives of `module`, whichever kind it is. */
-export function memberOf(module: unknown, name: string): unknown {
+function memberOf(module: unknown, name: string): unknown {
   const exports = module as Exports;
   if (name === 'default') {
     if (!isModuleNamespaceObject(module)) return has(module, '__esModule') ? exports.default : module;
@@ -122,6 +122,28 @@ export function memberOf(module: unknown, name: string): unknown {
   }
   if (!has(module, name) && has(exports?.default, name)) return (exports.default as Exports)[name];
   return exports[name];
+}
+
+/**
+ * Makes `scope[name]` what `import { member as name }` gives: the module's own variable, also after it has
+ * changed, until something else is declared by that name.
+ * @throws what a getter of the module throws
+ */
+export function bindMember(scope: object, name: string, module: unknown, member: string): void {
+  memberOf(module, member);
+  const isOwn = member !== 'default' && has(module, member);
+  Object.defineProperty(scope, name, {
+    configurable: true,
+    enumerable: true,
+    get: isOwn ? () => (module as Exports)[member] : () => memberOf(module, member),
+    set: (value: unknown) =>
+      void Object.defineProperty(scope, name, {
+        value,
+        writable: true,
+        enumerable: true,
+        configurable: true,
+      }),
+  });
 }
 
 /** What `import()` gives of `module`: with `default`, also for a CommonJS one. */

@@ -6,7 +6,7 @@ import type { CompiledCell } from '../language/language.js';
 import { isPath } from '../specifier.js';
 import { importMeta } from './importMeta.js';
 import type { LocalModules } from './localModules.js';
-import { memberOf, namespaceOf, type Packages } from './packages.js';
+import { bindMember, namespaceOf, type Packages } from './packages.js';
 import { addSource } from './stackTraces.js';
 
 type CellFunction = (
@@ -55,7 +55,8 @@ export function createStartCell({
   ) as unknown as NodeJS.Require;
   const cellTools = {
     load,
-    member: memberOf,
+    bind: (name: string, module: unknown, member: string): void =>
+      bindMember(variables, name, module, member),
     namespace: (module: unknown): unknown => module,
     import: async (specifier: unknown): Promise<unknown> => namespaceOf(await load(String(specifier))),
     meta: importMeta(notebookFile, packages),

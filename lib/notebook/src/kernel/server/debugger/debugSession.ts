@@ -128,7 +128,8 @@ export function createDebugSession(
   };
 
   const globalsReference = async (): Promise<number> => {
-    const { objectId } = await evaluate(`${kernelObject}.variables`);
+    // A copy, in which what is imported is a value.
+    const { objectId } = await evaluate(`({ __proto__: null, ...${kernelObject}.variables })`);
     return variables!.refer(objectId!);
   };
 
