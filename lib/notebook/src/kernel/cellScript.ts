@@ -29,7 +29,7 @@ export const cellOffset = { indent: lead.length, lead: 1 } as const;
 
 /** The same length for both kinds, so that columns do not depend on it. */
 const moduleLead = (awaits: boolean): string =>
-  `(${awaits ? 'async' : '     '} function (exports, require, module, __filename, __dirname, __meta, __import) { `;
+  `(${awaits ? 'async' : '     '} function (exports, require, __require, module, __filename, __dirname, __meta, __import) { `;
 
 /** An expression whose value is a CommonJS module as a function, an asynchronous one if it awaits at its top level. */
 export const moduleScript = (js: string, awaits: boolean): string => `${moduleLead(awaits)}${js}\n})`;

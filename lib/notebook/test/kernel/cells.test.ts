@@ -435,6 +435,38 @@ class Service { #n = 1; static made = new Service(); @logged call() { return thi
       );
     });
 
+    it('what packages export for import, and by require what they export for that', async () => {
+      await file(
+        'node_modules/dual/package.json',
+        '{ "name": "dual", "exports": { ".": { "import": "./i.mjs", "require": "./r.cjs" }, "./same": { "import": "./same.cjs" } } }',
+      );
+      await file('node_modules/dual/i.mjs', 'export const onlyEsm = 1; export default () => "esm";');
+      await file(
+        'node_modules/dual/i.d.mts',
+        'export const onlyEsm: number; export default function f(): string;',
+      );
+      await file('node_modules/dual/r.cjs', 'module.exports = { legacy: "cjs" };');
+      await file(
+        'node_modules/dual/same.cjs',
+        'const hidden = { found: 2 }; for (const key in hidden) exports[key] = hidden[key];',
+      );
+      await file(
+        'dual.ts',
+        "import * as all from 'dual';\nimport named, { onlyEsm } from 'dual';\nexport { default as again } from 'dual';\nexport const here = [named(), onlyEsm, Object.keys(all).sort(), require('dual').legacy];\nexport const main = named;",
+      );
+      const code = `import main, { onlyEsm } from 'dual';
+        import * as all from 'dual';
+        import { again, here, main as there } from './dual';
+        // @ts-ignore
+        import { found } from 'dual/same';
+        // @ts-ignore
+        import * as same from 'dual/same';
+        [main(), onlyEsm, all.default === main, there === main, again === main, found, same.found, require('dual').legacy]`;
+      assert.equal((await value(code)).replace(/\s+/g, ' '), "[ 'esm', 1, true, true, true, 2, 2, 'cjs' ]");
+      assert.equal(await value('here.join(" ")'), "'esm 1 default,onlyEsm cjs'");
+      assert.equal(await value('(await import("dual")).default === main'), 'true');
+    });
+
     it('what packages export for Node, with its types', async () => {
       await file(
         'node_modules/forNode/package.json',

@@ -132,7 +132,8 @@ function awaitsAtTopLevel(file: ts.SourceFile): boolean {
 
 /**
  * `import.meta` → `__meta`, which the runtime provides, because CommonJS has none; `import()` → `__import()`, because
- * what it imports may have to be waited for.
+ * what it imports may have to be waited for; `require()` → `__require()`, because `require()` is what becomes of
+ * `import`.
  */
 const importTools: ts.TransformerFactory<ts.SourceFile> = (context) => (file) => {
   const { factory } = context;
@@ -140,6 +141,13 @@ const importTools: ts.TransformerFactory<ts.SourceFile> = (context) => (file) =>
     if (ts.isMetaProperty(node) && node.keywordToken === ts.SyntaxKind.ImportKeyword)
       return factory.createIdentifier('__meta');
     const visited = ts.visitEachChild(node, visit, context);
+    if (isRequireCall(visited))
+      return factory.updateCallExpression(
+        visited,
+        factory.createIdentifier('__require'),
+        undefined,
+        visited.arguments,
+      );
     if (!ts.isCallExpression(visited) || visited.expression.kind !== ts.SyntaxKind.ImportKeyword)
       return visited;
     return factory.updateCallExpression(
@@ -151,5 +159,8 @@ const importTools: ts.TransformerFactory<ts.SourceFile> = (context) => (file) =>
   };
   return ts.visitNode(file, visit) as ts.SourceFile;
 };
+
+const isRequireCall = (node: ts.Node): node is ts.CallExpression =>
+  ts.isCallExpression(node) && ts.isIdentifier(node.expression) && node.expression.text === 'require';
 
 export const withoutMapComment = (js: string): string => js.replace(/\n?\/\/# sourceMappingURL=.*\s*$/, '\n');

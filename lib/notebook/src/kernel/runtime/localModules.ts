@@ -12,7 +12,14 @@ import { moduleOffset, moduleScript } from '../cellScript.js';
 import type { LocalModule } from '../language/localModules.js';
 import { isPath } from '../specifier.js';
 import { importMeta } from './importMeta.js';
-import { ImportOnly, namespaceOf, needsImport, type Packages, whenLoaded } from './packages.js';
+import {
+  ImportOnly,
+  interoperable,
+  namespaceOf,
+  needsImport,
+  type Packages,
+  whenLoaded,
+} from './packages.js';
 import { addSource } from './stackTraces.js';
 
 export interface LocalModules {
@@ -44,8 +51,13 @@ export function createLocalModules(packages: Packages): LocalModules {
     importers: ReadonlySet<string>,
   ): void | Promise<void> => {
     const folder = dirname(path);
-    const requireHere = (specifier: string): unknown =>
-      isPath(specifier) ? require(specifier, folder, importers) : packages.require(specifier);
+    const from =
+      (ofPackage: (name: string) => unknown) =>
+      (specifier: string): unknown =>
+        isPath(specifier) ? require(specifier, folder, importers) : ofPackage(specifier);
+    // What is compiled from `import`, and what the reader wrote.
+    const importNow = from((name) => interoperable(packages.import(name)));
+    const requireHere = from(packages.require);
     const importHere = async (specifier: unknown): Promise<unknown> => {
       const name = String(specifier);
       return namespaceOf(await (isPath(name) ? load(name, folder) : packages.load(name)));
@@ -54,7 +66,17 @@ export function createLocalModules(packages: Packages): LocalModules {
     const run = new Script(moduleScript(js, awaits), { filename: path }).runInThisContext() as (
       ...args: unknown[]
     ) => void | Promise<void>;
-    return run.call(module.exports, module.exports, requireHere, module, path, folder, meta, importHere);
+    return run.call(
+      module.exports,
+      module.exports,
+      importNow,
+      requireHere,
+      module,
+      path,
+      folder,
+      meta,
+      importHere,
+    );
   };
 
   /**
