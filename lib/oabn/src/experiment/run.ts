@@ -34,7 +34,8 @@ export async function run<C extends RunConfig>(
   { files = false }: { readonly files?: boolean } = {},
 ): Promise<StoredRun<ResultOf<C>, C>> {
   const kind = kindOf(config);
-  const normal = normalizeConfig(config);
+  // A copy: the caller may change its object while the run is computed.
+  const normal = normalizeConfig(structuredClone(config));
   const seed = kind.seed(normal);
   const source = sourceOf(normal);
   const start = async (context: RunContext): Promise<Network> => {
