@@ -1,7 +1,7 @@
 /** `oabn notebook run`: notebooks through the TypeScript kernel. */
 import { basename, join, resolve } from 'node:path';
 import type { Command } from 'commander';
-import { check, checkWritable, consoleProgress, makeFolder, writeFileAtomic } from 'oabn-base';
+import { check, checkWritable, consoleProgress, makeFolder, UserError, writeFileAtomic } from 'oabn-base';
 import { runsFolder } from 'oabn/experiment';
 import { exportHtml } from 'tslab-kernel/html';
 import { type Notebook, type NotebookRun, parseParameter, runNotebook } from 'tslab-kernel/run';
@@ -15,6 +15,17 @@ interface RunOptions extends CommonOptions {
   readonly timeout: string;
   readonly output?: string;
   readonly parameter: readonly string[];
+}
+
+/** What is told of a notebook that was executed, or could not be. */
+type NotebookResult = (Omit<NotebookRun, 'notebook'> & { readonly notebook: undefined }) | Refusal;
+
+/** A notebook that was not executed, and why. */
+interface Refusal {
+  readonly path: string;
+  readonly ok: false;
+  readonly refused: string;
+  readonly summary: string;
 }
 
 /** The exit code of a notebook whose cell failed. */
@@ -46,7 +57,8 @@ export function addNotebook(program: Command): void {
     .addHelpText(
       'after',
       `
-A notebook ends at a cell that fails or takes too long (exit code 3), and the next one begins. Ctrl-C and
+A notebook ends at a cell that fails or takes too long (exit code 3), and the next one begins; so it does after one that
+is no notebook, or one in another language, which stays as it is. Ctrl-C and
 SIGTERM stop the cell that runs, and all others (exit codes 130 and 143); a second one does not wait for it.
 Cells that were not reached keep the outputs that they had.
 
@@ -54,7 +66,7 @@ Example:
   $ OABN_DATA_DIR=~/data oabn notebook run notebooks/*.ipynb --html report`,
     )
     .action(async (notebooks: string[], options: RunOptions) => {
-      const results: (Omit<NotebookRun, 'notebook'> & { notebook: undefined })[] = [];
+      const results: NotebookResult[] = [];
       const parameters = Object.fromEntries(options.parameter.map(parseParameter));
       const timeout = Number(options.timeout);
       check(timeout > 0, `--timeout must be a number of seconds above 0, got ${options.timeout}`);
@@ -70,7 +82,7 @@ Example:
       const signal = interruption();
       for (const notebook of notebooks) {
         const output = isFolder ? join(options.output!, basename(notebook)) : options.output;
-        const result = await runNotebook(notebook, {
+        const running = runNotebook(notebook, {
           write: options.write,
           parameters,
           ...(output !== undefined && { output }),
@@ -81,6 +93,12 @@ Example:
           additions: claimsAdditions,
           ...(options.html !== undefined && onePage === undefined && { html: options.html }),
         });
+        const result = notebooks.length === 1 ? await running : await orRefusal(running, notebook);
+        if ('refused' in result) {
+          results.push(result);
+          process.exitCode = failedCell;
+          continue;
+        }
         executed.push(result.notebook);
         // JSON leaves out what is undefined.
         results.push({ ...result, ...(onePage !== undefined && { html: onePage }), notebook: undefined });
@@ -93,9 +111,17 @@ Example:
           await exportHtml(executed, { title: basename(onePage, '.html'), additions: claimsAdditions }),
         );
       print(results, results.map(({ summary }) => summary).join('\n'), options.json);
-      if (results.some(({ failure }) => failure?.status === 'interrupted'))
+      if (results.some((result) => 'failure' in result && result.failure?.status === 'interrupted'))
         process.exitCode = interruptionCode(signal.reason);
     });
+}
+
+async function orRefusal(running: Promise<NotebookRun>, path: string): Promise<NotebookRun | Refusal> {
+  return running.catch((error: unknown) => {
+    if (!(error instanceof UserError)) throw error;
+    const refused = error.message;
+    return { path, ok: false, refused, summary: refused.includes(path) ? refused : `${path}: ${refused}` };
+  });
 }
 
 /**

@@ -52,6 +52,28 @@ describe('cli: oabn notebook run', function () {
     assert.deepEqual(await readdir(outputs), ['first.ipynb', 'second.ipynb']);
   });
 
+  it('goes on after a notebook in another language, and leaves that as it is', async () => {
+    const before = process.exitCode;
+    const files = ['python.ipynb', 'second.ipynb'].map((name) => join(folder, name));
+    const metadata = { kernelspec: { name: 'python3', language: 'python', display_name: 'Python 3' } };
+    const text = JSON.stringify({ nbformat: 4, nbformat_minor: 5, metadata, cells: [] });
+    await writeFile(files[0]!, text);
+    try {
+      const results = JSON.parse(await oabn('notebook', 'run', ...files, '--json')) as { ok: boolean; summary: string }[]; // prettier-ignore
+      assert.deepEqual(
+        results.map(({ ok }) => ok),
+        [false, true],
+      );
+      assert.match(results[0]!.summary, /python\.ipynb.*python/i);
+      assert.equal(process.exitCode, 3);
+      assert.equal(await readFile(files[0]!, 'utf8'), text);
+      await assert.rejects(oabn('notebook', 'run', files[0]!), /python/i);
+    } finally {
+      process.exitCode = before;
+      await rm(files[0]!);
+    }
+  });
+
   it('ends all notebooks when a signal ends one, with its exit code and the cell', async () => {
     const before = process.exitCode;
     const [first, second, started] = ['stopped.ipynb', 'second.ipynb', 'started'].map((name) => join(folder, name)); // prettier-ignore
