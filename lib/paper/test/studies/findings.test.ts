@@ -157,6 +157,20 @@ describe('the findings', () => {
     finds(`by +${aheadInFp32(at(0.5, 8), at(Infinity, 8)).replace(' points', '')} on ImageNet's classes`);
   });
 
+  it('are right about fine-tuning on ImageNet’s classes', async () => {
+    const { rows } = await shippedRows({ profile: onImagenet(profiles.desk) }, lowBitStudy());
+    const of = (method: 'clusterQat' | 'uniformQat', bits: number): string[] =>
+      [0.5, Infinity].map((threshold) => whole(kept(where(rows, { method, bits, threshold }))));
+    const [four, three] = [4, 3].map((bits) => of('clusterQat', bits));
+    assert.equal(four![0], four![1]);
+    finds(
+      `ClusterQAT ends at ${four![0]}% at 4 bits with OABN or without, and at ${three!.join(' and ')}% at 3`,
+    );
+    const [uniform, few] = [4, 3].map((bits) => of('uniformQat', bits).join(' and '));
+    finds(`uniform QAT at ${uniform}% at 4 bits, and at ${few}% at 3`);
+    says('README.md', `on ImageNet's classes ${[...three!].sort().join(' to ')} of 52%`);
+  });
+
   it('are right about penalties, and second trainings', async () => {
     const study = rivalStudy({ rounds: ['pretraining'], bits: [4, 3, 2], seeds: [1, 2, 3] });
     const { rows } = await shippedRows({ profile: profiles.desk }, study);
