@@ -3,12 +3,12 @@
  * are fine-tunings of one network at few bits (the profile says which), each compared with the default of its
  * group. A variant of your own is a cell.
  */
-import { check } from 'oabn-base';
 import { type FinetuneChanges, finetuneConfig, pretrainConfig } from 'oabn/experiment';
 import type { Oabn } from 'oabn/model';
 import type { WeightMethod } from 'oabn/quantize';
 import type { QuantizedPoint } from '../claims/index.js';
 import { measured } from './measured.js';
+import { checkNames } from './names.js';
 import type { Study } from './study.js';
 import { rounded } from './table.js';
 
@@ -64,11 +64,7 @@ export function ablationStudy({ groups = ablationGroups, ...grid }: AblationGrid
   AblationCell,
   AblationPoint
 > {
-  const other = groups.find((name) => !ablationGroups.includes(name));
-  check(
-    other === undefined,
-    () => `groups must be among ${ablationGroups.join('; ')}, got ${JSON.stringify(other)}`,
-  );
+  checkNames('groups', groups, ablationGroups);
   return {
     name: 'ablations',
     cells({ ablation }) {

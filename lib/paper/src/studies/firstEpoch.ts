@@ -57,10 +57,9 @@ export const firstEpochStudy: Study<FirstEpochCell, FirstEpochPoint, PretrainCon
   },
   entries({ width, batchSize, learningRate, seed: sample, meanPeakToSigma, maxRatio }) {
     const line = { width, 'images a batch': batchSize, 'rate rises to': learningRate };
-    const format = formatEstimate;
     return [
-      { line, column: 'mean max|w|/σ', sample, value: meanPeakToSigma, format },
-      { line, column: 'largest |r0|', sample, value: maxRatio, format },
+      { line, column: 'mean max|w|/σ', sample, value: meanPeakToSigma, format: formatEstimate },
+      { line, column: 'largest |r0|', sample, value: maxRatio, format: formatEstimate },
     ];
   },
 };

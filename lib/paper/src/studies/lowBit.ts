@@ -1,9 +1,9 @@
 /** Tables 5 and 6 and figure 8: accuracy and state size by bits, s and method. */
-import { check } from 'oabn-base';
 import { finetuneConfig, pretrainConfig, ptqConfig } from 'oabn/experiment';
 import type { WeightMethod } from 'oabn/quantize';
 import { formatThreshold, type LowBitMethod, type LowBitPoint } from '../claims/index.js';
 import { measured } from './measured.js';
+import { checkNames } from './names.js';
 import { networksOf, type Study } from './study.js';
 
 /** The methods of Tables 5 and 6. */
@@ -53,11 +53,7 @@ export function lowBitStudy({ methods = lowBitMethods, ...grid }: LowBitGrid = {
   LowBitCell,
   LowBitPoint
 > {
-  const other = methods.find((method) => !lowBitMethods.includes(method));
-  check(
-    other === undefined,
-    () => `methods must be among ${lowBitMethods.join(', ')}, got ${JSON.stringify(other)}`,
-  );
+  checkNames('methods', methods, lowBitMethods);
   return {
     name: 'low bits',
     cells(profile) {

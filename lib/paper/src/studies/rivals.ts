@@ -3,7 +3,6 @@
  * pretraining so that the merged weights are easy to quantize, and what is done in fine-tuning with the
  * weights as they are. A rival of your own is a cell.
  */
-import { check } from 'oabn-base';
 import {
   type FinetuneChanges,
   finetuneConfig,
@@ -17,6 +16,7 @@ import { mergedPenalty } from 'oabn/train';
 import type { QuantizedPoint } from '../claims/index.js';
 import type { PaperLab } from '../profiles/index.js';
 import { measured } from './measured.js';
+import { checkNames } from './names.js';
 import type { QuantizedConfig, Study } from './study.js';
 import { rounded } from './table.js';
 
@@ -156,8 +156,8 @@ export function rivalStudy({
   quantization: quantizations = Object.keys(quantizationRivals),
   ...grid
 }: RivalGrid = {}): Study<RivalCell, RivalPoint> {
-  checkNames('pretraining', pretrainings, pretrainingRivals);
-  checkNames('quantization', quantizations, quantizationRivals);
+  checkNames('pretraining', pretrainings, Object.keys(pretrainingRivals));
+  checkNames('quantization', quantizations, Object.keys(quantizationRivals));
   return {
     name: 'rivals',
     cells({ ablation, bits: all }) {
@@ -214,14 +214,6 @@ export function rivalNetwork(
     ...(rival.oabn && { oabn: rival.oabn }),
     ...(rival.training && { training: rival.training }),
   });
-}
-
-function checkNames(what: string, names: readonly string[], known: Readonly<Record<string, unknown>>): void {
-  const other = names.find((name) => !Object.hasOwn(known, name));
-  check(
-    other === undefined,
-    () => `${what} must be among ${Object.keys(known).join('; ')}, got ${JSON.stringify(other)}`,
-  );
 }
 
 const product = (a: readonly string[], b: readonly string[]): [string, string][] =>

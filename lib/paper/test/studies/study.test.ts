@@ -88,7 +88,7 @@ describe('studies', () => {
     const methods = ['clusterQAT'] as never;
     assert.throws(
       () => lowBitStudy({ methods }),
-      /methods must be among ptq, uniformQat, clusterQat, got "clusterQAT"/,
+      /methods must be among ptq; uniformQat; clusterQat, got "clusterQAT"/,
     );
   });
 
