@@ -17,7 +17,7 @@ import {
 import type { FoundBranch } from './branches.js';
 import { families } from './families.js';
 import { imageChannels, otherImages } from './layout.js';
-import { batchNormAt } from './place.js';
+import { batchNormAt, bnAmong } from './place.js';
 import { type FoundBlock, naturally, type Recognition } from './recognize.js';
 
 /** A network from other code as a RepVGG of ours. */
@@ -154,9 +154,8 @@ function officialTensors(
   epsilon: number,
 ): NamedTensor[] | undefined {
   const { conv, bn: official } = places[label]!;
-  const ofBn = tensors.find((name) => /\.(running_var|_variance)$/.test(name));
-  if (ofBn === undefined) return undefined;
-  const module = ofBn.slice(0, ofBn.lastIndexOf('.'));
+  const module = bnAmong(tensors);
+  if (module === undefined) return undefined;
   const { gamma, beta, mean, variance } = batchNormAt({ stateDict, prefix: '', epsilon }, module);
   const [kernel] = conv === '' ? [] : tensors;
   const biasName = kernel?.replace(/weight$/, 'bias');

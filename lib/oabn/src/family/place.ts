@@ -47,6 +47,16 @@ const statistics = [
 export const hasBn = ({ stateDict, prefix }: Place, bn: string): boolean =>
   statistics.some(([, variance]) => `${prefix}${bn}.${variance}` in stateDict);
 
+/** The name of the BN of which `tensors` has the running variance; undefined where there is none. */
+export function bnAmong(tensors: readonly string[]): string | undefined {
+  const endings = statistics.map(([, variance]) => `.${variance}`);
+  for (const name of tensors) {
+    const ending = endings.find((each) => name.endsWith(each));
+    if (ending !== undefined) return name.slice(0, -ending.length);
+  }
+  return undefined;
+}
+
 /**
  * The BN of this name; γ = 1 and β = 0 where it has none (`affine=False`). @throws UserError where it is not
  * there
